@@ -1,0 +1,135 @@
+//! The messages between the engine and a node: what a lease hands out and a report brings back.
+//!
+//! Every message may be lost or repeated. A job carries the token of its lease; the engine ignores
+//! a report whose token is stale, and an item that is already settled.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{area::Area, outcome::Outcome, task::FetchOptions, task::TaskId, time::Timestamp};
+
+/// The ledger's number of a job: a batch of targets for one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(pub i64);
+
+/// Made anew for every lease; only its holder may report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseToken(pub u64);
+
+/// A job, leased to a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeasedJob {
+    /// Which job.
+    pub id: JobId,
+    /// Proves the lease.
+    pub token: LeaseToken,
+    /// When the lease ends unless renewed.
+    pub expires_at: Timestamp,
+    /// Whose job it is.
+    pub task: TaskId,
+    /// How often the job was leased, this time included; from 1.
+    pub attempt: u32,
+    /// How its content is asked for.
+    pub options: FetchOptions,
+    /// The targets that are not settled yet.
+    pub items: Vec<JobItem>,
+}
+
+/// One target of a leased job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobItem {
+    /// Place in the job's chunk; names the item in reports. 0..[`crate::plan::CHUNK`].
+    pub position: u16,
+    /// The target URI, normalised.
+    pub url: String,
+    /// Levels of playlists that may still be followed below this target; 0 = do not look inside.
+    pub levels: u8,
+}
+
+/// What a node says of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Which job.
+    pub job: JobId,
+    /// The lease under which the work was done.
+    pub token: LeaseToken,
+    /// What became of items since the last report.
+    pub items: Vec<ItemReport>,
+    /// Whether the node is done with the job: items without a report go back to be leased again.
+    pub is_last: bool,
+}
+
+/// What became of one item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemReport {
+    /// Which item.
+    pub position: u16,
+    /// What became of it. The engine decides whether a failure is tried again.
+    pub outcome: Outcome,
+    /// Size of the representation in bytes, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<u64>,
+    /// Bytes of content that this node pulled from its parent or the origin for it.
+    #[serde(default)]
+    pub pulled_bytes: u64,
+    /// `ETag`, or else `Last-Modified`, of the stored response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validator: Option<String>,
+    /// When the read-back succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Timestamp>,
+    /// Until when the stored response is fresh.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh_until: Option<Timestamp>,
+    /// A sentence for a person when it failed: what was attempted and what came back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Absolute URLs found in it when it is a playlist that was to be followed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub children: Vec<Child>,
+}
+
+/// A target found in a playlist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Child {
+    /// Absolute URL.
+    pub url: String,
+    /// Whether it is itself a playlist to be followed.
+    pub is_playlist: bool,
+}
+
+/// A sign of life for a running job: renews the lease and tells how far it is. Never stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Which job.
+    pub job: JobId,
+    /// Proves the lease.
+    pub token: LeaseToken,
+    /// Items that move.
+    pub items: Vec<ItemProgress>,
+}
+
+/// How far one running item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemProgress {
+    /// Which item.
+    pub position: u16,
+    /// Bytes durable so far.
+    pub done_bytes: u64,
+    /// Bytes in all, once known.
+    pub total_bytes: Option<u64>,
+}
+
+/// What a task view tells of one target on one node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeOutcome {
+    /// Name of the node.
+    pub node: String,
+    /// Its area, when the node is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<Area>,
+    /// The report; absent while there is none.
+    #[serde(flatten)]
+    pub report: Option<ItemReport>,
+}

@@ -1,0 +1,18 @@
+//! The rules of Stoker, pure: no I/O, no clock, no runtime.
+//!
+//! Everything here is a function of its arguments. Time enters as a [`time::Timestamp`], randomness
+//! as a seed, the network not at all. All other crates import this one; it imports none of them.
+
+pub mod account;
+pub mod area;
+pub mod domain;
+pub mod job;
+pub mod key;
+pub mod outcome;
+pub mod placement;
+pub mod plan;
+pub mod quota;
+pub mod retry;
+pub mod target;
+pub mod task;
+pub mod time;

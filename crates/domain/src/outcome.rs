@@ -1,0 +1,240 @@
+//! What became of one target on one node: a closed list.
+//!
+//! The first three are success. Vendor words (`done`, `invalid`, `fail`) are derived from these in
+//! the gateway, nowhere else.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What became of one target on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Fetched, stored durably and read back.
+    Filled,
+    /// Was there and fresh; read back without asking the origin.
+    AlreadyFresh,
+    /// Was there and stale; the origin confirmed it (304) and it was read back.
+    Revalidated,
+    /// The response may not be, or could not be, kept.
+    Uncacheable(Uncacheable),
+    /// Larger than the store takes.
+    TooLarge,
+    /// The origin answered with a status that is not kept.
+    OriginStatus(u16),
+    /// The origin did not answer properly.
+    OriginError(OriginFault),
+    /// Stoker refuses to ask.
+    Blocked(Block),
+    /// A playlist child for which the day's quota did not suffice.
+    OverQuota,
+    /// The task's time was over before it was there.
+    Timeout,
+    /// Somebody canceled the task.
+    Canceled,
+}
+
+/// Why a response was not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Uncacheable {
+    /// `Cache-Control: no-store`.
+    NoStore,
+    /// `Cache-Control: private`.
+    Private,
+    /// `Vary: *`.
+    VaryStar,
+    /// No freshness, no validator: it could never be reused.
+    NoLifetime,
+    /// `Set-Cookie` without explicit permission to share.
+    SetCookie,
+    /// The request carried `Authorization` and the response does not allow sharing.
+    Authorization,
+    /// A partial response that cannot be combined.
+    Partial,
+    /// The node's disk is full.
+    DiskFull,
+    /// The node's disk fails.
+    DiskError,
+}
+
+/// How an origin failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OriginFault {
+    /// The name does not resolve.
+    Dns,
+    /// No connection.
+    Connect,
+    /// TLS handshake or certificate.
+    Tls,
+    /// No answer within the time allowed.
+    Timeout,
+    /// The answer is not HTTP.
+    Protocol,
+    /// The content ended early or the connection broke.
+    Truncated,
+    /// The content is longer than announced, or length fields contradict each other.
+    Length,
+    /// The representation kept changing while it was fetched.
+    Changed,
+    /// A parent node did not answer.
+    Parent,
+}
+
+/// Why Stoker refuses to ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Block {
+    /// The account does not own the domain (or no longer).
+    Ownership,
+    /// The domain is stopped.
+    Offline,
+    /// The origin's address is private and the domain does not allow that.
+    PrivateAddress,
+    /// A playlist nested too deep, or naming too many children.
+    TooManyChildren,
+}
+
+macro_rules! words {
+    ($type:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// Every value, for tables and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word in logs, reports and `--json`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            fn from_word(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+words!(Uncacheable {
+    NoStore = "no-store",
+    Private = "private",
+    VaryStar = "vary-star",
+    NoLifetime = "no-lifetime",
+    SetCookie = "set-cookie",
+    Authorization = "authorization",
+    Partial = "partial",
+    DiskFull = "disk-full",
+    DiskError = "disk-error",
+});
+words!(OriginFault {
+    Dns = "dns",
+    Connect = "connect",
+    Tls = "tls",
+    Timeout = "timeout",
+    Protocol = "protocol",
+    Truncated = "truncated",
+    Length = "length",
+    Changed = "changed",
+    Parent = "parent",
+});
+words!(Block {
+    Ownership = "ownership",
+    Offline = "offline",
+    PrivateAddress = "private-address",
+    TooManyChildren = "too-many-children",
+});
+
+impl Outcome {
+    /// Whether the target is there: fresh, durable and read back.
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Filled | Self::AlreadyFresh | Self::Revalidated)
+    }
+}
+
+impl fmt::Display for Outcome {
+    /// One token: `filled`, `uncacheable:no-store`, `origin_status:404`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Filled => f.write_str("filled"),
+            Self::AlreadyFresh => f.write_str("already_fresh"),
+            Self::Revalidated => f.write_str("revalidated"),
+            Self::Uncacheable(reason) => write!(f, "uncacheable:{}", reason.as_str()),
+            Self::TooLarge => f.write_str("too_large"),
+            Self::OriginStatus(code) => write!(f, "origin_status:{code}"),
+            Self::OriginError(reason) => write!(f, "origin_error:{}", reason.as_str()),
+            Self::Blocked(reason) => write!(f, "blocked:{}", reason.as_str()),
+            Self::OverQuota => f.write_str("over_quota"),
+            Self::Timeout => f.write_str("timeout"),
+            Self::Canceled => f.write_str("canceled"),
+        }
+    }
+}
+
+/// A text that is not an outcome.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an outcome")]
+pub struct UnknownOutcome(pub String);
+
+impl FromStr for Outcome {
+    type Err = UnknownOutcome;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOutcome> {
+        let unknown = || UnknownOutcome(text.into());
+        let Some((kind, reason)) = text.split_once(':') else {
+            return match text {
+                "filled" => Ok(Self::Filled),
+                "already_fresh" => Ok(Self::AlreadyFresh),
+                "revalidated" => Ok(Self::Revalidated),
+                "too_large" => Ok(Self::TooLarge),
+                "over_quota" => Ok(Self::OverQuota),
+                "timeout" => Ok(Self::Timeout),
+                "canceled" => Ok(Self::Canceled),
+                _ => Err(unknown()),
+            };
+        };
+        match kind {
+            "uncacheable" => Uncacheable::from_word(reason).map(Self::Uncacheable),
+            "origin_status" => reason.parse().ok().map(Self::OriginStatus),
+            "origin_error" => OriginFault::from_word(reason).map(Self::OriginError),
+            "blocked" => Block::from_word(reason).map(Self::Blocked),
+            _ => None,
+        }
+        .ok_or_else(unknown)
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Outcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_read_back_as_written() {
+        let mut all = vec![
+            Outcome::Filled,
+            Outcome::AlreadyFresh,
+            Outcome::Revalidated,
+            Outcome::TooLarge,
+            Outcome::OriginStatus(404),
+            Outcome::OverQuota,
+            Outcome::Timeout,
+            Outcome::Canceled,
+        ];
+        all.extend(Uncacheable::ALL.iter().map(|reason| Outcome::Uncacheable(*reason)));
+        all.extend(OriginFault::ALL.iter().map(|reason| Outcome::OriginError(*reason)));
+        all.extend(Block::ALL.iter().map(|reason| Outcome::Blocked(*reason)));
+        for outcome in all {
+            assert_eq!(outcome.to_string().parse(), Ok(outcome));
+        }
+        for text in ["", "done", "blocked", "blocked:x", "origin_status:abc", "filled:x"] {
+            assert!(text.parse::<Outcome>().is_err(), "{text}");
+        }
+    }
+}

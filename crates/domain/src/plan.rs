@@ -1,0 +1,159 @@
+//! Planning: from targets and the nodes of each to jobs.
+//!
+//! Targets of a task are cut into chunks; a job is the part of one chunk that one node holds. The
+//! ledger thus writes rows by (chunk × node) and never by (URL × node).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Targets in one chunk at most.
+pub const CHUNK: usize = 500;
+
+/// A set of positions within one chunk.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Positions(Vec<u8>);
+
+impl Positions {
+    /// The bytes to be stored: bit `p % 8` of byte `p / 8` is position `p`.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The set that [`Self::as_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut set = Self(bytes.to_vec());
+        set.trim();
+        set
+    }
+
+    /// Adds `position`; whether it was new.
+    pub fn insert(&mut self, position: u16) -> bool {
+        let (byte, bit) = place(position);
+        if self.0.len() <= byte {
+            self.0.resize(byte + 1, 0);
+        }
+        let is_new = self.0[byte] & bit == 0;
+        self.0[byte] |= bit;
+        is_new
+    }
+
+    /// Whether `position` is in the set.
+    pub fn contains(&self, position: u16) -> bool {
+        let (byte, bit) = place(position);
+        self.0.get(byte).is_some_and(|held| held & bit != 0)
+    }
+
+    /// How many positions are in the set.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|byte| byte.count_ones() as usize).sum()
+    }
+
+    /// Whether no position is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|byte| *byte == 0)
+    }
+
+    /// The positions, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u16> + '_ {
+        self.0.iter().enumerate().flat_map(|(index, byte)| {
+            (0..8u16)
+                .filter(move |bit| byte & (1 << bit) != 0)
+                .map(move |bit| index as u16 * 8 + bit)
+        })
+    }
+
+    /// The positions of this set that are not in `other`.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        let mut rest = Self(
+            self.0
+                .iter()
+                .enumerate()
+                .map(|(index, byte)| byte & !other.0.get(index).copied().unwrap_or(0))
+                .collect(),
+        );
+        rest.trim();
+        rest
+    }
+
+    fn trim(&mut self) {
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+    }
+}
+
+impl FromIterator<u16> for Positions {
+    fn from_iter<I: IntoIterator<Item = u16>>(positions: I) -> Self {
+        let mut set = Self::default();
+        for position in positions {
+            set.insert(position);
+        }
+        set
+    }
+}
+
+const fn place(position: u16) -> (usize, u8) {
+    (position as usize / 8, 1 << (position % 8))
+}
+
+/// A job to be made: one node's part of one chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// Name of the node.
+    pub node: String,
+    /// Its targets, by position in the chunk.
+    pub members: Positions,
+}
+
+/// The jobs of one chunk, given for each of its targets the nodes that must hold it.
+///
+/// One job per node that holds any of them, ordered by node name.
+pub fn jobs<'a, N>(placements: impl IntoIterator<Item = N>) -> Vec<PlannedJob>
+where
+    N: IntoIterator<Item = &'a String>,
+{
+    let mut by_node: BTreeMap<&String, Positions> = BTreeMap::new();
+    for (position, nodes) in placements.into_iter().enumerate() {
+        for node in nodes {
+            by_node.entry(node).or_default().insert(position as u16);
+        }
+    }
+    by_node.into_iter().map(|(node, members)| PlannedJob { node: node.clone(), members }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_set_is_what_was_put_in(given in proptest::collection::btree_set(0u16..500, 0..60),
+                                    taken in proptest::collection::btree_set(0u16..500, 0..60)) {
+            let set: Positions = given.iter().copied().collect();
+            let other: Positions = taken.iter().copied().collect();
+            prop_assert_eq!(set.iter().collect::<Vec<_>>(), given.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(set.len(), given.len());
+            prop_assert_eq!(Positions::from_bytes(set.as_bytes()), set.clone());
+            let rest: Vec<_> = given.difference(&taken).copied().collect();
+            prop_assert_eq!(set.minus(&other).iter().collect::<Vec<_>>(), rest);
+        }
+    }
+
+    #[test]
+    fn each_node_gets_one_job_with_its_targets() {
+        let (a, b) = (String::from("a"), String::from("b"));
+        let planned = jobs([vec![&a, &b], vec![&b], vec![]]);
+        assert_eq!(
+            planned,
+            vec![
+                PlannedJob { node: a.clone(), members: [0].into_iter().collect() },
+                PlannedJob { node: b.clone(), members: [0, 1].into_iter().collect() },
+            ]
+        );
+    }
+}

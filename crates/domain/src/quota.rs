@@ -1,0 +1,90 @@
+//! Quotas: how many URLs an account may have prefetched in a day, by product, area and mode.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{area::Area, time::Timestamp};
+
+/// Products whose quotas are counted apart. API v2 shares the counters of `cdn` (wire.md 6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Product {
+    /// API v2 and API 3.0 `cdn`.
+    Cdn,
+    /// API 3.0 `teo`.
+    Teo,
+}
+
+impl Product {
+    /// The word stored in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cdn => "cdn",
+            Self::Teo => "teo",
+        }
+    }
+}
+
+/// One counter: what is counted, for one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Counter {
+    /// Product.
+    pub product: Product,
+    /// Area.
+    pub area: Area,
+    /// The day, as returned by [`day`].
+    pub day: i64,
+}
+
+/// The limits of an account for one product and area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// URLs in one call.
+    pub batch: u32,
+    /// URLs in one day.
+    pub daily: u64,
+}
+
+impl Limits {
+    /// The vendor's defaults for `cdn` prefetch (wire.md 3.1).
+    pub const CDN_DEFAULT: Self = Self { batch: 500, daily: 1000 };
+    /// What the account that `stoker up` creates has.
+    pub const OWNER: Self = Self { batch: 500, daily: 10_000_000 };
+}
+
+/// A counter with its limit: what a caller may still have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Which counter.
+    pub counter: Counter,
+    /// Its limits.
+    pub limits: Limits,
+    /// URLs charged so far on that day.
+    pub used: u64,
+}
+
+impl Usage {
+    /// URLs left on that day.
+    pub fn available(&self) -> u64 {
+        self.limits.daily.saturating_sub(self.used)
+    }
+}
+
+/// Offset of the quota day from UTC: the day begins at 00:00 UTC+8 (wire.md 6).
+pub const DAY_OFFSET_SECONDS: i64 = 8 * 3600;
+
+/// The number of the quota day that holds `now`: days since 1970-01-01 in UTC+8.
+pub const fn day(now: Timestamp) -> i64 {
+    (now.as_seconds() + DAY_OFFSET_SECONDS).div_euclid(86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_day_turns_at_sixteen_hours_utc() {
+        let before = Timestamp::from_seconds(15 * 3600 + 3599);
+        assert_eq!(day(before), 0);
+        assert_eq!(day(Timestamp::from_seconds(16 * 3600)), 1);
+    }
+}

@@ -1,0 +1,191 @@
+//! Target URIs: which texts are taken, and the one form in which they are kept.
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::{key::Key, placement::bare_host};
+
+/// Longest target URI that is taken, in bytes, as most caches have it.
+pub const MAX_LENGTH: usize = 4096;
+
+const SPACE: &AsciiSet = &CONTROLS.add(b' ');
+
+/// A target URI, checked and in normal form: lower-case scheme and host, no fragment, never an
+/// empty path, nothing else changed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The whole URI.
+    pub url: String,
+    /// Lower-case host, without port.
+    pub host: String,
+    /// Path and query, as sent on the request line.
+    pub path_and_query: String,
+}
+
+/// Why a text is not a target URI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Neither `http://` nor `https://` in front.
+    #[error("must begin with `http://` or `https://`")]
+    Scheme,
+    /// Longer than [`MAX_LENGTH`].
+    #[error("is {0} bytes long; at most {MAX_LENGTH} are taken")]
+    TooLong(usize),
+    /// A `*` in the host.
+    #[error("has a wildcard host; name one host")]
+    WildcardHost,
+    /// No host, or one that no URI can have.
+    #[error("has no valid host")]
+    Host,
+    /// User information before the host.
+    #[error("carries user information before the host; send credentials in a header")]
+    UserInfo,
+    /// A byte outside ASCII, or a space, without leave to encode it.
+    #[error("has a character outside ASCII or a space; percent-encode it or ask for URL encoding")]
+    NotAscii,
+    /// A control character or another byte that no request line can carry.
+    #[error("has a character that no URI can have")]
+    Character,
+}
+
+impl Target {
+    /// Reads a target URI. With `encode`, bytes outside ASCII and spaces are percent-encoded
+    /// (wire.md section 6); `%` and reserved characters stay as they are.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn parse(text: &str, encode: bool) -> Result<Self, Error> {
+        if text.len() > MAX_LENGTH {
+            return Err(Error::TooLong(text.len()));
+        }
+        let text = text.trim_matches([' ', '\t', '\r', '\n']);
+        let (scheme, rest) = split_scheme(text).ok_or(Error::Scheme)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at(end);
+        let host = check_authority(authority)?;
+        let tail = tail.split('#').next().unwrap_or_default();
+        let path_and_query = encode_tail(tail, encode)?;
+        let authority = authority.to_ascii_lowercase();
+        let url = format!("{scheme}://{authority}{path_and_query}");
+        if url.len() > MAX_LENGTH {
+            return Err(Error::TooLong(url.len()));
+        }
+        Ok(Self { url, host, path_and_query })
+    }
+
+    /// The cache key of this target.
+    pub fn key(&self) -> Key {
+        Key::new(&self.host, &self.path_and_query)
+    }
+}
+
+fn split_scheme(text: &str) -> Option<(&'static str, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    if scheme.eq_ignore_ascii_case("http") {
+        Some(("http", rest))
+    } else if scheme.eq_ignore_ascii_case("https") {
+        Some(("https", rest))
+    } else {
+        None
+    }
+}
+
+fn check_authority(authority: &str) -> Result<String, Error> {
+    if authority.contains('@') {
+        return Err(Error::UserInfo);
+    }
+    if authority.contains('*') {
+        return Err(Error::WildcardHost);
+    }
+    let host = bare_host(authority);
+    let port_is_valid = match authority[host.len()..].trim_start_matches('.') {
+        "" => true,
+        port => port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok()),
+    };
+    if !port_is_valid || !is_host(host) {
+        return Err(Error::Host);
+    }
+    Ok(host.to_ascii_lowercase())
+}
+
+/// Whether `host` is a name or an IP literal, IPv6 in brackets.
+pub fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[') {
+        return inner
+            .strip_suffix(']')
+            .is_some_and(|literal| literal.parse::<std::net::Ipv6Addr>().is_ok());
+    }
+    !host.is_empty()
+        && host.len() <= 253
+        && host.split('.').all(|label| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        })
+}
+
+fn encode_tail(tail: &str, encode: bool) -> Result<String, Error> {
+    if tail.bytes().any(|byte| byte.is_ascii_control() || byte == b'\\' || byte == b'"') {
+        return Err(Error::Character);
+    }
+    let needs_encoding = tail.bytes().any(|byte| byte == b' ' || !byte.is_ascii());
+    if needs_encoding && !encode {
+        return Err(Error::NotAscii);
+    }
+    let tail = utf8_percent_encode(tail, SPACE).to_string();
+    Ok(match tail.as_bytes().first() {
+        None => "/".into(),
+        Some(b'/') => tail,
+        Some(_) => format!("/{tail}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Target {
+        Target::parse(text, false).unwrap()
+    }
+
+    #[test]
+    fn the_normal_form_changes_only_case_of_host_and_an_empty_path() {
+        for (given, url, host) in [
+            ("HTTP://WWW.Test.com/A?b=C#d", "http://www.test.com/A?b=C", "www.test.com"),
+            ("https://a.example", "https://a.example/", "a.example"),
+            ("http://a.example?x=1", "http://a.example/?x=1", "a.example"),
+            ("http://127.0.0.1:8080/a//b/../c", "http://127.0.0.1:8080/a//b/../c", "127.0.0.1"),
+            ("http://[::1]:80/x", "http://[::1]:80/x", "[::1]"),
+            ("http://localhost/%e4%B8", "http://localhost/%e4%B8", "localhost"),
+        ] {
+            let target = parsed(given);
+            assert_eq!((target.url.as_str(), target.host.as_str()), (url, host));
+        }
+    }
+
+    #[test]
+    fn encoding_touches_only_spaces_and_bytes_outside_ascii() {
+        let target = Target::parse("http://a.example/1 2/中_文%2f.jpg?a=b", true).unwrap();
+        assert_eq!(target.path_and_query, "/1%202/%E4%B8%AD_%E6%96%87%2f.jpg?a=b");
+        assert_eq!(Target::parse("http://a.example/中", false), Err(Error::NotAscii));
+    }
+
+    #[test]
+    fn what_is_not_a_target_is_refused_with_the_rule() {
+        for (text, error) in [
+            ("www.test.com/x", Error::Scheme),
+            ("ftp://www.test.com/x", Error::Scheme),
+            ("http:/x", Error::Scheme),
+            ("http:///x", Error::Host),
+            ("http://*.test.com/x", Error::WildcardHost),
+            ("http://u:p@test.com/x", Error::UserInfo),
+            ("http://a b/x", Error::Host),
+            ("http://a:99999/x", Error::Host),
+            ("http://a..b/x", Error::Host),
+            ("http://a/x\r\nHost: b", Error::Character),
+        ] {
+            assert_eq!(Target::parse(text, false), Err(error), "{text}");
+        }
+        let long = format!("http://a.example/{}", "x".repeat(MAX_LENGTH));
+        assert!(matches!(Target::parse(&long, false), Err(Error::TooLong(_))));
+    }
+}

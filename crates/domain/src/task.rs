@@ -1,0 +1,94 @@
+//! Tasks and targets: what one API call asked for, and how far each URL of it is.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::AccountId,
+    area::{AreaScope, Tier},
+    quota::Product,
+    time::Timestamp,
+};
+
+/// The public name of a task: 19 decimal digits, microseconds since the epoch and three that make
+/// it unique. Opaque to callers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TaskId(pub String);
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Whether, and how, playlists are followed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MediaPolicy {
+    /// Only what was submitted.
+    #[default]
+    Off,
+    /// The vendor's way: `.m3u8` up to three levels and their `.ts` segments (wire.md section 6).
+    Segments,
+}
+
+/// How the content of a task is asked for. Travels with the fill to the shield.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct FetchOptions {
+    /// `User-Agent` of the origin request; absent = `Stoker/<version>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// Further request fields, in the order given; at most 20. Not part of the cache key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// Ask the origin for the whole representation in one request, without `Range`.
+    #[serde(default)]
+    pub disable_range: bool,
+    /// Whether playlists are followed.
+    #[serde(default)]
+    pub media: MediaPolicy,
+}
+
+/// What one API call asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// Public name.
+    pub id: TaskId,
+    /// Whose quota it charges.
+    pub account: AccountId,
+    /// Which API's quota it charges.
+    pub product: Product,
+    /// Areas asked for.
+    pub areas: AreaScope,
+    /// Tier asked for; absent = the default of each area.
+    pub tier: Option<Tier>,
+    /// How its content is asked for.
+    pub options: FetchOptions,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+}
+
+/// How far one target is, over all its nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Progress {
+    /// Some node has no final outcome yet.
+    Processing,
+    /// Every node that was asked for holds it and was read back.
+    Done,
+    /// At least one node ended without it; the others are final too.
+    Failed,
+}
+
+impl Progress {
+    /// The word in views and `--json`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Processing => "processing",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}

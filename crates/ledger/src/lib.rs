@@ -1,0 +1,121 @@
+//! Durable state: accounts, keys, domains, tasks, jobs, quotas.
+//!
+//! One trait of use-case verbs, [`Ledger`]; each verb is one transaction and is durable when it
+//! returns. The ledger is the only truth: whatever is not in it was never accepted. It decides
+//! nothing that `domain` can decide, never reads a clock and never makes a random number.
+
+mod records;
+
+pub use records::{
+    Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask, Page,
+    PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TaskFilter,
+    TaskRow,
+};
+
+use async_trait::async_trait;
+use stoker_domain::{
+    account::{AccessKey, Account, AccountId},
+    domain::Domain,
+    job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    quota::{Counter, Limits, Product},
+    task::TaskId,
+    time::Timestamp,
+};
+
+/// The verbs of durable state. Every implementation passes `suite`.
+#[async_trait]
+pub trait Ledger: Send + Sync + std::fmt::Debug {
+    // ---- accounts and keys ----
+
+    /// Creates an account; its `id` is ignored and the one given by the ledger is returned.
+    async fn create_account(&self, account: Account) -> Result<AccountId, Error>;
+    /// All accounts, oldest first.
+    async fn accounts(&self) -> Result<Vec<Account>, Error>;
+    /// Sets the limits of `account` for `product` in both areas.
+    async fn set_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        limits: Limits,
+    ) -> Result<(), Error>;
+    /// The limits of `account` for `product`; [`Limits::CDN_DEFAULT`] when none were set.
+    async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error>;
+    /// URLs charged to a counter so far.
+    async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error>;
+    /// Creates or replaces a key.
+    async fn put_key(&self, key: AccessKey) -> Result<(), Error>;
+    /// The key with this public half.
+    async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error>;
+
+    // ---- domains ----
+
+    /// Creates or replaces the domain with this host, whoever owns it: the caller has checked.
+    async fn put_domain(&self, domain: &Domain) -> Result<(), Error>;
+    /// All domains of all accounts, ordered by host.
+    async fn domains(&self) -> Result<Vec<Domain>, Error>;
+    /// Removes a domain; whether it was there.
+    async fn remove_domain(&self, host: &str) -> Result<bool, Error>;
+
+    // ---- submit ----
+
+    /// Accepts a task: task, targets, quota and planned jobs in one transaction.
+    ///
+    /// Targets with equal URLs are merged. Each target that is left costs one unit of every counter
+    /// in `charges`; when one of them does not suffice, nothing is written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OverQuota`] with the counter, what it had left and what was needed.
+    async fn submit(&self, task: NewTask) -> Result<Submitted, Error>;
+
+    /// Adds targets found in a playlist to a task that is not final, in one transaction.
+    ///
+    /// A URL that the task already has is left out and costs nothing, so repeating the call changes
+    /// nothing. New targets are charged as in [`Self::submit`], in the order given, as far as the
+    /// quota goes; the rest are written with outcome `over_quota` and no jobs.
+    async fn add_children(&self, plan: ChildPlan) -> Result<Submitted, Error>;
+
+    // ---- lease, renew, report ----
+
+    /// Leases up to `limit` jobs of `node` that are due at `now`, oldest first, until `until`.
+    ///
+    /// Due is a job that waits and whose `not_before` has come, or whose lease has run out. `seed`
+    /// makes the tokens: the n-th job gets `seed + n` (wrapping).
+    async fn lease(
+        &self,
+        node: &str,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+        seed: u64,
+    ) -> Result<Vec<LeasedJob>, Error>;
+    /// Extends a lease; false when the token is stale or the job is final.
+    async fn renew(&self, beat: &Heartbeat, until: Timestamp) -> Result<bool, Error>;
+    /// Applies a report in one transaction: settles items, appends what is told of them, rolls
+    /// targets up whose last node settled, and ends or returns the job. See [`ReportWrite`].
+    ///
+    /// A report with a stale token changes nothing and says so in [`Applied::is_stale`]; an item
+    /// that is already settled is skipped.
+    async fn report(&self, report: ReportWrite) -> Result<Applied, Error>;
+    /// Ends all leases of `node` at once, because the node has started anew; how many.
+    async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error>;
+    /// When the next job of `node` is due, if any waits: `not_before`, or the end of its lease.
+    async fn next_due(&self, node: &str) -> Result<Option<Timestamp>, Error>;
+    /// What stands behind a lease, for the engine to judge a report; `None` when the token is stale
+    /// or the job is final.
+    async fn leased(&self, job: JobId, token: LeaseToken) -> Result<Option<Leased>, Error>;
+
+    // ---- views ----
+
+    /// Tasks that match, newest first.
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error>;
+    /// Targets that match, newest task first, in the order submitted.
+    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error>;
+    /// For each of `targets` (row numbers of one task), what each of its nodes reported.
+    async fn outcomes(
+        &self,
+        task: &TaskId,
+        targets: &[i64],
+    ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error>;
+    /// The jobs of a task that are not final, with their unsettled items.
+    async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error>;
+}
