@@ -1,0 +1,64 @@
+"""Signs calls of API 3.0 with TC3-HMAC-SHA256; standard library only."""
+
+import datetime
+import hashlib
+import hmac
+import http.client
+import json
+import time
+
+
+def _hmac(key, text):
+    return hmac.new(key, text.encode(), hashlib.sha256).digest()
+
+
+class Client:
+    """One kept-alive connection to a Stoker, signing for one key."""
+
+    def __init__(self, credentials):
+        self.key_id = credentials["secret_id"]
+        self.key = credentials["secret_key"]
+        self.host = credentials["endpoint"].split("://")[-1].rstrip("/")
+        self.connection = http.client.HTTPConnection(self.host, timeout=120)
+
+    def _sign(self, method, path, query, service, payload, content_type):
+        now = int(time.time())
+        date = datetime.datetime.fromtimestamp(now, datetime.timezone.utc).strftime("%Y-%m-%d")
+        canonical = (
+            f"{method}\n{path}\n{query}\ncontent-type:{content_type}\nhost:{self.host}\n\n"
+            f"content-type;host\n{hashlib.sha256(payload).hexdigest()}"
+        )
+        scope = f"{date}/{service}/tc3_request"
+        text = (
+            f"TC3-HMAC-SHA256\n{now}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+        )
+        key = _hmac(_hmac(_hmac(("TC3" + self.key).encode(), date), service), "tc3_request")
+        signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+        return {
+            "Authorization": f"TC3-HMAC-SHA256 Credential={self.key_id}/{scope}, "
+            f"SignedHeaders=content-type;host, Signature={signature}",
+            "Content-Type": content_type,
+            "Host": self.host,
+            "X-TC-Timestamp": str(now),
+        }
+
+    def cdn(self, action, **parameters):
+        """Calls an action of service `cdn`; returns `Response`, raises on `Error`."""
+        body = json.dumps(parameters).encode()
+        headers = self._sign("POST", "/", "", "cdn", body, "application/json")
+        headers |= {"X-TC-Action": action, "X-TC-Version": "2018-06-06"}
+        self.connection.request("POST", "/", body, headers)
+        reply = json.load(self.connection.getresponse())["Response"]
+        if "Error" in reply:
+            raise RuntimeError(f"{action}: {reply['Error']}")
+        return reply
+
+    def admin(self, path, query=""):
+        """GETs a resource of the admin API."""
+        headers = self._sign("GET", path, query, "admin", b"", "application/json")
+        self.connection.request("GET", path + ("?" + query if query else ""), headers=headers)
+        reply = self.connection.getresponse()
+        body = reply.read()
+        if reply.status != 200:
+            raise RuntimeError(f"GET {path}: {reply.status} {body[:300]!r}")
+        return json.loads(body)
