@@ -6,6 +6,7 @@
 pub mod account;
 pub mod area;
 pub mod domain;
+pub mod http;
 pub mod job;
 pub mod key;
 pub mod outcome;

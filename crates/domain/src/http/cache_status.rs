@@ -1,0 +1,113 @@
+//! `Cache-Status`: how a cache handled a request, for people and for tests (RFC 9211).
+
+use std::{borrow::Cow, fmt::Write};
+
+use http::HeaderValue;
+
+/// Why a request went upstream: the `fwd` parameter (RFC 9211 section 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Forward {
+    /// The cache was told not to handle it.
+    Bypass,
+    /// The method is not answered from a cache.
+    Method,
+    /// Nothing was stored under the target URI.
+    UriMiss,
+    /// Something was, but selected by other request fields.
+    VaryMiss,
+    /// Either of the two.
+    Miss,
+    /// The request's directives demanded it.
+    Request,
+    /// What was stored was stale.
+    Stale,
+    /// Only a part was stored.
+    Partial,
+}
+
+impl Forward {
+    /// The token.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Method => "method",
+            Self::UriMiss => "uri-miss",
+            Self::VaryMiss => "vary-miss",
+            Self::Miss => "miss",
+            Self::Request => "request",
+            Self::Stale => "stale",
+            Self::Partial => "partial",
+        }
+    }
+}
+
+/// One member of `Cache-Status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheStatus<'a> {
+    /// Answered without going upstream.
+    pub is_hit: bool,
+    /// Why it went upstream; excludes `is_hit`.
+    pub forward: Option<Forward>,
+    /// Status that came from upstream.
+    pub forward_status: Option<u16>,
+    /// Remaining freshness in seconds; negative when stale.
+    pub ttl: Option<i64>,
+    /// What came is kept.
+    pub is_stored: bool,
+    /// The request shared the upstream request of another.
+    pub is_collapsed: bool,
+    /// For whoever looks for the cause.
+    pub detail: Option<Cow<'a, str>>,
+}
+
+impl CacheStatus<'_> {
+    /// The member of the cache called `cache`, for example `stoker-edge-mainland; hit; ttl=30`.
+    pub fn to_value(&self, cache: &str) -> HeaderValue {
+        let mut text = String::with_capacity(cache.len() + 48);
+        push_name(&mut text, cache);
+        if self.is_hit {
+            text.push_str("; hit");
+        }
+        if let Some(forward) = self.forward {
+            text.push_str("; fwd=");
+            text.push_str(forward.as_str());
+        }
+        if let Some(status) = self.forward_status {
+            write!(text, "; fwd-status={status}").expect("a String takes every write");
+        }
+        if let Some(ttl) = self.ttl {
+            write!(text, "; ttl={ttl}").expect("a String takes every write");
+        }
+        if self.is_stored {
+            text.push_str("; stored");
+        }
+        if self.is_collapsed {
+            text.push_str("; collapsed");
+        }
+        if let Some(detail) = &self.detail {
+            text.push_str("; detail=");
+            push_name(&mut text, detail);
+        }
+        HeaderValue::try_from(text).expect("tokens and quoted ASCII make a field value")
+    }
+}
+
+/// A structured-field token where `name` is one, a string otherwise (RFC 8941 section 3.3).
+fn push_name(text: &mut String, name: &str) {
+    let mut bytes = name.bytes();
+    let is_token = bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'*')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/".contains(&byte));
+    if is_token {
+        text.push_str(name);
+        return;
+    }
+    text.push('"');
+    for character in name.chars() {
+        match character {
+            '"' | '\\' => text.extend(['\\', character]),
+            ' '..='~' => text.push(character),
+            _ => text.push('?'),
+        }
+    }
+    text.push('"');
+}

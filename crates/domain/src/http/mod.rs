@@ -1,0 +1,27 @@
+//! Caching decisions of HTTP, as pure functions: what may be stored, how long it is fresh, which
+//! request it answers, which conditions and ranges hold.
+//!
+//! RFC 9110 (semantics), RFC 9111 (caching), RFC 9211 (`Cache-Status`). Serving and filling both
+//! decide here, so that a prefetch keeps exactly what a miss would keep. Nothing here reads a clock,
+//! speaks HTTP or touches a store.
+
+mod cache_control;
+mod cache_status;
+mod conditional;
+mod fields;
+mod freshness;
+mod range;
+mod response;
+mod storable;
+
+pub use cache_control::CacheControl;
+pub use cache_status::{CacheStatus, Forward};
+pub use conditional::{Conditions, evaluate_conditions, if_range_matches};
+pub use fields::{http_date, parse_http_date, strip_hop_by_hop};
+pub use freshness::{Reuse, reuse};
+pub use range::{
+    ByteRange, ContentRange, RangeRequest, parse_byte_range, parse_content_range, parse_range,
+    parse_unsatisfied_range, unsatisfied_range,
+};
+pub use response::{StoredResponse, Validator, strong_validator};
+pub use storable::{Lifetime, storable};

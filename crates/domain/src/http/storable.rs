@@ -1,0 +1,119 @@
+//! What a shared cache may store (RFC 9111 section 3), and for how long it is fresh (4.2).
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode, header};
+
+use super::{
+    cache_control::CacheControl,
+    fields::{members, parse_http_date},
+};
+use crate::{domain::CacheRules, outcome::Uncacheable, time::Timestamp};
+
+/// How long a response is fresh, and how old it was when it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Freshness lifetime; zero = every use must be validated.
+    pub lifetime: Duration,
+    /// `corrected_initial_age` of RFC 9111 section 4.2.3.
+    pub corrected_initial_age: Duration,
+}
+
+/// Whether the response to a GET with `request_fields` may be stored, and its lifetime.
+///
+/// A partial response is refused here: whoever combines slices asks with 200 for the whole.
+/// The clocks are the receiver's: when the request was sent and when the head came.
+///
+/// # Errors
+/// The first reason in the order of the list in [`Uncacheable`].
+pub fn storable(
+    request_fields: &HeaderMap,
+    status: StatusCode,
+    fields: &HeaderMap,
+    rules: &CacheRules,
+    request_time: Timestamp,
+    response_time: Timestamp,
+) -> Result<Lifetime, Uncacheable> {
+    let said = CacheControl::of(fields);
+    if said.no_store || CacheControl::of(request_fields).no_store {
+        return Err(Uncacheable::NoStore);
+    }
+    if said.private {
+        return Err(Uncacheable::Private);
+    }
+    if members(fields, &header::VARY).any(|name| name == "*") {
+        return Err(Uncacheable::VaryStar);
+    }
+    let shares = said.public || said.s_maxage.is_some();
+    if fields.contains_key(header::SET_COOKIE) && !shares {
+        return Err(Uncacheable::SetCookie);
+    }
+    // RFC 9111 section 3.5
+    if request_fields.contains_key(header::AUTHORIZATION) && !shares && !said.must_revalidate {
+        return Err(Uncacheable::Authorization);
+    }
+    if status == StatusCode::PARTIAL_CONTENT || status == StatusCode::NOT_MODIFIED {
+        return Err(Uncacheable::Partial);
+    }
+    let corrected_initial_age = corrected_initial_age(fields, request_time, response_time);
+    let lifetime = match explicit_lifetime(&said, fields, response_time) {
+        Some(_) if said.no_cache => Duration::ZERO,
+        Some(explicit) => explicit,
+        None if !has_default_lifetime(status) => return Err(Uncacheable::NoLifetime),
+        None if said.no_cache => Duration::ZERO,
+        None => Duration::from_secs(rules.default_lifetime_seconds),
+    };
+    let has_validator =
+        fields.contains_key(header::ETAG) || fields.contains_key(header::LAST_MODIFIED);
+    if lifetime <= corrected_initial_age && !has_validator {
+        return Err(Uncacheable::NoLifetime);
+    }
+    Ok(Lifetime { lifetime, corrected_initial_age })
+}
+
+/// Statuses that get the domain's default where the origin states no lifetime.
+fn has_default_lifetime(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::OK
+            | StatusCode::NON_AUTHORITATIVE_INFORMATION
+            | StatusCode::MOVED_PERMANENTLY
+            | StatusCode::PERMANENT_REDIRECT
+    )
+}
+
+/// RFC 9111 section 4.2.1: `s-maxage`, `max-age`, `Expires` less `Date`. An `Expires` that is not a
+/// date lies in the past (section 5.3).
+fn explicit_lifetime(
+    said: &CacheControl,
+    fields: &HeaderMap,
+    response_time: Timestamp,
+) -> Option<Duration> {
+    if let Some(lifetime) = said.s_maxage.or(said.max_age) {
+        return Some(lifetime);
+    }
+    let expires = fields.get(header::EXPIRES)?;
+    let date = date(fields).unwrap_or(response_time);
+    Some(parse_http_date(expires).map_or(Duration::ZERO, |expires| expires.since(date)))
+}
+
+/// RFC 9111 section 4.2.3. An `Age` that is not a number is ignored (section 5.1).
+fn corrected_initial_age(
+    fields: &HeaderMap,
+    request_time: Timestamp,
+    response_time: Timestamp,
+) -> Duration {
+    let apparent_age = date(fields).map_or(Duration::ZERO, |date| response_time.since(date));
+    let age_value = fields
+        .get(header::AGE)
+        .and_then(|age| age.to_str().ok())
+        .map(|line| line.split(',').next().unwrap_or_default().trim())
+        .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+        .map_or(0, |digits| digits.parse::<u64>().map_or(1 << 31, |age| age.min(1 << 31)));
+    let response_delay = response_time.since(request_time);
+    apparent_age.max(Duration::from_secs(age_value) + response_delay)
+}
+
+fn date(fields: &HeaderMap) -> Option<Timestamp> {
+    fields.get(header::DATE).and_then(parse_http_date)
+}
