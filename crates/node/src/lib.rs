@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The data plane: one cache server. Edge and middle are the same code.
+//!
+//! `serve` answers viewers and other nodes, `fill` brings content from the parent or the origin,
+//! `store` keeps it, `agent` does the jobs that the engine leases. What may be stored and reused is
+//! decided in [`stoker_domain::http`]; where a key lives, in [`stoker_domain::placement`]. A node
+//! never sees the ledger: it knows the engine as a [`JobSource`] and the configuration as a
+//! [`stoker_domain::placement::Directory`].
+
+mod source;
+
+pub use source::{JobSource, Unreachable};

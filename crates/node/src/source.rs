@@ -1,0 +1,29 @@
+//! Where a node gets its work and says what became of it: the node's side of the transport.
+//!
+//! Every call may be lost, and every answer too: whoever calls repeats until it is answered, and
+//! the other side ignores what it has heard before.
+
+use async_trait::async_trait;
+use stoker_domain::{
+    job::{Heartbeat, LeasedJob, Report},
+    placement::Node,
+};
+
+/// The engine, as a node sees it.
+#[async_trait]
+pub trait JobSource: Send + Sync {
+    /// Makes the node known. A new `session` tells that it has started anew, so that leases of the
+    /// former one are released at once.
+    async fn register(&self, node: &Node, session: u64) -> Result<(), Unreachable>;
+    /// Leases up to `limit` jobs of the node called `node`. May wait some seconds for work.
+    async fn lease(&self, node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable>;
+    /// Renews a lease and tells how far it is; false when the lease is lost.
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable>;
+    /// Reports items; false when the lease is lost. Repeating a report changes nothing.
+    async fn report(&self, report: Report) -> Result<bool, Unreachable>;
+}
+
+/// The engine did not answer. Whether it heard the call is not known.
+#[derive(Debug, thiserror::Error)]
+#[error("the engine does not answer")]
+pub struct Unreachable(#[source] pub Option<Box<dyn std::error::Error + Send + Sync>>);
