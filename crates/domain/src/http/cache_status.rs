@@ -111,3 +111,43 @@ fn push_name(text: &mut String, name: &str) {
     }
     text.push('"');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The examples of RFC 9211 section 3.1, with our order of parameters.
+    #[test]
+    fn members_read_as_in_the_rfc() {
+        let hit = CacheStatus { is_hit: true, ttl: Some(376), ..CacheStatus::default() };
+        assert_eq!(hit.to_value("ExampleCache"), "ExampleCache; hit; ttl=376");
+        let miss = CacheStatus {
+            forward: Some(Forward::UriMiss),
+            is_stored: true,
+            is_collapsed: true,
+            ..CacheStatus::default()
+        };
+        assert_eq!(miss.to_value("ExampleCache"), "ExampleCache; fwd=uri-miss; stored; collapsed");
+        let stale = CacheStatus {
+            forward: Some(Forward::Stale),
+            forward_status: Some(304),
+            ttl: Some(-412),
+            ..CacheStatus::default()
+        };
+        assert_eq!(stale.to_value("c"), "c; fwd=stale; fwd-status=304; ttl=-412");
+    }
+
+    #[test]
+    fn what_is_not_a_token_is_quoted() {
+        let failed = CacheStatus {
+            forward: Some(Forward::UriMiss),
+            detail: Some("no \"answer\" \u{fc}\n".into()),
+            ..CacheStatus::default()
+        };
+        let expected = "\"7 nodes\"; fwd=uri-miss; detail=\"no \\\"answer\\\" ??\"";
+        assert_eq!(failed.to_value("7 nodes"), expected);
+        let word =
+            CacheStatus { detail: Some("origin_error:dns".into()), ..CacheStatus::default() };
+        assert_eq!(word.to_value("a"), "a; detail=origin_error:dns");
+    }
+}

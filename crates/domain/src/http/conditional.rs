@@ -125,3 +125,6 @@ impl<'a> Iterator for Tags<'a> {
         Some(tag.trim_ascii_end())
     }
 }
+
+#[cfg(test)]
+mod tests;

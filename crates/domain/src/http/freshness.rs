@@ -52,3 +52,6 @@ fn may_be_served_stale(stored: &StoredResponse) -> bool {
     let said = CacheControl::of(&stored.fields);
     !(said.no_cache || said.must_revalidate || said.proxy_revalidate || said.s_maxage.is_some())
 }
+
+#[cfg(test)]
+mod tests;

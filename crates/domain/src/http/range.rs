@@ -151,3 +151,104 @@ fn bytes_unit(field: &HeaderValue) -> Option<(&str, &str)> {
 fn number(digits: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked(text: &str, size: u64) -> RangeRequest {
+        parse_range(&HeaderValue::from_str(text).unwrap(), size)
+    }
+
+    const fn bytes(start: u64, end_inclusive: u64) -> RangeRequest {
+        RangeRequest::Satisfiable { start, end_inclusive }
+    }
+
+    /// RFC 9110 section 14.1.2, with its examples for a representation of 10,000 bytes.
+    #[test]
+    fn single_ranges_are_understood() {
+        for (text, expected) in [
+            ("bytes=0-499", bytes(0, 499)),
+            ("bytes=500-999", bytes(500, 999)),
+            ("bytes=-500", bytes(9500, 9999)),
+            ("bytes=9500-", bytes(9500, 9999)),
+            ("BYTES=9990-20000", bytes(9990, 9999)),
+            ("bytes=-20000", bytes(0, 9999)),
+            ("bytes=10000-", RangeRequest::Unsatisfiable),
+            ("bytes=-0", RangeRequest::Unsatisfiable),
+        ] {
+            assert_eq!(asked(text, 10_000), expected, "{text}");
+        }
+        assert_eq!(asked("bytes=0-", 0), RangeRequest::Unsatisfiable);
+        assert_eq!(asked("bytes=-5", 0), RangeRequest::None);
+    }
+
+    /// Section 14.2: "A server MAY ignore the Range header field"; an invalid one MUST be ignored.
+    #[test]
+    fn several_ranges_and_invalid_ones_are_ignored() {
+        for text in [
+            "bytes=0-0,-1",
+            "bytes=5-4",
+            "bytes=-",
+            "bytes=",
+            "bytes",
+            "items=0-4",
+            "bytes=+1-2",
+            "bytes=1-2x",
+            "bytes=0x1-2",
+            "bytes=99999999999999999999-",
+            "bytes=--5",
+        ] {
+            assert_eq!(asked(text, 10_000), RangeRequest::None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_content_range_that_contradicts_itself_is_refused() {
+        let parse = |text: &str| parse_content_range(&HeaderValue::from_str(text).unwrap());
+        let known = ContentRange { start: 0, end_inclusive: 4, total: Some(5) };
+        assert_eq!(parse("bytes 0-4/5"), Some(known));
+        assert_eq!(parse("bytes 0-4/*"), Some(ContentRange { total: None, ..known }));
+        for text in [
+            "bytes 0-5/5",
+            "bytes 3-2/5",
+            "bytes */5",
+            "bytes 0-4",
+            "items 0-4/5",
+            "bytes 0-/5",
+            "bytes -4/5",
+            "0-4/5",
+            "bytes 0-4/x",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        assert_eq!(parse_unsatisfied_range(&unsatisfied_range(7)), Some(7));
+        assert_eq!(parse_unsatisfied_range(&known.to_value()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_satisfiable_lies_within_the_representation(
+            start in proptest::option::of(0u64..50), end in proptest::option::of(0u64..50),
+            size in 0u64..40,
+        ) {
+            let text = |n: Option<u64>| n.map(|n| n.to_string()).unwrap_or_default();
+            let line = format!("bytes={}-{}", text(start), text(end));
+            if let RangeRequest::Satisfiable { start, end_inclusive } = asked(&line, size) {
+                prop_assert!(start <= end_inclusive && end_inclusive < size);
+                let told = ContentRange { start, end_inclusive, total: Some(size) };
+                prop_assert_eq!(parse_content_range(&told.to_value()), Some(told));
+            }
+        }
+
+        #[test]
+        fn no_text_breaks_the_readers(text in "(bytes)?[ -~]{0,20}") {
+            let value = HeaderValue::from_str(&text).unwrap();
+            parse_range(&value, 10);
+            parse_content_range(&value);
+            parse_unsatisfied_range(&value);
+        }
+    }
+}

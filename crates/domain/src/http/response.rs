@@ -292,3 +292,6 @@ impl<'a> Input<'a> {
         Some(pairs)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -117,3 +117,6 @@ fn corrected_initial_age(
 fn date(fields: &HeaderMap) -> Option<Timestamp> {
     fields.get(header::DATE).and_then(parse_http_date)
 }
+
+#[cfg(test)]
+mod tests;
