@@ -207,9 +207,9 @@ pub struct TargetFilter {
     pub account: Option<AccountId>,
     /// Of one task.
     pub task: Option<TaskId>,
-    /// Created at or after.
+    /// Of a task created at or after; a playlist's children count with their task.
     pub from: Option<Timestamp>,
-    /// Created at or before.
+    /// Of a task created at or before.
     pub to: Option<Timestamp>,
     /// Of this host.
     pub host: Option<String>,
@@ -248,7 +248,7 @@ pub struct TargetRow {
     pub settled_nodes: u32,
     /// Size in bytes, when known.
     pub size_bytes: Option<u64>,
-    /// When it was accepted.
+    /// When it was accepted; a playlist's children come later than their task.
     pub created_at: Timestamp,
     /// When its last node settled.
     pub finished_at: Option<Timestamp>,
@@ -268,6 +268,8 @@ pub enum ErrorKind {
     },
     /// What was named is not there.
     NotFound,
+    /// What was to be created is there already; nothing was written.
+    Conflict,
     /// The database cannot be written or read now: full disk, lost connection.
     Unavailable,
     /// The database holds what this version cannot read.
