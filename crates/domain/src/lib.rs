@@ -9,6 +9,7 @@ pub mod domain;
 pub mod http;
 pub mod job;
 pub mod key;
+pub mod media;
 pub mod outcome;
 pub mod placement;
 pub mod plan;

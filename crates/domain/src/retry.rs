@@ -8,7 +8,8 @@ use crate::outcome::{OriginFault, Outcome, Uncacheable};
 pub const MAX_ATTEMPTS: u32 = 6;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
+/// No delay is longer.
+pub const LONGEST_DELAY: Duration = Duration::from_secs(60);
 
 /// Whether another attempt may end differently.
 pub const fn is_worth_retrying(outcome: Outcome) -> bool {

@@ -1,1 +1,102 @@
-//! Placeholder.
+//! The control plane's heart: accept, plan, lease, expand, complete.
+//!
+//! [`Engine`] turns a submission into a task of jobs, hands jobs to nodes under leases, judges what
+//! the nodes report and shows how far everything is. The ledger is the only truth: what is kept
+//! here in memory (who is alive, how far a running item is, how often a job failed) may be lost at
+//! any moment. It speaks no vendor's words and no HTTP, and never reads a clock of its own.
+//!
+//! Every message from a node may be lost, repeated or late, and time may jump; neither loses a
+//! target nor settles one twice. `tests/simulation` holds it to that.
+
+mod accounts;
+mod config;
+mod directory;
+mod domains;
+mod doorbell;
+mod error;
+mod expand;
+mod ids;
+mod lease;
+mod nodes;
+mod progress;
+mod report;
+mod schedule;
+mod submit;
+mod views;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use stoker_domain::{placement::Directory, time::Clock};
+use stoker_ledger::{Ledger, TaskFilter};
+use tokio::sync::watch;
+
+pub use accounts::Caller;
+pub use config::Config;
+pub use domains::NewDomain;
+pub use error::{DomainError, SubmitError};
+pub use nodes::NodeView;
+pub use stoker_ledger::Error;
+pub use submit::{Receipt, Submission};
+pub use views::{TargetView, TaskView};
+
+/// The engine. One per process; cheap to share behind its `Arc`.
+#[derive(Debug)]
+pub struct Engine {
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    // a std mutex, held for one number and never across an await
+    random: Mutex<StdRng>,
+    ids: ids::Ids,
+    schedule: schedule::Schedule,
+    board: directory::Board,
+    domain_writes: tokio::sync::Mutex<()>,
+    callers: accounts::Callers,
+    nodes: nodes::Nodes,
+    doorbells: doorbell::Doorbells,
+    progress: progress::Board,
+    failures: report::Failures,
+}
+
+impl Engine {
+    /// Takes up what the ledger holds. `seed` makes lease tokens, jitter and parts of task names.
+    ///
+    /// Nodes are not in the ledger: until they register, nothing can be submitted to them.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn open(
+        ledger: Arc<dyn Ledger>,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+        config: Config,
+    ) -> Result<Arc<Self>, Error> {
+        let domains = ledger.domains().await?;
+        let newest = ledger.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await?;
+        Ok(Arc::new(Self {
+            ids: ids::Ids::after(newest.rows.first().map(|row| &row.task.id)),
+            schedule: schedule::Schedule::new(&*clock),
+            board: directory::Board::new(domains),
+            random: Mutex::new(StdRng::seed_from_u64(seed)),
+            ledger,
+            clock,
+            config,
+            domain_writes: tokio::sync::Mutex::default(),
+            callers: accounts::Callers::default(),
+            nodes: nodes::Nodes::default(),
+            doorbells: doorbell::Doorbells::default(),
+            progress: progress::Board::default(),
+            failures: report::Failures::default(),
+        }))
+    }
+
+    /// The domains and nodes to route with, now and after each change.
+    pub fn directory(&self) -> watch::Receiver<Arc<Directory>> {
+        self.board.subscribe()
+    }
+
+    fn random(&self) -> u64 {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+    }
+}

@@ -1,0 +1,210 @@
+//! What is taken from playlists as they are met in the field.
+
+use proptest::prelude::*;
+
+use super::{Error, MAX_CHILDREN, children, is_playlist};
+
+const BASE: &str = "https://v.example.com/show/1/index.m3u8?token=a%2Fb";
+
+fn named(content: &[u8]) -> Vec<(String, bool)> {
+    let found = children(BASE, content, 3).unwrap();
+    found.into_iter().map(|child| (child.url, child.is_playlist)).collect()
+}
+
+fn segments(content: &[u8]) -> Vec<String> {
+    named(content)
+        .into_iter()
+        .map(|(url, is_playlist)| {
+            assert!(!is_playlist, "{url}");
+            url
+        })
+        .collect()
+}
+
+#[test]
+fn a_master_playlist_names_its_variants_and_not_its_renditions() {
+    let master = b"#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-INDEPENDENT-SEGMENTS
+#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"https://keys.example.com/k\"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"English\",DEFAULT=YES,URI=\"audio/en.m3u8\"
+#EXT-X-STREAM-INF:BANDWIDTH=1280000,RESOLUTION=640x360,CODECS=\"avc1.4d401e,mp4a.40.2\",AUDIO=\"a\"
+low/index.m3u8
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=86000,URI=\"low/iframe.m3u8\"
+
+#EXT-X-STREAM-INF:BANDWIDTH=7680000
+# a comment between the tag and its URI
+https://cdn.example.net/hi/playlist?id=7
+#EXT-X-STREAM-INF:RESOLUTION=no-bandwidth-at-all
+//mid.example.com/m.M3U8
+";
+    assert_eq!(
+        named(master),
+        [
+            ("https://v.example.com/show/1/low/index.m3u8".into(), true),
+            ("https://cdn.example.net/hi/playlist?id=7".into(), true),
+            ("https://mid.example.com/m.M3U8".into(), true),
+        ]
+    );
+}
+
+#[test]
+fn a_media_playlist_names_its_ts_segments_only() {
+    let media = b"#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-TARGETDURATION:10
+#EXT-X-MEDIA-SEQUENCE:2680
+#EXT-X-PLAYLIST-TYPE:VOD
+#EXT-X-KEY:METHOD=AES-128,URI=\"key.bin\",IV=0x0
+#EXT-X-MAP:URI=\"init.mp4\"
+#EXTINF:9.009,title, with a comma
+seg-1.ts
+#EXTINF:9.009,
+seg-2.TS?sig=x/y.m3u8
+#EXTINF:9.009,
+seg-3.m4s
+#EXT-X-DISCONTINUITY
+#EXTINF:3.003,
+not-a-ts.ts.key
+#EXTINF:3.003,
+query?file=a.ts
+#EXT-X-ENDLIST
+";
+    assert_eq!(
+        segments(media),
+        [
+            "https://v.example.com/show/1/seg-1.ts",
+            "https://v.example.com/show/1/seg-2.TS?sig=x/y.m3u8"
+        ]
+    );
+}
+
+#[test]
+fn references_are_resolved_against_the_playlist() {
+    for (reference, url) in [
+        ("a.ts", "https://v.example.com/show/1/a.ts"),
+        ("./a.ts", "https://v.example.com/show/1/a.ts"),
+        ("../2/a.ts", "https://v.example.com/show/2/a.ts"),
+        ("../../../a.ts", "https://v.example.com/a.ts"),
+        ("/root/a.ts", "https://v.example.com/root/a.ts"),
+        ("//o.example.com/a.ts", "https://o.example.com/a.ts"),
+        ("http://o.example.com:8080/a.ts#t=1", "http://o.example.com:8080/a.ts"),
+        ("a.ts?x=1&y=%2F", "https://v.example.com/show/1/a.ts?x=1&y=%2F"),
+        ("\u{4e2d} 1.ts", "https://v.example.com/show/1/%E4%B8%AD%201.ts"),
+        ("  a.ts \t", "https://v.example.com/show/1/a.ts"),
+    ] {
+        let playlist = format!("#EXTM3U\n#EXTINF:1,\n{reference}\n");
+        assert_eq!(segments(playlist.as_bytes()), [url], "{reference}");
+    }
+    // a reference without a path keeps the playlist's own, and only then its query is not inherited
+    let own = named(b"#EXTM3U\n?token=c\n");
+    assert_eq!(own, [("https://v.example.com/show/1/index.m3u8?token=c".into(), true)]);
+}
+
+#[test]
+fn a_byte_order_mark_crlf_and_a_missing_last_newline_change_nothing() {
+    let url = "https://v.example.com/show/1/a.ts";
+    for content in [
+        &b"\xEF\xBB\xBF#EXTM3U\r\n#EXTINF:1,\r\na.ts"[..],
+        b"#EXTM3U\r\n\r\n#EXTINF:1,\r\na.ts\r\n",
+        b"#EXTM3U \n#EXTINF:1,\na.ts",
+        b"#EXTINF:1,\na.ts",
+        b"#EXTM3U\n#EXTINF:not a number,\na.ts",
+        b"#EXTM3U\n#EXTINF:1,\n\xFF\xFE.ts\n#EXTINF:1,\na.ts",
+    ] {
+        assert_eq!(segments(content), [url], "{}", content.escape_ascii());
+    }
+}
+
+#[test]
+fn each_url_is_named_once() {
+    let ranges = b"#EXTM3U
+#EXT-X-BYTERANGE:75232@0
+#EXTINF:10,
+all.ts
+#EXT-X-BYTERANGE:82112@75232
+#EXTINF:10,
+all.ts
+";
+    assert_eq!(segments(ranges), ["https://v.example.com/show/1/all.ts"]);
+}
+
+#[test]
+fn a_segment_marked_as_a_gap_is_left_out() {
+    let gap = b"#EXTM3U\n#EXTINF:1,\n#EXT-X-GAP\nlost.ts\n#EXTINF:1,\nthere.ts\n";
+    assert_eq!(segments(gap), ["https://v.example.com/show/1/there.ts"]);
+}
+
+#[test]
+fn a_low_latency_playlist_names_only_whole_segments() {
+    let live = b"#EXTM3U
+#EXT-X-TARGETDURATION:4
+#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.0
+#EXT-X-PART-INF:PART-TARGET=0.33
+#EXT-X-SKIP:SKIPPED-SEGMENTS=3
+#EXTINF:4.0,
+271.ts
+#EXT-X-PART:DURATION=0.33,URI=\"272.1.ts\"
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"272.2.ts\"
+#EXT-X-RENDITION-REPORT:URI=\"../1M/wait.m3u8\",LAST-MSN=273
+";
+    assert_eq!(segments(live), ["https://v.example.com/show/1/271.ts"]);
+}
+
+#[test]
+fn only_http_urls_are_named() {
+    let odd = b"#EXTM3U\nftp://x/a.ts\ndata:video/mp2t;base64,AA.ts\nfile:///etc/a.ts\nhttp://[/a.ts\n";
+    assert_eq!(named(odd), []);
+}
+
+#[test]
+fn what_is_not_a_playlist_is_told() {
+    for content in [&b""[..], b"\n\n", b"<html><a href=a.ts></html>", b"# a comment\na.ts\n"] {
+        assert_eq!(children(BASE, content, 3), Err(Error::NotAPlaylist));
+    }
+    assert_eq!(children("index.m3u8", b"#EXTM3U\n", 3), Err(Error::Base));
+}
+
+#[test]
+fn no_level_left_means_not_looked_into() {
+    assert_eq!(children(BASE, b"#EXTM3U\na.ts\n", 0), Ok(Vec::new()));
+    assert_eq!(children(BASE, b"not even a playlist", 0), Ok(Vec::new()));
+}
+
+#[test]
+fn a_fan_out_bomb_is_refused() {
+    let mut bomb = String::from("#EXTM3U\n");
+    (0..MAX_CHILDREN).for_each(|number| bomb += &format!("{number}.ts\n"));
+    assert_eq!(children(BASE, bomb.as_bytes(), 1).unwrap().len(), MAX_CHILDREN);
+    bomb += "one-more.ts\n";
+    assert_eq!(children(BASE, bomb.as_bytes(), 1), Err(Error::TooManyChildren));
+}
+
+#[test]
+fn a_playlist_is_told_by_its_path() {
+    for path in ["/a.m3u8", "/A.M3U8", "/a.m3u8?x=y", "/.m3u8"] {
+        assert!(is_playlist(path), "{path}");
+    }
+    for path in ["/a.m3u", "/a.ts?x=.m3u8", "/m3u8", "/a.m3u8/b", "", "/中m3u8"] {
+        assert!(!is_playlist(path), "{path}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_content_makes_it_panic(content in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = children(BASE, &content, 3);
+    }
+
+    #[test]
+    fn lines_of_a_playlist_never_make_it_panic_and_name_only_http(lines in proptest::collection::vec(
+        prop_oneof![
+            Just("#EXTM3U".to_owned()), Just("#EXT-X-GAP".to_owned()),
+            Just("#EXT-X-STREAM-INF:BANDWIDTH=1".to_owned()), Just("#EXTINF:1,".to_owned()),
+            "#EXT-X-[A-Z-]{0,8}:.{0,12}", "[a-z/:?#.%\\\\\\[\\]@]{0,20}", "[a-z/]{1,6}\\.(ts|m3u8)", ".{0,20}",
+        ], 0..20), end in prop_oneof![Just("\n"), Just("\r\n"), Just("\r")]) {
+        for child in children(BASE, lines.join(end).as_bytes(), 1).unwrap_or_default() {
+            prop_assert!(child.url.starts_with("http://") || child.url.starts_with("https://"));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! The engine's bounds and periods. Decides nothing; `stoker::config` reads them from the file.
+
+use std::time::Duration;
+
+/// Bounds and periods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How long a job stays with a node that gives no sign of life.
+    pub lease: Duration,
+    /// Targets in one task at most, children included; what a playlist names beyond is written as
+    /// `blocked:too-many-children`.
+    pub max_targets_per_task: u64,
+    /// Children that one playlist may name; one that names more is not followed at all.
+    pub max_children: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(30),
+            max_targets_per_task: 100_000,
+            max_children: stoker_domain::media::MAX_CHILDREN,
+        }
+    }
+}

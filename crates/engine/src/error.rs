@@ -1,0 +1,163 @@
+//! What a caller of the engine can do wrong, and the way out of it.
+//!
+//! Texts name the thing and the limit; [`SubmitError::hint`] and [`DomainError::hint`] say what to
+//! do. Codes of vendors and HTTP statuses are decided in the gateway, never here.
+
+use stoker_domain::{
+    area::{Area, Tier},
+    target,
+};
+use stoker_ledger::Error as LedgerError;
+
+/// Why a submission was refused. Nothing of it was written or charged.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// The list is empty.
+    #[error("cannot accept a task without URLs")]
+    NoUrls,
+    /// More URLs than one call may have.
+    #[error("cannot accept {given} URLs in one call: the limit is {limit}")]
+    TooManyUrls {
+        /// How many were given.
+        given: usize,
+        /// How many may be.
+        limit: u64,
+    },
+    /// One of the URLs is not a target URI.
+    #[error("URL {} `{}` {error}", .index + 1, shown(.url))]
+    Url {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// The text as given.
+        url: String,
+        /// The rule that is broken.
+        error: target::Error,
+    },
+    /// The account has no such domain; whether another account has it is not told.
+    #[error("domain `{host}` of URL `{}` is not in this account", shown(.url))]
+    DomainUnknown {
+        /// The host.
+        host: String,
+        /// The first URL with it.
+        url: String,
+    },
+    /// The domain is stopped.
+    #[error("domain `{host}` is offline")]
+    DomainOffline {
+        /// The host.
+        host: String,
+    },
+    /// The domain is not served in an area that was asked for.
+    #[error("domain `{host}` is not enabled in area `{area}`")]
+    AreaNotEnabled {
+        /// The host.
+        host: String,
+        /// The first area that is missing.
+        area: Area,
+    },
+    /// The day's quota does not suffice for all URLs.
+    #[error("cannot accept {needed} URLs: {available} of {limit} left today in area `{area}`")]
+    OverQuota {
+        /// Where it does not suffice.
+        area: Area,
+        /// What is left of the day.
+        available: u64,
+        /// Distinct URLs of the call.
+        needed: u64,
+        /// The day's limit.
+        limit: u64,
+    },
+    /// No node of the tier is known in the area.
+    #[error("no {tier} node is known in area `{area}`")]
+    NoNode {
+        /// The area.
+        area: Area,
+        /// The tier.
+        tier: Tier,
+    },
+    /// The ledger did not take it.
+    #[error("cannot accept the task")]
+    Ledger(#[source] LedgerError),
+}
+
+impl SubmitError {
+    /// What the caller can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoUrls => "name at least one URL".into(),
+            Self::TooManyUrls { limit, .. } => format!("split the list into calls of {limit}"),
+            Self::Url { .. } => "nothing was accepted; correct the URL and send all again".into(),
+            Self::DomainUnknown { host, .. } => {
+                format!("add it first: `stoker domain add {host} --origin URL`")
+            }
+            Self::DomainOffline { host } => format!("bring `{host}` online first"),
+            Self::AreaNotEnabled { host, area } => {
+                format!("enable `{area}` for `{host}` or ask for an area that it has")
+            }
+            Self::OverQuota { available: 0, .. } => "the quota day turns at 00:00 UTC+8".into(),
+            Self::OverQuota { available, .. } => {
+                format!("send at most {available} URLs; the quota day turns at 00:00 UTC+8")
+            }
+            Self::NoNode { tier, area } => {
+                format!("start an {tier} node in `{area}`, or ask for another area or tier")
+                    .replace("an middle", "a middle")
+            }
+            Self::Ledger(_) => return None,
+        })
+    }
+}
+
+/// Why a domain could not be added or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum DomainError {
+    /// Not a host name or IP literal.
+    #[error("`{host}` is not a host name or an IP address")]
+    InvalidHost {
+        /// The text as given.
+        host: String,
+    },
+    /// Some account has it already.
+    #[error("domain `{host}` exists already")]
+    Exists {
+        /// The host.
+        host: String,
+    },
+    /// The account has no such domain.
+    #[error("domain `{host}` is not in this account")]
+    Unknown {
+        /// The host.
+        host: String,
+    },
+    /// The ledger did not take it.
+    #[error("cannot change domain `{host}`")]
+    Ledger {
+        /// The host.
+        host: String,
+        /// What the ledger said.
+        #[source]
+        source: LedgerError,
+    },
+}
+
+impl DomainError {
+    /// What the caller can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::InvalidHost { .. } => {
+                Some("name one host, without scheme, port, path or wildcard".into())
+            }
+            Self::Exists { host } => Some(format!("remove `{host}` first to add it anew")),
+            Self::Unknown { .. } => Some("`stoker domain list` shows what there is".into()),
+            Self::Ledger { .. } => None,
+        }
+    }
+}
+
+/// A URL as it may appear in a message: cut to a length that a person reads.
+fn shown(url: &str) -> String {
+    const LONGEST: usize = 200;
+    match url.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &url[..end]),
+        None => url.into(),
+    }
+}

@@ -1,0 +1,100 @@
+//! Children of a playlist: which of them are fetched, and what becomes of the others.
+//!
+//! A playlist may name anything. Only what the account owns is fetched; the rest is written as a
+//! settled target with its reason, so that nothing is dropped in silence. Repeating is harmless:
+//! the ledger knows each URL of a task once.
+
+use std::collections::BTreeSet;
+
+use stoker_domain::{
+    domain::Status,
+    job::Child,
+    outcome::{Block, Outcome},
+    placement::Directory,
+    quota::day,
+    target::Target,
+    task::Task,
+};
+use stoker_ledger::{ChildPlan, Error, LeasedItem, PlannedTarget};
+
+use crate::{
+    Engine,
+    submit::{charges, holders},
+};
+
+impl Engine {
+    /// Adds the children of the playlist `item` to `task`.
+    pub(crate) async fn expand(
+        &self,
+        task: &Task,
+        item: &LeasedItem,
+        children: Vec<Child>,
+    ) -> Result<(), Error> {
+        let directory = self.board.now();
+        let levels = item.levels.saturating_sub(1);
+        let targets: Vec<_> =
+            children.into_iter().map(|child| plan(&directory, task, child, levels)).collect();
+        let nodes: BTreeSet<String> =
+            targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
+        let now = self.clock.now();
+        let daily = self.ledger.limits(task.account, task.product).await?.daily;
+        let plan = ChildPlan {
+            task: task.id.clone(),
+            parent: item.target,
+            charges: charges(task, day(now), daily),
+            targets,
+            most_targets: self.config.max_targets_per_task,
+            now,
+        };
+        let added = self.ledger.add_children(plan).await?;
+        tracing::debug!(
+            task.id = %task.id,
+            target.count = added.targets,
+            target.over_quota = added.over_quota,
+            "playlist expanded"
+        );
+        self.doorbells.ring(nodes.iter().map(String::as_str));
+        Ok(())
+    }
+}
+
+/// `levels` may still be followed below the child.
+fn plan(directory: &Directory, task: &Task, child: Child, levels: u8) -> PlannedTarget {
+    let settled = |url, host, reason| PlannedTarget {
+        url,
+        host,
+        levels: 0,
+        nodes: Vec::new(),
+        settled: Some(Outcome::Blocked(reason)),
+    };
+    let Ok(target) = Target::parse(&child.url, true) else {
+        return settled(child.url, String::new(), Block::Ownership);
+    };
+    if let Some(reason) = refusal(directory, task, &target, &child, levels) {
+        return settled(target.url, target.host, reason);
+    }
+    let nodes = holders(directory, &target, task.areas, task.tier);
+    if nodes.is_empty() {
+        return settled(target.url, target.host, Block::Offline);
+    }
+    let levels = if child.is_playlist { levels } else { 0 };
+    PlannedTarget { url: target.url, host: target.host, levels, nodes, settled: None }
+}
+
+fn refusal(
+    directory: &Directory,
+    task: &Task,
+    target: &Target,
+    child: &Child,
+    levels: u8,
+) -> Option<Block> {
+    let Some(domain) = directory.domain(&target.host).filter(|d| d.account == task.account) else {
+        return Some(Block::Ownership);
+    };
+    let is_served = domain.status == Status::Online
+        && task.areas.areas().iter().all(|area| domain.areas.contains(*area));
+    if !is_served {
+        return Some(Block::Offline);
+    }
+    (child.is_playlist && levels == 0).then_some(Block::TooManyChildren)
+}

@@ -1,0 +1,62 @@
+//! Names of tasks: 19 decimal digits, unique and ascending.
+//!
+//! The first 13 are the milliseconds of acceptance, the rest random, so that two engines on one
+//! ledger do not meet; within one engine each is larger than the one before, whatever the clock
+//! does. Never reads a clock.
+
+use std::sync::{Mutex, PoisonError};
+
+use stoker_domain::{task::TaskId, time::Timestamp};
+
+/// The range of milliseconds that has 13 digits: the years 2001 to 2286.
+const MILLIS: std::ops::RangeInclusive<u64> = 1_000_000_000_000..=9_999_999_999_999;
+const PER_MILLI: u64 = 1_000_000;
+
+/// Where the next name comes from.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    last: Mutex<u64>,
+}
+
+impl Ids {
+    /// Names after `newest`, the newest that the ledger holds.
+    pub(crate) fn after(newest: Option<&TaskId>) -> Self {
+        let last = newest.and_then(|id| id.0.parse().ok()).unwrap_or(0);
+        Self { last: Mutex::new(last) }
+    }
+
+    /// The next name. `random` is any number.
+    pub(crate) fn next(&self, now: Timestamp, random: u64) -> TaskId {
+        let millis = u64::try_from(now.as_millis())
+            .unwrap_or(0)
+            .clamp(*MILLIS.start(), *MILLIS.end());
+        let wished = millis * PER_MILLI + random % PER_MILLI;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = wished.max(last.saturating_add(1));
+        TaskId(last.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_19_digits_and_ascend_whatever_the_clock_does() {
+        let ids = Ids::after(None);
+        let mut previous = String::new();
+        for millis in [-5, 0, 1_800_000_000_000, 1_800_000_000_000, 1_700_000_000_000, i64::MAX] {
+            let TaskId(id) = ids.next(Timestamp::from_millis(millis), u64::MAX);
+            assert_eq!(id.len(), 19);
+            assert!(id > previous, "{id} {previous}");
+            previous = id;
+        }
+    }
+
+    #[test]
+    fn names_go_on_after_the_newest_of_the_ledger() {
+        let newest = TaskId("1800000000000999999".into());
+        let next = Ids::after(Some(&newest)).next(Timestamp::from_millis(1_800_000_000_000), 0);
+        assert_eq!(next.0, "1800000000001000000");
+    }
+}

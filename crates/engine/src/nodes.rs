@@ -1,0 +1,97 @@
+//! Who the nodes are and when they were last heard of.
+//!
+//! Kept in memory: nodes register again after every start of either side. A node that falls silent
+//! stays in the directory, because its cache outlives its process and jobs wait for it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use stoker_domain::{placement::Node, time::Timestamp};
+use stoker_ledger::Error;
+
+use crate::Engine;
+
+/// A node as an operator sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeView {
+    /// The node.
+    pub node: Arc<Node>,
+    /// Whether it was heard of within the time of a lease.
+    pub is_alive: bool,
+    /// When it was last heard of.
+    pub last_seen: Timestamp,
+}
+
+impl Engine {
+    /// Takes a node into the directory.
+    ///
+    /// A new `session` says that the node has started anew and forgot its jobs: its leases end at
+    /// once. To repeat a registration changes nothing.
+    ///
+    /// # Errors
+    /// What the ledger said; the node has to register again.
+    pub async fn register(&self, node: Node, session: u64) -> Result<(), Error> {
+        let name = node.name.clone();
+        if self.nodes.session(&name) != Some(session) {
+            let released = self.ledger.release(&name, self.schedule.now(&*self.clock)).await?;
+            self.progress.drop_node(&name);
+            tracing::info!(node.id = name, job.count = released, "node registered");
+        }
+        self.nodes.put(&name, session, self.clock.now());
+        self.board.put_node(node);
+        self.doorbells.ring([name.as_str()]);
+        Ok(())
+    }
+
+    /// All nodes, ordered by name.
+    pub fn nodes(&self) -> Vec<NodeView> {
+        let now = self.clock.now();
+        let directory = self.board.now();
+        directory
+            .nodes
+            .iter()
+            .filter_map(|node| {
+                let last_seen = self.nodes.last_seen(&node.name)?;
+                let is_alive = now.since(last_seen) <= self.config.lease;
+                Some(NodeView { node: Arc::clone(node), is_alive, last_seen })
+            })
+            .collect()
+    }
+}
+
+/// The sessions of the nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Nodes(Mutex<BTreeMap<String, Session>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    number: u64,
+    last_seen: Timestamp,
+}
+
+impl Nodes {
+    /// Notes a sign of life of a node that is registered.
+    pub(crate) fn touch(&self, name: &str, now: Timestamp) {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = sessions.get_mut(name) {
+            session.last_seen = now;
+        }
+    }
+
+    fn put(&self, name: &str, number: u64, now: Timestamp) {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.insert(name.into(), Session { number, last_seen: now });
+    }
+
+    fn session(&self, name: &str) -> Option<u64> {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(name).map(|session| session.number)
+    }
+
+    fn last_seen(&self, name: &str) -> Option<Timestamp> {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(name).map(|session| session.last_seen)
+    }
+}

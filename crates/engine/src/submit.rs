@@ -1,0 +1,194 @@
+//! Accepting a task.
+//!
+//! Everything is checked before anything is written: the URLs, who owns their domains, whether
+//! these are served where asked, whether there are nodes, the quota. What is answered with a
+//! [`Receipt`] is in the ledger and will be done.
+
+use std::collections::BTreeSet;
+
+use stoker_domain::{
+    account::{Account, AccountId},
+    area::{AreaScope, Tier, tier_for},
+    domain::{Domain, Status},
+    media::is_playlist,
+    placement::Directory,
+    quota::{Counter, Product, day},
+    target::Target,
+    task::{FetchOptions, MediaPolicy, Task, TaskId},
+};
+use stoker_ledger::{Charge, Error, ErrorKind, NewTask, PlannedTarget};
+
+use crate::{Engine, SubmitError};
+
+/// Levels of playlists that are followed, the submitted one included (wire.md section 6).
+const PLAYLIST_LEVELS: u8 = 3;
+
+/// What a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// URLs as given; equal ones are merged.
+    pub urls: Vec<String>,
+    /// Areas to be reached.
+    pub areas: AreaScope,
+    /// Tier to be reached; absent = the default of each area.
+    pub tier: Option<Tier>,
+    /// How the content is asked for.
+    pub options: FetchOptions,
+    /// Whether bytes outside ASCII, and spaces, may be percent-encoded.
+    pub encode: bool,
+    /// Whose quota is charged.
+    pub product: Product,
+    /// URLs that this call may have.
+    pub batch_limit: u32,
+}
+
+/// What was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The name of the task.
+    pub task: TaskId,
+    /// Distinct targets.
+    pub targets: u64,
+    /// URLs that were given more than once and merged.
+    pub merged: u64,
+}
+
+impl Engine {
+    /// Accepts a task, or nothing of it.
+    ///
+    /// Not cancel safe for the caller: dropped half-way, the task may or may not have been
+    /// accepted.
+    ///
+    /// # Errors
+    /// The first rule that is broken, in the order of the module's header.
+    pub async fn submit(
+        &self,
+        account: &Account,
+        submission: Submission,
+    ) -> Result<Receipt, SubmitError> {
+        let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
+        check_count(submission.urls.len(), limit)?;
+        let targets = plan(&self.board.now(), account.id, &submission)?;
+        let now = self.clock.now();
+        let daily = self
+            .ledger
+            .limits(account.id, submission.product)
+            .await
+            .map_err(SubmitError::Ledger)?
+            .daily;
+        let task = Task {
+            id: self.ids.next(now, self.random()),
+            account: account.id,
+            product: submission.product,
+            areas: submission.areas,
+            tier: submission.tier,
+            options: submission.options,
+            created_at: now,
+        };
+        let id = task.id.clone();
+        let charges = charges(&task, day(now), daily);
+        let nodes: BTreeSet<String> =
+            targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
+        let submitted = self
+            .ledger
+            .submit(NewTask { task, charges, targets })
+            .await
+            .map_err(|error| refused(error, daily))?;
+        tracing::info!(
+            task.id = %id,
+            target.count = submitted.targets,
+            job.count = submitted.jobs,
+            "task accepted"
+        );
+        self.doorbells.ring(nodes.iter().map(String::as_str));
+        Ok(Receipt { task: id, targets: submitted.targets, merged: submitted.merged })
+    }
+}
+
+/// What one target of `task` costs on `day`.
+pub(crate) fn charges(task: &Task, day: i64, daily: u64) -> Vec<Charge> {
+    let charge = |area| Charge { counter: Counter { product: task.product, area, day }, daily };
+    task.areas.areas().iter().copied().map(charge).collect()
+}
+
+fn check_count(given: usize, limit: u64) -> Result<(), SubmitError> {
+    match given {
+        0 => Err(SubmitError::NoUrls),
+        _ if given as u64 > limit => Err(SubmitError::TooManyUrls { given, limit }),
+        _ => Ok(()),
+    }
+}
+
+fn plan(
+    directory: &Directory,
+    account: AccountId,
+    submission: &Submission,
+) -> Result<Vec<PlannedTarget>, SubmitError> {
+    let mut targets = Vec::with_capacity(submission.urls.len());
+    for (index, url) in submission.urls.iter().enumerate() {
+        let target = Target::parse(url, submission.encode)
+            .map_err(|error| SubmitError::Url { index, url: url.clone(), error })?;
+        check_domain(directory, account, submission.areas, &target)?;
+        targets.push(target);
+    }
+    check_nodes(directory, submission)?;
+    let follows = submission.options.media == MediaPolicy::Segments;
+    let plan_one = |target: Target| PlannedTarget {
+        levels: if follows && is_playlist(&target.path_and_query) { PLAYLIST_LEVELS } else { 0 },
+        nodes: holders(directory, &target, submission.areas, submission.tier),
+        url: target.url,
+        host: target.host,
+        settled: None,
+    };
+    Ok(targets.into_iter().map(plan_one).collect())
+}
+
+/// Names of the nodes that must hold `target`.
+pub(crate) fn holders(
+    directory: &Directory,
+    target: &Target,
+    areas: AreaScope,
+    tier: Option<Tier>,
+) -> Vec<String> {
+    let nodes = directory.holders(target.key(), areas, tier);
+    nodes.iter().map(|node| node.name.clone()).collect()
+}
+
+fn check_domain(
+    directory: &Directory,
+    account: AccountId,
+    areas: AreaScope,
+    target: &Target,
+) -> Result<(), SubmitError> {
+    let host = || target.host.clone();
+    let owned = |domain: &&std::sync::Arc<Domain>| domain.account == account;
+    let Some(domain) = directory.domain(&target.host).filter(owned) else {
+        return Err(SubmitError::DomainUnknown { host: host(), url: target.url.clone() });
+    };
+    if domain.status == Status::Offline {
+        return Err(SubmitError::DomainOffline { host: host() });
+    }
+    match areas.areas().iter().find(|area| !domain.areas.contains(**area)) {
+        Some(area) => Err(SubmitError::AreaNotEnabled { host: host(), area: *area }),
+        None => Ok(()),
+    }
+}
+
+fn check_nodes(directory: &Directory, submission: &Submission) -> Result<(), SubmitError> {
+    for area in submission.areas.areas().iter().copied() {
+        let tier = tier_for(area, submission.tier);
+        if !directory.nodes.iter().any(|node| node.area == area && node.tier == tier) {
+            return Err(SubmitError::NoNode { area, tier });
+        }
+    }
+    Ok(())
+}
+
+fn refused(error: Error, limit: u64) -> SubmitError {
+    match error.kind {
+        ErrorKind::OverQuota { counter, available, needed } => {
+            SubmitError::OverQuota { area: counter.area, available, needed, limit }
+        }
+        _ => SubmitError::Ledger(error),
+    }
+}
