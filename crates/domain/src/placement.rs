@@ -143,3 +143,6 @@ fn score(key: Key, node: &str) -> u64 {
     head.copy_from_slice(&digest[..8]);
     u64::from_be_bytes(head)
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,7 +153,8 @@ fn a_low_latency_playlist_names_only_whole_segments() {
 
 #[test]
 fn only_http_urls_are_named() {
-    let odd = b"#EXTM3U\nftp://x/a.ts\ndata:video/mp2t;base64,AA.ts\nfile:///etc/a.ts\nhttp://[/a.ts\n";
+    let odd =
+        b"#EXTM3U\nftp://x/a.ts\ndata:video/mp2t;base64,AA.ts\nfile:///etc/a.ts\nhttp://[/a.ts\n";
     assert_eq!(named(odd), []);
 }
 
