@@ -138,7 +138,7 @@ mod tests {
             let other: Positions = taken.iter().copied().collect();
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), given.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(set.len(), given.len());
-            prop_assert_eq!(Positions::from_bytes(set.as_bytes()), set.clone());
+            prop_assert_eq!(&Positions::from_bytes(set.as_bytes()), &set);
             let rest: Vec<_> = given.difference(&taken).copied().collect();
             prop_assert_eq!(set.minus(&other).iter().collect::<Vec<_>>(), rest);
         }
@@ -151,8 +151,8 @@ mod tests {
         assert_eq!(
             planned,
             vec![
-                PlannedJob { node: a.clone(), members: [0].into_iter().collect() },
-                PlannedJob { node: b.clone(), members: [0, 1].into_iter().collect() },
+                PlannedJob { node: a, members: [0].into_iter().collect() },
+                PlannedJob { node: b, members: [0, 1].into_iter().collect() },
             ]
         );
     }
