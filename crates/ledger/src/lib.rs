@@ -5,12 +5,16 @@
 //! nothing that `domain` can decide, never reads a clock and never makes a random number.
 
 mod records;
+mod sqlite;
+#[doc(hidden)]
+pub mod suite;
 
 pub use records::{
     Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask, Page,
     PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TaskFilter,
     TaskRow,
 };
+pub use sqlite::{OpenError, Sqlite, Stats};
 
 use async_trait::async_trait;
 use stoker_domain::{

@@ -1,0 +1,34 @@
+//! Domains, each kept whole as JSON beside what is searched for.
+
+use rusqlite::{Connection, params};
+use stoker_domain::domain::Domain;
+
+use super::failure::Failure;
+
+pub(super) fn put(connection: &Connection, domain: &Domain) -> Result<(), Failure> {
+    connection
+        .prepare_cached(
+            "/* put_domain */ INSERT INTO domain (host, account, settings) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET account = excluded.account, settings = excluded.settings",
+        )?
+        .execute(params![domain.host, domain.account.0, serde_json::to_string(domain)?])?;
+    Ok(())
+}
+
+pub(super) fn list(connection: &Connection) -> Result<Vec<Domain>, Failure> {
+    let mut statement =
+        connection.prepare_cached("/* domains */ SELECT settings FROM domain ORDER BY host")?;
+    let mut rows = statement.query([])?;
+    let mut domains = Vec::new();
+    while let Some(row) = rows.next()? {
+        domains.push(serde_json::from_str(row.get_ref(0)?.as_str().map_err(Failure::corrupt)?)?);
+    }
+    Ok(domains)
+}
+
+pub(super) fn remove(connection: &Connection, host: &str) -> Result<bool, Failure> {
+    let removed = connection
+        .prepare_cached("/* remove_domain */ DELETE FROM domain WHERE host = ?1")?
+        .execute([host])?;
+    Ok(removed > 0)
+}

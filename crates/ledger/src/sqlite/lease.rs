@@ -1,0 +1,161 @@
+//! Leases: who works on which job, until when.
+//!
+//! A job is due when its `due` has come: for one that waits that is `not_before`, for one that is
+//! leased the end of the lease. One index over what is not final thus serves both, and a lease that
+//! ran out needs no sweeper.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use stoker_domain::{
+    job::{JobId, JobItem, LeaseToken, LeasedJob},
+    plan::Positions,
+    time::Timestamp,
+};
+
+use super::{failure::Failure, names, views};
+use crate::{Leased, LeasedItem};
+
+/// What a node asks for.
+#[derive(Clone, Debug)]
+pub(super) struct Wish {
+    pub(super) node: String,
+    pub(super) limit: usize,
+    pub(super) now: Timestamp,
+    pub(super) until: Timestamp,
+    pub(super) seed: u64,
+}
+
+/// A job that is due.
+struct Due {
+    id: i64,
+    chunk: i64,
+    unsettled: Positions,
+    attempt: u32,
+}
+
+pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJob>, Failure> {
+    let Some(node) = names::find_node(connection, &wish.node)? else { return Ok(Vec::new()) };
+    let mut statement = connection.prepare_cached(
+        "/* lease */ UPDATE job SET state = 1, attempt = attempt + 1, due = ?2, token = ?3
+         WHERE id = ?1",
+    )?;
+    let mut jobs = Vec::new();
+    for (number, due) in (0..).zip(due(connection, node, wish)?) {
+        let token = LeaseToken(wish.seed.wrapping_add(number));
+        statement.execute(params![due.id, wish.until.as_millis(), token.0.cast_signed()])?;
+        let task = views::task(connection, views::task_of_chunk(connection, due.chunk)?)?;
+        let items = items(connection, due.chunk, &due.unsettled)?;
+        jobs.push(LeasedJob {
+            id: JobId(due.id),
+            token,
+            expires_at: wish.until,
+            task: task.id,
+            attempt: due.attempt + 1,
+            options: task.options,
+            items: items
+                .into_iter()
+                .map(|LeasedItem { position, url, levels, .. }| JobItem { position, url, levels })
+                .collect(),
+        });
+    }
+    Ok(jobs)
+}
+
+fn due(connection: &Connection, node: i64, wish: &Wish) -> Result<Vec<Due>, Failure> {
+    let limit = i64::try_from(wish.limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(
+        "/* lease: due */ SELECT id, chunk, members, settled, attempt
+         FROM job INDEXED BY job_due
+         WHERE state < 2 AND node = ?1 AND due <= ?2 ORDER BY due, id LIMIT ?3",
+    )?;
+    let rows = statement.query_map(params![node, wish.now.as_millis(), limit], |row| {
+        Ok(Due {
+            id: row.get(0)?,
+            chunk: row.get(1)?,
+            unsettled: positions(row, 2)?.minus(&positions(row, 3)?),
+            attempt: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The targets at `positions` of a chunk, in order.
+pub(super) fn items(
+    connection: &Connection,
+    chunk: i64,
+    positions: &Positions,
+) -> Result<Vec<LeasedItem>, Failure> {
+    let mut statement = connection
+        .prepare_cached("/* items of a job */ SELECT url, levels FROM target WHERE id = ?1")?;
+    positions
+        .iter()
+        .map(|position| {
+            let target = names::target(chunk, position);
+            let item = statement.query_row([target], |row| {
+                Ok(LeasedItem { position, target, url: row.get(0)?, levels: row.get(1)? })
+            })?;
+            Ok(item)
+        })
+        .collect()
+}
+
+pub(super) fn renew(
+    connection: &Connection,
+    job: JobId,
+    token: LeaseToken,
+    until: Timestamp,
+) -> Result<bool, Failure> {
+    let renewed = connection
+        .prepare_cached(
+            "/* renew */ UPDATE job SET due = ?3 WHERE id = ?1 AND token = ?2 AND state = 1",
+        )?
+        .execute(params![job.0, token.0.cast_signed(), until.as_millis()])?;
+    Ok(renewed > 0)
+}
+
+pub(super) fn release(connection: &Connection, node: &str, now: Timestamp) -> Result<u64, Failure> {
+    let Some(node) = names::find_node(connection, node)? else { return Ok(0) };
+    let released = connection
+        .prepare_cached(
+            "/* release */ UPDATE job INDEXED BY job_due SET state = 0, due = ?2
+             WHERE state < 2 AND node = ?1 AND state = 1",
+        )?
+        .execute(params![node, now.as_millis()])?;
+    Ok(released as u64)
+}
+
+pub(super) fn next_due(connection: &Connection, node: &str) -> Result<Option<Timestamp>, Failure> {
+    let due: Option<i64> = connection
+        .prepare_cached(
+            "/* next_due */ SELECT min(due) FROM job INDEXED BY job_due
+             WHERE state < 2 AND node = (SELECT id FROM node WHERE name = ?1)",
+        )?
+        .query_row([node], |row| row.get(0))?;
+    Ok(due.map(Timestamp::from_millis))
+}
+
+pub(super) fn leased(
+    connection: &Connection,
+    job: JobId,
+    token: LeaseToken,
+) -> Result<Option<Leased>, Failure> {
+    let found = connection
+        .prepare_cached(
+            "/* leased */ SELECT job.chunk, job.members, job.settled, job.attempt, node.name
+             FROM job JOIN node ON node.id = job.node
+             WHERE job.id = ?1 AND job.token = ?2 AND job.state = 1",
+        )?
+        .query_row(params![job.0, token.0.cast_signed()], |row| {
+            let unsettled = positions(row, 1)?.minus(&positions(row, 2)?);
+            Ok((row.get(0)?, unsettled, row.get(3)?, row.get(4)?))
+        })
+        .optional()?;
+    let Some((chunk, unsettled, attempt, node)) = found else { return Ok(None) };
+    let task = views::task(connection, views::task_of_chunk(connection, chunk)?)?;
+    let items = items(connection, chunk, &unsettled)?;
+    Ok(Some(Leased { task, node, attempt, items }))
+}
+
+/// A bitmap in a column.
+pub(super) fn positions(row: &Row<'_>, column: usize) -> rusqlite::Result<Positions> {
+    Ok(Positions::from_bytes(row.get_ref(column)?.as_blob()?))
+}

@@ -1,0 +1,196 @@
+//! The ledger in one SQLite file.
+//!
+//! Write-ahead log, synced at every commit; one thread writes, a few connections read. One process
+//! at a time may have the file open: a lock file beside it tells a second one so. Each group of
+//! verbs has a file; this one only hands the verbs to the writer or to the readers.
+
+mod accounts;
+mod domains;
+mod failure;
+mod insert;
+mod lease;
+mod names;
+mod open;
+mod readers;
+mod report;
+mod schema;
+mod submit;
+mod tally;
+mod targets;
+mod views;
+mod writer;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use stoker_domain::{
+    account::{AccessKey, Account, AccountId},
+    domain::Domain,
+    job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    quota::{Counter, Limits, Product},
+    task::TaskId,
+    time::Timestamp,
+};
+
+pub use open::OpenError;
+pub use writer::Stats;
+
+use crate::{
+    Applied, ChildPlan, Error, Leased, Ledger, NewTask, Page, ReportWrite, RunningJob, Submitted,
+    TargetFilter, TargetRow, TaskFilter, TaskRow,
+};
+
+/// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.
+#[derive(Debug)]
+pub struct Sqlite(open::Parts);
+
+impl Sqlite {
+    /// Opens the file, made with mode 0600 when absent, and brings its tables up to date. Blocks.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the file and has a hint.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        open::open(path.as_ref()).map(Self)
+    }
+
+    /// What was committed since it was opened.
+    pub fn stats(&self) -> Stats {
+        self.0.writer.stats()
+    }
+
+    /// Bounds the file to so many pages of 4 KiB, as a full disk would; for tests.
+    #[doc(hidden)]
+    pub async fn limit_pages(&self, pages: u32) -> Result<(), Error> {
+        self.0
+            .writer
+            .run("limit the file", 1, move |connection| {
+                Ok(connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?)
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Ledger for Sqlite {
+    async fn create_account(&self, account: Account) -> Result<AccountId, Error> {
+        let work = move |c: &_| accounts::create(c, &account);
+        self.0.writer.run("create an account", 1, work).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, Error> {
+        self.0.readers.run("list accounts", accounts::list).await
+    }
+
+    async fn set_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        limits: Limits,
+    ) -> Result<(), Error> {
+        let work = move |c: &_| accounts::set_limits(c, account, product, limits);
+        self.0.writer.run("set limits", 1, work).await
+    }
+
+    async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error> {
+        self.0.readers.run("read limits", move |c| accounts::limits(c, account, product)).await
+    }
+
+    async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {
+        self.0.readers.run("read a quota", move |c| accounts::used(c, account, counter)).await
+    }
+
+    async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
+        self.0.writer.run("put a key", 1, move |c| accounts::put_key(c, &key)).await
+    }
+
+    async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error> {
+        let secret_id = secret_id.to_owned();
+        self.0.readers.run("read a key", move |c| accounts::key(c, &secret_id)).await
+    }
+
+    async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {
+        let domain = domain.clone();
+        self.0.writer.run("put a domain", 1, move |c| domains::put(c, &domain)).await
+    }
+
+    async fn domains(&self) -> Result<Vec<Domain>, Error> {
+        self.0.readers.run("list domains", domains::list).await
+    }
+
+    async fn remove_domain(&self, host: &str) -> Result<bool, Error> {
+        let host = host.to_owned();
+        self.0.writer.run("remove a domain", 1, move |c| domains::remove(c, &host)).await
+    }
+
+    async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
+        // planned here, so that the one writer does not spend its time on it
+        let plan = submit::Plan::new(task);
+        let rows = plan.rows();
+        self.0.writer.run("submit a task", rows, move |c| submit::submit(c, &plan)).await
+    }
+
+    async fn add_children(&self, plan: ChildPlan) -> Result<Submitted, Error> {
+        let rows = plan.targets.len();
+        self.0.writer.run("add children", rows, move |c| submit::add_children(c, plan)).await
+    }
+
+    async fn lease(
+        &self,
+        node: &str,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+        seed: u64,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        let wish = lease::Wish { node: node.to_owned(), limit, now, until, seed };
+        self.0.writer.run("lease jobs", limit, move |c| lease::lease(c, &wish)).await
+    }
+
+    async fn renew(&self, beat: &Heartbeat, until: Timestamp) -> Result<bool, Error> {
+        let (job, token) = (beat.job, beat.token);
+        self.0.writer.run("renew a lease", 1, move |c| lease::renew(c, job, token, until)).await
+    }
+
+    async fn report(&self, report: ReportWrite) -> Result<Applied, Error> {
+        let rows = report.items.len();
+        self.0.writer.run("apply a report", rows, move |c| report::apply(c, &report)).await
+    }
+
+    async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error> {
+        let node = node.to_owned();
+        self.0.writer.run("release leases", 1, move |c| lease::release(c, &node, now)).await
+    }
+
+    async fn next_due(&self, node: &str) -> Result<Option<Timestamp>, Error> {
+        let node = node.to_owned();
+        self.0.readers.run("find the next job", move |c| lease::next_due(c, &node)).await
+    }
+
+    async fn leased(&self, job: JobId, token: LeaseToken) -> Result<Option<Leased>, Error> {
+        self.0.readers.run("read a lease", move |c| lease::leased(c, job, token)).await
+    }
+
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {
+        let filter = filter.clone();
+        self.0.readers.run("list tasks", move |c| views::tasks(c, &filter)).await
+    }
+
+    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error> {
+        let filter = filter.clone();
+        self.0.readers.run("list targets", move |c| targets::page(c, &filter)).await
+    }
+
+    async fn outcomes(
+        &self,
+        task: &TaskId,
+        targets: &[i64],
+    ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
+        let (task, targets) = (task.clone(), targets.to_vec());
+        self.0.readers.run("list outcomes", move |c| views::outcomes(c, &task, &targets)).await
+    }
+
+    async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error> {
+        let task = task.clone();
+        self.0.readers.run("list running jobs", move |c| views::running(c, &task)).await
+    }
+}

@@ -1,0 +1,277 @@
+//! Applying what a node reported, and rolling it up to targets and task.
+//!
+//! The settled bitmap of the job decides what is new, so a repeated report changes nothing. The
+//! chunk counts for each target how many nodes are left; a target's own row is written when its
+//! first node fails and when its last node settles, never for each node.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+use stoker_domain::{
+    area::AreaScope, job::ItemReport, outcome::Outcome, plan::Positions, task::TaskId,
+    time::Timestamp,
+};
+
+use super::{
+    accounts::signed,
+    failure::Failure,
+    insert::{DONE, FAILED, Pending},
+    lease::positions,
+    names,
+    tally::{self, ByHost, Place},
+    views::word,
+};
+use crate::{Applied, ReportWrite};
+
+/// An [`ItemReport`] as it is stored: an array, because there are many.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Stored(
+    u16,
+    Outcome,
+    Option<u64>,
+    u64,
+    Option<String>,
+    Option<Timestamp>,
+    Option<Timestamp>,
+    Option<String>,
+);
+
+impl From<&ItemReport> for Stored {
+    fn from(report: &ItemReport) -> Self {
+        Self(
+            report.position,
+            report.outcome,
+            report.size_bytes,
+            report.pulled_bytes,
+            report.validator.clone(),
+            report.verified_at,
+            report.fresh_until,
+            report.detail.clone(),
+        )
+    }
+}
+
+impl From<Stored> for ItemReport {
+    fn from(stored: Stored) -> Self {
+        Self {
+            position: stored.0,
+            outcome: stored.1,
+            size_bytes: stored.2,
+            pulled_bytes: stored.3,
+            validator: stored.4,
+            verified_at: stored.5,
+            fresh_until: stored.6,
+            detail: stored.7,
+            children: Vec::new(),
+        }
+    }
+}
+
+/// The leased job of a report.
+struct Job {
+    chunk: i64,
+    members: Positions,
+    settled: Positions,
+}
+
+/// The chunk of the job, with what changes in it.
+struct Chunk {
+    id: i64,
+    task: i64,
+    pending: Pending,
+    failed: Positions,
+}
+
+/// What the settled items add up to.
+#[derive(Default)]
+struct Ended {
+    by_host: ByHost,
+    targets: u64,
+}
+
+pub(super) fn apply(connection: &Connection, report: &ReportWrite) -> Result<Applied, Failure> {
+    let Some(mut job) = find_job(connection, report)? else {
+        return Ok(Applied { is_stale: true, ..Applied::default() });
+    };
+    let mut chunk = find_chunk(connection, job.chunk)?;
+    let mut applied = Applied::default();
+    let mut told = Vec::new();
+    let mut ended = Ended::default();
+    for item in &report.items {
+        let position = item.report.position;
+        if !job.members.contains(position) || job.settled.contains(position) {
+            continue;
+        }
+        told.push(Stored::from(&item.report));
+        if item.is_final {
+            job.settled.insert(position);
+            applied.settled += 1;
+            settle(connection, &mut chunk, &item.report, report.now, &mut ended)?;
+        }
+    }
+    applied.job_is_final = job.members.minus(&job.settled).is_empty();
+    applied.finished_targets = ended.targets;
+    append(connection, report, &told)?;
+    write_job(connection, report, &job, &applied)?;
+    if applied.settled > 0 {
+        write_chunk(connection, &chunk, ended.targets)?;
+        applied.finished_task = write_task(connection, &chunk, &ended, report.now)?;
+    }
+    Ok(applied)
+}
+
+fn find_job(connection: &Connection, report: &ReportWrite) -> Result<Option<Job>, Failure> {
+    let job = connection
+        .prepare_cached(
+            "/* report: job */ SELECT chunk, members, settled FROM job
+             WHERE id = ?1 AND token = ?2 AND state = 1",
+        )?
+        .query_row(params![report.job.0, report.token.0.cast_signed()], |row| {
+            Ok(Job { chunk: row.get(0)?, members: positions(row, 1)?, settled: positions(row, 2)? })
+        })
+        .optional()?;
+    Ok(job)
+}
+
+fn find_chunk(connection: &Connection, id: i64) -> Result<Chunk, Failure> {
+    let chunk = connection
+        .prepare_cached(
+            "/* report: chunk */ SELECT task, pending, failed FROM chunk WHERE id = ?1",
+        )?
+        .query_row([id], |row| {
+            Ok(Chunk {
+                id,
+                task: row.get(0)?,
+                pending: Pending::from_bytes(row.get_ref(1)?.as_blob()?),
+                failed: positions(row, 2)?,
+            })
+        })?;
+    Ok(chunk)
+}
+
+/// Counts one node of a target as settled and writes the target's row when that tells something.
+fn settle(
+    connection: &Connection,
+    chunk: &mut Chunk,
+    report: &ItemReport,
+    now: Timestamp,
+    ended: &mut Ended,
+) -> Result<(), Failure> {
+    let target = names::target(chunk.id, report.position);
+    let has_failed = chunk.failed.contains(report.position);
+    let is_first_failure = !report.outcome.is_success() && chunk.failed.insert(report.position);
+    let outcome = report.outcome.to_string();
+    let size = report.size_bytes.map(signed);
+    if chunk.pending.settle(report.position) > 0 {
+        if is_first_failure {
+            connection
+                .prepare_cached(
+                    "/* report: first failure */ UPDATE target
+                     SET outcome = ?2, size_bytes = coalesce(?3, size_bytes) WHERE id = ?1",
+                )?
+                .execute(params![target, outcome, size])?;
+        }
+        return Ok(());
+    }
+    let progress = if has_failed || is_first_failure { FAILED } else { DONE };
+    let (host, outcome): (i64, String) = connection
+        .prepare_cached(
+            "/* report: end of a target */ UPDATE target SET progress = ?2,
+                 outcome = CASE WHEN ?3 THEN outcome ELSE ?4 END,
+                 size_bytes = coalesce(?5, size_bytes), finished_at = ?6
+             WHERE id = ?1 RETURNING host, outcome",
+        )?
+        .query_row(
+            params![target, progress, has_failed, outcome, size, now.as_millis()],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+    ended.targets += 1;
+    ended.by_host.entry(host).or_default().end(outcome.parse().map_err(Failure::corrupt)?);
+    Ok(())
+}
+
+fn append(connection: &Connection, report: &ReportWrite, told: &[Stored]) -> Result<(), Failure> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    connection
+        .prepare_cached(
+            "/* report: append */ INSERT INTO report (job, created_at, items) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![report.job.0, report.now.as_millis(), serde_json::to_string(told)?])?;
+    Ok(())
+}
+
+fn write_job(
+    connection: &Connection,
+    report: &ReportWrite,
+    job: &Job,
+    applied: &Applied,
+) -> Result<(), Failure> {
+    connection
+        .prepare_cached(
+            "/* report: job */ UPDATE job SET settled = ?2,
+                 state = CASE WHEN ?3 THEN 2 WHEN ?4 THEN 0 ELSE 1 END,
+                 due = CASE WHEN ?4 AND NOT ?3 THEN ?5 ELSE due END
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            report.job.0,
+            job.settled.as_bytes(),
+            applied.job_is_final,
+            report.is_last,
+            report.not_before.as_millis(),
+        ])?;
+    Ok(())
+}
+
+fn write_chunk(connection: &Connection, chunk: &Chunk, ended: u64) -> Result<(), Failure> {
+    connection
+        .prepare_cached(
+            "/* report: chunk */ UPDATE chunk SET open = open - ?2, pending = ?3, failed = ?4
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            chunk.id,
+            signed(ended),
+            chunk.pending.to_bytes(),
+            chunk.failed.as_bytes()
+        ])?;
+    Ok(())
+}
+
+/// Adds the ended targets to task and tally; the task's name when they were its last.
+fn write_task(
+    connection: &Connection,
+    chunk: &Chunk,
+    ended: &Ended,
+    now: Timestamp,
+) -> Result<Option<TaskId>, Failure> {
+    let counts = tally::sum(&ended.by_host);
+    let (is_final, name, place): (bool, String, Place) = connection
+        .prepare_cached(
+            "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
+                 failed_origin = failed_origin + ?4, updated_at = ?5,
+                 finished_at = CASE WHEN targets = done + ?2 + failed + ?3 THEN ?5 END
+             WHERE id = ?1
+             RETURNING finished_at IS NOT NULL, public_id, account, areas, created_at",
+        )?
+        .query_row(
+            params![
+                chunk.task,
+                signed(counts.done),
+                signed(counts.failed),
+                signed(counts.failed_origin),
+                now.as_millis(),
+            ],
+            |row| {
+                let place = Place {
+                    account: row.get(2)?,
+                    areas: word::<AreaScope>(row, 3)?,
+                    millis: names::task_millis(Timestamp::from_millis(row.get(4)?)),
+                };
+                Ok((row.get(0)?, row.get(1)?, place))
+            },
+        )?;
+    tally::add(connection, place, &ended.by_host)?;
+    Ok((is_final && ended.targets > 0).then_some(TaskId(name)))
+}

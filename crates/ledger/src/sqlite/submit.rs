@@ -1,0 +1,253 @@
+//! Accepting targets: of a new task, and of playlists found while it runs.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use stoker_domain::{
+    account::AccountId,
+    outcome::{Block, Outcome},
+    task::{Task, TaskId},
+    time::Timestamp,
+};
+
+use super::{
+    accounts::{self, signed, unsigned},
+    failure::Failure,
+    insert::{self, Chunk, Owner, Written},
+    names, views,
+};
+use crate::{Charge, ChildPlan, NewTask, PlannedTarget, Submitted};
+
+/// A task ready to be written: merged, cut into chunks, with its jobs planned.
+#[derive(Debug)]
+pub(super) struct Plan {
+    task: Task,
+    charges: Vec<Charge>,
+    chunks: Vec<Chunk>,
+    targets: u64,
+    merged: u64,
+    /// Some target has neither nodes nor an outcome: it would never end.
+    has_orphan: bool,
+}
+
+impl Plan {
+    pub(super) fn new(NewTask { task, charges, mut targets }: NewTask) -> Self {
+        let given = targets.len();
+        let has_orphan = targets.iter().any(is_orphan);
+        merge(&mut targets);
+        let (left, merged) = (targets.len() as u64, (given - targets.len()) as u64);
+        Self { task, charges, chunks: insert::cut(targets), targets: left, merged, has_orphan }
+    }
+
+    /// About how many rows it writes.
+    pub(super) fn rows(&self) -> usize {
+        usize::try_from(self.targets).unwrap_or(usize::MAX).max(1)
+    }
+}
+
+/// Leaves the first of targets with equal URLs.
+fn merge(targets: &mut Vec<PlannedTarget>) {
+    let mut seen = HashSet::with_capacity(targets.len());
+    let is_first: Vec<bool> = targets.iter().map(|target| seen.insert(&*target.url)).collect();
+    if seen.len() == is_first.len() {
+        return;
+    }
+    let mut is_first = is_first.into_iter();
+    targets.retain(|_| is_first.next().unwrap_or(true));
+}
+
+fn is_orphan(target: &PlannedTarget) -> bool {
+    target.settled.is_none() && target.nodes.is_empty()
+}
+
+fn orphan() -> Failure {
+    Failure::not_found("a target names no node that must hold it")
+}
+
+pub(super) fn submit(connection: &Connection, plan: &Plan) -> Result<Submitted, Failure> {
+    if plan.has_orphan {
+        return Err(orphan());
+    }
+    let task = &plan.task;
+    if let Some(refusal) = accounts::refusal(connection, task.account, &plan.charges, plan.targets)?
+    {
+        return Err(refusal);
+    }
+    accounts::charge(connection, task.account, &plan.charges, plan.targets)?;
+    let id = insert_task(connection, task)?;
+    let owner = Owner {
+        task: id,
+        account: task.account,
+        areas: task.areas,
+        created_at: task.created_at,
+        parent: None,
+        targets: 0,
+    };
+    let written = insert::insert(connection, owner, task.created_at, &plan.chunks)?;
+    count(connection, id, &written, task.created_at)?;
+    Ok(Submitted { targets: plan.targets, merged: plan.merged, over_quota: 0, jobs: written.jobs })
+}
+
+fn insert_task(connection: &Connection, task: &Task) -> Result<i64, Failure> {
+    let id = names::next_task(connection, task.created_at)?;
+    connection
+        .prepare_cached(
+            "/* submit: task */ INSERT INTO task (id, public_id, account, product, areas, tier,
+                 options, created_at, targets, done, failed, failed_origin, updated_at, finished_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, 0, ?8, NULL)",
+        )?
+        .execute(params![
+            id,
+            task.id.0,
+            task.account.0,
+            task.product.as_str(),
+            task.areas.as_str(),
+            task.tier.map(|tier| tier.as_str()),
+            serde_json::to_string(&task.options)?,
+            task.created_at.as_millis(),
+        ])?;
+    connection
+        .prepare_cached(
+            "/* submit: count task */ UPDATE account SET tasks = tasks + 1 WHERE id = ?1",
+        )?
+        .execute([task.account.0])?;
+    Ok(id)
+}
+
+/// Adds to the counts in the task's row; a task all of whose targets are settled is finished.
+fn count(
+    connection: &Connection,
+    task: i64,
+    written: &Written,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let counts = written.counts;
+    connection
+        .prepare_cached(
+            "/* count targets */ UPDATE task SET targets = targets + ?2, done = done + ?3,
+                 failed = failed + ?4, failed_origin = failed_origin + ?5, updated_at = ?6,
+                 finished_at = CASE WHEN targets + ?2 = done + ?3 + failed + ?4 THEN ?6 END
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            task,
+            signed(counts.targets),
+            signed(counts.done),
+            signed(counts.failed),
+            signed(counts.failed_origin),
+            now.as_millis(),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn add_children(connection: &Connection, plan: ChildPlan) -> Result<Submitted, Failure> {
+    let now = plan.now;
+    if plan.targets.iter().any(is_orphan) {
+        return Err(orphan());
+    }
+    let Some(found) = find_task(connection, &plan.task)? else {
+        return Err(Failure::not_found("the task"));
+    };
+    let given = plan.targets.len() as u64;
+    let mut targets = plan.targets.clone();
+    merge(&mut targets);
+    leave_out_known(connection, found.id, &mut targets)?;
+    let merged = given - targets.len() as u64;
+    if found.is_final || targets.is_empty() {
+        return Ok(Submitted { merged, ..Submitted::default() });
+    }
+    let owner = Owner {
+        task: found.id,
+        account: found.task.account,
+        areas: found.task.areas,
+        created_at: found.task.created_at,
+        parent: Some(plan.parent),
+        targets: found.targets,
+    };
+    let budget = budget(connection, found.task.account, &plan, found.targets)?;
+    let over_quota = spend(connection, found.task.account, &plan.charges, budget, &mut targets)?;
+    let written = insert::insert(connection, owner, now, &insert::cut(targets))?;
+    count(connection, found.id, &written, now)?;
+    Ok(Submitted { targets: written.counts.targets, merged, over_quota, jobs: written.jobs })
+}
+
+struct Found {
+    id: i64,
+    task: Task,
+    targets: u64,
+    is_final: bool,
+}
+
+fn find_task(connection: &Connection, id: &TaskId) -> Result<Option<Found>, Failure> {
+    let numbers = connection
+        .prepare_cached(
+            "/* add_children: task */ SELECT id, targets, finished_at IS NOT NULL FROM task
+             WHERE public_id = ?1",
+        )?
+        .query_row([&id.0], |row| Ok((row.get(0)?, unsigned(row, 1)?, row.get(2)?)))
+        .optional()?;
+    let Some((id, targets, is_final)) = numbers else { return Ok(None) };
+    Ok(Some(Found { id, task: views::task(connection, id)?, targets, is_final }))
+}
+
+fn leave_out_known(
+    connection: &Connection,
+    task: i64,
+    targets: &mut Vec<PlannedTarget>,
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* add_children: known */ SELECT EXISTS (SELECT 1 FROM target INDEXED BY target_by_url
+         WHERE url_hash = ?1 AND task = ?2 AND url = ?3)",
+    )?;
+    let mut new = Vec::with_capacity(targets.len());
+    for target in targets.drain(..) {
+        let hash = names::url_hash(&target.url);
+        if !statement.query_row(params![hash, task, target.url], |row| row.get(0))? {
+            new.push(target);
+        }
+    }
+    *targets = new;
+    Ok(())
+}
+
+/// How many children may be written as such, and how many of these the quota pays for.
+#[derive(Clone, Copy, Debug)]
+struct Budget {
+    room: usize,
+    paid: u64,
+}
+
+fn budget(
+    connection: &Connection,
+    account: AccountId,
+    plan: &ChildPlan,
+    present: u64,
+) -> Result<Budget, Failure> {
+    let mut paid = u64::MAX;
+    for charge in &plan.charges {
+        paid = paid.min(accounts::available(connection, account, charge)?);
+    }
+    let room = plan.most_targets.saturating_sub(present);
+    Ok(Budget { room: usize::try_from(room).unwrap_or(usize::MAX), paid })
+}
+
+/// Charges as many as the budget pays for and settles the others; how many are over the quota.
+fn spend(
+    connection: &Connection,
+    account: AccountId,
+    charges: &[Charge],
+    budget: Budget,
+    targets: &mut [PlannedTarget],
+) -> Result<u64, Failure> {
+    let room = budget.room.min(targets.len());
+    let (within, beyond) = targets.split_at_mut(room);
+    for target in beyond {
+        target.settled = Some(Outcome::Blocked(Block::TooManyChildren));
+    }
+    let paid = usize::try_from(budget.paid).unwrap_or(usize::MAX).min(within.len());
+    for target in &mut within[paid..] {
+        target.settled = Some(Outcome::OverQuota);
+    }
+    accounts::charge(connection, account, charges, paid as u64)?;
+    Ok((within.len() - paid) as u64)
+}

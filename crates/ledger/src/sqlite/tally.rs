@@ -1,0 +1,201 @@
+//! Counts of targets by time, so that the total of a page is summed up and not counted.
+//!
+//! Every target is counted in the buckets of its task's creation: one minute and one hour, once for
+//! its host and once for all hosts. A range of time is then a few hours, some minutes at both ends,
+//! and what is left of the first and the last minute, which is counted row by row.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row, params};
+use stoker_domain::{area::AreaScope, outcome::Outcome, task::Progress};
+
+use super::{
+    accounts::{signed, unsigned},
+    failure::Failure,
+};
+
+/// Spans of buckets in milliseconds, widest first.
+const SPANS: [i64; 2] = [3_600_000, 60_000];
+/// The number that stands for all hosts together.
+pub(super) const ALL_HOSTS: i64 = 0;
+
+/// How many targets, and how they ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) targets: u64,
+    pub(super) done: u64,
+    pub(super) failed: u64,
+    /// Of the failed, those whose first failure is an origin status.
+    pub(super) failed_origin: u64,
+}
+
+impl Counts {
+    /// Counts an ended target.
+    pub(super) fn end(&mut self, outcome: Outcome) {
+        if outcome.is_success() {
+            self.done += 1;
+        } else {
+            self.failed += 1;
+            self.failed_origin += u64::from(matches!(outcome, Outcome::OriginStatus(_)));
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.targets += other.targets;
+        self.done += other.done;
+        self.failed += other.failed;
+        self.failed_origin += other.failed_origin;
+    }
+
+    /// Of these, how many are so far along; see `TargetFilter`.
+    pub(super) fn matching(&self, progress: Option<Progress>, origin_status: Option<bool>) -> u64 {
+        let failed = match origin_status {
+            None => self.failed,
+            Some(true) => self.failed_origin,
+            Some(false) => self.failed - self.failed_origin,
+        };
+        match (progress, origin_status) {
+            (None, None) => self.targets,
+            (None | Some(Progress::Failed), _) => failed,
+            (Some(_), Some(_)) => 0,
+            (Some(Progress::Done), None) => self.done,
+            (Some(Progress::Processing), None) => self.targets - self.done - self.failed,
+        }
+    }
+
+    /// Reads four columns from `column` on, in the order of the fields.
+    pub(super) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
+        Ok(Self {
+            targets: unsigned(row, column)?,
+            done: unsigned(row, column + 1)?,
+            failed: unsigned(row, column + 2)?,
+            failed_origin: unsigned(row, column + 3)?,
+        })
+    }
+}
+
+/// Counts by number of the host.
+pub(super) type ByHost = BTreeMap<i64, Counts>;
+
+/// All hosts together.
+pub(super) fn sum(counts: &ByHost) -> Counts {
+    let mut sum = Counts::default();
+    counts.values().for_each(|counts| sum.add(*counts));
+    sum
+}
+
+/// Which buckets a task counts in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) account: i64,
+    pub(super) areas: AreaScope,
+    /// Of the task's creation, as in its number.
+    pub(super) millis: i64,
+}
+
+/// Adds to the buckets of `place`.
+pub(super) fn add(connection: &Connection, place: Place, counts: &ByHost) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* tally */ INSERT INTO tally
+             (account, host, span, bucket, areas, targets, done, failed, failed_origin)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT DO UPDATE SET targets = targets + excluded.targets,
+             done = done + excluded.done, failed = failed + excluded.failed,
+             failed_origin = failed_origin + excluded.failed_origin",
+    )?;
+    let together = (ALL_HOSTS, sum(counts));
+    for (host, counts) in counts.iter().map(|(host, counts)| (*host, *counts)).chain([together]) {
+        if counts == Counts::default() {
+            continue;
+        }
+        for span in SPANS {
+            statement.execute(params![
+                place.account,
+                host,
+                span,
+                place.millis.div_euclid(span),
+                place.areas.as_str(),
+                signed(counts.targets),
+                signed(counts.done),
+                signed(counts.failed),
+                signed(counts.failed_origin),
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// A part of a range of time: buckets `from..to` of `span`; a span of 1 is milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) span: i64,
+    pub(super) from: i64,
+    pub(super) to: i64,
+}
+
+/// Cuts the milliseconds `from..to` into the widest buckets that fit.
+pub(super) fn cut(from: i64, to: i64) -> Vec<Part> {
+    let mut parts = Vec::new();
+    cut_by(&SPANS, from, to, &mut parts);
+    parts
+}
+
+fn cut_by(spans: &[i64], from: i64, to: i64, parts: &mut Vec<Part>) {
+    if from >= to {
+        return;
+    }
+    let Some((&span, narrower)) = spans.split_first() else {
+        parts.push(Part { span: 1, from, to });
+        return;
+    };
+    let (first, end) = (-(-from).div_euclid(span), to.div_euclid(span));
+    if first >= end {
+        cut_by(narrower, from, to, parts);
+        return;
+    }
+    parts.push(Part { span, from: first, to: end });
+    cut_by(narrower, from, first * span, parts);
+    cut_by(narrower, end * span, to, parts);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_parts_of_a_range_are_the_range_and_few(
+            from in -20_000_000i64..20_000_000,
+            length in 0i64..40_000_000,
+        ) {
+            let mut parts = cut(from, from + length);
+            prop_assert!(parts.len() <= 5, "{parts:?}");
+            parts.sort_by_key(|part| part.from * part.span);
+            let mut at = from;
+            for part in parts {
+                prop_assert_eq!(part.from * part.span, at);
+                prop_assert!(part.from < part.to);
+                at = part.to * part.span;
+            }
+            prop_assert_eq!(at, from + length);
+        }
+    }
+
+    #[test]
+    fn an_origin_status_is_only_asked_of_the_failed() {
+        let counts = Counts { targets: 10, done: 3, failed: 5, failed_origin: 2 };
+        for (progress, origin_status, matching) in [
+            (None, None, 10),
+            (Some(Progress::Processing), None, 2),
+            (Some(Progress::Done), None, 3),
+            (Some(Progress::Failed), None, 5),
+            (Some(Progress::Failed), Some(true), 2),
+            (None, Some(false), 3),
+            (Some(Progress::Done), Some(true), 0),
+        ] {
+            assert_eq!(counts.matching(progress, origin_status), matching, "{progress:?}");
+        }
+    }
+}

@@ -1,0 +1,409 @@
+//! Pages of targets: by task, time, host, URL, area and progress, newest task first.
+//!
+//! Rows are walked in the order of one index until the page is full, never sorted; the index is
+//! chosen here. Totals come from the task's row or from the tally; only the targets with one URL, or
+//! of one host within one task, are counted one by one.
+
+use rusqlite::{Connection, ToSql, types::Value};
+use stoker_domain::{
+    area::Area,
+    task::{Progress, Task},
+    time::Timestamp,
+};
+
+use super::{
+    accounts::{signed, unsigned},
+    failure::Failure,
+    insert::{DONE, FAILED, PROCESSING, Pending},
+    names,
+    tally::{self, ALL_HOSTS, Counts},
+    views,
+};
+use crate::{Page, TargetFilter, TargetRow};
+
+const HOUR: i64 = 3_600_000;
+
+/// A filter in the numbers of the tables.
+#[derive(Debug)]
+struct Scope<'a> {
+    account: Option<i64>,
+    task: Option<i64>,
+    host: Option<i64>,
+    url: Option<&'a str>,
+    area: Option<Area>,
+    progress: Option<Progress>,
+    origin_status: Option<bool>,
+    /// Creation of the task, in milliseconds, `from..to`.
+    from: i64,
+    to: i64,
+}
+
+/// The index along which rows are walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Walk {
+    Url,
+    Host,
+    Progress,
+    /// Tasks, their chunks, their targets.
+    Tasks,
+}
+
+pub(super) fn page(
+    connection: &Connection,
+    filter: &TargetFilter,
+) -> Result<Page<TargetRow>, Failure> {
+    let nothing = Page { rows: Vec::new(), total: 0 };
+    let Some(scope) = Scope::new(connection, filter)? else { return Ok(nothing) };
+    let (total, walk) = scope.total(connection)?;
+    let limit = filter.limit.min(total.saturating_sub(filter.offset));
+    if limit == 0 {
+        return Ok(Page { total, ..nothing });
+    }
+    let rows = scope.rows(connection, walk, limit, filter.offset)?;
+    Ok(Page { rows, total })
+}
+
+impl<'a> Scope<'a> {
+    /// `None` when nothing can match.
+    fn new(connection: &Connection, filter: &'a TargetFilter) -> Result<Option<Self>, Failure> {
+        let mut scope = Self {
+            account: filter.account.map(|account| account.0),
+            task: None,
+            host: None,
+            url: filter.url.as_deref(),
+            area: filter.area,
+            progress: filter.progress.or(filter.origin_status.map(|_| Progress::Failed)),
+            origin_status: filter.origin_status,
+            from: filter.from.map_or(-names::LATEST, names::task_millis),
+            // a whole hour after the latest, so that an open end is cut into hours alone
+            to: filter.to.map_or(names::LATEST + HOUR, |to| names::task_millis(to) + 1),
+        };
+        if scope.origin_status.is_some() && scope.progress != Some(Progress::Failed) {
+            return Ok(None);
+        }
+        if let Some(host) = &filter.host {
+            scope.host = names::find_host(connection, host)?;
+            if scope.host.is_none() {
+                return Ok(None);
+            }
+        }
+        if let Some(id) = &filter.task {
+            let Some(number) = views::find_task(connection, id)? else { return Ok(None) };
+            let task = views::task(connection, number)?;
+            let millis = names::task_millis(task.created_at);
+            let matches = scope.account.is_none_or(|account| account == task.account.0)
+                && scope.area.is_none_or(|area| task.areas.contains(area))
+                && (scope.from..scope.to).contains(&millis);
+            if !matches {
+                return Ok(None);
+            }
+            scope.task = Some(number);
+            scope.account = Some(task.account.0);
+        }
+        Ok(Some(scope))
+    }
+
+    /// How many targets match, and the index that finds them soonest.
+    fn total(&self, connection: &Connection) -> Result<(u64, Walk), Failure> {
+        let matching = |counts: Counts| counts.matching(self.progress, self.origin_status);
+        let by_progress = if self.progress.is_some() && self.account.is_some() {
+            Walk::Progress
+        } else {
+            Walk::Tasks
+        };
+        if self.url.is_some() {
+            return Ok((self.count(connection, Walk::Url)?, Walk::Url));
+        }
+        if let Some(task) = self.task {
+            if self.host.is_some() {
+                return Ok((self.count(connection, Walk::Host)?, Walk::Host));
+            }
+            return Ok((matching(task_counts(connection, task)?), by_progress));
+        }
+        let Some(host) = self.host else {
+            return Ok((matching(self.tally(connection, ALL_HOSTS)?), by_progress));
+        };
+        let of_host = self.tally(connection, host)?;
+        let is_rare = by_progress == Walk::Progress
+            && matching(self.tally(connection, ALL_HOSTS)?) < of_host.targets;
+        Ok((matching(of_host), if is_rare { Walk::Progress } else { Walk::Host }))
+    }
+
+    /// Sums up the tally over accounts, areas and time of the scope.
+    fn tally(&self, connection: &Connection, host: i64) -> Result<Counts, Failure> {
+        let account = match self.account {
+            Some(_) => "account = :account",
+            None => "account IN (SELECT id FROM account) AND :account IS NULL",
+        };
+        let mut counts = Counts::default();
+        for part in tally::cut(self.from, self.to) {
+            if part.span == 1 {
+                counts.add(self.edge(connection, host, part.from, part.to)?);
+                continue;
+            }
+            let sql = format!(
+                "/* targets: total */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
+                     coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0)
+                 FROM tally AS k WHERE {account} AND host = :host AND span = :span
+                     AND bucket >= :from AND bucket < :to{}",
+                self.area_condition()
+            );
+            let values: [(&str, &dyn ToSql); 5] = [
+                (":account", &self.account),
+                (":host", &host),
+                (":span", &part.span),
+                (":from", &part.from),
+                (":to", &part.to),
+            ];
+            let read = |row: &rusqlite::Row<'_>| Counts::read(row, 0);
+            counts.add(connection.prepare_cached(&sql)?.query_row(&values, read)?);
+        }
+        Ok(counts)
+    }
+
+    /// Counts what lies in less than a minute, by tasks or, for one host, by targets.
+    fn edge(
+        &self,
+        connection: &Connection,
+        host: i64,
+        from: i64,
+        to: i64,
+    ) -> Result<Counts, Failure> {
+        let account = match self.account {
+            Some(_) => "k.account = :account",
+            None => ":account IS NULL",
+        };
+        let area = self.area_condition();
+        let sql = if host == ALL_HOSTS {
+            format!(
+                "/* targets: edge of total */ SELECT coalesce(sum(targets), 0),
+                     coalesce(sum(done), 0), coalesce(sum(failed), 0),
+                     coalesce(sum(failed_origin), 0)
+                 FROM task AS k
+                 WHERE {account} AND :host = 0 AND k.id >= :from AND k.id < :to{area}"
+            )
+        } else {
+            format!(
+                "/* targets: edge of total */ SELECT count(*), count(*) FILTER (WHERE progress = 1),
+                     count(*) FILTER (WHERE progress = 2),
+                     count(*) FILTER (WHERE progress = 2
+                         AND substr(outcome, 1, 14) = 'origin_status:')
+                 FROM target AS t INDEXED BY target_by_host CROSS JOIN task AS k ON k.id = t.task
+                 WHERE {account} AND t.host = :host AND t.task >= :from AND t.task < :to{area}"
+            )
+        };
+        let (from, to) = (names::first_task(from), names::first_task(to));
+        let values: [(&str, &dyn ToSql); 4] =
+            [(":account", &self.account), (":host", &host), (":from", &from), (":to", &to)];
+        let read = |row: &rusqlite::Row<'_>| Counts::read(row, 0);
+        Ok(connection.prepare_cached(&sql)?.query_row(&values, read)?)
+    }
+
+    const fn area_condition(&self) -> &'static str {
+        match self.area {
+            None => "",
+            Some(Area::Mainland) => " AND k.areas IN ('mainland', 'global')",
+            Some(Area::Overseas) => " AND k.areas IN ('overseas', 'global')",
+        }
+    }
+
+    fn count(&self, connection: &Connection, walk: Walk) -> Result<u64, Failure> {
+        let query = self.query(walk);
+        let sql = format!("/* targets: count */ SELECT count(*) {}", query.sql);
+        let count =
+            connection.prepare_cached(&sql)?.query_row(&*query.values(), |row| unsigned(row, 0))?;
+        Ok(count)
+    }
+
+    fn rows(
+        &self,
+        connection: &Connection,
+        walk: Walk,
+        limit: u64,
+        mut offset: u64,
+    ) -> Result<Vec<TargetRow>, Failure> {
+        let mut query = self.query(walk);
+        if let (Some(task), Walk::Tasks) = (self.task, walk) {
+            // whole chunks before the page are not even looked at
+            let first = first_chunk(connection, task, offset)?;
+            query.sql.push_str(" AND c.first >= :first");
+            query.add(":first", Value::Integer(signed(first)));
+            offset -= first;
+        }
+        query.add(":limit", Value::Integer(signed(limit)));
+        query.add(":offset", Value::Integer(signed(offset)));
+        let sql = rows_sql(&query.sql, walk);
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(&*query.values())?;
+        let mut task: Option<(i64, Task)> = None;
+        let mut targets = Vec::new();
+        while let Some(row) = rows.next()? {
+            let number = row.get(1)?;
+            // neighbours mostly share their task
+            let owner = match task.take() {
+                Some((last, owner)) if last == number => owner,
+                _ => views::task(connection, number)?,
+            };
+            targets.push(target_row(row, owner.clone())?);
+            task = Some((number, owner));
+        }
+        Ok(targets)
+    }
+
+    /// Tables and conditions.
+    fn query(&self, walk: Walk) -> Query {
+        let mut query = Query { sql: from(walk, self.account).into(), values: Vec::new() };
+        let (account, task) = match walk {
+            Walk::Tasks => (" AND k.account = :account", "k.id"),
+            _ => (" AND t.account = :account", "t.task"),
+        };
+        let (first, end) = match self.task {
+            Some(task) => (task, task + 1),
+            None => (names::first_task(self.from), names::first_task(self.to)),
+        };
+        query.sql.push_str(&format!(" WHERE {task} >= :first_task AND {task} < :end_task"));
+        query.add(":first_task", Value::Integer(first));
+        query.add(":end_task", Value::Integer(end));
+        query.sql.push_str(self.area_condition());
+        if let Some(number) = self.account {
+            query.condition(account, ":account", Value::Integer(number));
+        }
+        if let Some(number) = self.host {
+            query.condition(" AND t.host = :host", ":host", Value::Integer(number));
+        }
+        if let Some(url) = self.url {
+            let hash = Value::Integer(names::url_hash(url));
+            query.condition(" AND t.url_hash = :hash", ":hash", hash);
+            query.condition(" AND t.url = :url", ":url", Value::Text(url.into()));
+        }
+        if let Some(progress) = self.progress {
+            let number = Value::Integer(number(progress));
+            query.condition(" AND t.progress = :progress", ":progress", number);
+        }
+        if let Some(is_origin_status) = self.origin_status {
+            let condition = " AND (substr(t.outcome, 1, 14) = 'origin_status:') = :origin_status";
+            query.condition(condition, ":origin_status", Value::Integer(is_origin_status.into()));
+        }
+        query
+    }
+}
+
+/// A statement in the making.
+struct Query {
+    sql: String,
+    values: Vec<(&'static str, Value)>,
+}
+
+impl Query {
+    fn add(&mut self, name: &'static str, value: Value) {
+        self.values.push((name, value));
+    }
+
+    fn condition(&mut self, sql: &str, name: &'static str, value: Value) {
+        self.sql.push_str(sql);
+        self.add(name, value);
+    }
+
+    fn values(&self) -> Vec<(&str, &dyn ToSql)> {
+        self.values.iter().map(|(name, value)| (*name, value as &dyn ToSql)).collect()
+    }
+}
+
+/// The tables in the order in which they are walked; `CROSS JOIN` keeps SQLite to it.
+const fn from(walk: Walk, account: Option<i64>) -> &'static str {
+    match (walk, account) {
+        (Walk::Url, _) => {
+            "FROM target AS t INDEXED BY target_by_url
+             CROSS JOIN task AS k ON k.id = t.task CROSS JOIN chunk AS c ON c.id = t.id >> 9"
+        }
+        (Walk::Host, _) => {
+            "FROM target AS t INDEXED BY target_by_host
+             CROSS JOIN task AS k ON k.id = t.task CROSS JOIN chunk AS c ON c.id = t.id >> 9"
+        }
+        (Walk::Progress, _) => {
+            "FROM target AS t INDEXED BY target_by_progress
+             CROSS JOIN task AS k ON k.id = t.task CROSS JOIN chunk AS c ON c.id = t.id >> 9"
+        }
+        (Walk::Tasks, Some(_)) => {
+            "FROM task AS k INDEXED BY task_by_account
+             CROSS JOIN chunk AS c INDEXED BY chunk_by_task ON c.task = k.id
+             CROSS JOIN target AS t ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
+        }
+        (Walk::Tasks, None) => {
+            "FROM task AS k CROSS JOIN chunk AS c INDEXED BY chunk_by_task ON c.task = k.id
+             CROSS JOIN target AS t ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
+        }
+    }
+}
+
+/// The statement of a page.
+fn rows_sql(from: &str, walk: Walk) -> String {
+    let order = match walk {
+        Walk::Tasks => "k.id DESC, c.first, t.id",
+        _ => "t.task DESC, t.id",
+    };
+    format!(
+        "/* targets */ SELECT t.id, t.task, t.url, t.parent, t.progress, t.outcome, t.nodes,
+             t.size_bytes, t.finished_at, c.created_at, c.pending
+         {from} ORDER BY {order} LIMIT :limit OFFSET :offset"
+    )
+}
+
+/// How many targets of the task lie in chunks before the one that holds number `offset`.
+fn first_chunk(connection: &Connection, task: i64, offset: u64) -> Result<u64, Failure> {
+    let first = connection
+        .prepare_cached(
+            "/* targets: first chunk */ SELECT coalesce(max(first), 0)
+             FROM chunk INDEXED BY chunk_by_task WHERE task = ?1 AND first <= ?2",
+        )?
+        .query_row([task, signed(offset)], |row| unsigned(row, 0))?;
+    Ok(first)
+}
+
+fn task_counts(connection: &Connection, task: i64) -> Result<Counts, Failure> {
+    let counts = connection
+        .prepare_cached(
+            "/* targets: of a task */ SELECT targets, done, failed, failed_origin FROM task
+             WHERE id = ?1",
+        )?
+        .query_row([task], |row| Counts::read(row, 0))?;
+    Ok(counts)
+}
+
+fn target_row(row: &rusqlite::Row<'_>, task: Task) -> Result<TargetRow, Failure> {
+    let id = row.get(0)?;
+    let progress = match row.get(4)? {
+        PROCESSING => Progress::Processing,
+        DONE => Progress::Done,
+        FAILED => Progress::Failed,
+        other => return Err(Failure::corrupt(format!("{other} is no progress"))),
+    };
+    let outcome = match progress {
+        Progress::Processing => None,
+        Progress::Done | Progress::Failed => Some(views::word(row, 5)?),
+    };
+    let nodes: u32 = row.get(6)?;
+    let pending = Pending::from_bytes(row.get_ref(10)?.as_blob().map_err(Failure::corrupt)?);
+    let (_, position) = names::place(id);
+    Ok(TargetRow {
+        id,
+        task,
+        url: row.get(2)?,
+        parent: row.get(3)?,
+        progress,
+        outcome,
+        nodes,
+        settled_nodes: nodes.saturating_sub(pending.get(position).into()),
+        size_bytes: row.get::<_, Option<i64>>(7)?.map(|_| unsigned(row, 7)).transpose()?,
+        created_at: Timestamp::from_millis(row.get(9)?),
+        finished_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_millis),
+    })
+}
+
+const fn number(progress: Progress) -> i64 {
+    match progress {
+        Progress::Processing => PROCESSING,
+        Progress::Done => DONE,
+        Progress::Failed => FAILED,
+    }
+}

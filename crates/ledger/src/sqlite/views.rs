@@ -1,0 +1,255 @@
+//! Views of tasks: their rows, what nodes reported, what still runs.
+
+use std::{collections::BTreeMap, error::Error as StdError, str::FromStr};
+
+use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use stoker_domain::{
+    account::AccountId,
+    job::{ItemReport, JobId, NodeOutcome},
+    plan::Positions,
+    quota::Product,
+    task::{Task, TaskId},
+    time::Timestamp,
+};
+
+use super::{
+    accounts::{signed, unsigned},
+    failure::Failure,
+    lease::positions,
+    names,
+    report::Stored,
+};
+use crate::{Page, RunningJob, TaskFilter, TaskRow};
+
+pub(super) fn tasks(
+    connection: &Connection,
+    filter: &TaskFilter,
+) -> Result<Page<TaskRow>, Failure> {
+    if let Some(id) = &filter.id {
+        return one_task(connection, id, filter);
+    }
+    let total = match filter.account {
+        Some(account) => connection
+            .prepare_cached(
+                "/* tasks: total */ SELECT coalesce(sum(tasks), 0) FROM account WHERE id = ?1",
+            )?
+            .query_row([account.0], |row| unsigned(row, 0))?,
+        None => connection
+            .prepare_cached("/* tasks: total */ SELECT coalesce(sum(tasks), 0) FROM account")?
+            .query_row([], |row| unsigned(row, 0))?,
+    };
+    let sql = match filter.account {
+        Some(_) => {
+            "/* tasks */ SELECT id FROM task INDEXED BY task_by_account WHERE account = ?3
+             ORDER BY id DESC LIMIT ?1 OFFSET ?2"
+        }
+        None => {
+            "/* tasks */ SELECT id FROM task WHERE ?3 IS NULL ORDER BY id DESC LIMIT ?1 OFFSET ?2"
+        }
+    };
+    let account = filter.account.map(|account| account.0);
+    let mut statement = connection.prepare_cached(sql)?;
+    let ids = statement
+        .query_map(params![signed(filter.limit), signed(filter.offset), account], |row| row.get(0))?
+        .collect::<Result<Vec<i64>, _>>()?;
+    let rows = ids.into_iter().map(|id| task_row(connection, id)).collect::<Result<_, _>>()?;
+    Ok(Page { rows, total })
+}
+
+fn one_task(
+    connection: &Connection,
+    id: &TaskId,
+    filter: &TaskFilter,
+) -> Result<Page<TaskRow>, Failure> {
+    let mut rows = Vec::new();
+    if let Some(number) = find_task(connection, id)? {
+        rows.push(task_row(connection, number)?);
+    }
+    rows.retain(|row| filter.account.is_none_or(|account| account == row.task.account));
+    let total = rows.len() as u64;
+    if filter.offset > 0 || filter.limit == 0 {
+        rows.clear();
+    }
+    Ok(Page { rows, total })
+}
+
+/// The number of the task with this name.
+pub(super) fn find_task(connection: &Connection, id: &TaskId) -> Result<Option<i64>, Failure> {
+    let number = connection
+        .prepare_cached("/* find task */ SELECT id FROM task WHERE public_id = ?1")?
+        .query_row([&id.0], |row| row.get(0))
+        .optional()?;
+    Ok(number)
+}
+
+/// The number of the task that a chunk belongs to.
+pub(super) fn task_of_chunk(connection: &Connection, chunk: i64) -> Result<i64, Failure> {
+    let task = connection
+        .prepare_cached("/* task of a chunk */ SELECT task FROM chunk WHERE id = ?1")?
+        .query_row([chunk], |row| row.get(0))?;
+    Ok(task)
+}
+
+/// The task with this number.
+pub(super) fn task(connection: &Connection, id: i64) -> Result<Task, Failure> {
+    Ok(task_row(connection, id)?.task)
+}
+
+fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
+    let row = connection
+        .prepare_cached(
+            "/* task */ SELECT public_id, account, product, areas, tier, options, created_at,
+                 targets, done, failed, updated_at, finished_at
+             FROM task WHERE id = ?1",
+        )?
+        .query_row([id], |row| {
+            let task = Task {
+                id: TaskId(row.get(0)?),
+                account: AccountId(row.get(1)?),
+                product: product(row, 2)?,
+                areas: word(row, 3)?,
+                tier: match row.get_ref(4)? {
+                    rusqlite::types::ValueRef::Null => None,
+                    _ => Some(word(row, 4)?),
+                },
+                options: serde_json::from_str(row.get_ref(5)?.as_str()?)
+                    .map_err(|error| unreadable(5, error))?,
+                created_at: Timestamp::from_millis(row.get(6)?),
+            };
+            Ok(TaskRow {
+                task,
+                targets: unsigned(row, 7)?,
+                done: unsigned(row, 8)?,
+                failed: unsigned(row, 9)?,
+                updated_at: Timestamp::from_millis(row.get(10)?),
+                finished_at: row.get::<_, Option<i64>>(11)?.map(Timestamp::from_millis),
+            })
+        })?;
+    Ok(row)
+}
+
+fn product(row: &Row<'_>, column: usize) -> rusqlite::Result<Product> {
+    let word = row.get_ref(column)?.as_str()?;
+    [Product::Cdn, Product::Teo]
+        .into_iter()
+        .find(|product| product.as_str() == word)
+        .ok_or_else(|| unreadable(column, format!("`{word}` is not a product")))
+}
+
+/// A word of a closed list in a column.
+pub(super) fn word<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err: StdError + Send + Sync + 'static>,
+{
+    row.get_ref(column)?.as_str()?.parse().map_err(|error| unreadable(column, error))
+}
+
+fn unreadable(column: usize, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, cause.into())
+}
+
+/// A job of a chunk, for the outcomes of its targets.
+struct ChunkJob {
+    node: String,
+    members: Positions,
+    /// The last word on each item.
+    reports: BTreeMap<u16, ItemReport>,
+}
+
+pub(super) fn outcomes(
+    connection: &Connection,
+    task: &TaskId,
+    targets: &[i64],
+) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Failure> {
+    let Some(task) = find_task(connection, task)? else { return Ok(Vec::new()) };
+    let mut chunks: BTreeMap<i64, Vec<ChunkJob>> = BTreeMap::new();
+    let mut outcomes = Vec::with_capacity(targets.len());
+    for &target in targets {
+        let (chunk, position) = names::place(target);
+        if !is_target(connection, task, target)? {
+            continue;
+        }
+        if !chunks.contains_key(&chunk) {
+            chunks.insert(chunk, chunk_jobs(connection, chunk)?);
+        }
+        let nodes = chunks[&chunk]
+            .iter()
+            .filter(|job| job.members.contains(position))
+            .map(|job| NodeOutcome {
+                node: job.node.clone(),
+                area: None,
+                report: job.reports.get(&position).cloned(),
+            })
+            .collect();
+        outcomes.push((target, nodes));
+    }
+    Ok(outcomes)
+}
+
+fn is_target(connection: &Connection, task: i64, target: i64) -> Result<bool, Failure> {
+    let is_target = connection
+        .prepare_cached(
+            "/* outcomes: target */ SELECT EXISTS
+                 (SELECT 1 FROM target WHERE id = ?1 AND task = ?2)",
+        )?
+        .query_row([target, task], |row| row.get(0))?;
+    Ok(is_target)
+}
+
+fn chunk_jobs(connection: &Connection, chunk: i64) -> Result<Vec<ChunkJob>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* outcomes: jobs */ SELECT job.id, job.members, node.name
+         FROM job INDEXED BY job_by_chunk JOIN node ON node.id = job.node
+         WHERE job.chunk = ?1 ORDER BY node.name",
+    )?;
+    let mut rows = statement.query([chunk])?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(ChunkJob {
+            reports: reports(connection, row.get(0)?)?,
+            members: positions(row, 1)?,
+            node: row.get(2)?,
+        });
+    }
+    Ok(jobs)
+}
+
+fn reports(connection: &Connection, job: i64) -> Result<BTreeMap<u16, ItemReport>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* outcomes: reports */ SELECT items FROM report INDEXED BY report_by_job
+         WHERE job = ?1 ORDER BY id",
+    )?;
+    let mut rows = statement.query([job])?;
+    let mut reports = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(0)?.as_str().map_err(Failure::corrupt)?;
+        let items: Vec<Stored> = serde_json::from_str(text)?;
+        let items = items.into_iter().map(ItemReport::from);
+        reports.extend(items.map(|report| (report.position, report)));
+    }
+    Ok(reports)
+}
+
+pub(super) fn running(connection: &Connection, task: &TaskId) -> Result<Vec<RunningJob>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* running */ SELECT job.id, job.chunk, job.members, job.settled, job.state, job.attempt,
+             job.due, node.name
+         FROM task CROSS JOIN chunk INDEXED BY chunk_open ON chunk.task = task.id AND chunk.open > 0
+             CROSS JOIN job INDEXED BY job_by_chunk ON job.chunk = chunk.id AND job.state < 2
+             CROSS JOIN node ON node.id = job.node
+         WHERE task.public_id = ?1 ORDER BY job.id",
+    )?;
+    let rows = statement.query_map([&task.0], |row| {
+        let chunk = row.get(1)?;
+        let unsettled = positions(row, 2)?.minus(&positions(row, 3)?);
+        Ok(RunningJob {
+            id: JobId(row.get(0)?),
+            node: row.get(7)?,
+            attempt: row.get(5)?,
+            is_leased: row.get::<_, i64>(4)? == 1,
+            due: Timestamp::from_millis(row.get(6)?),
+            items: unsettled.iter().map(|at| (at, names::target(chunk, at))).collect(),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,193 @@
+//! The one thread that writes.
+//!
+//! Verbs queue; the thread takes what has gathered, runs each in a savepoint of one transaction and
+//! answers after `COMMIT`, so that many concurrent calls share one `fsync` and a verb that fails
+//! undoes only itself. No answer ever precedes the commit that makes it true.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread::{Builder, JoinHandle},
+};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::failure::Failure;
+use crate::Error;
+
+/// Verbs that may wait before callers are held back.
+const QUEUE: usize = 4096;
+/// One transaction takes no further verb after so many rows: bounds how long the first one waits.
+const MOST_ROWS: usize = 8192;
+
+/// Told after the transaction ended: `Err` when the commit failed.
+type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
+
+/// A verb that waits for its turn.
+struct Job {
+    /// About how many rows it writes.
+    rows: usize,
+    run: Box<dyn FnOnce(&Connection) -> Done + Send>,
+}
+
+/// A verb that has run inside the open transaction.
+struct Done {
+    answer: Answer,
+    /// Whether the transaction around it is still sound.
+    is_intact: bool,
+}
+
+/// What the writer has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Transactions committed.
+    pub commits: u64,
+    /// Verbs run in them, failed ones included.
+    pub verbs: u64,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    commits: AtomicU64,
+    verbs: AtomicU64,
+}
+
+/// Owns the writing thread; dropping it finishes what is queued and joins the thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+    counters: Arc<Counters>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let counters = Arc::<Counters>::default();
+        let counted = Arc::clone(&counters);
+        let thread = Builder::new()
+            .name("ledger-writer".into())
+            .spawn(move || drain(&connection, jobs, &counted))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), counters })
+    }
+
+    /// Runs `work` and returns when it is durable. A dropped caller does not undo it.
+    pub(super) async fn run<T, F>(
+        &self,
+        verb: &'static str,
+        rows: usize,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let run = Box::new(move |connection: &Connection| {
+            let (result, is_intact) = in_savepoint(connection, work);
+            let answer: Answer = Box::new(move |committed| {
+                let result = match committed {
+                    Err(cause) if result.is_ok() => Err(Failure::unavailable(cause)),
+                    _ => result,
+                };
+                // a caller that went away needs no answer
+                drop(sender.send(result));
+            });
+            Done { answer, is_intact }
+        });
+        let queue = self.queue.as_ref().expect("the queue is only taken on drop");
+        let gone = || Failure::unavailable("the transaction was not begun").into_error(verb);
+        queue.send(Job { rows, run }).await.map_err(|_| gone())?;
+        receiver.await.map_err(|_| gone())?.map_err(|failure| failure.into_error(verb))
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            commits: self.counters.commits.load(Relaxed),
+            verbs: self.counters.verbs.load(Relaxed),
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        if let Some(thread) = self.thread.take() {
+            // a panic of the thread has been reported by the panic hook
+            drop(thread.join());
+        }
+    }
+}
+
+fn drain(connection: &Connection, mut jobs: mpsc::Receiver<Job>, counters: &Counters) {
+    while let Some(first) = jobs.blocking_recv() {
+        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+            tracing::error!(error = %error, "ledger transaction not begun");
+            continue;
+        }
+        let mut rows = 0;
+        let mut answers = Vec::new();
+        let mut is_intact = true;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            rows += job.rows;
+            let done = (job.run)(connection);
+            answers.push(done.answer);
+            is_intact = done.is_intact;
+            next = if is_intact && rows < MOST_ROWS { jobs.try_recv().ok() } else { None };
+        }
+        let committed = end(connection, is_intact);
+        if committed.is_ok() {
+            counters.commits.fetch_add(1, Relaxed);
+            counters.verbs.fetch_add(answers.len() as u64, Relaxed);
+        }
+        let outcome = committed.as_ref().map(|()| ()).map_err(String::as_str);
+        answers.into_iter().for_each(|answer| answer(outcome));
+    }
+}
+
+/// Commits, or rolls back what cannot be committed.
+fn end(connection: &Connection, is_intact: bool) -> Result<(), String> {
+    let committed = if is_intact {
+        connection.execute_batch("COMMIT").map_err(|error| error.to_string())
+    } else {
+        Err("the transaction was lost with another verb".into())
+    };
+    if committed.is_err() && !connection.is_autocommit() {
+        if let Err(error) = connection.execute_batch("ROLLBACK") {
+            tracing::error!(error = %error, "ledger transaction not rolled back");
+        }
+    }
+    committed
+}
+
+/// Runs `work` so that its failure undoes only its own writes; also tells whether the transaction
+/// around it survived. SQLite ends a transaction by itself after some errors of the disk.
+fn in_savepoint<T>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, Failure>,
+) -> (Result<T, Failure>, bool) {
+    if let Err(error) = execute(connection, "SAVEPOINT verb") {
+        return (Err(error.into()), false);
+    }
+    let result = work(connection);
+    if connection.is_autocommit() {
+        let lost = || Failure::unavailable("the transaction was lost");
+        return (result.and_then(|_| Err(lost())), false);
+    }
+    let undone = match &result {
+        Ok(_) => Ok(()),
+        Err(_) => execute(connection, "ROLLBACK TO verb"),
+    };
+    match undone.and_then(|()| execute(connection, "RELEASE verb")) {
+        Ok(()) => (result, true),
+        Err(error) => (result.and(Err(error.into())), false),
+    }
+}
+
+fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
