@@ -7,5 +7,6 @@
 //! [`stoker_domain::placement::Directory`].
 
 mod source;
+pub mod store;
 
 pub use source::{JobSource, Unreachable};

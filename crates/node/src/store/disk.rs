@@ -1,0 +1,221 @@
+//! The storage device as the store sees it: a flat set of files that can be written, synced and read.
+//!
+//! [`Disk`] is the one point where a test puts faults between the store and the device; [`Files`] is
+//! the real thing, a directory. Nothing here knows what the bytes mean, retries a failed call, or
+//! decides what a failure costs: that is the writer's business.
+
+use std::{
+    fmt::Debug,
+    fs::{self, File, OpenOptions},
+    io::{self, ErrorKind, IoSlice, IoSliceMut, Write},
+    os::unix::fs::FileExt,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::{Errno, ReadWriteFlags, preadv2, pwritev},
+};
+
+/// The most parts that Linux takes in one vectored call.
+const MAX_PARTS: usize = 1024;
+
+/// A directory of named files. Calls block.
+pub trait Disk: Send + Sync + Debug {
+    /// The names of all files, in no order.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Creates the file `name` with room for `bytes`, which read as zeros. The name is durable
+    /// only after [`Disk::sync_names`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::StorageFull`] when there is no room; then no file is left behind.
+    fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Opens an existing file for reading and writing.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Removes a file. Its blocks are free afterwards, even while readers hold it open.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Replaces the content of a small file, atomically and durably.
+    ///
+    /// # Errors
+    /// Whatever the device says; then the old content stands.
+    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()>;
+
+    /// Makes creations and removals durable.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn sync_names(&self) -> io::Result<()>;
+}
+
+/// One open file of a [`Disk`].
+pub trait DiskFile: Send + Sync + Debug {
+    /// The length of the file in bytes.
+    ///
+    /// # Errors
+    /// Whatever the device says.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Cuts the file to `keep` bytes, then gives it room for `bytes` that read as zeros.
+    ///
+    /// # Errors
+    /// Whatever the device says; the file may then have any length from `keep` on.
+    fn cut(&self, keep: u64, bytes: u64) -> io::Result<()>;
+
+    /// Writes all of `parts` one after the other from `offset` on.
+    ///
+    /// # Errors
+    /// Whatever the device says; any part of the range may then have been written.
+    fn write(&self, parts: &mut [IoSlice<'_>], offset: u64) -> io::Result<()>;
+
+    /// Makes all that was written durable.
+    ///
+    /// # Errors
+    /// Whatever the device says; what was written since the last success is then in doubt for good.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Reads into `buffer` from `offset` on and returns how much came; 0 at the end of the file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WouldBlock`] when `wait` is false and the bytes are not in memory.
+    fn read(&self, buffer: &mut [u8], offset: u64, wait: bool) -> io::Result<usize>;
+}
+
+/// A directory of the operating system's file system.
+#[derive(Debug)]
+pub struct Files {
+    directory: PathBuf,
+}
+
+impl Files {
+    /// The directory must exist when the first file is touched; [`super::Store::open`] makes it.
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: directory.into() }
+    }
+}
+
+impl Disk for Files {
+    fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
+        let path = self.directory.join(name);
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
+        if let Err(error) = reserve(&file, bytes) {
+            drop(file);
+            // Nothing refers to it yet; should the removal fail too, recovery finds an empty file.
+            let _ = fs::remove_file(&path);
+            return Err(error);
+        }
+        Ok(Arc::new(OsFile(file)))
+    }
+
+    fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let file = OpenOptions::new().read(true).write(true).open(self.directory.join(name))?;
+        Ok(Arc::new(OsFile(file)))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let path = self.directory.join(name);
+        // A viewer's open handle would keep the blocks of an unlinked file, and with them the disk
+        // above its bound. Cutting first frees them at once.
+        OpenOptions::new().write(true).open(&path)?.set_len(0)?;
+        fs::remove_file(path)
+    }
+
+    fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let draft = self.directory.join(format!("{name}.new"));
+        let mut file = File::create(&draft)?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(draft, self.directory.join(name))?;
+        self.sync_names()
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        File::open(&self.directory)?.sync_all()
+    }
+}
+
+#[derive(Debug)]
+struct OsFile(File);
+
+impl DiskFile for OsFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn cut(&self, keep: u64, bytes: u64) -> io::Result<()> {
+        self.0.set_len(keep)?;
+        reserve(&self.0, bytes)
+    }
+
+    fn write(&self, mut parts: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+        while !parts.is_empty() {
+            let count = parts.len().min(MAX_PARTS);
+            match pwritev(&self.0, &parts[..count], offset) {
+                Ok(0) if parts[..count].iter().all(|part| part.is_empty()) => {
+                    parts = &mut parts[count..];
+                }
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => {
+                    offset += written as u64;
+                    IoSlice::advance_slices(&mut parts, written);
+                }
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn read(&self, buffer: &mut [u8], offset: u64, wait: bool) -> io::Result<usize> {
+        if wait {
+            return self.0.read_at(buffer, offset);
+        }
+        match preadv2(&self.0, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+            Ok(count) => Ok(count),
+            // Not in memory, or a file system or kernel without the flag: the pool reads it.
+            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {
+                Err(ErrorKind::WouldBlock.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Room for `bytes`; really taken where the file system can, so that later writes cannot run out of it.
+fn reserve(file: &File, bytes: u64) -> io::Result<()> {
+    if bytes == 0 {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::empty(), 0, bytes) {
+        Ok(()) => Ok(()),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => file.set_len(bytes),
+        Err(error) => Err(error.into()),
+    }
+}

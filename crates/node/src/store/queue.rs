@@ -1,0 +1,152 @@
+//! The queue between the callers and the writer thread, bounded in bytes.
+//!
+//! Callers wait for room without blocking their thread; the writer blocks until there is something
+//! to do. The queue orders nothing and drops nothing.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use stoker_domain::key::Key;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{record::Draft, ticket::Resolver};
+
+/// One thing that the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Operation {
+    /// Append a record and publish it.
+    Put { draft: Draft, resolver: Resolver, permit: OwnedSemaphorePermit },
+    /// Give a stored response a new head.
+    Refresh { key: Key, generation: u64, url: Bytes, head: Bytes, resolver: Resolver },
+    /// Forget a key: all generations below this one.
+    Remove { key: Key, generation: u64, resolver: Resolver },
+}
+
+impl Operation {
+    fn cost(&self) -> usize {
+        match self {
+            Self::Put { draft, .. } => draft.len(),
+            Self::Refresh { head, .. } => head.len(),
+            Self::Remove { .. } => 0,
+        }
+    }
+}
+
+/// What the writer found in the queue.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub operations: Vec<Operation>,
+    /// Somebody waits for durability.
+    pub sync_wanted: bool,
+    /// The queue is closed and this was the last of it.
+    pub is_last: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    wake: Condvar,
+    room: Arc<Semaphore>,
+    room_bytes: u32,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    operations: VecDeque<Operation>,
+    sync_wanted: bool,
+    is_closed: bool,
+}
+
+impl Queue {
+    pub(super) fn new(room_bytes: u32) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            room: Arc::new(Semaphore::new(room_bytes as usize)),
+            room_bytes,
+        }
+    }
+
+    /// Waits for room for `bytes`; `None` when the queue is closed.
+    pub(super) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
+        self.room.clone().acquire_many_owned(bytes).await.ok()
+    }
+
+    /// Appends; when the queue is closed the operation is dropped, and its resolver says so.
+    pub(super) fn push(&self, operation: Operation) {
+        let mut state = self.lock();
+        if state.is_closed {
+            drop(state);
+            drop(operation);
+            return;
+        }
+        let was_empty = state.operations.is_empty();
+        state.operations.push_back(operation);
+        drop(state);
+        if was_empty {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks the writer to sync what it has written so far without delay.
+    pub(super) fn want_sync(&self) {
+        let mut state = self.lock();
+        if !state.sync_wanted {
+            state.sync_wanted = true;
+            drop(state);
+            self.wake.notify_one();
+        }
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.room.close();
+        self.wake.notify_one();
+    }
+
+    /// Blocks until there are operations, or a sync is wanted or due at `deadline` (given only
+    /// when something is unsynced), or the queue is closed. Takes at least one operation when
+    /// there is any, and then as many as `most` bytes allow.
+    pub(super) fn take(&self, most: usize, deadline: Option<Instant>) -> Taken {
+        let mut state = self.lock();
+        while state.operations.is_empty() && !state.is_closed {
+            let Some(deadline) = deadline else {
+                // Nothing is unsynced, so there is nothing that a wish for a sync could concern.
+                state.sync_wanted = false;
+                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if state.sync_wanted || left.is_zero() {
+                break;
+            }
+            let wait = self.wake.wait_timeout(state, left);
+            state = wait.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        let mut operations = Vec::with_capacity(state.operations.len().min(256));
+        let mut bytes = 0;
+        while let Some(next) = state.operations.front() {
+            bytes += next.cost();
+            if bytes > most && !operations.is_empty() {
+                break;
+            }
+            operations.extend(state.operations.pop_front());
+        }
+        let sync_wanted = state.sync_wanted;
+        let is_drained = state.operations.is_empty();
+        if is_drained {
+            // All that is asked for so far is in this batch or before it.
+            state.sync_wanted = false;
+        }
+        Taken { operations, sync_wanted, is_last: is_drained && state.is_closed }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,430 @@
+//! Looking up and reading stored responses.
+//!
+//! What is in the page cache is read at once on the caller's thread; only what is not goes to the
+//! blocking pool. Checksums are verified when a record is read for the first time since the start;
+//! small responses, which come with the lookup, every time. A record that fails is forgotten and
+//! counted, so the caller sees a miss and never wrong bytes.
+
+use std::{
+    io::{self, ErrorKind},
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use stoker_domain::key::Key;
+use thiserror::Error;
+use tokio::task::spawn_blocking;
+use tracing::warn;
+
+use super::{
+    SLICE, Shared, Store,
+    footer::{Listed, read_exactly},
+    index::Found,
+    pool::Buffer,
+    put::Writer,
+    record::{HEADER, Header, Kind, Place},
+    segment::Segment,
+    sliced::Sliced,
+};
+
+/// How much of a record a lookup reads: the head, and with it all of a small response.
+const LOOKUP_BYTES: usize = 64 << 10;
+/// The most that one read returns.
+const READ_BYTES: usize = 256 << 10;
+/// Content up to this length is verified at each lookup.
+const ALWAYS_VERIFIED: usize = 16 << 10;
+/// How often a record is looked up again that eviction moved or removed meanwhile.
+const ATTEMPTS: usize = 4;
+
+/// Why content cannot be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// It is not there: never written, evicted, or beyond the end.
+    #[error("not in the cache store")]
+    Missing,
+    /// The checksum did not match. The damaged record was dropped.
+    #[error("damaged in the cache store")]
+    Corrupt,
+    /// The device refused.
+    #[error("cannot read from the cache disk")]
+    Io(#[source] io::Error),
+}
+
+/// A stored response that a lookup found. Its head is a snapshot; which slices are there is live.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    store: Store,
+    key: Key,
+    generation: u64,
+    url: Bytes,
+    head: Bytes,
+    body: Body,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    Whole { at: ContentAt, size: u64, prefix: Bytes, verified: OnceLock<()> },
+    Sliced(Arc<Sliced>),
+}
+
+/// Where the content of a whole record is.
+#[derive(Clone, Copy, Debug)]
+struct ContentAt {
+    place: Place,
+    start: usize,
+}
+
+impl Stored {
+    /// The key that it was found under.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Which generation of the key this is.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The head as it was written, or as last refreshed before the lookup.
+    pub fn head(&self) -> &Bytes {
+        &self.head
+    }
+
+    /// Of the whole representation, in bytes; `None` while the fill does not know it yet.
+    pub fn size(&self) -> Option<u64> {
+        match &self.body {
+            Body::Whole { size, .. } => Some(*size),
+            Body::Sliced(sliced) => sliced.size(),
+        }
+    }
+
+    /// Whether every byte is there.
+    pub fn is_complete(&self) -> bool {
+        match &self.body {
+            Body::Whole { .. } => true,
+            Body::Sliced(sliced) => sliced.is_complete(),
+        }
+    }
+
+    /// Whether all that is there outlives a power cut.
+    pub fn is_durable(&self) -> bool {
+        let shared = self.store.shared();
+        match &self.body {
+            Body::Whole { at, .. } => {
+                let moved = shared.index.whole_place(self.key, self.generation);
+                shared.segments.is_durable(moved.unwrap_or(at.place))
+            }
+            Body::Sliced(sliced) => {
+                sliced.places().into_iter().all(|place| shared.segments.is_durable(place))
+            }
+        }
+    }
+
+    /// Whether slice `number` is there. A response of one record has slice 0.
+    pub fn has_slice(&self, number: u32) -> bool {
+        match &self.body {
+            Body::Whole { .. } => number == 0,
+            Body::Sliced(sliced) => sliced.has_slice(number),
+        }
+    }
+
+    /// The slices that are not there, ascending; while the size is unknown, the gaps.
+    pub fn missing_slices(&self) -> Vec<u32> {
+        match &self.body {
+            Body::Whole { .. } => Vec::new(),
+            Body::Sliced(sliced) => sliced.missing_slices(),
+        }
+    }
+
+    /// A writer for the missing slices of this generation.
+    pub fn writer(&self) -> Writer {
+        Writer::new(self.store.clone(), self.key, self.url.clone(), self.generation)
+    }
+
+    /// At least one byte and at most `most` from `offset` on, all from one slice. Does not wait
+    /// for the disk when the bytes are in memory. Cancel safe.
+    ///
+    /// # Errors
+    /// [`ReadError::Missing`] also when `offset` is at or beyond the end.
+    pub async fn read(&self, offset: u64, most: usize) -> Result<Bytes, ReadError> {
+        match &self.body {
+            Body::Whole { at, size, prefix, verified } => {
+                if offset >= *size {
+                    return Err(ReadError::Missing);
+                }
+                let (from, until) = (offset as usize, (*size as usize).min(offset as usize + most));
+                if from < prefix.len() {
+                    return Ok(prefix.slice(from..until.min(prefix.len())));
+                }
+                self.read_whole(*at, from, until, verified).await
+            }
+            Body::Sliced(sliced) => self.read_slice(sliced, offset, most).await,
+        }
+    }
+
+    pub(super) fn url(&self) -> Bytes {
+        self.url.clone()
+    }
+
+    /// How long the record would be with a head of `head_len` bytes.
+    pub(super) fn record_len_with(&self, head_len: usize) -> u64 {
+        let content = match &self.body {
+            Body::Whole { size, .. } => *size,
+            Body::Sliced(_) => 0,
+        };
+        (HEADER + self.url.len() + head_len) as u64 + content
+    }
+
+    async fn read_whole(
+        &self,
+        mut at: ContentAt,
+        from: usize,
+        until: usize,
+        verified: &OnceLock<()>,
+    ) -> Result<Bytes, ReadError> {
+        let shared = self.store.shared();
+        for _ in 0..ATTEMPTS {
+            let read = if verified.get().is_some() {
+                let until = until.min(from + READ_BYTES);
+                let offset = at.place.offset() + (at.start + from) as u64;
+                read_at(shared, at.place.segment, offset, until - from).await
+            } else {
+                let record = read_sound(shared, at.place, self.key, self.generation).await;
+                record.map(|(header, record)| {
+                    verified.get_or_init(|| ());
+                    shared.index.set_verified(self.key, at.place);
+                    let start = header.content_start();
+                    record.slice(start + from..start + until)
+                })
+            };
+            match read {
+                Err(ReadError::Missing) => {}
+                Err(ReadError::Corrupt) => {
+                    damaged(shared, self.key, self.generation, Kind::Whole, 0, at.place);
+                    return Err(ReadError::Corrupt);
+                }
+                other => return other,
+            }
+            // Eviction took the segment; perhaps it carried the record forward.
+            let place = shared.index.whole_place(self.key, self.generation);
+            let place = place.filter(|&place| place != at.place).ok_or(ReadError::Missing)?;
+            let header = read_at(shared, place.segment, place.offset(), HEADER).await?;
+            let header = Header::decode(&header, place.segment, place.offset());
+            at = ContentAt { place, start: header.ok_or(ReadError::Corrupt)?.content_start() };
+        }
+        Err(ReadError::Missing)
+    }
+
+    async fn read_slice(
+        &self,
+        sliced: &Sliced,
+        offset: u64,
+        most: usize,
+    ) -> Result<Bytes, ReadError> {
+        let shared = self.store.shared();
+        let number = u32::try_from(offset / SLICE).map_err(|_| ReadError::Missing)?;
+        let from = (offset % SLICE) as usize;
+        for _ in 0..ATTEMPTS {
+            let (place, is_verified) = sliced.touch_slot(number).ok_or(ReadError::Missing)?;
+            let content_len = place.len as usize - HEADER;
+            if from >= content_len {
+                return Err(ReadError::Missing);
+            }
+            let until = content_len.min(from + most);
+            let read = if is_verified {
+                let until = until.min(from + READ_BYTES);
+                let offset = place.offset() + (HEADER + from) as u64;
+                read_at(shared, place.segment, offset, until - from).await
+            } else {
+                let record = read_sound(shared, place, self.key, self.generation).await;
+                record.map(|(header, record)| {
+                    sliced.set_slot_verified(number, place);
+                    let start = header.content_start();
+                    record.slice(start + from..start + until)
+                })
+            };
+            match read {
+                Err(ReadError::Missing) => {}
+                Err(ReadError::Corrupt) => {
+                    sliced.clear_slot(number, place);
+                    damaged(shared, self.key, self.generation, Kind::Slice, number, place);
+                    return Err(ReadError::Corrupt);
+                }
+                other => return other,
+            }
+        }
+        Err(ReadError::Missing)
+    }
+}
+
+/// See [`Store::lookup`].
+pub(super) async fn lookup(store: &Store, key: Key, url: &str) -> Option<Stored> {
+    let shared = store.shared();
+    for _ in 0..ATTEMPTS {
+        let found = shared.index.find(key)?;
+        let (place, kind, generation) = match &found {
+            Found::Whole(whole) => (whole.place, Kind::Whole, whole.generation),
+            Found::Sliced(sliced, head) => (head.place, Kind::Head, sliced.generation),
+        };
+        match open(store, key, url, found).await {
+            Ok(stored) => return stored,
+            Err(ReadError::Missing) => {}
+            Err(ReadError::Corrupt) => {
+                damaged(shared, key, generation, kind, 0, place);
+                return None;
+            }
+            Err(ReadError::Io(error)) => {
+                warn!(error = &error as &dyn std::error::Error, "cannot read a stored response");
+                return None;
+            }
+        }
+    }
+    None
+}
+
+/// Reads the start of the record that was found; `None` when it was stored under another URL.
+async fn open(
+    store: &Store,
+    key: Key,
+    url: &str,
+    found: Found,
+) -> Result<Option<Stored>, ReadError> {
+    let shared = store.shared();
+    let (place, generation, is_verified) = match &found {
+        Found::Whole(whole) => (whole.place, whole.generation, whole.is_verified),
+        Found::Sliced(sliced, head) => (head.place, sliced.generation, head.is_verified),
+    };
+    let whole_len = place.len as usize;
+    let (segment, offset) = (place.segment, place.offset());
+    let mut record = read_at(shared, segment, offset, whole_len.min(LOOKUP_BYTES)).await?;
+    let header = decode(&record, place, key, generation)?;
+    let start = header.content_start();
+    if record.len() < start {
+        record = read_at(shared, segment, offset, start).await?;
+    }
+    if !header.meta_is_sound(&record) {
+        return Err(ReadError::Corrupt);
+    }
+    let is_all = record.len() == whole_len;
+    let mut is_verified = is_verified;
+    if is_all && (!is_verified || header.content_len <= ALWAYS_VERIFIED) {
+        if !header.content_is_sound(&record) {
+            return Err(ReadError::Corrupt);
+        }
+        if !is_verified {
+            is_verified = true;
+            match &found {
+                Found::Whole(_) => shared.index.set_verified(key, place),
+                Found::Sliced(sliced, _) => sliced.set_head_verified(place),
+            }
+        }
+    }
+    let stored_url = record.slice(HEADER..HEADER + header.url_len);
+    if stored_url != url.as_bytes() {
+        return Ok(None);
+    }
+    let head = record.slice(HEADER + header.url_len..start);
+    let body = match found {
+        Found::Sliced(sliced, _) => Body::Sliced(sliced),
+        Found::Whole(_) => Body::Whole {
+            at: ContentAt { place, start },
+            size: header.content_len as u64,
+            prefix: if is_verified { record.slice(start..) } else { Bytes::new() },
+            verified: if is_verified { OnceLock::from(()) } else { OnceLock::new() },
+        },
+    };
+    Ok(Some(Stored { store: store.clone(), key, generation, url: stored_url, head, body }))
+}
+
+/// The whole record at `place`, with all checksums verified.
+async fn read_sound(
+    shared: &Shared,
+    place: Place,
+    key: Key,
+    generation: u64,
+) -> Result<(Header, Bytes), ReadError> {
+    let record = read_at(shared, place.segment, place.offset(), place.len as usize).await?;
+    let header = decode(&record, place, key, generation)?;
+    if header.meta_is_sound(&record) && header.content_is_sound(&record) {
+        Ok((header, record))
+    } else {
+        Err(ReadError::Corrupt)
+    }
+}
+
+fn decode(record: &[u8], place: Place, key: Key, generation: u64) -> Result<Header, ReadError> {
+    Header::decode(record, place.segment, place.offset())
+        .filter(|header| header.key == key && header.generation == generation)
+        .filter(|header| header.len() == place.len as usize)
+        .ok_or(ReadError::Corrupt)
+}
+
+/// Forgets a record whose bytes are wrong.
+fn damaged(
+    shared: &Shared,
+    key: Key,
+    generation: u64,
+    kind: Kind,
+    slice: u32,
+    place: Place,
+) {
+    let listed = Listed { kind, key, generation, size: None, slice, written_s: 0, place };
+    shared.index.forget(&listed);
+    shared.counters.corrupt.add(1);
+    warn!(segment = place.segment, offset = place.offset(), "dropped a damaged record");
+}
+
+/// Exactly `len` bytes of a segment; [`ReadError::Missing`] when the segment is gone.
+async fn read_at(
+    shared: &Shared,
+    segment: u32,
+    offset: u64,
+    len: usize,
+) -> Result<Bytes, ReadError> {
+    let segment = shared.segments.get(segment).ok_or(ReadError::Missing)?;
+    let mut buffer = shared.pool.take(len);
+    let mut filled = 0;
+    let outcome = loop {
+        let at = offset + filled as u64;
+        match segment.file.read(&mut buffer.as_mut()[filled..], at, false) {
+            Ok(0) => break Err(ErrorKind::UnexpectedEof.into()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                break read_waiting(&segment, &mut buffer, filled, offset).await;
+            }
+            Err(error) => break Err(error),
+        }
+        if filled == len {
+            break Ok(());
+        }
+    };
+    // Checked after the read: until then eviction may have cut the file under it.
+    if segment.is_gone() {
+        return Err(ReadError::Missing);
+    }
+    match outcome {
+        Ok(()) => Ok(buffer.into_bytes(len)),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err(ReadError::Corrupt),
+        Err(error) => Err(ReadError::Io(error)),
+    }
+}
+
+/// Fills the rest of `buffer` on the blocking pool.
+async fn read_waiting(
+    segment: &Arc<Segment>,
+    buffer: &mut Buffer,
+    filled: usize,
+    offset: u64,
+) -> io::Result<()> {
+    let segment = segment.clone();
+    let mut lent = buffer.lend();
+    let (lent, outcome) = spawn_blocking(move || {
+        let rest = &mut lent.as_mut()[filled..];
+        let outcome = read_exactly(&*segment.file, rest, offset + filled as u64);
+        (lent, outcome)
+    })
+    .await
+    .map_err(io::Error::other)?;
+    *buffer = lent;
+    outcome
+}

@@ -1,0 +1,289 @@
+//! Records: the unit in which content, heads and removals stand in a segment.
+//!
+//! ```text
+//! offset  bytes  field
+//!      0      4  magic "SKR1"
+//!      4      1  kind: 1 WHOLE, 2 HEAD, 3 SLICE, 4 COMPLETE, 5 TOMBSTONE
+//!      5      1  zero
+//!      6      2  length of the URL
+//!      8     16  cache key
+//!     24      8  generation
+//!     32      8  size of the representation; all ones when it is not known yet
+//!     40      4  number of the slice
+//!     44      4  length of the head
+//!     48      4  length of the content
+//!     52      4  when it was first written, in seconds since 1970
+//!     56      4  CRC-32 of URL and head
+//!     60      4  CRC-32 of the content
+//!     64      4  zero
+//!     68      4  CRC-32 of bytes 0..68, then of the segment's number and the record's offset
+//!     72         URL, head, content; then zeros up to a multiple of 8
+//! ```
+//!
+//! All numbers are little-endian. The header's checksum takes in the place where the record stands,
+//! so that bytes which a file system hands back from another file or an older life are no record.
+//! URL and head have a checksum of their own because a lookup reads them without a large content.
+//!
+//! Which kinds carry what: WHOLE has URL, head and content. HEAD has URL and head, and announces a
+//! sliced generation; COMPLETE is the same and says that every slice was handed over. SLICE has
+//! content alone. TOMBSTONE has nothing: it ends all lower generations of its key.
+
+use std::io::IoSlice;
+
+use bytes::Bytes;
+use crc32fast::Hasher;
+use stoker_domain::key::Key;
+
+/// Length of a record's header.
+pub(super) const HEADER: usize = 72;
+/// Records start at multiples of this.
+pub(super) const ALIGN: u64 = 8;
+
+const MAGIC: [u8; 4] = *b"SKR1";
+const UNKNOWN_SIZE: u64 = u64::MAX;
+static PADDING: [u8; ALIGN as usize] = [0; ALIGN as usize];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Whole,
+    Head,
+    Slice,
+    Complete,
+    Tombstone,
+}
+
+impl Kind {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Self::Whole => 1,
+            Self::Head => 2,
+            Self::Slice => 3,
+            Self::Complete => 4,
+            Self::Tombstone => 5,
+        }
+    }
+
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Whole,
+            2 => Self::Head,
+            3 => Self::Slice,
+            4 => Self::Complete,
+            5 => Self::Tombstone,
+            _ => return None,
+        })
+    }
+}
+
+/// Where a record stands: segment, offset in units of [`ALIGN`], length without padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub segment: u32,
+    pub unit: u32,
+    pub len: u32,
+}
+
+impl Place {
+    pub(super) fn offset(self) -> u64 {
+        u64::from(self.unit) * ALIGN
+    }
+
+    pub(super) fn end(self) -> u64 {
+        (self.offset() + u64::from(self.len)).next_multiple_of(ALIGN)
+    }
+}
+
+/// A decoded record header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    pub kind: Kind,
+    pub key: Key,
+    pub generation: u64,
+    /// Of the whole representation.
+    pub size: Option<u64>,
+    pub slice: u32,
+    pub url_len: usize,
+    pub head_len: usize,
+    pub content_len: usize,
+    pub written_s: u32,
+    pub meta_crc: u32,
+    pub content_crc: u32,
+}
+
+impl Header {
+    /// Length of the whole record without padding.
+    pub(super) fn len(&self) -> usize {
+        HEADER + self.url_len + self.head_len + self.content_len
+    }
+
+    /// Where the content begins within the record.
+    pub(super) fn content_start(&self) -> usize {
+        HEADER + self.url_len + self.head_len
+    }
+
+    pub(super) fn encode(&self, segment: u32, offset: u64) -> [u8; HEADER] {
+        let mut out = [0; HEADER];
+        out[0..4].copy_from_slice(&MAGIC);
+        out[4] = self.kind.code();
+        out[6..8].copy_from_slice(&(self.url_len as u16).to_le_bytes());
+        out[8..24].copy_from_slice(&self.key.0);
+        out[24..32].copy_from_slice(&self.generation.to_le_bytes());
+        out[32..40].copy_from_slice(&self.size.unwrap_or(UNKNOWN_SIZE).to_le_bytes());
+        out[40..44].copy_from_slice(&self.slice.to_le_bytes());
+        out[44..48].copy_from_slice(&(self.head_len as u32).to_le_bytes());
+        out[48..52].copy_from_slice(&(self.content_len as u32).to_le_bytes());
+        out[52..56].copy_from_slice(&self.written_s.to_le_bytes());
+        out[56..60].copy_from_slice(&self.meta_crc.to_le_bytes());
+        out[60..64].copy_from_slice(&self.content_crc.to_le_bytes());
+        let crc = placed_crc(&out[..68], segment, offset);
+        out[68..72].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+
+    /// `None` when `bytes` is not a sound header written for this very place.
+    pub(super) fn decode(bytes: &[u8], segment: u32, offset: u64) -> Option<Self> {
+        let bytes = bytes.get(..HEADER)?;
+        if bytes[..4] != MAGIC || u32_at(bytes, 68) != placed_crc(&bytes[..68], segment, offset) {
+            return None;
+        }
+        let mut key = [0; 16];
+        key.copy_from_slice(&bytes[8..24]);
+        let size = u64_at(bytes, 32);
+        Some(Self {
+            kind: Kind::from_code(bytes[4])?,
+            key: Key(key),
+            generation: u64_at(bytes, 24),
+            size: (size != UNKNOWN_SIZE).then_some(size),
+            slice: u32_at(bytes, 40),
+            url_len: usize::from(u16::from_le_bytes([bytes[6], bytes[7]])),
+            head_len: u32_at(bytes, 44) as usize,
+            content_len: u32_at(bytes, 48) as usize,
+            written_s: u32_at(bytes, 52),
+            meta_crc: u32_at(bytes, 56),
+            content_crc: u32_at(bytes, 60),
+        })
+    }
+
+    /// Whether `record`, which starts at the header and reaches at least to the content, carries
+    /// the URL and head that were written.
+    pub(super) fn meta_is_sound(&self, record: &[u8]) -> bool {
+        record
+            .get(HEADER..self.content_start())
+            .is_some_and(|meta| crc32fast::hash(meta) == self.meta_crc)
+    }
+
+    /// Whether `record`, the whole of it, carries the content that was written.
+    pub(super) fn content_is_sound(&self, record: &[u8]) -> bool {
+        record
+            .get(self.content_start()..self.len())
+            .is_some_and(|content| crc32fast::hash(content) == self.content_crc)
+    }
+}
+
+/// A record that has no place yet.
+#[derive(Debug)]
+pub(super) struct Draft {
+    header: Header,
+    url: Bytes,
+    head: Bytes,
+    content: Vec<Bytes>,
+}
+
+impl Draft {
+    /// A record of `kind`; for WHOLE the size is the content's. The URL is at most 65,535 bytes,
+    /// head and content together fit 32 bits: [`super::Writer`] refuses others.
+    pub(super) fn new(
+        kind: Kind,
+        (key, generation): (Key, u64),
+        url: Bytes,
+        head: Bytes,
+        content: Vec<Bytes>,
+    ) -> Self {
+        let mut meta_crc = Hasher::new();
+        meta_crc.update(&url);
+        meta_crc.update(&head);
+        let mut content_crc = Hasher::new();
+        content.iter().for_each(|part| content_crc.update(part));
+        let content_len = content.iter().map(Bytes::len).sum();
+        let header = Header {
+            kind,
+            key,
+            generation,
+            size: (kind == Kind::Whole).then_some(content_len as u64),
+            slice: 0,
+            url_len: url.len(),
+            head_len: head.len(),
+            content_len,
+            written_s: 0,
+            meta_crc: meta_crc.finalize(),
+            content_crc: content_crc.finalize(),
+        };
+        Self { header, url, head, content }
+    }
+
+    /// The same record for another place; `record` is all of it and was found sound.
+    pub(super) fn copied(header: Header, record: &Bytes) -> Self {
+        let (url, head) = (HEADER + header.url_len, header.content_start());
+        Self {
+            url: record.slice(HEADER..url),
+            head: record.slice(url..head),
+            content: vec![record.slice(head..header.len())],
+            header,
+        }
+    }
+
+    pub(super) fn with_size(mut self, size: Option<u64>) -> Self {
+        self.header.size = size;
+        self
+    }
+
+    pub(super) fn with_slice(mut self, number: u32) -> Self {
+        self.header.slice = number;
+        self
+    }
+
+    pub(super) fn with_written_s(mut self, written_s: u32) -> Self {
+        self.header.written_s = written_s;
+        self
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Length of the record without padding.
+    pub(super) fn len(&self) -> usize {
+        self.header.len()
+    }
+
+    /// Appends the record's parts, after `header` as encoded for its place, and its padding.
+    pub(super) fn parts<'a>(&'a self, header: &'a [u8], out: &mut Vec<IoSlice<'a>>) {
+        let padding = self.len().next_multiple_of(ALIGN as usize) - self.len();
+        let fixed = [header, &self.url[..], &self.head[..]];
+        let content = self.content.iter().map(|part| &part[..]);
+        let all = fixed.into_iter().chain(content).chain([&PADDING[..padding]]);
+        out.extend(all.filter(|part| !part.is_empty()).map(IoSlice::new));
+    }
+}
+
+fn placed_crc(header: &[u8], segment: u32, offset: u64) -> u32 {
+    let mut crc = Hasher::new();
+    crc.update(header);
+    crc.update(&segment.to_le_bytes());
+    crc.update(&offset.to_le_bytes());
+    crc.finalize()
+}
+
+/// The number at `at`; the caller has checked the length.
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let mut number = [0; 4];
+    number.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(number)
+}
+
+/// The number at `at`; the caller has checked the length.
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let mut number = [0; 8];
+    number.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(number)
+}

@@ -1,0 +1,77 @@
+//! Counts of what the store holds and does.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Shared;
+
+/// What a store holds, and what it has done since it was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Keys in the index, including removed ones whose tombstone is still needed.
+    pub entries: usize,
+    /// Segment files.
+    pub segments: usize,
+    /// What the segment files take on disk, in bytes; never above the bound.
+    pub disk_bytes: u64,
+    /// Records written, copies by eviction not counted.
+    pub records: u64,
+    /// Bytes written, copies by eviction not counted.
+    pub written_bytes: u64,
+    /// Syncs done; `records / syncs` is how well grouping works.
+    pub syncs: u64,
+    /// Writes and syncs that the device refused.
+    pub failures: u64,
+    /// Records found damaged when they were read.
+    pub corrupt: u64,
+    /// Records that were dropped with their segment although they could still be read.
+    pub evicted: u64,
+    /// Records that eviction carried forward.
+    pub carried: u64,
+    /// Bytes that eviction carried forward.
+    pub carried_bytes: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub records: Counter,
+    pub written_bytes: Counter,
+    pub syncs: Counter,
+    pub failures: Counter,
+    pub corrupt: Counter,
+    pub evicted: Counter,
+    pub carried: Counter,
+    pub carried_bytes: Counter,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Shared {
+    pub(super) fn stats(&self) -> Stats {
+        let counters = &self.counters;
+        let (segments, disk_bytes) = self.segments.totals();
+        Stats {
+            entries: self.index.len(),
+            segments,
+            disk_bytes,
+            records: counters.records.get(),
+            written_bytes: counters.written_bytes.get(),
+            syncs: counters.syncs.get(),
+            failures: counters.failures.get(),
+            corrupt: counters.corrupt.get(),
+            evicted: counters.evicted.get(),
+            carried: counters.carried.get(),
+            carried_bytes: counters.carried_bytes.get(),
+        }
+    }
+}

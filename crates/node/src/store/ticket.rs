@@ -1,0 +1,123 @@
+//! Tickets: how a caller learns what became of a write that it handed to the writer thread.
+//!
+//! A ticket passes through *queued*, *written* (readable) and *durable*, or fails. It never cancels
+//! anything: dropping one only means that nobody listens.
+
+use std::{
+    future::poll_fn,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use super::{WriteError, queue::Queue};
+
+/// The receipt of one write.
+#[derive(Debug)]
+pub struct Ticket {
+    state: Arc<Mutex<State>>,
+    /// Told when somebody waits for durability, so that the writer does not linger.
+    queue: Option<Arc<Queue>>,
+}
+
+#[derive(Debug)]
+struct State {
+    progress: Progress,
+    waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    Queued,
+    Written,
+    Durable,
+    Failed(WriteError),
+}
+
+impl Ticket {
+    /// Waits until the write can be read through a lookup. It may still be lost in a power cut.
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn written(&mut self) -> Result<(), WriteError> {
+        poll_fn(|context| self.poll(context, false)).await
+    }
+
+    /// Waits until the write outlives a power cut. Cancel safe, but consumes the ticket.
+    ///
+    /// # Errors
+    /// See [`WriteError`].
+    pub async fn durable(self) -> Result<(), WriteError> {
+        let mut told = false;
+        poll_fn(|context| {
+            let poll = self.poll(context, true);
+            if poll.is_pending() && !told {
+                told = true;
+                if let Some(queue) = &self.queue {
+                    queue.want_sync();
+                }
+            }
+            poll
+        })
+        .await
+    }
+
+    pub(super) fn new(queue: Arc<Queue>) -> (Self, Resolver) {
+        let state = Arc::new(Mutex::new(State { progress: Progress::Queued, waker: None }));
+        (Self { state: state.clone(), queue: Some(queue) }, Resolver(state))
+    }
+
+    pub(super) fn failed(error: WriteError) -> Self {
+        let state = State { progress: Progress::Failed(error), waker: None };
+        Self { state: Arc::new(Mutex::new(state)), queue: None }
+    }
+
+    fn poll(&self, context: &mut Context<'_>, durable: bool) -> Poll<Result<(), WriteError>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match state.progress {
+            Progress::Failed(error) => Poll::Ready(Err(error)),
+            Progress::Durable => Poll::Ready(Ok(())),
+            Progress::Written if !durable => Poll::Ready(Ok(())),
+            Progress::Queued | Progress::Written => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+/// The writer's end of a ticket. Dropped unresolved, it says [`WriteError::Closed`].
+#[derive(Debug)]
+pub(super) struct Resolver(Arc<Mutex<State>>);
+
+impl Resolver {
+    pub(super) fn written(&self) {
+        self.advance(Progress::Written);
+    }
+
+    pub(super) fn durable(self) {
+        self.advance(Progress::Durable);
+    }
+
+    pub(super) fn fail(self, error: WriteError) {
+        self.advance(Progress::Failed(error));
+    }
+
+    fn advance(&self, progress: Progress) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(state.progress, Progress::Queued | Progress::Written) {
+            state.progress = progress;
+        }
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Drop for Resolver {
+    fn drop(&mut self) {
+        self.advance(Progress::Failed(WriteError::Closed));
+    }
+}
