@@ -1,1 +1,115 @@
-//! Placeholder.
+//! Everything that speaks HTTP to programs and people: the vendor's API, the admin API, health and
+//! metrics.
+//!
+//! Turns verified requests into commands of the engine and its answers into replies. Never touches
+//! the ledger or a node, and decides nothing about tasks.
+
+pub mod admin;
+mod content;
+mod health;
+mod metrics;
+mod request_fields;
+mod tencent;
+
+use std::{
+    ops::Deref,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::header::CONTENT_TYPE,
+    routing::{any, get},
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use stoker_domain::time::Clock;
+use stoker_engine::Engine;
+use uuid::Builder;
+
+pub use tencent::tc3::{Outgoing, authorize};
+pub(crate) use tencent::{chain, signed};
+
+/// What an operator may set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Hosts that clients may have signed although they send another one, for example the public
+    /// name of a proxy in front.
+    pub host_aliases: Vec<String>,
+}
+
+/// The state behind all routes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway(Arc<Shared>);
+
+/// What all routes share.
+#[derive(Debug)]
+pub struct Shared {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) config: Config,
+    pub(crate) metrics: metrics::Metrics,
+    // a std mutex, held for sixteen bytes and never across an await
+    random: Mutex<StdRng>,
+    is_draining: AtomicBool,
+}
+
+impl Gateway {
+    /// `clock` judges the age of signatures; `seed` makes the names of requests.
+    pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, seed: u64, config: Config) -> Self {
+        Self(Arc::new(Shared {
+            engine,
+            clock,
+            config,
+            metrics: metrics::Metrics::default(),
+            random: Mutex::new(StdRng::seed_from_u64(seed)),
+            is_draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// From now on `/readyz` answers 503; calls are still served.
+    pub fn drain(&self) {
+        self.is_draining.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// A new name for a request: a UUID of version 4.
+    pub(crate) fn request_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        Builder::from_random_bytes(bytes).into_uuid().to_string()
+    }
+}
+
+impl Deref for Gateway {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// All routes. Any `Host` is accepted, whatever it looks like, because clients sign and send what
+/// they were given.
+pub fn router(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/", any(tencent::answer))
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::readiness))
+        .route("/metrics", get(exposition))
+        .merge(admin::routes())
+        .fallback(admin::not_found)
+        .with_state(gateway)
+}
+
+async fn exposition(
+    State(gateway): State<Gateway>,
+) -> ([(http::HeaderName, &'static str); 1], String) {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], gateway.metrics.render())
+}

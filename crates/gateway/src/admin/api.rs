@@ -1,0 +1,284 @@
+//! The shapes of the admin API, version 1: what programs send and what they get.
+//!
+//! Shared by the server and the command line, so that both sides mean the same. Times are RFC 3339
+//! in UTC; words are those of `domain`. Fields are only ever added.
+
+use serde::{Deserialize, Serialize};
+use stoker_domain::{
+    area::{Area, AreaScope, Tier},
+    domain::{Shield, Status},
+    outcome::Outcome,
+    task::{MediaPolicy, Progress},
+};
+
+/// Most URLs that one call of `POST /admin/v1/tasks` takes.
+pub const MOST_URLS: u32 = 100_000;
+
+/// Body of `POST /admin/v1/domains`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewDomain {
+    /// Host that viewers ask for; a name, `localhost` or an IP literal.
+    pub host: String,
+    /// `http[s]://HOST[:PORT][/BASE]`.
+    pub origin: String,
+    /// Areas in which it is served; absent = both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub areas: Option<AreaScope>,
+    /// Who may speak to the origin; absent = one node for all areas.
+    #[serde(default)]
+    pub shield: Shield,
+    /// Whether private, loopback and link-local origin addresses may be connected to.
+    #[serde(default)]
+    pub allow_private_origin: bool,
+    /// `Host` field sent to the origin; absent = `host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_header: Option<String>,
+    /// Freshness lifetime where the origin states none; absent = 30 days.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_lifetime_seconds: Option<u64>,
+}
+
+/// A domain, as `GET /admin/v1/domains/{host}` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainView {
+    /// Host that viewers ask for.
+    pub host: String,
+    /// `http[s]://HOST[:PORT][/BASE]`.
+    pub origin: String,
+    /// Areas in which it is served.
+    pub areas: AreaScope,
+    /// Whether it is served at all.
+    pub status: Status,
+    /// Who may speak to the origin.
+    pub shield: Shield,
+    /// Whether private, loopback and link-local origin addresses may be connected to.
+    pub allow_private_origin: bool,
+    /// `Host` field sent to the origin; absent = `host`.
+    pub host_header: Option<String>,
+    /// Freshness lifetime where the origin states none.
+    pub default_lifetime_seconds: u64,
+    /// When it was created.
+    pub created_at: String,
+    /// When it was last changed.
+    pub updated_at: String,
+}
+
+/// Answer of `GET /admin/v1/domains`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Domains {
+    /// The account's domains, ordered by host.
+    pub domains: Vec<DomainView>,
+}
+
+/// A node, as `GET /admin/v1/nodes` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeView {
+    /// Unique name.
+    pub name: String,
+    /// Where it stands.
+    pub area: Area,
+    /// Edge or middle.
+    pub tier: Tier,
+    /// Its cluster.
+    pub cluster: String,
+    /// `host:port` at which viewers reach it.
+    pub address: String,
+    /// Whether it was heard of lately.
+    pub is_alive: bool,
+    /// When it was last heard of; absent = not since this control plane started.
+    pub last_seen: Option<String>,
+}
+
+/// Answer of `GET /admin/v1/nodes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nodes {
+    /// All nodes, ordered by name.
+    pub nodes: Vec<NodeView>,
+}
+
+/// Body of `POST /admin/v1/tasks`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewTask {
+    /// What is to be prefetched; 1 to [`MOST_URLS`].
+    pub urls: Vec<String>,
+    /// Where it must be held; absent = wherever the URLs' domains are served, which must be the
+    /// same for all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub areas: Option<AreaScope>,
+    /// Tier that must hold it; absent = middle in the mainland, edge overseas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Tier>,
+    /// Further request fields to the origin, at most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub headers: Vec<(String, String)>,
+    /// `User-Agent` to the origin; absent = Stoker's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// Whether playlists are followed.
+    #[serde(default)]
+    pub media: MediaPolicy,
+    /// Ask the origin without `Range`.
+    #[serde(default)]
+    pub disable_range: bool,
+    /// Percent-encode spaces and bytes outside ASCII in the URLs.
+    #[serde(default)]
+    pub encode: bool,
+}
+
+/// Answer of `POST /admin/v1/tasks`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Public name of the task.
+    pub task_id: String,
+    /// Targets written.
+    pub targets: u64,
+    /// URLs left out because an equal one stood before them.
+    pub merged: u64,
+}
+
+/// A task, as `GET /admin/v1/tasks/{id}` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskView {
+    /// Public name.
+    pub id: String,
+    /// How far it is: `failed` when it is over and some target failed.
+    pub status: Progress,
+    /// Areas asked for.
+    pub areas: AreaScope,
+    /// Tier asked for; absent = the default of each area.
+    pub layer: Option<Tier>,
+    /// Targets in all, children of playlists included.
+    pub targets: u64,
+    /// Of these, done.
+    pub done: u64,
+    /// Of these, failed.
+    pub failed: u64,
+    /// How far all of it is, 0..=100; 100 only when it is over.
+    pub percent: u8,
+    /// Bytes durable so far, over all targets, as far as known.
+    pub done_bytes: u64,
+    /// Bytes in all; absent while the size of some target is unknown.
+    pub total_bytes: Option<u64>,
+    /// When it was accepted.
+    pub created_at: String,
+    /// When it last changed.
+    pub updated_at: String,
+    /// When its last target finished.
+    pub finished_at: Option<String>,
+}
+
+/// Answer of `GET /admin/v1/tasks?offset&limit`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tasks {
+    /// A page of the account's tasks, newest first.
+    pub tasks: Vec<TaskView>,
+    /// Tasks in all.
+    pub total: u64,
+}
+
+/// A target, as `GET /admin/v1/tasks/{id}/targets` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetView {
+    /// Number of the target.
+    pub id: i64,
+    /// Its URL.
+    pub url: String,
+    /// Number of the playlist that named it.
+    pub parent: Option<i64>,
+    /// How far it is.
+    pub status: Progress,
+    /// First failure among its nodes, or last success; absent while processing.
+    pub outcome: Option<Outcome>,
+    /// How far it is, 0..=100; 100 only when it is over.
+    pub percent: u8,
+    /// Nodes that must hold it.
+    pub nodes: u32,
+    /// Nodes whose outcome is final.
+    pub settled_nodes: u32,
+    /// Size in bytes, when known.
+    pub size_bytes: Option<u64>,
+    /// Bytes durable so far, over all its nodes.
+    pub done_bytes: u64,
+    /// When it was accepted.
+    pub created_at: String,
+    /// When its last node settled.
+    pub finished_at: Option<String>,
+    /// What each of its nodes reported.
+    pub outcomes: Vec<NodeOutcomeView>,
+}
+
+/// What one node reported of one target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeOutcomeView {
+    /// Name of the node.
+    pub node: String,
+    /// Its area, when the node is known.
+    pub area: Option<Area>,
+    /// What became of it; absent while there is no report.
+    pub outcome: Option<Outcome>,
+    /// Size in bytes, when known.
+    pub size_bytes: Option<u64>,
+    /// Bytes that this node pulled for it.
+    pub pulled_bytes: u64,
+    /// `ETag`, or else `Last-Modified`, of the stored response.
+    pub validator: Option<String>,
+    /// When the read-back succeeded.
+    pub verified_at: Option<String>,
+    /// Until when the stored response is fresh.
+    pub fresh_until: Option<String>,
+    /// A sentence for a person when it failed.
+    pub detail: Option<String>,
+}
+
+/// Answer of `GET /admin/v1/tasks/{id}/targets?offset&limit&status`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Targets {
+    /// A page of the task's targets, in the order submitted.
+    pub targets: Vec<TargetView>,
+    /// Targets in all that match.
+    pub total: u64,
+}
+
+/// One day's quota in one area.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaView {
+    /// Which area.
+    pub area: Area,
+    /// URLs in one call of the vendor's API.
+    pub batch: u32,
+    /// URLs in one day, which begins at 00:00 UTC+8.
+    pub daily: u64,
+    /// URLs charged so far today.
+    pub used: u64,
+    /// URLs left today.
+    pub available: u64,
+}
+
+/// Answer of `GET /admin/v1/quota`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// One entry per area.
+    pub prefetch: Vec<QuotaView>,
+}
+
+/// Why a call was refused (RFC 9457), sent as `application/problem+json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// `urn:stoker:problem:<word>`; the word is stable.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind in words, always the same for one kind.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// This very case.
+    pub detail: String,
+    /// What to do about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Name of the call in the server's log.
+    #[serde(default)]
+    pub request_id: String,
+}

@@ -1,0 +1,146 @@
+//! The frame around every admin call: verify, carry out, answer, log, count.
+//!
+//! Knows nothing of what a call does.
+
+use std::{future::Future, time::Instant};
+
+use axum::{
+    RequestPartsExt,
+    body::Body,
+    extract::{Path, Query, State},
+};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use serde::{Serialize, de::DeserializeOwned};
+use stoker_domain::account::Account;
+
+use super::problem::Error;
+use crate::{Gateway, signed};
+
+/// Service that the credential scope of an admin call names.
+const SERVICE: &str = "admin";
+
+/// A verified call.
+pub(crate) struct Call {
+    pub(crate) gateway: Gateway,
+    pub(crate) account: Account,
+    parts: Parts,
+    content: Bytes,
+}
+
+/// What a call answers when it succeeds.
+pub(crate) struct Reply {
+    status: StatusCode,
+    content: Option<String>,
+}
+
+impl Reply {
+    /// `content` as JSON under `status`.
+    pub(crate) fn json(status: StatusCode, content: &impl Serialize) -> Self {
+        let text = serde_json::to_string(content).expect("views are plain data");
+        Self { status, content: Some(text) }
+    }
+
+    /// Done, and nothing to say.
+    pub(crate) const fn empty() -> Self {
+        Self { status: StatusCode::NO_CONTENT, content: None }
+    }
+
+    fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(self.content.map_or_else(Body::empty, Body::from));
+        *response.status_mut() = self.status;
+        if self.status != StatusCode::NO_CONTENT {
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        response
+    }
+}
+
+impl Call {
+    /// Reads the content as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.content).map_err(|error| Error::Content(error.to_string()))
+    }
+
+    /// Reads the query.
+    pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        match Query::try_from_uri(&self.parts.uri) {
+            Ok(Query(query)) => Ok(query),
+            Err(error) => Err(Error::Query(error.body_text())),
+        }
+    }
+
+    /// The one variable segment of the path, decoded.
+    pub(crate) async fn segment(&mut self) -> Result<String, Error> {
+        let Path(segment) = self.parts.extract().await.map_err(|_| Error::Page)?;
+        Ok(segment)
+    }
+}
+
+/// Answers one call with what `act` makes of it. `action` names it in metrics and logs; its content
+/// may have `limit` bytes.
+pub(crate) async fn run<F, R>(
+    State(gateway): State<Gateway>,
+    request: Request<Body>,
+    action: &'static str,
+    limit: usize,
+    act: F,
+) -> Response<Body>
+where
+    F: FnOnce(Call) -> R,
+    R: Future<Output = Result<Reply, Error>>,
+{
+    let started = Instant::now();
+    let request_id = gateway.request_id();
+    let result = match verified(&gateway, request, limit).await {
+        Ok(call) => act(call).await,
+        Err(error) => Err(error),
+    };
+    let duration = started.elapsed();
+    let duration_ms = duration.as_millis() as u64;
+    match result {
+        Ok(reply) => {
+            gateway.metrics.record(action, "ok", duration);
+            tracing::debug!(request.id = request_id, action, duration_ms, "admin call answered");
+            reply.into_response()
+        }
+        Err(error) => {
+            let code = error.word();
+            gateway.metrics.record(action, code, duration);
+            let reason = error.for_log();
+            if error.is_internal() {
+                tracing::error!(
+                    request.id = request_id,
+                    action,
+                    code,
+                    duration_ms,
+                    error = reason,
+                    "admin call failed"
+                );
+            } else {
+                tracing::info!(
+                    request.id = request_id,
+                    action,
+                    code,
+                    duration_ms,
+                    error = reason,
+                    "admin call refused"
+                );
+            }
+            error.reply(&request_id)
+        }
+    }
+}
+
+async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Result<Call, Error> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path();
+    let verified = signed::verify(gateway, &parts, body, path, limit).await?;
+    if verified.service != SERVICE {
+        return Err(Error::Service);
+    }
+    let (account, content) = (verified.account, verified.content);
+    Ok(Call { gateway: gateway.clone(), account, parts, content })
+}

@@ -1,0 +1,30 @@
+//! Nodes: who they are and whether they were heard of lately.
+
+use http::StatusCode;
+use stoker_engine::NodeView;
+
+use super::{
+    api,
+    call::{Call, Reply},
+    problem::Error,
+    rfc3339,
+};
+
+pub(super) async fn list(call: Call) -> Result<Reply, Error> {
+    let mut nodes: Vec<_> = call.gateway.engine.nodes().iter().map(view).collect();
+    nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(Reply::json(StatusCode::OK, &api::Nodes { nodes }))
+}
+
+fn view(view: &NodeView) -> api::NodeView {
+    let node = &view.node;
+    api::NodeView {
+        name: node.name.clone(),
+        area: node.area,
+        tier: node.tier,
+        cluster: node.cluster.clone(),
+        address: node.address.clone(),
+        is_alive: view.is_alive,
+        last_seen: Some(rfc3339(view.last_seen)),
+    }
+}

@@ -1,0 +1,226 @@
+//! Every way in which an admin call fails, and the problem document for it (RFC 9457): one match,
+//! pinned by a snapshot.
+//!
+//! The log gets the cause; the caller gets the detail and a hint. URLs never reach the log.
+
+use axum::body::Body;
+use http::{HeaderValue, Response, StatusCode, header};
+use stoker_domain::domain::OriginError;
+use stoker_engine::{DomainError, Error as LedgerError, SubmitError};
+
+use super::api::Problem;
+use crate::{chain, content, request_fields, signed};
+
+/// Why an admin call was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The caller is refused.
+    #[error(transparent)]
+    Signed(#[from] signed::Error),
+    /// Signed for another service.
+    #[error("the credential scope must name the service `admin`")]
+    Service,
+    /// No such page, or not by this method.
+    #[error("there is no such resource here")]
+    Page,
+    /// The resource takes another method.
+    #[error("the resource does not take this method")]
+    Method,
+    /// The content is not what the call takes; the reader's own words.
+    #[error("the content is not what this call takes: {0}")]
+    Content(String),
+    /// The query is not what the call takes; the reader's own words.
+    #[error("the query is not what this call takes: {0}")]
+    Query(String),
+    /// Not an origin.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// The domain cannot be added, shown or removed.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+    /// The account has no such task.
+    #[error("task `{0}` is not in this account")]
+    Task(String),
+    /// No areas were named, and the domains of the URLs are served in different ones.
+    #[error("domains `{0}` and `{1}` are served in different areas")]
+    Areas(String, String),
+    /// A request field of a task is refused.
+    #[error(transparent)]
+    Fields(#[from] request_fields::Error),
+    /// The engine refused the task.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The ledger did not answer.
+    #[error("the ledger does not answer")]
+    Ledger(#[from] LedgerError),
+}
+
+/// What is always the same for one kind of problem.
+struct Kind(StatusCode, &'static str, &'static str);
+
+impl Error {
+    /// The stable word of the problem.
+    pub(crate) fn word(&self) -> &'static str {
+        self.kind().1
+    }
+
+    /// Whether somebody has to act: the server failed, not the caller.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.kind().0.is_server_error()
+    }
+
+    /// What the log is told.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::Submit(SubmitError::Url { index, error, .. }) => {
+                format!("URL {} {error}", index + 1)
+            }
+            Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
+                format!("domain `{host}` is not in this account")
+            }
+            Self::Content(_) | Self::Query(_) => self.kind().2.into(),
+            _ => chain(self),
+        }
+    }
+
+    /// The problem document.
+    pub(crate) fn document(&self, request_id: &str) -> Problem {
+        let Kind(status, word, title) = self.kind();
+        Problem {
+            kind: format!("urn:stoker:problem:{word}"),
+            title: title.into(),
+            status: status.as_u16(),
+            detail: self.detail(),
+            hint: self.hint(),
+            request_id: request_id.into(),
+        }
+    }
+
+    /// The reply.
+    pub(crate) fn reply(&self, request_id: &str) -> Response<Body> {
+        let document = self.document(request_id);
+        let text = serde_json::to_string(&document).expect("a problem is plain data");
+        let mut response = Response::new(Body::from(text));
+        *response.status_mut() = self.kind().0;
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Signed(signed::Error::Authorization(error)) => error.to_string(),
+            Self::Signed(signed::Error::Content(error)) => error.to_string(),
+            _ => self.to_string(),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Signed(error) => signed_hint(error).map(Into::into),
+            Self::Service => Some("sign with the service `admin` in the credential scope".into()),
+            Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
+            Self::Domain(error) => error.hint(),
+            Self::Task(_) => Some("`stoker task list` shows what there is".into()),
+            Self::Areas(..) => Some("name the areas, or submit the domains one by one".into()),
+            Self::Submit(error) => error.hint(),
+            Self::Page | Self::Method | Self::Content(_) | Self::Query(_) | Self::Fields(_) => None,
+            Self::Ledger(_) => Some("try again; the server's log names the cause".into()),
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Signed(error) => signed_kind(error),
+            Self::Service => Kind(StatusCode::FORBIDDEN, "wrong-service", "wrong service"),
+            Self::Page => Kind(StatusCode::NOT_FOUND, "no-such-page", "no such page"),
+            Self::Method => Kind(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "wrong method"),
+            Self::Content(_) => Kind(StatusCode::BAD_REQUEST, "bad-content", "bad content"),
+            Self::Query(_) => Kind(StatusCode::BAD_REQUEST, "bad-query", "bad query"),
+            Self::Origin(_) => Kind(StatusCode::BAD_REQUEST, "bad-origin", "bad origin"),
+            Self::Domain(error) => match error {
+                DomainError::InvalidHost { .. } => {
+                    Kind(StatusCode::BAD_REQUEST, "bad-host", "bad host")
+                }
+                DomainError::Exists { .. } => {
+                    Kind(StatusCode::CONFLICT, "domain-exists", "domain exists")
+                }
+                DomainError::Unknown { .. } => domain_unknown(),
+                DomainError::Ledger { .. } => unavailable(),
+            },
+            Self::Task(_) => Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task"),
+            Self::Areas(..) => Kind(StatusCode::BAD_REQUEST, "areas-differ", "areas differ"),
+            Self::Fields(_) => {
+                Kind(StatusCode::BAD_REQUEST, "bad-request-header", "bad request header")
+            }
+            Self::Submit(error) => submit_kind(error),
+            Self::Ledger(_) => unavailable(),
+        }
+    }
+}
+
+fn signed_kind(error: &signed::Error) -> Kind {
+    use signed::Error as E;
+    let unauthorized = |word, title| Kind(StatusCode::UNAUTHORIZED, word, title);
+    match error {
+        E::Unsigned => unauthorized("unsigned", "not signed"),
+        E::Authorization(_) => unauthorized("bad-authorization", "malformed authorization"),
+        E::SecretId => unauthorized("key-unknown", "unknown key"),
+        E::NoTimestamp | E::Timestamp => unauthorized("bad-timestamp", "bad timestamp"),
+        E::Expired => unauthorized("expired", "signature expired"),
+        E::Signature => unauthorized("bad-signature", "wrong signature"),
+        E::Content(content::Error::TooLarge { .. }) => {
+            Kind(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "content too large")
+        }
+        E::Content(content::Error::Broken | content::Error::Slow) => {
+            Kind(StatusCode::BAD_REQUEST, "bad-content", "bad content")
+        }
+        E::Ledger(_) => unavailable(),
+    }
+}
+
+fn signed_hint(error: &signed::Error) -> Option<&'static str> {
+    use signed::Error as E;
+    match error {
+        E::Unsigned | E::Authorization(_) | E::NoTimestamp | E::Timestamp => {
+            Some("sign with TC3-HMAC-SHA256, as the `stoker` command does")
+        }
+        E::SecretId | E::Signature => {
+            Some("use the SecretId and SecretKey of `credentials.json` in the data directory")
+        }
+        E::Expired => Some("set the clock of this machine right"),
+        E::Content(content::Error::TooLarge { .. }) => Some("split it into several calls"),
+        E::Content(_) => None,
+        E::Ledger(_) => Some("try again; the server's log names the cause"),
+    }
+}
+
+fn submit_kind(error: &SubmitError) -> Kind {
+    use SubmitError as E;
+    match error {
+        E::NoUrls => Kind(StatusCode::BAD_REQUEST, "no-urls", "no URLs"),
+        E::TooManyUrls { .. } => Kind(StatusCode::BAD_REQUEST, "too-many-urls", "too many URLs"),
+        E::Url { .. } => Kind(StatusCode::BAD_REQUEST, "bad-url", "bad URL"),
+        E::DomainUnknown { .. } => domain_unknown(),
+        E::DomainOffline { .. } => Kind(StatusCode::CONFLICT, "domain-offline", "domain offline"),
+        E::AreaNotEnabled { .. } => {
+            Kind(StatusCode::CONFLICT, "area-not-enabled", "area not enabled")
+        }
+        E::OverQuota { .. } => Kind(StatusCode::TOO_MANY_REQUESTS, "over-quota", "over quota"),
+        E::NoNode { .. } => Kind(StatusCode::SERVICE_UNAVAILABLE, "no-node", "no node"),
+        E::Ledger(_) => unavailable(),
+    }
+}
+
+const fn domain_unknown() -> Kind {
+    Kind(StatusCode::NOT_FOUND, "domain-unknown", "unknown domain")
+}
+
+const fn unavailable() -> Kind {
+    Kind(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "unavailable")
+}
+
+#[cfg(test)]
+#[path = "problem/tests.rs"]
+mod tests;

@@ -1,0 +1,213 @@
+//! Tasks: submit, list, show, and what became of each target on each node.
+
+use std::{collections::HashMap, sync::Arc};
+
+use http::{StatusCode, header};
+use serde::Deserialize;
+use stoker_domain::{
+    account::AccountId,
+    area::AreaScope,
+    domain::Domain,
+    job::NodeOutcome,
+    quota::Product,
+    target::Target,
+    task::{FetchOptions, Progress, TaskId},
+};
+use stoker_engine::{Engine, Submission, TargetFilter, TargetView, TaskFilter, TaskView};
+
+use super::{
+    api,
+    call::{Call, Reply},
+    problem::Error,
+    rfc3339,
+};
+use crate::request_fields;
+
+const DEFAULT_LIMIT: u64 = 100;
+const MOST: u64 = 1000;
+
+/// The query of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Selection {
+    #[serde(default)]
+    offset: u64,
+    limit: Option<u64>,
+    status: Option<Progress>,
+}
+
+impl Selection {
+    fn limit(&self) -> Result<u64, Error> {
+        match self.limit.unwrap_or(DEFAULT_LIMIT) {
+            limit @ 1..=MOST => Ok(limit),
+            limit => Err(Error::Query(format!("`limit` is {limit}; it must be from 1 to {MOST}"))),
+        }
+    }
+}
+
+pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
+    let mut new: api::NewTask = call.json()?;
+    request_fields::check(&new.headers)?;
+    if let Some(user_agent) = &new.user_agent {
+        request_fields::check_value("User-Agent", user_agent)?;
+    }
+    let areas = match new.areas {
+        Some(areas) => areas,
+        None => served(&call.gateway.engine, call.account.id, &new)?,
+    };
+    let is_agent =
+        |(name, _): &mut (String, String)| name.eq_ignore_ascii_case(header::USER_AGENT.as_str());
+    let agent = new.headers.extract_if(.., is_agent).map(|(_, value)| value).last();
+    let options = FetchOptions {
+        user_agent: new.user_agent.or(agent),
+        headers: new.headers,
+        disable_range: new.disable_range,
+        media: new.media,
+    };
+    let submission = Submission {
+        urls: new.urls,
+        areas,
+        tier: new.layer,
+        options,
+        encode: new.encode,
+        product: Product::Cdn,
+        batch_limit: api::MOST_URLS,
+    };
+    let receipt = call.gateway.engine.submit(&call.account, submission).await?;
+    let accepted =
+        api::Accepted { task_id: receipt.task.0, targets: receipt.targets, merged: receipt.merged };
+    Ok(Reply::json(StatusCode::ACCEPTED, &accepted))
+}
+
+/// The areas in which all domains of the URLs are served. URLs and domains that are wrong are left
+/// to the engine, which names them.
+fn served(engine: &Engine, account: AccountId, new: &api::NewTask) -> Result<AreaScope, Error> {
+    let mut first: Option<Arc<Domain>> = None;
+    for url in &new.urls {
+        let Ok(target) = Target::parse(url, new.encode) else { continue };
+        match (&first, engine.domain(account, &target.host)) {
+            (None, domain) => first = domain,
+            (Some(known), Some(domain)) if known.areas != domain.areas => {
+                return Err(Error::Areas(known.host.clone(), domain.host.clone()));
+            }
+            _ => {}
+        }
+    }
+    Ok(first.map(|domain| domain.areas).unwrap_or_default())
+}
+
+pub(super) async fn list(call: Call) -> Result<Reply, Error> {
+    let selection: Selection = call.query()?;
+    if selection.status.is_some() {
+        return Err(Error::Query("`status` selects targets, not tasks".into()));
+    }
+    let filter = TaskFilter {
+        account: Some(call.account.id),
+        offset: selection.offset,
+        limit: selection.limit()?,
+        ..TaskFilter::default()
+    };
+    let page = call.gateway.engine.tasks(&filter).await?;
+    let tasks = page.rows.iter().map(task_view).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Tasks { tasks, total: page.total }))
+}
+
+pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
+    let id = call.segment().await?;
+    let task = find(&call, id).await?;
+    Ok(Reply::json(StatusCode::OK, &task_view(&task)))
+}
+
+pub(super) async fn targets(mut call: Call) -> Result<Reply, Error> {
+    let id = call.segment().await?;
+    let selection: Selection = call.query()?;
+    let limit = selection.limit()?;
+    let task = find(&call, id).await?.row.task.id;
+    let filter = TargetFilter {
+        account: Some(call.account.id),
+        task: Some(task.clone()),
+        progress: selection.status,
+        offset: selection.offset,
+        limit,
+        ..TargetFilter::default()
+    };
+    let page = call.gateway.engine.targets(&filter).await?;
+    let ids: Vec<i64> = page.rows.iter().map(|view| view.row.id).collect();
+    let outcomes = call.gateway.engine.outcomes(&task, &ids).await?;
+    let mut outcomes: HashMap<i64, Vec<NodeOutcome>> = outcomes.into_iter().collect();
+    let view = |view: TargetView| {
+        let outcomes = outcomes.remove(&view.row.id).unwrap_or_default();
+        target_view(view, outcomes)
+    };
+    let targets = page.rows.into_iter().map(view).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Targets { targets, total: page.total }))
+}
+
+async fn find(call: &Call, id: String) -> Result<TaskView, Error> {
+    let filter = TaskFilter {
+        account: Some(call.account.id),
+        id: Some(TaskId(id.clone())),
+        limit: 1,
+        ..TaskFilter::default()
+    };
+    let page = call.gateway.engine.tasks(&filter).await?;
+    page.rows.into_iter().next().ok_or(Error::Task(id))
+}
+
+fn task_view(view: &TaskView) -> api::TaskView {
+    let row = &view.row;
+    let status = match (row.finished_at, row.failed) {
+        (None, _) => Progress::Processing,
+        (Some(_), 0) => Progress::Done,
+        (Some(_), _) => Progress::Failed,
+    };
+    api::TaskView {
+        id: row.task.id.0.clone(),
+        status,
+        areas: row.task.areas,
+        layer: row.task.tier,
+        targets: row.targets,
+        done: row.done,
+        failed: row.failed,
+        percent: view.percent,
+        done_bytes: view.done_bytes,
+        total_bytes: view.total_bytes,
+        created_at: rfc3339(row.task.created_at),
+        updated_at: rfc3339(row.updated_at),
+        finished_at: row.finished_at.map(rfc3339),
+    }
+}
+
+fn target_view(view: TargetView, outcomes: Vec<NodeOutcome>) -> api::TargetView {
+    let row = view.row;
+    api::TargetView {
+        id: row.id,
+        url: row.url,
+        parent: row.parent,
+        status: row.progress,
+        outcome: row.outcome,
+        percent: view.percent,
+        nodes: row.nodes,
+        settled_nodes: row.settled_nodes,
+        size_bytes: view.total_bytes,
+        done_bytes: view.done_bytes,
+        created_at: rfc3339(row.created_at),
+        finished_at: row.finished_at.map(rfc3339),
+        outcomes: outcomes.into_iter().map(outcome_view).collect(),
+    }
+}
+
+fn outcome_view(outcome: NodeOutcome) -> api::NodeOutcomeView {
+    let report = outcome.report;
+    api::NodeOutcomeView {
+        node: outcome.node,
+        area: outcome.area,
+        outcome: report.as_ref().map(|report| report.outcome),
+        size_bytes: report.as_ref().and_then(|report| report.size_bytes),
+        pulled_bytes: report.as_ref().map_or(0, |report| report.pulled_bytes),
+        validator: report.as_ref().and_then(|report| report.validator.clone()),
+        verified_at: report.as_ref().and_then(|report| report.verified_at).map(rfc3339),
+        fresh_until: report.as_ref().and_then(|report| report.fresh_until).map(rfc3339),
+        detail: report.and_then(|report| report.detail),
+    }
+}

@@ -1,0 +1,116 @@
+//! Every metric of the gateway, and their text form (`docs/reference/metrics.md` lists them).
+//!
+//! Labels come from closed sets: actions, and codes of answers. Never a host, a URL or a text.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Upper bounds of the buckets of durations, in seconds.
+const BUCKETS: [f64; 7] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// Counts of what was answered.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    // a std mutex, held for a few additions and never across an await
+    calls: Mutex<Calls>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    requests: BTreeMap<(&'static str, &'static str), u64>,
+    seconds: BTreeMap<&'static str, Histogram>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Histogram {
+    /// Observations in each bucket alone; what is over the last bound is only in `count`.
+    buckets: [u64; BUCKETS.len()],
+    count: u64,
+    sum: f64,
+}
+
+impl Metrics {
+    /// Counts one answer.
+    pub(crate) fn record(&self, action: &'static str, code: &'static str, duration: Duration) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls.requests.entry((action, code)).or_default() += 1;
+        let seconds = duration.as_secs_f64();
+        let histogram = calls.seconds.entry(action).or_default();
+        if let Some(bucket) = BUCKETS.iter().position(|bound| seconds <= *bound) {
+            histogram.buckets[bucket] += 1;
+        }
+        histogram.count += 1;
+        histogram.sum += seconds;
+    }
+
+    /// The text exposition.
+    pub(crate) fn render(&self) -> String {
+        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut text = String::from(
+            "# HELP stoker_gateway_requests_total Calls answered, by action and code.\n\
+             # TYPE stoker_gateway_requests_total counter\n",
+        );
+        for ((action, code), count) in &calls.requests {
+            line(
+                &mut text,
+                "requests_total",
+                &format!("action=\"{action}\",code=\"{code}\""),
+                count,
+            );
+        }
+        text.push_str(
+            "# HELP stoker_gateway_request_seconds Time from request to answer, by action.\n\
+             # TYPE stoker_gateway_request_seconds histogram\n",
+        );
+        for (action, histogram) in &calls.seconds {
+            let label = format!("action=\"{action}\"");
+            let mut below = 0;
+            for (bound, count) in BUCKETS.iter().zip(histogram.buckets) {
+                below += count;
+                line(
+                    &mut text,
+                    "request_seconds_bucket",
+                    &format!("{label},le=\"{bound}\""),
+                    &below,
+                );
+            }
+            let count = histogram.count;
+            line(&mut text, "request_seconds_bucket", &format!("{label},le=\"+Inf\""), &count);
+            line(&mut text, "request_seconds_sum", &label, &histogram.sum);
+            line(&mut text, "request_seconds_count", &label, &count);
+        }
+        text
+    }
+}
+
+fn line(text: &mut String, name: &str, labels: &str, value: &dyn std::fmt::Display) {
+    writeln!(text, "stoker_gateway_{name}{{{labels}}} {value}").expect("a String takes any text");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_action_and_code() {
+        let metrics = Metrics::default();
+        metrics.record("PushUrlsCache", "ok", Duration::from_millis(3));
+        metrics.record("PushUrlsCache", "ok", Duration::from_secs(60));
+        metrics.record("PushUrlsCache", "InvalidParameter", Duration::ZERO);
+        let text = metrics.render();
+        for line in [
+            "stoker_gateway_requests_total{action=\"PushUrlsCache\",code=\"ok\"} 2",
+            "stoker_gateway_requests_total{action=\"PushUrlsCache\",code=\"InvalidParameter\"} 1",
+            "stoker_gateway_request_seconds_bucket{action=\"PushUrlsCache\",le=\"0.001\"} 1",
+            "stoker_gateway_request_seconds_bucket{action=\"PushUrlsCache\",le=\"10\"} 2",
+            "stoker_gateway_request_seconds_bucket{action=\"PushUrlsCache\",le=\"+Inf\"} 3",
+            "stoker_gateway_request_seconds_count{action=\"PushUrlsCache\"} 3",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! `DescribePushQuota`: shows what may still be submitted today (wire.md 3.3).
+
+use serde_json::{Map, Value, json};
+use stoker_domain::{
+    account::Account,
+    quota::{Product, Usage},
+};
+
+use crate::{
+    Gateway,
+    tencent::{error, params::Params},
+};
+
+pub(super) async fn call(
+    gateway: &Gateway,
+    account: &Account,
+    params: Params,
+) -> Result<Map<String, Value>, error::Error> {
+    params.only(&[])?;
+    let usage = gateway.engine.quota(account.id, Product::Cdn).await?;
+    let entries: Vec<Value> = usage.iter().map(entry).collect();
+    Ok(Map::from_iter([("UrlPush".into(), entries.into())]))
+}
+
+fn entry(usage: &Usage) -> Value {
+    json!({
+        "Batch": usage.limits.batch,
+        "Total": usage.limits.daily,
+        "Available": usage.available(),
+        "Area": usage.counter.area.as_str(),
+    })
+}

@@ -1,0 +1,192 @@
+//! `DescribePushTasks`: shows how far submitted URLs are (wire.md 3.2).
+//!
+//! The only place where outcomes become the vendor's status words.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use stoker_domain::{
+    account::Account,
+    area::{Area, AreaScope, UnknownWord},
+    outcome::Outcome,
+    target::{self, Target},
+    task::{Progress, TaskId},
+    time::Timestamp,
+};
+use stoker_engine::{TargetFilter, TargetView};
+
+use super::{Error, word};
+use crate::{
+    Gateway,
+    tencent::{clock, error, params::Params},
+};
+
+const PARAMETERS: &[&str] =
+    &["StartTime", "EndTime", "TaskId", "Keyword", "Offset", "Limit", "Area", "Status"];
+
+const DEFAULT_LIMIT: i64 = 20;
+const MOST: i64 = 1000;
+
+pub(super) async fn call(
+    gateway: &Gateway,
+    account: &Account,
+    params: Params,
+) -> Result<Map<String, Value>, error::Error> {
+    let mut filter = read(params)?;
+    filter.account = Some(account.id);
+    let page = gateway.engine.targets(&filter).await?;
+    let logs: Vec<Value> = page.rows.iter().map(push_log).collect();
+    Ok(Map::from_iter([("PushLogs".into(), logs.into()), ("TotalCount".into(), page.total.into())]))
+}
+
+fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
+    params.only(PARAMETERS)?;
+    let mut filter = TargetFilter {
+        from: time(&mut params, "StartTime")?,
+        // times have whole seconds, and the last one belongs to the range
+        to: time(&mut params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
+        task: params.text("TaskId")?.filter(|id| !id.is_empty()).map(TaskId),
+        offset: number(&mut params, "Offset", 0, 0..=i64::MAX)?,
+        limit: number(&mut params, "Limit", DEFAULT_LIMIT, 1..=MOST)?,
+        ..TargetFilter::default()
+    };
+    // `global` finds the tasks that asked for both areas and those that asked for one
+    filter.area = match word(&mut params, "Area")? {
+        None | Some(AreaScope::Global) => None,
+        Some(AreaScope::Mainland) => Some(Area::Mainland),
+        Some(AreaScope::Overseas) => Some(Area::Overseas),
+    };
+    if let Some(status) = params.text("Status")? {
+        (filter.progress, filter.origin_status) = selection(&status)?;
+    }
+    if let Some(keyword) = params.text("Keyword")?.filter(|keyword| !keyword.is_empty()) {
+        if keyword.contains("://") {
+            filter.url = Some(Target::parse(&keyword, true).map_err(|_| Error::Keyword)?.url);
+        } else {
+            let host = keyword.to_ascii_lowercase();
+            filter.host =
+                Some(Some(host).filter(|host| target::is_host(host)).ok_or(Error::Keyword)?);
+        }
+    }
+    if filter.task.is_none() && filter.from.is_none() {
+        return Err(Error::NoSelection.into());
+    }
+    if filter.from.zip(filter.to).is_some_and(|(from, to)| to < from) {
+        return Err(Error::DateOrder.into());
+    }
+    Ok(filter)
+}
+
+fn time(params: &mut Params, name: &'static str) -> Result<Option<Timestamp>, error::Error> {
+    let text = params.text(name)?.filter(|text| !text.is_empty());
+    let read = text.map(|text| clock::parse(&text).ok_or(Error::Date { name }));
+    Ok(read.transpose()?)
+}
+
+fn number(
+    params: &mut Params,
+    name: &'static str,
+    default: i64,
+    bounds: std::ops::RangeInclusive<i64>,
+) -> Result<u64, error::Error> {
+    let given = params.integer(name)?.unwrap_or(default);
+    let (least, most) = (*bounds.start(), *bounds.end());
+    let within = u64::try_from(given).ok().filter(|_| bounds.contains(&given));
+    Ok(within.ok_or(Error::Range { name, given, least, most })?)
+}
+
+/// Which targets have the vendor's status word; the inverse of [`status`].
+fn selection(word: &str) -> Result<(Option<Progress>, Option<bool>), Error> {
+    match word {
+        "process" => Ok((Some(Progress::Processing), None)),
+        "done" => Ok((Some(Progress::Done), None)),
+        "invalid" => Ok((Some(Progress::Failed), Some(true))),
+        "fail" => Ok((Some(Progress::Failed), Some(false))),
+        _ => Err(Error::Word {
+            name: "Status",
+            error: UnknownWord {
+                given: word.into(),
+                expected: "`fail`, `done`, `process`, `invalid`",
+            },
+        }),
+    }
+}
+
+/// The vendor's status word. `done` means that every cache holds it and was read back, so a
+/// response that no cache may keep is `fail`.
+const fn status(progress: Progress, outcome: Option<Outcome>) -> &'static str {
+    match (progress, outcome) {
+        (Progress::Processing, _) => "process",
+        (Progress::Done, _) => "done",
+        (Progress::Failed, Some(Outcome::OriginStatus(_))) => "invalid",
+        (
+            Progress::Failed,
+            None
+            | Some(
+                Outcome::Filled
+                | Outcome::AlreadyFresh
+                | Outcome::Revalidated
+                | Outcome::Uncacheable(_)
+                | Outcome::TooLarge
+                | Outcome::OriginError(_)
+                | Outcome::Blocked(_)
+                | Outcome::OverQuota
+                | Outcome::Timeout
+                | Outcome::Canceled,
+            ),
+        ) => "fail",
+    }
+}
+
+fn push_log(view: &TargetView) -> Value {
+    let row = &view.row;
+    json!({
+        "TaskId": row.task.id,
+        "Url": row.url,
+        "Status": status(row.progress, row.outcome),
+        "Percent": view.percent,
+        "CreateTime": clock::format(row.created_at),
+        "Area": row.task.areas.as_str(),
+        "UpdateTime": row.finished_at.map(clock::format),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::outcome::{Block, OriginFault, Uncacheable};
+
+    use super::*;
+
+    #[test]
+    fn done_means_there_and_only_the_origins_refusal_is_invalid() {
+        assert_eq!(status(Progress::Processing, None), "process");
+        assert_eq!(status(Progress::Done, Some(Outcome::AlreadyFresh)), "done");
+        assert_eq!(status(Progress::Failed, Some(Outcome::OriginStatus(404))), "invalid");
+        for outcome in [
+            Outcome::Uncacheable(Uncacheable::NoStore),
+            Outcome::OriginError(OriginFault::Connect),
+            Outcome::Blocked(Block::Ownership),
+            Outcome::TooLarge,
+            Outcome::OverQuota,
+            Outcome::Timeout,
+            Outcome::Canceled,
+        ] {
+            assert_eq!(status(Progress::Failed, Some(outcome)), "fail", "{outcome}");
+        }
+    }
+
+    #[test]
+    fn a_query_becomes_a_filter() {
+        let json = r#"{"StartTime":"2023-11-15 06:13:20","EndTime":"2023-11-15 06:13:20",
+            "Keyword":"HTTP://WWW.a.example/中","Limit":1000,"Offset":3,"Area":"overseas",
+            "Status":"invalid"}"#;
+        let filter = read(Params::from_json(json.as_bytes()).unwrap()).unwrap();
+        let from = Timestamp::from_seconds(1_700_000_000);
+        assert_eq!(filter.from, Some(from));
+        assert_eq!(filter.to, Some(from + Duration::from_millis(999)));
+        assert_eq!(filter.url.as_deref(), Some("http://www.a.example/%E4%B8%AD"));
+        assert_eq!((filter.offset, filter.limit), (3, 1000));
+        assert_eq!(filter.area, Some(Area::Overseas));
+        assert_eq!((filter.progress, filter.origin_status), (Some(Progress::Failed), Some(true)));
+    }
+}

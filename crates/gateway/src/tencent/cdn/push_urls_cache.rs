@@ -1,0 +1,126 @@
+//! `PushUrlsCache`: submits URLs to be prefetched (wire.md 3.1).
+
+use http::header;
+use serde_json::{Map, Value};
+use stoker_domain::{
+    account::Account,
+    area::{Tier, UnknownWord},
+    quota::Product,
+    task::{FetchOptions, MediaPolicy},
+};
+use stoker_engine::Submission;
+
+use super::{Error, word};
+use crate::{
+    Gateway, request_fields,
+    tencent::{error, params::Params},
+};
+
+const PARAMETERS: &[&str] =
+    &["Urls", "UserAgent", "Area", "Layer", "ParseM3U8", "DisableRange", "Headers", "UrlEncode"];
+
+/// `User-Agent` of the origin request where the caller gives none.
+const USER_AGENT: &str = "TencentCdn";
+
+pub(super) async fn call(
+    gateway: &Gateway,
+    account: &Account,
+    params: Params,
+) -> Result<Map<String, Value>, error::Error> {
+    let mut submission = read(params)?;
+    let usage = gateway.engine.quota(account.id, Product::Cdn).await?;
+    submission.batch_limit = usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0);
+    let receipt = gateway.engine.submit(account, submission).await?;
+    Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))
+}
+
+fn read(mut params: Params) -> Result<Submission, error::Error> {
+    params.only(PARAMETERS)?;
+    let urls = params.texts("Urls")?.ok_or_else(|| params.missing("Urls"))?;
+    let areas = word(&mut params, "Area")?.unwrap_or_default();
+    let tier = params.text("Layer")?.map(|layer| tier(&layer)).transpose()?;
+    let user_agent = params.text("UserAgent")?.filter(|text| !text.is_empty());
+    let (headers, named_agent) = headers(&mut params)?;
+    if let Some(user_agent) = &user_agent {
+        request_fields::check_value("UserAgent", user_agent).map_err(Error::Fields)?;
+    }
+    let follows = params.boolean("ParseM3U8")?.unwrap_or_default();
+    let options = FetchOptions {
+        user_agent: user_agent.or(named_agent).or_else(|| Some(USER_AGENT.into())),
+        headers,
+        disable_range: params.boolean("DisableRange")?.unwrap_or_default(),
+        media: if follows { MediaPolicy::Segments } else { MediaPolicy::Off },
+    };
+    let encode = params.boolean("UrlEncode")?.unwrap_or_default();
+    Ok(Submission { urls, areas, tier, options, encode, product: Product::Cdn, batch_limit: 0 })
+}
+
+/// `middle` and an empty text mean the middle tier; `edge` is taken too (wire.md 3.1).
+fn tier(layer: &str) -> Result<Tier, Error> {
+    match layer {
+        "" | "middle" => Ok(Tier::Middle),
+        "edge" => Ok(Tier::Edge),
+        _ => Err(Error::Word {
+            name: "Layer",
+            error: UnknownWord { given: layer.into(), expected: "`middle`, `edge`" },
+        }),
+    }
+}
+
+/// The request fields, and apart from them a `User-Agent` among them: only one can be sent.
+fn headers(params: &mut Params) -> Result<(Vec<(String, String)>, Option<String>), error::Error> {
+    let mut fields = Vec::new();
+    for mut entry in params.structures("Headers")? {
+        entry.only(&["Name", "Value"])?;
+        fields.push((entry.required_text("Name")?, entry.required_text("Value")?));
+    }
+    request_fields::check(&fields).map_err(Error::Fields)?;
+    let agents =
+        fields.extract_if(.., |(name, _)| name.eq_ignore_ascii_case(header::USER_AGENT.as_str()));
+    let agent = agents.map(|(_, value)| value).last();
+    Ok((fields, agent))
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::area::AreaScope;
+
+    use super::*;
+
+    fn submission(json: &str) -> Submission {
+        read(Params::from_json(json.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_vendors_default() {
+        let submission = submission(r#"{"Urls":["http://a/x"]}"#);
+        assert_eq!((submission.areas, submission.tier), (AreaScope::Mainland, None));
+        assert_eq!(submission.options.user_agent.as_deref(), Some("TencentCdn"));
+        assert_eq!(submission.options.media, MediaPolicy::Off);
+        assert!(!submission.options.disable_range && !submission.encode);
+    }
+
+    #[test]
+    fn every_parameter_reaches_the_engine() {
+        let submission = submission(
+            r#"{"Urls":["http://a/x"],"Area":"global","Layer":"edge","ParseM3U8":true,
+                "DisableRange":true,"UrlEncode":true,
+                "Headers":[{"Name":"X-A","Value":"1"},{"Name":"user-agent","Value":"mine"}]}"#,
+        );
+        assert_eq!((submission.areas, submission.tier), (AreaScope::Global, Some(Tier::Edge)));
+        assert_eq!(submission.options.user_agent.as_deref(), Some("mine"));
+        assert_eq!(submission.options.headers, [("X-A".into(), "1".into())]);
+        assert_eq!(submission.options.media, MediaPolicy::Segments);
+        assert!(submission.options.disable_range && submission.encode);
+    }
+
+    #[test]
+    fn an_empty_layer_is_the_middle_tier_and_user_agent_wins_over_headers() {
+        let submission = submission(
+            r#"{"Urls":["http://a/x"],"Layer":"","UserAgent":"first",
+                "Headers":[{"Name":"User-Agent","Value":"second"}]}"#,
+        );
+        assert_eq!(submission.tier, Some(Tier::Middle));
+        assert_eq!(submission.options.user_agent.as_deref(), Some("first"));
+    }
+}

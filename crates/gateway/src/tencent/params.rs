@@ -1,0 +1,268 @@
+//! The parameters of one call: read from JSON, a query or multipart, then asked for by name.
+//!
+//! Called after the signature is verified. Knows forms and types; which parameters an action has
+//! is the action's own business.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::percent_decode;
+
+use super::{
+    multipart,
+    value::{self, Value},
+};
+
+/// Deepest flattened name: `A.0.B.1.C` is five deep, and nothing in the API is deeper.
+const DEEPEST: usize = 8;
+
+/// Why parameters cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Error {
+    /// The content is not a JSON object.
+    #[error("the request body is not a JSON object")]
+    Json,
+    /// The content is not well-formed multipart.
+    #[error("the request body is not valid multipart/form-data: {0}")]
+    Multipart(&'static str),
+    /// The action has no such parameter.
+    #[error("the parameter `{0}` is not recognized")]
+    Unknown(String),
+    /// A parameter has another type, or is given twice.
+    #[error("parameter `{0}` type error")]
+    Type(String),
+    /// A required parameter is absent.
+    #[error("the request is missing a required parameter `{0}`")]
+    Missing(String),
+}
+
+/// Named values of one structure; what is taken is removed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Params {
+    /// Put before names in errors: empty at the top, `Headers.0.` further down.
+    prefix: String,
+    fields: BTreeMap<String, Value>,
+}
+
+impl Params {
+    /// From the content of a JSON call. No content counts as `{}`; null means absent.
+    pub(crate) fn from_json(content: &[u8]) -> Result<Self, Error> {
+        if content.trim_ascii().is_empty() {
+            return Ok(Self::top(BTreeMap::new()));
+        }
+        let object = serde_json::from_slice(content).map_err(|_| Error::Json)?;
+        Ok(Self::top(value::object(object)))
+    }
+
+    /// From the raw query of a GET call.
+    pub(crate) fn from_query(query: &str) -> Result<Self, Error> {
+        let mut fields = BTreeMap::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name).ok_or_else(|| Error::Unknown(name.into()))?;
+            let value = decode(value).ok_or_else(|| Error::Type(name.clone()))?;
+            let path: Vec<&str> = name.split('.').collect();
+            if path.len() > DEEPEST || !insert(&mut fields, &path, value) {
+                return Err(Error::Type(name));
+            }
+        }
+        Ok(Self::top(fields))
+    }
+
+    /// From the content of a multipart call.
+    pub(crate) fn from_multipart(content: &[u8], content_type: &str) -> Result<Self, Error> {
+        let boundary = multipart::boundary(content_type)
+            .ok_or(Error::Multipart("the Content-Type names no boundary"))?;
+        let mut fields = BTreeMap::new();
+        for part in multipart::parts(content, boundary).map_err(Error::Multipart)? {
+            let error = || Error::Type(part.name.into());
+            let value = if part.is_json {
+                serde_json::from_slice::<serde_json::Value>(part.content)
+                    .map_err(|_| error())?
+                    .into()
+            } else {
+                Value::Raw(str::from_utf8(part.content).map_err(|_| error())?.into())
+            };
+            if fields.insert(part.name.into(), value).is_some() {
+                return Err(error());
+            }
+        }
+        Ok(Self::top(fields))
+    }
+
+    fn top(fields: BTreeMap<String, Value>) -> Self {
+        Self { prefix: String::new(), fields }
+    }
+
+    /// Refuses every name that is not in `known`.
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Error> {
+        match self.fields.keys().find(|name| !known.contains(&name.as_str())) {
+            Some(name) => Err(Error::Unknown(self.path(name))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes an optional text.
+    pub(crate) fn text(&mut self, name: &str) -> Result<Option<String>, Error> {
+        self.take(name, Value::text)
+    }
+
+    /// Takes a text that must be there.
+    pub(crate) fn required_text(&mut self, name: &str) -> Result<String, Error> {
+        self.text(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// Takes an optional boolean.
+    pub(crate) fn boolean(&mut self, name: &str) -> Result<Option<bool>, Error> {
+        self.take(name, Value::boolean)
+    }
+
+    /// Takes an optional integer.
+    pub(crate) fn integer(&mut self, name: &str) -> Result<Option<i64>, Error> {
+        self.take(name, Value::integer)
+    }
+
+    /// Takes an optional list of texts.
+    pub(crate) fn texts(&mut self, name: &str) -> Result<Option<Vec<String>>, Error> {
+        let Some(values) = self.take(name, Value::list)? else { return Ok(None) };
+        let element = |(index, value): (usize, Value)| {
+            value.text().ok_or_else(|| Error::Type(format!("{}.{index}", self.path(name))))
+        };
+        values.into_iter().enumerate().map(element).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Takes an optional list of structures.
+    pub(crate) fn structures(&mut self, name: &str) -> Result<Vec<Self>, Error> {
+        let values = self.take(name, Value::list)?.unwrap_or_default();
+        let element = |(index, value): (usize, Value)| {
+            let path = format!("{}.{index}", self.path(name));
+            match value.map() {
+                Some(fields) => Ok(Self { prefix: format!("{path}."), fields }),
+                None => Err(Error::Type(path)),
+            }
+        };
+        values.into_iter().enumerate().map(element).collect()
+    }
+
+    /// That `name` is required and absent.
+    pub(crate) fn missing(&self, name: &str) -> Error {
+        Error::Missing(self.path(name))
+    }
+
+    fn take<T>(&mut self, name: &str, read: fn(Value) -> Option<T>) -> Result<Option<T>, Error> {
+        match self.fields.remove(name).map(read) {
+            None => Ok(None),
+            Some(Some(value)) => Ok(Some(value)),
+            Some(None) => Err(Error::Type(self.path(name))),
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+fn decode(text: &str) -> Option<String> {
+    let spaced = text.replace('+', " ");
+    percent_decode(spaced.as_bytes()).decode_utf8().ok().map(Into::into)
+}
+
+/// Puts `value` at `path`; false when something else stands there or on the way.
+fn insert(fields: &mut BTreeMap<String, Value>, path: &[&str], value: String) -> bool {
+    let Some((first, rest)) = path.split_first() else { return false };
+    if rest.is_empty() {
+        return fields.insert((*first).into(), Value::Raw(value)).is_none();
+    }
+    match fields.entry((*first).into()).or_insert_with(|| Value::Tree(BTreeMap::new())) {
+        Value::Tree(below) => insert(below, rest, value),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_three_forms_of_one_call_read_alike() {
+        let json = Params::from_json(
+            br#"{"Urls":["a b","c"],"Area":"global","ParseM3U8":true,"Limit":7,"Layer":null,
+                 "Headers":[{"Name":"X_A","Value":"v_1"}]}"#,
+        );
+        let query = Params::from_query(
+            "Urls.1=c&Urls.0=a+b&Area=global&ParseM3U8=True&Limit=7\
+             &Headers.0.Name=X_A&Headers.0.Value=v%5F1",
+        );
+        let multipart = Params::from_multipart(
+            b"--b\r\nContent-Disposition: form-data; name=\"Urls\"\r\n\
+              Content-Type: application/json\r\n\r\n[\"a b\",\"c\"]\r\n\
+              --b\r\nContent-Disposition: form-data; name=\"Area\"\r\n\r\nglobal\r\n\
+              --b\r\nContent-Disposition: form-data; name=\"ParseM3U8\"\r\n\r\ntrue\r\n\
+              --b\r\nContent-Disposition: form-data; name=\"Limit\"\r\n\r\n7\r\n\
+              --b\r\nContent-Disposition: form-data; name=\"Headers\"\r\n\
+              Content-Type: application/json\r\n\r\n[{\"Name\":\"X_A\",\"Value\":\"v_1\"}]\r\n\
+              --b--\r\n",
+            "multipart/form-data; boundary=b",
+        );
+        for params in [json, query, multipart] {
+            let mut params = params.unwrap();
+            params.only(&["Urls", "Area", "ParseM3U8", "Limit", "Headers"]).unwrap();
+            assert_eq!(params.texts("Urls"), Ok(Some(vec!["a b".into(), "c".into()])));
+            assert_eq!(params.text("Area"), Ok(Some("global".into())));
+            assert_eq!(params.boolean("ParseM3U8"), Ok(Some(true)));
+            assert_eq!(params.integer("Limit"), Ok(Some(7)));
+            assert_eq!(params.text("Layer"), Ok(None));
+            let mut header = params.structures("Headers").unwrap().remove(0);
+            assert_eq!(header.required_text("Name"), Ok("X_A".into()));
+            assert_eq!(header.required_text("Value"), Ok("v_1".into()));
+        }
+    }
+
+    #[test]
+    fn errors_name_the_whole_path() {
+        let mut params =
+            Params::from_json(br#"{"Urls":["a",1],"Headers":[{"Name":"x"},{"No":1}],"Area":1}"#)
+                .unwrap();
+        assert_eq!(params.texts("Urls"), Err(Error::Type("Urls.1".into())));
+        assert_eq!(params.text("Area"), Err(Error::Type("Area".into())));
+        let mut headers = params.structures("Headers").unwrap();
+        assert_eq!(
+            headers[0].required_text("Value"),
+            Err(Error::Missing("Headers.0.Value".into()))
+        );
+        assert_eq!(headers[1].only(&["Name"]), Err(Error::Unknown("Headers.1.No".into())));
+    }
+
+    #[test]
+    fn contradictions_in_a_query_are_refused() {
+        for query in ["Urls=a&Urls.0=b", "Urls.0=a&Urls=b", "Area=a&Area=b", "A.0=%ff"] {
+            assert!(matches!(Params::from_query(query), Err(Error::Type(_))), "{query}");
+        }
+        let deep = format!("{}=x", vec!["a"; 16_000].join("."));
+        assert!(matches!(Params::from_query(&deep), Err(Error::Type(_))));
+    }
+
+    #[test]
+    fn only_an_object_is_taken_and_nothing_is_an_empty_one() {
+        assert_eq!(Params::from_json(b""), Params::from_json(b" {} "));
+        for content in ["[]", "1", "{", "{}x", "\u{feff}{}", "null"] {
+            assert_eq!(Params::from_json(content.as_bytes()), Err(Error::Json), "{content}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_input_makes_the_readers_panic(text in "\\PC*", query in "[A-Za-z0-9.&=+%]{0,80}",
+                                            bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Params::from_query(&text);
+            let _ = Params::from_json(text.as_bytes());
+            let _ = Params::from_json(&bytes);
+            let _ = Params::from_multipart(&bytes, &text);
+            if let Ok(mut params) = Params::from_query(&query) {
+                let _ = params.clone().texts("A");
+                let _ = params.structures("A");
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A signed call: who made it, and its content, read within bounds.
+//!
+//! Every check of a caller happens here, in the order of wire.md 2.7: credentials, key, time, then
+//! the signature over the raw bytes. Serves the API at `/` and the admin API; decides no code and
+//! no status.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{header, request::Parts};
+use stoker_domain::account::Account;
+use stoker_engine::Error as LedgerError;
+
+use super::{
+    authorization::{self, Authorization},
+    tc3::{self, Message},
+};
+use crate::{Gateway, content};
+
+/// A call whose signature was verified.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    /// Whose key signed.
+    pub(crate) account: Account,
+    /// Service of the credential scope.
+    pub(crate) service: String,
+    /// Content as sent.
+    pub(crate) content: Bytes,
+}
+
+/// Why a caller is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No `Authorization` field.
+    #[error("the request is not signed")]
+    Unsigned,
+    /// The `Authorization` field is not understood.
+    #[error("the `Authorization` field is malformed")]
+    Authorization(#[source] authorization::Error),
+    /// The key is unknown or disabled.
+    #[error("the SecretId is unknown")]
+    SecretId,
+    /// No X-TC-Timestamp.
+    #[error("the request has no timestamp")]
+    NoTimestamp,
+    /// X-TC-Timestamp is not a number.
+    #[error("the timestamp is not a number of seconds")]
+    Timestamp,
+    /// X-TC-Timestamp is more than five minutes off.
+    #[error("the timestamp is more than {} seconds off", tc3::TOLERANCE_SECONDS)]
+    Expired,
+    /// The content could not be read.
+    #[error("the content cannot be taken")]
+    Content(#[source] content::Error),
+    /// The signature is not the caller's.
+    #[error("the signature does not match")]
+    Signature,
+    /// The ledger did not answer.
+    #[error("the key cannot be looked up")]
+    Ledger(#[source] LedgerError),
+}
+
+/// Verifies a call whose signed path is `path` and reads its content of at most `limit` bytes.
+///
+/// The content of a caller who is refused earlier is read and dropped, so that the answer arrives.
+pub(crate) async fn verify(
+    gateway: &Gateway,
+    parts: &Parts,
+    body: Body,
+    path: &str,
+    limit: usize,
+) -> Result<Verified, Error> {
+    let known = match identify(gateway, parts).await {
+        Ok(known) => known,
+        Err(error) => {
+            content::discard(body, limit).await;
+            return Err(error);
+        }
+    };
+    let content = content::read(body, limit).await.map_err(Error::Content)?;
+    let message = Message {
+        method: &parts.method,
+        path,
+        query: parts.uri.query().unwrap_or_default(),
+        fields: &parts.headers,
+        host: host(parts),
+        content: &content,
+        aliases: &gateway.config.host_aliases,
+    };
+    if !tc3::verify(&known.secret_key, &known.authorization, &known.timestamp, &message) {
+        return Err(Error::Signature);
+    }
+    Ok(Verified { account: known.account, service: known.authorization.service, content })
+}
+
+/// Who a call claims to be from, before the signature is checked.
+struct Known {
+    account: Account,
+    secret_key: String,
+    authorization: Authorization,
+    timestamp: String,
+}
+
+async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, Error> {
+    let field = parts.headers.get(header::AUTHORIZATION).ok_or(Error::Unsigned)?;
+    let text = field.to_str().map_err(|_| Error::Authorization(authorization::Error::Algorithm))?;
+    let authorization = Authorization::parse(text).map_err(Error::Authorization)?;
+    let caller = gateway.engine.caller(&authorization.secret_id).await.map_err(Error::Ledger)?;
+    let caller = caller.ok_or(Error::SecretId)?;
+    let timestamp = parts.headers.get(tc3::TIMESTAMP).ok_or(Error::NoTimestamp)?;
+    let timestamp = timestamp.to_str().map_err(|_| Error::Timestamp)?.trim();
+    let seconds = timestamp.parse().map_err(|_| Error::Timestamp)?;
+    if !tc3::is_current(seconds, gateway.clock.now()) {
+        return Err(Error::Expired);
+    }
+    Ok(Known {
+        account: caller.account,
+        secret_key: caller.key.secret_key,
+        authorization,
+        timestamp: timestamp.into(),
+    })
+}
+
+fn host(parts: &Parts) -> &[u8] {
+    match parts.headers.get(header::HOST) {
+        Some(host) => host.as_bytes(),
+        None => parts.uri.authority().map_or(b"", |authority| authority.as_str().as_bytes()),
+    }
+}

@@ -1,0 +1,230 @@
+//! TC3-HMAC-SHA256: whether a call was signed with a secret, and how a client signs (wire.md 2.3).
+//!
+//! Works on the raw bytes of the request, before anything is decoded. Called by the API at `/` and,
+//! over the real path, by the admin API. Reads no clock and never logs.
+
+use std::borrow::Cow;
+
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, HeaderName, Method};
+use jiff::Timestamp as Moment;
+use sha2::{Digest, Sha256};
+use stoker_domain::time::Timestamp;
+use subtle::{Choice, ConstantTimeEq};
+
+use super::authorization::{ALGORITHM, Authorization};
+
+/// Seconds that a timestamp may be off, in either direction.
+pub(crate) const TOLERANCE_SECONDS: i64 = 300;
+
+/// The field that carries the time of signing.
+pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp");
+
+/// The field by which a client leaves its content out of the signature.
+const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-content-sha256");
+
+const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+
+/// A request as it came, for the check of its signature.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'a> {
+    /// The request method.
+    pub(crate) method: &'a Method,
+    /// Path that the client signs: `/`, or the real path of the admin API.
+    pub(crate) path: &'a str,
+    /// Query as sent, without `?`; still encoded.
+    pub(crate) query: &'a str,
+    /// All header fields.
+    pub(crate) fields: &'a HeaderMap,
+    /// `Host` as sent, or the authority of the request target.
+    pub(crate) host: &'a [u8],
+    /// Content as sent.
+    pub(crate) content: &'a [u8],
+    /// Hosts that clients may have signed although they sent another one.
+    pub(crate) aliases: &'a [String],
+}
+
+/// Whether `time`, in seconds, is close enough to `now`.
+pub(crate) fn is_current(time: i64, now: Timestamp) -> bool {
+    now.as_seconds().abs_diff(time) <= TOLERANCE_SECONDS.unsigned_abs()
+}
+
+/// Whether `authorization` is the signature of `message` by `secret_key`.
+///
+/// `timestamp` is the text of X-TC-Timestamp; the date of the scope must be its UTC date. Every
+/// form in which real clients sign the host and the field values is tried, and the time taken does
+/// not tell which of them came close.
+pub(crate) fn verify(
+    secret_key: &str,
+    authorization: &Authorization,
+    timestamp: &str,
+    message: &Message<'_>,
+) -> bool {
+    if timestamp.parse().ok().and_then(utc_date).as_deref() != Some(&authorization.date) {
+        return false;
+    }
+    let key = signing_key(secret_key, &authorization.date, &authorization.service);
+    let scope = format!("{}/{}/tc3_request", authorization.date, authorization.service);
+    let payload = payload_hash(message.method, message.fields, message.content);
+    let mut is_match = Choice::from(0);
+    for host in host_candidates(message.host, message.aliases) {
+        for lower in [false, true] {
+            let Some(request) = canonical_request(message, authorization, &host, lower, &payload)
+            else {
+                return false;
+            };
+            let signature = hex(&sign_text(&key, timestamp, &scope, &request));
+            is_match |= signature.as_bytes().ct_eq(authorization.signature.as_bytes());
+        }
+    }
+    is_match.into()
+}
+
+/// A request that a client is about to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// The request method; only the content of POST is signed, only the query of others.
+    pub method: &'a Method,
+    /// Path as it will stand on the request line.
+    pub path: &'a str,
+    /// Query as it will stand on the request line, without `?`.
+    pub query: &'a str,
+    /// The `Host` field.
+    pub host: &'a str,
+    /// The `Content-Type` field; needed even without content.
+    pub content_type: &'a str,
+    /// Content.
+    pub content: &'a [u8],
+    /// Service of the credential scope: `admin` for the admin API.
+    pub service: &'a str,
+    /// Time of signing; must be sent, in seconds, as `X-TC-Timestamp`.
+    pub time: Timestamp,
+}
+
+/// The `Authorization` field for `request`, which signs `content-type;host`.
+pub fn authorize(secret_id: &str, secret_key: &str, request: &Outgoing<'_>) -> String {
+    let timestamp = request.time.as_seconds();
+    let date = utc_date(timestamp).unwrap_or_default();
+    let scope = format!("{date}/{}/tc3_request", request.service);
+    let (query, content) = if signs_content(request.method) {
+        ("", request.content)
+    } else {
+        (request.query, &b""[..])
+    };
+    let canonical = format!(
+        "{}\n{}\n{query}\ncontent-type:{}\nhost:{}\n\ncontent-type;host\n{}",
+        request.method,
+        request.path,
+        request.content_type.trim(),
+        request.host.trim(),
+        hex(&Sha256::digest(content)),
+    );
+    let key = signing_key(secret_key, &date, request.service);
+    let signature = hex(&sign_text(&key, &timestamp.to_string(), &scope, canonical.as_bytes()));
+    format!(
+        "{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders=content-type;host, \
+         Signature={signature}"
+    )
+}
+
+fn signs_content(method: &Method) -> bool {
+    *method == Method::POST
+}
+
+fn canonical_request(
+    message: &Message<'_>,
+    authorization: &Authorization,
+    host: &[u8],
+    lower: bool,
+    payload: &str,
+) -> Option<Vec<u8>> {
+    let query = if signs_content(message.method) { "" } else { message.query };
+    let mut text = format!("{}\n{}\n{query}\n", message.method, message.path).into_bytes();
+    for name in &authorization.signed_headers {
+        let value = match name.as_str() {
+            "host" => host,
+            name => message.fields.get(name)?.as_bytes(),
+        };
+        let start = text.len() + name.len() + 1;
+        text.extend_from_slice(name.as_bytes());
+        text.push(b':');
+        text.extend_from_slice(value.trim_ascii());
+        if lower {
+            text[start..].make_ascii_lowercase();
+        }
+        text.push(b'\n');
+    }
+    text.push(b'\n');
+    text.extend_from_slice(authorization.signed_headers.join(";").as_bytes());
+    text.push(b'\n');
+    text.extend_from_slice(payload.as_bytes());
+    Some(text)
+}
+
+/// The forms in which clients sign the host that they sent: as it is, without a scheme, without a
+/// port, and the configured aliases (wire.md 2.3, consequence 1).
+fn host_candidates<'a>(host: &'a [u8], aliases: &'a [String]) -> Vec<Cow<'a, [u8]>> {
+    let bare = [&b"http://"[..], b"https://"]
+        .iter()
+        .find_map(|scheme| host.strip_prefix(*scheme))
+        .unwrap_or(host);
+    let without_port = match bare.iter().rposition(|byte| *byte == b':') {
+        Some(colon) if bare[colon + 1..].iter().all(u8::is_ascii_digit) => &bare[..colon],
+        _ => bare,
+    };
+    let mut candidates: Vec<Cow<'a, [u8]>> = vec![host.into()];
+    for candidate in [bare, without_port].into_iter().chain(aliases.iter().map(String::as_bytes)) {
+        if !candidates.iter().any(|known| **known == *candidate) {
+            candidates.push(candidate.into());
+        }
+    }
+    candidates
+}
+
+fn payload_hash(method: &Method, fields: &HeaderMap, content: &[u8]) -> String {
+    let is_unsigned = fields
+        .get(CONTENT_SHA256)
+        .is_some_and(|value| value.as_bytes() == UNSIGNED_PAYLOAD.as_bytes());
+    if is_unsigned {
+        hex(&Sha256::digest(UNSIGNED_PAYLOAD))
+    } else if signs_content(method) {
+        hex(&Sha256::digest(content))
+    } else {
+        hex(&Sha256::digest(b""))
+    }
+}
+
+fn sign_text(key: &[u8; 32], timestamp: &str, scope: &str, request: &[u8]) -> [u8; 32] {
+    let hash = hex(&Sha256::digest(request));
+    hmac(key, format!("{ALGORITHM}\n{timestamp}\n{scope}\n{hash}").as_bytes())
+}
+
+fn signing_key(secret_key: &str, date: &str, service: &str) -> [u8; 32] {
+    let date = hmac(format!("TC3{secret_key}").as_bytes(), date.as_bytes());
+    let service = hmac(&date, service.as_bytes());
+    hmac(&service, b"tc3_request")
+}
+
+fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
+    Hmac::<Sha256>::new_from_slice(key)
+        .expect("HMAC takes a key of any length")
+        .chain_update(text)
+        .finalize()
+        .into_bytes()
+        .into()
+}
+
+fn utc_date(seconds: i64) -> Option<String> {
+    let moment = Moment::from_second(seconds).ok()?;
+    Some(moment.strftime("%Y-%m-%d").to_string())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+#[cfg(test)]
+#[path = "tc3/tests.rs"]
+mod tests;
