@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# Installs what the tests need, then runs everything that CI runs.
+#
+#   ./check.sh          everything
+#   ./check.sh --long   the same with longer crash loops and more random cases
+#
+# Wants Debian (or a relative with apt-get) and a Rust toolchain. Keeps what it installs beside the
+# packages of Debian in .check/, so that a second run starts at once.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+CARGO_DENY=0.20.2
+PYTHON_CLIENTS="tencentcloud-sdk-python-cdn tccli"
+
+case "${1:-}" in
+'') export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-50}" ;;
+--long)
+    export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-500}"
+    export PROPTEST_CASES="${PROPTEST_CASES:-5000}"
+    ;;
+*)
+    echo "error: \`$1\` is not an option of check.sh" >&2
+    echo "hint: ./check.sh [--long]" >&2
+    exit 2
+    ;;
+esac
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+recap=()
+
+# Runs a command under a name; prints its output, keeps its summary lines for the end. Inside it a
+# failing command does not stop the script by itself, so the functions below chain with `&&`.
+step() {
+    local name=$1 start=$SECONDS status=0
+    shift
+    printf '\n==> %s\n' "$name"
+    "$@" 2>&1 | tee "$log" || status=$?
+    recap+=("$(printf '%5ss  %-10s %s' "$((SECONDS - start))" "$name" "$(summary)")")
+    if ((status != 0)); then
+        printf '\n'
+        printf '%s\n' "${recap[@]}"
+        echo "error: step \`$name\` failed with status $status" >&2
+        exit "$status"
+    fi
+}
+
+# Adds up the `test result:` lines of the step that ran last.
+summary() {
+    awk '/^test result:/ { passed += $4; failed += $6; ignored += $8; n++ }
+         END { if (n) printf "%d passed; %d failed; %d ignored", passed, failed, ignored }' "$log"
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+packages() {
+    local wanted=() command
+    # command:package
+    for command in cc:gcc make:make curl:curl python3:python3 ffmpeg:ffmpeg; do
+        command -v "${command%%:*}" >/dev/null || wanted+=("${command#*:}")
+    done
+    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
+    python3 -c 'import ensurepip, venv' 2>/dev/null || wanted+=(python3-venv)
+    if ((${#wanted[@]})); then
+        echo "installing ${wanted[*]}"
+        as_root apt-get update -q && as_root env DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -q --no-install-recommends "${wanted[@]}"
+    else
+        echo "all there"
+    fi
+}
+
+clients() {
+    if [ ! -x .check/venv/bin/tccli ]; then
+        # shellcheck disable=SC2086
+        python3 -m venv .check/venv && .check/venv/bin/pip install -q $PYTHON_CLIENTS || return
+    fi
+    # shellcheck disable=SC2086
+    .check/venv/bin/pip show $PYTHON_CLIENTS | grep -E '^(Name|Version)'
+}
+
+cargo_deny() {
+    if ! .check/cargo/bin/cargo-deny --version 2>/dev/null | grep -qF "$CARGO_DENY"; then
+        cargo install --locked --version "$CARGO_DENY" --root .check/cargo cargo-deny || return
+    fi
+    .check/cargo/bin/cargo-deny --locked check bans licenses sources
+}
+
+lint() {
+    # e2e is not among all targets, because plain `cargo test` leaves it out
+    cargo clippy --locked --workspace --all-targets -- -D warnings &&
+        cargo clippy --locked -p stoker --test e2e -- -D warnings
+}
+
+doc() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+}
+
+step packages packages
+step clients clients
+step fmt cargo fmt --all --check
+step clippy lint
+step doc doc
+step deny cargo_deny
+step test cargo test --locked --workspace
+step e2e cargo test --locked -p stoker --test e2e -- --nocapture
+
+printf '\n==> all of it passed\n'
+printf '%s\n' "${recap[@]}"
+grep '^test result:' "$log"
