@@ -108,11 +108,7 @@ impl Callers {
         known.changes += 1;
     }
 
-    async fn find(
-        &self,
-        ledger: &dyn Ledger,
-        secret_id: &str,
-    ) -> Result<Option<Caller>, Error> {
+    async fn find(&self, ledger: &dyn Ledger, secret_id: &str) -> Result<Option<Caller>, Error> {
         let changes = {
             let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(caller) = known.callers.get(secret_id) {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use stoker_domain::{media::MAX_CHILDREN, placement::Node};
+
 /// Bounds and periods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -12,6 +14,9 @@ pub struct Config {
     pub max_targets_per_task: u64,
     /// Children that one playlist may name; one that names more is not followed at all.
     pub max_children: usize,
+    /// Nodes that are known before they register. What is submitted in the first moments after a
+    /// start is planned on them too, and not only on those that happened to register first.
+    pub nodes: Vec<Node>,
 }
 
 impl Default for Config {
@@ -19,7 +24,8 @@ impl Default for Config {
         Self {
             lease: Duration::from_secs(30),
             max_targets_per_task: 100_000,
-            max_children: stoker_domain::media::MAX_CHILDREN,
+            max_children: MAX_CHILDREN,
+            nodes: Vec::new(),
         }
     }
 }

@@ -26,11 +26,11 @@ struct Parts {
 }
 
 impl Board {
-    /// Publishes `domains` and no nodes.
-    pub(crate) fn new(domains: Vec<Domain>) -> Self {
-        let board =
-            Self { parts: Mutex::default(), published: watch::Sender::new(Arc::default()) };
+    /// Publishes `domains` and `nodes`.
+    pub(crate) fn new(domains: Vec<Domain>, nodes: &[Node]) -> Self {
+        let board = Self { parts: Mutex::default(), published: watch::Sender::new(Arc::default()) };
         board.change(|parts| {
+            parts.nodes = nodes.iter().map(|n| (n.name.clone(), Arc::new(n.clone()))).collect();
             parts.domains =
                 domains.into_iter().map(|domain| (domain.host.clone(), domain.into())).collect();
         });

@@ -70,8 +70,12 @@ impl Engine {
     /// The domains of `account`, ordered by host.
     pub fn domains(&self, account: AccountId) -> Vec<Arc<Domain>> {
         let directory = self.board.now();
-        let mut domains: Vec<_> =
-            directory.domains.values().filter(|domain| domain.account == account).cloned().collect();
+        let mut domains: Vec<_> = directory
+            .domains
+            .values()
+            .filter(|domain| domain.account == account)
+            .cloned()
+            .collect();
         domains.sort_by(|a, b| a.host.cmp(&b.host));
         domains
     }

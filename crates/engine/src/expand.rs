@@ -32,27 +32,36 @@ impl Engine {
     ) -> Result<(), Error> {
         let directory = self.board.now();
         let levels = item.levels.saturating_sub(1);
-        let targets: Vec<_> =
-            children.into_iter().map(|child| plan(&directory, task, child, levels)).collect();
+        let (refused, fetched): (Vec<_>, Vec<_>) = children
+            .into_iter()
+            .map(|child| plan(&directory, task, child, levels))
+            .partition(|target| target.settled.is_some());
         let nodes: BTreeSet<String> =
-            targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
+            fetched.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
         let now = self.clock.now();
         let daily = self.ledger.limits(task.account, task.product).await?.daily;
-        let plan = ChildPlan {
-            task: task.id.clone(),
-            parent: item.target,
-            charges: charges(task, day(now), daily),
-            targets,
-            most_targets: self.config.max_targets_per_task,
-            now,
-        };
-        let added = self.ledger.add_children(plan).await?;
-        tracing::debug!(
-            task.id = %task.id,
-            target.count = added.targets,
-            target.over_quota = added.over_quota,
-            "playlist expanded"
-        );
+        // what is refused costs nothing, and takes no room from what is fetched
+        for (charges, targets) in [(charges(task, day(now), daily), fetched), (Vec::new(), refused)]
+        {
+            if targets.is_empty() {
+                continue;
+            }
+            let added = self.ledger.add_children(ChildPlan {
+                task: task.id.clone(),
+                parent: item.target,
+                charges,
+                targets,
+                most_targets: self.config.max_targets_per_task,
+                now,
+            });
+            let added = added.await?;
+            tracing::debug!(
+                task.id = %task.id,
+                target.count = added.targets,
+                target.over_quota = added.over_quota,
+                "playlist expanded"
+            );
+        }
         self.doorbells.ring(nodes.iter().map(String::as_str));
         Ok(())
     }

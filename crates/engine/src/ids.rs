@@ -27,9 +27,8 @@ impl Ids {
 
     /// The next name. `random` is any number.
     pub(crate) fn next(&self, now: Timestamp, random: u64) -> TaskId {
-        let millis = u64::try_from(now.as_millis())
-            .unwrap_or(0)
-            .clamp(*MILLIS.start(), *MILLIS.end());
+        let millis =
+            u64::try_from(now.as_millis()).unwrap_or(0).clamp(*MILLIS.start(), *MILLIS.end());
         let wished = millis * PER_MILLI + random % PER_MILLI;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = wished.max(last.saturating_add(1));

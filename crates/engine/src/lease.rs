@@ -44,12 +44,14 @@ impl Engine {
                 }
                 return Ok(jobs);
             }
+            let until_due = self.until_due(node).await?;
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || limit == 0 {
                 return Ok(jobs);
             }
-            let until_due = self.until_due(node).await?.unwrap_or(left);
-            let _ = timeout(left.min(until_due.max(SHORTEST_WAIT)), bell.notified()).await;
+            let pause = until_due.map_or(left, |due| left.min(due.max(SHORTEST_WAIT)));
+            // either way the ledger is asked again: the bell only says that it may be worth it
+            let _ = timeout(pause, bell.notified()).await;
         }
     }
 
@@ -60,10 +62,10 @@ impl Engine {
     pub async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Error> {
         let until = self.schedule.now(&*self.clock) + self.config.lease;
         if !self.ledger.renew(&beat, until).await? {
-            self.progress.drop_job(beat.job, beat.token);
+            self.progress.end(beat.job, beat.token);
             return Ok(false);
         }
-        if let Some(node) = self.progress.beat(&beat, until) {
+        if let Some(node) = self.progress.beat(beat, until) {
             self.nodes.touch(&node, self.clock.now());
         }
         Ok(true)

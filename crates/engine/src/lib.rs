@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{placement::Directory, time::Clock};
-use stoker_ledger::{Ledger, TaskFilter};
+use stoker_ledger::Ledger;
 use tokio::sync::watch;
 
 pub use accounts::Caller;
@@ -36,7 +36,7 @@ pub use config::Config;
 pub use domains::NewDomain;
 pub use error::{DomainError, SubmitError};
 pub use nodes::NodeView;
-pub use stoker_ledger::Error;
+pub use stoker_ledger::{Error, ErrorKind, Page, TargetFilter, TargetRow, TaskFilter, TaskRow};
 pub use submit::{Receipt, Submission};
 pub use views::{TargetView, TaskView};
 
@@ -55,14 +55,15 @@ pub struct Engine {
     callers: accounts::Callers,
     nodes: nodes::Nodes,
     doorbells: doorbell::Doorbells,
-    progress: progress::Board,
+    progress: progress::Leases,
     failures: report::Failures,
 }
 
 impl Engine {
     /// Takes up what the ledger holds. `seed` makes lease tokens, jitter and parts of task names.
     ///
-    /// Nodes are not in the ledger: until they register, nothing can be submitted to them.
+    /// Nodes are not in the ledger: nothing is planned on one before it is in [`Config::nodes`] or
+    /// has registered.
     ///
     /// # Errors
     /// What the ledger said.
@@ -77,16 +78,16 @@ impl Engine {
         Ok(Arc::new(Self {
             ids: ids::Ids::after(newest.rows.first().map(|row| &row.task.id)),
             schedule: schedule::Schedule::new(&*clock),
-            board: directory::Board::new(domains),
+            board: directory::Board::new(domains, &config.nodes),
+            nodes: nodes::Nodes::new(&config.nodes, clock.now()),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,
             clock,
             config,
             domain_writes: tokio::sync::Mutex::default(),
             callers: accounts::Callers::default(),
-            nodes: nodes::Nodes::default(),
             doorbells: doorbell::Doorbells::default(),
-            progress: progress::Board::default(),
+            progress: progress::Leases::default(),
             failures: report::Failures::default(),
         }))
     }

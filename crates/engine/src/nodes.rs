@@ -20,7 +20,7 @@ pub struct NodeView {
     pub node: Arc<Node>,
     /// Whether it was heard of within the time of a lease.
     pub is_alive: bool,
-    /// When it was last heard of.
+    /// When it was last heard of; for one that never was, when the engine was opened.
     pub last_seen: Timestamp,
 }
 
@@ -34,9 +34,9 @@ impl Engine {
     /// What the ledger said; the node has to register again.
     pub async fn register(&self, node: Node, session: u64) -> Result<(), Error> {
         let name = node.name.clone();
-        if self.nodes.session(&name) != Some(session) {
+        if self.nodes.get(&name).and_then(|known| known.number) != Some(session) {
             let released = self.ledger.release(&name, self.schedule.now(&*self.clock)).await?;
-            self.progress.drop_node(&name);
+            self.progress.end_all(&name);
             tracing::info!(node.id = name, job.count = released, "node registered");
         }
         self.nodes.put(&name, session, self.clock.now());
@@ -53,8 +53,8 @@ impl Engine {
             .nodes
             .iter()
             .filter_map(|node| {
-                let last_seen = self.nodes.last_seen(&node.name)?;
-                let is_alive = now.since(last_seen) <= self.config.lease;
+                let Session { number, last_seen } = self.nodes.get(&node.name)?;
+                let is_alive = number.is_some() && now.since(last_seen) <= self.config.lease;
                 Some(NodeView { node: Arc::clone(node), is_alive, last_seen })
             })
             .collect()
@@ -62,16 +62,23 @@ impl Engine {
 }
 
 /// The sessions of the nodes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Nodes(Mutex<BTreeMap<String, Session>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Session {
-    number: u64,
+    /// Absent until it registers.
+    number: Option<u64>,
     last_seen: Timestamp,
 }
 
 impl Nodes {
+    /// Nodes that have not registered yet.
+    pub(crate) fn new(nodes: &[Node], now: Timestamp) -> Self {
+        let unheard = |node: &Node| (node.name.clone(), Session { number: None, last_seen: now });
+        Self(Mutex::new(nodes.iter().map(unheard).collect()))
+    }
+
     /// Notes a sign of life of a node that is registered.
     pub(crate) fn touch(&self, name: &str, now: Timestamp) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,16 +89,11 @@ impl Nodes {
 
     fn put(&self, name: &str, number: u64, now: Timestamp) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(name.into(), Session { number, last_seen: now });
+        sessions.insert(name.into(), Session { number: Some(number), last_seen: now });
     }
 
-    fn session(&self, name: &str) -> Option<u64> {
+    fn get(&self, name: &str) -> Option<Session> {
         let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(name).map(|session| session.number)
-    }
-
-    fn last_seen(&self, name: &str) -> Option<Timestamp> {
-        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.get(name).map(|session| session.last_seen)
+        sessions.get(name).copied()
     }
 }

@@ -14,64 +14,84 @@ use stoker_domain::{
 };
 
 /// What is known of one lease.
-#[derive(Clone, Debug)]
-pub(crate) struct Running {
-    pub(crate) node: String,
-    pub(crate) task: TaskId,
+#[derive(Debug)]
+struct Running {
+    node: String,
+    task: TaskId,
     token: LeaseToken,
     until: Timestamp,
-    /// By position in the chunk.
-    pub(crate) items: HashMap<u16, ItemProgress>,
+    /// URLs by position, to find the target of an item.
+    urls: HashMap<u16, String>,
+    items: Vec<ItemProgress>,
 }
+
+/// The items of one task that move, by URL: one entry per node that works on it.
+pub(crate) type Moving = HashMap<String, Vec<ItemProgress>>;
 
 /// Progress of all leases that are out.
 #[derive(Debug, Default)]
-pub(crate) struct Board(Mutex<HashMap<JobId, Running>>);
+pub(crate) struct Leases(Mutex<HashMap<JobId, Running>>);
 
-impl Board {
-    /// A job was leased to `node` until `until`. Leases that ended before `now` are dropped.
+impl Leases {
+    /// `jobs` were leased to `node` until `until`. Leases that ended before `now` are dropped.
     pub(crate) fn start(&self, node: &str, jobs: &[LeasedJob], now: Timestamp, until: Timestamp) {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        board.retain(|_, running| running.until >= now);
+        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.retain(|_, running| running.until >= now);
         for job in jobs {
-            let (node, task) = (node.into(), job.task.clone());
-            let items = HashMap::new();
-            board.insert(job.id, Running { node, task, token: job.token, until, items });
+            let running = Running {
+                node: node.into(),
+                task: job.task.clone(),
+                token: job.token,
+                until,
+                urls: job.items.iter().map(|item| (item.position, item.url.clone())).collect(),
+                items: Vec::new(),
+            };
+            leases.insert(job.id, running);
         }
     }
 
     /// A heartbeat renewed its lease until `until`; the node that holds it, when known.
-    pub(crate) fn beat(&self, beat: &Heartbeat, until: Timestamp) -> Option<String> {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = board.get_mut(&beat.job).filter(|running| running.token == beat.token)?;
+    pub(crate) fn beat(&self, beat: Heartbeat, until: Timestamp) -> Option<String> {
+        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = leases.get_mut(&beat.job).filter(|running| running.token == beat.token)?;
         running.until = until;
-        running.items = beat.items.iter().map(|item| (item.position, *item)).collect();
+        running.items = beat.items;
         Some(running.node.clone())
     }
 
+    /// An item was reported: what was told of its progress is over.
+    pub(crate) fn settle(&self, job: JobId, token: LeaseToken, positions: &[u16]) {
+        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = leases.get_mut(&job).filter(|running| running.token == token) {
+            running.items.retain(|item| !positions.contains(&item.position));
+        }
+    }
+
     /// The lease of `job` ended.
-    pub(crate) fn drop_job(&self, job: JobId, token: LeaseToken) {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if board.get(&job).is_some_and(|running| running.token == token) {
-            board.remove(&job);
+    pub(crate) fn end(&self, job: JobId, token: LeaseToken) {
+        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if leases.get(&job).is_some_and(|running| running.token == token) {
+            leases.remove(&job);
         }
     }
 
     /// All leases of `node` ended.
-    pub(crate) fn drop_node(&self, node: &str) {
-        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        board.retain(|_, running| running.node != node);
+    pub(crate) fn end_all(&self, node: &str) {
+        let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        leases.retain(|_, running| running.node != node);
     }
 
-    /// Whether anything is known of `task`.
-    pub(crate) fn has(&self, task: &TaskId) -> bool {
-        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        board.values().any(|running| running.task == *task && !running.items.is_empty())
-    }
-
-    /// How far one item of a job is.
-    pub(crate) fn item(&self, job: JobId, position: u16) -> Option<ItemProgress> {
-        let board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        board.get(&job)?.items.get(&position).copied()
+    /// The items of `task` that move.
+    pub(crate) fn moving(&self, task: &TaskId) -> Moving {
+        let leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut moving = Moving::new();
+        for running in leases.values().filter(|running| running.task == *task) {
+            for item in &running.items {
+                if let Some(url) = running.urls.get(&item.position) {
+                    moving.entry(url.clone()).or_default().push(*item);
+                }
+            }
+        }
+        moving
     }
 }

@@ -25,7 +25,7 @@ impl Engine {
     pub async fn report(&self, report: Report) -> Result<bool, Error> {
         let (job, token) = (report.job, report.token);
         let Some(leased) = self.ledger.leased(job, token).await? else {
-            self.progress.drop_job(job, token);
+            self.progress.end(job, token);
             return Ok(false);
         };
         self.nodes.touch(&leased.node, self.clock.now());
@@ -39,10 +39,12 @@ impl Engine {
             None => scheduled,
         };
         let now = self.clock.now();
+        let reported: Vec<u16> = items.iter().map(|item| item.report.position).collect();
         let write = ReportWrite { job, token, items, is_last, not_before, now };
         let applied = self.ledger.report(write).await?;
+        self.progress.settle(job, token, &reported);
         if applied.is_stale || applied.job_is_final || is_last {
-            self.progress.drop_job(job, token);
+            self.progress.end(job, token);
         }
         if applied.job_is_final {
             self.failures.forget(job);

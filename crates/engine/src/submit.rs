@@ -126,8 +126,11 @@ fn plan(
 ) -> Result<Vec<PlannedTarget>, SubmitError> {
     let mut targets = Vec::with_capacity(submission.urls.len());
     for (index, url) in submission.urls.iter().enumerate() {
-        let target = Target::parse(url, submission.encode)
-            .map_err(|error| SubmitError::Url { index, url: url.clone(), error })?;
+        let target = Target::parse(url, submission.encode).map_err(|error| SubmitError::Url {
+            index,
+            url: url.clone(),
+            error,
+        })?;
         check_domain(directory, account, submission.areas, &target)?;
         targets.push(target);
     }

@@ -1,17 +1,23 @@
 //! What callers see of tasks and targets: the ledger's rows with what heartbeats add.
 //!
 //! A percentage is 100 only when the thing is done: while anything is missing it stays below, and
-//! what failed keeps what it had reached.
+//! what failed keeps what it had reached. A target counts once, however many nodes hold it: its
+//! share is the average over them.
 
 use std::collections::HashMap;
 
 use stoker_domain::{
-    job::NodeOutcome,
+    job::{ItemProgress, NodeOutcome},
+    key::Key,
     task::{Progress, TaskId},
 };
-use stoker_ledger::{Error, Page, RunningJob, TargetFilter, TargetRow, TaskFilter, TaskRow};
+use stoker_ledger::{Error, Page, TargetFilter, TargetRow, TaskFilter, TaskRow};
 
-use crate::Engine;
+use crate::{Engine, progress::Moving};
+
+/// Bytes of larger tasks are not summed up: nobody may make the ledger read that much for a view.
+const MAX_SUMMED: u64 = 10_000;
+const PAGE: u64 = 1000;
 
 /// One target as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +39,10 @@ pub struct TaskView {
     pub row: TaskRow,
     /// 0 to 99 until all its targets are done; then 100.
     pub percent: u8,
-    /// Bytes that are there, each target counted once, however many nodes hold it.
+    /// Bytes that are there, each target counted once, however many nodes hold it. Bytes are
+    /// summed up only for a task that was asked for by name and has at most 10,000 targets.
     pub done_bytes: u64,
-    /// Its size, when the size of every target is known.
+    /// Its size, when that of every target that did not fail is known.
     pub total_bytes: Option<u64>,
     /// Bytes that its nodes pulled from parents and the origin.
     pub pulled_bytes: u64,
@@ -47,8 +54,18 @@ impl Engine {
     /// # Errors
     /// What the ledger said.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskView>, Error> {
-        let _ = filter;
-        Ok(Page { rows: Vec::new(), total: 0 })
+        let page = self.ledger.tasks(filter).await?;
+        let mut rows = Vec::with_capacity(page.rows.len());
+        for row in page.rows {
+            let percent = self.task_percent(&row);
+            let mut view =
+                TaskView { row, percent, done_bytes: 0, total_bytes: None, pulled_bytes: 0 };
+            if filter.id.is_some() && view.row.targets <= MAX_SUMMED {
+                self.sum_bytes(&mut view).await?;
+            }
+            rows.push(view);
+        }
+        Ok(Page { rows, total: page.total })
     }
 
     /// Targets that match, newest task first.
@@ -56,8 +73,29 @@ impl Engine {
     /// # Errors
     /// What the ledger said.
     pub async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetView>, Error> {
-        let _ = filter;
-        Ok(Page { rows: Vec::new(), total: 0 })
+        let page = self.ledger.targets(filter).await?;
+        let reached = self.reached_by_failed(&page.rows).await?;
+        let mut moving: HashMap<TaskId, Moving> = HashMap::new();
+        let view = |row: TargetRow| {
+            let reached = match row.progress {
+                Progress::Done => Reached::whole(row.size_bytes),
+                Progress::Failed => reached.get(&row.id).copied().unwrap_or_default(),
+                Progress::Processing => {
+                    let id = &row.task.id;
+                    let moving =
+                        moving.entry(id.clone()).or_insert_with(|| self.progress.moving(id));
+                    running(&row, moving.get(&row.url).map_or(&[], Vec::as_slice))
+                }
+            };
+            let is_done = row.progress == Progress::Done;
+            TargetView {
+                percent: percent(reached.share, is_done),
+                done_bytes: reached.done_bytes,
+                total_bytes: reached.total_bytes.or(row.size_bytes),
+                row,
+            }
+        };
+        Ok(Page { rows: page.rows.into_iter().map(view).collect(), total: page.total })
     }
 
     /// For each of `targets` (row numbers of one task), what each of its nodes reported.
@@ -71,4 +109,124 @@ impl Engine {
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
         self.ledger.outcomes(task, targets).await
     }
+
+    fn task_percent(&self, row: &TaskRow) -> u8 {
+        let is_done = row.targets > 0 && row.done == row.targets;
+        // the number of holders is the same for every key
+        let any_key = Key([0; 16]);
+        let holders = self.board.now().holders(any_key, row.task.areas, row.task.tier).len();
+        let moving: f64 = if row.finished_at.is_some() {
+            0.0
+        } else {
+            let moving = self.progress.moving(&row.task.id);
+            moving.values().flatten().map(share).sum()
+        };
+        let reached = row.done as f64 + moving / holders.max(1) as f64;
+        percent(reached / row.targets.max(1) as f64, is_done)
+    }
+
+    async fn sum_bytes(&self, view: &mut TaskView) -> Result<(), Error> {
+        let task = &view.row.task.id;
+        let mut total = Some(0u64);
+        let mut offset = 0;
+        while offset < view.row.targets {
+            let filter = TargetFilter {
+                task: Some(task.clone()),
+                offset,
+                limit: PAGE,
+                ..TargetFilter::default()
+            };
+            let page = self.targets(&filter).await?.rows;
+            if page.is_empty() {
+                break;
+            }
+            offset += page.len() as u64;
+            let mut ids = Vec::with_capacity(page.len());
+            for target in page {
+                view.done_bytes = view.done_bytes.saturating_add(target.done_bytes);
+                let has_failed = target.row.progress == Progress::Failed;
+                let size = target.total_bytes.or(has_failed.then_some(0));
+                total = total.zip(size).map(|(total, size)| total.saturating_add(size));
+                ids.push(target.row.id);
+            }
+            for (_, nodes) in self.ledger.outcomes(task, &ids).await? {
+                let pulled = nodes.iter().filter_map(|node| node.report.as_ref());
+                let pulled: u64 = pulled.map(|report| report.pulled_bytes).sum();
+                view.pulled_bytes = view.pulled_bytes.saturating_add(pulled);
+            }
+        }
+        view.total_bytes = total;
+        Ok(())
+    }
+
+    /// How far the failed ones among `rows` had come.
+    async fn reached_by_failed(&self, rows: &[TargetRow]) -> Result<HashMap<i64, Reached>, Error> {
+        let mut failed: HashMap<&TaskId, Vec<i64>> = HashMap::new();
+        for row in rows.iter().filter(|row| row.progress == Progress::Failed && row.nodes > 0) {
+            failed.entry(&row.task.id).or_default().push(row.id);
+        }
+        let mut reached = HashMap::new();
+        for (task, ids) in failed {
+            for (id, nodes) in self.ledger.outcomes(task, &ids).await? {
+                reached.insert(id, settled(&nodes));
+            }
+        }
+        Ok(reached)
+    }
+}
+
+/// How far one target is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Reached {
+    /// 0.0 to 1.0.
+    share: f64,
+    done_bytes: u64,
+    total_bytes: Option<u64>,
+}
+
+impl Reached {
+    fn whole(size: Option<u64>) -> Self {
+        Self { share: 1.0, done_bytes: size.unwrap_or(0), total_bytes: size }
+    }
+
+    fn part(share: f64, total_bytes: Option<u64>) -> Self {
+        let done_bytes = total_bytes.map_or(0, |total| (total as f64 * share) as u64);
+        Self { share, done_bytes, total_bytes }
+    }
+}
+
+fn running(row: &TargetRow, moving: &[ItemProgress]) -> Reached {
+    let total = row.size_bytes.or_else(|| moving.iter().filter_map(|item| item.total_bytes).max());
+    let nodes = f64::from(row.nodes.max(1));
+    let reached = f64::from(row.settled_nodes) + moving.iter().map(share).sum::<f64>();
+    let mut reached = Reached::part((reached / nodes).min(1.0), total);
+    if total.is_none() {
+        let done: u64 = moving.iter().map(|item| item.done_bytes).sum();
+        reached.done_bytes = done / u64::from(row.nodes.max(1));
+    }
+    reached
+}
+
+fn settled(nodes: &[NodeOutcome]) -> Reached {
+    let reports = || nodes.iter().filter_map(|node| node.report.as_ref());
+    let reached: f64 = reports()
+        .map(|report| match report.size_bytes {
+            _ if report.outcome.is_success() => 1.0,
+            Some(size) if size > 0 => (report.pulled_bytes as f64 / size as f64).min(1.0),
+            _ => 0.0,
+        })
+        .sum();
+    let total = reports().filter_map(|report| report.size_bytes).max();
+    Reached::part(reached / nodes.len().max(1) as f64, total)
+}
+
+fn share(item: &ItemProgress) -> f64 {
+    match item.total_bytes {
+        Some(total) if total > 0 => (item.done_bytes as f64 / total as f64).min(1.0),
+        _ => 0.0,
+    }
+}
+
+fn percent(share: f64, is_done: bool) -> u8 {
+    if is_done { 100 } else { ((share * 100.0) as u8).min(99) }
 }

@@ -1,0 +1,93 @@
+//! What can happen, and how often. Says nothing of what it leads to.
+
+use proptest::{collection::vec, prelude::*};
+use stoker_domain::area::{AreaScope, Tier};
+
+use crate::model::{NODES, URLS};
+
+/// One event. Numbers that choose among things are taken modulo how many there are, so that every
+/// list of ops can be run and stays so when some are left out.
+#[derive(Clone, Debug)]
+pub(crate) enum Op {
+    /// Time passes.
+    Advance { seconds: u32 },
+    /// Somebody sets the clock.
+    Jump { seconds: i32 },
+    /// A caller submits the URLs with these numbers.
+    Submit { urls: Vec<usize>, areas: AreaScope, tier: Option<Tier>, follow: bool },
+    /// A node asks for jobs; with `is_lost`, the answer does not arrive.
+    Lease { node: usize, limit: usize, is_lost: bool },
+    /// A node works on some items of one of its jobs and reports them.
+    Work { node: usize, job: usize, items: usize, is_last: bool, fate: Fate },
+    /// A node tells how far it is.
+    Beat { node: usize },
+    /// A message that was sent before arrives again.
+    Repeat { message: usize },
+    /// A node dies; its cache may die with it. It comes back with [`Op::Start`].
+    Kill { node: usize, loses_cache: bool },
+    /// A node starts, or registers again.
+    Start { node: usize },
+    /// The engine's process dies and starts anew on the same file; the nodes register again.
+    RestartEngine { before_nodes: usize },
+    /// The next `verbs` verbs of the ledger fail; with `is_applied`, after they took effect.
+    Outage { verbs: u32, is_applied: bool },
+}
+
+/// What becomes of a message and its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Delivered,
+    /// The engine never sees it; the node sends it no more.
+    RequestLost,
+    /// The engine sees it; the node believes that it did not.
+    ReplyLost,
+    /// The engine sees it twice.
+    Twice,
+}
+
+/// A whole case.
+pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
+    vec(op(), 1..60)
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let node = 0..NODES.len();
+    prop_oneof![
+        2 => (0..40u32).prop_map(|seconds| Op::Advance { seconds }),
+        1 => prop_oneof![-90_000..90_000i32, -100..100i32].prop_map(|seconds| Op::Jump { seconds }),
+        3 => submit(),
+        6 => (node.clone(), 1..4usize, prop::bool::weighted(0.15))
+            .prop_map(|(node, limit, is_lost)| Op::Lease { node, limit, is_lost }),
+        8 => work(),
+        1 => node.clone().prop_map(|node| Op::Beat { node }),
+        2 => (0..100usize).prop_map(|message| Op::Repeat { message }),
+        1 => (node.clone(), any::<bool>())
+            .prop_map(|(node, loses_cache)| Op::Kill { node, loses_cache }),
+        1 => node.prop_map(|node| Op::Start { node }),
+        1 => (0..=NODES.len()).prop_map(|before_nodes| Op::RestartEngine { before_nodes }),
+        1 => (1..6u32, any::<bool>())
+            .prop_map(|(verbs, is_applied)| Op::Outage { verbs, is_applied }),
+    ]
+}
+
+fn submit() -> impl Strategy<Value = Op> {
+    let areas = prop_oneof![
+        1 => Just(AreaScope::Mainland),
+        1 => Just(AreaScope::Overseas),
+        3 => Just(AreaScope::Global),
+    ];
+    let tier = prop_oneof![Just(None), Just(Some(Tier::Edge)), Just(Some(Tier::Middle))];
+    (vec(0..URLS.len(), 1..8), areas, tier, any::<bool>())
+        .prop_map(|(urls, areas, tier, follow)| Op::Submit { urls, areas, tier, follow })
+}
+
+fn work() -> impl Strategy<Value = Op> {
+    let fate = prop_oneof![
+        6 => Just(Fate::Delivered),
+        1 => Just(Fate::RequestLost),
+        1 => Just(Fate::ReplyLost),
+        1 => Just(Fate::Twice),
+    ];
+    (0..NODES.len(), 0..4usize, 0..9usize, prop::bool::weighted(0.7), fate)
+        .prop_map(|(node, job, items, is_last, fate)| Op::Work { node, job, items, is_last, fate })
+}

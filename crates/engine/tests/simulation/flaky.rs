@@ -1,0 +1,174 @@
+//! A ledger that can be told to fail: before it did what was asked, or after.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU64, Ordering},
+};
+
+use async_trait::async_trait;
+use stoker_domain::{
+    account::{AccessKey, Account, AccountId},
+    domain::Domain,
+    job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    quota::{Counter, Limits, Product},
+    task::TaskId,
+    time::Timestamp,
+};
+use stoker_ledger::{
+    Applied, ChildPlan, Error, ErrorKind, Leased, Ledger, NewTask, Page, ReportWrite, RunningJob,
+    Submitted, TargetFilter, TargetRow, TaskFilter, TaskRow,
+};
+
+/// Wraps a ledger and fails when told to.
+#[derive(Debug)]
+pub(crate) struct Flaky {
+    inner: Arc<dyn Ledger>,
+    outage: Mutex<Outage>,
+    /// Items settled, as the inner ledger counted them.
+    settled: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Outage {
+    verbs_left: u32,
+    is_applied: bool,
+}
+
+impl Flaky {
+    pub(crate) fn new(inner: Arc<dyn Ledger>) -> Self {
+        Self { inner, outage: Mutex::default(), settled: AtomicU64::new(0) }
+    }
+
+    /// The next `verbs_left` verbs fail.
+    pub(crate) fn fail(&self, verbs_left: u32, is_applied: bool) {
+        *self.outage.lock().unwrap() = Outage { verbs_left, is_applied };
+    }
+
+    pub(crate) fn is_failing(&self) -> bool {
+        self.outage.lock().unwrap().verbs_left > 0
+    }
+
+    pub(crate) fn settled(&self) -> u64 {
+        self.settled.load(Ordering::SeqCst)
+    }
+
+    /// The ledger behind it, which never fails.
+    pub(crate) fn inner(&self) -> &dyn Ledger {
+        &*self.inner
+    }
+
+    /// The outage that this verb meets, if any.
+    fn meet(&self) -> Option<Outage> {
+        let mut outage = self.outage.lock().unwrap();
+        outage.verbs_left = outage.verbs_left.checked_sub(1)?;
+        Some(*outage)
+    }
+}
+
+fn down<T>() -> Result<T, Error> {
+    Err(Error { verb: "answer while it is down", kind: ErrorKind::Unavailable, cause: None })
+}
+
+macro_rules! meet {
+    ($self:ident, $call:expr) => {{
+        match $self.meet() {
+            None => $call.await,
+            Some(Outage { is_applied: false, .. }) => down(),
+            Some(Outage { is_applied: true, .. }) => {
+                let _ = $call.await;
+                down()
+            }
+        }
+    }};
+}
+
+#[async_trait]
+impl Ledger for Flaky {
+    async fn create_account(&self, account: Account) -> Result<AccountId, Error> {
+        meet!(self, self.inner.create_account(account))
+    }
+    async fn accounts(&self) -> Result<Vec<Account>, Error> {
+        meet!(self, self.inner.accounts())
+    }
+    async fn set_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        limits: Limits,
+    ) -> Result<(), Error> {
+        meet!(self, self.inner.set_limits(account, product, limits))
+    }
+    async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error> {
+        meet!(self, self.inner.limits(account, product))
+    }
+    async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {
+        meet!(self, self.inner.used(account, counter))
+    }
+    async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
+        meet!(self, self.inner.put_key(key))
+    }
+    async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error> {
+        meet!(self, self.inner.key(secret_id))
+    }
+    async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {
+        meet!(self, self.inner.put_domain(domain))
+    }
+    async fn domains(&self) -> Result<Vec<Domain>, Error> {
+        meet!(self, self.inner.domains())
+    }
+    async fn remove_domain(&self, host: &str) -> Result<bool, Error> {
+        meet!(self, self.inner.remove_domain(host))
+    }
+    async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
+        meet!(self, self.inner.submit(task))
+    }
+    async fn add_children(&self, plan: ChildPlan) -> Result<Submitted, Error> {
+        meet!(self, self.inner.add_children(plan))
+    }
+    async fn lease(
+        &self,
+        node: &str,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+        seed: u64,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        meet!(self, self.inner.lease(node, limit, now, until, seed))
+    }
+    async fn renew(&self, beat: &Heartbeat, until: Timestamp) -> Result<bool, Error> {
+        meet!(self, self.inner.renew(beat, until))
+    }
+    async fn report(&self, report: ReportWrite) -> Result<Applied, Error> {
+        let counted = async {
+            let applied = self.inner.report(report).await?;
+            self.settled.fetch_add(applied.settled, Ordering::SeqCst);
+            Ok(applied)
+        };
+        meet!(self, counted)
+    }
+    async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error> {
+        meet!(self, self.inner.release(node, now))
+    }
+    async fn next_due(&self, node: &str) -> Result<Option<Timestamp>, Error> {
+        meet!(self, self.inner.next_due(node))
+    }
+    async fn leased(&self, job: JobId, token: LeaseToken) -> Result<Option<Leased>, Error> {
+        meet!(self, self.inner.leased(job, token))
+    }
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {
+        meet!(self, self.inner.tasks(filter))
+    }
+    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error> {
+        meet!(self, self.inner.targets(filter))
+    }
+    async fn outcomes(
+        &self,
+        task: &TaskId,
+        targets: &[i64],
+    ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
+        meet!(self, self.inner.outcomes(task, targets))
+    }
+    async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error> {
+        meet!(self, self.inner.running(task))
+    }
+}

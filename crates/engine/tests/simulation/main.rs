@@ -1,0 +1,35 @@
+//! The engine and its SQLite ledger, real, among simulated nodes that fail in every way we know.
+//!
+//! A case is a list of [`arbitrary::Op`]s: time passes or jumps, tasks are submitted, nodes lease,
+//! work and report, messages are lost on the way there or back or come twice, nodes are killed with
+//! or without their cache, the engine is killed, the ledger refuses or loses its answer. After each
+//! op the ledger is read and compared with what the simulation knows; then all faults end, and
+//! honest nodes work until nothing is left.
+//!
+//! A failure is:
+//! - an accepted task that is missing, or does not have exactly its distinct URLs and the children
+//!   that its playlists named;
+//! - a target that is not final within ten minutes after the last fault;
+//! - a target that is `done` although some node that must hold it never reported it while holding
+//!   it, or that ends otherwise than its origin allows;
+//! - a target, or an item of a job, that settles twice or changes after it has settled;
+//! - a quota that is not charged exactly once per distinct URL and area, on the day of acceptance;
+//! - a view that says 100 % of what is not done, or less of what is;
+//! - a panic.
+//!
+//! Not a failure:
+//! - a submission that was answered with an error and is nevertheless there, whole: its answer was
+//!   lost, as a commit's can be;
+//! - content fetched twice, because a lease ran out or a report was lost;
+//! - an origin that fails for a while and is given up after six attempts;
+//! - content that a node loses after it has reported it.
+//!
+//! Everything is a function of the seed but for the order in which SQLite's threads answer, on
+//! which nothing here depends. `STOKER_SIMULATION_SEED` and `STOKER_SIMULATION_CASES` choose others.
+
+mod arbitrary;
+mod flaky;
+mod model;
+mod random;
+mod regressions;
+mod run;

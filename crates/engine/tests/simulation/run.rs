@@ -1,0 +1,467 @@
+//! Runs a case and compares the ledger with what must be true, after every op and at the end.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use stoker_domain::{
+    account::Account,
+    area::{Area, AreaScope, Tier},
+    domain::{CacheRules, Domain, Shield, Status},
+    job::{Heartbeat, ItemProgress, Report},
+    outcome::{Block, Outcome},
+    quota::{Counter, Limits, Product, day},
+    target::Target,
+    task::{FetchOptions, MediaPolicy, Progress, TaskId},
+    time::{Clock, Timestamp},
+};
+use stoker_engine::{Config, Engine, NewDomain, Receipt, Submission, SubmitError};
+use stoker_ledger::{Ledger, Sqlite, TargetFilter, TargetRow, TaskFilter, TaskRow};
+use stoker_testkit::FakeClock;
+use tempfile::TempDir;
+
+use crate::{
+    arbitrary::{Fate, Op},
+    flaky::Flaky,
+    model::{Origin, SimulatedNode, URLS, origin},
+};
+
+/// Small, so that cases run into it.
+const DAILY: u64 = 60;
+/// Small, so that playlists run into it.
+const MAX_TARGETS: u64 = 14;
+
+/// Runs `ops`, ends all faults, waits for the end.
+///
+/// # Panics
+/// When one of the failures of `main` is found.
+pub(crate) fn run(ops: &[Op]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        let mut world = World::new().await;
+        for op in ops {
+            world.step(op).await;
+            world.check().await;
+        }
+        world.heal().await;
+        world.check().await;
+        world.check_end().await;
+    });
+}
+
+struct World {
+    dir: TempDir,
+    clock: FakeClock,
+    // absent only while the engine is restarted
+    parts: Option<(Arc<Flaky>, Arc<Engine>)>,
+    starts: u64,
+    account: Account,
+    nodes: Vec<SimulatedNode>,
+    accepted: Vec<(Receipt, Vec<String>)>,
+    /// Submissions whose answer was lost.
+    doubtful: u64,
+    /// Who reported what as held while holding it.
+    proofs: HashSet<(TaskId, String, String)>,
+    sent: Vec<Report>,
+    /// What was final when it was last looked at, by row number.
+    finals: HashMap<i64, TargetRow>,
+    settled_before: u64,
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = FakeClock::default();
+        let parts = open(&dir, &clock, 0).await;
+        let limits = Limits { batch: 100, daily: DAILY };
+        let account = parts.1.create_account("100000000001".into(), 1, limits).await.unwrap();
+        let new = NewDomain {
+            host: "WWW.example.com".into(),
+            origin: "http://origin.example.com".parse().unwrap(),
+            areas: AreaScope::Global,
+            shield: Shield::Global,
+            cache: CacheRules::default(),
+        };
+        let domain = parts.1.add_domain(account.id, new).await.unwrap();
+        let host = "stopped.example.com".into();
+        let stopped = Domain { host, status: Status::Offline, ..domain };
+        parts.0.put_domain(&stopped).await.unwrap();
+        let mut world = Self {
+            dir,
+            clock,
+            parts: Some(parts),
+            starts: 0,
+            account,
+            nodes: SimulatedNode::all(),
+            accepted: Vec::new(),
+            doubtful: 0,
+            proofs: HashSet::new(),
+            sent: Vec::new(),
+            finals: HashMap::new(),
+            settled_before: 0,
+        };
+        world.restart_engine(usize::MAX).await;
+        world
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.parts.as_ref().unwrap().1
+    }
+
+    fn flaky(&self) -> &Flaky {
+        &self.parts.as_ref().unwrap().0
+    }
+
+    async fn step(&mut self, op: &Op) {
+        match op {
+            Op::Advance { seconds } => self.clock.advance(Duration::from_secs((*seconds).into())),
+            Op::Jump { seconds } => {
+                let now = self.clock.now();
+                let moved = now.as_millis() + i64::from(*seconds) * 1000;
+                self.clock.jump(Timestamp::from_millis(moved));
+            }
+            Op::Submit { urls, areas, tier, follow } => {
+                let urls = urls.iter().map(|number| URLS[*number].to_owned()).collect();
+                self.submit(urls, *areas, *tier, *follow).await;
+            }
+            Op::Lease { node, limit, is_lost } => self.lease(*node, *limit, *is_lost).await,
+            Op::Work { node, job, items, is_last, fate } => {
+                self.work(*node, *job, *items, *is_last, *fate).await;
+            }
+            Op::Beat { node } => self.beat(*node).await,
+            Op::Repeat { message } => {
+                if !self.sent.is_empty() {
+                    let report = self.sent[message % self.sent.len()].clone();
+                    let _ = self.engine().report(report).await;
+                }
+            }
+            Op::Kill { node, loses_cache } => self.nodes[*node].die(*loses_cache),
+            Op::Start { node } => self.start(*node).await,
+            Op::RestartEngine { before_nodes } => self.restart_engine(*before_nodes).await,
+            Op::Outage { verbs, is_applied } => self.flaky().fail(*verbs, *is_applied),
+        }
+    }
+
+    async fn submit(
+        &mut self,
+        urls: Vec<String>,
+        areas: AreaScope,
+        tier: Option<Tier>,
+        follow: bool,
+    ) {
+        let media = if follow { MediaPolicy::Segments } else { MediaPolicy::Off };
+        let submission = Submission {
+            urls: urls.clone(),
+            areas,
+            tier,
+            options: FetchOptions { media, ..FetchOptions::default() },
+            encode: false,
+            product: Product::Cdn,
+            batch_limit: 100,
+        };
+        match self.engine().submit(&self.account, submission).await {
+            Ok(receipt) => {
+                let mut distinct: Vec<_> =
+                    urls.iter().map(|url| Target::parse(url, false).unwrap().url).collect();
+                distinct.sort();
+                distinct.dedup();
+                assert_eq!(receipt.targets, distinct.len() as u64);
+                assert_eq!(receipt.merged, (urls.len() - distinct.len()) as u64);
+                self.accepted.push((receipt, distinct));
+            }
+            Err(SubmitError::Ledger(_)) => self.doubtful += 1,
+            Err(SubmitError::OverQuota { available, needed, limit, .. }) => {
+                assert!(available < needed && limit == DAILY, "{available} {needed} {limit}");
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    async fn lease(&mut self, number: usize, limit: usize, is_lost: bool) {
+        if !self.nodes[number].is_up {
+            return;
+        }
+        let name = self.nodes[number].node.name.clone();
+        let Ok(jobs) = self.engine().lease(&name, limit, Duration::ZERO).await else { return };
+        assert!(jobs.len() <= limit);
+        for job in &jobs {
+            assert!(!job.items.is_empty(), "a job without items was leased");
+            assert!(job.expires_at > self.clock.now());
+        }
+        if !is_lost {
+            self.nodes[number].jobs.extend(jobs);
+        }
+    }
+
+    /// `items` of the `job`-th job of a node; all of them when there are no more.
+    async fn work(&mut self, number: usize, job: usize, items: usize, is_last: bool, fate: Fate) {
+        let now = self.clock.now();
+        let node = &mut self.nodes[number];
+        if !node.is_up || node.jobs.is_empty() {
+            return;
+        }
+        let index = job % node.jobs.len();
+        let job = node.jobs[index].clone();
+        let reports: Vec<_> =
+            job.items.iter().take(items).map(|item| node.fetch(item, now)).collect();
+        for (item, report) in job.items.iter().zip(&reports) {
+            if report.outcome.is_success() {
+                assert!(node.held.contains(&item.url));
+                let proof = (job.task.clone(), node.node.name.clone(), item.url.clone());
+                self.proofs.insert(proof);
+            }
+        }
+        if is_last {
+            node.jobs.remove(index);
+        } else {
+            node.jobs[index].items.drain(..reports.len());
+        }
+        if !is_last && node.jobs[index].items.is_empty() {
+            // a node that has nothing left to do says so
+            node.jobs.remove(index);
+        }
+        let report = Report { job: job.id, token: job.token, items: reports, is_last };
+        if fate == Fate::RequestLost {
+            return;
+        }
+        self.sent.push(report.clone());
+        let answer = self.engine().report(report.clone()).await;
+        if fate == Fate::Twice {
+            let again = self.engine().report(report.clone()).await;
+            let is_first_final = matches!((&answer, &again), (Ok(true), Ok(false)));
+            let is_same = matches!((&answer, &again), (Ok(a), Ok(b)) if a == b);
+            assert!(is_first_final || is_same || answer.is_err() || again.is_err());
+        }
+        if fate == Fate::ReplyLost || matches!(answer, Ok(true)) {
+            return;
+        }
+        // a lease that is lost is nothing to go on with
+        self.nodes[number].jobs.retain(|job| job.token != report.token);
+    }
+
+    async fn beat(&mut self, number: usize) {
+        for job in self.nodes[number].jobs.clone() {
+            let moving = |position| ItemProgress {
+                position,
+                done_bytes: 1 + u64::from(position) * 700,
+                total_bytes: (position % 2 == 0).then_some(1000),
+            };
+            let items = job.items.iter().map(|item| moving(item.position)).collect();
+            let beat = Heartbeat { job: job.id, token: job.token, items };
+            if matches!(self.engine().heartbeat(beat).await, Ok(false)) {
+                self.nodes[number].jobs.retain(|other| other.token != job.token);
+            }
+        }
+    }
+
+    async fn start(&mut self, number: usize) {
+        let node = &mut self.nodes[number];
+        node.is_up = true;
+        let (node, session) = (node.node.clone(), node.session);
+        // a registration that fails is repeated until it is heard
+        for _ in 0..10 {
+            if self.engine().register(node.clone(), session).await.is_ok() {
+                return;
+            }
+        }
+        panic!("a node could not register");
+    }
+
+    /// `before_nodes` of the nodes register at once, the others with their next start.
+    async fn restart_engine(&mut self, before_nodes: usize) {
+        if let Some((flaky, engine)) = self.parts.take() {
+            self.settled_before += flaky.settled();
+            drop(engine);
+            assert_eq!(Arc::strong_count(&flaky), 1, "something holds on to the ledger");
+        }
+        self.starts += 1;
+        self.parts = Some(open(&self.dir, &self.clock, self.starts).await);
+        for number in 0..self.nodes.len().min(before_nodes) {
+            if self.nodes[number].is_up {
+                self.start(number).await;
+            }
+        }
+    }
+
+    /// All faults end; honest nodes work until nothing is left.
+    async fn heal(&mut self) {
+        self.flaky().fail(0, false);
+        for number in 0..self.nodes.len() {
+            self.nodes[number].jobs.clear(); // whatever they held, they gave up
+            self.start(number).await;
+        }
+        for _ in 0..120 {
+            for number in 0..self.nodes.len() {
+                self.lease(number, 10, false).await;
+                while !self.nodes[number].jobs.is_empty() {
+                    self.work(number, 0, usize::MAX, true, Fate::Delivered).await;
+                }
+            }
+            if self.tasks().await.iter().all(|task| task.finished_at.is_some()) {
+                return;
+            }
+            self.clock.advance(Duration::from_secs(5));
+        }
+        panic!("not final after ten minutes without a fault: {:?}", self.tasks().await);
+    }
+
+    async fn tasks(&self) -> Vec<TaskRow> {
+        let filter = TaskFilter { limit: 1000, ..TaskFilter::default() };
+        self.flaky().inner().tasks(&filter).await.unwrap().rows
+    }
+
+    async fn targets(&self, task: &TaskId) -> Vec<TargetRow> {
+        let task = Some(task.clone());
+        let filter = TargetFilter { task, limit: 1000, ..TargetFilter::default() };
+        self.flaky().inner().targets(&filter).await.unwrap().rows
+    }
+
+    async fn check(&mut self) {
+        let tasks = self.tasks().await;
+        let known = tasks.len() as u64;
+        let accepted = self.accepted.len() as u64;
+        assert!((accepted..=accepted + self.doubtful).contains(&known), "{known} {accepted}");
+        let mut charged = BTreeMap::new();
+        for task in &tasks {
+            let rows = self.targets(&task.task.id).await;
+            self.check_task(task, &rows);
+            for row in rows {
+                self.charge(&row, &mut charged);
+                self.check_target(row);
+            }
+        }
+        for (receipt, _) in &self.accepted {
+            assert!(tasks.iter().any(|task| task.task.id == receipt.task), "{receipt:?} is lost");
+        }
+        self.check_quota(&charged).await;
+        self.check_views().await;
+    }
+
+    fn check_task(&self, task: &TaskRow, rows: &[TargetRow]) {
+        let count = |progress| rows.iter().filter(|row| row.progress == progress).count() as u64;
+        let counts = (task.targets, task.done, task.failed);
+        let found = (rows.len() as u64, count(Progress::Done), count(Progress::Failed));
+        assert_eq!(counts, found, "{task:?}");
+        assert_eq!(task.finished_at.is_some(), task.done + task.failed == task.targets);
+        let mut urls: Vec<_> = rows.iter().map(|row| row.url.as_str()).collect();
+        urls.sort_unstable();
+        assert!(urls.windows(2).all(|pair| pair[0] != pair[1]), "a URL twice: {urls:?}");
+        let own: Vec<_> = {
+            let submitted = rows.iter().filter(|row| row.parent.is_none());
+            let mut own: Vec<_> = submitted.map(|row| row.url.clone()).collect();
+            own.sort();
+            own
+        };
+        if let Some((_, given)) = self.accepted.iter().find(|(r, _)| r.task == task.task.id) {
+            assert_eq!(&own, given);
+        }
+        let follows = task.task.options.media == MediaPolicy::Segments;
+        for row in rows.iter().filter(|row| follows && row.progress == Progress::Done) {
+            let Origin::Playlist(children) = origin(&row.url) else { continue };
+            for (child, _) in children {
+                assert!(urls.contains(child), "{child} of {} is missing", row.url);
+            }
+        }
+    }
+
+    fn check_target(&mut self, row: TargetRow) {
+        if let Some(before) = self.finals.get(&row.id) {
+            assert_eq!(before, &row, "it changed after it was final");
+            return;
+        }
+        if row.progress == Progress::Processing {
+            return;
+        }
+        let outcome = row.outcome.expect("what is final has an outcome");
+        if row.progress == Progress::Done {
+            assert!(outcome.is_success());
+            let target = Target::parse(&row.url, false).unwrap();
+            let directory = self.engine().directory().borrow().clone();
+            let (areas, tier) = (row.task.areas, row.task.tier);
+            for holder in directory.holders(target.key(), areas, tier) {
+                let proof = (row.task.id.clone(), holder.name.clone(), row.url.clone());
+                assert!(self.proofs.contains(&proof), "{proof:?} never reported it");
+            }
+            assert!(row.nodes > 0 && row.nodes == row.settled_nodes);
+        }
+        assert!(is_allowed(&row.url, outcome), "{} ended as {outcome}", row.url);
+        self.finals.insert(row.id, row);
+    }
+
+    fn charge(&self, row: &TargetRow, charged: &mut BTreeMap<(Area, i64), u64>) {
+        let is_free =
+            row.nodes == 0 && matches!(row.outcome, Some(Outcome::OverQuota | Outcome::Blocked(_)));
+        if !is_free {
+            for area in row.task.areas.areas() {
+                *charged.entry((*area, day(row.created_at))).or_default() += 1;
+            }
+        }
+    }
+
+    async fn check_quota(&self, charged: &BTreeMap<(Area, i64), u64>) {
+        for ((area, day), expected) in charged {
+            let counter = Counter { product: Product::Cdn, area: *area, day: *day };
+            let used = self.flaky().inner().used(self.account.id, counter).await.unwrap();
+            assert_eq!(used, *expected, "{counter:?}");
+            assert!(used <= DAILY);
+        }
+    }
+
+    async fn check_views(&self) {
+        if self.flaky().is_failing() {
+            return;
+        }
+        let filter = TargetFilter { limit: 1000, ..TargetFilter::default() };
+        for view in self.engine().targets(&filter).await.unwrap().rows {
+            assert_eq!(view.percent == 100, view.row.progress == Progress::Done, "{view:?}");
+        }
+        let filter = TaskFilter { limit: 1000, ..TaskFilter::default() };
+        for view in self.engine().tasks(&filter).await.unwrap().rows {
+            assert_eq!(view.percent == 100, view.row.done == view.row.targets, "{view:?}");
+        }
+    }
+
+    async fn check_end(&self) {
+        let mut items = 0;
+        for task in self.tasks().await {
+            for row in self.targets(&task.task.id).await {
+                assert_ne!(row.progress, Progress::Processing, "{row:?}");
+                items += u64::from(row.nodes);
+            }
+        }
+        let settled = self.settled_before + self.flaky().settled();
+        assert_eq!(settled, items, "every item is settled exactly once");
+    }
+}
+
+/// Whether the world can lead to this outcome for this URL.
+fn is_allowed(url: &str, outcome: Outcome) -> bool {
+    let is_child = !URLS.iter().any(|given| *given == url);
+    let is_bounded =
+        matches!(outcome, Outcome::OverQuota | Outcome::Blocked(Block::TooManyChildren));
+    if is_child && is_bounded {
+        return true;
+    }
+    match origin(url) {
+        _ if url.contains("stranger") || url.contains("user@") => {
+            outcome == Outcome::Blocked(Block::Ownership)
+        }
+        _ if url.contains("stopped") => outcome == Outcome::Blocked(Block::Offline),
+        Origin::Missing => outcome == Outcome::OriginStatus(404),
+        Origin::Fails(u32::MAX) => matches!(outcome, Outcome::OriginError(_)),
+        Origin::Fails(_) => outcome.is_success() || matches!(outcome, Outcome::OriginError(_)),
+        Origin::Fine | Origin::Playlist(_) => outcome.is_success(),
+    }
+}
+
+async fn open(dir: &TempDir, clock: &FakeClock, seed: u64) -> (Arc<Flaky>, Arc<Engine>) {
+    let sqlite = Sqlite::open(dir.path().join("ledger.sqlite")).unwrap();
+    let flaky = Arc::new(Flaky::new(Arc::new(sqlite)));
+    let nodes = SimulatedNode::all().into_iter().map(|node| node.node).collect();
+    let config = Config { max_targets_per_task: MAX_TARGETS, nodes, ..Config::default() };
+    let ledger: Arc<dyn Ledger> = Arc::clone(&flaky) as _;
+    let engine = Engine::open(ledger, Arc::new(clock.clone()), seed, config).await.unwrap();
+    (flaky, engine)
+}
