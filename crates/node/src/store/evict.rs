@@ -1,1 +1,154 @@
-//! Eviction.
+//! Eviction: the oldest segment goes, what is in use is carried into the newest.
+//!
+//! What is carried is bounded by half a segment and half of the records, so that every eviction
+//! makes progress even when all is in use. First the heads of sliced responses of which slices are
+//! left, for their slices would be lost with them; then what was read since eviction last came by;
+//! then what was written just now. A slice that is not carried leaves its response incomplete, and
+//! only it has to be filled again.
+
+use std::error::Error;
+
+use tracing::warn;
+
+use super::{
+    Shared,
+    footer::{self, Listed, read_exactly},
+    index::Worth,
+    log::{GROUP_BYTES, Group, Item, Log, padded},
+    record::{Draft, Header, Kind},
+    recover::scan,
+    segment::{Segment, file_name},
+};
+
+/// Why a record is carried; in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    HasSlices,
+    WasRead,
+    IsNew,
+}
+
+impl Log {
+    /// Removes the oldest segment but the active one, carrying forward what is worth it if `carry`.
+    /// False when there is none or its file cannot be removed.
+    pub(super) fn evict_oldest(&mut self, shared: &Shared, carry: bool) -> bool {
+        let active = self.active.as_ref().map(|active| active.segment.number);
+        let oldest = shared.segments.load().values().next().cloned();
+        let Some(segment) = oldest.filter(|oldest| Some(oldest.number) != active) else {
+            return false;
+        };
+        match list(&segment) {
+            Some(listed) => {
+                if carry {
+                    self.carry(shared, &segment, &listed);
+                }
+                let forgotten = listed.iter().filter(|listed| shared.index.forget(listed));
+                let lost = forgotten.filter(|listed| listed.kind != Kind::Tombstone).count();
+                shared.counters.evicted.add(lost as u64);
+            }
+            None => shared.index.forget_segment(segment.number),
+        }
+        self.remove(shared, &segment)
+    }
+
+    /// Evicts until the index is within its bound.
+    pub(super) fn evict_to_entry_limit(&mut self, shared: &Shared) {
+        while shared.index.len() > self.limits.max_entries {
+            let is_only = shared.segments.totals().0 <= 1;
+            if is_only && self.roll(shared).is_err() || !self.evict_oldest(shared, true) {
+                return;
+            }
+        }
+    }
+
+    /// Step 8 of the log: removes a segment that nothing refers to.
+    pub(super) fn remove(&mut self, shared: &Shared, segment: &Segment) -> bool {
+        segment.set_gone();
+        let removed =
+            self.disk.remove(&file_name(segment.number)).and_then(|()| self.disk.sync_names());
+        match removed {
+            Ok(()) => {
+                shared.segments.remove(segment.number);
+                true
+            }
+            Err(error) => {
+                warn!(error = &error as &dyn Error, "cannot remove a cache segment");
+                false
+            }
+        }
+    }
+
+    /// Step 7 of the log.
+    fn carry(&mut self, shared: &Shared, segment: &Segment, listed: &[Listed]) {
+        let protected_from =
+            (self.clock.now() - self.limits.protection).as_seconds().try_into().unwrap_or(0u32);
+        let mut worthy: Vec<(Reason, &Listed)> = Vec::new();
+        for listed in listed {
+            let worth = shared.index.take_worth(listed);
+            let is_head = matches!(listed.kind, Kind::Head | Kind::Complete);
+            let reason = match worth {
+                Worth::Dead => continue,
+                Worth::Hot if is_head => Reason::HasSlices,
+                Worth::Hot => Reason::WasRead,
+                Worth::Cold if listed.written_s > protected_from => Reason::IsNew,
+                Worth::Cold => continue,
+            };
+            worthy.push((reason, listed));
+        }
+        worthy.sort_by_key(|&(reason, _)| reason);
+        worthy.truncate(listed.len() / 2);
+        let (mut count, mut bytes) = (0, 0);
+        let mut group = Group::default();
+        for (_, listed) in worthy {
+            let Some(draft) = self.copy(shared, segment, listed) else { continue };
+            let len = padded(&draft);
+            let Some(active) = &self.active else { break };
+            let with_reserve = group.bytes() + len + shared.largest_record;
+            if bytes + len > self.limits.segment_bytes / 2
+                || !active.fits(with_reserve, group.len() + 2)
+            {
+                break;
+            }
+            group.push(Item { draft, resolver: None, _permit: None });
+            (count, bytes) = (count + 1, bytes + len);
+            if group.bytes() >= GROUP_BYTES {
+                self.write(shared, &mut group);
+            }
+        }
+        self.write(shared, &mut group);
+        self.sync(shared);
+        shared.counters.carried.add(count);
+        shared.counters.carried_bytes.add(bytes);
+    }
+
+    /// The record as a draft for a new place; `None` when it cannot be read or is damaged.
+    pub(super) fn copy(&self, shared: &Shared, from: &Segment, listed: &Listed) -> Option<Draft> {
+        let (place, mut buffer) = (listed.place, shared.pool.take(listed.place.len as usize));
+        read_exactly(&*from.file, buffer.as_mut(), place.offset()).ok()?;
+        let record = buffer.into_bytes(place.len as usize);
+        let header = Header::decode(&record, place.segment, place.offset())
+            .filter(|header| header.key == listed.key && header.generation == listed.generation)
+            .filter(|header| header.len() == place.len as usize)
+            .filter(|header| header.meta_is_sound(&record) && header.content_is_sound(&record));
+        match header {
+            Some(header) => Some(Draft::copied(header, &record)),
+            None => {
+                shared.counters.corrupt.add(1);
+                None
+            }
+        }
+    }
+}
+
+/// What stands in a closed segment; `None` when its file cannot tell.
+fn list(segment: &Segment) -> Option<Vec<Listed>> {
+    if segment.is_gone() {
+        return None;
+    }
+    let by_footer = footer::read(&*segment.file, segment.number, segment.size());
+    if let Ok(Some((listed, _))) = by_footer {
+        return Some(listed);
+    }
+    let (listed, end) = scan(&*segment.file, segment.number, segment.durable());
+    (end == segment.durable()).then_some(listed)
+}

@@ -159,9 +159,7 @@ impl Index {
         let mut shard = self.shard(listed.key);
         let Listed { key, generation, place, .. } = listed;
         let entry = match listed.kind {
-            Kind::Whole => {
-                Entry::Whole(Whole { generation, place, is_verified, is_hot: false })
-            }
+            Kind::Whole => Entry::Whole(Whole { generation, place, is_verified, is_hot: false }),
             Kind::Tombstone => Entry::Tombstone { generation, segment: place.segment },
             Kind::Head | Kind::Complete | Kind::Slice => {
                 if let Some(Entry::Sliced(sliced)) = shard.get(&key)

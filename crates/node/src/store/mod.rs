@@ -31,8 +31,7 @@ mod ticket;
 mod writer;
 
 use std::{
-    fs,
-    io,
+    fs, io,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
@@ -54,7 +53,12 @@ pub use self::{
     ticket::Ticket,
 };
 use self::{
-    index::Index, lock::Lock, log::Log, pool::Pool, queue::{Operation, Queue}, segment::Segments,
+    index::Index,
+    lock::Lock,
+    log::Log,
+    pool::Pool,
+    queue::{Operation, Queue},
+    segment::Segments,
     stats::Counters,
 };
 

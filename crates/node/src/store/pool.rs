@@ -21,9 +21,8 @@ impl Pool {
     /// A buffer of exactly `len` bytes with arbitrary content.
     pub(super) fn take(&self, len: usize) -> Buffer {
         let class = CLASSES.iter().position(|&(size, _)| len <= size);
-        let kept = class.and_then(|class| {
-            self.0[class].lock().unwrap_or_else(PoisonError::into_inner).pop()
-        });
+        let kept = class
+            .and_then(|class| self.0[class].lock().unwrap_or_else(PoisonError::into_inner).pop());
         let bytes = kept.unwrap_or_else(|| {
             vec![0; class.map_or(len, |class| CLASSES[class].0)].into_boxed_slice()
         });

@@ -13,7 +13,10 @@ use bytes::Bytes;
 use stoker_domain::key::Key;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{record::Draft, ticket::Resolver};
+use super::{
+    record::{Draft, HEADER},
+    ticket::Resolver,
+};
 
 /// One thing that the writer is asked to do.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ impl Operation {
         match self {
             Self::Put { draft, .. } => draft.len(),
             Self::Refresh { head, .. } => head.len(),
-            Self::Remove { .. } => 0,
+            Self::Remove { .. } => HEADER,
         }
     }
 }

@@ -147,6 +147,7 @@ impl Stored {
     /// # Errors
     /// [`ReadError::Missing`] also when `offset` is at or beyond the end.
     pub async fn read(&self, offset: u64, most: usize) -> Result<Bytes, ReadError> {
+        let most = most.clamp(1, SLICE as usize);
         match &self.body {
             Body::Whole { at, size, prefix, verified } => {
                 if offset >= *size {
@@ -360,14 +361,7 @@ fn decode(record: &[u8], place: Place, key: Key, generation: u64) -> Result<Head
 }
 
 /// Forgets a record whose bytes are wrong.
-fn damaged(
-    shared: &Shared,
-    key: Key,
-    generation: u64,
-    kind: Kind,
-    slice: u32,
-    place: Place,
-) {
+fn damaged(shared: &Shared, key: Key, generation: u64, kind: Kind, slice: u32, place: Place) {
     let listed = Listed { kind, key, generation, size: None, slice, written_s: 0, place };
     shared.index.forget(&listed);
     shared.counters.corrupt.add(1);

@@ -247,6 +247,10 @@ impl Draft {
         self
     }
 
+    pub(super) fn into_content(self) -> Vec<Bytes> {
+        self.content
+    }
+
     pub(super) fn header(&self) -> &Header {
         &self.header
     }

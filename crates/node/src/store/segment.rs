@@ -8,10 +8,11 @@
 //! ```text
 //! segment header           bytes      field
 //!                           0..8      magic "STOKSEG1"
-//!                           8..12     number of the segment; numbers have no gaps and are not reused
+//!                           8..12     number of the segment; numbers grow and are not reused
 //!                          16..24     size of the file
 //!                          24..32     every generation ever begun before is below this
 //!                          32..40     where the predecessor's valid records end; 0: it has none
+//!                          40..44     number of the predecessor
 //!                          60..64     CRC-32 of bytes 0..60
 //! ```
 //!
@@ -47,8 +48,8 @@ pub(super) struct SegmentHeader {
     pub number: u32,
     pub size: u64,
     pub generation_floor: u64,
-    /// Zero when there is no predecessor.
-    pub previous_end: u64,
+    /// The predecessor's number and where its valid records end.
+    pub previous: Option<(u32, u64)>,
 }
 
 impl SegmentHeader {
@@ -58,7 +59,9 @@ impl SegmentHeader {
         out[8..12].copy_from_slice(&self.number.to_le_bytes());
         out[16..24].copy_from_slice(&self.size.to_le_bytes());
         out[24..32].copy_from_slice(&self.generation_floor.to_le_bytes());
-        out[32..40].copy_from_slice(&self.previous_end.to_le_bytes());
+        let (previous, previous_end) = self.previous.unwrap_or_default();
+        out[32..40].copy_from_slice(&previous_end.to_le_bytes());
+        out[40..44].copy_from_slice(&previous.to_le_bytes());
         let crc = crc32fast::hash(&out[..60]);
         out[60..64].copy_from_slice(&crc.to_le_bytes());
         out
@@ -69,11 +72,12 @@ impl SegmentHeader {
         if bytes[..8] != MAGIC || u32_at(bytes, 60) != crc32fast::hash(&bytes[..60]) {
             return None;
         }
+        let previous_end = u64_at(bytes, 32);
         Some(Self {
             number: u32_at(bytes, 8),
             size: u64_at(bytes, 16),
             generation_floor: u64_at(bytes, 24),
-            previous_end: u64_at(bytes, 32),
+            previous: (previous_end != 0).then(|| (u32_at(bytes, 40), previous_end)),
         })
     }
 }

@@ -1,6 +1,119 @@
-//! The writer thread.
-use std::time::Duration;
-use super::{Shared, log::Log};
-pub(super) fn run(shared: &Shared, _log: Log, _flush_delay: Duration) {
-    while !shared.queue.take(4 << 20, None).is_last {}
+//! The writer thread: turns what callers queued into groups of records.
+//!
+//! It never waits while there is something to write. What arrives during one write and sync forms
+//! the next group, so groups grow with the load and a lone record is not delayed. A sync is done at
+//! once when somebody awaits durability, and otherwise after a short delay, which spares the disk
+//! when viewers' misses come one by one.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use stoker_domain::key::Key;
+
+use super::{
+    Shared, WriteError,
+    footer::Listed,
+    index::Found,
+    log::{GROUP_BYTES, Group, Item, Log},
+    queue::Operation,
+    record::{Draft, Kind},
+};
+
+/// Runs until the queue is closed and everything in it is durable or refused.
+pub(super) fn run(shared: &Shared, log: Log, flush_delay: Duration) {
+    // Should the thread ever panic, callers must not wait for it: a closed queue refuses them, and
+    // what was queued is dropped with its resolvers.
+    if catch_unwind(AssertUnwindSafe(|| drain(shared, log, flush_delay))).is_err() {
+        shared.queue.close();
+        while !shared.queue.take(usize::MAX, None).is_last {}
+    }
+}
+
+fn drain(shared: &Shared, mut log: Log, flush_delay: Duration) {
+    loop {
+        let deadline = log.unsynced_since().map(|since| since + flush_delay);
+        let taken = shared.queue.take(GROUP_BYTES as usize, deadline);
+        log.commit(shared, taken.operations);
+        let is_overdue = log.unsynced_since().is_some_and(|since| since.elapsed() >= flush_delay);
+        let is_full = log.unsynced_bytes() >= GROUP_BYTES;
+        if taken.sync_wanted || taken.is_last || is_overdue || is_full {
+            log.sync(shared);
+        }
+        if taken.is_last {
+            return;
+        }
+    }
+}
+
+impl Log {
+    /// Writes and publishes `operations`, in their order.
+    fn commit(&mut self, shared: &Shared, operations: Vec<Operation>) {
+        let written_s = u32::try_from(self.clock.now().as_seconds()).unwrap_or(0);
+        let mut group = Group::default();
+        for operation in operations {
+            let (draft, resolver, permit) = match operation {
+                Operation::Put { draft, resolver, permit } => (draft, resolver, Some(permit)),
+                Operation::Remove { key, generation, resolver } => {
+                    let none = Bytes::new();
+                    let identity = (key, generation);
+                    let draft =
+                        Draft::new(Kind::Tombstone, identity, none.clone(), none, Vec::new());
+                    (draft, resolver, None)
+                }
+                Operation::Refresh { key, generation, url, head, resolver } => {
+                    match self.refreshed(shared, (key, generation), url, head) {
+                        Ok(draft) => (draft, resolver, None),
+                        Err(error) => {
+                            resolver.fail(error);
+                            continue;
+                        }
+                    }
+                }
+            };
+            let header = draft.header();
+            if shared.index.is_superseded(header.key, header.generation) {
+                resolver.fail(WriteError::Superseded);
+                continue;
+            }
+            let draft = draft.with_written_s(written_s);
+            self.append(
+                shared,
+                &mut group,
+                Item { draft, resolver: Some(resolver), _permit: permit },
+            );
+        }
+        self.write(shared, &mut group);
+        self.evict_to_entry_limit(shared);
+    }
+
+    /// A record like the one that the generation's head stands in, with a new head. That of a
+    /// whole response takes its content along: it is one record or none.
+    fn refreshed(
+        &self,
+        shared: &Shared,
+        (key, generation): (Key, u64),
+        url: Bytes,
+        head: Bytes,
+    ) -> Result<Draft, WriteError> {
+        match shared.index.find(key) {
+            Some(Found::Sliced(sliced, at)) if sliced.generation == generation => {
+                let kind = if at.is_complete { Kind::Complete } else { Kind::Head };
+                Ok(Draft::new(kind, (key, generation), url, head, Vec::new()).with_size(at.size))
+            }
+            Some(Found::Whole(whole)) if whole.generation == generation => {
+                let place = whole.place;
+                let segment = shared.segments.get(place.segment).ok_or(WriteError::Superseded)?;
+                let written_s = 0;
+                let (kind, slice, size) = (Kind::Whole, 0, None);
+                let listed = Listed { kind, key, generation, size, slice, written_s, place };
+                let old = self.copy(shared, &segment, &listed).ok_or(WriteError::Io)?;
+                let content = old.into_content();
+                Ok(Draft::new(kind, (key, generation), url, head, content))
+            }
+            _ => Err(WriteError::Superseded),
+        }
+    }
 }
