@@ -13,6 +13,7 @@ pub mod media;
 pub mod outcome;
 pub mod placement;
 pub mod plan;
+pub mod policy;
 pub mod quota;
 pub mod retry;
 pub mod target;
