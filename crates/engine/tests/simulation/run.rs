@@ -386,7 +386,7 @@ impl World {
             }
             assert!(row.nodes > 0 && row.nodes == row.settled_nodes);
         }
-        assert!(is_allowed(&row.url, outcome), "{} ended as {outcome}", row.url);
+        assert!(is_allowed(&row, outcome), "{} ended as {outcome}", row.url);
         self.finals.insert(row.id, row);
     }
 
@@ -436,12 +436,12 @@ impl World {
     }
 }
 
-/// Whether the world can lead to this outcome for this URL.
-fn is_allowed(url: &str, outcome: Outcome) -> bool {
-    let is_child = !URLS.iter().any(|given| *given == url);
+/// Whether the world can lead to this outcome.
+fn is_allowed(row: &TargetRow, outcome: Outcome) -> bool {
+    let url = row.url.as_str();
     let is_bounded =
         matches!(outcome, Outcome::OverQuota | Outcome::Blocked(Block::TooManyChildren));
-    if is_child && is_bounded {
+    if row.parent.is_some() && is_bounded {
         return true;
     }
     match origin(url) {

@@ -1,0 +1,44 @@
+//! Who may have which domain, and who is told.
+
+use stoker_domain::area::AreaScope;
+use stoker_domain::quota::Limits;
+
+use crate::stage::{HOST, Stage, domain};
+
+#[tokio::test]
+async fn a_host_belongs_to_one_account() {
+    let stage = Stage::new().await;
+    let (engine, owner) = (&stage.engine, stage.account.id);
+    let other = engine.create_account("100000000002".into(), 2, Limits::OWNER).await.unwrap().id;
+    for (host, told) in [
+        ("WWW.Example.Com", "domain `www.example.com` exists already"),
+        ("www.example.com:80", "`www.example.com:80` is not a host name or an IP address"),
+        ("*.example.com", "`*.example.com` is not a host name or an IP address"),
+        ("", "`` is not a host name or an IP address"),
+    ] {
+        let error = engine.add_domain(other, domain(host, AreaScope::Global)).await.unwrap_err();
+        assert_eq!(error.to_string(), told);
+        assert!(error.hint().is_some());
+    }
+    for host in ["localhost", "127.0.0.1", "[::1]"] {
+        engine.add_domain(other, domain(host, AreaScope::Global)).await.unwrap();
+    }
+    let hosts: Vec<_> = engine.domains(other).iter().map(|domain| domain.host.clone()).collect();
+    assert_eq!(hosts, ["127.0.0.1", "[::1]", "localhost"]);
+    assert!(engine.domain(owner, "localhost").is_none());
+    assert!(engine.domain(other, "LOCALHOST:8080").is_some());
+    assert_eq!(
+        engine.remove_domain(other, HOST).await.unwrap_err().to_string(),
+        "domain `www.example.com` is not in this account"
+    );
+}
+
+#[tokio::test]
+async fn every_change_is_published() {
+    let stage = Stage::new().await;
+    let mut directory = stage.engine.directory();
+    assert!(directory.borrow_and_update().domain(HOST).is_some());
+    stage.engine.remove_domain(stage.account.id, HOST).await.unwrap();
+    assert!(directory.has_changed().unwrap());
+    assert!(directory.borrow_and_update().domain(HOST).is_none());
+}

@@ -1,0 +1,10 @@
+//! The engine from outside, on a real ledger: what is refused and why, who is woken, what is final,
+//! what is shown. Faults are the simulation's matter.
+
+mod accounts;
+mod domains;
+mod lease;
+mod report;
+mod stage;
+mod submit;
+mod views;

@@ -1,0 +1,172 @@
+//! What is final, what is tried again, and what playlists lead to.
+
+use std::time::Duration;
+
+use stoker_domain::{
+    job::{Child, ItemReport},
+    outcome::{Block, OriginFault, Outcome},
+    retry::MAX_ATTEMPTS,
+    task::Progress,
+};
+use stoker_engine::Config;
+
+use crate::stage::{Stage, item};
+
+const UNREACHABLE: Outcome = Outcome::OriginError(OriginFault::Connect);
+
+fn playlist(children: &[&str]) -> ItemReport {
+    let child = |url: &&str| Child { url: (*url).into(), is_playlist: url.ends_with(".m3u8") };
+    ItemReport { children: children.iter().map(child).collect(), ..item(0, Outcome::Filled) }
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_six_times_with_growing_pauses() {
+    let stage = Stage::new().await;
+    let task = stage.submit(&["http://www.example.com/a"]).await.task;
+    for attempt in 1..=MAX_ATTEMPTS {
+        let row = &stage.targets(&task).await[0].row;
+        assert_eq!(row.progress, Progress::Processing, "before attempt {attempt}");
+        let job = stage.lease().await.remove(0);
+        assert!(stage.report(&job, vec![item(0, UNREACHABLE)]).await);
+        assert!(stage.lease().await.is_empty(), "no pause after attempt {attempt}");
+        stage.clock.advance(Duration::from_secs(60));
+    }
+    let row = &stage.targets(&task).await[0].row;
+    assert_eq!((row.progress, row.outcome), (Progress::Failed, Some(UNREACHABLE)));
+    assert!(stage.lease().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_missing_resource_is_final_at_once() {
+    let stage = Stage::new().await;
+    let task = stage.submit(&["http://www.example.com/a"]).await.task;
+    let job = stage.lease().await.remove(0);
+    assert!(stage.report(&job, vec![item(0, Outcome::OriginStatus(404))]).await);
+    assert_eq!(stage.targets(&task).await[0].row.progress, Progress::Failed);
+    assert!(!stage.report(&job, vec![item(0, Outcome::Filled)]).await);
+    assert_eq!(stage.targets(&task).await[0].row.progress, Progress::Failed);
+}
+
+#[tokio::test]
+async fn leases_that_nobody_reported_use_up_no_attempt() {
+    let stage = Stage::new().await;
+    let task = stage.submit(&["http://www.example.com/a"]).await.task;
+    for _ in 0..2 * MAX_ATTEMPTS {
+        assert_eq!(stage.lease().await.len(), 1);
+        stage.clock.advance(Duration::from_secs(31));
+    }
+    let job = stage.lease().await.remove(0);
+    assert!(stage.report(&job, vec![item(0, UNREACHABLE)]).await);
+    assert_eq!(stage.targets(&task).await[0].row.progress, Progress::Processing);
+}
+
+#[tokio::test]
+async fn only_what_failed_is_leased_again() {
+    let stage = Stage::new().await;
+    stage.submit(&["http://www.example.com/a", "http://www.example.com/b"]).await;
+    let job = stage.lease().await.remove(0);
+    stage.report(&job, vec![item(0, Outcome::Filled), item(1, UNREACHABLE)]).await;
+    stage.clock.advance(Duration::from_secs(1));
+    let again = stage.lease().await.remove(0);
+    let positions: Vec<_> = again.items.iter().map(|item| item.position).collect();
+    assert_eq!(positions, [1]);
+}
+
+#[tokio::test]
+async fn items_without_a_report_are_handed_out_again_without_a_pause() {
+    let stage = Stage::new().await;
+    stage.submit(&["http://www.example.com/a", "http://www.example.com/b"]).await;
+    let job = stage.lease().await.remove(0);
+    stage.report(&job, vec![item(0, Outcome::Filled)]).await;
+    assert_eq!(stage.lease().await[0].items[0].position, 1);
+}
+
+#[tokio::test]
+async fn children_are_fetched_if_they_are_ours_and_told_if_they_are_not() {
+    let stage = Stage::new().await;
+    let task = stage.submit(&["http://www.example.com/m.m3u8"]).await.task;
+    let job = stage.lease().await.remove(0);
+    let named = [
+        "http://www.example.com/v.m3u8",
+        "http://www.example.com/0.ts",
+        "http://stranger.example.org/0.ts",
+        "http://www.example.com/0.ts",
+        "http://www.example.com/m.m3u8",
+    ];
+    assert!(stage.report(&job, vec![playlist(&named)]).await);
+    let found: Vec<_> = stage
+        .targets(&task)
+        .await
+        .into_iter()
+        .map(|view| (view.row.url, view.row.progress, view.row.outcome))
+        .collect();
+    let blocked = Some(Outcome::Blocked(Block::Ownership));
+    let expected = [
+        ("http://www.example.com/m.m3u8", Progress::Done, Some(Outcome::Filled)),
+        ("http://www.example.com/v.m3u8", Progress::Processing, None),
+        ("http://www.example.com/0.ts", Progress::Processing, None),
+        ("http://stranger.example.org/0.ts", Progress::Failed, blocked),
+    ];
+    assert_eq!(found, expected.map(|(url, progress, outcome)| (url.into(), progress, outcome)));
+    assert_eq!(stage.used().await.0, 3, "what is refused costs nothing");
+    let levels: Vec<_> = stage.lease().await[0].items.iter().map(|item| item.levels).collect();
+    assert_eq!(levels, [2, 0]);
+}
+
+#[tokio::test]
+async fn a_fourth_level_of_playlists_is_refused() {
+    let stage = Stage::new().await;
+    let task = stage.submit(&["http://www.example.com/1.m3u8"]).await.task;
+    for level in 2..=4 {
+        let job = stage.lease().await.remove(0);
+        let next = format!("http://www.example.com/{level}.m3u8");
+        assert!(stage.report(&job, vec![playlist(&[&next])]).await);
+    }
+    let last = stage.targets(&task).await.pop().unwrap().row;
+    assert_eq!(last.url, "http://www.example.com/4.m3u8");
+    assert_eq!(last.outcome, Some(Outcome::Blocked(Block::TooManyChildren)));
+    assert!(stage.lease().await.is_empty());
+}
+
+#[tokio::test]
+async fn children_beyond_the_quota_are_told() {
+    let stage = Stage::new().await;
+    let task = stage.submit(&["http://www.example.com/m.m3u8"]).await.task;
+    let job = stage.lease().await.remove(0);
+    let named: Vec<_> =
+        (0..12).map(|number| format!("http://www.example.com/{number}.ts")).collect();
+    let named: Vec<_> = named.iter().map(String::as_str).collect();
+    assert!(stage.report(&job, vec![playlist(&named)]).await);
+    let rows = stage.targets(&task).await;
+    let refused: Vec<_> = rows
+        .iter()
+        .filter(|view| view.row.outcome == Some(Outcome::OverQuota))
+        .map(|view| view.row.url.as_str())
+        .collect();
+    let last = [
+        "http://www.example.com/9.ts",
+        "http://www.example.com/10.ts",
+        "http://www.example.com/11.ts",
+    ];
+    assert_eq!(refused, last);
+    assert_eq!(stage.used().await.0, 10);
+}
+
+#[tokio::test]
+async fn a_playlist_that_names_too_much_is_not_followed() {
+    let stage = Stage::with(Config { max_children: 2, ..Config::default() }).await;
+    let task = stage.submit(&["http://www.example.com/m.m3u8"]).await.task;
+    let job = stage.lease().await.remove(0);
+    let named = [
+        "http://www.example.com/0.ts",
+        "http://www.example.com/1.ts",
+        "http://www.example.com/2.ts",
+    ];
+    assert!(stage.report(&job, vec![playlist(&named)]).await);
+    let rows = stage.targets(&task).await;
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].row.outcome, Some(Outcome::Blocked(Block::TooManyChildren)));
+    let told = stage.engine.outcomes(&task, &[rows[0].row.id]).await.unwrap();
+    let detail = told[0].1[0].report.as_ref().unwrap().detail.clone().unwrap();
+    assert_eq!(detail, "the playlist names 3 children: the limit is 2");
+}
