@@ -27,6 +27,12 @@
 //! Everything is a function of the seed but for the order in which SQLite's threads answer, on
 //! which nothing here depends. `STOKER_SIMULATION_SEED` and `STOKER_SIMULATION_CASES` choose others.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what helpers of tests do not expect is a failure"
+)]
+
 mod arbitrary;
 mod flaky;
 mod model;
