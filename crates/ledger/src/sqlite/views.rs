@@ -1,6 +1,10 @@
 //! Views of tasks: their rows, what nodes reported, what still runs.
 
-use std::{collections::BTreeMap, error::Error as StdError, str::FromStr};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    error::Error as StdError,
+    str::FromStr,
+};
 
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use stoker_domain::{
@@ -169,10 +173,11 @@ pub(super) fn outcomes(
         if !is_target(connection, task, target)? {
             continue;
         }
-        if !chunks.contains_key(&chunk) {
-            chunks.insert(chunk, chunk_jobs(connection, chunk)?);
-        }
-        let nodes = chunks[&chunk]
+        let jobs = match chunks.entry(chunk) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(chunk_jobs(connection, chunk)?),
+        };
+        let nodes = jobs
             .iter()
             .filter(|job| job.members.contains(position))
             .map(|job| NodeOutcome {

@@ -144,7 +144,7 @@ fn drain(connection: &Connection, mut jobs: mpsc::Receiver<Job>, counters: &Coun
             counters.commits.fetch_add(1, Relaxed);
             counters.verbs.fetch_add(answers.len() as u64, Relaxed);
         }
-        let outcome = committed.as_ref().map(|()| ()).map_err(String::as_str);
+        let outcome = committed.as_ref().copied().map_err(String::as_str);
         answers.into_iter().for_each(|answer| answer(outcome));
     }
 }
@@ -156,10 +156,11 @@ fn end(connection: &Connection, is_intact: bool) -> Result<(), String> {
     } else {
         Err("the transaction was lost with another verb".into())
     };
-    if committed.is_err() && !connection.is_autocommit() {
-        if let Err(error) = connection.execute_batch("ROLLBACK") {
-            tracing::error!(error = %error, "ledger transaction not rolled back");
-        }
+    if committed.is_err()
+        && !connection.is_autocommit()
+        && let Err(error) = connection.execute_batch("ROLLBACK")
+    {
+        tracing::error!(error = %error, "ledger transaction not rolled back");
     }
     committed
 }

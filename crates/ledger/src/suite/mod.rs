@@ -1,1 +1,78 @@
-//! The behaviour of a ledger.
+//! The behaviour of a ledger, as functions of any implementation of [`Ledger`](crate::Ledger).
+//!
+//! A test of a backend names a function that opens an empty ledger and calls `ledger_suite!` with
+//! it; each behaviour becomes one test. Nothing here knows what a backend is made of.
+
+pub mod accounts;
+pub mod children;
+pub mod concurrent;
+pub mod fixture;
+pub mod lease;
+pub mod report;
+pub mod submit;
+pub mod targets;
+pub mod views;
+
+/// Makes a test of each behaviour. `$open` is an async function that returns an `Arc<dyn Ledger>`
+/// that is empty, and whatever must live as long as it.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! ledger_suite {
+    ($open:path) => {
+        $crate::ledger_suite! { $open;
+            accounts::an_account_gets_a_number_and_is_listed_oldest_first,
+            accounts::a_second_account_with_the_same_number_is_a_conflict,
+            accounts::limits_are_the_default_until_they_are_set_by_product,
+            accounts::a_key_is_found_by_its_public_half_and_replaced_whole,
+            accounts::a_domain_is_kept_whole_and_listed_by_host,
+            accounts::what_belongs_to_no_account_is_not_found,
+            submit::equal_urls_are_merged_and_charged_once,
+            submit::over_quota_writes_nothing_and_names_the_counter,
+            submit::a_global_task_charges_both_areas_or_none,
+            submit::another_day_is_another_counter,
+            submit::a_task_id_is_taken_once,
+            submit::targets_settled_at_once_need_no_node,
+            submit::a_target_that_nobody_must_hold_is_refused,
+            submit::one_job_is_made_for_each_node_and_five_hundred_targets,
+            children::children_are_merged_into_the_task_and_a_repeat_changes_nothing,
+            children::children_are_charged_as_far_as_the_quota_goes,
+            children::children_beyond_the_bound_are_written_and_not_charged,
+            children::children_keep_a_task_open,
+            children::children_of_a_final_task_are_left_out,
+            lease::the_job_that_is_due_longest_is_leased_first,
+            lease::a_lease_takes_no_more_than_the_limit_and_only_its_own_node,
+            lease::tokens_follow_the_seed,
+            lease::a_lease_that_ran_out_is_leased_again,
+            lease::a_renewed_lease_lasts,
+            lease::a_node_that_starts_anew_releases_its_leases,
+            lease::the_engine_sees_what_stands_behind_a_lease,
+            report::a_stale_token_changes_nothing,
+            report::a_repeated_report_changes_nothing,
+            report::a_target_is_done_when_its_last_node_settles,
+            report::the_first_failure_is_the_outcome_of_a_target,
+            report::what_is_not_settled_waits_until_not_before,
+            report::an_unfinal_report_is_kept_as_what_is_known_so_far,
+            report::positions_of_others_are_ignored,
+            targets::every_condition_of_a_filter_holds,
+            targets::pages_are_newest_task_first_and_in_the_order_submitted,
+            targets::an_origin_status_is_told_from_other_failures,
+            targets::ranges_of_time_are_exact_to_the_millisecond,
+            targets::pages_match_a_plain_model,
+            views::tasks_are_listed_newest_first_with_their_counts,
+            views::outcomes_tell_what_each_node_reported,
+            views::running_jobs_are_those_that_are_not_final,
+            concurrent::sums_hold_under_concurrent_submits_and_reports,
+            concurrent::a_quota_is_never_passed_by_concurrent_submits,
+        }
+    };
+    ($open:path; $($group:ident::$name:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let (ledger, guard) = $open().await;
+                $crate::suite::$group::$name(ledger).await;
+                drop(guard);
+            }
+        )+
+    };
+}

@@ -1,0 +1,111 @@
+//! Accounts, keys, limits and domains.
+
+use std::sync::Arc;
+
+use stoker_domain::{
+    account::{AccessKey, AccountId},
+    area::{Area, AreaScope},
+    domain::{CacheRules, Domain, Shield, Status},
+    quota::{Limits, Product},
+};
+
+use super::fixture::{Fixture, T0, account, at, counter};
+use crate::{ErrorKind, Ledger};
+
+pub async fn an_account_gets_a_number_and_is_listed_oldest_first(ledger: Arc<dyn Ledger>) {
+    assert_eq!(ledger.accounts().await.expect("accounts"), vec![]);
+    let fixture = Fixture::new(ledger).await;
+    assert_ne!(fixture.account, fixture.stranger);
+    let accounts = fixture.ledger.accounts().await.expect("accounts");
+    let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
+    assert_eq!(ids, vec![fixture.account, fixture.stranger]);
+    assert_eq!(accounts[0].uin, "100000000001");
+    assert_eq!(accounts[0].app_id, 1_250_000_000);
+    assert_eq!(accounts[0].created_at, T0);
+}
+
+pub async fn a_second_account_with_the_same_number_is_a_conflict(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let error = fixture.ledger.create_account(account("100000000001")).await.expect_err("taken");
+    assert_eq!(error.kind, ErrorKind::Conflict);
+    assert_eq!(error.to_string(), "ledger cannot create an account");
+    assert_eq!(fixture.ledger.accounts().await.expect("accounts").len(), 2);
+}
+
+pub async fn limits_are_the_default_until_they_are_set_by_product(ledger: Arc<dyn Ledger>) {
+    let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
+    let limits = async |account, product| ledger.limits(account, product).await.expect("limits");
+    assert_eq!(limits(account, Product::Cdn).await, Limits::CDN_DEFAULT);
+    for daily in [5, u64::from(u32::MAX) * 4] {
+        let set = Limits { batch: 7, daily };
+        ledger.set_limits(account, Product::Cdn, set).await.expect("set limits");
+        assert_eq!(limits(account, Product::Cdn).await, set);
+    }
+    assert_eq!(limits(account, Product::Teo).await, Limits::CDN_DEFAULT);
+    assert_eq!(limits(stranger, Product::Cdn).await, Limits::CDN_DEFAULT);
+    assert_eq!(ledger.used(account, counter(Area::Mainland)).await.expect("used"), 0);
+}
+
+pub async fn a_key_is_found_by_its_public_half_and_replaced_whole(ledger: Arc<dyn Ledger>) {
+    let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
+    let key = AccessKey {
+        secret_id: "AKIDexample".into(),
+        secret_key: "s3cret".into(),
+        account,
+        is_enabled: true,
+    };
+    assert_eq!(ledger.key("AKIDexample").await.expect("key"), None);
+    ledger.put_key(key.clone()).await.expect("put key");
+    assert_eq!(ledger.key("AKIDexample").await.expect("key"), Some(key.clone()));
+    let other =
+        AccessKey { secret_key: "other".into(), account: stranger, is_enabled: false, ..key };
+    ledger.put_key(other.clone()).await.expect("put key");
+    assert_eq!(ledger.key("AKIDexample").await.expect("key"), Some(other));
+    assert_eq!(ledger.key("akidexample").await.expect("key"), None);
+}
+
+fn domain(host: &str, account: AccountId) -> Domain {
+    Domain {
+        host: host.into(),
+        account,
+        origin: "http://127.0.0.1:8080/base".parse().expect("an origin"),
+        areas: AreaScope::Global,
+        status: Status::Online,
+        shield: Shield::Global,
+        cache: CacheRules::default(),
+        created_at: T0,
+        updated_at: T0,
+    }
+}
+
+pub async fn a_domain_is_kept_whole_and_listed_by_host(ledger: Arc<dyn Ledger>) {
+    let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
+    let (b, mut a) = (domain("b.example", account), domain("a.example", stranger));
+    ledger.put_domain(&b).await.expect("put");
+    ledger.put_domain(&a).await.expect("put");
+    assert_eq!(ledger.domains().await.expect("domains"), vec![a.clone(), b.clone()]);
+    a = Domain {
+        account,
+        shield: Shield::PerArea,
+        status: Status::Offline,
+        updated_at: at(9),
+        ..a
+    };
+    a.origin.allow_private = true;
+    a.origin.host_header = Some("origin.example".into());
+    a.cache.default_lifetime_seconds = 60;
+    ledger.put_domain(&a).await.expect("put");
+    assert_eq!(ledger.domains().await.expect("domains"), vec![a, b.clone()]);
+    assert!(ledger.remove_domain("a.example").await.expect("remove"));
+    assert!(!ledger.remove_domain("a.example").await.expect("remove"));
+    assert_eq!(ledger.domains().await.expect("domains"), vec![b]);
+}
+
+pub async fn what_belongs_to_no_account_is_not_found(ledger: Arc<dyn Ledger>) {
+    let nobody = AccountId(404);
+    let error = ledger.put_domain(&domain("a.example", nobody)).await.expect_err("nobody");
+    assert_eq!(error.kind, ErrorKind::NotFound);
+    let error = ledger.set_limits(nobody, Product::Cdn, Limits::OWNER).await.expect_err("nobody");
+    assert_eq!(error.kind, ErrorKind::NotFound);
+    assert_eq!(ledger.domains().await.expect("domains"), vec![]);
+}

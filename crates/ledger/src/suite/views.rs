@@ -1,0 +1,99 @@
+//! What is told of tasks.
+
+use std::sync::Arc;
+
+use stoker_domain::{
+    job::{JobId, NodeOutcome},
+    outcome::Outcome,
+    task::{Task, TaskId},
+};
+
+use super::fixture::{Fixture, LEASE, T0, at, item, targets, urls};
+use crate::{Ledger, RunningJob, TaskFilter};
+
+pub async fn tasks_are_listed_newest_first_with_their_counts(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    for (id, second) in [("2", 20), ("3", 30), ("1", 10), ("4", 30)] {
+        let task = Task { created_at: at(second), ..fixture.task(id) };
+        let new = fixture.new_task(task, targets(&urls("a.example", 2), &["edge"]));
+        fixture.ledger.submit(new).await.expect("submit");
+    }
+    let task = Task { account: fixture.stranger, ..fixture.task("5") };
+    let new = fixture.new_task(task, targets(&urls("b.example", 1), &["edge"]));
+    fixture.ledger.submit(new).await.expect("submit");
+    let list = async |account, id: Option<&str>, offset, limit| {
+        let id = id.map(|id| TaskId(id.into()));
+        let filter = TaskFilter { account, id, offset, limit };
+        let page = fixture.ledger.tasks(&filter).await.expect("tasks");
+        (page.rows.into_iter().map(|row| row.task.id.0).collect::<Vec<_>>().join(" "), page.total)
+    };
+    let (mine, stranger) = (Some(fixture.account), Some(fixture.stranger));
+    assert_eq!(list(mine, None, 0, 10).await, ("4 3 2 1".into(), 4));
+    assert_eq!(list(mine, None, 1, 2).await, ("3 2".into(), 4));
+    assert_eq!(list(mine, None, 9, 2).await, (String::new(), 4));
+    assert_eq!(list(None, None, 3, 9).await, ("1 5".into(), 5));
+    assert_eq!(list(stranger, None, 0, 9).await, ("5".into(), 1));
+    assert_eq!(list(mine, Some("2"), 0, 9).await, ("2".into(), 1));
+    assert_eq!(list(stranger, Some("2"), 0, 9).await, (String::new(), 0));
+    assert_eq!(list(mine, Some("404"), 0, 9).await, (String::new(), 0));
+    let row = fixture.row("2").await;
+    assert_eq!((row.targets, row.done, row.failed), (2, 0, 0));
+    assert_eq!((row.updated_at, row.finished_at), (at(20), None));
+}
+
+pub async fn outcomes_tell_what_each_node_reported(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    fixture.submit("1", &urls("a.example", 502), &["edge-2", "edge-1"]).await;
+    fixture.submit("2", &urls("a.example", 1), &["edge-1"]).await;
+    let rows = fixture.targets("1").await;
+    let foreign = fixture.targets("2").await[0].id;
+    let jobs = fixture.lease("edge-1", 2, T0).await;
+    assert_eq!(jobs[1].items.len(), 2);
+    fixture.settle(&jobs[0], &[(3, Outcome::Filled)], at(1)).await;
+    fixture.settle(&jobs[0], &[(4, Outcome::TooLarge)], at(1)).await;
+    fixture.settle(&jobs[1], &[(1, Outcome::Revalidated)], at(1)).await;
+    let asked = [rows[501].id, rows[3].id, foreign, rows[4].id, rows[5].id, -1];
+    let task = TaskId("1".into());
+    let told = fixture.ledger.outcomes(&task, &asked).await.expect("outcomes");
+    let node = |node: &str, report| NodeOutcome { node: node.into(), area: None, report };
+    let expected = [
+        (rows[501].id, Some(item(1, Outcome::Revalidated))),
+        (rows[3].id, Some(item(3, Outcome::Filled))),
+        (rows[4].id, Some(item(4, Outcome::TooLarge))),
+        (rows[5].id, None),
+    ];
+    let expected: Vec<_> = expected
+        .map(|(target, report)| (target, vec![node("edge-1", report), node("edge-2", None)]))
+        .into();
+    assert_eq!(told, expected);
+    let lost = fixture.ledger.outcomes(&TaskId("404".into()), &asked).await.expect("outcomes");
+    assert_eq!(lost, vec![]);
+}
+
+pub async fn running_jobs_are_those_that_are_not_final(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    fixture.submit("1", &urls("a.example", 3), &["edge-1", "edge-2"]).await;
+    fixture.submit("2", &urls("a.example", 1), &["edge-1"]).await;
+    let rows = fixture.targets("1").await;
+    let running = async |id: &str| {
+        let jobs = fixture.ledger.running(&TaskId(id.into())).await.expect("running");
+        jobs.into_iter().map(|job| RunningJob { id: JobId(0), ..job }).collect::<Vec<_>>()
+    };
+    let job = |node: &str, attempt, due, positions: &[u16]| RunningJob {
+        id: JobId(0),
+        node: node.into(),
+        attempt,
+        is_leased: attempt > 0,
+        due,
+        items: positions.iter().map(|at| (*at, rows[usize::from(*at)].id)).collect(),
+    };
+    let waiting = job("edge-2", 0, T0, &[0, 1, 2]);
+    assert_eq!(running("1").await.len(), 2);
+    let leased = fixture.lease("edge-1", 1, at(1)).await;
+    fixture.settle(&leased[0], &[(1, Outcome::Filled)], at(2)).await;
+    assert_eq!(running("1").await, [job("edge-1", 1, at(1) + LEASE, &[0, 2]), waiting.clone()]);
+    fixture.settle_all(&leased[0], Outcome::Filled, at(2)).await;
+    assert_eq!(running("1").await, [waiting]);
+    assert_eq!(running("2").await.len(), 1);
+    assert_eq!(running("404").await, []);
+}
