@@ -1,0 +1,172 @@
+//! The task behind a fill: attempts until it has an end, and says what became of it.
+
+use std::sync::Arc;
+
+use stoker_domain::{
+    http::StoredResponse,
+    outcome::{OriginFault, Outcome},
+};
+use tokio::time::sleep;
+
+use super::{
+    Fills,
+    head::{FillHead, Filled},
+    request::Request,
+    state::{Fill, State},
+};
+use crate::{
+    origin::{Fault, Retry, Source},
+    store::Stored,
+};
+
+/// Why an attempt did not reach its end.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The representation is another one now; begin anew.
+    Changed(String),
+    /// It broke off and cannot be resumed; begin anew, after a delay.
+    Again(Fault),
+    /// No further attempt makes sense.
+    Fault(Fault),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        match fault.retry() {
+            Retry::AfterDelay if !matches!(fault.outcome(), Outcome::OriginStatus(_)) => {
+                Self::Again(fault)
+            }
+            _ => Self::Fault(fault),
+        }
+    }
+}
+
+/// Drives one fill.
+#[derive(Debug)]
+pub(super) struct Driver {
+    pub(super) fills: Fills,
+    pub(super) fill: Arc<Fill>,
+    pub(super) request: Arc<Request>,
+    pub(super) source: Source,
+    /// What comes is stored, if it may be.
+    pub(super) keeps: bool,
+}
+
+impl Drop for Driver {
+    /// However the task ends, nobody waits for it for ever.
+    fn drop(&mut self) {
+        if self.fill.state().verdict.is_none() {
+            let fault = Fault::new(Outcome::Canceled, "the node stops");
+            self.finish(self.failed(&fault), Some(fault));
+        }
+    }
+}
+
+impl Driver {
+    pub(super) fn new(fills: Fills, fill: Arc<Fill>, request: Arc<Request>, keeps: bool) -> Self {
+        let source = fills.source(&request);
+        Self { fills, fill, request, source, keeps }
+    }
+
+    pub(super) async fn run(self, stored: Option<Stored>) {
+        let config = *self.fills.config();
+        let (mut restarts, mut retries) = (0, 0);
+        let mut stored = stored;
+        loop {
+            let fault = match self.attempt(stored.take()).await {
+                Ok(filled) => return self.finish(filled, None),
+                Err(Stop::Fault(fault)) => fault,
+                Err(Stop::Changed(detail)) => {
+                    restarts += 1;
+                    if restarts <= config.restarts {
+                        self.fill.restart();
+                        continue;
+                    }
+                    let detail = format!("{detail}; gave up after {restarts} attempts");
+                    Fault::origin(OriginFault::Changed, detail)
+                }
+                Err(Stop::Again(fault)) => {
+                    retries += 1;
+                    if retries <= config.retries {
+                        self.fill.restart();
+                        sleep(self.fills.retry_delay(retries)).await;
+                        continue;
+                    }
+                    fault
+                }
+            };
+            return self.finish(self.failed(&fault), Some(fault));
+        }
+    }
+
+    /// Announces the end, once: later calls change nothing.
+    pub(super) fn finish(&self, filled: Filled, broken: Option<Fault>) {
+        self.leave_registry();
+        {
+            let mut state = self.fill.state();
+            state.is_retired = true;
+            if state.broken.is_none() {
+                state.broken = broken;
+            }
+            state.verdict.get_or_insert_with(|| Arc::new(filled));
+        }
+        self.fill.changed.notify_waiters();
+    }
+
+    /// Leaves the registry if nothing more is wanted of this fill; whether it did. Nobody can join
+    /// between the question and the answer.
+    pub(super) fn retire_if(&self, is_satisfied: impl FnOnce(&State) -> bool) -> bool {
+        let mut shard = self.keeps.then(|| self.fills.shard(self.fill.key));
+        let mut state = self.fill.state();
+        if !state.is_retired && !is_satisfied(&state) {
+            return false;
+        }
+        state.is_retired = true;
+        if let Some(shard) = &mut shard
+            && shard.get(&self.fill.key).is_some_and(|found| Arc::ptr_eq(found, &self.fill))
+        {
+            shard.remove(&self.fill.key);
+        }
+        true
+    }
+
+    pub(super) fn leave_registry(&self) {
+        self.retire_if(|_| true);
+    }
+
+    fn failed(&self, fault: &Fault) -> Filled {
+        let size = self.fill.state().size;
+        Filled {
+            outcome: fault.outcome(),
+            size,
+            pulled_bytes: self.fill.pulled(),
+            validator: None,
+            fresh_until: None,
+            detail: Some(fault.detail().into()),
+            stored: None,
+        }
+    }
+
+    /// The end of a fill whose response was `response`.
+    pub(super) fn ended(&self, outcome: Outcome, response: &StoredResponse) -> Filled {
+        Filled {
+            outcome,
+            size: self.fill.state().size,
+            pulled_bytes: self.fill.pulled(),
+            validator: response.validator_text(),
+            fresh_until: Some(response.fresh_until()),
+            detail: None,
+            stored: None,
+        }
+    }
+
+    /// Shows the head to the readers.
+    pub(super) fn show(&self, head: FillHead) {
+        {
+            let mut state = self.fill.state();
+            state.size = head.size;
+            state.head = Some(Arc::new(head));
+        }
+        self.fill.changed.notify_waiters();
+    }
+}

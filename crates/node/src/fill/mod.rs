@@ -1,0 +1,237 @@
+//! Bringing content from the parent or the origin into the store: one path for misses, misses of a
+//! range, revalidation and prefetch.
+//!
+//! [`Fills`] holds at most one fill per key; whoever else wants the key meanwhile joins it. A fill is
+//! driven by a task of its own and never holds a client: clients are [`Reader`]s of it, and a
+//! prefetch is a reader that awaits durability. The first request, for a range of slices, is also
+//! the probe; what the reply says decides the rest:
+//!
+//! - 206 and a strong validator: further slices are asked for in runs, several at a time, each
+//!   `If-Range`; a broken transfer goes on at the byte where it broke;
+//! - 200: the reply is cut into slices while it streams;
+//! - 206 without a strong validator: dropped, and asked for whole;
+//! - 304: the stored response gets a new head;
+//! - another validator or size: a new generation. Bytes of two generations never meet.
+//!
+//! What may not or cannot be stored is handed to the first reader as it comes; the others ask on
+//! their own. Whether a response may be stored is decided in [`stoker_domain::http`], when to try
+//! again later in the engine. RFC 9110 sections 13 and 14, RFC 9111 sections 3, 4.
+
+mod body;
+mod driver;
+mod extent;
+mod head;
+mod opening;
+mod pull;
+mod reader;
+mod request;
+mod run;
+mod slices;
+mod state;
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use stoker_domain::{
+    key::Key,
+    placement::{Directory, Node, Parent},
+    time::{Clock, Timestamp},
+};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use body::Body;
+pub use head::{FillHead, Filled};
+pub use reader::Reader;
+pub use request::{Intent, Request, Want, stored_url};
+
+use driver::Driver;
+use state::Fill;
+
+use crate::{
+    origin::{Client, Source},
+    store::{Store, Stored},
+};
+
+/// Bounds of every fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Seeds the jitter of delays.
+    pub seed: u64,
+    /// Upstream requests that one fill has open at most.
+    pub parallel: usize,
+    /// Slices of one fill that wait for the store at most; with those that are being received they
+    /// bound its memory.
+    pub in_flight: usize,
+    /// Attempts after a broken transfer that brings nothing new.
+    pub retries: u32,
+    /// New generations when the representation changes under the fill.
+    pub restarts: u32,
+    /// Before the first of these attempts; doubled for each further one.
+    pub retry_delay: Duration,
+    /// How long a fill that nobody reads may take to finish the slices in flight.
+    pub linger: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            seed: 0,
+            parallel: 4,
+            in_flight: 16,
+            retries: 3,
+            restarts: 3,
+            retry_delay: Duration::from_millis(200),
+            linger: Duration::from_secs(5),
+        }
+    }
+}
+
+const SHARDS: usize = 64;
+
+/// All fills of a node. Clones are the same registry.
+#[derive(Clone, Debug)]
+pub struct Fills(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    client: Client,
+    node: Arc<Node>,
+    directory: watch::Receiver<Arc<Directory>>,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    // std mutexes: held for a look-up, never across an await
+    shards: [Mutex<HashMap<Key, Arc<Fill>>>; SHARDS],
+    jitter: Mutex<StdRng>,
+    tasks: TaskTracker,
+    stopping: CancellationToken,
+}
+
+impl Fills {
+    /// A registry without fills.
+    pub fn new(
+        store: Store,
+        client: Client,
+        node: Arc<Node>,
+        directory: watch::Receiver<Arc<Directory>>,
+        clock: Arc<dyn Clock>,
+        config: Config,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            client,
+            node,
+            directory,
+            clock,
+            config,
+            shards: std::array::from_fn(|_| Mutex::default()),
+            jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+        }))
+    }
+
+    /// Joins the fill of the key, or starts one.
+    ///
+    /// `stored` is what the caller's look-up found: a stale response is validated, an incomplete
+    /// one completed. It counts only when a fill is started. Must be called within a tokio runtime.
+    pub fn get_or_start(&self, request: Request, stored: Option<Stored>) -> Reader {
+        self.join_or_start(Arc::new(request), stored)
+    }
+
+    fn join_or_start(&self, request: Arc<Request>, stored: Option<Stored>) -> Reader {
+        let url = request.url();
+        let mut shard = self.shard(request.key);
+        let fill = match shard.entry(request.key) {
+            Entry::Occupied(entry) if entry.get().url == url => {
+                let fill = Arc::clone(entry.get());
+                let number = fill.state().join(&request);
+                drop(shard);
+                fill.asked.notify_one();
+                return Reader::new(self.clone(), fill, number, request, true);
+            }
+            // two targets with one key: astronomically rare, and never mixed
+            Entry::Occupied(_) => {
+                drop(shard);
+                return self.on_its_own(request);
+            }
+            Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(Fill::new(request.key, url)))),
+        };
+        let number = fill.state().join(&request);
+        drop(shard);
+        self.drive(&fill, &request, stored, true);
+        Reader::new(self.clone(), fill, number, request, false)
+    }
+
+    /// A fill outside the registry for one reader alone: nothing is stored, nobody joins.
+    fn on_its_own(&self, request: Arc<Request>) -> Reader {
+        let fill = Arc::new(Fill::new(request.key, request.url()));
+        let number = fill.state().join(&request);
+        self.drive(&fill, &request, None, false);
+        Reader::new(self.clone(), fill, number, request, false)
+    }
+
+    /// Fills that run now.
+    pub fn running(&self) -> usize {
+        self.0.tasks.len()
+    }
+
+    /// Ends all fills and awaits that. What is durable stays; readers get a fault.
+    pub async fn shutdown(&self) {
+        self.0.stopping.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    fn drive(&self, fill: &Arc<Fill>, request: &Arc<Request>, stored: Option<Stored>, keeps: bool) {
+        let driver = Driver::new(self.clone(), Arc::clone(fill), Arc::clone(request), keeps);
+        let stopping = self.0.stopping.clone();
+        self.0.tasks.spawn(async move {
+            stopping.run_until_cancelled(driver.run(stored)).await;
+        });
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    fn shard(&self, key: Key) -> MutexGuard<'_, HashMap<Key, Arc<Fill>>> {
+        // the key is a hash; any byte of it spreads evenly
+        let shard = &self.0.shards[usize::from(key.0[0]) % SHARDS];
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom this node asks for what `request` names.
+    fn source(&self, request: &Request) -> Source {
+        let directory = self.0.directory.borrow();
+        match directory.parent(&self.0.node, &request.domain, request.key) {
+            Parent::Node(node) => Source::Parent(node),
+            Parent::Origin => Source::Origin(Arc::clone(&request.domain)),
+        }
+    }
+
+    /// The delay before attempt number `attempt` (from 1): doubling, less a random part of up to
+    /// half, so that many fills do not come back together.
+    fn retry_delay(&self, attempt: u32) -> Duration {
+        let full = self.config().retry_delay.saturating_mul(1 << attempt.saturating_sub(1).min(8));
+        let random = self.0.jitter.lock().unwrap_or_else(PoisonError::into_inner).next_u32();
+        full - full.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
+    }
+}

@@ -1,0 +1,441 @@
+//! The first request of an attempt, and what its reply leads to.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderMap, StatusCode, header};
+use stoker_domain::{
+    http::{
+        ByteRange, Lifetime, Reuse, StoredResponse, Validator, reuse, storable, strong_validator,
+    },
+    outcome::{Outcome, Uncacheable},
+    time::Timestamp,
+};
+
+use super::{
+    driver::{Driver, Stop},
+    extent::Extent,
+    head::{FillHead, Filled},
+    pull::{Generation, Puller},
+    request::Want,
+    run::{Course, Event, Run},
+    slices::{SLICE_BYTES, count, start_of},
+    state::Passing,
+};
+use crate::{
+    origin::{Ask, Content, Response},
+    store::{Stored, Writer},
+};
+
+/// Something stored that may be validated or completed.
+struct Known {
+    stored: Stored,
+    response: StoredResponse,
+    is_fresh: bool,
+    size: u64,
+}
+
+/// A reply, and when it was asked for and came.
+struct Reply {
+    response: Response,
+    asked: Option<(u64, u64)>,
+    request_time: Timestamp,
+    response_time: Timestamp,
+}
+
+impl Driver {
+    /// One attempt, from the first request to the end.
+    pub(super) async fn attempt(&self, stored: Option<Stored>) -> Result<Filled, Stop> {
+        let selecting = self.request.selecting();
+        let known = stored.and_then(|stored| self.known(stored, &selecting));
+        let Some(known) = known else { return self.from_nothing(&selecting).await };
+        self.take_over(&known);
+        let missing = self.fill.state().next_run(known.size);
+        match missing {
+            None if known.is_fresh => self.nothing_to_do(known).await,
+            None => self.validate(known, &selecting).await,
+            Some(run) => match known.response.strong_validator() {
+                Some(validator) if !self.request.options.disable_range => {
+                    self.complete(known, run, validator, &selecting).await
+                }
+                _ => {
+                    self.fill.restart();
+                    self.from_nothing(&selecting).await
+                }
+            },
+        }
+    }
+
+    /// What the store has, if it can be built upon.
+    fn known(&self, stored: Stored, selecting: &HeaderMap) -> Option<Known> {
+        let response = StoredResponse::decode(stored.head())?;
+        let size = stored.size()?;
+        let is_fresh = match reuse(&response, selecting, self.fills.now()) {
+            Reuse::Fresh => true,
+            Reuse::Stale => false,
+            Reuse::VaryMiss => return None,
+        };
+        Some(Known { stored, response, is_fresh, size })
+    }
+
+    /// Continues the stored generation: what it has need not come again.
+    fn take_over(&self, known: &Known) {
+        let mut state = self.fill.state();
+        state.size = Some(known.size);
+        state.generation = Some(known.stored.generation());
+        let is_complete = known.stored.is_complete();
+        for number in 0..count(known.size) {
+            if is_complete || known.stored.has_slice(number) {
+                state.keep(number);
+            }
+        }
+        state.stored = Some(known.stored.clone());
+    }
+
+    async fn from_nothing(&self, selecting: &HeaderMap) -> Result<Filled, Stop> {
+        let want = self.fill.state().widest_want();
+        let range = match want {
+            _ if self.request.options.disable_range => None,
+            Want::Range(_) | Want::All if self.keeps => Some(want.probe()),
+            Want::Head if self.keeps => Some(want.probe()),
+            Want::Head | Want::All => None,
+            Want::Range(range) => exact(range),
+        };
+        let mut reply = self.ask(Ask { range, ..Ask::default() }).await?;
+        if reply.response.status == StatusCode::RANGE_NOT_SATISFIABLE
+            && let Some((start, _)) = range
+        {
+            // the head is wanted nevertheless; behind an empty or strange one, it comes whole
+            let range = (start > 0 && self.keeps).then_some((0, SLICE_BYTES - 1));
+            reply = self.ask(Ask { range, ..Ask::default() }).await?;
+            if reply.response.status == StatusCode::RANGE_NOT_SATISFIABLE && range.is_some() {
+                reply = self.ask(Ask::default()).await?;
+            }
+        }
+        self.take_reply(reply, selecting).await
+    }
+
+    async fn ask(&self, ask: Ask) -> Result<Reply, Stop> {
+        let asked = ask.range;
+        let request_time = self.fills.now();
+        let response = self.fills.client().get(&self.source, &self.request, &ask).await?;
+        Ok(Reply { response, asked, request_time, response_time: self.fills.now() })
+    }
+
+    /// Everything that is wanted is there and fresh: another fill was faster.
+    async fn nothing_to_do(&self, known: Known) -> Result<Filled, Stop> {
+        let head = known.stored.head().clone();
+        let generation = self.generation(&known, known.response.clone(), StatusCode::OK);
+        self.show(self.head_of(&generation, Some(known.size)));
+        let mut puller = Puller::new(self, generation);
+        if !known.stored.is_durable() {
+            // the log is synced in order: once the new head is durable, what precedes it is too
+            puller.await_later(self.fills.store().refresh(&known.stored, head));
+        }
+        let filled = puller.pull(None).await?;
+        Ok(Filled { outcome: Outcome::AlreadyFresh, ..filled })
+    }
+
+    /// Asks whether what is stored is still right.
+    async fn validate(&self, known: Known, selecting: &HeaderMap) -> Result<Filled, Stop> {
+        let fields = &known.response.fields;
+        let if_none_match = fields.get(header::ETAG).cloned();
+        let if_modified_since = fields.get(header::LAST_MODIFIED).cloned();
+        let want = self.fill.state().widest_want();
+        let range = (!self.request.options.disable_range).then(|| want.probe());
+        let reply =
+            self.ask(Ask { range, if_range: None, if_none_match, if_modified_since }).await?;
+        let status = reply.response.status;
+        if status == StatusCode::NOT_MODIFIED {
+            return self.confirmed(known, &reply, selecting).await;
+        }
+        self.fill.restart();
+        if status == StatusCode::RANGE_NOT_SATISFIABLE {
+            return self.from_nothing(selecting).await;
+        }
+        self.take_reply(reply, selecting).await
+    }
+
+    /// 304: the stored response gets a new head.
+    async fn confirmed(
+        &self,
+        known: Known,
+        reply: &Reply,
+        selecting: &HeaderMap,
+    ) -> Result<Filled, Stop> {
+        let response = match self.refreshed(&known, reply, selecting) {
+            Ok(response) => response,
+            Err(reason) => {
+                let outcome = Outcome::Uncacheable(reason);
+                let response = known.response.clone();
+                let generation = self.generation(&known, response, StatusCode::NOT_MODIFIED);
+                let head = self.head_of(&generation, Some(known.size));
+                self.show(FillHead { not_kept: Some(outcome), ..head });
+                return Ok(self.ended(outcome, &known.response));
+            }
+        };
+        let ticket = self.fills.store().refresh(&known.stored, response.encode().into());
+        let generation = self.generation(&known, response, StatusCode::NOT_MODIFIED);
+        self.show(self.head_of(&generation, Some(known.size)));
+        let mut puller = Puller::new(self, generation);
+        puller.await_later(ticket);
+        puller.pull(None).await
+    }
+
+    fn refreshed(
+        &self,
+        known: &Known,
+        reply: &Reply,
+        selecting: &HeaderMap,
+    ) -> Result<StoredResponse, Uncacheable> {
+        known.response.refreshed_by_304(
+            &reply.response.fields,
+            selecting,
+            &self.request.domain.cache,
+            reply.request_time,
+            reply.response_time,
+        )
+    }
+
+    /// Completes what is stored in part, beginning with slices `run`.
+    async fn complete(
+        &self,
+        known: Known,
+        run: (u32, u32),
+        validator: Validator,
+        selecting: &HeaderMap,
+    ) -> Result<Filled, Stop> {
+        let end = start_of(run.1 + 1).min(known.size);
+        let ask = Ask {
+            range: Some((start_of(run.0), end - 1)),
+            if_range: Some(validator.as_value().clone()),
+            ..Ask::default()
+        };
+        let reply = self.ask(ask).await?;
+        let status = reply.response.status;
+        let mut generation = self.generation(&known, known.response.clone(), status);
+        match generation.course.continues(&reply.response, reply.asked) {
+            Ok(extent) => {
+                let mut ticket = None;
+                if !known.is_fresh {
+                    // a reply to a range carries the fields of the whole: it confirms like a 304
+                    let Ok(response) = self.refreshed(&known, &reply, selecting) else {
+                        self.fill.restart();
+                        return self.from_nothing(selecting).await;
+                    };
+                    let head = response.encode().into();
+                    ticket = Some(self.fills.store().refresh(&known.stored, head));
+                    generation.response = response;
+                }
+                self.show(self.head_of(&generation, Some(known.size)));
+                let content = reply.response.content;
+                let run = Run::begun(Arc::clone(&generation.course), content, extent);
+                let mut puller = Puller::new(self, generation);
+                ticket.into_iter().for_each(|ticket| puller.await_later(ticket));
+                puller.pull(Some(run)).await
+            }
+            Err(Event::Failed(fault)) => Err(fault.into()),
+            Err(_) => {
+                self.fill.restart();
+                if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
+                    self.take_reply(reply, selecting).await
+                } else {
+                    self.from_nothing(selecting).await
+                }
+            }
+        }
+    }
+
+    /// A reply that stands for itself: the beginning of a new generation, or not to be kept.
+    async fn take_reply(&self, reply: Reply, selecting: &HeaderMap) -> Result<Filled, Stop> {
+        let reply = match self.judge(reply, selecting)? {
+            Judged::Keep(reply, extent, lifetime) => {
+                return self.keep(reply, extent, lifetime, selecting).await;
+            }
+            Judged::Pass(reply, extent, outcome) if self.serves_first(&extent) => {
+                return Ok(self.pass(reply, &extent, outcome, selecting));
+            }
+            Judged::Pass(..) | Judged::Whole => self.ask(Ask::default()).await?,
+        };
+        match self.judge(reply, selecting)? {
+            Judged::Keep(reply, extent, lifetime) => {
+                self.keep(reply, extent, lifetime, selecting).await
+            }
+            Judged::Pass(reply, extent, outcome) => {
+                Ok(self.pass(reply, &extent, outcome, selecting))
+            }
+            // a reply without 206 is never asked for again
+            Judged::Whole => Err(Stop::Changed("it has neither length nor validator".into())),
+        }
+    }
+
+    fn judge(&self, reply: Reply, selecting: &HeaderMap) -> Result<Judged, Stop> {
+        let Reply { response, asked, request_time, response_time } = &reply;
+        let extent = Extent::of(response.status, &response.fields, *asked)?;
+        let status = if extent.is_partial { StatusCode::OK } else { response.status };
+        let is_content = is_content(status);
+        let judged = storable(
+            selecting,
+            status,
+            &response.fields,
+            &self.request.domain.cache,
+            *request_time,
+            *response_time,
+        );
+        let outcome = match judged {
+            Err(_) if !is_content => Outcome::OriginStatus(status.as_u16()),
+            Err(reason) => Outcome::Uncacheable(reason),
+            Ok(_) if extent.total.is_some_and(|total| total > self.fills.store().largest()) => {
+                Outcome::TooLarge
+            }
+            Ok(_) if !self.keeps => Outcome::Uncacheable(Uncacheable::Partial),
+            Ok(lifetime) => {
+                let has_validator = strong_validator(&response.fields).is_some();
+                let is_usable = extent.is_whole() || (has_validator && extent.total.is_some());
+                return Ok(match is_usable {
+                    true => Judged::Keep(reply, extent, lifetime),
+                    false => Judged::Whole,
+                });
+            }
+        };
+        Ok(Judged::Pass(reply, extent, outcome))
+    }
+
+    /// Whether what comes is all that the first reader wants, or nobody wants content at all.
+    fn serves_first(&self, extent: &Extent) -> bool {
+        let Some(want) = self.fill.state().first_want() else { return true };
+        if extent.is_whole() {
+            return true;
+        }
+        extent.end.is_some_and(|end| want.is_within(extent.start, end - 1, extent.total))
+    }
+
+    /// Hands the reply to the first reader as it comes.
+    fn pass(&self, reply: Reply, extent: &Extent, outcome: Outcome, by: &HeaderMap) -> Filled {
+        let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age: Duration::ZERO };
+        let forward_status = reply.response.status;
+        let (response, content) = made(reply, extent, lifetime, by);
+        let mut filled = self.ended(outcome, &response);
+        filled.size = extent.total;
+        filled.detail = Some(format!("{} answered {forward_status}", self.source.describe()));
+        self.leave_registry();
+        if self.fill.state().first_want().is_some() {
+            let passing = Passing { content, start: extent.start };
+            self.fill.state().passing = Some(passing);
+        }
+        self.show(FillHead {
+            response,
+            size: extent.total,
+            not_kept: Some(outcome),
+            is_revalidated: false,
+            forward_status,
+        });
+        filled
+    }
+
+    /// Begins a new generation.
+    async fn keep(
+        &self,
+        reply: Reply,
+        extent: Extent,
+        lifetime: Lifetime,
+        selecting: &HeaderMap,
+    ) -> Result<Filled, Stop> {
+        let forward_status = reply.response.status;
+        let (response, content) = made(reply, &extent, lifetime, selecting);
+        let writer = self.fills.store().begin(self.fill.key, &self.fill.url);
+        let generation = self.course(writer, response, extent.total, forward_status);
+        self.fill.state().generation = Some(generation.writer.generation());
+        self.show(self.head_of(&generation, extent.total));
+        let run = Run::begun(Arc::clone(&generation.course), content, extent);
+        Puller::new(self, generation).pull(Some(run)).await
+    }
+
+    /// The stored generation, going on.
+    fn generation(&self, known: &Known, response: StoredResponse, by: StatusCode) -> Generation {
+        let mut generation = self.course(known.stored.writer(), response, Some(known.size), by);
+        generation.is_announced = true;
+        generation.is_completed = known.stored.is_complete();
+        generation.is_revalidated = by == StatusCode::NOT_MODIFIED;
+        generation
+    }
+
+    fn course(
+        &self,
+        writer: Writer,
+        response: StoredResponse,
+        size: Option<u64>,
+        forward_status: StatusCode,
+    ) -> Generation {
+        let course = Course {
+            fills: self.fills.clone(),
+            fill: Arc::clone(&self.fill),
+            request: Arc::clone(&self.request),
+            source: self.source.clone(),
+            epoch: self.fill.state().epoch,
+            validator: response.strong_validator(),
+            size,
+        };
+        Generation {
+            course: Arc::new(course),
+            writer,
+            response,
+            forward_status,
+            is_announced: false,
+            is_completed: false,
+            is_revalidated: false,
+        }
+    }
+
+    fn head_of(&self, generation: &Generation, size: Option<u64>) -> FillHead {
+        FillHead {
+            response: generation.response.clone(),
+            size,
+            not_kept: None,
+            is_revalidated: generation.is_revalidated,
+            forward_status: generation.forward_status,
+        }
+    }
+}
+
+/// What a reply that stands for itself is good for.
+enum Judged {
+    Keep(Reply, Extent, Lifetime),
+    Pass(Reply, Extent, Outcome),
+    /// For nothing: a part that no further part can join.
+    Whole,
+}
+
+/// Whether a prefetch asked for this.
+pub(super) fn is_content(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION)
+}
+
+/// Stands for "to the end" in a range with two ends; some servers refuse larger numbers.
+const OPEN_END: u64 = 1 << 60;
+
+fn exact(range: ByteRange) -> Option<(u64, u64)> {
+    match range {
+        ByteRange::From { start, end_inclusive } => {
+            Some((start, end_inclusive.unwrap_or(OPEN_END)))
+        }
+        ByteRange::Suffix(_) => None,
+    }
+}
+
+fn made(
+    reply: Reply,
+    extent: &Extent,
+    lifetime: Lifetime,
+    selecting: &HeaderMap,
+) -> (StoredResponse, Content) {
+    let status = if extent.is_partial { StatusCode::OK } else { reply.response.status };
+    let response = StoredResponse::new(
+        selecting,
+        status,
+        reply.response.fields,
+        extent.total.unwrap_or(0),
+        lifetime,
+        reply.response_time,
+    );
+    (response, reply.response.content)
+}

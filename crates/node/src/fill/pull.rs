@@ -1,0 +1,505 @@
+//! The steady state of a fill: transfers come in, slices go to the store, until all that is wanted
+//! is there.
+//!
+//! One task does it all; memory is bounded by the transfers that are open and the slices that wait
+//! for the store.
+
+use std::{future::Future, mem, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use http::StatusCode;
+use stoker_domain::{
+    http::StoredResponse,
+    outcome::{OriginFault, Outcome, Uncacheable},
+};
+use tokio::{
+    select,
+    time::{Sleep, sleep},
+};
+
+use super::{
+    driver::{Driver, Stop},
+    head::Filled,
+    opening::is_content,
+    run::{Course, Event, Run},
+    slices::{SliceSet, count, slice_of, start_of},
+    state::State,
+};
+use crate::{
+    origin::{Fault, Retry},
+    store::{Ticket, WriteError, Writer},
+};
+
+/// Slices that wait for the slowest reader when the store does not take them.
+const RELAYED: usize = 4;
+/// A transfer that brought so much was worth it: the next failure is a first one again.
+const WORTH: u64 = 64 << 10;
+
+/// One generation of the representation, being written.
+#[derive(Debug)]
+pub(super) struct Generation {
+    pub(super) course: Arc<Course>,
+    pub(super) writer: Writer,
+    pub(super) response: StoredResponse,
+    pub(super) forward_status: StatusCode,
+    /// The store knows the head.
+    pub(super) is_announced: bool,
+    /// The store knows that it is whole.
+    pub(super) is_completed: bool,
+    /// A 304 confirmed what was stored.
+    pub(super) is_revalidated: bool,
+}
+
+type Stepping = Pin<Box<dyn Future<Output = (Run, Event)> + Send>>;
+type Writing = Pin<Box<dyn Future<Output = (u32, Ticket, Result<(), WriteError>)> + Send>>;
+
+/// Pulls one generation.
+pub(super) struct Puller<'a> {
+    driver: &'a Driver,
+    generation: Generation,
+    size: Option<u64>,
+    runs: FuturesUnordered<Stepping>,
+    /// Runs that rest because the store or a reader is behind.
+    parked: Vec<Run>,
+    writing: FuturesUnordered<Writing>,
+    /// Slices that the store was given.
+    handed: SliceSet,
+    /// Writes that are not known to be durable.
+    tickets: Vec<Ticket>,
+    failures: u32,
+    has_ranges: bool,
+    resting: Option<Pin<Box<Sleep>>>,
+    lingering: Option<Pin<Box<Sleep>>>,
+    /// The store takes nothing more; what became of the fill is already said.
+    is_relaying: bool,
+}
+
+impl<'a> Puller<'a> {
+    pub(super) fn new(driver: &'a Driver, generation: Generation) -> Self {
+        Self {
+            driver,
+            size: generation.course.size,
+            generation,
+            runs: FuturesUnordered::new(),
+            parked: Vec::new(),
+            writing: FuturesUnordered::new(),
+            handed: SliceSet::default(),
+            tickets: Vec::new(),
+            failures: 0,
+            has_ranges: false,
+            resting: None,
+            lingering: None,
+            is_relaying: false,
+        }
+    }
+
+    /// The end of the fill has to await `ticket` too.
+    pub(super) fn await_later(&mut self, ticket: Ticket) {
+        self.tickets.push(ticket);
+    }
+
+    /// Pulls until all that is wanted is there, beginning with `first`.
+    pub(super) async fn pull(mut self, first: Option<Run>) -> Result<Filled, Stop> {
+        if let Some(run) = first {
+            self.claim(&run);
+            self.go_on(run);
+        }
+        loop {
+            self.plan();
+            if self.runs.is_empty()
+                && self.parked.is_empty()
+                && self.writing.is_empty()
+                && self.resting.is_none()
+                && let Some(filled) = self.settle().await?
+            {
+                return Ok(filled);
+            }
+            if let Some(filled) = self.turn().await? {
+                return Ok(filled);
+            }
+        }
+    }
+
+    /// Awaits one thing and deals with it.
+    async fn turn(&mut self) -> Result<Option<Filled>, Stop> {
+        self.mind_absence();
+        let fill = Arc::clone(&self.driver.fill);
+        select! {
+            biased;
+            Some((number, ticket, written)) = self.writing.next(), if !self.writing.is_empty() => {
+                self.written(number, ticket, written)
+            }
+            Some((run, event)) = self.runs.next(), if !self.runs.is_empty() => {
+                self.stepped(run, event).await
+            }
+            () = fill.asked.notified() => Ok(None),
+            () = due(&mut self.resting), if self.resting.is_some() => {
+                self.resting = None;
+                Ok(None)
+            }
+            () = due(&mut self.lingering), if self.lingering.is_some() => {
+                self.abandon();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Starts the clock when nobody wants the fill any more, and stops it when somebody does.
+    fn mind_absence(&mut self) {
+        if self.driver.fill.state().has_readers() {
+            self.lingering = None;
+        } else if self.lingering.is_none() && !(self.runs.is_empty() && self.parked.is_empty()) {
+            let linger = self.driver.fills.config().linger;
+            self.lingering = Some(Box::pin(sleep(linger)));
+        }
+    }
+
+    /// Ends all transfers.
+    fn abandon(&mut self) {
+        self.lingering = None;
+        self.runs.clear();
+        self.parked.clear();
+        let mut state = self.driver.fill.state();
+        state.claimed = state.kept.clone();
+        state.claimed.extend(&self.handed);
+    }
+
+    fn claim(&self, run: &Run) {
+        let mut state = self.driver.fill.state();
+        let (first, last) = run.rest().into_inner();
+        let last = match (run.end, self.size) {
+            (None, None) => first,
+            (None, Some(size)) => count(size).saturating_sub(1),
+            (Some(_), _) => last,
+        };
+        for number in first..=last {
+            state.claimed.insert(number);
+        }
+    }
+
+    fn unclaim(&self, run: &Run) {
+        let mut state = self.driver.fill.state();
+        let (first, last) = run.rest().into_inner();
+        let last = last.min(self.size.map_or(first, |size| count(size).saturating_sub(1)));
+        for number in first..=last {
+            if !state.kept.contains(number) && !self.handed.contains(number) {
+                state.claimed.remove(number);
+            }
+        }
+    }
+
+    /// Further transfers can join this generation.
+    fn can_resume(&self) -> bool {
+        self.generation.course.validator.is_some()
+            && self.size.is_some()
+            && self.generation.course.size == self.size
+            && !self.driver.request.options.disable_range
+    }
+
+    fn is_parallel(&self) -> bool {
+        self.has_ranges && self.can_resume()
+    }
+
+    /// Lets parked runs go on and starts new ones, as far as the bounds allow.
+    fn plan(&mut self) {
+        let config = self.driver.fills.config();
+        if self.is_relaying {
+            let waiting = self.driver.fill.state().trim();
+            while waiting < RELAYED
+                && let Some(run) = self.parked.pop()
+            {
+                self.go_on(run);
+            }
+            return;
+        }
+        while self.writing.len() < config.in_flight
+            && let Some(run) = self.parked.pop()
+        {
+            self.go_on(run);
+        }
+        if self.resting.is_some() || !self.can_resume() {
+            return;
+        }
+        let most = if self.is_parallel() { config.parallel } else { 1 };
+        while self.runs.len() + self.parked.len() < most
+            && self.writing.len() < config.in_flight
+            && let Some(run) = self.next_run()
+        {
+            self.claim(&run);
+            self.go_on(run);
+        }
+    }
+
+    fn next_run(&self) -> Option<Run> {
+        let size = self.size?;
+        let state = self.driver.fill.state();
+        let (first, last) = state.next_run(size)?;
+        // what the window has of the first slice need not come again
+        let begun = state.slice(first).map_or(0, |slice| slice.len);
+        drop(state);
+        let end = start_of(last.saturating_add(1)).min(size);
+        let course = Arc::clone(&self.generation.course);
+        Some(Run::planned(course, start_of(first) + begun, end))
+    }
+
+    fn go_on(&mut self, run: Run) {
+        self.runs.push(Box::pin(run.step()));
+    }
+
+    async fn stepped(&mut self, run: Run, event: Event) -> Result<Option<Filled>, Stop> {
+        if run.brought >= WORTH {
+            self.failures = 0;
+        }
+        self.has_ranges |= run.is_partial;
+        match event {
+            Event::Slice { number } => {
+                let stopped = self.hand_over(number, run.next).await?;
+                if stopped.is_some() {
+                    return Ok(stopped);
+                }
+                self.after_slice(run);
+                Ok(None)
+            }
+            Event::End if run.end.is_none() => self.learn_size(&run).await,
+            Event::End => {
+                let detail = format!("a reply ended at byte {}, within a slice", run.next);
+                self.failed(&run, Fault::origin(OriginFault::Truncated, detail))
+            }
+            Event::Changed(detail) => Err(Stop::Changed(detail.into())),
+            Event::Failed(fault) => self.failed(&run, fault),
+        }
+    }
+
+    fn after_slice(&mut self, run: Run) {
+        if run.is_over() {
+            return;
+        }
+        let is_wanted = match self.size {
+            // what ignores ranges is taken as a whole while anybody is there
+            Some(size) if run.is_partial && self.can_resume() => {
+                self.driver.fill.state().is_wanted(slice_of(run.next), size)
+            }
+            _ => self.driver.fill.state().has_readers(),
+        };
+        if !is_wanted {
+            self.unclaim(&run);
+            return;
+        }
+        let is_behind = match self.is_relaying {
+            true => self.driver.fill.state().trim() >= RELAYED,
+            false => self.writing.len() >= self.driver.fills.config().in_flight,
+        };
+        if is_behind {
+            self.parked.push(run);
+        } else {
+            self.go_on(run);
+        }
+    }
+
+    /// The content of unknown length is over.
+    async fn learn_size(&mut self, run: &Run) -> Result<Option<Filled>, Stop> {
+        let size = run.next;
+        self.size = Some(size);
+        self.driver.fill.state().size = Some(size);
+        self.generation.response.size = size;
+        let last = slice_of(size);
+        if size > start_of(last) || size == 0 {
+            let stopped = self.hand_over(last, size).await?;
+            self.driver.fill.changed.notify_waiters();
+            return Ok(stopped);
+        }
+        self.driver.fill.changed.notify_waiters();
+        Ok(None)
+    }
+
+    /// Gives a slice that is whole to the store. `end` is the offset after it.
+    async fn hand_over(&mut self, number: u32, end: u64) -> Result<Option<Filled>, Stop> {
+        if self.is_relaying {
+            return Ok(None);
+        }
+        if self.handed.contains(number) || self.driver.fill.state().kept.contains(number) {
+            return Ok(None);
+        }
+        if end > self.driver.fills.store().largest() {
+            return self.refused(WriteError::TooLarge);
+        }
+        let chunks = self.chunks(number);
+        let is_small = self.size.is_some_and(|size| count(size) <= 1);
+        if is_small {
+            return self.write_whole(chunks).await;
+        }
+        if !self.generation.is_announced {
+            let head = self.generation.response.encode().into();
+            let ticket = self.generation.writer.head(head, self.size).await;
+            self.tickets.push(ticket);
+            self.generation.is_announced = true;
+        }
+        self.handed.insert(number);
+        let mut ticket = self.generation.writer.slice(number, chunks).await;
+        self.writing.push(Box::pin(async move {
+            let written = ticket.written().await;
+            (number, ticket, written)
+        }));
+        Ok(None)
+    }
+
+    fn chunks(&self, number: u32) -> Vec<Bytes> {
+        self.driver.fill.state().slice(number).map(|slice| slice.chunks.clone()).unwrap_or_default()
+    }
+
+    /// Head and content in one record. The window keeps the content for those who read it.
+    async fn write_whole(&mut self, chunks: Vec<Bytes>) -> Result<Option<Filled>, Stop> {
+        let head = self.generation.response.encode().into();
+        let mut ticket = self.generation.writer.whole(head, chunks).await;
+        if let Err(error) = ticket.written().await {
+            return self.refused(error);
+        }
+        self.tickets.push(ticket);
+        self.generation.is_announced = true;
+        self.generation.is_completed = true;
+        let mut state = self.driver.fill.state();
+        if self.size != Some(0) {
+            state.kept.insert(0);
+            state.claimed.insert(0);
+        }
+        Ok(None)
+    }
+
+    fn written(
+        &mut self,
+        number: u32,
+        ticket: Ticket,
+        written: Result<(), WriteError>,
+    ) -> Result<Option<Filled>, Stop> {
+        if let Err(error) = written {
+            return self.refused(error);
+        }
+        self.tickets.push(ticket);
+        self.driver.fill.state().keep(number);
+        self.driver.fill.changed.notify_waiters();
+        Ok(None)
+    }
+
+    /// The store does not take it. The outcome is said at once; whoever reads goes on reading.
+    fn refused(&mut self, error: WriteError) -> Result<Option<Filled>, Stop> {
+        if self.is_relaying {
+            return Ok(None);
+        }
+        let fault = refusal(error);
+        if error == WriteError::TooLarge && self.generation.is_announced {
+            // what was written of it is of no use
+            drop(self.driver.fills.store().remove(self.driver.fill.key));
+        }
+        let mut filled = self.driver.ended(fault.outcome(), &self.generation.response);
+        filled.detail = Some(fault.detail().into());
+        let is_last = self.size.is_some_and(|size| count(size) <= 1);
+        if self.can_resume() || is_last || !self.driver.fill.state().has_demand() {
+            self.driver.fill.state().is_lost = true;
+            return Ok(Some(filled));
+        }
+        self.is_relaying = true;
+        self.driver.fill.state().is_relayed = true;
+        self.driver.finish(filled, None);
+        Ok(None)
+    }
+
+    fn failed(&mut self, run: &Run, fault: Fault) -> Result<Option<Filled>, Stop> {
+        let again = fault.retry() == Retry::AfterDelay;
+        if self.is_relaying || !again || !self.can_resume() {
+            return Err(if self.is_relaying { Stop::Fault(fault) } else { fault.into() });
+        }
+        self.failures += 1;
+        if self.failures > self.driver.fills.config().retries {
+            return Err(Stop::Fault(fault));
+        }
+        self.unclaim(run);
+        let delay = self.driver.fills.retry_delay(self.failures);
+        self.resting = Some(Box::pin(sleep(delay)));
+        Ok(None)
+    }
+
+    /// Nothing is on its way: either all that is wanted is there, or it cannot come.
+    async fn settle(&mut self) -> Result<Option<Filled>, Stop> {
+        let fill = &self.driver.fill;
+        if self.is_relaying {
+            let verdict = fill.state().verdict.clone();
+            return Ok(verdict.map(|verdict| Filled::clone(&verdict)));
+        }
+        let is_whole = fill.state().is_whole();
+        if !is_whole {
+            let size = self.size;
+            let is_satisfied = |state: &State| {
+                !state.has_readers()
+                    || size
+                        .is_some_and(|size| state.next_run(size).is_none() && !state.has_prefetch())
+            };
+            if self.driver.retire_if(is_satisfied) {
+                let outcome = Outcome::Canceled;
+                return Ok(Some(self.driver.ended(outcome, &self.generation.response)));
+            }
+            if self.can_resume() {
+                return Ok(None);
+            }
+            let detail = "the content ended before it was whole";
+            return Err(Stop::Again(Fault::origin(OriginFault::Truncated, detail)));
+        }
+        if !self.generation.is_completed {
+            let head = self.generation.response.encode().into();
+            let size = self.generation.response.size;
+            let mut ticket = self.generation.writer.complete(head, size).await;
+            if let Err(error) = ticket.written().await {
+                return self.refused(error);
+            }
+            self.tickets.push(ticket);
+            self.generation.is_completed = true;
+        }
+        self.close().await
+    }
+
+    /// Everything is in the store: awaits durability, if anybody cares, and retires.
+    async fn close(&mut self) -> Result<Option<Filled>, Stop> {
+        let mut is_durable = self.tickets.is_empty();
+        loop {
+            if self.driver.retire_if(|state| is_durable || !state.has_prefetch()) {
+                break;
+            }
+            for ticket in mem::take(&mut self.tickets) {
+                if let Err(error) = ticket.durable().await {
+                    return self.refused(error);
+                }
+            }
+            is_durable = true;
+        }
+        let outcome = match self.generation.response.status {
+            status if !is_content(status) => Outcome::OriginStatus(status.as_u16()),
+            _ if self.generation.is_revalidated && self.driver.fill.pulled() == 0 => {
+                Outcome::Revalidated
+            }
+            _ => Outcome::Filled,
+        };
+        let mut filled = self.driver.ended(outcome, &self.generation.response);
+        if !outcome.is_success() {
+            let status = self.generation.response.status;
+            filled.detail = Some(format!("{} answered {status}", self.driver.source.describe()));
+        }
+        Ok(Some(filled))
+    }
+}
+
+async fn due(sleep: &mut Option<Pin<Box<Sleep>>>) {
+    match sleep {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
+    }
+}
+
+fn refusal(error: WriteError) -> Fault {
+    let outcome = match error {
+        WriteError::NoSpace => Outcome::Uncacheable(Uncacheable::DiskFull),
+        WriteError::Io | WriteError::Closed => Outcome::Uncacheable(Uncacheable::DiskError),
+        WriteError::TooLarge => Outcome::TooLarge,
+        WriteError::Superseded => Outcome::OriginError(OriginFault::Changed),
+    };
+    Fault::new(outcome, error.to_string())
+}

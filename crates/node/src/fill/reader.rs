@@ -1,0 +1,176 @@
+//! A reader of a fill: whoever waits for its head, its content or its end.
+//!
+//! A reader never slows or cancels a fill that others want; dropped, it only takes its wish away.
+//! When the fill it joined turns out to be for somebody else alone (not kept, or selected by other
+//! request fields), it asks on its own.
+
+use std::{sync::Arc, time::Duration};
+
+use stoker_domain::{
+    http::{ByteRange, Reuse, reuse},
+    outcome::Outcome,
+};
+use tokio::{pin, time::timeout};
+
+use super::{
+    Fills,
+    body::Body,
+    head::{FillHead, Filled},
+    request::{Request, Want},
+    state::{Cursor, Fill, State},
+};
+use crate::origin::Fault;
+
+/// A collapsed prefetch asks at most so often on its own account.
+const OWN_ATTEMPTS: u32 = 3;
+
+/// A reader of a fill.
+#[derive(Debug)]
+pub struct Reader {
+    pub(super) seat: Seat,
+    pub(super) fills: Fills,
+    pub(super) request: Arc<Request>,
+    is_collapsed: bool,
+}
+
+/// A reader's place in a fill, given up when dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) fill: Arc<Fill>,
+    pub(super) reader: u64,
+    /// The epoch whose head was read.
+    pub(super) epoch: u32,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.fill.state().leave(self.reader);
+        self.fill.asked.notify_one();
+    }
+}
+
+impl Reader {
+    pub(super) fn new(
+        fills: Fills,
+        fill: Arc<Fill>,
+        reader: u64,
+        request: Arc<Request>,
+        is_collapsed: bool,
+    ) -> Self {
+        Self { seat: Seat { fill, reader, epoch: 0 }, fills, request, is_collapsed }
+    }
+
+    /// Whether it shares the upstream request of another. Final once the head is known.
+    pub fn is_collapsed(&self) -> bool {
+        self.is_collapsed
+    }
+
+    /// Awaits the head. Cancel safe.
+    ///
+    /// # Errors
+    /// There is no response; the fault says why.
+    pub async fn head(&mut self) -> Result<Arc<FillHead>, Fault> {
+        loop {
+            let (epoch, head) = self.seat.fill.head().await?;
+            if self.is_collapsed && !self.may_share(&head) {
+                *self = self.fills.on_its_own(Arc::clone(&self.request));
+                continue;
+            }
+            self.seat.epoch = epoch;
+            return Ok(head);
+        }
+    }
+
+    fn may_share(&self, head: &FillHead) -> bool {
+        head.not_kept.is_none()
+            && reuse(&head.response, &self.request.selecting(), head.response.response_time)
+                != Reuse::VaryMiss
+    }
+
+    /// The content after [`Self::head`]: all of it, or first and last byte of `range`, which must
+    /// lie within the size.
+    pub fn body(self, range: Option<(u64, u64)>) -> Body {
+        let (start, end) = range.map_or((0, u64::MAX), |(start, last)| (start, last + 1));
+        let want = range.map_or(Want::All, |(start, last)| {
+            Want::Range(ByteRange::From { start, end_inclusive: Some(last) })
+        });
+        let (passing, size) = {
+            let mut state = self.seat.fill.state();
+            state.narrow(self.seat.reader, want, start);
+            let is_first = self.seat.reader == 0;
+            (is_first.then(|| state.passing.take()).flatten(), state.size)
+        };
+        self.seat.fill.asked.notify_one();
+        let end = size.map_or(end, |size| end.min(size));
+        match passing {
+            Some(passing) => Body::passing(self, passing, start, end, size.is_some()),
+            None => Body::shared(self, Cursor::at(start), end, size.is_some()),
+        }
+    }
+
+    /// Awaits the end of it: everything durable, or the reason why not. Cancel safe.
+    pub async fn durable(mut self) -> Filled {
+        let mut attempts = 0;
+        loop {
+            let filled = self.seat.fill.verdict().await;
+            attempts += 1;
+            // what another's request made uncacheable may be cacheable for this one
+            let is_others = self.is_collapsed
+                && matches!(filled.outcome, Outcome::Uncacheable(_))
+                && attempts < OWN_ATTEMPTS;
+            if !is_others {
+                let mut filled = Filled::clone(&filled);
+                if filled.outcome.is_success() && filled.stored.is_none() {
+                    let fill = &self.seat.fill;
+                    filled.stored = self.fills.store().lookup(fill.key, &fill.url).await;
+                }
+                return filled;
+            }
+            self = self.fills.join_or_start(Arc::clone(&self.request), None);
+        }
+    }
+
+    /// Bytes that are there so far and bytes in all, when known.
+    pub fn progress(&self) -> (u64, Option<u64>) {
+        let state = self.seat.fill.state();
+        (state.bytes_here(), state.size)
+    }
+
+    /// Whether the fill ends within `limit`, for those who look in on it now and then. Cancel safe.
+    pub async fn ends_within(&self, limit: Duration) -> bool {
+        timeout(limit, self.seat.fill.verdict()).await.is_ok()
+    }
+}
+
+impl Fill {
+    async fn head(&self) -> Result<(u32, Arc<FillHead>), Fault> {
+        self.wait_for(|state| {
+            if let Some(head) = &state.head {
+                return Some(Ok((state.epoch, Arc::clone(head))));
+            }
+            state.broken.as_ref().map(|fault| Err(fault.clone()))
+        })
+        .await
+    }
+
+    async fn verdict(&self) -> Arc<Filled> {
+        self.wait_for(|state| state.verdict.clone()).await
+    }
+
+    /// Awaits what `look` finds in the state. Cancel safe.
+    pub(super) async fn wait_for<T>(&self, mut look: impl FnMut(&State) -> Option<T>) -> T {
+        loop {
+            if let Some(found) = look(&self.state()) {
+                return found;
+            }
+            let changed = self.changed.notified();
+            pin!(changed);
+            // from here on no change is missed
+            changed.as_mut().enable();
+            if let Some(found) = look(&self.state()) {
+                return found;
+            }
+            changed.await;
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! One upstream transfer: a run of slices, cut while it streams.
+
+use std::{mem, sync::Arc};
+
+use bytes::Bytes;
+use http::StatusCode;
+use stoker_domain::{
+    http::{Validator, strong_validator},
+    outcome::{OriginFault, Outcome},
+};
+
+use super::{
+    Fills,
+    extent::Extent,
+    request::Request,
+    slices::{slice_of, start_of},
+    state::Fill,
+};
+use crate::origin::{Ask, Content, Fault, Response, Source};
+
+/// What every transfer of one generation has in common.
+#[derive(Debug)]
+pub(super) struct Course {
+    pub(super) fills: Fills,
+    pub(super) fill: Arc<Fill>,
+    pub(super) request: Arc<Request>,
+    pub(super) source: Source,
+    pub(super) epoch: u32,
+    /// Without one, no further transfer can join this generation.
+    pub(super) validator: Option<Validator>,
+    pub(super) size: Option<u64>,
+}
+
+/// A transfer of bytes up to `end`.
+#[derive(Debug)]
+pub(super) struct Run {
+    course: Arc<Course>,
+    content: Option<Content>,
+    /// Bytes beyond the slice that was cut last.
+    carry: Bytes,
+    /// Offset of the next byte.
+    pub(super) next: u64,
+    /// Offset after the last byte; open while the size is unknown.
+    pub(super) end: Option<u64>,
+    /// Bytes that came.
+    pub(super) brought: u64,
+    /// The reply honours ranges.
+    pub(super) is_partial: bool,
+}
+
+/// What one step of a run came to.
+#[derive(Debug)]
+pub(super) enum Event {
+    /// This slice is in the window, whole.
+    Slice { number: u32 },
+    /// The content is over; the last slice, if any was begun, is in the window.
+    End,
+    /// It broke off.
+    Failed(Fault),
+    /// What comes is of another generation.
+    Changed(&'static str),
+}
+
+impl Run {
+    /// A run whose reply has begun.
+    pub(super) fn begun(course: Arc<Course>, content: Content, extent: Extent) -> Self {
+        let carry = Bytes::new();
+        let Extent { start: next, end, is_partial, .. } = extent;
+        Self { course, content: Some(content), carry, next, end, brought: 0, is_partial }
+    }
+
+    /// A run that has yet to ask for bytes `next..end`.
+    pub(super) fn planned(course: Arc<Course>, next: u64, end: u64) -> Self {
+        let (carry, end) = (Bytes::new(), Some(end));
+        Self { course, content: None, carry, next, end, brought: 0, is_partial: false }
+    }
+
+    /// Slices that the run would still bring, the one it is in included.
+    pub(super) fn rest(&self) -> std::ops::RangeInclusive<u32> {
+        let last = self.end.map_or(u32::MAX, |end| slice_of(end.saturating_sub(1)));
+        slice_of(self.next)..=last
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| self.next >= end)
+    }
+
+    /// Brings the rest of one slice.
+    pub(super) async fn step(mut self) -> (Self, Event) {
+        let event = match self.try_step().await {
+            Ok(event) | Err(event) => event,
+        };
+        (self, event)
+    }
+
+    async fn try_step(&mut self) -> Result<Event, Event> {
+        if self.content.is_none() {
+            self.open().await?;
+        }
+        let number = slice_of(self.next);
+        let slice_end = start_of(number.saturating_add(1));
+        let limit = self.course.size.map_or(slice_end, |size| slice_end.min(size));
+        loop {
+            if self.next >= limit {
+                return Ok(Event::Slice { number });
+            }
+            if self.is_over() {
+                return Ok(Event::End);
+            }
+            let Some(chunk) = self.more().await? else {
+                let Some(end) = self.end else { return Ok(Event::End) };
+                let detail = format!("content ended at byte {} of {end}", self.next);
+                return Err(Event::Failed(Fault::origin(OriginFault::Truncated, detail)));
+            };
+            self.give(chunk, limit);
+        }
+    }
+
+    async fn more(&mut self) -> Result<Option<Bytes>, Event> {
+        if !self.carry.is_empty() {
+            return Ok(Some(mem::take(&mut self.carry)));
+        }
+        let Some(content) = &mut self.content else { return Ok(None) };
+        let chunk = content.next().await.transpose().map_err(Event::Failed)?;
+        if let Some(chunk) = &chunk {
+            self.brought += chunk.len() as u64;
+            self.course.fill.count_pulled(chunk.len());
+        }
+        Ok(chunk)
+    }
+
+    fn give(&mut self, mut chunk: Bytes, limit: u64) {
+        let room = usize::try_from(limit - self.next).unwrap_or(usize::MAX);
+        if chunk.len() > room {
+            self.carry = chunk.split_off(room);
+        }
+        let offset = self.next;
+        self.next += chunk.len() as u64;
+        self.course.fill.append(self.course.epoch, offset, chunk);
+    }
+
+    async fn open(&mut self) -> Result<(), Event> {
+        let course = Arc::clone(&self.course);
+        let end = self.end.unwrap_or(u64::MAX);
+        let ask = Ask {
+            range: Some((self.next, end - 1)),
+            if_range: course.validator.as_ref().map(|validator| validator.as_value().clone()),
+            ..Ask::default()
+        };
+        let response = course
+            .fills
+            .client()
+            .get(&course.source, &course.request, &ask)
+            .await
+            .map_err(Event::Failed)?;
+        let extent = course.continues(&response, ask.range)?;
+        self.next = extent.start;
+        self.end = extent.end;
+        self.is_partial = extent.is_partial;
+        self.content = Some(response.content);
+        Ok(())
+    }
+}
+
+impl Course {
+    /// What `response` carries, if it is of this generation.
+    pub(super) fn continues(
+        &self,
+        response: &Response,
+        asked: Option<(u64, u64)>,
+    ) -> Result<Extent, Event> {
+        match response.status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
+            StatusCode::RANGE_NOT_SATISFIABLE
+            | StatusCode::PRECONDITION_FAILED
+            | StatusCode::NOT_MODIFIED => return Err(Event::Changed("its size has changed")),
+            status => {
+                let outcome = Outcome::OriginStatus(status.as_u16());
+                let detail = format!("answered {status} to a request for the rest");
+                return Err(Event::Failed(Fault::new(outcome, detail)));
+            }
+        }
+        if self.validator.is_none() || strong_validator(&response.fields) != self.validator {
+            return Err(Event::Changed("its validator has changed"));
+        }
+        let extent = Extent::of(response.status, &response.fields, asked).map_err(Event::Failed)?;
+        if extent.total.is_some() && extent.total != self.size {
+            return Err(Event::Changed("its size has changed"));
+        }
+        Ok(Extent { end: extent.end.or(self.size), total: self.size, ..extent })
+    }
+}

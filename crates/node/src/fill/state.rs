@@ -1,0 +1,372 @@
+//! What a fill knows, shared by the task that drives it and by its readers.
+//!
+//! One lock, held for a few instructions and never across an await. Content stands in the *window*
+//! from its arrival until the store can give it; readers look there first, then into the store.
+//! Everything belongs to one *epoch*: when the representation turns out to have changed, the epoch
+//! is raised and all that was known is forgotten, so that generations never mix.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use stoker_domain::{key::Key, outcome::OriginFault};
+use tokio::sync::Notify;
+
+use super::{
+    head::{FillHead, Filled},
+    request::{Intent, Request, Want},
+    slices::{RUN, SLICE_BYTES, SliceSet, count, slice_of, start_of},
+};
+use crate::{
+    origin::{Content, Fault},
+    store::Stored,
+};
+
+/// One representation on its way.
+#[derive(Debug)]
+pub(super) struct Fill {
+    pub(super) key: Key,
+    pub(super) url: String,
+    /// Wakes readers.
+    pub(super) changed: Notify,
+    /// Wakes the driver.
+    pub(super) asked: Notify,
+    pulled: AtomicU64,
+    state: Mutex<State>,
+}
+
+/// What is known. Fields of the present epoch only, except readers and verdict.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) epoch: u32,
+    pub(super) head: Option<Arc<FillHead>>,
+    pub(super) size: Option<u64>,
+    /// Where the store keeps this epoch's content.
+    pub(super) generation: Option<u64>,
+    /// A handle on it from before this fill, when it completes or confirms something stored.
+    pub(super) stored: Option<Stored>,
+    /// Slices that the store can give.
+    pub(super) kept: SliceSet,
+    /// Slices that are kept or on their way.
+    pub(super) claimed: SliceSet,
+    window: Vec<(u32, Slice)>,
+    /// Content that is not kept, for the first reader alone.
+    pub(super) passing: Option<Passing>,
+    /// Why there will be no further content.
+    pub(super) broken: Option<Fault>,
+    /// The store takes no more: what is neither here nor there must be asked for elsewhere.
+    pub(super) is_lost: bool,
+    /// The store takes no more, and content is held until the slowest reader has it.
+    pub(super) is_relayed: bool,
+    /// No longer in the registry: nobody can join.
+    pub(super) is_retired: bool,
+    pub(super) verdict: Option<Arc<Filled>>,
+    readers: HashMap<u64, Wish>,
+    next_reader: u64,
+}
+
+/// What one reader wants.
+#[derive(Clone, Copy, Debug)]
+struct Wish {
+    want: Want,
+    is_prefetch: bool,
+    /// The slice it reads; all before it are done with.
+    position: u32,
+}
+
+/// A slice on its way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Slice {
+    pub(super) chunks: Vec<Bytes>,
+    pub(super) len: u64,
+}
+
+/// A response that is handed through.
+#[derive(Debug)]
+pub(super) struct Passing {
+    pub(super) content: Content,
+    /// Offset of its first byte.
+    pub(super) start: u64,
+}
+
+/// Where a reader stands.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    pub(super) offset: u64,
+    /// The chunk of the window that held the last bytes, to find the next at once.
+    chunk: usize,
+    /// Bytes of the slice before that chunk.
+    before: u64,
+    slice: u32,
+}
+
+/// What a reader gets.
+#[derive(Debug)]
+pub(super) enum Take {
+    Chunk(Bytes),
+    End,
+    /// The store has it, under this generation.
+    InStore(u64),
+    /// Not there yet.
+    Wait,
+    /// This fill will not bring it.
+    Lost,
+    Failed(Fault),
+}
+
+impl Fill {
+    pub(super) fn new(key: Key, url: String) -> Self {
+        Self {
+            key,
+            url,
+            changed: Notify::new(),
+            asked: Notify::new(),
+            pulled: AtomicU64::new(0),
+            state: Mutex::default(),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        // a panic under the lock ended one request; what it left is still consistent
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of content that came from upstream.
+    pub(super) fn pulled(&self) -> u64 {
+        self.pulled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_pulled(&self, bytes: usize) {
+        self.pulled.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Appends `chunk`, whose first byte is `offset`, to its slice. It must not pass the slice's
+    /// end. What the window or the store has already is left out.
+    pub(super) fn append(&self, epoch: u32, offset: u64, mut chunk: Bytes) {
+        let number = slice_of(offset);
+        let mut state = self.state();
+        if state.epoch != epoch || state.kept.contains(number) {
+            return;
+        }
+        let slice = state.slice_mut(number);
+        let within = offset - start_of(number);
+        let known = slice.len.saturating_sub(within);
+        if within > slice.len || known >= chunk.len() as u64 {
+            return;
+        }
+        let chunk = chunk.split_off(known as usize);
+        slice.len += chunk.len() as u64;
+        slice.chunks.push(chunk);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// The next bytes for a reader of `epoch`, before `end`.
+    pub(super) fn take(&self, reader: u64, epoch: u32, cursor: &mut Cursor, end: u64) -> Take {
+        let mut state = self.state();
+        if state.epoch != epoch {
+            return Take::Failed(changed("it changed while it was being read"));
+        }
+        let end = state.size.map_or(end, |size| end.min(size));
+        if cursor.offset >= end {
+            return Take::End;
+        }
+        let number = slice_of(cursor.offset);
+        if state.is_relayed && state.advance(reader, number) {
+            self.asked.notify_one();
+        }
+        if let Some(slice) = state.slice(number)
+            && let Some(chunk) = cursor.chunk_of(number, slice, end)
+        {
+            return Take::Chunk(chunk);
+        }
+        if state.kept.contains(number)
+            && let Some(generation) = state.generation
+        {
+            return Take::InStore(generation);
+        }
+        if let Some(fault) = &state.broken {
+            return Take::Failed(fault.clone());
+        }
+        let is_over = state.verdict.is_some() && !state.is_relayed;
+        if state.is_lost || is_over { Take::Lost } else { Take::Wait }
+    }
+
+    /// Forgets all that was known of the representation, because it is another one now.
+    pub(super) fn restart(&self) {
+        let mut state = self.state();
+        let state = &mut *state;
+        *state = State {
+            epoch: state.epoch + 1,
+            is_retired: state.is_retired,
+            readers: std::mem::take(&mut state.readers),
+            next_reader: state.next_reader,
+            ..State::default()
+        };
+        self.changed.notify_waiters();
+    }
+}
+
+pub(super) fn changed(detail: &str) -> Fault {
+    Fault::origin(OriginFault::Changed, detail)
+}
+
+impl State {
+    /// A new reader; its number.
+    pub(super) fn join(&mut self, request: &Request) -> u64 {
+        let number = self.next_reader;
+        self.next_reader += 1;
+        let is_prefetch = request.intent == Intent::Prefetch;
+        self.readers.insert(number, Wish { want: request.want(), is_prefetch, position: 0 });
+        number
+    }
+
+    pub(super) fn leave(&mut self, reader: u64) {
+        self.readers.remove(&reader);
+        // an empty map keeps its memory, which a fill in relay can do without
+    }
+
+    /// From now on the reader wants bytes `start..end`.
+    pub(super) fn narrow(&mut self, reader: u64, want: Want, start: u64) {
+        if let Some(wish) = self.readers.get_mut(&reader) {
+            wish.want = want;
+            wish.position = slice_of(start);
+        }
+    }
+
+    fn advance(&mut self, reader: u64, slice: u32) -> bool {
+        match self.readers.get_mut(&reader) {
+            Some(wish) if wish.position < slice => {
+                wish.position = slice;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn has_readers(&self) -> bool {
+        !self.readers.is_empty()
+    }
+
+    pub(super) fn has_prefetch(&self) -> bool {
+        self.readers.values().any(|wish| wish.is_prefetch)
+    }
+
+    /// The first reader's want, while it is there and waits for content.
+    pub(super) fn first_want(&self) -> Option<Want> {
+        self.readers.get(&0).filter(|wish| !wish.is_prefetch).map(|wish| wish.want)
+    }
+
+    /// What a first request should bring: of all that is wanted, the largest.
+    pub(super) fn widest_want(&self) -> Want {
+        let rank = |want: &Want| match want {
+            Want::Head => 0,
+            Want::Range(_) => 1,
+            Want::All => 2,
+        };
+        self.readers.values().map(|wish| wish.want).max_by_key(rank).unwrap_or(Want::Head)
+    }
+
+    /// Whether somebody wants slice `number` of `size` bytes.
+    pub(super) fn is_wanted(&self, number: u32, size: u64) -> bool {
+        self.readers.values().any(|wish| {
+            wish.want.slices(size).is_some_and(|(first, last)| (first..=last).contains(&number))
+        })
+    }
+
+    /// The next slices to ask for, viewers' ranges first: at most a run, all of them absent.
+    pub(super) fn next_run(&self, size: u64) -> Option<(u32, u32)> {
+        let wants = |whole: bool| {
+            self.readers
+                .values()
+                .map(|wish| wish.want)
+                .filter(move |want| matches!(want, Want::All) == whole)
+        };
+        wants(false).chain(wants(true)).find_map(|want| {
+            let (from, to) = want.slices(size)?;
+            let first = self.claimed.first_absent(from);
+            if first > to {
+                return None;
+            }
+            let most = to.min(first.saturating_add(RUN - 1));
+            let last = (first..=most).take_while(|n| !self.claimed.contains(*n)).last()?;
+            Some((first, last))
+        })
+    }
+
+    /// Whether every slice of the representation is in the store.
+    pub(super) fn is_whole(&self) -> bool {
+        self.size.is_some_and(|size| self.kept.len() == count(size))
+    }
+
+    pub(super) fn slice(&self, number: u32) -> Option<&Slice> {
+        self.window.iter().find(|(n, _)| *n == number).map(|(_, slice)| slice)
+    }
+
+    fn slice_mut(&mut self, number: u32) -> &mut Slice {
+        let index = self.window.iter().position(|(n, _)| *n == number).unwrap_or_else(|| {
+            self.window.push((number, Slice::default()));
+            self.window.len() - 1
+        });
+        &mut self.window[index].1
+    }
+
+    /// The store can give slice `number`: it leaves the window.
+    pub(super) fn keep(&mut self, number: u32) {
+        self.kept.insert(number);
+        self.claimed.insert(number);
+        self.window.retain(|(n, _)| *n != number);
+    }
+
+    /// Bytes that are there, in the window or the store.
+    pub(super) fn bytes_here(&self) -> u64 {
+        let waiting: u64 = self.window.iter().map(|(_, slice)| slice.len).sum();
+        let kept = u64::from(self.kept.len()) * SLICE_BYTES + waiting;
+        self.size.map_or(kept, |size| kept.min(size))
+    }
+
+    /// In relay: lets go of what every reader has, and says how many slices are left.
+    pub(super) fn trim(&mut self) -> usize {
+        let demands = self.readers.values().filter(|wish| !wish.is_prefetch);
+        let slowest = demands.map(|wish| wish.position).min().unwrap_or(u32::MAX);
+        self.window.retain(|(number, _)| *number >= slowest);
+        self.window.len()
+    }
+
+    pub(super) fn has_demand(&self) -> bool {
+        self.readers.values().any(|wish| !wish.is_prefetch)
+    }
+}
+
+impl Cursor {
+    pub(super) fn at(offset: u64) -> Self {
+        Self { offset, slice: slice_of(offset), ..Self::default() }
+    }
+
+    /// The bytes at the cursor, up to `end`, when `slice` has them; moves on.
+    fn chunk_of(&mut self, number: u32, slice: &Slice, end: u64) -> Option<Bytes> {
+        if self.slice != number {
+            (self.slice, self.chunk, self.before) = (number, 0, 0);
+        }
+        let within = self.offset - start_of(number);
+        if within >= slice.len {
+            return None;
+        }
+        let mut chunk = slice.chunks.get(self.chunk)?;
+        while within >= self.before + chunk.len() as u64 {
+            self.before += chunk.len() as u64;
+            self.chunk += 1;
+            chunk = slice.chunks.get(self.chunk)?;
+        }
+        let from = (within - self.before) as usize;
+        let most = usize::try_from(end - self.offset).unwrap_or(usize::MAX);
+        let to = chunk.len().min(from.saturating_add(most));
+        self.offset += (to - from) as u64;
+        Some(chunk.slice(from..to))
+    }
+}

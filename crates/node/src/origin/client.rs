@@ -1,0 +1,211 @@
+//! The pooled client: one for origins whose addresses are vetted, one for those whose operator
+//! allows private addresses and for other nodes. They never share a connection, because a pooled
+//! connection is not vetted again.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body;
+use http_body_util::Empty;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::crypto::ring;
+use stoker_domain::outcome::OriginFault;
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+
+use super::{
+    Ask, FAULT, FAULT_DETAIL, Fault, Source,
+    connect::{Connector, Timed},
+    request,
+};
+use crate::fill;
+
+/// How long is waited for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeOuts {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// From the request to the head of the reply.
+    pub head: Duration,
+    /// For the next bytes of content.
+    pub idle: Duration,
+}
+
+impl Default for TimeOuts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            head: Duration::from_secs(30),
+            idle: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Most origins close an unused connection after 60 s or more; whoever closes first wins a race
+/// that costs a retry.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+/// Read at once from a socket at most; the larger, the fewer wake-ups for large content.
+const READ_BUFFER: usize = 512 << 10;
+
+type Pool = legacy::Client<Timed<HttpsConnector<Connector>>, Empty<Bytes>>;
+
+/// Speaks to origins and to other nodes. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    vetted: Pool,
+    open: Pool,
+    time_outs: TimeOuts,
+    peer_secret: HeaderValue,
+}
+
+impl Client {
+    /// A client that shows `peer_secret` to other nodes.
+    ///
+    /// A secret that cannot stand in a field is never shown, and other nodes then refuse.
+    pub fn new(peer_secret: &str, time_outs: TimeOuts) -> Self {
+        let mut secret = HeaderValue::from_str(peer_secret)
+            .unwrap_or_else(|_| HeaderValue::from_static("unusable"));
+        secret.set_sensitive(true);
+        Self {
+            vetted: pool(false, time_outs.connect),
+            open: pool(true, time_outs.connect),
+            time_outs,
+            peer_secret: secret,
+        }
+    }
+
+    /// Sends one GET and awaits the head of the reply.
+    ///
+    /// # Errors
+    /// No reply, or one in which a parent says why it has none.
+    pub(crate) async fn get(
+        &self,
+        source: &Source,
+        target: &fill::Request,
+        ask: &Ask,
+    ) -> Result<Response, Fault> {
+        let request = request::build(source, target, ask, &self.peer_secret)?;
+        let is_parent = source.is_parent();
+        let pool = match source {
+            Source::Origin(domain) if !domain.origin.allow_private => &self.vetted,
+            _ => &self.open,
+        };
+        let reply = match timeout(self.time_outs.head, pool.request(request)).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(error)) => return Err(Fault::of(&error, &source.describe(), is_parent)),
+            Err(_) => {
+                let limit = self.time_outs.head;
+                let detail = format!("no reply from {} within {limit:?}", source.describe());
+                return Err(Fault::origin(OriginFault::Timeout, detail).seen(is_parent));
+            }
+        };
+        let (mut head, incoming) = reply.into_parts();
+        if let Some(fault) = told_fault(&mut head.headers, head.status, is_parent) {
+            return Err(fault);
+        }
+        Ok(Response {
+            status: head.status,
+            fields: head.headers,
+            content: Content {
+                incoming,
+                idle: self.time_outs.idle,
+                waiting: None,
+                source: source.clone(),
+            },
+        })
+    }
+}
+
+fn pool(allows_private: bool, limit: Duration) -> Pool {
+    let tls = HttpsConnectorBuilder::new()
+        .with_provider_and_webpki_roots(Arc::new(ring::default_provider()))
+        .expect("ring provides the default protocol versions")
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(Connector { allows_private, limit });
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .http1_max_buf_size(READ_BUFFER)
+        .build(Timed { inner: tls, limit })
+}
+
+/// What a parent says of a failure. Only a parent is heard, but the fields never travel on.
+fn told_fault(fields: &mut HeaderMap, status: StatusCode, is_parent: bool) -> Option<Fault> {
+    let outcome = fields.remove(FAULT)?;
+    let detail = fields.remove(FAULT_DETAIL);
+    if !is_parent || !status.is_server_error() {
+        return None;
+    }
+    let outcome = outcome.to_str().ok()?.parse().ok()?;
+    let detail = detail.as_ref().and_then(|detail| detail.to_str().ok()).unwrap_or_default();
+    Some(Fault::new(outcome, detail))
+}
+
+/// The head of a reply, and its content to come.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: StatusCode,
+    pub(crate) fields: HeaderMap,
+    pub(crate) content: Content,
+}
+
+/// Content on its way. Dropping it ends the transfer.
+#[derive(Debug)]
+pub(crate) struct Content {
+    incoming: Incoming,
+    idle: Duration,
+    /// Runs while nothing comes; content that is there costs no timer.
+    waiting: Option<Pin<Box<Sleep>>>,
+    source: Source,
+}
+
+impl Content {
+    /// The next bytes; `None` at the end. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+        poll_fn(|cx| self.poll_next(cx)).await
+    }
+
+    /// As [`Self::next`].
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
+        loop {
+            match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.waiting = None;
+                    match frame.into_data() {
+                        Ok(bytes) if !bytes.is_empty() => return Poll::Ready(Some(Ok(bytes))),
+                        // trailers are not kept
+                        _ => {}
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    let to = self.source.describe();
+                    let fault = Fault::of_content(&error, &to, self.source.is_parent());
+                    return Poll::Ready(Some(Err(fault)));
+                }
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => break,
+            }
+        }
+        let idle = self.idle;
+        let waiting =
+            self.waiting.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
+        waiting.as_mut().poll(cx).map(|()| {
+            let detail =
+                format!("no further content from {} within {idle:?}", self.source.describe());
+            let fault = Fault::origin(OriginFault::Timeout, detail);
+            Some(Err(fault.seen(self.source.is_parent())))
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! Speaking to the next cache towards the origin, and to the origin itself.
+//!
+//! Builds the requests, keeps the connections, vets addresses on every new one, bounds every wait
+//! and names what went wrong as a [`Fault`]. Redirects are never followed, content is never decoded
+//! and nothing is decided here about caching. RFC 9110, RFC 9112.
+
+mod address;
+mod client;
+mod connect;
+mod fault;
+mod request;
+
+pub use client::{Client, TimeOuts};
+pub use fault::{Fault, Retry, Side};
+pub use request::{
+    FAULT, FAULT_DETAIL, HOPS, MAX_HOPS, OPTIONS, PEER, decode_options, encode_options,
+};
+
+pub(crate) use client::{Content, Response};
+pub(crate) use request::{Ask, Source};
