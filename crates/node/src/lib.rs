@@ -6,7 +6,16 @@
 //! never sees the ledger: it knows the engine as a [`JobSource`] and the configuration as a
 //! [`stoker_domain::placement::Directory`].
 
+mod agent;
+mod config;
+mod serve;
+pub mod fill;
+pub mod origin;
 mod source;
+mod start;
 pub mod store;
 
+pub use config::Config;
+pub use serve::{Answered, Body, Error as BodyError, Service};
 pub use source::{JobSource, Unreachable};
+pub use start::{Running, StartError, Stats, start};

@@ -1,0 +1,267 @@
+//! One item: fetch it unless it is there, then prove through the serving path that it is.
+//!
+//! Success is what the read-back says, never what the fill believes: a hit, whole, of the right
+//! size and durable.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{
+    HeaderMap, HeaderValue, Method, Request as HttpRequest, StatusCode, header, request::Parts,
+};
+use stoker_domain::{
+    domain::{Domain, Status},
+    http::{Reuse, StoredResponse, reuse},
+    job::{Child, ItemReport, JobItem},
+    media,
+    outcome::{Block, Outcome, Uncacheable},
+    placement::Directory,
+    target::Target,
+    task::FetchOptions,
+    time::Clock,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
+
+use super::job::Moving;
+use crate::{
+    fill::{Filled, Fills, Intent, Request},
+    serve::{Proof, Service, selecting},
+    store::{Store, Stored},
+};
+
+/// How often a running fill is asked how far it is.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long the read-back waits for something that another request brought to become durable.
+const SYNC: Duration = Duration::from_secs(10);
+/// How often it looks.
+const SYNC_LOOK: Duration = Duration::from_millis(2);
+/// Bytes of a playlist that are read at once.
+const READ: usize = 256 << 10;
+
+/// Runs items.
+pub(crate) struct Runner {
+    service: Service,
+    store: Store,
+    fills: Fills,
+    directory: watch::Receiver<Arc<Directory>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// An item, understood.
+struct Task<'a> {
+    item: &'a JobItem,
+    target: Target,
+    domain: Arc<Domain>,
+    options: Arc<FetchOptions>,
+    /// The request fields by which its response is selected.
+    selecting: HeaderMap,
+}
+
+/// What the read-back found wrong.
+enum Missing {
+    /// It is there and must be validated at every use.
+    NeverFresh,
+    /// It is not there, or not all of it.
+    Gone,
+}
+
+impl Runner {
+    pub(crate) fn new(
+        service: Service,
+        store: Store,
+        fills: Fills,
+        directory: watch::Receiver<Arc<Directory>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { service, store, fills, directory, clock }
+    }
+
+    /// Runs `item` to its outcome. Dropped, it leaves a fill that has begun to itself.
+    pub(super) async fn run(
+        &self,
+        item: &JobItem,
+        options: Arc<FetchOptions>,
+        moving: &Moving,
+    ) -> ItemReport {
+        let Ok(target) = Target::parse(&item.url, false) else {
+            return failed(item, Outcome::Blocked(Block::Ownership), "the URL cannot be read");
+        };
+        let domain = self.directory.borrow().domain(&target.host).cloned();
+        let Some(domain) = domain else {
+            let detail = format!("host `{}` is no domain here", target.host);
+            return failed(item, Outcome::Blocked(Block::Ownership), &detail);
+        };
+        if domain.status == Status::Offline {
+            let detail = format!("domain `{}` is stopped", target.host);
+            return failed(item, Outcome::Blocked(Block::Offline), &detail);
+        }
+        let selecting = selecting(&options);
+        let task = Task { item, target, domain, options, selecting };
+        let (is_fresh, stored) = self.look(&task).await;
+        if is_fresh && let Ok(proof) = self.read_back(&task).await {
+            return self.proven(&task, Outcome::AlreadyFresh, 0, &proof).await;
+        }
+        let filled = self.fill(&task, stored, moving).await;
+        self.judge(&task, filled).await
+    }
+
+    /// Whether it is there, whole and fresh; and what is there.
+    async fn look(&self, task: &Task<'_>) -> (bool, Option<Stored>) {
+        let request = self.request(task);
+        let Some(stored) = self.store.lookup(request.key, &request.url()).await else {
+            return (false, None);
+        };
+        let Some(response) = StoredResponse::decode(stored.head()) else { return (false, None) };
+        match reuse(&response, &task.selecting, self.clock.now()) {
+            Reuse::Fresh => (stored.is_complete(), Some(stored)),
+            Reuse::Stale => (false, Some(stored)),
+            Reuse::VaryMiss => (false, None),
+        }
+    }
+
+    fn request(&self, task: &Task<'_>) -> Request {
+        Request {
+            key: task.target.key(),
+            domain: Arc::clone(&task.domain),
+            host: task.domain.host.clone(),
+            path_and_query: task.target.path_and_query.clone(),
+            fields: HeaderMap::new(),
+            options: Arc::clone(&task.options),
+            intent: Intent::Prefetch,
+            hops: 0,
+        }
+    }
+
+    async fn fill(&self, task: &Task<'_>, stored: Option<Stored>, moving: &Moving) -> Filled {
+        let reader = self.fills.get_or_start(self.request(task), stored);
+        while !reader.ends_within(LOOK).await {
+            moving.set(reader.progress());
+        }
+        reader.durable().await
+    }
+
+    async fn judge(&self, task: &Task<'_>, filled: Filled) -> ItemReport {
+        let mut report = ItemReport {
+            size_bytes: filled.size,
+            pulled_bytes: filled.pulled_bytes,
+            validator: filled.validator,
+            detail: filled.detail,
+            ..failed(task.item, filled.outcome, "")
+        };
+        if !filled.outcome.is_success() {
+            return report;
+        }
+        let (outcome, detail) = match self.read_back(task).await {
+            Ok(proof) if filled.size.is_none_or(|size| proof.stored.size() == Some(size)) => {
+                return self.proven(task, filled.outcome, filled.pulled_bytes, &proof).await;
+            }
+            Ok(_) => (Uncacheable::DiskError, "the size read back is another than that fetched"),
+            Err(Missing::NeverFresh) => {
+                (Uncacheable::NoLifetime, "the origin wants every use to be validated")
+            }
+            Err(Missing::Gone) => {
+                (Uncacheable::DiskFull, "it was replaced or evicted before it was read back")
+            }
+        };
+        report.outcome = Outcome::Uncacheable(outcome);
+        report.detail = Some(detail.into());
+        report
+    }
+
+    /// Asks the serving path for it, as a viewer would who wants only what is cached.
+    async fn read_back(&self, task: &Task<'_>) -> Result<Proof, Missing> {
+        let end = Instant::now() + SYNC;
+        loop {
+            let reply = self.service.prove(self.viewer_request(task)).await;
+            let Some(proof) = reply.extensions().get::<Proof>() else {
+                let (_, stored) = self.look(task).await;
+                return Err(if stored.is_some() { Missing::NeverFresh } else { Missing::Gone });
+            };
+            if reply.status() != task_status(&proof.stored) || !proof.stored.is_complete() {
+                return Err(Missing::Gone);
+            }
+            if proof.stored.is_durable() {
+                return Ok(proof.clone());
+            }
+            // it came with a viewer's request and its group is being synced
+            if Instant::now() >= end {
+                return Err(Missing::Gone);
+            }
+            sleep(SYNC_LOOK).await;
+        }
+    }
+
+    fn viewer_request(&self, task: &Task<'_>) -> Parts {
+        let (mut head, ()) = HttpRequest::new(()).into_parts();
+        head.method = Method::GET;
+        head.headers = task.selecting.clone();
+        // both were checked when the target was parsed
+        if let Ok(uri) = task.target.path_and_query.parse() {
+            head.uri = uri;
+        }
+        if let Ok(host) = HeaderValue::from_str(&task.domain.host) {
+            head.headers.insert(header::HOST, host);
+        }
+        let only = HeaderValue::from_static("only-if-cached");
+        head.headers.insert(header::CACHE_CONTROL, only);
+        head
+    }
+
+    async fn proven(
+        &self,
+        task: &Task<'_>,
+        outcome: Outcome,
+        pulled_bytes: u64,
+        proof: &Proof,
+    ) -> ItemReport {
+        let mut report = ItemReport {
+            position: task.item.position,
+            outcome,
+            size_bytes: proof.stored.size(),
+            pulled_bytes,
+            validator: proof.validator.clone(),
+            verified_at: Some(self.clock.now()),
+            fresh_until: Some(proof.fresh_until),
+            detail: None,
+            children: Vec::new(),
+        };
+        if task.item.levels > 0 {
+            match children(task.item, &proof.stored).await {
+                Ok(children) => report.children = children,
+                Err(detail) => report.detail = Some(detail),
+            }
+        }
+        report
+    }
+}
+
+/// The status that the read-back must have: that of the stored response.
+fn task_status(stored: &Stored) -> StatusCode {
+    StoredResponse::decode(stored.head()).map_or(StatusCode::OK, |response| response.status)
+}
+
+async fn children(item: &JobItem, stored: &Stored) -> Result<Vec<Child>, String> {
+    let size = stored.size().unwrap_or(0);
+    let mut content = Vec::new();
+    while (content.len() as u64) < size && content.len() <= media::MAX_BYTES {
+        let chunk = stored.read(content.len() as u64, READ).await;
+        content.extend_from_slice(&chunk.map_err(|error| error.to_string())?);
+    }
+    media::children(&item.url, &content, item.levels).map_err(|error| error.to_string())
+}
+
+fn failed(item: &JobItem, outcome: Outcome, detail: &str) -> ItemReport {
+    ItemReport {
+        position: item.position,
+        outcome,
+        size_bytes: None,
+        pulled_bytes: 0,
+        validator: None,
+        verified_at: None,
+        fresh_until: None,
+        detail: (!detail.is_empty()).then(|| detail.to_owned()),
+        children: Vec::new(),
+    }
+}

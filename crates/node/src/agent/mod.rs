@@ -1,0 +1,162 @@
+//! The agent: leases jobs of this node, runs them, and says what became of each item.
+//!
+//! A lost lease ends the work on a job at once; a lost message is repeated until it is answered.
+//! The agent decides nothing about retries: the engine does. What is durable stays, whoever asked.
+
+mod item;
+mod job;
+
+use std::{sync::Arc, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use stoker_domain::placement::Node;
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, warn};
+
+pub(crate) use self::item::Runner;
+use self::job::Work;
+use crate::{
+    config::Config,
+    source::{JobSource, Unreachable},
+};
+
+/// The longest rest between two calls to an engine that does not answer.
+const LONGEST_REST: Duration = Duration::from_secs(5);
+/// The first one.
+const FIRST_REST: Duration = Duration::from_millis(100);
+
+/// Leases and runs the jobs of one node.
+pub(crate) struct Agent {
+    node: Arc<Node>,
+    session: u64,
+    source: Arc<dyn JobSource>,
+    runner: Arc<Runner>,
+    /// Room for items, over all jobs.
+    items: Arc<Semaphore>,
+    /// Room for jobs.
+    jobs: Arc<Semaphore>,
+    rest: Rest,
+}
+
+impl Agent {
+    pub(crate) fn new(
+        node: Arc<Node>,
+        session: u64,
+        source: Arc<dyn JobSource>,
+        runner: Runner,
+        config: &Config,
+    ) -> Self {
+        Self {
+            node,
+            session,
+            source,
+            runner: Arc::new(runner),
+            items: Arc::new(Semaphore::new(config.items_in_flight.max(1))),
+            jobs: Arc::new(Semaphore::new(config.jobs_in_flight.max(1))),
+            rest: Rest::new(config.seed),
+        }
+    }
+
+    /// Works until `stop`, then gives back what is leased.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        let running = TaskTracker::new();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.work(&running, &stop) => {}
+        }
+        running.close();
+        running.wait().await;
+    }
+
+    async fn work(&mut self, running: &TaskTracker, stop: &CancellationToken) {
+        loop {
+            if let Err(error) = self.source.register(&self.node, self.session).await {
+                warn!(node.id = self.node.name, error = %error, "cannot register");
+                self.rest.take().await;
+                continue;
+            }
+            self.rest.end();
+            let Err(error) = self.lease_on(running, stop).await;
+            warn!(node.id = self.node.name, error = %error, "cannot lease jobs");
+            self.rest.take().await;
+        }
+    }
+
+    /// Leases while there is room, as long as the engine answers.
+    async fn lease_on(
+        &mut self,
+        running: &TaskTracker,
+        stop: &CancellationToken,
+    ) -> Result<std::convert::Infallible, Unreachable> {
+        loop {
+            let place = Arc::clone(&self.jobs).acquire_owned().await;
+            let first = place.expect("the semaphore is never closed");
+            let asked_at = Instant::now();
+            let limit = 1 + self.jobs.available_permits();
+            let jobs = self.source.lease(&self.node.name, limit).await?;
+            if jobs.is_empty() {
+                drop(first);
+                // a source that does not wait for work must not be asked in a tight circle
+                if asked_at.elapsed() < FIRST_REST {
+                    self.rest.take().await;
+                }
+                continue;
+            }
+            self.rest.end();
+            let mut first = Some(first);
+            for job in jobs {
+                debug!(job.id = job.id.0, task.id = %job.task, items = job.items.len(), "leased");
+                let place = match first.take() {
+                    Some(place) => place,
+                    None => match Arc::clone(&self.jobs).acquire_owned().await {
+                        Ok(place) => place,
+                        Err(_) => continue,
+                    },
+                };
+                let work = Work::new(
+                    job,
+                    Arc::clone(&self.source),
+                    Arc::clone(&self.runner),
+                    Arc::clone(&self.items),
+                    self.rest.fork(),
+                );
+                let stop = stop.clone();
+                running.spawn(async move {
+                    work.run(stop).await;
+                    drop(place);
+                });
+            }
+        }
+    }
+}
+
+/// Rests between calls to an engine that does not answer: doubling, with jitter, so that nodes do
+/// not come back together.
+pub(super) struct Rest {
+    next: Duration,
+    random: StdRng,
+}
+
+impl Rest {
+    fn new(seed: u64) -> Self {
+        Self { next: FIRST_REST, random: StdRng::seed_from_u64(seed) }
+    }
+
+    fn fork(&mut self) -> Self {
+        Self::new(self.random.random())
+    }
+
+    async fn take(&mut self) {
+        let rest = self.next.mul_f64(self.random.random_range(0.5..1.0));
+        self.next = (self.next * 2).min(LONGEST_REST);
+        sleep(rest).await;
+    }
+
+    fn end(&mut self) {
+        self.next = FIRST_REST;
+    }
+}

@@ -1,0 +1,71 @@
+//! What a node is told when it starts. Read from files and flags elsewhere.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use stoker_domain::placement::Node;
+
+use crate::origin::TimeOuts;
+
+/// What a node is told when it starts.
+#[derive(Clone)]
+pub struct Config {
+    /// Who it is. Where `listen` has port 0, the port of its address is replaced by the real one.
+    pub node: Node,
+    /// Where it answers viewers and other nodes; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Directory of all nodes of this machine; the node keeps its store in `dir/<node name>`.
+    pub dir: PathBuf,
+    /// Bound of its store on disk, in bytes.
+    pub disk_bytes: u64,
+    /// What nodes of one installation show each other. Requests without it are viewers'.
+    pub peer_secret: String,
+    /// Seed of everything random: session number, jitter of retries.
+    pub seed: u64,
+    /// Items of jobs in work at once.
+    pub items_in_flight: usize,
+    /// Jobs leased at once.
+    pub jobs_in_flight: usize,
+    /// How long a client may take to send the head of a request, or rest between two.
+    pub head_timeout: Duration,
+    /// How long a client may take no bytes of a reply before its connection is closed.
+    pub write_timeout: Duration,
+    /// Longest head of a request, in bytes.
+    pub head_bytes: usize,
+    /// How long the parent and the origin are waited for.
+    pub time_outs: TimeOuts,
+    /// Connections at once; more wait to be accepted.
+    pub connections: usize,
+}
+
+impl Config {
+    /// The defaults for a node in `dir`; the caller sets what differs.
+    pub fn new(node: Node, listen: SocketAddr, dir: PathBuf, disk_bytes: u64) -> Self {
+        Self {
+            node,
+            listen,
+            dir,
+            disk_bytes,
+            peer_secret: String::new(),
+            seed: 0,
+            items_in_flight: 64,
+            jobs_in_flight: 4,
+            head_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(60),
+            head_bytes: 32 << 10,
+            time_outs: TimeOuts::default(),
+            connections: 16_384,
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    /// Without the secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("node", &self.node)
+            .field("listen", &self.listen)
+            .field("dir", &self.dir)
+            .field("disk_bytes", &self.disk_bytes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,156 @@
+//! Answering through a fill: what the store does not hold, or holds and must ask about.
+
+use std::{sync::Arc, sync::atomic::Ordering};
+
+use http::{HeaderMap, HeaderValue, Response, header};
+use stoker_domain::{
+    http::{CacheStatus, Forward, parse_byte_range, strip_hop_by_hop},
+    task::FetchOptions,
+};
+use tracing::debug;
+
+use super::{
+    Asked, Service,
+    body::Body,
+    hit::{outgoing, seconds_between},
+    peer::{Caller, strip_internal},
+    refusal::{fault_status, tell_peer, text},
+    select::select,
+};
+use crate::{
+    fill::{FillHead, Intent, Reader, Request, Want},
+    origin::Fault,
+    store::Stored,
+};
+
+/// Fields that a node makes itself when it asks upstream.
+const NOT_FORWARDED: [http::HeaderName; 14] = [
+    header::HOST,
+    header::RANGE,
+    header::IF_RANGE,
+    header::IF_MATCH,
+    header::IF_NONE_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_UNMODIFIED_SINCE,
+    header::ACCEPT_ENCODING,
+    header::CACHE_CONTROL,
+    header::PRAGMA,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::EXPECT,
+    header::MAX_FORWARDS,
+];
+
+impl Service {
+    pub(super) async fn forward(
+        &self,
+        asked: Asked,
+        stale: Option<Stored>,
+        why: Forward,
+    ) -> Response<Body> {
+        let mut reader = self.0.fills.get_or_start(upstream(&asked), stale);
+        let head = reader.head().await;
+        let told = Told { why, is_collapsed: reader.is_collapsed() };
+        match head {
+            Ok(head) => self.reply(&asked, reader, &head, told),
+            Err(fault) => self.fault(&asked, &fault, told),
+        }
+    }
+
+    fn reply(&self, asked: &Asked, reader: Reader, head: &FillHead, told: Told) -> Response<Body> {
+        let now = self.0.clock.now();
+        let selection = select(&asked.fields, asked.is_head, &head.response, head.size);
+        let is_stored = head.not_kept.is_none();
+        let status = CacheStatus {
+            forward: Some(told.why),
+            forward_status: Some(head.forward_status.as_u16()),
+            ttl: is_stored.then(|| seconds_between(now, head.response.fresh_until())),
+            is_stored,
+            is_collapsed: told.is_collapsed,
+            detail: head.not_kept.map(|outcome| outcome.to_string().into()),
+            ..CacheStatus::default()
+        };
+        let mut reply = Response::new(Body::Empty);
+        *reply.status_mut() = selection.status(&head.response);
+        let mut fields = outgoing(head.response.clone(), Some(now));
+        fields.append("cache-status", status.to_value(&self.0.cache));
+        selection.amend(&mut fields, head.size);
+        *reply.headers_mut() = fields;
+        let span = match head.size {
+            Some(size) => selection.span(size).filter(|(start, end)| start < end),
+            None => selection.span(u64::MAX),
+        };
+        if let Some((start, end)) = span.filter(|_| !asked.is_head) {
+            let range = head.size.map(|_| (start, end - 1));
+            *reply.body_mut() = Body::Fill(Box::new(reader.body(range)));
+        }
+        reply
+    }
+
+    fn fault(&self, asked: &Asked, fault: &Fault, told: Told) -> Response<Body> {
+        self.0.counters.faults.fetch_add(1, Ordering::Relaxed);
+        let outcome = fault.outcome();
+        debug!(
+            target.host = asked.domain.host,
+            outcome = %outcome,
+            detail = fault.detail(),
+            "cannot answer"
+        );
+        let status = fault_status(fault);
+        let mut reply = text(status, &format!("cannot fetch the content ({outcome})"));
+        let member = CacheStatus {
+            forward: Some(told.why),
+            is_collapsed: told.is_collapsed,
+            detail: Some(outcome.to_string().into()),
+            ..CacheStatus::default()
+        };
+        let fields = reply.headers_mut();
+        fields.insert("cache-status", member.to_value(&self.0.cache));
+        if asked.caller.is_peer() {
+            tell_peer(fields, outcome, fault.detail());
+        }
+        reply
+    }
+}
+
+/// What `Cache-Status` says of the way.
+#[derive(Clone, Copy)]
+struct Told {
+    why: Forward,
+    is_collapsed: bool,
+}
+
+/// What is asked upstream for `asked`.
+fn upstream(asked: &Asked) -> Request {
+    let (hops, options) = match &asked.caller {
+        Caller::Viewer => (0, FetchOptions::default()),
+        Caller::Peer { hops, options } => (*hops, options.clone()),
+    };
+    let range = asked.fields.get(header::RANGE).and_then(parse_byte_range);
+    let want = match range {
+        _ if asked.is_head => Want::Head,
+        Some(range) => Want::Range(range),
+        None => Want::All,
+    };
+    Request {
+        key: asked.key,
+        domain: Arc::clone(&asked.domain),
+        host: asked.domain.host.clone(),
+        path_and_query: asked.path_and_query.clone(),
+        fields: forwarded(&asked.fields),
+        options: Arc::new(options),
+        intent: Intent::Demand(want),
+        hops,
+    }
+}
+
+/// The viewer's fields that may travel upstream.
+fn forwarded(fields: &HeaderMap<HeaderValue>) -> HeaderMap {
+    let mut fields = fields.clone();
+    strip_hop_by_hop(&mut fields);
+    strip_internal(&mut fields);
+    for name in NOT_FORWARDED {
+        fields.remove(name);
+    }
+    fields
+}

@@ -1,0 +1,117 @@
+//! Answering from the store. The fast path: for a small response nothing is awaited but memory.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use stoker_domain::{
+    http::{CacheStatus, RangeRequest, StoredResponse, http_date},
+    time::Timestamp,
+};
+
+use super::{
+    Asked, Proof, Service,
+    body::{Body, StoredBody, most},
+    peer::strip_internal,
+    select::{Selection, asked_range, select},
+};
+use crate::store::{ReadError, SLICE, Stored};
+
+/// Whether the store holds all that `asked` can want of `response`: everything, or every slice of
+/// the range that it asks for.
+pub(super) fn holds(stored: &Stored, response: &StoredResponse, asked: &Asked) -> bool {
+    if stored.is_complete() {
+        return true;
+    }
+    let Some(size) = stored.size().filter(|_| !asked.is_head) else { return false };
+    match asked_range(&asked.fields, response).map(|range| range.resolve(size)) {
+        Some(RangeRequest::Satisfiable { start, end_inclusive }) => {
+            let slices = (start / SLICE)..=(end_inclusive / SLICE);
+            slices.into_iter().all(|n| u32::try_from(n).is_ok_and(|n| stored.has_slice(n)))
+        }
+        _ => false,
+    }
+}
+
+impl Service {
+    /// The reply to `asked` from `stored`.
+    ///
+    /// # Errors
+    /// The first bytes cannot be read; nothing has been sent.
+    pub(super) async fn hit(
+        &self,
+        asked: &Asked,
+        stored: Stored,
+        response: StoredResponse,
+        now: Timestamp,
+    ) -> Result<Response<Body>, ReadError> {
+        let size = stored.size().unwrap_or(response.size);
+        let selection = select(&asked.fields, asked.is_head, &response, Some(size));
+        let first = match selection.span(size) {
+            Some((start, end)) if start < end && !asked.is_head => {
+                Some((start, end, stored.read(start, most(end - start)).await?))
+            }
+            _ => None,
+        };
+        let mut reply = Response::new(Body::Empty);
+        *reply.status_mut() = selection.status(&response);
+        if asked.wants_proof {
+            reply.extensions_mut().insert(Proof {
+                stored: stored.clone(),
+                fresh_until: response.fresh_until(),
+                validator: response.validator_text(),
+            });
+        }
+        *reply.headers_mut() = self.hit_fields(response, selection, size, now);
+        if let Some((start, end, first)) = first {
+            *reply.body_mut() = content(stored, first, start, end);
+        }
+        Ok(reply)
+    }
+
+    fn hit_fields(
+        &self,
+        response: StoredResponse,
+        selection: Selection,
+        size: u64,
+        now: Timestamp,
+    ) -> HeaderMap {
+        let ttl = seconds_between(now, response.fresh_until());
+        let status = CacheStatus { is_hit: true, ttl: Some(ttl), ..CacheStatus::default() };
+        let status = status.to_value(&self.0.cache);
+        let mut fields = outgoing(response, Some(now));
+        // who handled the request that brought it does not matter to this one
+        fields.insert("cache-status", status);
+        selection.amend(&mut fields, Some(size));
+        fields
+    }
+}
+
+fn content(stored: Stored, first: Bytes, start: u64, end: u64) -> Body {
+    if first.len() as u64 == end - start {
+        return Body::Full(first);
+    }
+    Body::Stored(Box::new(StoredBody::new(stored, first, start, end)))
+}
+
+/// The fields with which `response` goes out, `Content-Length` and `Cache-Status` left to the
+/// caller; with an `Age` at `now` when it comes from a cache.
+pub(super) fn outgoing(response: StoredResponse, now: Option<Timestamp>) -> HeaderMap {
+    let age = now.map(|now| response.age(now).as_secs());
+    let response_time = response.response_time;
+    let has_ranges = response.status == StatusCode::OK;
+    let mut fields = response.fields;
+    strip_internal(&mut fields);
+    if let Some(age) = age {
+        fields.insert(header::AGE, age.into());
+    }
+    // RFC 9110 section 6.6.1: the time of receipt stands for a missing Date
+    fields.entry(header::DATE).or_insert_with(|| http_date(response_time));
+    if has_ranges {
+        fields.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
+    fields
+}
+
+/// Whole seconds from `now` to `then`, negative when it has passed.
+pub(super) fn seconds_between(now: Timestamp, then: Timestamp) -> i64 {
+    then.as_millis().saturating_sub(now.as_millis()).div_euclid(1000)
+}

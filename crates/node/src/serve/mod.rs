@@ -1,0 +1,259 @@
+//! Serving: answers GET and HEAD of viewers and other nodes from the store, and through a fill
+//! where the store does not suffice.
+//!
+//! The listener and the agent's read-back use the same [`Service`], so what a read-back sees is
+//! what viewers get. Reuse, conditions, ranges: decided in [`stoker_domain::http`]. RFC 9110,
+//! RFC 9111, RFC 9112, RFC 9211. No query string and no secret is logged.
+
+mod body;
+mod forward;
+mod hit;
+mod listener;
+mod patience;
+mod peer;
+mod refusal;
+mod select;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use http::{HeaderMap, HeaderValue, Method, Response, Uri, header, request::Parts};
+use stoker_domain::{
+    domain::{Domain, Status},
+    http::{CacheControl, Forward, Reuse, StoredResponse, reuse},
+    key::Key,
+    placement::Directory,
+    time::{Clock, Timestamp},
+};
+use tokio::sync::watch;
+
+use crate::{
+    fill::{Fills, stored_url},
+    origin::MAX_HOPS,
+    store::{Store, Stored},
+};
+
+pub use self::body::{Body, Error};
+pub(crate) use self::{
+    listener::{Bounds, listen},
+    peer::selecting,
+};
+use self::{peer::Caller, refusal::Refusal};
+
+/// Answers requests. Clones answer from the same store.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    /// This node's name in `Cache-Status`.
+    cache: String,
+    via: HeaderValue,
+    peer_secret: Vec<u8>,
+    store: Store,
+    fills: Fills,
+    directory: watch::Receiver<Arc<Directory>>,
+    clock: Arc<dyn Clock>,
+    counters: Counters,
+}
+
+#[derive(Default)]
+struct Counters {
+    requests: AtomicU64,
+    hits: AtomicU64,
+    faults: AtomicU64,
+}
+
+/// What a node has answered since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Requests, read-backs included.
+    pub requests: u64,
+    /// Of these, answered from the store alone.
+    pub hits: u64,
+    /// Of these, ended in an error reply because nothing could be fetched.
+    pub faults: u64,
+}
+
+/// How a reply came to be; an extension of the reply, for the read-back.
+#[derive(Clone, Debug)]
+pub(crate) struct Proof {
+    /// What was served from.
+    pub(crate) stored: Stored,
+    /// Its head.
+    pub(crate) fresh_until: Timestamp,
+    /// `ETag`, or else `Last-Modified`.
+    pub(crate) validator: Option<String>,
+}
+
+/// What is asked for, once it is known whose it is.
+struct Asked {
+    domain: Arc<Domain>,
+    key: Key,
+    path_and_query: String,
+    url: String,
+    is_head: bool,
+    fields: HeaderMap,
+    caller: Caller,
+    /// Whether the reply carries a [`Proof`].
+    wants_proof: bool,
+}
+
+/// What the store holds for a request.
+enum Found {
+    /// An answer.
+    Hit(Stored, StoredResponse),
+    /// Something else; what may be validated or completed, and why upstream is asked.
+    Miss(Option<Stored>, Forward),
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("cache", &self.0.cache).finish_non_exhaustive()
+    }
+}
+
+impl Service {
+    pub(crate) fn new(
+        node: &str,
+        peer_secret: &str,
+        store: Store,
+        fills: Fills,
+        directory: watch::Receiver<Arc<Directory>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            cache: format!("stoker-{node}"),
+            via: HeaderValue::from_static("1.1 stoker"),
+            peer_secret: peer_secret.as_bytes().to_vec(),
+            store,
+            fills,
+            directory,
+            clock,
+            counters: Counters::default(),
+        }))
+    }
+
+    /// Answers a request, whose content means nothing. Dropping the future gives the request up; a
+    /// fill that others wait for goes on.
+    pub async fn answer(&self, head: Parts) -> Response<Body> {
+        self.answer_with(head, false).await
+    }
+
+    /// As [`Self::answer`], with a [`Proof`] among the extensions of a hit.
+    pub(crate) async fn prove(&self, head: Parts) -> Response<Body> {
+        self.answer_with(head, true).await
+    }
+
+    pub(crate) fn answered(&self) -> Answered {
+        let counters = &self.0.counters;
+        Answered {
+            requests: counters.requests.load(Ordering::Relaxed),
+            hits: counters.hits.load(Ordering::Relaxed),
+            faults: counters.faults.load(Ordering::Relaxed),
+        }
+    }
+
+    async fn answer_with(&self, head: Parts, wants_proof: bool) -> Response<Body> {
+        self.0.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let caller = peer::identify(&head.headers, &self.0.peer_secret);
+        let is_peer = caller.is_peer();
+        let mut reply = match self.asked(head, caller, wants_proof) {
+            Ok(asked) => self.find_and_answer(asked).await,
+            Err(refusal) => refusal.reply(&self.0.cache, is_peer),
+        };
+        reply.headers_mut().append(header::VIA, self.0.via.clone());
+        reply
+    }
+
+    /// Whose it is and what its key is.
+    fn asked(&self, mut head: Parts, caller: Caller, wants_proof: bool) -> Result<Asked, Refusal> {
+        let is_head = match head.method {
+            Method::GET => false,
+            Method::HEAD => true,
+            _ => return Err(Refusal::Method),
+        };
+        if matches!(caller, Caller::Peer { hops, .. } if hops > MAX_HOPS) {
+            return Err(Refusal::Loop);
+        }
+        if let Caller::Peer { options, .. } = &caller
+            && !options.headers.is_empty()
+        {
+            // what the task sends to the origin selects here as it does there
+            head.headers.extend(selecting(options));
+        }
+        let host = host(&head.uri, &head.headers).ok_or(Refusal::Host)?;
+        let domain = self.0.directory.borrow().domain(host).cloned();
+        let domain = domain.ok_or(Refusal::UnknownDomain)?;
+        if domain.status == Status::Offline {
+            return Err(Refusal::Offline);
+        }
+        let path_and_query = match head.uri.path_and_query().map(|path| path.as_str()) {
+            // `GET http://host HTTP/1.1` and `GET http://host?x HTTP/1.1`
+            None | Some("") => "/".to_owned(),
+            Some(query) if query.starts_with('?') => format!("/{query}"),
+            Some(path) => path.to_owned(),
+        };
+        Ok(Asked {
+            key: Key::new(&domain.host, &path_and_query),
+            url: stored_url(&domain.host, &path_and_query),
+            domain,
+            path_and_query,
+            is_head,
+            fields: head.headers,
+            caller,
+            wants_proof,
+        })
+    }
+
+    async fn find_and_answer(&self, asked: Asked) -> Response<Body> {
+        let now = self.0.clock.now();
+        let (mut stale, mut why) = (None, Forward::UriMiss);
+        match self.find(&asked, now).await {
+            Found::Hit(stored, response) => {
+                if let Ok(reply) = self.hit(&asked, stored, response, now).await {
+                    self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
+                    return reply;
+                }
+                // the disk does not give back what it holds: to the client it was never there
+            }
+            Found::Miss(stored, reason) => (stale, why) = (stored, reason),
+        }
+        if CacheControl::of(&asked.fields).only_if_cached {
+            return Refusal::OnlyIfCached.reply(&self.0.cache, asked.caller.is_peer());
+        }
+        self.forward(asked, stale, why).await
+    }
+
+    async fn find(&self, asked: &Asked, now: Timestamp) -> Found {
+        let Some(stored) = self.0.store.lookup(asked.key, &asked.url).await else {
+            return Found::Miss(None, Forward::UriMiss);
+        };
+        let Some(response) = StoredResponse::decode(stored.head()) else {
+            return Found::Miss(None, Forward::UriMiss);
+        };
+        match reuse(&response, &asked.fields, now) {
+            Reuse::Fresh if hit::holds(&stored, &response, asked) => Found::Hit(stored, response),
+            Reuse::Fresh => Found::Miss(Some(stored), Forward::Partial),
+            Reuse::Stale if response.is_fresh(now) => Found::Miss(Some(stored), Forward::Request),
+            Reuse::Stale => Found::Miss(Some(stored), Forward::Stale),
+            Reuse::VaryMiss => Found::Miss(None, Forward::VaryMiss),
+        }
+    }
+}
+
+/// The host that a request names: that of an absolute target, else its one `Host` field
+/// (RFC 9112 section 3.2.2).
+fn host<'a>(uri: &'a Uri, fields: &'a HeaderMap) -> Option<&'a str> {
+    let mut lines = fields.get_all(header::HOST).into_iter();
+    let line = lines.next();
+    if lines.next().is_some() {
+        return None;
+    }
+    let named = match uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => line?.to_str().ok()?.trim(),
+    };
+    (!named.is_empty() && !named.contains('@')).then_some(named)
+}

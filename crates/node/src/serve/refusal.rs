@@ -1,0 +1,124 @@
+//! Requests that are answered without looking into the cache, each with a sentence that says why.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use stoker_domain::{
+    http::CacheStatus,
+    outcome::{Block, OriginFault, Outcome},
+};
+
+use super::body::Body;
+use crate::origin::{FAULT, FAULT_DETAIL, Fault};
+
+/// Why a request is not looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Neither GET nor HEAD.
+    Method,
+    /// No host, several, or one that cannot be.
+    Host,
+    /// No domain of that host.
+    UnknownDomain,
+    /// The domain is stopped.
+    Offline,
+    /// It has passed too many nodes.
+    Loop,
+    /// Nothing stored answers it and the request wants nothing else (RFC 9111 section 5.2.1.7).
+    OnlyIfCached,
+}
+
+impl Refusal {
+    fn status(self) -> StatusCode {
+        match self {
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Host => StatusCode::BAD_REQUEST,
+            Self::UnknownDomain => StatusCode::MISDIRECTED_REQUEST,
+            Self::Offline => StatusCode::FORBIDDEN,
+            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::OnlyIfCached => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// For the viewer.
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Method => "only GET and HEAD are answered here",
+            Self::Host => "the request names no host, or several",
+            Self::UnknownDomain => "no domain of this host is served here",
+            Self::Offline => "this domain is stopped",
+            Self::Loop => "the request goes in a circle of nodes",
+            Self::OnlyIfCached => "nothing stored answers this request, and it asks for no more",
+        }
+    }
+
+    /// For `Cache-Status`.
+    fn detail(self) -> &'static str {
+        match self {
+            Self::Method => "method",
+            Self::Host => "host",
+            Self::UnknownDomain => "unknown-domain",
+            Self::Offline => "offline",
+            Self::Loop => "loop",
+            Self::OnlyIfCached => "only-if-cached",
+        }
+    }
+
+    /// For another node.
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::UnknownDomain => Outcome::Blocked(Block::Ownership),
+            Self::Offline => Outcome::Blocked(Block::Offline),
+            _ => Outcome::OriginError(OriginFault::Parent),
+        }
+    }
+
+    /// The reply of the cache called `cache`.
+    pub(super) fn reply(self, cache: &str, to_peer: bool) -> Response<Body> {
+        let mut reply = text(self.status(), self.sentence());
+        let status = CacheStatus { detail: Some(self.detail().into()), ..CacheStatus::default() };
+        let fields = reply.headers_mut();
+        fields.insert("cache-status", status.to_value(cache));
+        if self == Self::Method {
+            fields.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        if to_peer {
+            tell_peer(fields, self.outcome(), self.sentence());
+        }
+        reply
+    }
+}
+
+/// The status with which a viewer sees `fault`.
+pub(super) fn fault_status(fault: &Fault) -> StatusCode {
+    match fault.outcome() {
+        Outcome::OriginError(OriginFault::Timeout) | Outcome::Timeout => {
+            StatusCode::GATEWAY_TIMEOUT
+        }
+        Outcome::Blocked(Block::Ownership | Block::Offline) => StatusCode::FORBIDDEN,
+        Outcome::Uncacheable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+/// Says to another node why the reply is what it is.
+pub(super) fn tell_peer(fields: &mut http::HeaderMap, outcome: Outcome, detail: &str) {
+    if let Ok(outcome) = HeaderValue::try_from(outcome.to_string()) {
+        fields.insert(FAULT, outcome);
+    }
+    let ascii: String =
+        detail.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+    if let Ok(detail) = HeaderValue::try_from(ascii) {
+        fields.insert(FAULT_DETAIL, detail);
+    }
+}
+
+/// A reply in plain text that nobody keeps.
+pub(super) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut reply =
+        Response::new(Body::full(format!("{} {reason}: {sentence}\n", status.as_u16())));
+    *reply.status_mut() = status;
+    let fields = reply.headers_mut();
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+}

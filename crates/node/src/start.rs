@@ -1,0 +1,253 @@
+//! Starting a node and stopping it: opens the store, binds the port, makes the node known and lets
+//! the agent work. Errors name the port or the directory and the way out.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use stoker_domain::{
+    placement::{Directory, Node},
+    time::Clock,
+};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, spawn_blocking},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::info;
+
+use crate::{
+    agent::{Agent, Runner},
+    config::Config,
+    fill::{self, Fills},
+    origin::Client,
+    serve::{Answered, Bounds, Service, listen},
+    source::JobSource,
+    store::{self, Files, OpenError, Store},
+};
+
+/// Why a node could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The name cannot be a directory.
+    #[error("node name `{0}` cannot be used as the name of a directory")]
+    Name(String),
+    /// The port is taken or not allowed.
+    #[error("node `{node}` cannot listen on {address}")]
+    Listen {
+        /// Which node.
+        node: String,
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The store cannot be opened.
+    #[error("node `{node}` cannot use `{}`", .dir.display())]
+    Store {
+        /// Which node.
+        node: String,
+        /// Directory of its store.
+        dir: PathBuf,
+        /// What was wrong with it.
+        source: OpenError,
+    },
+}
+
+impl StartError {
+    /// The way out, for a person.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Name(_) => "use letters, digits, `-`, `_` and `.` in node names".into(),
+            Self::Listen { address, source, .. } => match source.kind() {
+                io::ErrorKind::AddrInUse => format!(
+                    "another program listens on port {}: stop it or choose another port",
+                    address.port()
+                ),
+                io::ErrorKind::PermissionDenied => {
+                    "ports below 1024 need privileges: choose a higher port".into()
+                }
+                _ => "choose an address of this machine".into(),
+            },
+            Self::Store { dir, source: OpenError::Locked(_), .. } => format!(
+                "another process uses `{}`: stop it or choose another directory",
+                dir.display()
+            ),
+            Self::Store { source: OpenError::TooSmall { .. }, .. } => {
+                "give the node more disk".into()
+            }
+            Self::Store { dir, .. } => format!(
+                "make sure that `{}` can be read and written and has space left",
+                dir.display()
+            ),
+        }
+    }
+}
+
+/// A running node. Dropped without [`Self::shutdown`], it stops at once.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    store: Store,
+    fills: Fills,
+    service: Service,
+    tasks: Tasks,
+}
+
+#[derive(Debug)]
+struct Tasks {
+    agent: JoinHandle<()>,
+    listener: JoinHandle<()>,
+    stop_agent: CancellationToken,
+    drain: CancellationToken,
+    abort: CancellationToken,
+}
+
+/// What a node holds and has done since it started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stats {
+    /// Its store.
+    pub store: store::Stats,
+    /// Its replies.
+    pub answered: Answered,
+}
+
+/// Starts a node. It serves when this returns, and leases jobs as soon as the engine answers.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(
+    config: Config,
+    directory: watch::Receiver<Arc<Directory>>,
+    source: Arc<dyn JobSource>,
+    clock: Arc<dyn Clock>,
+) -> Result<Running, StartError> {
+    let name = config.node.name.clone();
+    if !is_directory_name(&name) {
+        return Err(StartError::Name(name));
+    }
+    // the port first: whoever starts a second time is told of the port, not of the lock
+    let listener = TcpListener::bind(config.listen).await.map_err(|source| StartError::Listen {
+        node: name.clone(),
+        address: config.listen,
+        source,
+    })?;
+    let address = listener.local_addr().map_err(|source| StartError::Listen {
+        node: name.clone(),
+        address: config.listen,
+        source,
+    })?;
+    let store = open_store(&config, Arc::clone(&clock)).await?;
+    let node = Arc::new(known_as(&config, address));
+    let client = Client::new(&config.peer_secret, config.time_outs);
+    let fills = Fills::new(
+        store.clone(),
+        client,
+        Arc::clone(&node),
+        directory.clone(),
+        Arc::clone(&clock),
+        fill::Config { seed: config.seed, ..fill::Config::default() },
+    );
+    let service = Service::new(
+        &name,
+        &config.peer_secret,
+        store.clone(),
+        fills.clone(),
+        directory.clone(),
+        Arc::clone(&clock),
+    );
+    let runner = Runner::new(service.clone(), store.clone(), fills.clone(), directory, clock);
+    let mut random = StdRng::seed_from_u64(config.seed);
+    let agent = Agent::new(node, random.random(), source, runner, &config);
+    info!(node.id = name, address = %address, "node serves");
+    let tasks = spawn(agent, listener, service.clone(), &config);
+    Ok(Running { address, store, fills, service, tasks })
+}
+
+fn spawn(agent: Agent, listener: TcpListener, service: Service, config: &Config) -> Tasks {
+    let bounds = Bounds {
+        head_timeout: config.head_timeout,
+        write_timeout: config.write_timeout,
+        head_bytes: config.head_bytes,
+        connections: config.connections,
+    };
+    let (stop_agent, drain, abort) =
+        (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let tracker = TaskTracker::new();
+    Tasks {
+        agent: tracker.spawn(agent.run(stop_agent.clone())),
+        listener: tracker.spawn(listen(listener, service, bounds, drain.clone(), abort.clone())),
+        stop_agent,
+        drain,
+        abort,
+    }
+}
+
+impl Running {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it holds and has done since it started.
+    pub fn stats(&self) -> Stats {
+        Stats { store: self.store.stats(), answered: self.service.answered() }
+    }
+
+    /// Stops: gives back its jobs, accepts no more connections, lets requests that have begun end
+    /// within `grace`, and makes all that was written durable.
+    pub async fn shutdown(mut self, grace: Duration) {
+        self.tasks.stop_agent.cancel();
+        self.tasks.drain.cancel();
+        let tasks = &mut self.tasks;
+        let drained = timeout(grace, async {
+            let _ = (&mut tasks.agent).await;
+            let _ = (&mut tasks.listener).await;
+        });
+        if drained.await.is_err() {
+            info!("time is up: ending the requests that are left");
+            self.tasks.abort.cancel();
+            self.tasks.agent.abort();
+            // ends with its connections, and they have just been told
+            let _ = (&mut self.tasks.listener).await;
+        }
+        self.fills.shutdown().await;
+        self.store.close().await;
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.stop_agent.cancel();
+        self.drain.cancel();
+        self.abort.cancel();
+        self.agent.abort();
+    }
+}
+
+async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, StartError> {
+    let dir = config.dir.join(&config.node.name);
+    let settings = store::Config::new(dir.clone(), config.disk_bytes);
+    let files = Arc::new(Files::new(dir.clone()));
+    let opened = spawn_blocking(move || Store::open(settings, files, clock)).await;
+    let opened = opened.unwrap_or_else(|panic| {
+        let action = "recover the store";
+        Err(OpenError::Io { action, dir: dir.clone(), source: io::Error::other(panic) })
+    });
+    let node = config.node.name.clone();
+    opened.map_err(|source| StartError::Store { node, dir, source })
+}
+
+fn known_as(config: &Config, address: SocketAddr) -> Node {
+    let mut node = config.node.clone();
+    if config.listen.port() == 0 {
+        node.address = address.to_string();
+    }
+    node
+}
+
+fn is_directory_name(name: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(is_plain)
+}

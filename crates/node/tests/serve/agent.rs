@@ -1,0 +1,234 @@
+//! What the engine is told of jobs: outcomes that were read back, each once, whatever gets lost.
+
+use std::time::Duration;
+
+use stoker_domain::{
+    domain::Status,
+    job::ItemReport,
+    outcome::{Block, OriginFault, Outcome, Uncacheable},
+    task::FetchOptions,
+};
+use stoker_testkit::{Script, content, eventually};
+
+use crate::support::{HOST, Net, SOON};
+
+fn url(path: &str) -> String {
+    format!("http://{HOST}{path}")
+}
+
+#[tokio::test]
+async fn filled_is_said_of_what_was_read_back() {
+    let net = Net::single().await;
+    let bytes = content((5 << 20) + 1, 1);
+    let script = Script::new(bytes.clone()).etag("\"v1\"").field("cache-control", "max-age=600");
+    net.origin.on("/a?b=c", script);
+    let report = net.sources["edge"].run(1, &url("/a?b=c"), 0).await;
+    let expected = ItemReport {
+        position: 0,
+        outcome: Outcome::Filled,
+        size_bytes: Some(bytes.len() as u64),
+        pulled_bytes: bytes.len() as u64,
+        validator: Some("\"v1\"".into()),
+        verified_at: report.verified_at,
+        fresh_until: report.fresh_until,
+        detail: None,
+        children: Vec::new(),
+    };
+    assert_eq!(report, expected);
+    assert!(report.verified_at.is_some());
+    let left = report.fresh_until.unwrap().since(report.verified_at.unwrap());
+    assert!(left > Duration::from_secs(590) && left <= Duration::from_secs(600), "{left:?}");
+    let hit = net.get("edge", "/a?b=c", &[("cache-control", "only-if-cached")]).await;
+    assert!(hit.status_is_hit() && hit.body == bytes);
+    assert_eq!(net.origin.sent_for("/a?b=c"), bytes.len() as u64);
+}
+
+#[tokio::test]
+async fn what_is_there_is_already_fresh_and_what_is_stale_is_revalidated() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    let script = Script::new(content(5000, 1)).etag("\"v1\"").field("cache-control", "max-age=600");
+    net.origin.on("/a", script);
+    assert_eq!(source.run(1, &url("/a"), 0).await.outcome, Outcome::Filled);
+    let again = source.run(2, &url("/a"), 0).await;
+    assert_eq!((again.outcome, again.pulled_bytes), (Outcome::AlreadyFresh, 0));
+    assert_eq!((again.size_bytes, again.validator.as_deref()), (Some(5000), Some("\"v1\"")));
+    assert_eq!(net.origin.requests_for("/a").len(), 1);
+    net.clock.advance(Duration::from_secs(601));
+    let later = source.run(3, &url("/a"), 0).await;
+    assert_eq!(later.outcome, Outcome::Revalidated);
+    assert_eq!(net.origin.sent_for("/a"), 5000);
+    assert!(later.fresh_until > again.fresh_until);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_never_called_there() {
+    let net = Net::single().await;
+    net.origin.on("/no-store", Script::new("x").field("cache-control", "no-store"));
+    net.origin.on("/zero", Script::new("x").etag("\"v1\"").field("cache-control", "max-age=0"));
+    net.origin.on("/500", Script::status(500));
+    net.origin.on("/301", Script::status(301).field("location", "/elsewhere"));
+    for (path, outcome) in [
+        ("/no-store", Outcome::Uncacheable(Uncacheable::NoStore)),
+        ("/zero", Outcome::Uncacheable(Uncacheable::NoLifetime)),
+        ("/absent", Outcome::OriginStatus(404)),
+        ("/500", Outcome::OriginStatus(500)),
+        ("/301", Outcome::OriginStatus(301)),
+    ] {
+        let id = path.len() as i64 * 100 + i64::from(path.as_bytes()[1]);
+        let report = net.sources["edge"].run(id, &url(path), 0).await;
+        assert_eq!(report.outcome, outcome, "{path}");
+        assert_eq!(report.verified_at, None, "{path}");
+        assert!(report.detail.is_some_and(|detail| !detail.is_empty()), "{path}");
+    }
+    net.put_domain(|domain| domain.origin.port = 1);
+    let report = net.sources["edge"].run(1, &url("/dead"), 0).await;
+    assert_eq!(report.outcome, Outcome::OriginError(OriginFault::Connect));
+}
+
+#[tokio::test]
+async fn what_must_not_be_asked_for_is_blocked() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    let report = source.run(1, "http://other.example/a", 0).await;
+    assert_eq!(report.outcome, Outcome::Blocked(Block::Ownership));
+    net.put_domain(|domain| domain.origin.allow_private = false);
+    let report = source.run(2, &url("/a"), 0).await;
+    assert_eq!(report.outcome, Outcome::Blocked(Block::PrivateAddress));
+    net.put_domain(|domain| domain.status = Status::Offline);
+    let report = source.run(3, &url("/a"), 0).await;
+    assert_eq!(report.outcome, Outcome::Blocked(Block::Offline));
+    assert_eq!(net.origin.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn many_items_are_reported_in_few_calls() {
+    let net = Net::single().await;
+    let urls: Vec<String> = (0..500).map(|n| url(&format!("/{n}"))).collect();
+    for n in 0..500 {
+        net.origin.on(&format!("/{n}"), Script::new(content(2000, n)).etag("\"v1\""));
+    }
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    net.sources["edge"].put(1, &urls, 0, FetchOptions::default());
+    let items = net.sources["edge"].ended(1).await;
+    assert_eq!(items.len(), 500);
+    assert!(items.iter().enumerate().all(|(n, item)| usize::from(item.position) == n));
+    assert!(items.iter().all(|item| item.outcome == Outcome::Filled));
+    let calls = net.sources["edge"].report_calls();
+    assert!(calls <= 100, "{calls} calls for 500 items");
+    let reports = net.sources["edge"].reports();
+    assert_eq!(reports.iter().filter(|report| report.is_last).count(), 1);
+    assert!(reports.last().unwrap().is_last);
+    assert_eq!(net.origin.requests().len(), 500);
+}
+
+#[tokio::test]
+async fn a_report_is_repeated_until_it_is_answered() {
+    let net = Net::single().await;
+    net.origin.on("/a", Script::new(content(100, 1)).etag("\"v1\""));
+    net.sources["edge"].lose_answers(3);
+    let report = net.sources["edge"].run(1, &url("/a"), 0).await;
+    assert_eq!(report.outcome, Outcome::Filled);
+    assert_eq!(net.sources["edge"].report_calls(), 4);
+}
+
+#[tokio::test]
+async fn a_lost_lease_ends_the_work() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    net.origin.on("/slow", Script::new(content(5000, 1)).etag("\"v1\"").hold_after(10));
+    source.lose(1);
+    source.put(1, &[&url("/slow")], 0, FetchOptions::default());
+    eventually(SOON, "the heartbeat that was refused", || async {
+        source.beats().iter().any(|beat| beat.job.0 == 1).then_some(())
+    })
+    .await;
+    net.origin.release();
+    net.origin.on("/b", Script::new("x").etag("\"v1\""));
+    assert_eq!(source.run(2, &url("/b"), 0).await.outcome, Outcome::Filled);
+    assert!(source.reports().iter().all(|report| report.job.0 == 2));
+}
+
+#[tokio::test]
+async fn heartbeats_tell_how_far_a_slow_item_is() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    net.origin.on("/slow", Script::new(content(3 << 20, 1)).etag("\"v1\"").hold_after(2 << 20));
+    source.put(1, &[&url("/slow")], 0, FetchOptions::default());
+    let progress = eventually(SOON, "progress", || async {
+        source.beats().iter().flat_map(|beat| beat.items.clone()).next_back()
+    })
+    .await;
+    assert!(progress.done_bytes > 0 && progress.done_bytes < 3 << 20, "{progress:?}");
+    assert_eq!(progress.total_bytes, Some(3 << 20));
+    net.origin.release();
+    assert_eq!(source.ended(1).await[0].outcome, Outcome::Filled);
+}
+
+#[tokio::test]
+async fn shutdown_gives_back_what_is_not_done() {
+    let mut net = Net::single().await;
+    net.origin.on("/done", Script::new("x").etag("\"v1\""));
+    net.origin.on("/slow", Script::new(content(5000, 1)).etag("\"v1\"").hold_after(10));
+    net.sources["edge"].put(1, &[&url("/done"), &url("/slow")], 0, FetchOptions::default());
+    eventually(SOON, "the first item is reported", || async {
+        (!net.sources["edge"].reports().is_empty()).then_some(())
+    })
+    .await;
+    net.take("edge").shutdown(SOON).await;
+    let items = net.sources["edge"].ended(1).await;
+    assert_eq!(items.iter().map(|item| item.position).collect::<Vec<_>>(), [0]);
+}
+
+#[tokio::test]
+async fn children_of_playlists_are_reported_while_levels_are_left() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    net.origin.on(
+        "/v/master.m3u8",
+        Script::new("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow/index.m3u8\n").etag("\"v1\""),
+    );
+    net.origin.on(
+        "/v/low/index.m3u8",
+        Script::new(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n1.ts\n#EXTINF:4,\n/2.ts?x\n#EXT-X-ENDLIST\n",
+        )
+        .etag("\"v1\""),
+    );
+    net.origin.on("/v/fake.m3u8", Script::new("<html>").etag("\"v1\""));
+    let master = source.run(1, &url("/v/master.m3u8"), 3).await;
+    let children: Vec<_> =
+        master.children.iter().map(|child| (child.url.clone(), child.is_playlist)).collect();
+    assert_eq!(children, [(url("/v/low/index.m3u8"), true)]);
+    // already there, and looked into all the same
+    let again = source.run(2, &url("/v/master.m3u8"), 3).await;
+    assert_eq!((again.outcome, again.children.len()), (Outcome::AlreadyFresh, 1));
+    let media = source.run(3, &url("/v/low/index.m3u8"), 2).await;
+    let urls: Vec<_> = media.children.iter().map(|child| child.url.clone()).collect();
+    assert_eq!(urls, [url("/v/low/1.ts"), url("/2.ts?x")]);
+    let unread = source.run(4, &url("/v/low/index.m3u8"), 0).await;
+    assert!(unread.children.is_empty());
+    let fake = source.run(5, &url("/v/fake.m3u8"), 3).await;
+    assert_eq!((fake.outcome, fake.children.len()), (Outcome::Filled, 0));
+    assert!(fake.detail.unwrap().contains("not an HLS playlist"));
+}
+
+#[tokio::test]
+async fn jobs_are_leased_only_while_there_is_room() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    net.origin.on("/slow", Script::new(content(5000, 1)).etag("\"v1\"").hold_after(10));
+    for id in 1..=6 {
+        source.put(id, &[&url("/slow")], 0, FetchOptions::default());
+    }
+    eventually(SOON, "four jobs are leased", || async {
+        (source.leased().len() == 4).then_some(())
+    })
+    .await;
+    net.origin.release();
+    for id in 1..=6 {
+        let outcome = source.ended(id).await[0].outcome;
+        assert!(outcome.is_success(), "{id}: {outcome}");
+    }
+    assert_eq!(net.origin.sent_for("/slow"), 5000);
+}

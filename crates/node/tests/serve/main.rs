@@ -1,0 +1,10 @@
+//! Conversations with running nodes: a scripted origin on one side, a client on the other. One
+//! screen each; what a viewer or the engine can observe, nothing else.
+
+mod agent;
+mod hit;
+mod hostile;
+mod lifetime;
+mod miss;
+mod support;
+mod tiers;

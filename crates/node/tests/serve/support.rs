@@ -1,0 +1,402 @@
+//! A small network: scripted origin, nodes on free ports, a client that shows raw replies, and a
+//! source of jobs that a test fills.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use stoker_domain::{
+    account::AccountId,
+    area::{Area, AreaScope, Tier},
+    domain::{CacheRules, Domain, Shield, Status},
+    job::{Heartbeat, ItemReport, JobId, JobItem, LeaseToken, LeasedJob, Report},
+    placement::{Directory, Node},
+    task::{FetchOptions, TaskId},
+    time::{Clock, Timestamp},
+};
+use stoker_node::{Config, JobSource, Running, Unreachable, start};
+use stoker_testkit::{FakeClock, Origin, eventually};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{Notify, watch},
+};
+
+pub const HOST: &str = "www.example.com";
+pub const SECRET: &str = "between nodes";
+pub const SOON: Duration = Duration::from_secs(10);
+
+/// Nodes before one origin.
+pub struct Net {
+    pub origin: Origin,
+    pub clock: FakeClock,
+    pub directory: watch::Sender<Arc<Directory>>,
+    pub sources: HashMap<String, Arc<Source>>,
+    pub dir: TempDir,
+    nodes: HashMap<String, Running>,
+}
+
+impl Net {
+    /// One edge node that asks the origin itself.
+    pub async fn single() -> Self {
+        Self::of(&[("edge", Area::Mainland, Tier::Edge)]).await
+    }
+
+    /// Edge and middle in both areas, as `stoker up` has them.
+    pub async fn full() -> Self {
+        Self::of(&[
+            ("edge-mainland", Area::Mainland, Tier::Edge),
+            ("edge-overseas", Area::Overseas, Tier::Edge),
+            ("middle-mainland", Area::Mainland, Tier::Middle),
+            ("middle-overseas", Area::Overseas, Tier::Middle),
+        ])
+        .await
+    }
+
+    pub async fn of(wanted: &[(&str, Area, Tier)]) -> Self {
+        let origin = Origin::start().await;
+        let mut net = Self {
+            directory: watch::Sender::new(Arc::new(Directory::default())),
+            clock: FakeClock::default(),
+            sources: HashMap::new(),
+            dir: tempfile::tempdir().unwrap(),
+            nodes: HashMap::new(),
+            origin,
+        };
+        for (name, area, tier) in wanted {
+            net.start(name, *area, *tier).await;
+        }
+        net.put_domain(|_| {});
+        net
+    }
+
+    async fn start(&mut self, name: &str, area: Area, tier: Tier) {
+        let node = Node {
+            name: name.into(),
+            area,
+            tier,
+            cluster: format!("{name}-cluster"),
+            address: String::new(),
+        };
+        let source = Arc::<Source>::default();
+        let running = self.launch(&node, &source).await;
+        let node = Node { address: running.address().to_string(), ..node };
+        self.directory.send_modify(|directory| {
+            let directory = Arc::make_mut(directory);
+            directory.nodes.retain(|other| other.name != node.name);
+            directory.nodes.push(Arc::new(node));
+        });
+        self.sources.insert(name.into(), source);
+        self.nodes.insert(name.into(), running);
+    }
+
+    async fn launch(&self, node: &Node, source: &Arc<Source>) -> Running {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut config = Config::new(node.clone(), listen, self.dir.path().into(), 64 << 20);
+        config.peer_secret = SECRET.into();
+        config.seed = 7;
+        config.head_timeout = Duration::from_millis(500);
+        let source: Arc<dyn JobSource> = Arc::clone(source) as _;
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        start(config, self.directory.subscribe(), source, clock).await.unwrap()
+    }
+
+    /// Stops a node and starts it again in the same directory.
+    pub async fn restart(&mut self, name: &str) {
+        self.nodes.remove(name).unwrap().shutdown(SOON).await;
+        let node = self.directory.borrow().nodes.iter().find(|n| n.name == name).cloned().unwrap();
+        self.start(name, node.area, node.tier).await;
+    }
+
+    /// Takes a node out, so that the test can stop it.
+    pub fn take(&mut self, name: &str) -> Running {
+        self.nodes.remove(name).unwrap()
+    }
+
+    /// Publishes the domain [`HOST`], changed by `change`.
+    pub fn put_domain(&self, change: impl FnOnce(&mut Domain)) {
+        let mut origin: stoker_domain::domain::Origin = self.origin.url().parse().unwrap();
+        origin.allow_private = true;
+        let mut domain = Domain {
+            host: HOST.into(),
+            account: AccountId(1),
+            origin,
+            areas: AreaScope::Global,
+            status: Status::Online,
+            shield: Shield::Global,
+            cache: CacheRules::default(),
+            created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+        };
+        change(&mut domain);
+        self.directory.send_modify(|directory| {
+            Arc::make_mut(directory).domains.insert(HOST.into(), Arc::new(domain));
+        });
+    }
+
+    pub fn address(&self, node: &str) -> SocketAddr {
+        self.nodes[node].address()
+    }
+
+    pub fn running(&self, node: &str) -> &Running {
+        &self.nodes[node]
+    }
+
+    /// GET `path` of [`HOST`] at `node`, with further field lines.
+    pub async fn get(&self, node: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        self.ask(node, "GET", path, fields).await
+    }
+
+    pub async fn ask(
+        &self,
+        node: &str,
+        method: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Reply {
+        let mut text = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !fields.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            text.push_str(&format!("Host: {HOST}\r\n"));
+        }
+        for (name, value) in fields {
+            text.push_str(&format!("{name}: {value}\r\n"));
+        }
+        text.push_str("\r\n");
+        raw(self.address(node), text.as_bytes()).await.expect("a reply")
+    }
+
+    /// Waits until `path` is a hit at `node`, because a viewer's fill ends after the viewer.
+    pub async fn until_hit(&self, node: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+        eventually(SOON, "a hit", || async {
+            let mut fields = fields.to_vec();
+            fields.push(("cache-control", "only-if-cached"));
+            let reply = self.get(node, path, &fields).await;
+            reply.status_is_hit().then_some(reply)
+        })
+        .await
+    }
+}
+
+/// A reply, as it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reply {
+    pub status: u16,
+    pub fields: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    /// Whether the content was as long as announced.
+    pub is_whole: bool,
+}
+
+impl Reply {
+    /// All lines of a field, joined; empty when absent.
+    pub fn field(&self, name: &str) -> String {
+        let lines: Vec<_> = self
+            .fields
+            .iter()
+            .filter(|(n, _)| n == name)
+            .map(|(_, value)| value.as_str())
+            .collect();
+        lines.join(", ")
+    }
+
+    pub fn status_is_hit(&self) -> bool {
+        self.field("cache-status").contains("; hit")
+    }
+
+    pub fn cache_status(&self) -> String {
+        self.field("cache-status")
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// Sends `bytes` and reads all that comes until the server closes; `None` when nothing came.
+pub async fn raw(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(SOON, stream.read_to_end(&mut answer)).await;
+    // a reset after the last byte is as good as a close
+    let _ = read.expect("the server ends the connection");
+    parse(&answer)
+}
+
+pub fn parse(answer: &[u8]) -> Option<Reply> {
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let fields = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let mut reply = Reply { status, fields, body: answer[end + 4..].to_vec(), is_whole: true };
+    if reply.field("transfer-encoding") == "chunked" {
+        (reply.body, reply.is_whole) = dechunk(&reply.body);
+    } else if let Ok(length) = reply.field("content-length").parse::<usize>() {
+        reply.is_whole = reply.body.len() == length;
+    }
+    Some(reply)
+}
+
+fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut content = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") {
+        let size = std::str::from_utf8(&bytes[..end]).unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        if size == 0 {
+            return (content, true);
+        }
+        let Some(chunk) = bytes.get(end + 2..end + 2 + size) else { break };
+        content.extend_from_slice(chunk);
+        bytes = &bytes[end + 4 + size..];
+    }
+    (content, false)
+}
+
+/// A source of jobs that a test fills, and that remembers what it was told.
+#[derive(Default)]
+pub struct Source {
+    state: Mutex<SourceState>,
+    doorbell: Notify,
+}
+
+#[derive(Default)]
+struct SourceState {
+    waiting: VecDeque<LeasedJob>,
+    leased: Vec<i64>,
+    lost: Vec<i64>,
+    reports: Vec<Report>,
+    calls: usize,
+    unanswered: usize,
+    beats: Vec<Heartbeat>,
+    registered: Vec<(Node, u64)>,
+}
+
+impl Source {
+    fn with<T>(&self, act: impl FnOnce(&mut SourceState) -> T) -> T {
+        act(&mut self.state.lock().unwrap())
+    }
+
+    /// Puts up a job for these URLs; with how many playlist levels.
+    pub fn put(&self, id: i64, urls: &[&str], levels: u8, options: FetchOptions) {
+        let items = urls.iter().enumerate().map(|(position, url)| JobItem {
+            position: position as u16,
+            url: (*url).into(),
+            levels,
+        });
+        let job = LeasedJob {
+            id: JobId(id),
+            token: LeaseToken(id as u64 * 1000),
+            expires_at: Timestamp::from_millis(i64::MAX),
+            task: TaskId("1".into()),
+            attempt: 1,
+            options,
+            items: items.collect(),
+        };
+        self.with(|state| state.waiting.push_back(job));
+        self.doorbell.notify_one();
+    }
+
+    /// From now on the lease of job `id` is somebody else's.
+    pub fn lose(&self, id: i64) {
+        self.with(|state| state.lost.push(id));
+    }
+
+    /// The answers to the next `reports` reports are lost.
+    pub fn lose_answers(&self, reports: usize) {
+        self.with(|state| state.unanswered = reports);
+    }
+
+    pub fn reports(&self) -> Vec<Report> {
+        self.with(|state| state.reports.clone())
+    }
+
+    pub fn report_calls(&self) -> usize {
+        self.with(|state| state.calls)
+    }
+
+    pub fn beats(&self) -> Vec<Heartbeat> {
+        self.with(|state| state.beats.clone())
+    }
+
+    pub fn registered(&self) -> Vec<(Node, u64)> {
+        self.with(|state| state.registered.clone())
+    }
+
+    pub fn leased(&self) -> Vec<i64> {
+        self.with(|state| state.leased.clone())
+    }
+
+    /// Waits for the last report of job `id`; all its items, by position.
+    pub async fn ended(&self, id: i64) -> Vec<ItemReport> {
+        eventually(SOON * 3, "the last report", || async {
+            let reports = self.reports();
+            reports.iter().any(|report| report.job.0 == id && report.is_last).then_some(())
+        })
+        .await;
+        let reports = self.reports().into_iter().filter(|report| report.job.0 == id);
+        let mut items: Vec<_> = reports.flat_map(|report| report.items).collect();
+        items.sort_by_key(|item| item.position);
+        items
+    }
+
+    /// Puts up one URL and waits for what became of it.
+    pub async fn run(&self, id: i64, url: &str, levels: u8) -> ItemReport {
+        self.put(id, &[url], levels, FetchOptions::default());
+        self.ended(id).await.remove(0)
+    }
+}
+
+#[async_trait]
+impl JobSource for Source {
+    async fn register(&self, node: &Node, session: u64) -> Result<(), Unreachable> {
+        self.with(|state| state.registered.push((node.clone(), session)));
+        Ok(())
+    }
+
+    async fn lease(&self, _node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable> {
+        loop {
+            let jobs: Vec<_> = self.with(|state| {
+                let count = limit.min(state.waiting.len());
+                let jobs: Vec<_> = state.waiting.drain(..count).collect();
+                state.leased.extend(jobs.iter().map(|job| job.id.0));
+                jobs
+            });
+            if !jobs.is_empty() {
+                return Ok(jobs);
+            }
+            self.doorbell.notified().await;
+        }
+    }
+
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable> {
+        Ok(self.with(|state| {
+            let is_held = !state.lost.contains(&beat.job.0);
+            state.beats.push(beat);
+            is_held
+        }))
+    }
+
+    async fn report(&self, report: Report) -> Result<bool, Unreachable> {
+        self.with(|state| {
+            state.calls += 1;
+            if state.lost.contains(&report.job.0) {
+                return Ok(false);
+            }
+            if state.unanswered > 0 {
+                state.unanswered -= 1;
+                return Err(Unreachable(None));
+            }
+            state.reports.push(report);
+            Ok(true)
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! Edge, middle and shield: what one node asks of another, and that the origin is read once.
+
+use stoker_domain::{area::Area, domain::Shield, key::Key, task::FetchOptions};
+use stoker_testkit::{Script, content};
+
+use crate::support::{HOST, Net, SECRET, SOON};
+
+const LARGE: usize = (20 << 20) + 77;
+
+#[tokio::test]
+async fn two_areas_read_the_origin_once_and_every_byte_once() {
+    let net = Net::full().await;
+    let bytes = content(LARGE, 3);
+    net.origin.on("/big", Script::new(bytes.clone()).etag("\"v1\""));
+    for edge in ["edge-mainland", "edge-overseas"] {
+        let reply = net.get(edge, "/big", &[]).await;
+        assert!(reply.is_whole && reply.body == bytes, "{edge}: {}", reply.status);
+        let status = reply.cache_status();
+        assert!(status.contains(&format!("stoker-{edge}; fwd=uri-miss")), "{status}");
+        assert!(status.starts_with("stoker-middle-"), "{status}");
+    }
+    for edge in ["edge-mainland", "edge-overseas"] {
+        let hit = net.until_hit(edge, "/big", &[]).await;
+        assert!(hit.body == bytes);
+        let status = hit.cache_status();
+        assert!(status.starts_with(&format!("stoker-{edge}; hit")), "{status}");
+    }
+    assert_eq!(net.origin.sent_for("/big"), LARGE as u64);
+}
+
+#[tokio::test]
+async fn both_areas_at_once_read_the_origin_once() {
+    let net = Net::full().await;
+    let bytes = content(3 << 20, 3);
+    net.origin.on("/a", Script::new(bytes.clone()).etag("\"v1\"").hold_after(100_000));
+    let release = async {
+        stoker_testkit::eventually(SOON, "the origin is asked", || async {
+            (!net.origin.requests_for("/a").is_empty()).then_some(())
+        })
+        .await;
+        net.origin.release();
+    };
+    let (a, b, ()) = tokio::join!(
+        net.get("edge-mainland", "/a", &[]),
+        net.get("edge-overseas", "/a", &[]),
+        release
+    );
+    assert!(a.body == bytes && b.body == bytes);
+    assert_eq!(net.origin.sent_for("/a"), 3 << 20);
+}
+
+#[tokio::test]
+async fn per_area_reads_the_origin_once_in_each() {
+    let net = Net::full().await;
+    net.put_domain(|domain| domain.shield = Shield::PerArea);
+    net.origin.on("/a", Script::new(content(1000, 1)).etag("\"v1\""));
+    net.get("edge-mainland", "/a", &[]).await;
+    net.get("edge-overseas", "/a", &[]).await;
+    assert_eq!(net.origin.requests_for("/a").len(), 2);
+}
+
+#[tokio::test]
+async fn age_adds_up_over_the_tiers() {
+    let net = Net::full().await;
+    let script = Script::new(content(1000, 1)).etag("\"v1\"").field("cache-control", "max-age=100");
+    net.origin.on("/a", script);
+    net.get("edge-mainland", "/a", &[]).await;
+    net.clock.advance(std::time::Duration::from_secs(40));
+    let reply = net.get("edge-overseas", "/a", &[]).await;
+    assert_eq!(reply.field("age"), "40");
+    net.until_hit("edge-overseas", "/a", &[]).await;
+    net.clock.advance(std::time::Duration::from_secs(61));
+    let stale = net.get("edge-overseas", "/a", &[("cache-control", "only-if-cached")]).await;
+    assert_eq!(stale.status, 504);
+}
+
+#[tokio::test]
+async fn a_fault_far_away_reaches_the_edge_by_name_and_the_viewer_without_detail() {
+    let net = Net::full().await;
+    net.put_domain(|domain| domain.origin.port = 1);
+    let reply = net.get("edge-overseas", "/a", &[]).await;
+    assert_eq!(reply.status, 502);
+    let status = reply.cache_status();
+    assert!(status.contains("stoker-edge-overseas; fwd=uri-miss"), "{status}");
+    assert!(status.contains("detail=origin_error:connect"), "{status}");
+    assert!(reply.fields.iter().all(|(name, _)| !name.starts_with("stoker-")), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_status_far_away_stays_that_status() {
+    let net = Net::full().await;
+    let reply = net.get("edge-overseas", "/absent", &[]).await;
+    assert_eq!(reply.status, 404);
+    net.origin.on("/no-store", Script::new("x").field("cache-control", "no-store"));
+    let reply = net.get("edge-overseas", "/no-store", &[]).await;
+    assert_eq!((reply.status, reply.text()), (200, "x".to_owned()));
+}
+
+#[tokio::test]
+async fn only_the_secret_makes_a_node_of_a_client() {
+    let net = Net::full().await;
+    net.put_domain(|domain| domain.origin.port = 1);
+    let forged = [("stoker-peer", "guess"), ("stoker-hops", "200")];
+    let reply = net.get("middle-mainland", "/a", &forged).await;
+    assert_eq!((reply.status, reply.field("stoker-fault")), (502, String::new()));
+    let shown = [("stoker-peer", SECRET), ("stoker-hops", "1")];
+    let reply = net.get("middle-mainland", "/a", &shown).await;
+    assert_eq!(reply.field("stoker-fault"), "origin_error:connect");
+    assert!(!reply.field("stoker-fault-detail").is_empty());
+}
+
+#[tokio::test]
+async fn a_request_that_goes_in_a_circle_is_refused() {
+    let net = Net::full().await;
+    net.origin.on("/a", Script::new("content"));
+    let circle = [("stoker-peer", SECRET), ("stoker-hops", "5")];
+    let reply = net.get("middle-mainland", "/a", &circle).await;
+    assert_eq!(reply.status, 508);
+    assert_eq!(reply.field("stoker-fault"), "origin_error:parent");
+    assert_eq!(net.origin.requests().len(), 0);
+    let far = [("stoker-peer", SECRET), ("stoker-hops", "4")];
+    assert_eq!(net.get("middle-mainland", "/a", &far).await.status, 200);
+}
+
+#[tokio::test]
+async fn options_of_a_task_travel_to_the_shield() {
+    let net = Net::full().await;
+    net.origin.on("/a", Script::new(content(100, 1)).etag("\"v1\"").field("vary", "x-token"));
+    let options = FetchOptions {
+        user_agent: Some("Agent/1".into()),
+        headers: vec![("X-Token".into(), "1".into())],
+        disable_range: true,
+        ..FetchOptions::default()
+    };
+    let url = format!("http://{HOST}/a");
+    // an edge whose middle node is not the shield: the longest way
+    let directory = net.directory.borrow().clone();
+    let domain = directory.domain(HOST).unwrap();
+    let shield = directory.shield(domain, Key::new(HOST, "/a"), Area::Mainland).unwrap();
+    let edge = match shield.area {
+        Area::Mainland => "edge-overseas",
+        Area::Overseas => "edge-mainland",
+    };
+    net.sources[edge].put(1, &[&url], 0, options);
+    let report = net.sources[edge].ended(1).await.remove(0);
+    assert!(report.outcome.is_success(), "{report:?}");
+    let requests = net.origin.requests_for("/a");
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].field("user-agent"), "Agent/1");
+    assert_eq!((requests[0].field("x-token"), requests[0].field("range")), ("1", ""));
+    assert_eq!(requests[0].field("stoker-options"), "");
+    net.until_hit(edge, "/a", &[("x-token", "1")]).await;
+}
+
+#[tokio::test]
+async fn a_dead_parent_is_named_as_such() {
+    let mut net = Net::full().await;
+    for middle in ["middle-mainland", "middle-overseas"] {
+        net.take(middle).shutdown(SOON).await;
+    }
+    let reply = net.get("edge-mainland", "/a", &[]).await;
+    assert_eq!(reply.status, 502);
+    assert!(reply.cache_status().contains("detail=origin_error:parent"), "{reply:?}");
+}
