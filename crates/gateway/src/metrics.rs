@@ -98,17 +98,17 @@ mod tests {
     #[test]
     fn answers_are_counted_by_action_and_code() {
         let metrics = Metrics::default();
-        metrics.record("PushUrlsCache", "ok", Duration::from_millis(3));
-        metrics.record("PushUrlsCache", "ok", Duration::from_secs(60));
-        metrics.record("PushUrlsCache", "InvalidParameter", Duration::ZERO);
+        metrics.record("submit", "ok", Duration::from_millis(3));
+        metrics.record("submit", "ok", Duration::from_secs(60));
+        metrics.record("submit", "refused", Duration::ZERO);
         let text = metrics.render();
         for line in [
-            "stoker_gateway_requests_total{action=\"PushUrlsCache\",code=\"ok\"} 2",
-            "stoker_gateway_requests_total{action=\"PushUrlsCache\",code=\"InvalidParameter\"} 1",
-            "stoker_gateway_request_seconds_bucket{action=\"PushUrlsCache\",le=\"0.001\"} 1",
-            "stoker_gateway_request_seconds_bucket{action=\"PushUrlsCache\",le=\"10\"} 2",
-            "stoker_gateway_request_seconds_bucket{action=\"PushUrlsCache\",le=\"+Inf\"} 3",
-            "stoker_gateway_request_seconds_count{action=\"PushUrlsCache\"} 3",
+            "stoker_gateway_requests_total{action=\"submit\",code=\"ok\"} 2",
+            "stoker_gateway_requests_total{action=\"submit\",code=\"refused\"} 1",
+            "stoker_gateway_request_seconds_bucket{action=\"submit\",le=\"0.001\"} 1",
+            "stoker_gateway_request_seconds_bucket{action=\"submit\",le=\"10\"} 2",
+            "stoker_gateway_request_seconds_bucket{action=\"submit\",le=\"+Inf\"} 3",
+            "stoker_gateway_request_seconds_count{action=\"submit\"} 3",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

@@ -76,6 +76,12 @@ pub(crate) fn check(fields: &[(String, String)]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes `User-Agent` out of the fields, because only one can be sent; the last wins.
+pub(crate) fn take_user_agent(fields: &mut Vec<(String, String)>) -> Option<String> {
+    let is_agent = |(name, _): &mut (String, String)| name.eq_ignore_ascii_case("user-agent");
+    fields.extract_if(.., is_agent).map(|(_, value)| value).last()
+}
+
 /// Checks the value of the field `name`.
 pub(crate) fn check_value(name: &str, value: &str) -> Result<(), Error> {
     if value.len() > LONGEST_VALUE || HeaderValue::try_from(value).is_err() {

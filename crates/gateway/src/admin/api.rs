@@ -157,10 +157,13 @@ pub struct TaskView {
     pub failed: u64,
     /// How far all of it is, 0..=100; 100 only when it is over.
     pub percent: u8,
-    /// Bytes durable so far, over all targets, as far as known.
+    /// Bytes durable so far, each target counted once; 0 in lists and in very large tasks.
     pub done_bytes: u64,
-    /// Bytes in all; absent while the size of some target is unknown.
+    /// Bytes in all; absent while the size of some target is unknown, and in lists.
     pub total_bytes: Option<u64>,
+    /// Bytes that all nodes pulled from parents and the origin; 0 in lists.
+    #[serde(default)]
+    pub pulled_bytes: u64,
     /// When it was accepted.
     pub created_at: String,
     /// When it last changed.
@@ -199,7 +202,7 @@ pub struct TargetView {
     pub settled_nodes: u32,
     /// Size in bytes, when known.
     pub size_bytes: Option<u64>,
-    /// Bytes durable so far, over all its nodes.
+    /// Bytes durable so far, averaged over its nodes.
     pub done_bytes: u64,
     /// When it was accepted.
     pub created_at: String,

@@ -116,7 +116,7 @@ where
                     action,
                     code,
                     duration_ms,
-                    error = reason,
+                    reason,
                     "admin call failed"
                 );
             } else {
@@ -125,7 +125,7 @@ where
                     action,
                     code,
                     duration_ms,
-                    error = reason,
+                    reason,
                     "admin call refused"
                 );
             }

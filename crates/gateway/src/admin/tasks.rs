@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use http::{StatusCode, header};
+use http::StatusCode;
 use serde::Deserialize;
 use stoker_domain::{
     account::AccountId,
-    area::AreaScope,
+    area::{Area, AreaScope},
     domain::Domain,
     job::NodeOutcome,
     quota::Product,
@@ -55,9 +55,7 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
         Some(areas) => areas,
         None => served(&call.gateway.engine, call.account.id, &new)?,
     };
-    let is_agent =
-        |(name, _): &mut (String, String)| name.eq_ignore_ascii_case(header::USER_AGENT.as_str());
-    let agent = new.headers.extract_if(.., is_agent).map(|(_, value)| value).last();
+    let agent = request_fields::take_user_agent(&mut new.headers);
     let options = FetchOptions {
         user_agent: new.user_agent.or(agent),
         headers: new.headers,
@@ -135,8 +133,15 @@ pub(super) async fn targets(mut call: Call) -> Result<Reply, Error> {
     let ids: Vec<i64> = page.rows.iter().map(|view| view.row.id).collect();
     let outcomes = call.gateway.engine.outcomes(&task, &ids).await?;
     let mut outcomes: HashMap<i64, Vec<NodeOutcome>> = outcomes.into_iter().collect();
+    let nodes = call.gateway.engine.nodes();
+    let areas: HashMap<&str, Area> =
+        nodes.iter().map(|view| (view.node.name.as_str(), view.node.area)).collect();
     let view = |view: TargetView| {
-        let outcomes = outcomes.remove(&view.row.id).unwrap_or_default();
+        let mut outcomes = outcomes.remove(&view.row.id).unwrap_or_default();
+        // the ledger keeps only names
+        for outcome in &mut outcomes {
+            outcome.area = areas.get(outcome.node.as_str()).copied();
+        }
         target_view(view, outcomes)
     };
     let targets = page.rows.into_iter().map(view).collect();
@@ -172,6 +177,7 @@ fn task_view(view: &TaskView) -> api::TaskView {
         percent: view.percent,
         done_bytes: view.done_bytes,
         total_bytes: view.total_bytes,
+        pulled_bytes: view.pulled_bytes,
         created_at: rfc3339(row.task.created_at),
         updated_at: rfc3339(row.updated_at),
         finished_at: row.finished_at.map(rfc3339),

@@ -108,8 +108,8 @@ impl Error {
             ),
             Self::Params(error) => return params_answer(error),
             Self::Cdn(error) => (cdn_code(error), error.to_string()),
+            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => return internal(),
             Self::Submit(error) => (submit_code(error), with_hint(error)),
-            Self::Ledger(_) => return internal(),
         };
         Answer { code, message }
     }

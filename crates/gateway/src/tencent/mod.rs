@@ -23,7 +23,7 @@ use serde_json::{Map, Value};
 pub(crate) use self::error::chain;
 use self::{
     cdn::Action,
-    error::{Error, Language},
+    error::{Answer, Error, Language},
     params::Params,
 };
 use crate::{Gateway, content};
@@ -50,44 +50,31 @@ pub(crate) async fn answer(
     let (parts, body) = request.into_parts();
     let mut action = "unknown";
     let result = call(&gateway, &parts, body, &mut action).await;
-    let (code, response) = match &result {
-        Ok(fields) => ("ok", envelope::success(fields.clone(), &request_id)),
-        Err(error) => {
-            let answer = error.answer(language(&parts.headers));
-            (answer.code, envelope::failure(answer.code, &answer.message, &request_id))
-        }
-    };
     let duration = started.elapsed();
-    gateway.metrics.record(action, code, duration);
     let duration_ms = duration.as_millis() as u64;
-    match &result {
-        Err(error) if error.is_internal() => {
-            let error = error.for_log();
-            tracing::error!(
-                request.id = request_id,
-                action,
-                code,
-                duration_ms,
-                error,
-                "call failed"
-            );
-        }
-        Err(error) => {
-            let error = error.for_log();
+    let error = match result {
+        Ok(fields) => {
+            gateway.metrics.record(action, "ok", duration);
             tracing::info!(
                 request.id = request_id,
                 action,
-                code,
+                code = "ok",
                 duration_ms,
-                error,
-                "call refused"
+                "call answered"
             );
+            return envelope::success(fields, &request_id);
         }
-        Ok(_) => {
-            tracing::info!(request.id = request_id, action, code, duration_ms, "call answered")
-        }
+        Err(error) => error,
+    };
+    let Answer { code, message } = error.answer(language(&parts.headers));
+    gateway.metrics.record(action, code, duration);
+    let reason = error.for_log();
+    if error.is_internal() {
+        tracing::error!(request.id = request_id, action, code, duration_ms, reason, "call failed");
+    } else {
+        tracing::info!(request.id = request_id, action, code, duration_ms, reason, "call refused");
     }
-    response
+    envelope::failure(code, &message, &request_id)
 }
 
 async fn call(

@@ -1,1 +1,85 @@
+//! The table of problems: one example of every way to fail.
 
+use std::fmt::Write;
+
+use stoker_domain::{
+    area::{Area, Tier},
+    target,
+};
+
+use super::*;
+
+fn ledger() -> LedgerError {
+    LedgerError { verb: "submit a task", kind: stoker_engine::ErrorKind::Unavailable, cause: None }
+}
+
+fn all() -> Vec<Error> {
+    use signed::Error as S;
+    let host = || String::from("a.example");
+    let area = Area::Mainland;
+    let mut all: Vec<Error> = [
+        S::Unsigned,
+        S::SecretId,
+        S::NoTimestamp,
+        S::Timestamp,
+        S::Expired,
+        S::Content(content::Error::TooLarge { limit: 65_536 }),
+        S::Content(content::Error::Broken),
+        S::Content(content::Error::Slow),
+        S::Signature,
+        S::Ledger(ledger()),
+    ]
+    .map(Error::Signed)
+    .into();
+    all.extend([
+        Error::Service,
+        Error::Page,
+        Error::Method,
+        Error::Content("missing field `urls` at line 1 column 2".into()),
+        Error::Query("unknown field `x`".into()),
+        Error::Origin(OriginError::Scheme("a.example".into())),
+        Error::Domain(DomainError::InvalidHost { host: "a b".into() }),
+        Error::Domain(DomainError::Exists { host: host() }),
+        Error::Domain(DomainError::Unknown { host: host() }),
+        Error::Domain(DomainError::Ledger { host: host(), source: ledger() }),
+        Error::Task("1".into()),
+        Error::Areas(host(), "b.example".into()),
+        Error::Fields(request_fields::Error::TooMany(21)),
+        Error::Ledger(ledger()),
+    ]);
+    let url = || String::from("http://a.example/?token=secret");
+    let submit = [
+        SubmitError::NoUrls,
+        SubmitError::TooManyUrls { given: 100_001, limit: 100_000 },
+        SubmitError::Url { index: 0, url: url(), error: target::Error::Scheme },
+        SubmitError::DomainUnknown { host: host(), url: url() },
+        SubmitError::DomainOffline { host: host() },
+        SubmitError::AreaNotEnabled { host: host(), area },
+        SubmitError::OverQuota { area, available: 0, needed: 2, limit: 1000 },
+        SubmitError::NoNode { area, tier: Tier::Middle },
+        SubmitError::Ledger(ledger()),
+    ];
+    all.extend(submit.map(Error::Submit));
+    all
+}
+
+#[test]
+fn the_table_of_problems_is_this() {
+    let mut table = String::new();
+    for error in all() {
+        let problem = error.document("id");
+        writeln!(table, "{} {} ({})", problem.status, problem.kind, problem.title).unwrap();
+        writeln!(table, "  {}", problem.detail).unwrap();
+        if let Some(hint) = problem.hint {
+            writeln!(table, "  hint: {hint}").unwrap();
+        }
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn the_log_never_reads_a_url() {
+    for error in all() {
+        assert!(!error.for_log().contains("secret"), "{error}");
+    }
+}

@@ -26,6 +26,7 @@ const PARAMETERS: &[&str] =
 
 const DEFAULT_LIMIT: i64 = 20;
 const MOST: i64 = 1000;
+const FURTHEST: i64 = 1_000_000_000;
 
 pub(super) async fn call(
     gateway: &Gateway,
@@ -46,7 +47,7 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
         // times have whole seconds, and the last one belongs to the range
         to: time(&mut params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
         task: params.text("TaskId")?.filter(|id| !id.is_empty()).map(TaskId),
-        offset: number(&mut params, "Offset", 0, 0..=i64::MAX)?,
+        offset: number(&mut params, "Offset", 0, 0..=FURTHEST)?,
         limit: number(&mut params, "Limit", DEFAULT_LIMIT, 1..=MOST)?,
         ..TargetFilter::default()
     };

@@ -1,6 +1,5 @@
 //! `PushUrlsCache`: submits URLs to be prefetched (wire.md 3.1).
 
-use http::header;
 use serde_json::{Map, Value};
 use stoker_domain::{
     account::Account,
@@ -40,7 +39,8 @@ fn read(mut params: Params) -> Result<Submission, error::Error> {
     let areas = word(&mut params, "Area")?.unwrap_or_default();
     let tier = params.text("Layer")?.map(|layer| tier(&layer)).transpose()?;
     let user_agent = params.text("UserAgent")?.filter(|text| !text.is_empty());
-    let (headers, named_agent) = headers(&mut params)?;
+    let mut headers = headers(&mut params)?;
+    let named_agent = request_fields::take_user_agent(&mut headers);
     if let Some(user_agent) = &user_agent {
         request_fields::check_value("UserAgent", user_agent).map_err(Error::Fields)?;
     }
@@ -67,18 +67,14 @@ fn tier(layer: &str) -> Result<Tier, Error> {
     }
 }
 
-/// The request fields, and apart from them a `User-Agent` among them: only one can be sent.
-fn headers(params: &mut Params) -> Result<(Vec<(String, String)>, Option<String>), error::Error> {
+fn headers(params: &mut Params) -> Result<Vec<(String, String)>, error::Error> {
     let mut fields = Vec::new();
     for mut entry in params.structures("Headers")? {
         entry.only(&["Name", "Value"])?;
         fields.push((entry.required_text("Name")?, entry.required_text("Value")?));
     }
     request_fields::check(&fields).map_err(Error::Fields)?;
-    let agents =
-        fields.extract_if(.., |(name, _)| name.eq_ignore_ascii_case(header::USER_AGENT.as_str()));
-    let agent = agents.map(|(_, value)| value).last();
-    Ok((fields, agent))
+    Ok(fields)
 }
 
 #[cfg(test)]

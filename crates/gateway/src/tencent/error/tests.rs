@@ -1,1 +1,149 @@
+//! The table of codes: one example of every way to fail, with both languages.
 
+use std::fmt::Write;
+
+use stoker_domain::area::{Area, Tier, UnknownWord};
+use stoker_engine::{Error as LedgerError, SubmitError};
+
+use super::*;
+use crate::{request_fields, tencent::authorization};
+
+fn ledger() -> LedgerError {
+    LedgerError {
+        verb: "submit a task",
+        kind: stoker_engine::ErrorKind::Unavailable,
+        cause: Some("disk I/O error".into()),
+    }
+}
+
+fn url(error: target::Error) -> SubmitError {
+    SubmitError::Url { index: 2, url: "http://www.test.com/a?token=secret".into(), error }
+}
+
+fn of_the_caller() -> Vec<Error> {
+    use signed::Error as E;
+    let mut all: Vec<Error> = vec![Error::Method, Error::LongQuery, Error::SignatureMethod];
+    all.extend(
+        [
+            E::Unsigned,
+            E::Authorization(authorization::Error::Algorithm),
+            E::Authorization(authorization::Error::Credential),
+            E::Authorization(authorization::Error::SignedHeaders),
+            E::Authorization(authorization::Error::Signature),
+            E::SecretId,
+            E::NoTimestamp,
+            E::Timestamp,
+            E::Expired,
+            E::Content(content::Error::TooLarge { limit: 10_485_760 }),
+            E::Content(content::Error::Broken),
+            E::Content(content::Error::Slow),
+            E::Signature,
+            E::Ledger(ledger()),
+        ]
+        .map(Error::Signed),
+    );
+    all
+}
+
+fn of_the_request() -> Vec<Error> {
+    let name = || String::from("Headers.0.Name");
+    vec![
+        Error::Token,
+        Error::MissingCommon("Action"),
+        Error::MissingCommon("Version"),
+        Error::Version("2022-09-01".into()),
+        Error::Action,
+        Error::ContentType,
+        Error::Params(params::Error::Json),
+        Error::Params(params::Error::Multipart("the last boundary is missing")),
+        Error::Params(params::Error::Unknown(name())),
+        Error::Params(params::Error::Type(name())),
+        Error::Params(params::Error::Missing(name())),
+    ]
+}
+
+fn of_an_action() -> Vec<Error> {
+    let word = UnknownWord { given: "x".into(), expected: "`mainland`, `overseas`, `global`" };
+    [
+        cdn::Error::Word { name: "Area", error: word },
+        cdn::Error::Range { name: "Limit", given: 1001, least: 1, most: 1000 },
+        cdn::Error::Fields(request_fields::Error::TooMany(21)),
+        cdn::Error::Fields(request_fields::Error::Name(1)),
+        cdn::Error::Fields(request_fields::Error::Value("X-A".into())),
+        cdn::Error::Fields(request_fields::Error::Forbidden("Host".into())),
+        cdn::Error::NoSelection,
+        cdn::Error::Date { name: "StartTime" },
+        cdn::Error::DateOrder,
+        cdn::Error::Keyword,
+    ]
+    .into_iter()
+    .map(Error::Cdn)
+    .collect()
+}
+
+fn of_the_engine() -> Vec<Error> {
+    let (host, area) = (|| String::from("www.test.com"), Area::Overseas);
+    [
+        SubmitError::NoUrls,
+        SubmitError::TooManyUrls { given: 501, limit: 500 },
+        url(target::Error::Scheme),
+        url(target::Error::TooLong(5000)),
+        url(target::Error::WildcardHost),
+        url(target::Error::Host),
+        url(target::Error::UserInfo),
+        url(target::Error::NotAscii),
+        url(target::Error::Character),
+        SubmitError::DomainUnknown {
+            host: host(),
+            url: "http://www.test.com/?token=secret".into(),
+        },
+        SubmitError::DomainOffline { host: host() },
+        SubmitError::AreaNotEnabled { host: host(), area },
+        SubmitError::OverQuota { area, available: 300, needed: 1200, limit: 1000 },
+        SubmitError::NoNode { area, tier: Tier::Edge },
+        SubmitError::Ledger(ledger()),
+    ]
+    .into_iter()
+    .map(Error::Submit)
+    .chain([Error::Ledger(ledger())])
+    .collect()
+}
+
+fn all() -> Vec<Error> {
+    [of_the_caller(), of_the_request(), of_an_action(), of_the_engine()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[test]
+fn the_table_of_codes_is_this() {
+    let mut table = String::new();
+    for error in all() {
+        let (zh, en) = (error.answer(Language::Chinese), error.answer(Language::English));
+        assert_eq!(zh.code, en.code);
+        writeln!(table, "{}\n  {}", en.code, en.message).unwrap();
+        if zh.message != en.message {
+            writeln!(table, "  {}", zh.message).unwrap();
+        }
+        writeln!(table, "  log: {}", error.for_log()).unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn the_log_never_reads_a_url() {
+    for error in all() {
+        let text = error.for_log();
+        assert!(!text.contains("secret") && !text.contains("www.test.com/"), "{text}");
+    }
+}
+
+#[test]
+fn every_code_stands_in_the_compatibility_document() {
+    let document = include_str!("../../../../../docs/compat/tencent.md");
+    for error in all() {
+        let code = error.answer(Language::English).code;
+        assert!(document.contains(&format!("`{code}`")), "{code} is not in docs/compat/tencent.md");
+    }
+}

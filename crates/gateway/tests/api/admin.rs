@@ -1,0 +1,231 @@
+//! The admin API: what the command line can do, and what each misuse is told.
+
+use std::collections::HashMap;
+
+use http::Method;
+use serde_json::{Value, json};
+use stoker_domain::time::Clock;
+
+use crate::house::{Call, House, SMALL};
+
+async fn get(house: &House, target: &str) -> Value {
+    let answer = house.call(&Call::admin(Method::GET, target, "")).await;
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    answer.json()
+}
+
+async fn submit(house: &House, content: &Value) -> Value {
+    let call = Call::admin(Method::POST, "tasks", &content.to_string());
+    let answer = house.call(&call).await;
+    assert_eq!(answer.status, 202, "{}", answer.json());
+    answer.json()
+}
+
+#[tokio::test]
+async fn a_domain_is_added_shown_listed_and_removed() {
+    let house = House::new().await;
+    let content = json!({
+        "host": "New.example", "origin": "http://127.0.0.1:8080/base",
+        "areas": "overseas", "allow_private_origin": true, "host_header": "origin.example",
+    });
+    let call = Call::admin(Method::POST, "domains", &content.to_string());
+    let answer = house.call(&call).await;
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.fields["content-type"], "application/json");
+    let added = answer.json();
+    assert_eq!(
+        added,
+        json!({
+            "host": "new.example", "origin": "http://127.0.0.1:8080/base", "areas": "overseas",
+            "status": "online", "shield": "global", "allow_private_origin": true,
+            "host_header": "origin.example", "default_lifetime_seconds": 2_592_000,
+            "created_at": "2025-06-15T15:06:40Z", "updated_at": "2025-06-15T15:06:40Z",
+        })
+    );
+    assert_eq!(house.call(&call).await.problem(), "domain-exists");
+    assert_eq!(get(&house, "domains/new.example").await, added);
+    let all = get(&house, "domains").await;
+    let hosts: Vec<_> = all["domains"].as_array().unwrap().iter().map(|d| &d["host"]).collect();
+    assert_eq!(
+        hosts,
+        ["cn.test.com", "new.example", "off.test.com", "sea.test.com", "www.test.com"]
+    );
+    let remove = Call::admin(Method::DELETE, "domains/new.example", "");
+    assert_eq!(house.call(&remove).await.status, 204);
+    assert_eq!(house.call(&remove).await.problem(), "domain-unknown");
+}
+
+#[tokio::test]
+async fn an_ip_literal_in_brackets_is_a_domain_too() {
+    let house = House::new().await;
+    let content = json!({ "host": "[::1]", "origin": "http://[::1]:81" });
+    let call = Call::admin(Method::POST, "domains", &content.to_string());
+    assert_eq!(house.call(&call).await.status, 201);
+    assert_eq!(get(&house, "domains/%5B::1%5D").await["areas"], "global");
+}
+
+#[tokio::test]
+async fn a_task_tells_for_each_target_and_node_what_became_of_it() {
+    let house = House::new().await;
+    let accepted = submit(
+        &house,
+        &json!({
+            "urls": ["http://www.test.com/ok", "http://www.test.com/gone", "http://www.test.com/ok"],
+            "areas": "global", "layer": "edge", "headers": [["X-A", "1"]],
+        }),
+    )
+    .await;
+    assert_eq!((&accepted["targets"], &accepted["merged"]), (&json!(2), &json!(1)));
+    let id = accepted["task_id"].as_str().unwrap();
+    house.settle(&HashMap::from([("gone".into(), "origin_status:404".into())])).await;
+    let task = get(&house, &format!("tasks/{id}")).await;
+    assert_eq!((&task["status"], &task["done"]), (&json!("failed"), &json!(1)));
+    assert_eq!((&task["failed"], &task["areas"]), (&json!(1), &json!("global")));
+    assert_eq!(task["finished_at"], "2025-06-15T15:06:42Z");
+    let targets = get(&house, &format!("tasks/{id}/targets?status=failed")).await;
+    assert_eq!(targets["total"], 1);
+    let gone = &targets["targets"][0];
+    assert_eq!(gone["outcome"], "origin_status:404");
+    assert_eq!(gone["outcomes"][0]["detail"], "the origin said no");
+    let targets = get(&house, &format!("tasks/{id}/targets?offset=0&limit=1")).await;
+    assert_eq!(targets["total"], 2);
+    assert_eq!(
+        targets["targets"][0]["outcomes"][0],
+        json!({
+            "node": "edge-mainland", "area": "mainland", "outcome": "filled", "size_bytes": 4096,
+            "pulled_bytes": 4096, "validator": "\"v1\"", "verified_at": "2025-06-15T15:06:42Z",
+            "fresh_until": "2025-06-15T16:06:42Z", "detail": null,
+        })
+    );
+    let list = get(&house, "tasks?limit=1").await;
+    assert_eq!((&list["total"], &list["tasks"][0]["id"]), (&json!(1), &json!(id)));
+}
+
+#[tokio::test]
+async fn without_areas_a_task_goes_where_its_domains_are_served() {
+    let house = House::new().await;
+    for (host, areas) in
+        [("www.test.com", "global"), ("cn.test.com", "mainland"), ("sea.test.com", "overseas")]
+    {
+        let accepted = submit(&house, &json!({ "urls": [format!("http://{host}/a")] })).await;
+        let id = accepted["task_id"].as_str().unwrap();
+        assert_eq!(get(&house, &format!("tasks/{id}")).await["areas"], areas);
+    }
+    let mixed = json!({ "urls": ["http://www.test.com/a", "http://cn.test.com/a"] });
+    let call = Call::admin(Method::POST, "tasks", &mixed.to_string());
+    assert_eq!(house.call(&call).await.problem(), "areas-differ");
+}
+
+#[tokio::test]
+async fn nodes_and_quota_are_shown() {
+    let house = House::new().await;
+    let nodes = get(&house, "nodes").await;
+    assert_eq!(nodes["nodes"].as_array().unwrap().len(), 4);
+    assert_eq!(nodes["nodes"][0]["name"], "edge-mainland");
+    assert_eq!(nodes["nodes"][0]["is_alive"], true);
+    submit(&house, &json!({ "urls": ["http://www.test.com/a"], "areas": "mainland" })).await;
+    let quota = get(&house, "quota").await;
+    assert_eq!(
+        quota["prefetch"][0],
+        json!({ "area": "mainland", "batch": 500, "daily": 1000, "used": 1, "available": 999 })
+    );
+}
+
+#[tokio::test]
+async fn one_call_takes_more_urls_than_the_vendor_does() {
+    let house = House::new().await;
+    let urls: Vec<_> = (0..1000).map(|n| format!("http://www.test.com/{n}")).collect();
+    let accepted = submit(&house, &json!({ "urls": urls, "areas": "mainland" })).await;
+    assert_eq!(accepted["targets"], 1000);
+}
+
+#[tokio::test]
+async fn an_account_sees_nothing_of_another() {
+    let house = House::new().await;
+    let accepted = submit(&house, &json!({ "urls": ["http://www.test.com/a"] })).await;
+    let id = accepted["task_id"].as_str().unwrap();
+    for (target, word) in [
+        (format!("tasks/{id}"), "task-unknown"),
+        (format!("tasks/{id}/targets"), "task-unknown"),
+        ("domains/www.test.com".into(), "domain-unknown"),
+    ] {
+        let call = Call::admin(Method::GET, &target, "").key(SMALL);
+        assert_eq!(house.call(&call).await.problem(), word, "{target}");
+    }
+    let remove = Call::admin(Method::DELETE, "domains/www.test.com", "").key(SMALL);
+    assert_eq!(house.call(&remove).await.problem(), "domain-unknown");
+    assert_eq!(get(&house, "domains/www.test.com").await["host"], "www.test.com");
+}
+
+#[tokio::test]
+async fn misuse_is_named() {
+    let house = House::new().await;
+    let post =
+        |target: &str, content: Value| Call::admin(Method::POST, target, &content.to_string());
+    let read = |target: &str| Call::admin(Method::GET, target, "");
+    let url = "http://www.test.com/a";
+    for (call, word) in [
+        (post("domains", json!({ "host": "a.example" })), "bad-content"),
+        (post("domains", json!({ "host": "a", "origin": "http://x", "x": 1 })), "bad-content"),
+        (post("domains", json!({ "host": "a b", "origin": "http://x" })), "bad-host"),
+        (post("domains", json!({ "host": "a", "origin": "x" })), "bad-origin"),
+        (post("tasks", json!({ "urls": [] })), "no-urls"),
+        (post("tasks", json!({ "urls": ["x"] })), "bad-url"),
+        (post("tasks", json!({ "urls": ["http://b.example/"] })), "domain-unknown"),
+        (post("tasks", json!({ "urls": ["http://off.test.com/"] })), "domain-offline"),
+        (
+            post("tasks", json!({ "urls": ["http://cn.test.com/"], "areas": "global" })),
+            "area-not-enabled",
+        ),
+        (post("tasks", json!({ "urls": [url], "headers": [["Host", "x"]] })), "bad-request-header"),
+        (post("tasks", json!({ "urls": [url], "areas": "moon" })), "bad-content"),
+        (read("tasks/1"), "task-unknown"),
+        (read("tasks?limit=0"), "bad-query"),
+        (read("tasks?limit=1001"), "bad-query"),
+        (read("tasks?x=1"), "bad-query"),
+        (read("tasks?status=done"), "bad-query"),
+        (read("nowhere"), "no-such-page"),
+        (Call::admin(Method::PUT, "tasks", ""), "wrong-method"),
+    ] {
+        assert_eq!(house.call(&call).await.problem(), word, "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn over_quota_says_what_is_left() {
+    let house = House::new().await;
+    let content = json!({ "urls": (0..4).map(|n| format!("http://small.test.com/{n}"))
+        .collect::<Vec<_>>(), "areas": "mainland" });
+    let call = Call::admin(Method::POST, "tasks", &content.to_string()).key(SMALL);
+    let answer = house.call(&call).await;
+    assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (429, "over-quota"));
+    let problem = answer.json();
+    assert_eq!(problem["detail"], "cannot accept 4 URLs: 3 of 3 left today in area `mainland`");
+    assert!(problem["hint"].as_str().unwrap().contains("at most 3"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_signature_counts_for_its_path_query_service_and_time_only() {
+    let house = House::new().await;
+    let good = || Call::admin(Method::GET, "tasks?limit=1", "");
+    let now = house.clock.now();
+    assert_eq!(house.send(good().sign(now)).await.status, 200);
+    for (target, word) in [
+        ("/admin/v1/nodes?limit=1", "bad-signature"),
+        ("/admin/v1/tasks?limit=2", "bad-signature"),
+        ("/admin/v1/tasks", "bad-signature"),
+    ] {
+        let mut request = good().sign(now);
+        *request.uri_mut() = target.parse().unwrap();
+        assert_eq!(house.send(request).await.problem(), word, "{target}");
+    }
+    let mut other = good();
+    other.service = "cdn";
+    assert_eq!(house.call(&other).await.problem(), "wrong-service");
+    assert_eq!(house.call(&good().key("AKIDNOBODY")).await.problem(), "key-unknown");
+    let mut request = good().sign(now);
+    request.headers_mut().remove("authorization");
+    assert_eq!(house.send(request).await.problem(), "unsigned");
+    house.clock.advance(std::time::Duration::from_secs(301));
+    assert_eq!(house.send(good().sign(now)).await.problem(), "expired");
+}

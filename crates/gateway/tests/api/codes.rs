@@ -1,0 +1,204 @@
+//! Every code that a caller can get is reached by a call.
+
+use axum::body::Body;
+use http::Request;
+use stoker_domain::time::{Clock, Timestamp};
+
+use crate::house::{Call, DISABLED, FORM, HOST, House, JSON};
+
+const QUOTA: &str = "DescribePushQuota";
+
+fn raw(method: &str, target: &str, content_type: &str, content: &str) -> Request<Body> {
+    Request::builder()
+        .method(method)
+        .uri(target)
+        .header("host", HOST)
+        .header("content-type", content_type)
+        .body(Body::from(content.to_owned()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_call_without_credentials_misses_its_timestamp() {
+    let house = House::new().await;
+    for request in [
+        raw("POST", "/", JSON, "{}"),
+        raw("GET", "/", FORM, ""),
+        raw("POST", "/?Signature=in-the-query", JSON, "{}"),
+    ] {
+        let answer = house.send(request).await;
+        assert_eq!(answer.code(), "MissingParameter");
+        assert!(answer.response()["Error"]["Message"].as_str().unwrap().contains("`Timestamp`"));
+    }
+}
+
+#[tokio::test]
+async fn the_old_signature_is_refused_with_the_new_one_named() {
+    let house = House::new().await;
+    let query = "Action=DescribePushQuota&Nonce=1&Timestamp=1750000000&Signature=x%3D";
+    for request in [raw("GET", &format!("/?{query}"), FORM, ""), raw("POST", "/", FORM, query)] {
+        let answer = house.send(request).await;
+        assert_eq!(answer.code(), "AuthFailure.SignatureFailure");
+        let message = answer.response()["Error"]["Message"].to_string();
+        assert!(message.contains("TC3-HMAC-SHA256"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn other_methods_are_an_unsupported_protocol() {
+    let house = House::new().await;
+    for method in ["PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"] {
+        let answer = house.send(raw(method, "/", JSON, "{}")).await;
+        if method != "HEAD" {
+            assert_eq!(answer.code(), "UnsupportedProtocol", "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_flaw_of_the_credentials_has_its_code() {
+    let house = House::new().await;
+    let now = house.clock.now();
+    let good = || Call::action(QUOTA, "{}");
+    let mut request = good().sign(now);
+    request.headers_mut().insert("authorization", "SKIP".parse().unwrap());
+    assert_eq!(house.send(request).await.code(), "AuthFailure.InvalidAuthorization");
+    for key in ["AKIDNOBODY", DISABLED] {
+        let code = house.call(&good().key(key)).await.code();
+        assert_eq!(code, "AuthFailure.SecretIdNotFound", "{key}");
+    }
+    let mut request = good().sign(now);
+    request.headers_mut().remove("x-tc-timestamp");
+    assert_eq!(house.send(request).await.code(), "MissingParameter");
+    let mut request = good().sign(now);
+    request.headers_mut().insert("x-tc-timestamp", "soon".parse().unwrap());
+    assert_eq!(house.send(request).await.code(), "InvalidParameter");
+    for seconds in [-301, 301] {
+        let time = Timestamp::from_seconds(now.as_seconds() + seconds);
+        assert_eq!(house.send(good().sign(time)).await.code(), "AuthFailure.SignatureExpire");
+    }
+    let mut request = good().sign(now);
+    *request.body_mut() = Body::from("{} ");
+    assert_eq!(house.send(request).await.code(), "AuthFailure.SignatureFailure");
+    let other = good().with("x-tc-token", "TOKENTEST");
+    assert_eq!(house.call(&other).await.code(), "AuthFailure.TokenFailure");
+}
+
+#[tokio::test]
+async fn the_language_of_a_message_follows_the_field() {
+    let house = House::new().await;
+    for (language, start) in [
+        (Some("en-US"), "The provided"),
+        (Some("zh-CN"), "请求签名验证失败"),
+        (Some(""), "请求"),
+        (None, "请求"),
+    ] {
+        let mut call = Call::action(QUOTA, "{}").without("x-tc-language");
+        if let Some(language) = language {
+            call = call.with("x-tc-language", language);
+        }
+        let mut request = call.sign(house.clock.now());
+        *request.body_mut() = Body::from("changed");
+        let response = house.send(request).await.response();
+        let message = response["Error"]["Message"].as_str().unwrap();
+        assert!(message.starts_with(start), "{language:?}: {message}");
+    }
+}
+
+#[tokio::test]
+async fn action_and_version_must_be_there_and_known() {
+    let house = House::new().await;
+    let good = || Call::action(QUOTA, "{}");
+    for (call, code) in [
+        (good().without("x-tc-action"), "MissingParameter"),
+        (good().without("x-tc-version"), "MissingParameter"),
+        (good().with("x-tc-version", "2022-09-01"), "NoSuchVersion"),
+        (good().with("x-tc-version", "x"), "NoSuchVersion"),
+        (good().with("x-tc-action", "PurgeUrlsCache"), "InvalidAction"),
+        (good().with("x-tc-action", "describepushquota"), "InvalidAction"),
+    ] {
+        assert_eq!(house.call(&call).await.code(), code, "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn sizes_are_bounded() {
+    let house = House::new().await;
+    let largest = 10 * 1024 * 1024;
+    let fits = format!("{{}}{}", " ".repeat(largest - 2));
+    assert!(house.call(&Call::action(QUOTA, fits.as_str())).await.response()["Error"].is_null());
+    let answer = house.call(&Call::action(QUOTA, format!("{fits} "))).await;
+    assert_eq!(answer.code(), "RequestSizeLimitExceeded");
+    let fits = format!("A={}", "x".repeat(32 * 1024 - 2));
+    assert_eq!(house.call(&Call::get(QUOTA, &fits)).await.code(), "UnknownParameter");
+    let answer = house.call(&Call::get(QUOTA, &format!("{fits}x"))).await;
+    assert_eq!(answer.code(), "RequestSizeLimitExceeded");
+}
+
+#[tokio::test]
+async fn content_that_breaks_off_is_an_invalid_request() {
+    let house = House::new().await;
+    let mut request = Call::action(QUOTA, "{}").sign(house.clock.now());
+    *request.body_mut() = Body::new(Broken(false));
+    assert_eq!(house.send(request).await.code(), "InvalidRequest");
+}
+
+/// Content that begins and breaks off.
+struct Broken(bool);
+
+impl http_body::Body for Broken {
+    type Data = bytes::Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Self::Data>, Self::Error>>> {
+        let frame = if self.0 {
+            Err(std::io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(http_body::Frame::data("{".into()))
+        };
+        self.0 = true;
+        std::task::Poll::Ready(Some(frame))
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_without_nodes_and_a_full_disk_are_internal_errors() {
+    let house = House::without_nodes().await;
+    let call = Call::action("PushUrlsCache", r#"{"Urls":["http://www.test.com/a"]}"#);
+    assert_eq!(house.call(&call).await.code(), "InternalError.CdnConfigError");
+    let house = House::new().await;
+    house.ledger.limit_pages(1).await.unwrap();
+    let urls: Vec<String> =
+        (0..500).map(|n| format!("http://www.test.com/{n}/{}", "x".repeat(3000))).collect();
+    let call = Call::action("PushUrlsCache", serde_json::json!({ "Urls": urls }).to_string());
+    assert_eq!(house.call(&call).await.code(), "InternalError.CdnDbError");
+    let quota = house.call(&Call::action(QUOTA, "{}")).await.response();
+    assert_eq!(quota["UrlPush"][0]["Available"], 1000, "a refused task is not charged");
+}
+
+#[tokio::test]
+async fn the_batch_limit_of_the_vendor_is_500() {
+    let house = House::new().await;
+    let call = |count| {
+        let urls: Vec<_> = (0..count).map(|n| format!("http://www.test.com/{n}")).collect();
+        Call::action("PushUrlsCache", serde_json::json!({ "Urls": urls }).to_string())
+    };
+    assert!(house.call(&call(500)).await.response()["TaskId"].is_string());
+    assert_eq!(house.call(&call(501)).await.code(), "LimitExceeded.CdnPushExceedBatchLimit");
+    assert!(house.call(&call(500)).await.response()["TaskId"].is_string());
+    assert_eq!(house.call(&call(1)).await.code(), "LimitExceeded.CdnPushExceedDayLimit");
+}
+
+#[tokio::test]
+async fn the_query_of_a_post_is_neither_signed_nor_read() {
+    let house = House::new().await;
+    let mut request = Call::action(QUOTA, "{}").sign(house.clock.now());
+    *request.uri_mut() = "/?Area=mainland".parse().unwrap();
+    assert!(house.send(request).await.response()["Error"].is_null());
+    let mut request = Call::get(QUOTA, "").sign(house.clock.now());
+    *request.uri_mut() = "/?Area=mainland".parse().unwrap();
+    assert_eq!(house.send(request).await.code(), "AuthFailure.SignatureFailure");
+}

@@ -1,0 +1,145 @@
+//! Requests and replies in files: `tests/golden/<Action>/<case>.{request,response}.json`.
+//!
+//! A request file holds the call and what happened before it; `<task-id>` stands for the task of
+//! the last submission. Set `UPDATE_GOLDEN` to write the replies anew.
+
+use std::{
+    collections::HashMap,
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::house::{Call, House, OWNER, SMALL};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    /// What happened before.
+    #[serde(default)]
+    before: Vec<Step>,
+    #[serde(flatten)]
+    call: Sent,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Step {
+    /// All nodes report; outcomes by the end of the URL.
+    Settle { settle: HashMap<String, String> },
+    /// Another call, which has to succeed.
+    Call(Sent),
+}
+
+#[derive(Deserialize)]
+struct Sent {
+    action: String,
+    /// JSON content.
+    body: Option<Value>,
+    /// Content as it stands, when it is not JSON.
+    content: Option<String>,
+    /// Query of a GET call.
+    query: Option<String>,
+    #[serde(default)]
+    fields: HashMap<String, String>,
+    #[serde(default)]
+    is_small: bool,
+}
+
+impl Sent {
+    fn call(&self, task: &str) -> Call {
+        let fill = |text: &str| text.replace("<task-id>", task);
+        let mut call = match (&self.query, &self.body) {
+            (Some(query), _) => Call::get(&self.action, &fill(query)),
+            (None, Some(body)) => Call::action(&self.action, fill(&body.to_string())),
+            (None, None) => {
+                Call::action(&self.action, fill(self.content.as_deref().unwrap_or_default()))
+            }
+        };
+        for (name, value) in &self.fields {
+            match name.as_str() {
+                "content-type" => call.content_type.clone_from(value),
+                "x-tc-version" => call = call.with("x-tc-version", value),
+                "x-tc-language" => call = call.with("x-tc-language", value),
+                "x-tc-token" => call = call.with("x-tc-token", value),
+                other => panic!("{other} is not a field that cases may set"),
+            }
+        }
+        call.key(if self.is_small { SMALL } else { OWNER })
+    }
+}
+
+async fn run(case: &Case) -> Value {
+    let house = House::new().await;
+    let mut task = String::new();
+    for step in &case.before {
+        match step {
+            Step::Settle { settle } => house.settle(settle).await,
+            Step::Call(sent) => {
+                let response = house.call(&sent.call(&task)).await.response();
+                assert!(response["Error"].is_null(), "{response}");
+                if let Some(id) = response["TaskId"].as_str() {
+                    task = id.into();
+                }
+                house.clock.advance(std::time::Duration::from_secs(1));
+            }
+        }
+    }
+    let mut response = house.call(&case.call.call(&task)).await.response();
+    normalise(&mut response);
+    serde_json::json!({ "Response": response })
+}
+
+fn normalise(response: &mut Value) {
+    match response {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match name.as_str() {
+                    "RequestId" => *value = "<request-id>".into(),
+                    "TaskId" => *value = "<task-id>".into(),
+                    _ => normalise(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(normalise),
+        _ => {}
+    }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut found = Vec::new();
+    for action in fs::read_dir(root).unwrap() {
+        for file in fs::read_dir(action.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.to_string_lossy().ends_with(".request.json") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn every_recorded_request_gets_its_recorded_reply() {
+    let cases = cases();
+    assert!(cases.len() > 40, "only {} cases were found", cases.len());
+    let mut wrong = Vec::new();
+    for path in cases {
+        let case: Case = serde_json::from_slice(&fs::read(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let reply = run(&case).await;
+        let expected = PathBuf::from(path.to_string_lossy().replace(".request.", ".response."));
+        if env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&expected, format!("{reply:#}\n")).unwrap();
+        }
+        let recorded: Value = serde_json::from_slice(&fs::read(&expected).unwrap()).unwrap();
+        if recorded != reply {
+            wrong.push(format!("{}\n{reply:#}", expected.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

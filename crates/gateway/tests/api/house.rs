@@ -1,0 +1,334 @@
+//! A gateway with everything behind it, and a client that signs.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::Value;
+use stoker_domain::{
+    account::{AccessKey, Account},
+    area::{Area, AreaScope, Tier},
+    domain::{CacheRules, Domain, Shield, Status},
+    job::{ItemReport, Report},
+    outcome::Outcome,
+    placement::Node,
+    quota::Limits,
+    time::{Clock, Timestamp},
+};
+use stoker_engine::{Engine, NewDomain};
+use stoker_gateway::{Config, Gateway, Outgoing, authorize, router};
+use stoker_ledger::{Ledger, Sqlite};
+use stoker_testkit::FakeClock;
+use tower_service::Service;
+
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+/// What the host of a call is unless a test says otherwise.
+pub(crate) const HOST: &str = "127.0.0.1:7700";
+/// Secret of every key.
+pub(crate) const SECRET: &str = "SKTESTTESTTESTTESTTESTTEST0001";
+/// Key of the account with the vendor's default limits.
+pub(crate) const OWNER: &str = "AKIDTESTTESTTESTTESTTESTTESTTEST0001";
+/// Key of an account with two URLs a call and three a day.
+pub(crate) const SMALL: &str = "AKIDTESTTESTTESTTESTTESTTESTSMALL001";
+/// A key that was switched off.
+pub(crate) const DISABLED: &str = "AKIDTESTTESTTESTTESTTESTTESTTEST0OFF";
+
+pub(crate) struct House {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) ledger: Arc<Sqlite>,
+    pub(crate) clock: FakeClock,
+    pub(crate) router: Router,
+    pub(crate) gateway: Gateway,
+    /// Removed with the house.
+    _dir: tempfile::TempDir,
+}
+
+/// One call, to be signed.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) key: &'static str,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) content_type: String,
+    pub(crate) service: &'static str,
+    pub(crate) fields: Vec<(&'static str, String)>,
+    pub(crate) content: Vec<u8>,
+}
+
+impl Call {
+    /// A POST of JSON to an action of `cdn`, answered in English.
+    pub(crate) fn action(action: &str, content: impl Into<Vec<u8>>) -> Self {
+        Self {
+            key: OWNER,
+            method: Method::POST,
+            path: "/".into(),
+            query: String::new(),
+            content_type: JSON.into(),
+            service: "cdn",
+            fields: vec![
+                ("x-tc-action", action.into()),
+                ("x-tc-version", "2018-06-06".into()),
+                ("x-tc-language", "en-US".into()),
+            ],
+            content: content.into(),
+        }
+    }
+
+    /// A GET of an action of `cdn`, answered in English.
+    pub(crate) fn get(action: &str, query: &str) -> Self {
+        Self {
+            method: Method::GET,
+            query: query.into(),
+            content_type: FORM.into(),
+            ..Self::action(action, "")
+        }
+    }
+
+    /// A call of the admin API.
+    pub(crate) fn admin(method: Method, target: &str, content: &str) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            method,
+            path: format!("/admin/v1/{path}"),
+            query: query.into(),
+            service: "admin",
+            fields: Vec::new(),
+            ..Self::action("", content)
+        }
+    }
+
+    /// Adds a field, or replaces it.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.fields.retain(|(known, _)| *known != name);
+        self.fields.push((name, value.into()));
+        self
+    }
+
+    /// Leaves a field out.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.fields.retain(|(known, _)| *known != name);
+        self
+    }
+
+    pub(crate) fn key(mut self, key: &'static str) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// The signed request.
+    pub(crate) fn sign(&self, now: Timestamp) -> Request<Body> {
+        let authorization = authorize(
+            self.key,
+            SECRET,
+            &Outgoing {
+                method: &self.method,
+                path: &self.path,
+                query: &self.query,
+                host: HOST,
+                content_type: &self.content_type,
+                content: &self.content,
+                service: self.service,
+                time: now,
+            },
+        );
+        let target = match self.query.as_str() {
+            "" => self.path.clone(),
+            query => format!("{}?{query}", self.path),
+        };
+        let mut request = Request::builder()
+            .method(&self.method)
+            .uri(target)
+            .header("host", HOST)
+            .header("content-type", &self.content_type)
+            .header("authorization", authorization)
+            .header("x-tc-timestamp", now.as_seconds().to_string());
+        for (name, value) in &self.fields {
+            request = request.header(*name, value);
+        }
+        request.body(Body::from(self.content.clone())).unwrap()
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) fields: HeaderMap,
+    pub(crate) content: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.content).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The fields of a reply of API 3.0, whose frame is checked.
+    pub(crate) fn response(&self) -> Value {
+        assert_eq!(self.status, StatusCode::OK);
+        assert_eq!(self.fields["content-type"], JSON);
+        let mut json = self.json();
+        let response = json["Response"].take();
+        let id = response["RequestId"].as_str().unwrap();
+        assert_eq!((id.len(), id.as_bytes()[14]), (36, b'4'), "{id} is not a UUID of version 4");
+        response
+    }
+
+    /// The code of a refused call.
+    pub(crate) fn code(&self) -> String {
+        let response = self.response();
+        response["Error"]["Code"].as_str().unwrap_or_else(|| panic!("{response}")).into()
+    }
+
+    /// The word of a problem document.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(self.fields["content-type"], "application/problem+json");
+        let json = self.json();
+        assert_eq!(json["status"], self.status.as_u16());
+        json["type"].as_str().unwrap().trim_start_matches("urn:stoker:problem:").into()
+    }
+}
+
+impl House {
+    /// With four nodes and five domains.
+    pub(crate) async fn new() -> Self {
+        let house = Self::without_nodes().await;
+        for (area, tier) in [
+            (Area::Mainland, Tier::Edge),
+            (Area::Mainland, Tier::Middle),
+            (Area::Overseas, Tier::Edge),
+            (Area::Overseas, Tier::Middle),
+        ] {
+            let name = format!("{tier}-{area}");
+            let node =
+                Node { cluster: name.clone(), address: "127.0.0.1:1".into(), name, area, tier };
+            house.engine.register(node, 1).await.unwrap();
+        }
+        house
+    }
+
+    pub(crate) async fn without_nodes() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Arc::new(Sqlite::open(dir.path().join("ledger.sqlite")).unwrap());
+        let clock = FakeClock::default();
+        let owner = seed(&ledger, clock.now()).await;
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let engine =
+            Engine::open(Arc::clone(&ledger) as _, Arc::clone(&shared), 7, Default::default())
+                .await
+                .unwrap();
+        for (host, areas) in [
+            ("www.test.com", AreaScope::Global),
+            ("cn.test.com", AreaScope::Mainland),
+            ("sea.test.com", AreaScope::Overseas),
+        ] {
+            engine.add_domain(owner.id, domain(host, areas)).await.unwrap();
+        }
+        let limits = Limits { batch: 2, daily: 3 };
+        let small = engine.create_account("100000000002".into(), 2, limits).await.unwrap();
+        engine.put_key(key(SMALL, &small, true)).await.unwrap();
+        engine.add_domain(small.id, domain("small.test.com", AreaScope::Global)).await.unwrap();
+        let gateway = Gateway::new(Arc::clone(&engine), shared, 7, Config::default());
+        let router = router(gateway.clone());
+        Self { engine, ledger, clock, router, gateway, _dir: dir }
+    }
+
+    /// Signs and sends.
+    pub(crate) async fn call(&self, call: &Call) -> Answer {
+        self.send(call.sign(self.clock.now())).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().call(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let content = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, fields: parts.headers, content }
+    }
+
+    /// Plays all nodes: every job that waits is reported as `outcomes` says of the end of its URL,
+    /// `filled` where it says nothing, and left waiting where it says `waiting`.
+    pub(crate) async fn settle(&self, outcomes: &HashMap<String, String>) {
+        self.clock.advance(Duration::from_secs(2));
+        for node in self.engine.nodes() {
+            let name = &node.node.name;
+            for job in self.engine.lease(name, 100, Duration::ZERO).await.unwrap() {
+                let of = |url: &str| {
+                    let told = outcomes.iter().find(|(end, _)| url.ends_with(end.as_str()));
+                    told.map_or("filled", |(_, outcome)| outcome.as_str())
+                };
+                let items = job
+                    .items
+                    .iter()
+                    .filter(|item| of(&item.url) != "waiting")
+                    .map(|item| self.item(item.position, of(&item.url).parse().unwrap()))
+                    .collect();
+                let report = Report { job: job.id, token: job.token, items, is_last: false };
+                assert!(self.engine.report(report).await.unwrap());
+            }
+        }
+    }
+
+    fn item(&self, position: u16, outcome: Outcome) -> ItemReport {
+        let now = self.clock.now();
+        let held = outcome.is_success();
+        ItemReport {
+            position,
+            outcome,
+            size_bytes: held.then_some(4096),
+            pulled_bytes: if held { 4096 } else { 0 },
+            validator: held.then(|| "\"v1\"".into()),
+            verified_at: held.then_some(now),
+            fresh_until: held.then(|| now + Duration::from_secs(3600)),
+            detail: (!held).then(|| "the origin said no".into()),
+            children: Vec::new(),
+        }
+    }
+}
+
+/// What no verb of the engine makes: a disabled key and a domain that is offline.
+async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
+    let mut owner = Account {
+        id: stoker_domain::account::AccountId(0),
+        uin: "100000000001".into(),
+        app_id: 1,
+        created_at: now,
+    };
+    owner.id = ledger.create_account(owner.clone()).await.unwrap();
+    ledger.put_key(key(OWNER, &owner, true)).await.unwrap();
+    ledger.put_key(key(DISABLED, &owner, false)).await.unwrap();
+    let new = domain("off.test.com", AreaScope::Global);
+    let offline = Domain {
+        host: new.host,
+        account: owner.id,
+        origin: new.origin,
+        areas: new.areas,
+        status: Status::Offline,
+        shield: new.shield,
+        cache: new.cache,
+        created_at: now,
+        updated_at: now,
+    };
+    ledger.put_domain(&offline).await.unwrap();
+    owner
+}
+
+fn key(secret_id: &str, account: &Account, is_enabled: bool) -> AccessKey {
+    AccessKey {
+        secret_id: secret_id.into(),
+        secret_key: SECRET.into(),
+        account: account.id,
+        is_enabled,
+    }
+}
+
+fn domain(host: &str, areas: AreaScope) -> NewDomain {
+    NewDomain {
+        host: host.into(),
+        origin: "http://origin.test.com".parse().unwrap(),
+        areas,
+        shield: Shield::default(),
+        cache: CacheRules::default(),
+    }
+}

@@ -1,0 +1,147 @@
+//! What only a socket shows: hosts that are no hosts, exact fields, probes and metrics.
+
+use http::{Method, Request};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use stoker_domain::time::Clock;
+use stoker_gateway::{Outgoing, authorize};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::house::{Call, House, JSON, OWNER, SECRET};
+
+async fn serve(house: &House) -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = house.router.clone();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+/// Sends text and reads until the server closes.
+async fn converse(address: std::net::SocketAddr, text: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(text.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_host_with_a_scheme_is_served_and_the_content_type_is_exact() {
+    let house = House::new().await;
+    let address = serve(&house).await;
+    for host in [format!("http://{address}"), address.to_string(), "cdn.tencentcloudapi.com".into()]
+    {
+        let time = house.clock.now();
+        let authorization = authorize(
+            OWNER,
+            SECRET,
+            &Outgoing {
+                method: &Method::POST,
+                path: "/",
+                query: "",
+                host: &host,
+                content_type: JSON,
+                content: b"{}",
+                service: "cdn",
+                time,
+            },
+        );
+        let answer = converse(
+            address,
+            &format!(
+                "POST / HTTP/1.1\r\nHost: {host}\r\nContent-Type: {JSON}\r\nContent-Length: 2\r\n\
+                 X-TC-Action: DescribePushQuota\r\nX-TC-Version: 2018-06-06\r\n\
+                 X-TC-Timestamp: {}\r\nAuthorization: {authorization}\r\nConnection: close\r\n\r\n{{}}",
+                time.as_seconds()
+            ),
+        )
+        .await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        assert!(answer.contains("\r\ncontent-type: application/json\r\n"), "{answer}");
+        assert!(answer.contains("\"UrlPush\""), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_client_that_signs_its_host_without_the_port_is_served() {
+    let house = House::new().await;
+    let time = house.clock.now();
+    let mut request = Call::action("DescribePushQuota", "{}").sign(time);
+    let authorization = authorize(
+        OWNER,
+        SECRET,
+        &Outgoing {
+            method: &Method::POST,
+            path: "/",
+            query: "",
+            host: "127.0.0.1",
+            content_type: JSON,
+            content: b"{}",
+            service: "127",
+            time,
+        },
+    );
+    request.headers_mut().insert("authorization", authorization.parse().unwrap());
+    assert!(house.send(request).await.response()["Error"].is_null());
+}
+
+#[tokio::test]
+async fn content_over_the_limit_is_answered_on_the_wire() {
+    let house = House::new().await;
+    let address = serve(&house).await;
+    let stream = TcpStream::connect(address).await.unwrap();
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let call = Call::action("PushUrlsCache", vec![b' '; 12 * 1024 * 1024]);
+    let (parts, _) = call.sign(house.clock.now()).into_parts();
+    let body = Full::new(bytes::Bytes::from(call.content));
+    let response = sender.send_request(Request::from_parts(parts, body)).await.unwrap();
+    let content = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(String::from_utf8_lossy(&content).contains("RequestSizeLimitExceeded"));
+}
+
+async fn get(house: &House, path: &str) -> crate::house::Answer {
+    house.send(Request::get(path).body(axum::body::Body::empty()).unwrap()).await
+}
+
+#[tokio::test]
+async fn probes_need_no_signature_and_draining_is_not_ready() {
+    let house = House::new().await;
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(&house, path).await.status, 200, "{path}");
+    }
+    house.gateway.drain();
+    assert_eq!(get(&house, "/healthz").await.status, 200);
+    assert_eq!(get(&house, "/readyz").await.status, 503);
+}
+
+#[tokio::test]
+async fn answers_are_counted_in_metrics() {
+    let house = House::new().await;
+    house.call(&Call::action("DescribePushQuota", "{}")).await;
+    house.call(&Call::action("Nothing", "{}")).await;
+    house.call(&Call::admin(Method::GET, "nodes", "")).await;
+    let answer = get(&house, "/metrics").await;
+    let text = String::from_utf8(answer.content).unwrap();
+    for line in [
+        "stoker_gateway_requests_total{action=\"DescribePushQuota\",code=\"ok\"} 1",
+        "stoker_gateway_requests_total{action=\"unknown\",code=\"InvalidAction\"} 1",
+        "stoker_gateway_requests_total{action=\"admin.node.list\",code=\"ok\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn where_there_is_nothing_a_problem_says_so() {
+    let house = House::new().await;
+    for path in ["/v2/index.php", "/console", "/admin/v1/x"] {
+        let answer = get(&house, path).await;
+        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (404, "no-such-page"));
+    }
+}
