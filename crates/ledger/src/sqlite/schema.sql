@@ -85,7 +85,7 @@ CREATE TABLE chunk (
     pending     BLOB NOT NULL,        -- by position, 16 bits little-endian: nodes not settled yet
     failed      BLOB NOT NULL         -- bitmap of positions that failed on some node
 ) STRICT;
-CREATE INDEX chunk_by_task ON chunk (task, first);
+CREATE UNIQUE INDEX chunk_by_task ON chunk (task, first);
 CREATE INDEX chunk_open ON chunk (task, first) WHERE open > 0;
 
 -- One row for each URL of a task, never one for each URL and node. No foreign keys here: they

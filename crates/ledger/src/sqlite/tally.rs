@@ -7,11 +7,16 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row, params};
-use stoker_domain::{area::AreaScope, outcome::Outcome, task::Progress};
+use stoker_domain::{
+    area::{Area, AreaScope},
+    outcome::Outcome,
+    task::Progress,
+};
 
 use super::{
     accounts::{signed, unsigned},
     failure::Failure,
+    names,
 };
 
 /// Spans of buckets in milliseconds, widest first.
@@ -125,16 +130,106 @@ pub(super) fn add(connection: &Connection, place: Place, counts: &ByHost) -> Res
     Ok(())
 }
 
-/// A part of a range of time: buckets `from..to` of `span`; a span of 1 is milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) span: i64,
+/// Tasks whose targets are counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    /// Of this account; absent = of all.
+    pub(super) account: Option<i64>,
+    /// Their targets of this host, or [`ALL_HOSTS`].
+    pub(super) host: i64,
+    /// That asked for this area, alone or with the other.
+    pub(super) area: Option<Area>,
+    /// Created at these milliseconds, `from..to`.
     pub(super) from: i64,
     pub(super) to: i64,
 }
 
+/// The condition on a task `k`, to be put behind others.
+pub(super) const fn area_condition(area: Option<Area>) -> &'static str {
+    match area {
+        None => "",
+        Some(Area::Mainland) => " AND k.areas IN ('mainland', 'global')",
+        Some(Area::Overseas) => " AND k.areas IN ('overseas', 'global')",
+    }
+}
+
+/// Counts the targets of a range.
+pub(super) fn count(connection: &Connection, range: &Range) -> Result<Counts, Failure> {
+    let mut counts = Counts::default();
+    for part in cut(range.from, range.to) {
+        counts.add(match part.span {
+            1 => count_edge(connection, range, part.from, part.to)?,
+            _ => count_buckets(connection, range, part)?,
+        });
+    }
+    Ok(counts)
+}
+
+fn count_buckets(connection: &Connection, range: &Range, part: Part) -> Result<Counts, Failure> {
+    let account = match range.account {
+        Some(_) => "account = ?1",
+        None => "account IN (SELECT id FROM account) AND ?1 IS NULL",
+    };
+    let sql = format!(
+        "/* tally: buckets */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
+             coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0)
+         FROM tally AS k
+         WHERE {account} AND host = ?2 AND span = ?3 AND bucket >= ?4 AND bucket < ?5{}",
+        area_condition(range.area)
+    );
+    let counts = connection
+        .prepare_cached(&sql)?
+        .query_row(params![range.account, range.host, part.span, part.from, part.to], |row| {
+            Counts::read(row, 0)
+        })?;
+    Ok(counts)
+}
+
+/// Counts what lies in less than a minute: by tasks or, for one host, by targets.
+fn count_edge(
+    connection: &Connection,
+    range: &Range,
+    from: i64,
+    to: i64,
+) -> Result<Counts, Failure> {
+    let account = match range.account {
+        Some(_) => "k.account = ?1",
+        None => "?1 IS NULL",
+    };
+    let area = area_condition(range.area);
+    let sql = if range.host == ALL_HOSTS {
+        format!(
+            "/* tally: edge */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
+                 coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0)
+             FROM task AS k WHERE {account} AND ?2 = 0 AND k.id >= ?3 AND k.id < ?4{area}"
+        )
+    } else {
+        format!(
+            "/* tally: edge of a host */ SELECT count(*), count(*) FILTER (WHERE progress = 1),
+                 count(*) FILTER (WHERE progress = 2),
+                 count(*) FILTER (WHERE progress = 2
+                     AND substr(outcome, 1, 14) = 'origin_status:')
+             FROM target AS t INDEXED BY target_by_host CROSS JOIN task AS k ON k.id = t.task
+             WHERE {account} AND t.host = ?2 AND t.task >= ?3 AND t.task < ?4{area}"
+        )
+    };
+    let (from, to) = (names::first_task(from), names::first_task(to));
+    let counts = connection
+        .prepare_cached(&sql)?
+        .query_row(params![range.account, range.host, from, to], |row| Counts::read(row, 0))?;
+    Ok(counts)
+}
+
+/// A part of a range of time: buckets `from..to` of `span`; a span of 1 is milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    span: i64,
+    from: i64,
+    to: i64,
+}
+
 /// Cuts the milliseconds `from..to` into the widest buckets that fit.
-pub(super) fn cut(from: i64, to: i64) -> Vec<Part> {
+fn cut(from: i64, to: i64) -> Vec<Part> {
     let mut parts = Vec::new();
     cut_by(&SPANS, from, to, &mut parts);
     parts

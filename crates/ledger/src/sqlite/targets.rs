@@ -4,7 +4,7 @@
 //! chosen here. Totals come from the task's row or from the tally; only the targets with one URL, or
 //! of one host within one task, are counted one by one.
 
-use rusqlite::{Connection, ToSql, types::Value};
+use rusqlite::{Connection, Row, ToSql, types::Value};
 use stoker_domain::{
     area::Area,
     task::{Progress, Task},
@@ -129,82 +129,15 @@ impl<'a> Scope<'a> {
         Ok((matching(of_host), if is_rare { Walk::Progress } else { Walk::Host }))
     }
 
-    /// Sums up the tally over accounts, areas and time of the scope.
     fn tally(&self, connection: &Connection, host: i64) -> Result<Counts, Failure> {
-        let account = match self.account {
-            Some(_) => "account = :account",
-            None => "account IN (SELECT id FROM account) AND :account IS NULL",
+        let range = tally::Range {
+            account: self.account,
+            host,
+            area: self.area,
+            from: self.from,
+            to: self.to,
         };
-        let mut counts = Counts::default();
-        for part in tally::cut(self.from, self.to) {
-            if part.span == 1 {
-                counts.add(self.edge(connection, host, part.from, part.to)?);
-                continue;
-            }
-            let sql = format!(
-                "/* targets: total */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
-                     coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0)
-                 FROM tally AS k WHERE {account} AND host = :host AND span = :span
-                     AND bucket >= :from AND bucket < :to{}",
-                self.area_condition()
-            );
-            let values: [(&str, &dyn ToSql); 5] = [
-                (":account", &self.account),
-                (":host", &host),
-                (":span", &part.span),
-                (":from", &part.from),
-                (":to", &part.to),
-            ];
-            let read = |row: &rusqlite::Row<'_>| Counts::read(row, 0);
-            counts.add(connection.prepare_cached(&sql)?.query_row(&values, read)?);
-        }
-        Ok(counts)
-    }
-
-    /// Counts what lies in less than a minute, by tasks or, for one host, by targets.
-    fn edge(
-        &self,
-        connection: &Connection,
-        host: i64,
-        from: i64,
-        to: i64,
-    ) -> Result<Counts, Failure> {
-        let account = match self.account {
-            Some(_) => "k.account = :account",
-            None => ":account IS NULL",
-        };
-        let area = self.area_condition();
-        let sql = if host == ALL_HOSTS {
-            format!(
-                "/* targets: edge of total */ SELECT coalesce(sum(targets), 0),
-                     coalesce(sum(done), 0), coalesce(sum(failed), 0),
-                     coalesce(sum(failed_origin), 0)
-                 FROM task AS k
-                 WHERE {account} AND :host = 0 AND k.id >= :from AND k.id < :to{area}"
-            )
-        } else {
-            format!(
-                "/* targets: edge of total */ SELECT count(*), count(*) FILTER (WHERE progress = 1),
-                     count(*) FILTER (WHERE progress = 2),
-                     count(*) FILTER (WHERE progress = 2
-                         AND substr(outcome, 1, 14) = 'origin_status:')
-                 FROM target AS t INDEXED BY target_by_host CROSS JOIN task AS k ON k.id = t.task
-                 WHERE {account} AND t.host = :host AND t.task >= :from AND t.task < :to{area}"
-            )
-        };
-        let (from, to) = (names::first_task(from), names::first_task(to));
-        let values: [(&str, &dyn ToSql); 4] =
-            [(":account", &self.account), (":host", &host), (":from", &from), (":to", &to)];
-        let read = |row: &rusqlite::Row<'_>| Counts::read(row, 0);
-        Ok(connection.prepare_cached(&sql)?.query_row(&values, read)?)
-    }
-
-    const fn area_condition(&self) -> &'static str {
-        match self.area {
-            None => "",
-            Some(Area::Mainland) => " AND k.areas IN ('mainland', 'global')",
-            Some(Area::Overseas) => " AND k.areas IN ('overseas', 'global')",
-        }
+        tally::count(connection, &range)
     }
 
     fn count(&self, connection: &Connection, walk: Walk) -> Result<u64, Failure> {
@@ -222,18 +155,14 @@ impl<'a> Scope<'a> {
         limit: u64,
         mut offset: u64,
     ) -> Result<Vec<TargetRow>, Failure> {
-        let mut query = self.query(walk);
+        let mut first = 0;
         if let (Some(task), Walk::Tasks) = (self.task, walk) {
             // whole chunks before the page are not even looked at
-            let first = first_chunk(connection, task, offset)?;
-            query.sql.push_str(" AND c.first >= :first");
-            query.add(":first", Value::Integer(signed(first)));
+            first = first_chunk(connection, task, offset)?;
             offset -= first;
         }
-        query.add(":limit", Value::Integer(signed(limit)));
-        query.add(":offset", Value::Integer(signed(offset)));
-        let sql = rows_sql(&query.sql, walk);
-        let mut statement = connection.prepare_cached(&sql)?;
+        let query = self.page_query(walk, first, limit, offset);
+        let mut statement = connection.prepare_cached(&query.sql)?;
         let mut rows = statement.query(&*query.values())?;
         let mut task: Option<(i64, Task)> = None;
         let mut targets = Vec::new();
@@ -250,6 +179,27 @@ impl<'a> Scope<'a> {
         Ok(targets)
     }
 
+    /// The statement of a page.
+    fn page_query(&self, walk: Walk, first: u64, limit: u64, offset: u64) -> Query {
+        let mut query = self.query(walk);
+        if first > 0 {
+            query.condition(" AND c.first >= :first", ":first", Value::Integer(signed(first)));
+        }
+        query.add(":limit", Value::Integer(signed(limit)));
+        query.add(":offset", Value::Integer(signed(offset)));
+        let order = match walk {
+            Walk::Tasks => "k.id DESC, c.first, t.id",
+            _ => "t.task DESC, t.id",
+        };
+        query.sql = format!(
+            "/* targets */ SELECT t.id, t.task, t.url, t.parent, t.progress, t.outcome, t.nodes,
+                 t.size_bytes, t.finished_at, c.created_at, c.pending
+             {} ORDER BY {order} LIMIT :limit OFFSET :offset",
+            query.sql
+        );
+        query
+    }
+
     /// Tables and conditions.
     fn query(&self, walk: Walk) -> Query {
         let mut query = Query { sql: from(walk, self.account).into(), values: Vec::new() };
@@ -264,7 +214,7 @@ impl<'a> Scope<'a> {
         query.sql.push_str(&format!(" WHERE {task} >= :first_task AND {task} < :end_task"));
         query.add(":first_task", Value::Integer(first));
         query.add(":end_task", Value::Integer(end));
-        query.sql.push_str(self.area_condition());
+        query.sql.push_str(tally::area_condition(self.area));
         if let Some(number) = self.account {
             query.condition(account, ":account", Value::Integer(number));
         }
@@ -327,26 +277,15 @@ const fn from(walk: Walk, account: Option<i64>) -> &'static str {
         (Walk::Tasks, Some(_)) => {
             "FROM task AS k INDEXED BY task_by_account
              CROSS JOIN chunk AS c INDEXED BY chunk_by_task ON c.task = k.id
-             CROSS JOIN target AS t ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
+             CROSS JOIN target AS t NOT INDEXED
+                 ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
         }
         (Walk::Tasks, None) => {
             "FROM task AS k CROSS JOIN chunk AS c INDEXED BY chunk_by_task ON c.task = k.id
-             CROSS JOIN target AS t ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
+             CROSS JOIN target AS t NOT INDEXED
+                 ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
         }
     }
-}
-
-/// The statement of a page.
-fn rows_sql(from: &str, walk: Walk) -> String {
-    let order = match walk {
-        Walk::Tasks => "k.id DESC, c.first, t.id",
-        _ => "t.task DESC, t.id",
-    };
-    format!(
-        "/* targets */ SELECT t.id, t.task, t.url, t.parent, t.progress, t.outcome, t.nodes,
-             t.size_bytes, t.finished_at, c.created_at, c.pending
-         {from} ORDER BY {order} LIMIT :limit OFFSET :offset"
-    )
 }
 
 /// How many targets of the task lie in chunks before the one that holds number `offset`.
@@ -370,7 +309,7 @@ fn task_counts(connection: &Connection, task: i64) -> Result<Counts, Failure> {
     Ok(counts)
 }
 
-fn target_row(row: &rusqlite::Row<'_>, task: Task) -> Result<TargetRow, Failure> {
+fn target_row(row: &Row<'_>, task: Task) -> Result<TargetRow, Failure> {
     let id = row.get(0)?;
     let progress = match row.get(4)? {
         PROCESSING => Progress::Processing,
@@ -405,5 +344,60 @@ const fn number(progress: Progress) -> i64 {
         Progress::Processing => PROCESSING,
         Progress::Done => DONE,
         Progress::Failed => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema;
+
+    /// Every combination of conditions, with the indexes that `Scope::total` may choose for it.
+    fn scopes() -> Vec<(Scope<'static>, Vec<Walk>)> {
+        let mut scopes = Vec::new();
+        for bits in 0..64 {
+            let has = |bit: u32| bits & (1 << bit) != 0;
+            let by_progress = has(0) && has(3);
+            let walks = match (has(2), has(1)) {
+                (true, _) => vec![Walk::Url],
+                (false, true) if by_progress => vec![Walk::Host, Walk::Progress],
+                (false, true) => vec![Walk::Host],
+                (false, false) if by_progress => vec![Walk::Progress],
+                (false, false) => vec![Walk::Tasks],
+            };
+            let scope = Scope {
+                account: has(0).then_some(1),
+                host: has(1).then_some(1),
+                url: has(2).then_some("http://a.example/"),
+                progress: has(3).then_some(Progress::Done),
+                task: has(4).then_some(1),
+                area: has(5).then_some(Area::Mainland),
+                origin_status: None,
+                from: 0,
+                to: 60_000,
+            };
+            scopes.push((scope, walks));
+        }
+        scopes
+    }
+
+    #[test]
+    fn no_page_is_sorted_and_no_table_is_read_whole() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        for (scope, walks) in scopes() {
+            for walk in walks {
+                let query = scope.page_query(walk, 500, 20, 3);
+                let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);
+                let mut statement = connection.prepare(&sql).unwrap();
+                let steps = statement
+                    .query_map(&*query.values(), |row| row.get::<_, String>(3))
+                    .unwrap()
+                    .collect::<Result<Vec<_>, _>>()
+                    .unwrap();
+                let is_search = steps.iter().all(|step| step.starts_with("SEARCH "));
+                assert!(is_search, "{scope:?} {walk:?}: {steps:#?}");
+            }
+        }
     }
 }
