@@ -1,0 +1,188 @@
+//! A small client of the server's admin API, and of nodes as a viewer.
+//!
+//! Signs each call, follows nothing, retries nothing: a command that polls decides itself what a
+//! lost answer means.
+
+mod http;
+
+pub(crate) use http::{Answer, Connection};
+
+use std::time::Duration;
+
+use ::http::{Method, Uri, header};
+use serde::{Serialize, de::DeserializeOwned};
+use stoker_domain::time::Clock;
+use stoker_gateway::{Outgoing, admin::api::Problem, authorize};
+
+use crate::{clock::SystemClock, failure::Failure};
+
+const CONTENT_TYPE: &str = "application/json";
+/// The service that signatures for the admin API name.
+const SERVICE: &str = "admin";
+/// Longest time for one call, its answer included. A call may carry 100,000 URLs.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A key pair.
+pub(crate) struct Keys {
+    /// Public half.
+    pub(crate) secret_id: String,
+    /// Secret half.
+    pub(crate) secret_key: String,
+}
+
+/// A client of one server.
+pub(crate) struct Client {
+    endpoint: String,
+    authority: String,
+    keys: Keys,
+    connection: Connection,
+}
+
+/// Why a call gave no result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// No answer at all.
+    #[error("cannot reach the server at `{endpoint}`")]
+    Unreachable {
+        /// Where it was sought.
+        endpoint: String,
+        /// What went wrong on the way.
+        #[source]
+        cause: http::Error,
+    },
+    /// The server says no.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
+    /// An answer that is not the admin API's.
+    #[error("the server at `{endpoint}` answered {status} with something that is not Stoker's")]
+    Foreign {
+        /// Who answered.
+        endpoint: String,
+        /// With what status.
+        status: u16,
+    },
+}
+
+impl Error {
+    fn way_out(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { .. } => {
+                Some("is `stoker up` running? `stoker doctor` tells more".into())
+            }
+            Self::Refused(problem) => problem.hint.clone(),
+            Self::Foreign { .. } => {
+                Some("check the endpoint: another program may listen there".into())
+            }
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = error.way_out();
+        Self::because_of(&error).maybe_hint(hint)
+    }
+}
+
+impl Client {
+    /// A client of the server at `endpoint`, `http[s]://HOST[:PORT]`.
+    pub(crate) fn new(endpoint: &str, keys: Keys) -> Result<Self, Failure> {
+        let wrong = || {
+            Failure::usage(format!("endpoint `{endpoint}` is not a URL"))
+                .hint("write `http://HOST:PORT`, as in credentials.json")
+        };
+        let uri: Uri = endpoint.trim_end_matches('/').parse().map_err(|_| wrong())?;
+        let authority = uri.authority().filter(|_| uri.scheme().is_some()).ok_or_else(wrong)?;
+        Ok(Self {
+            endpoint: endpoint.trim_end_matches('/').into(),
+            authority: authority.to_string(),
+            keys,
+            connection: Connection::new(),
+        })
+    }
+
+    /// Where the server is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The connections, for asking nodes as a viewer does.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Asks for `path`, which may carry a query.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let answer = self.call(Method::GET, path, Vec::new()).await?;
+        self.read(&answer)
+    }
+
+    /// Sends `body` to `path`.
+    pub(crate) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let body = serde_json::to_vec(body).expect("our own values are plain JSON");
+        let answer = self.call(Method::POST, path, body).await?;
+        self.read(&answer)
+    }
+
+    /// Deletes what is at `path`.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), Error> {
+        self.call(Method::DELETE, path, Vec::new()).await.map(|_| ())
+    }
+
+    /// Asks for `path` without signing, whatever the status of the answer.
+    pub(crate) async fn get_open(&self, path: &str) -> Result<Answer, Error> {
+        let request = ::http::Request::get(format!("{}{path}", self.endpoint));
+        self.connection.send(request, Vec::new(), PATIENCE).await.map_err(|cause| self.lost(cause))
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, Error> {
+        let (real_path, query) = path.split_once('?').unwrap_or((path, ""));
+        let time = SystemClock.now();
+        let signing = Outgoing {
+            method: &method,
+            path: real_path,
+            query,
+            host: &self.authority,
+            content_type: CONTENT_TYPE,
+            content: &body,
+            service: SERVICE,
+            time,
+        };
+        let signed = authorize(&self.keys.secret_id, &self.keys.secret_key, &signing);
+        let request = ::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.endpoint))
+            .header(header::HOST, &self.authority)
+            .header(header::CONTENT_TYPE, CONTENT_TYPE)
+            .header("x-tc-timestamp", time.as_seconds())
+            .header(header::AUTHORIZATION, signed);
+        let answer = self.connection.send(request, body, PATIENCE).await;
+        let answer = answer.map_err(|cause| self.lost(cause))?;
+        if answer.status.is_success() {
+            return Ok(answer);
+        }
+        Err(match serde_json::from_slice(&answer.body) {
+            Ok(problem) => Error::Refused(Box::new(problem)),
+            Err(_) => self.foreign(&answer),
+        })
+    }
+
+    fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Error> {
+        serde_json::from_slice(&answer.body).map_err(|error| {
+            tracing::debug!(%error, "answer does not have the form expected");
+            self.foreign(answer)
+        })
+    }
+
+    fn foreign(&self, answer: &Answer) -> Error {
+        Error::Foreign { endpoint: self.endpoint.clone(), status: answer.status.as_u16() }
+    }
+
+    fn lost(&self, cause: http::Error) -> Error {
+        Error::Unreachable { endpoint: self.endpoint.clone(), cause }
+    }
+}

@@ -1,0 +1,261 @@
+//! `stoker doctor`: what is well and what is not, each with the way out.
+//!
+//! Looks from the machine on which it runs; changes nothing.
+
+use std::{
+    fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path, process::ExitCode, time::Duration,
+};
+
+use http::{Method, Request, header};
+use serde::Serialize;
+use stoker_domain::time::{Clock, Timestamp};
+use stoker_gateway::admin::api::{DomainView, Domains, NodeView, Nodes};
+
+use crate::{
+    client::Client, clock::SystemClock, config::Access, credentials, failure::Failure, output,
+    size::show,
+};
+
+/// Signatures are refused when the clocks differ by more.
+const MOST_SKEW_SECONDS: i64 = 300;
+const NOTABLE_SKEW_SECONDS: i64 = 30;
+/// Less room than this is worth a warning.
+const LITTLE_ROOM: u64 = 2 << 30;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Look over the installation: what is well, what is not, and the way out
+///
+/// Exit code: 0 when nothing fails (warnings are allowed), 1 otherwise.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
+#[derive(Serialize)]
+struct Line {
+    verdict: Verdict,
+    text: String,
+    hint: Option<String>,
+}
+
+/// The lines so far.
+#[derive(Default)]
+struct Findings(Vec<Line>);
+
+impl Findings {
+    fn ok(&mut self, text: impl Into<String>) {
+        self.0.push(Line { verdict: Verdict::Ok, text: text.into(), hint: None });
+    }
+
+    fn warn(&mut self, text: impl Into<String>, hint: impl Into<String>) {
+        self.0.push(Line { verdict: Verdict::Warn, text: text.into(), hint: Some(hint.into()) });
+    }
+
+    fn fail(&mut self, text: impl Into<String>, hint: impl Into<String>) {
+        self.0.push(Line { verdict: Verdict::Fail, text: text.into(), hint: Some(hint.into()) });
+    }
+
+    fn failure(&mut self, failure: &Failure) {
+        let hint = failure.way_out().map(String::from);
+        self.0.push(Line { verdict: Verdict::Fail, text: failure.message().into(), hint });
+    }
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let mut findings = Findings::default();
+    let data_is_there = match args.access.data_dir() {
+        Some(data) => look_at_data(&data, &mut findings),
+        None => true,
+    };
+    if data_is_there {
+        match args.access.client() {
+            Err(failure) => findings.failure(&failure),
+            Ok(client) => look_at_server(&client, &mut findings).await,
+        }
+    }
+    let fails = findings.0.iter().any(|line| line.verdict == Verdict::Fail);
+    if args.json {
+        output::json(&findings.0);
+    } else {
+        findings.0.iter().for_each(print);
+    }
+    Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn print(line: &Line) {
+    let word = match line.verdict {
+        Verdict::Ok => "ok  ",
+        Verdict::Warn => "warn",
+        Verdict::Fail => "fail",
+    };
+    output::line(format!("{word}  {}", line.text));
+    if let Some(hint) = &line.hint {
+        output::line(format!("      hint: {hint}"));
+    }
+}
+
+/// Whether it can be looked into.
+fn look_at_data(data: &Path, findings: &mut Findings) -> bool {
+    let shown = data.display();
+    match fs::read_dir(data) {
+        Ok(_) => findings.ok(format!("data directory `{shown}` is readable")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            findings.fail(
+                format!("data directory `{shown}` does not exist"),
+                "run `stoker up` there first, name another with --data, or set STOKER_ENDPOINT, \
+                 STOKER_SECRET_ID and STOKER_SECRET_KEY",
+            );
+            return false;
+        }
+        Err(error) => {
+            let text = Failure::because(format!("data directory `{shown}`"), &error);
+            findings.fail(text.message(), "run the command as the user who runs `stoker up`");
+            return false;
+        }
+    }
+    look_at_mode(data, findings);
+    look_at_room(data, findings);
+    true
+}
+
+fn look_at_room(data: &Path, findings: &mut Findings) {
+    let shown = data.display();
+    match rustix::fs::statvfs(data) {
+        Ok(disk) => {
+            let room = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let text = format!("{} of disk space left for `{shown}`", show(room));
+            if room < LITTLE_ROOM {
+                findings.warn(text, "make room, or start `stoker up` with a smaller --cache-size");
+            } else {
+                findings.ok(text);
+            }
+        }
+        Err(error) => findings.warn(
+            format!("cannot tell the disk space left for `{shown}`: {error}"),
+            "look at the file system of the data directory",
+        ),
+    }
+}
+
+fn look_at_mode(data: &Path, findings: &mut Findings) {
+    let path = credentials::path(data);
+    let shown = path.display();
+    match fs::metadata(&path).map(|found| found.permissions().mode() & 0o777) {
+        Ok(mode) if mode & 0o077 != 0 => findings.warn(
+            format!("`{shown}` may be read by others (mode {mode:04o})"),
+            format!("chmod 600 {shown}"),
+        ),
+        Ok(_) => findings.ok(format!("`{shown}` is its owner's alone")),
+        // that it cannot be read is told when it is read
+        Err(_) => {}
+    }
+}
+
+async fn look_at_server(client: &Client, findings: &mut Findings) {
+    let endpoint = client.endpoint();
+    match client.get_open("/readyz").await {
+        Err(error) => {
+            findings.failure(&error.into());
+            return;
+        }
+        Ok(answer) => {
+            look_at_skew(answer.field("date"), findings);
+            if answer.status.is_success() {
+                findings.ok(format!("server at `{endpoint}` is ready"));
+            } else {
+                findings.fail(
+                    format!("server at `{endpoint}` is not ready: {}", answer.status),
+                    "look at what `stoker up` logs",
+                );
+            }
+        }
+    }
+    match client.get::<Nodes>("/admin/v1/nodes").await {
+        Err(error) => {
+            findings.failure(&error.into());
+            return;
+        }
+        Ok(Nodes { nodes }) => {
+            findings.ok("the key is accepted");
+            for node in &nodes {
+                look_at_node(client, node, findings).await;
+            }
+        }
+    }
+    match client.get::<Domains>("/admin/v1/domains").await {
+        Err(error) => findings.failure(&error.into()),
+        Ok(Domains { domains }) if domains.is_empty() => {
+            findings.warn("no domains yet", "stoker domain add HOST --origin URL");
+        }
+        Ok(Domains { domains }) => {
+            for domain in &domains {
+                look_at_origin(client, domain, findings).await;
+            }
+        }
+    }
+}
+
+fn look_at_skew(date: Option<&str>, findings: &mut Findings) {
+    let Some(server) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+        return;
+    };
+    let server = server.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let server = Timestamp::from_seconds(i64::try_from(server).unwrap_or(i64::MAX));
+    let skew = (SystemClock.now().as_seconds() - server.as_seconds()).abs();
+    let text = format!("clocks of this machine and the server differ by {skew} s");
+    let hint = "set both clocks by NTP; signatures are refused beyond 300 s";
+    if skew > MOST_SKEW_SECONDS {
+        findings.fail(text, hint);
+    } else if skew > NOTABLE_SKEW_SECONDS {
+        findings.warn(text, hint);
+    } else {
+        findings.ok("clocks of this machine and the server agree");
+    }
+}
+
+async fn look_at_node(client: &Client, node: &NodeView, findings: &mut Findings) {
+    let NodeView { name, address, .. } = node;
+    if !node.is_alive {
+        findings.fail(
+            format!("node `{name}` at {address} was not heard of lately"),
+            "look at what the node logs",
+        );
+        return;
+    }
+    let request = Request::builder().method(Method::HEAD).uri(format!("http://{address}/"));
+    match client.connection().send(request, Vec::new(), PATIENCE).await {
+        Ok(_) => findings.ok(format!("node `{name}` answers at {address}")),
+        Err(error) => {
+            let text = format!("node `{name}` is alive but does not answer at {address}");
+            let text = Failure::because(text, &error);
+            findings.warn(text.message(), "can this machine reach the node's address?");
+        }
+    }
+}
+
+async fn look_at_origin(client: &Client, domain: &DomainView, findings: &mut Findings) {
+    let DomainView { host, origin, .. } = domain;
+    let request = Request::builder()
+        .method(Method::HEAD)
+        .uri(format!("{origin}/"))
+        .header(header::HOST, domain.host_header.as_ref().unwrap_or(host));
+    match client.connection().send(request, Vec::new(), PATIENCE).await {
+        Ok(_) => findings.ok(format!("origin of `{host}` answers at {origin}")),
+        Err(error) => {
+            let text = Failure::because(format!("origin of `{host}` at {origin}"), &error);
+            findings.fail(text.message(), "is the origin up, and its address right?");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! `stoker domain`: the hosts that are accelerated, and where their content comes from.
+
+use std::{process::ExitCode, time::Duration};
+
+use clap::{Subcommand, ValueEnum};
+use stoker_domain::{area::AreaScope, domain::Shield};
+use stoker_gateway::admin::api::{DomainView, Domains, NewDomain};
+
+use crate::{
+    client::Client,
+    commands::{area_words, table},
+    config::Access,
+    failure::Failure,
+    output,
+    size::show_duration,
+};
+
+/// Add, list, show or remove accelerated domains
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    access: Access,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Add a domain
+    Add(Add),
+    /// List the domains of the account
+    List(List),
+    /// Show one domain
+    Show(Show),
+    /// Remove a domain; what nodes hold of it is served no longer
+    Remove(Remove),
+}
+
+#[derive(clap::Args, Debug)]
+struct Add {
+    /// Host that viewers ask for; `localhost` and IP addresses are taken, ports are not
+    host: String,
+    /// Where its content comes from: `http[s]://HOST[:PORT][/BASE]`
+    #[arg(long, value_name = "URL")]
+    origin: String,
+    /// Areas in which it is served
+    #[arg(long, value_name = "AREA", default_value = "global", value_parser = area_words())]
+    area: AreaScope,
+    /// How many middle nodes may ask the origin for one URL: one in all, or one in each area
+    #[arg(long, value_enum, default_value_t = ShieldWord::Global)]
+    shield: ShieldWord,
+    /// `Host` field sent to the origin [default: HOST]
+    #[arg(long, value_name = "HOST")]
+    host_header: Option<String>,
+    /// Allow an origin with a private, loopback or link-local address
+    #[arg(long)]
+    allow_private_origin: bool,
+    /// Print the domain as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ShieldWord {
+    Global,
+    PerArea,
+}
+
+#[derive(clap::Args, Debug)]
+struct List {
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Show {
+    /// Which domain
+    host: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Remove {
+    /// Which domain
+    host: String,
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let client = args.access.client()?;
+    match args.command {
+        Command::Add(command) => add(&client, command).await?,
+        Command::List(command) => list(&client, command).await?,
+        Command::Show(command) => show(&client, command).await?,
+        Command::Remove(Remove { host }) => {
+            client.delete(&format!("/admin/v1/domains/{host}")).await?;
+            output::line(format!("removed {host}"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn add(client: &Client, add: Add) -> Result<(), Failure> {
+    let new = NewDomain {
+        host: add.host,
+        origin: add.origin,
+        areas: Some(add.area),
+        shield: match add.shield {
+            ShieldWord::Global => Shield::Global,
+            ShieldWord::PerArea => Shield::PerArea,
+        },
+        allow_private_origin: add.allow_private_origin,
+        host_header: add.host_header,
+        default_lifetime_seconds: None,
+    };
+    let domain: DomainView = client.post("/admin/v1/domains", &new).await?;
+    if add.json {
+        output::json(&domain);
+    } else {
+        let DomainView { host, origin, areas, .. } = domain;
+        output::line(format!("added {host}: from {origin}, served in {areas}"));
+    }
+    Ok(())
+}
+
+async fn list(client: &Client, list: List) -> Result<(), Failure> {
+    let Domains { domains } = client.get("/admin/v1/domains").await?;
+    if list.json {
+        output::json(&domains);
+    } else if domains.is_empty() {
+        output::note("no domains; add one with `stoker domain add HOST --origin URL`");
+    } else {
+        let rows: Vec<_> = domains.into_iter().map(row).collect();
+        table::print(["HOST", "AREA", "STATUS", "ORIGIN"], &rows);
+    }
+    Ok(())
+}
+
+fn row(domain: DomainView) -> [String; 4] {
+    let status = table::word(&domain.status);
+    [domain.host, domain.areas.to_string(), status, domain.origin]
+}
+
+async fn show(client: &Client, show: Show) -> Result<(), Failure> {
+    let domain: DomainView = client.get(&format!("/admin/v1/domains/{}", show.host)).await?;
+    if show.json {
+        output::json(&domain);
+        return Ok(());
+    }
+    let lifetime = Duration::from_secs(domain.default_lifetime_seconds);
+    let lines = [
+        ("host", domain.host.clone()),
+        ("origin", domain.origin.clone()),
+        ("host header", domain.host_header.clone().unwrap_or(domain.host)),
+        ("private origin", if domain.allow_private_origin { "allowed" } else { "refused" }.into()),
+        ("area", domain.areas.to_string()),
+        ("status", table::word(&domain.status)),
+        ("shield", table::word(&domain.shield)),
+        ("default lifetime", show_duration(lifetime)),
+        ("created", domain.created_at),
+    ];
+    for (name, value) in lines {
+        output::line(format!("{name:<18}{value}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! `stoker prefetch`: have URLs brought to the nodes, and wait for it if asked to.
+
+use std::{
+    fs,
+    io::{self, Read},
+    process::ExitCode,
+};
+
+use clap::ValueEnum;
+use serde::Serialize;
+use stoker_domain::{
+    area::{AreaScope, Tier},
+    task::MediaPolicy,
+};
+use stoker_gateway::admin::api::{Accepted, MOST_URLS, NewTask, TargetView, TaskView};
+
+use crate::{
+    client::Client,
+    commands::{area_words, follow, layer_words},
+    config::Access,
+    failure::Failure,
+    output,
+};
+
+/// Bring URLs to the nodes before the first viewer asks
+///
+/// Exit code with --wait: 0 when every target is done, 1 when some are not (each is named with its
+/// reason). Without --wait: 0 when the task was accepted.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// What is to be prefetched, each beginning with `http://` or `https://`
+    #[arg(value_name = "URL", required_unless_present = "list")]
+    urls: Vec<String>,
+    /// Read further URLs from FILE, one on a line; `-` reads standard input
+    ///
+    /// Empty lines and lines that begin with `#` are left out.
+    #[arg(long, value_name = "FILE")]
+    list: Option<String>,
+    /// Where they must be held [default: wherever their domains are served]
+    #[arg(long, value_name = "AREA", value_parser = area_words())]
+    area: Option<AreaScope>,
+    /// Which tier must hold them [default: middle in the mainland, edge overseas]
+    #[arg(long, value_name = "LAYER", value_parser = layer_words())]
+    layer: Option<Tier>,
+    /// Request field sent to the origin; may be given up to 20 times
+    #[arg(long = "header", value_name = "K: V", value_parser = field)]
+    headers: Vec<(String, String)>,
+    /// `User-Agent` sent to the origin
+    #[arg(long, value_name = "TEXT")]
+    user_agent: Option<String>,
+    /// Whether playlists are followed: not at all, or `.m3u8` and their `.ts` segments
+    #[arg(long, value_enum, default_value_t = Media::Off)]
+    media: Media,
+    /// Ask the origin for whole representations, without `Range`
+    #[arg(long)]
+    disable_range: bool,
+    /// Wait until every target is final, and show how far it is
+    #[arg(long)]
+    wait: bool,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Media {
+    Off,
+    Segments,
+}
+
+/// What `--json` prints, in an array: one for each task that was made.
+#[derive(Serialize)]
+struct Submitted {
+    task_id: String,
+    targets: u64,
+    merged: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<TaskView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<Vec<TargetView>>,
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let mut urls = args.urls.clone();
+    if let Some(list) = &args.list {
+        urls.extend(read_list(list)?);
+    }
+    if urls.is_empty() {
+        return Err(Failure::usage("the list has no URLs")
+            .hint("write one URL on each line; lines that begin with `#` are left out"));
+    }
+    let client = args.access.client()?;
+    let mut results = Vec::new();
+    for part in urls.chunks(MOST_URLS as usize) {
+        let accepted = submit(&client, &args, part).await?;
+        if !args.json {
+            output::line(format!("task {}: {}", accepted.task_id, counted(&accepted)));
+        }
+        let Accepted { task_id, targets, merged } = accepted;
+        results.push(Submitted { task_id, targets, merged, task: None, failed: None });
+    }
+    if args.wait {
+        for result in &mut results {
+            let task = follow::to_the_end(&client, &result.task_id, args.json).await?;
+            let failed = follow::failed_targets(&client, &task).await?;
+            if !args.json {
+                follow::print_failed(&failed);
+            }
+            (result.task, result.failed) = (Some(task), Some(failed));
+        }
+    }
+    if args.json {
+        output::json(&results);
+    }
+    let all_done = results.iter().all(|result| result.task.as_ref().is_none_or(|t| t.failed == 0));
+    Ok(if all_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepted, Failure> {
+    let new = NewTask {
+        urls: urls.to_vec(),
+        areas: args.area,
+        layer: args.layer,
+        headers: args.headers.clone(),
+        user_agent: args.user_agent.clone(),
+        media: match args.media {
+            Media::Off => MediaPolicy::Off,
+            Media::Segments => MediaPolicy::Segments,
+        },
+        disable_range: args.disable_range,
+        encode: true,
+    };
+    Ok(client.post("/admin/v1/tasks", &new).await?)
+}
+
+fn counted(accepted: &Accepted) -> String {
+    match accepted {
+        Accepted { targets, merged: 0, .. } => format!("{targets} targets"),
+        Accepted { targets, merged, .. } => format!("{targets} targets, {merged} given twice"),
+    }
+}
+
+fn read_list(name: &str) -> Result<Vec<String>, Failure> {
+    let mut text = String::new();
+    let read = if name == "-" {
+        io::stdin().read_to_string(&mut text)
+    } else {
+        fs::File::open(name).and_then(|mut file| file.read_to_string(&mut text))
+    };
+    read.map_err(|error| {
+        Failure::because(format!("cannot read the list `{name}`"), &error)
+            .into_usage()
+            .hint("name a text file with one URL on each line, or `-` for standard input")
+    })?;
+    let lines = text.lines().map(str::trim);
+    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(String::from).collect())
+}
+
+fn field(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().into(), value.trim().into()))
+        }
+        _ => Err("a field is a name, a colon and a value, as in `Authorization: Bearer x`".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_has_one_url_on_each_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "# first\nhttp://a.example/1\n\n  http://a.example/2  \r\n")
+            .unwrap();
+        let urls = read_list(&file.path().to_string_lossy()).unwrap();
+        assert_eq!(urls, ["http://a.example/1", "http://a.example/2"]);
+    }
+
+    #[test]
+    fn a_field_is_split_at_its_first_colon() {
+        assert_eq!(field("X-A: b:c"), Ok(("X-A".into(), "b:c".into())));
+        assert!(field(": b").is_err() && field("X-A").is_err());
+    }
+}

@@ -1,0 +1,203 @@
+//! `stoker task`: what became of the tasks of the account, per target and node.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use serde::Serialize;
+use stoker_domain::{
+    area::{AreaScope, Tier},
+    task::Progress,
+};
+use stoker_gateway::admin::api::{NodeOutcomeView, TargetView, TaskView, Tasks};
+
+use crate::{
+    client::Client,
+    commands::{follow, progress_words, table},
+    config::Access,
+    failure::Failure,
+    output, size,
+};
+
+/// List, show or watch tasks
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    access: Access,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List tasks, newest first
+    List(List),
+    /// Show a task: for each target and node what became of it, when it was verified, and until
+    /// when it is fresh
+    Show(Show),
+    /// Follow a task until every target is final
+    ///
+    /// Exit code: 0 when every target is done, 1 when some are not.
+    Watch(Watch),
+}
+
+#[derive(clap::Args, Debug)]
+struct List {
+    /// Tasks at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: u64,
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Show {
+    /// Which task
+    id: String,
+    /// Only targets that are `processing`, `done` or `failed`
+    #[arg(long, value_name = "STATUS", value_parser = progress_words())]
+    status: Option<Progress>,
+    /// Targets at most
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    limit: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Watch {
+    /// Which task
+    id: String,
+}
+
+/// What `list --json` prints of each task. Bytes are added up only where one task is shown.
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    status: Progress,
+    areas: AreaScope,
+    layer: Option<Tier>,
+    targets: u64,
+    done: u64,
+    failed: u64,
+    percent: u8,
+    created_at: &'a str,
+    finished_at: Option<&'a str>,
+}
+
+impl<'a> Listed<'a> {
+    fn new(task: &'a TaskView) -> Self {
+        Self {
+            id: &task.id,
+            status: task.status,
+            areas: task.areas,
+            layer: task.layer,
+            targets: task.targets,
+            done: task.done,
+            failed: task.failed,
+            percent: task.percent,
+            created_at: &task.created_at,
+            finished_at: task.finished_at.as_deref(),
+        }
+    }
+}
+
+/// What `show --json` prints.
+#[derive(Serialize)]
+struct Shown {
+    task: TaskView,
+    targets: Vec<TargetView>,
+}
+
+pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let client = args.access.client()?;
+    match args.command {
+        Command::List(command) => list(&client, command).await,
+        Command::Show(command) => show(&client, command).await,
+        Command::Watch(Watch { id }) => {
+            let task = follow::to_the_end(&client, &id, false).await?;
+            follow::print_failed(&follow::failed_targets(&client, &task).await?);
+            Ok(if task.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+    }
+}
+
+async fn list(client: &Client, list: List) -> Result<ExitCode, Failure> {
+    let path = format!("/admin/v1/tasks?offset=0&limit={}", list.limit);
+    let Tasks { tasks, total } = client.get(&path).await?;
+    if list.json {
+        output::json(&tasks.iter().map(Listed::new).collect::<Vec<_>>());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if tasks.is_empty() {
+        output::note("no tasks; make one with `stoker prefetch URL`");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows: Vec<_> = tasks.iter().map(row).collect();
+    table::print(["TASK", "STATUS", "DONE", "FAILED", "TARGETS", "CREATED"], &rows);
+    if total > tasks.len() as u64 {
+        output::note(&format!("{} of {total} tasks; more with --limit", tasks.len()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(task: &TaskView) -> [String; 6] {
+    [
+        task.id.clone(),
+        table::word(&task.status),
+        task.done.to_string(),
+        task.failed.to_string(),
+        task.targets.to_string(),
+        task.created_at.clone(),
+    ]
+}
+
+async fn show(client: &Client, show: Show) -> Result<ExitCode, Failure> {
+    let task: TaskView = client.get(&format!("/admin/v1/tasks/{}", show.id)).await?;
+    let targets = follow::targets(client, &show.id, show.status, show.limit).await?;
+    if show.json {
+        output::json(&Shown { task, targets });
+        return Ok(ExitCode::SUCCESS);
+    }
+    let lines = [
+        ("task", task.id.clone()),
+        ("status", format!("{}, {}%", table::word(&task.status), task.percent)),
+        ("area", task.areas.to_string()),
+        ("layer", table::or_dash(task.layer)),
+        ("targets", format!("{}: {} done, {} failed", task.targets, task.done, task.failed)),
+        ("size", size::show(task.done_bytes)),
+        ("created", task.created_at.clone()),
+        ("finished", table::or_dash(task.finished_at.as_ref())),
+    ];
+    for (name, value) in lines {
+        output::line(format!("{name:<10}{value}"));
+    }
+    for target in &targets {
+        output::line("");
+        output::line(&target.url);
+        let rows: Vec<_> = target.outcomes.iter().map(node_row).collect();
+        table::print(["  NODE", "OUTCOME", "SIZE", "VALIDATOR", "VERIFIED", "FRESH UNTIL"], &rows);
+        for outcome in &target.outcomes {
+            if let Some(detail) = &outcome.detail {
+                output::line(format!("  {}: {detail}", outcome.node));
+            }
+        }
+    }
+    if task.targets > targets.len() as u64 && show.status.is_none() {
+        let shown = targets.len();
+        output::note(&format!("{shown} of {} targets; more with --limit", task.targets));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn node_row(outcome: &NodeOutcomeView) -> [String; 6] {
+    [
+        format!("  {}", outcome.node),
+        table::or_dash(outcome.outcome),
+        table::or_dash(outcome.size_bytes.map(size::show)),
+        table::or_dash(outcome.validator.as_ref()),
+        table::or_dash(outcome.verified_at.as_ref()),
+        table::or_dash(outcome.fresh_until.as_ref()),
+    ]
+}

@@ -1,0 +1,60 @@
+//! `stoker up`: the whole product in one process.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::ValueEnum;
+
+use crate::{
+    config::DEFAULT_DATA,
+    failure::Failure,
+    server::{self, Options},
+    size,
+};
+
+/// Run everything on this machine: API, ledger, and edge and middle nodes in both areas
+///
+/// Makes DIR when it is not there, with the ledger, the nodes' caches and credentials.json (the key
+/// to sign calls with). Needs no configuration. SIGTERM or Ctrl-C ends it after what is under way;
+/// killing it loses nothing that was accepted.
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Where everything is kept
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
+    data: PathBuf,
+    /// Address of the API
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
+    listen: SocketAddr,
+    /// Port of the first edge node; the others are at +1 (edge), +10 and +11 (middle)
+    #[arg(long, value_name = "PORT", default_value_t = 7801,
+          value_parser = clap::value_parser!(u16).range(1..=65_524))]
+    base_port: u16,
+    /// Disk space that the cache of each of the four nodes may take
+    #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size::parse)]
+    cache_size: u64,
+    /// How log lines are written to standard error
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// Which log lines: a level, or `target=level` pairs with commas between them
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object on each line
+    Json,
+}
+
+pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
+    server::log_to_stderr(&args.log, args.log_format == LogFormat::Json)?;
+    server::run(Options {
+        data: args.data,
+        listen: args.listen,
+        base_port: args.base_port,
+        cache_bytes: args.cache_size,
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,39 @@
+//! The one place that writes to the terminal: results to standard output, errors to standard error.
+//!
+//! A reader that went away (`stoker task list | head`) is no error: what it does not want is
+//! dropped.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+/// Writes one line of the result.
+pub(crate) fn line(text: impl AsRef<str>) {
+    let _ = writeln!(io::stdout().lock(), "{}", text.as_ref());
+}
+
+/// Writes a result for programs: indented JSON and a line end.
+pub(crate) fn json(value: &impl Serialize) {
+    let text = serde_json::to_string_pretty(value).expect("our own values are plain JSON");
+    line(text);
+}
+
+/// Writes `error: …`.
+pub(crate) fn error(text: &str) {
+    note(&format!("error: {text}"));
+}
+
+/// Writes `hint: …`.
+pub(crate) fn hint(text: &str) {
+    note(&format!("hint: {text}"));
+}
+
+/// Writes a line beside the result, to standard error.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Whether a person watches what [`line`] and the progress bars write.
+pub(crate) fn is_terminal() -> bool {
+    io::stdout().is_terminal() && io::stderr().is_terminal()
+}

@@ -1,0 +1,176 @@
+//! `stoker up` at work: what is started, in which order, and how it ends.
+//!
+//! 1. The data directory is made and locked.
+//! 2. The port of the API is taken, so that a busy one is told before anything is changed.
+//! 3. The ledger is opened, the owner made.
+//! 4. The nodes start and register.
+//! 5. The API is served: whoever finds it ready finds everything ready.
+//!
+//! The end is the other way round: the API drains, then the nodes.
+
+mod data;
+mod logging;
+mod nodes;
+mod owner;
+mod signal;
+mod transport;
+
+use std::{
+    io::{self, ErrorKind},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use stoker_domain::time::Clock;
+use stoker_engine::{Config, Engine};
+use stoker_gateway::{Config as GatewayConfig, Gateway, router};
+use stoker_ledger::{Ledger, Sqlite};
+use tokio::{net::TcpListener, runtime::Builder, sync::oneshot, time::timeout};
+
+use crate::{
+    clock::SystemClock,
+    credentials::{self, Credentials},
+    entropy,
+    failure::Failure,
+    output,
+};
+
+pub(crate) use logging::log_to_stderr;
+
+/// How long calls and transfers that are under way may take to end.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What `stoker up` was told.
+pub(crate) struct Options {
+    /// Where everything is kept.
+    pub(crate) data: PathBuf,
+    /// Address of the API.
+    pub(crate) listen: SocketAddr,
+    /// Port of the first edge node.
+    pub(crate) base_port: u16,
+    /// Disk space of each node's cache.
+    pub(crate) cache_bytes: u64,
+}
+
+/// Serves until a signal comes.
+pub(crate) fn run(options: Options) -> Result<(), Failure> {
+    let _lock = data::prepare(&options.data)?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::because("cannot start the runtime", &error))?;
+    runtime.block_on(serve(&options))
+}
+
+async fn serve(options: &Options) -> Result<(), Failure> {
+    let signals = signal::Signals::new()?;
+    let listener = listen(options.listen).await?;
+    let address = listener.local_addr().map_err(|error| Failure::because_of(&error))?;
+    let endpoint = format!("http://{}", reachable(address));
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut random = StdRng::seed_from_u64(entropy::seed()?);
+    let ledger = open_ledger(&options.data).await?;
+    let engine =
+        Engine::open(Arc::clone(&ledger), Arc::clone(&clock), random.next_u64(), Config::default())
+            .await
+            .map_err(|error| unusable(&options.data, &error))?;
+    let owner = owner::ensure(&options.data, &engine, &*ledger, endpoint).await?;
+    let nodes = nodes::start(options, &engine, &clock, &mut random).await?;
+
+    let (drain, drained) = oneshot::channel::<()>();
+    let gateway =
+        Gateway::new(Arc::clone(&engine), clock, random.next_u64(), GatewayConfig::default());
+    let app = router(gateway.clone());
+    let api = tokio::spawn(async move {
+        let shutdown = async {
+            let _ = drained.await;
+        };
+        axum::serve(listener, app).with_graceful_shutdown(shutdown).await
+    });
+    greet(&options.data, &owner, &nodes.addresses());
+    tracing::info!(endpoint = %owner.endpoint, "ready");
+
+    let signal = signals.next().await;
+    tracing::info!(signal, "draining");
+    gateway.drain();
+    // the receiver lives as long as the API is served
+    let _ = drain.send(());
+    if timeout(GRACE, api).await.is_err() {
+        tracing::warn!("calls were still under way at the end of the grace period");
+    }
+    nodes.shutdown(GRACE).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn open_ledger(data: &Path) -> Result<Arc<dyn Ledger>, Failure> {
+    let path = data.join("ledger.sqlite");
+    let opened = tokio::task::spawn_blocking(move || Sqlite::open(path)).await;
+    match opened.expect("opening the ledger does not panic") {
+        Ok(ledger) => Ok(Arc::new(ledger)),
+        Err(error) => Err(Failure::because_of(&error).hint(error.hint())),
+    }
+}
+
+fn unusable(data: &Path, error: &dyn std::error::Error) -> Failure {
+    let path = data.join("ledger.sqlite");
+    Failure::because(format!("cannot use `{}`", path.display()), error)
+        .hint("is the disk full or read-only? `stoker doctor` tells more")
+}
+
+/// Takes a port.
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        busy(address, &error).hint(match error.kind() {
+            ErrorKind::AddrInUse => {
+                "another `stoker up` or another program has it; choose another with --listen"
+            }
+            _ => "choose another address with --listen",
+        })
+    })
+}
+
+fn busy(address: SocketAddr, error: &io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::AddrInUse => Failure::new(format!("port {address} is in use")),
+        _ => Failure::because(format!("cannot listen on {address}"), error),
+    }
+}
+
+/// The address at which others on this machine reach a listener.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+fn greet(data: &Path, owner: &Credentials, nodes: &[(String, SocketAddr)]) {
+    let endpoint = &owner.endpoint;
+    let shown = credentials::path(data);
+    let mut lines = vec![format!("stoker is ready at {endpoint}")];
+    for (name, address) in nodes {
+        lines.push(format!("  {name:<16} {address}"));
+    }
+    let flag = match data.to_str() {
+        Some(crate::config::DEFAULT_DATA) => String::new(),
+        _ => format!(" --data {}", data.display()),
+    };
+    let edge = nodes.first().map(|(_, address)| address.to_string()).unwrap_or_default();
+    lines.extend([
+        format!("keys are in {} (secret_id {})", shown.display(), owner.secret_id),
+        String::new(),
+        "try it:".into(),
+        format!("  stoker domain add{flag} www.example.com --origin https://origin.example.com"),
+        format!("  stoker prefetch{flag} --wait --layer edge https://www.example.com/a.jpg"),
+        format!("  curl -I -H 'Host: www.example.com' http://{edge}/a.jpg"),
+        format!("SDKs and tools for the API: endpoint {endpoint}, with the keys above"),
+    ]);
+    output::line(lines.join("\n"));
+}

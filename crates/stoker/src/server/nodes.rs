@@ -1,0 +1,100 @@
+//! The four nodes of `stoker up`: edge and middle in both areas.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use rand::{Rng, rngs::StdRng};
+use stoker_domain::{
+    area::{Area, Tier},
+    placement::Node,
+    time::Clock,
+};
+use stoker_engine::Engine;
+use stoker_node::{Config, JobSource, Running, start as start_node};
+use tokio::time::timeout;
+
+use crate::{
+    entropy,
+    failure::Failure,
+    server::{Options, reachable, transport::InProcess},
+};
+
+/// Tier, area and distance from the base port.
+const NODES: [(Tier, Area, u16); 4] = [
+    (Tier::Edge, Area::Mainland, 0),
+    (Tier::Edge, Area::Overseas, 1),
+    (Tier::Middle, Area::Mainland, 10),
+    (Tier::Middle, Area::Overseas, 11),
+];
+
+const PEER_SECRET_LENGTH: usize = 32;
+/// How long the nodes may take to make themselves known.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The nodes at work.
+pub(super) struct Nodes(Vec<(String, Running)>);
+
+/// Starts the nodes and waits until the engine knows all of them.
+pub(super) async fn start(
+    options: &Options,
+    engine: &Arc<Engine>,
+    clock: &Arc<dyn Clock>,
+    random: &mut StdRng,
+) -> Result<Nodes, Failure> {
+    // made anew at each start: only nodes of this process show it to each other
+    let peer_secret = entropy::secret(PEER_SECRET_LENGTH)?;
+    let source: Arc<dyn JobSource> = Arc::new(InProcess(Arc::clone(engine)));
+    let mut running = Vec::new();
+    for (tier, area, distance) in NODES {
+        let listen = SocketAddr::new(options.listen.ip(), options.base_port + distance);
+        let node = node(tier, area, listen);
+        let name = node.name.clone();
+        let config = Config {
+            peer_secret: peer_secret.clone(),
+            seed: random.next_u64(),
+            ..Config::new(node, listen, options.data.join("nodes"), options.cache_bytes)
+        };
+        let started =
+            start_node(config, engine.directory(), Arc::clone(&source), Arc::clone(clock)).await;
+        let started = started.map_err(|error| Failure::because_of(&error).hint(error.hint()))?;
+        running.push((name, started));
+    }
+    let mut directory = engine.directory();
+    let all_known = directory.wait_for(|directory| directory.nodes.len() >= NODES.len());
+    if timeout(PATIENCE, all_known).await.is_err() {
+        return Err(Failure::new(format!(
+            "the nodes did not register within {} s",
+            PATIENCE.as_secs()
+        ))
+        .hint("the log above tells why"));
+    }
+    Ok(Nodes(running))
+}
+
+fn node(tier: Tier, area: Area, listen: SocketAddr) -> Node {
+    Node {
+        name: format!("{tier}-{area}"),
+        area,
+        tier,
+        // one node in each place: a cluster of its own
+        cluster: format!("{tier}-{area}"),
+        address: reachable(listen).to_string(),
+    }
+}
+
+impl Nodes {
+    /// Names and addresses, edges first.
+    pub(super) fn addresses(&self) -> Vec<(String, SocketAddr)> {
+        self.0.iter().map(|(name, node)| (name.clone(), node.address())).collect()
+    }
+
+    /// Ends all of them at once; transfers under way have `grace` to end.
+    pub(super) async fn shutdown(self, grace: Duration) {
+        let ends: Vec<_> =
+            self.0.into_iter().map(|(_, node)| tokio::spawn(node.shutdown(grace))).collect();
+        for end in ends {
+            if let Err(error) = end.await {
+                tracing::error!(%error, "a node did not end well");
+            }
+        }
+    }
+}

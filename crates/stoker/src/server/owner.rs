@@ -1,0 +1,70 @@
+//! The account that owns everything, and its key.
+//!
+//! The ledger and `credentials.json` are two places, and a crash may come between them. So the file
+//! is written first and is what the key is taken from: whoever starts again finds either nothing or
+//! a key that is then put (again).
+
+use std::path::Path;
+
+use stoker_domain::{
+    account::AccessKey,
+    quota::{Limits, Product},
+};
+use stoker_engine::Engine;
+use stoker_ledger::Ledger;
+
+use crate::{
+    credentials::{self, Credentials},
+    entropy,
+    failure::Failure,
+};
+
+/// Letters and digits of a secret id after its prefix, and of a secret key.
+const SECRET_LENGTH: usize = 32;
+
+/// Makes the owner and its key if need be; what `credentials.json` holds afterwards.
+pub(super) async fn ensure(
+    data: &Path,
+    engine: &Engine,
+    ledger: &dyn Ledger,
+    endpoint: String,
+) -> Result<Credentials, Failure> {
+    let refused = |error| super::unusable(data, &error);
+    let account = match engine.accounts().await.map_err(refused)?.into_iter().next() {
+        Some(account) => account,
+        None => {
+            let uin = format!("1{}", entropy::digits(11)?);
+            let app_id = 1_250_000_000 + i64::try_from(entropy::seed()? % 50_000_000).unwrap_or(0);
+            engine.create_account(uin, app_id, Limits::OWNER).await.map_err(refused)?
+        }
+    };
+    // again at each start, because a crash may have come between account and limits
+    for product in [Product::Cdn, Product::Teo] {
+        ledger.set_limits(account.id, product, Limits::OWNER).await.map_err(refused)?;
+    }
+    let found = credentials::read_if_there(data)?;
+    let wanted = match found.clone() {
+        Some(found) => Credentials { uin: account.uin.clone(), endpoint, ..found },
+        None => Credentials {
+            uin: account.uin.clone(),
+            secret_id: format!("AKID{}", entropy::secret(SECRET_LENGTH)?),
+            secret_key: entropy::secret(SECRET_LENGTH)?,
+            endpoint,
+        },
+    };
+    if found.as_ref() != Some(&wanted) {
+        credentials::write(data, &wanted).map_err(|error| {
+            let path = credentials::path(data);
+            Failure::because(format!("cannot write `{}`", path.display()), &error)
+                .hint("is the disk full or read-only?")
+        })?;
+    }
+    let key = AccessKey {
+        secret_id: wanted.secret_id.clone(),
+        secret_key: wanted.secret_key.clone(),
+        account: account.id,
+        is_enabled: true,
+    };
+    engine.put_key(key).await.map_err(refused)?;
+    Ok(wanted)
+}

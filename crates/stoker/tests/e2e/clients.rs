@@ -1,0 +1,78 @@
+//! The vendor's command line tool, GET calls, and callers who may not.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Content, Nginx, Sdk, tccli},
+    running::Stoker,
+};
+
+const HOST: &str = "www.example.com";
+
+#[test]
+fn tccli_pushes_and_asks_with_nothing_but_another_endpoint() {
+    let nginx = Nginx::start();
+    Content::write(&nginx.www(), "/x", 1000, 1);
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    stoker.add_domain(HOST, &nginx.url(), &[]);
+    let tool = |action: &str, further: &[&str]| {
+        let credentials = stoker.credentials();
+        let text = |name: &str| credentials[name].as_str().unwrap().to_owned();
+        let mut command: Command = tccli();
+        let output = command
+            .env("HOME", folder.path())
+            .env("TENCENTCLOUD_SECRET_ID", text("secret_id"))
+            .env("TENCENTCLOUD_SECRET_KEY", text("secret_key"))
+            .env("TENCENTCLOUD_REGION", "ap-guangzhou")
+            .args(["cdn", action, "--endpoint", &text("endpoint")])
+            .args(further)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        (serde_json::from_slice::<Value>(&output.stdout).ok(), stderr, output.status.code())
+    };
+
+    let urls = format!("[\"http://{HOST}/x\"]");
+    let pushed = tool("PushUrlsCache", &["--Urls", &urls, "--Area", "overseas"]);
+    let task = pushed.0.as_ref().and_then(|reply| reply["TaskId"].as_str());
+    let task = task.unwrap_or_else(|| panic!("{pushed:?}"));
+    Sdk::of(&stoker).wait(task, std::time::Duration::from_secs(30));
+    let (asked, ..) = tool("DescribePushTasks", &["--TaskId", task]);
+    let log = &asked.as_ref().unwrap()["PushLogs"][0];
+    assert_eq!((&log["Status"], &log["Percent"]), (&json!("done"), &json!(100)), "{asked:?}");
+    let (quota, ..) = tool("DescribePushQuota", &[]);
+    assert_eq!(quota.unwrap()["UrlPush"].as_array().unwrap().len(), 2);
+
+    let (_, stderr, code) = tool("PushUrlsCache", &["--Urls", "[\"http://nobody.example/x\"]"]);
+    assert_eq!(code, Some(255));
+    assert!(stderr.contains("code:ResourceNotFound.CdnHostNotExists"), "{stderr}");
+}
+
+#[test]
+fn get_calls_are_signed_over_the_query_as_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    stoker.add_domain(HOST, "http://127.0.0.1:1", &[]);
+    let sdk = Sdk::of(&stoker).with_get();
+    let urls = [format!("http://{HOST}/1 2/中_文.jpg?a=b&c=d"), format!("http://{HOST}/2.jpg")];
+    let task = sdk.push(json!({"Urls": urls, "Area": "overseas", "UrlEncode": true}));
+    assert_eq!(sdk.records(&task).len(), 2);
+}
+
+#[test]
+fn a_wrong_key_an_unknown_id_and_an_expired_time_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    let sdk = Sdk::of(&stoker);
+    let code = |sdk: &Sdk| sdk.refused("DescribePushQuota", json!({}));
+    assert_eq!(code(&sdk.clone().with_key("wrong")), "AuthFailure.SignatureFailure");
+    assert_eq!(code(&sdk.clone().with_id("AKIDnobody")), "AuthFailure.SecretIdNotFound");
+    for clock_shift in [-400, 400] {
+        let late = sdk.clone().with_clock_shift(clock_shift);
+        assert_eq!(code(&late), "AuthFailure.SignatureExpire", "{clock_shift} s");
+    }
+    assert_eq!(sdk.charged(), (0, 0), "the right key is accepted");
+}

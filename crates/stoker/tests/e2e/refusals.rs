@@ -1,0 +1,194 @@
+//! What a machine can refuse: ports, directories, disks. Each is named with the way out, and
+//! nothing that was accepted is lost.
+
+use std::{
+    fs,
+    net::{Ipv4Addr, TcpListener},
+    time::Duration,
+};
+
+use serde_json::json;
+
+use crate::{
+    harness::{Content, Nginx, Sdk},
+    running::{Http, Ports, Ran, Stoker, eventually},
+};
+
+const HOST: &str = "www.example.com";
+
+#[test]
+fn a_first_start_is_ready_within_two_seconds_and_sigterm_ends_it_with_zero() {
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("new/data"));
+    assert!(stoker.start_up < Duration::from_secs(2), "{:?}", stoker.start_up);
+    let ports = stoker.ports();
+    let credentials = stoker.credentials();
+    let endpoint = format!("http://127.0.0.1:{}", ports.api());
+    assert_eq!(credentials["endpoint"], endpoint);
+    let (status, printed) = stoker.terminate();
+    assert_eq!(status.code(), Some(0));
+    assert!(printed.contains(&endpoint) && printed.contains("credentials.json"), "{printed}");
+    let secret = credentials["secret_key"].as_str().unwrap();
+    assert!(!printed.contains(secret), "the secret is not printed");
+
+    // the second start keeps who the owner is
+    let again = Stoker::start_with(&folder.path().join("new/data"), ports, &[]);
+    assert_eq!(again.credentials(), credentials);
+    assert!(!again.log().contains(secret), "the secret is not logged");
+}
+
+#[test]
+fn a_busy_port_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let ports = Ports::free();
+    for port in [ports.api(), ports.node("middle-mainland")] {
+        let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let ran = Stoker::refused(&folder.path().join("data"), ports, &[]);
+        assert_refused(&ran, &format!("127.0.0.1:{port}"));
+        drop(taken);
+    }
+    // nothing is left behind that would be in the way
+    Stoker::start_with(&folder.path().join("data"), ports, &[]);
+}
+
+#[test]
+fn a_second_up_on_the_same_directory_is_refused_and_the_first_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Stoker::start(&folder.path().join("data"));
+    let ran = Stoker::refused(first.data(), Ports::free(), &[]);
+    assert_refused(&ran, "is in use by another `stoker up`");
+    assert_eq!(first.cli(&["doctor"]).code, Some(0));
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    for path in [file.clone(), file.join("below"), "/proc/stoker".into()] {
+        let ran = Stoker::refused(&path, Ports::free(), &[]);
+        assert_refused(&ran, &path.display().to_string());
+    }
+    // a ledger that is none is not overwritten
+    let data = folder.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(data.join("ledger.sqlite"), "not a database, but somebody's text".repeat(100))
+        .unwrap();
+    let ran = Stoker::refused(&data, Ports::free(), &[]);
+    assert_refused(&ran, "ledger.sqlite");
+    assert!(fs::read_to_string(data.join("ledger.sqlite")).unwrap().starts_with("not a database"));
+}
+
+#[test]
+fn a_cache_that_is_too_small_evicts_and_never_says_done_of_what_is_gone_at_once() {
+    let nginx = Nginx::start();
+    let contents: Vec<_> =
+        (0..40).map(|n| Content::write(&nginx.www(), &format!("/{n}"), 8_000_000, n)).collect();
+    Content::write(&nginx.www(), "/huge", 200_000_000, 99);
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let ports = Ports::free();
+    let stoker = Stoker::start_with(&data, ports, &["--cache-size", "128MiB"]);
+    stoker.add_domain(HOST, &nginx.url(), &[]);
+    let sdk = Sdk::of(&stoker);
+    let mut urls: Vec<_> = contents.iter().map(|c| format!("http://{HOST}{}", c.path)).collect();
+    urls.push(format!("http://{HOST}/huge"));
+    let task = sdk.push(json!({"Urls": urls, "Area": "overseas", "Layer": "edge"}));
+    let records = sdk.wait(&task, Duration::from_secs(120));
+    assert_eq!(records[40], (urls[40].clone(), "fail".into()), "larger than the store takes");
+    assert!(records[..40].iter().all(|(_, status)| status == "done"), "{records:?}");
+
+    let stored = folder_size(&data.join("nodes/edge-overseas"));
+    assert!(stored <= 128 << 20, "{stored} bytes on disk");
+    // what was filled last is there, what had to make room is fetched anew
+    let http = Http::new();
+    let edge = ports.node("edge-overseas");
+    let held = contents.iter().filter(|c| http.head_cached(edge, HOST, &c.path).unwrap().is_hit());
+    assert!(held.count() >= 4);
+    for content in &contents {
+        let reply = http.get(edge, HOST, &content.path).unwrap();
+        assert_eq!(crate::harness::sha256(&reply.body), content.sha256, "{}", content.path);
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_the_task_ends_well_when_there_is_room_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::mount(&folder.path().join("disk")) else {
+        // only root may mount; the store's own tests cover the rest
+        return;
+    };
+    let nginx = Nginx::start();
+    let contents: Vec<_> =
+        (0..20).map(|n| Content::write(&nginx.www(), &format!("/{n}"), 1_000_000, n)).collect();
+    let stoker = Stoker::start(&disk.path().join("data"));
+    stoker.add_domain(HOST, &nginx.url(), &[]);
+    let sdk = Sdk::of(&stoker);
+    let ballast = disk.path().join("ballast");
+    disk.fill(&ballast);
+
+    let urls: Vec<_> = contents.iter().map(|c| format!("http://{HOST}{}", c.path)).collect();
+    let parameters = json!({"Urls": urls, "Area": "overseas", "Layer": "edge"});
+    let full = sdk.call("PushUrlsCache", parameters.clone());
+    if full.get("Error").is_some() {
+        assert_eq!(full["Error"]["Code"], "InternalError.CdnDbError", "{full}");
+        assert_eq!(sdk.charged(), (0, 0));
+    }
+    fs::remove_file(&ballast).unwrap();
+    // as soon as there is room, calls are accepted and carried out, those of before included
+    let task = eventually(Duration::from_secs(30), "a call is accepted again", || {
+        let reply = sdk.call("PushUrlsCache", parameters.clone());
+        reply["TaskId"].as_str().map(String::from)
+    });
+    for task in [full["TaskId"].as_str(), Some(&task)].into_iter().flatten() {
+        let records = sdk.wait(task, Duration::from_secs(120));
+        assert!(records.iter().all(|(_, status)| status == "done"), "{records:?}");
+    }
+}
+
+fn assert_refused(ran: &Ran, named: &str) {
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let said: Vec<_> = ran.stderr.lines().filter(|line| !line.contains(" INFO ")).collect();
+    assert!(said[0].starts_with("error: ") && said[0].contains(named), "{ran:?}");
+    assert!(said[1].starts_with("hint: "), "{ran:?}");
+}
+
+fn folder_size(folder: &std::path::Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let size = |entry: fs::DirEntry| match entry.metadata().unwrap() {
+        found if found.is_dir() => folder_size(&entry.path()),
+        found => found.len(),
+    };
+    entries.map(size).sum()
+}
+
+/// A file system of 100 MiB in memory.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(path: &std::path::Path) -> Option<Self> {
+        fs::create_dir_all(path).unwrap();
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=100m", "tmpfs"]).arg(path);
+        mount.output().is_ok_and(|output| output.status.success()).then(|| Self(path.into()))
+    }
+
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    /// Writes until nothing more fits.
+    fn fill(&self, ballast: &std::path::Path) {
+        use std::io::Write;
+        let mut file = fs::File::create(ballast).unwrap();
+        let block = vec![0; 1 << 16];
+        while file.write_all(&block).is_ok() {}
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // lazily: the server on it may still be ending
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
