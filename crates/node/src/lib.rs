@@ -8,9 +8,9 @@
 
 mod agent;
 mod config;
-mod serve;
 pub mod fill;
 pub mod origin;
+mod serve;
 mod source;
 mod start;
 pub mod store;

@@ -203,7 +203,8 @@ impl StoredResponse {
         let lifetime_ms = u64::from_le_bytes(input.array()?);
         let vary = input.pairs()?;
         let pairs = input.pairs()?;
-        let mut fields = HeaderMap::try_with_capacity(pairs.len()).ok()?;
+        // room for what a reply adds, so that the map is not rehashed for every hit
+        let mut fields = HeaderMap::try_with_capacity(pairs.len() + 8).ok()?;
         for (name, value) in pairs {
             fields.try_append(name, value).ok()?;
         }

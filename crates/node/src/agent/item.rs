@@ -99,9 +99,13 @@ impl Runner {
         }
         let selecting = selecting(&options);
         let task = Task { item, target, domain, options, selecting };
-        let (is_fresh, stored) = self.look(&task).await;
-        if is_fresh && let Ok(proof) = self.read_back(&task).await {
-            return self.proven(&task, Outcome::AlreadyFresh, 0, &proof).await;
+        let (is_fresh, mut stored) = self.look(&task).await;
+        if is_fresh {
+            if let Ok(proof) = self.read_back(&task).await {
+                return self.proven(&task, Outcome::AlreadyFresh, 0, &proof).await;
+            }
+            // what cannot be read back must not be built upon
+            stored = None;
         }
         let filled = self.fill(&task, stored, moving).await;
         self.judge(&task, filled).await

@@ -10,7 +10,7 @@ use stoker_domain::{
 use tracing::debug;
 
 use super::{
-    Asked, Service,
+    Asked, CACHE_STATUS, Service,
     body::Body,
     hit::{outgoing, seconds_between},
     peer::{Caller, strip_internal},
@@ -23,8 +23,9 @@ use crate::{
     store::Stored,
 };
 
-/// Fields that a node makes itself when it asks upstream.
-const NOT_FORWARDED: [http::HeaderName; 14] = [
+/// Fields that a node makes itself when it asks upstream, or that mean nothing there. The viewer's
+/// `Cache-Control` travels: who wants it validated wants that of every cache on the way.
+const NOT_FORWARDED: [http::HeaderName; 13] = [
     header::HOST,
     header::RANGE,
     header::IF_RANGE,
@@ -33,7 +34,6 @@ const NOT_FORWARDED: [http::HeaderName; 14] = [
     header::IF_MODIFIED_SINCE,
     header::IF_UNMODIFIED_SINCE,
     header::ACCEPT_ENCODING,
-    header::CACHE_CONTROL,
     header::PRAGMA,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
@@ -72,9 +72,11 @@ impl Service {
         };
         let mut reply = Response::new(Body::Empty);
         *reply.status_mut() = selection.status(&head.response);
-        let mut fields = outgoing(head.response.clone(), Some(now));
-        fields.append("cache-status", status.to_value(&self.0.cache));
-        selection.amend(&mut fields, head.size);
+        // what is passed on has an age only if it came from another cache
+        let has_age = is_stored || head.response.corrected_initial_age_ms >= 1000;
+        let mut fields = outgoing(head.response.clone(), has_age.then_some(now));
+        fields.append(CACHE_STATUS, status.to_value(&self.0.cache));
+        selection.amend(&mut fields, head.response.status, head.size);
         *reply.headers_mut() = fields;
         let span = match head.size {
             Some(size) => selection.span(size).filter(|(start, end)| start < end),
@@ -105,7 +107,7 @@ impl Service {
             ..CacheStatus::default()
         };
         let fields = reply.headers_mut();
-        fields.insert("cache-status", member.to_value(&self.0.cache));
+        fields.insert(CACHE_STATUS, member.to_value(&self.0.cache));
         if asked.caller.is_peer() {
             tell_peer(fields, outcome, fault.detail());
         }
@@ -136,7 +138,7 @@ fn upstream(asked: &Asked) -> Request {
         key: asked.key,
         domain: Arc::clone(&asked.domain),
         host: asked.domain.host.clone(),
-        path_and_query: asked.path_and_query.clone(),
+        path_and_query: asked.path_and_query().to_owned(),
         fields: forwarded(&asked.fields),
         options: Arc::new(options),
         intent: Intent::Demand(want),

@@ -8,7 +8,7 @@ use stoker_domain::{
 };
 
 use super::{
-    Asked, Proof, Service,
+    Asked, CACHE_STATUS, Proof, Service,
     body::{Body, StoredBody, most},
     peer::strip_internal,
     select::{Selection, asked_range, select},
@@ -77,10 +77,11 @@ impl Service {
         let ttl = seconds_between(now, response.fresh_until());
         let status = CacheStatus { is_hit: true, ttl: Some(ttl), ..CacheStatus::default() };
         let status = status.to_value(&self.0.cache);
+        let stored_status = response.status;
         let mut fields = outgoing(response, Some(now));
         // who handled the request that brought it does not matter to this one
-        fields.insert("cache-status", status);
-        selection.amend(&mut fields, Some(size));
+        fields.insert(CACHE_STATUS, status);
+        selection.amend(&mut fields, stored_status, Some(size));
         fields
     }
 }

@@ -14,12 +14,18 @@ mod peer;
 mod refusal;
 mod select;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    borrow::Cow,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use http::{HeaderMap, HeaderValue, Method, Response, Uri, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, header, request::Parts,
+    uri::PathAndQuery,
+};
 use stoker_domain::{
     domain::{Domain, Status},
     http::{CacheControl, Forward, Reuse, StoredResponse, reuse},
@@ -41,6 +47,8 @@ pub(crate) use self::{
     peer::selecting,
 };
 use self::{peer::Caller, refusal::Refusal};
+
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Answers requests. Clones answer from the same store.
 #[derive(Clone)]
@@ -91,7 +99,7 @@ pub(crate) struct Proof {
 struct Asked {
     domain: Arc<Domain>,
     key: Key,
-    path_and_query: String,
+    /// See [`stored_url`]: the domain's host, then path and query.
     url: String,
     is_head: bool,
     fields: HeaderMap,
@@ -189,17 +197,11 @@ impl Service {
         if domain.status == Status::Offline {
             return Err(Refusal::Offline);
         }
-        let path_and_query = match head.uri.path_and_query().map(|path| path.as_str()) {
-            // `GET http://host HTTP/1.1` and `GET http://host?x HTTP/1.1`
-            None | Some("") => "/".to_owned(),
-            Some(query) if query.starts_with('?') => format!("/{query}"),
-            Some(path) => path.to_owned(),
-        };
+        let path = path_of(&head.uri);
         Ok(Asked {
-            key: Key::new(&domain.host, &path_and_query),
-            url: stored_url(&domain.host, &path_and_query),
+            key: Key::new(&domain.host, &path),
+            url: stored_url(&domain.host, &path),
             domain,
-            path_and_query,
             is_head,
             fields: head.headers,
             caller,
@@ -223,7 +225,8 @@ impl Service {
         if CacheControl::of(&asked.fields).only_if_cached {
             return Refusal::OnlyIfCached.reply(&self.0.cache, asked.caller.is_peer());
         }
-        self.forward(asked, stale, why).await
+        // boxed, so that the future of a hit stays small
+        Box::pin(self.forward(asked, stale, why)).await
     }
 
     async fn find(&self, asked: &Asked, now: Timestamp) -> Found {
@@ -240,6 +243,21 @@ impl Service {
             Reuse::Stale => Found::Miss(Some(stored), Forward::Stale),
             Reuse::VaryMiss => Found::Miss(None, Forward::VaryMiss),
         }
+    }
+}
+
+impl Asked {
+    fn path_and_query(&self) -> &str {
+        &self.url[self.domain.host.len()..]
+    }
+}
+
+/// Path and query as sent; absolute targets may leave the path out.
+fn path_of(uri: &Uri) -> Cow<'_, str> {
+    match uri.path_and_query().map(PathAndQuery::as_str) {
+        None | Some("") => Cow::Borrowed("/"),
+        Some(query) if query.starts_with('?') => Cow::Owned(format!("/{query}")),
+        Some(path) => Cow::Borrowed(path),
     }
 }
 

@@ -6,7 +6,7 @@ use stoker_domain::{
     outcome::{Block, OriginFault, Outcome},
 };
 
-use super::body::Body;
+use super::{CACHE_STATUS, body::Body};
 use crate::origin::{FAULT, FAULT_DETAIL, Fault};
 
 /// Why a request is not looked up.
@@ -76,7 +76,7 @@ impl Refusal {
         let mut reply = text(self.status(), self.sentence());
         let status = CacheStatus { detail: Some(self.detail().into()), ..CacheStatus::default() };
         let fields = reply.headers_mut();
-        fields.insert("cache-status", status.to_value(cache));
+        fields.insert(CACHE_STATUS, status.to_value(cache));
         if self == Self::Method {
             fields.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }

@@ -75,9 +75,11 @@ impl Selection {
         }
     }
 
-    /// Changes `fields` of the response into those that belong to this part of it.
-    pub(super) fn amend(self, fields: &mut HeaderMap, size: Option<u64>) {
+    /// Changes `fields` of a response with `status` into those that belong to this part of it.
+    pub(super) fn amend(self, fields: &mut HeaderMap, status: StatusCode, size: Option<u64>) {
         match (self, size) {
+            // RFC 9110 section 8.6: no length where no content is possible
+            (Self::Whole, _) if status == StatusCode::NO_CONTENT => {}
             (Self::Whole, Some(size)) => {
                 fields.insert(header::CONTENT_LENGTH, size.into());
             }

@@ -141,3 +141,20 @@ async fn pipelined_requests_are_answered_in_order() {
     let (first, second) = (answer.find("first").unwrap(), answer.find("second").unwrap());
     assert!(first < second);
 }
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_let_go() {
+    let net = Net::single().await;
+    net.origin.on("/a", Script::new(content(24 << 20, 1)).etag("\"v1\""));
+    net.get("edge", "/a", &[]).await;
+    net.until_hit("edge", "/a", &[]).await;
+    let mut stream = TcpStream::connect(net.address("edge")).await.unwrap();
+    let text = format!("GET /a HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+    stream.write_all(text.as_bytes()).await.unwrap();
+    // nothing is read; that the node has closed shows when bytes sent to it are refused
+    let stream = tokio::sync::Mutex::new(stream);
+    stoker_testkit::eventually(SOON, "the node closes", || async {
+        stream.lock().await.write_all(b"G").await.err()
+    })
+    .await;
+}

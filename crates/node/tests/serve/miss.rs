@@ -56,6 +56,32 @@ async fn conditions_and_head_of_a_miss_are_answered_after_the_head_came() {
 }
 
 #[tokio::test]
+async fn content_of_unknown_length_is_passed_on_and_counted_when_it_is_there() {
+    let net = Net::single().await;
+    let bytes = content(300_000, 1);
+    net.origin.on("/a", Script::new(bytes.clone()).etag("\"v1\"").without_ranges().chunked());
+    let reply = net.ask("edge", "HEAD", "/a", &[]).await;
+    assert_eq!((reply.status, reply.field("content-length")), (200, String::new()));
+    let reply = net.get("edge", "/a", &[]).await;
+    assert!(reply.is_whole && reply.body == bytes);
+    let hit = net.until_hit("edge", "/a", &[]).await;
+    assert_eq!(hit.field("content-length"), "300000");
+    let part = net.get("edge", "/a", &[("range", "bytes=299990-")]).await;
+    assert!(part.status == 206 && part.body == bytes[299_990..]);
+}
+
+#[tokio::test]
+async fn a_status_without_content_has_no_length() {
+    let net = Net::single().await;
+    net.origin.on("/a", Script::status(204).field("cache-control", "max-age=60"));
+    for _ in 0..2 {
+        let reply = net.get("edge", "/a", &[]).await;
+        assert_eq!((reply.status, reply.field("content-length")), (204, String::new()));
+        assert!(reply.body.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_stale_response_is_validated_and_fresh_again() {
     let net = Net::single().await;
     let bytes = content(5000, 1);
@@ -143,7 +169,8 @@ async fn errors_of_the_origin_are_passed_on_and_kept_only_with_leave() {
     assert_eq!(net.get("edge", "/gone", &[]).await.status, 410);
     assert_eq!(net.until_hit("edge", "/gone", &[]).await.status, 410);
     let reply = net.get("edge", "/broken", &[]).await;
-    assert_eq!((reply.status, reply.text()), (500, "this is a 500\n".to_owned()));
+    assert_eq!(reply.status, 500);
+    assert!(reply.text().starts_with("this is a 500"), "{}", reply.text());
     assert_eq!(net.get("edge", "/absent", &[]).await.status, 404);
 }
 

@@ -101,6 +101,7 @@ impl Net {
         config.peer_secret = SECRET.into();
         config.seed = 7;
         config.head_timeout = Duration::from_millis(500);
+        config.write_timeout = Duration::from_secs(1);
         let source: Arc<dyn JobSource> = Arc::clone(source) as _;
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         start(config, self.directory.subscribe(), source, clock).await.unwrap()

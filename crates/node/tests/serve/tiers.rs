@@ -118,7 +118,7 @@ async fn a_request_that_goes_in_a_circle_is_refused() {
     assert_eq!(reply.status, 508);
     assert_eq!(reply.field("stoker-fault"), "origin_error:parent");
     assert_eq!(net.origin.requests().len(), 0);
-    let far = [("stoker-peer", SECRET), ("stoker-hops", "4")];
+    let far = [("stoker-peer", SECRET), ("stoker-hops", "3")];
     assert_eq!(net.get("middle-mainland", "/a", &far).await.status, 200);
 }
 
