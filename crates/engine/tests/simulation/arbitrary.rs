@@ -15,9 +15,9 @@ pub(crate) enum Op {
     Jump { seconds: i32 },
     /// A caller submits the URLs with these numbers.
     Submit { urls: Vec<usize>, areas: AreaScope, tier: Option<Tier>, follow: bool },
-    /// A node asks for jobs; with `is_lost`, the answer does not arrive.
-    Lease { node: usize, limit: usize, is_lost: bool },
-    /// A node works on some items of one of its jobs and reports them.
+    /// A node asks for jobs, or all do; with `is_lost`, the answer does not arrive.
+    Lease { node: Option<usize>, limit: usize, is_lost: bool },
+    /// One of the nodes that have a job works on some items of it and reports them.
     Work { node: usize, job: usize, items: usize, is_last: bool, fate: Fate },
     /// A node tells how far it is.
     Beat { node: usize },
@@ -29,8 +29,9 @@ pub(crate) enum Op {
     Start { node: usize },
     /// The engine's process dies and starts anew on the same file; the nodes register again.
     RestartEngine { before_nodes: usize },
-    /// The next `verbs` verbs of the ledger fail; with `is_applied`, after they took effect.
-    Outage { verbs: u32, is_applied: bool },
+    /// After `after` more verbs of the ledger, `verbs` fail; with `is_applied`, after they took
+    /// effect. Most verbs come in the middle of something.
+    Outage { after: u32, verbs: u32, is_applied: bool },
 }
 
 /// What becomes of a message and its answer.
@@ -56,17 +57,17 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..40u32).prop_map(|seconds| Op::Advance { seconds }),
         1 => prop_oneof![-90_000..90_000i32, -100..100i32].prop_map(|seconds| Op::Jump { seconds }),
         3 => submit(),
-        6 => (node.clone(), 1..4usize, prop::bool::weighted(0.15))
+        6 => (prop::option::of(node.clone()), 1..4usize, prop::bool::weighted(0.15))
             .prop_map(|(node, limit, is_lost)| Op::Lease { node, limit, is_lost }),
-        8 => work(),
+        12 => work(),
         1 => node.clone().prop_map(|node| Op::Beat { node }),
         2 => (0..100usize).prop_map(|message| Op::Repeat { message }),
         1 => (node.clone(), any::<bool>())
             .prop_map(|(node, loses_cache)| Op::Kill { node, loses_cache }),
         1 => node.prop_map(|node| Op::Start { node }),
         1 => (0..=NODES.len()).prop_map(|before_nodes| Op::RestartEngine { before_nodes }),
-        1 => (1..6u32, any::<bool>())
-            .prop_map(|(verbs, is_applied)| Op::Outage { verbs, is_applied }),
+        3 => (0..8u32, 1..3u32, any::<bool>())
+            .prop_map(|(after, verbs, is_applied)| Op::Outage { after, verbs, is_applied }),
     ]
 }
 
@@ -77,7 +78,7 @@ fn submit() -> impl Strategy<Value = Op> {
         3 => Just(AreaScope::Global),
     ];
     let tier = prop_oneof![Just(None), Just(Some(Tier::Edge)), Just(Some(Tier::Middle))];
-    (vec(0..URLS.len(), 1..8), areas, tier, any::<bool>())
+    (vec(0..URLS.len(), 1..8), areas, tier, prop::bool::weighted(0.8))
         .prop_map(|(urls, areas, tier, follow)| Op::Submit { urls, areas, tier, follow })
 }
 
@@ -88,6 +89,6 @@ fn work() -> impl Strategy<Value = Op> {
         1 => Just(Fate::ReplyLost),
         1 => Just(Fate::Twice),
     ];
-    (0..NODES.len(), 0..4usize, 0..9usize, prop::bool::weighted(0.7), fate)
+    (0..12usize, 0..4usize, 0..12usize, prop::bool::weighted(0.7), fate)
         .prop_map(|(node, job, items, is_last, fate)| Op::Work { node, job, items, is_last, fate })
 }

@@ -30,6 +30,7 @@ pub(crate) struct Flaky {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Outage {
+    after: u32,
     verbs_left: u32,
     is_applied: bool,
 }
@@ -39,9 +40,9 @@ impl Flaky {
         Self { inner, outage: Mutex::default(), settled: AtomicU64::new(0) }
     }
 
-    /// The next `verbs_left` verbs fail.
-    pub(crate) fn fail(&self, verbs_left: u32, is_applied: bool) {
-        *self.outage.lock().unwrap() = Outage { verbs_left, is_applied };
+    /// After `after` verbs, `verbs_left` fail.
+    pub(crate) fn fail(&self, after: u32, verbs_left: u32, is_applied: bool) {
+        *self.outage.lock().unwrap() = Outage { after, verbs_left, is_applied };
     }
 
     pub(crate) fn is_failing(&self) -> bool {
@@ -60,6 +61,10 @@ impl Flaky {
     /// The outage that this verb meets, if any.
     fn meet(&self) -> Option<Outage> {
         let mut outage = self.outage.lock().unwrap();
+        if outage.after > 0 {
+            outage.after -= 1;
+            return None;
+        }
         outage.verbs_left = outage.verbs_left.checked_sub(1)?;
         Some(*outage)
     }

@@ -7,11 +7,22 @@ use proptest::{
 
 use crate::{arbitrary::ops, run::run};
 
+/// Cases wait for the disk most of the time, so some run beside each other.
+const THREADS: u64 = 4;
+
 #[test]
 fn whatever_happens_nothing_accepted_is_lost_and_nothing_is_done_twice() {
     let seed = number("STOKER_SIMULATION_SEED").unwrap_or(20_251_121);
-    let cases = number("STOKER_SIMULATION_CASES").unwrap_or(200) as u32;
+    let cases = number("STOKER_SIMULATION_CASES").unwrap_or(200);
     println!("STOKER_SIMULATION_SEED={seed} STOKER_SIMULATION_CASES={cases}");
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            scope.spawn(move || search(seed ^ (thread << 32), cases.div_ceil(THREADS) as u32));
+        }
+    });
+}
+
+fn search(seed: u64, cases: u32) {
     let config = ProptestConfig {
         cases,
         failure_persistence: None,
@@ -20,11 +31,11 @@ fn whatever_happens_nothing_accepted_is_lost_and_nothing_is_done_twice() {
         rng_seed: RngSeed::Fixed(seed),
         ..ProptestConfig::default()
     };
-    let mut runner = TestRunner::new(config);
-    if let Err(failure) = runner.run(&ops(), |ops| {
+    let outcome = TestRunner::new(config).run(&ops(), |ops| {
         run(&ops);
         Ok(())
-    }) {
+    });
+    if let Err(failure) = outcome {
         panic!("seed {seed}: {failure}");
     }
 }

@@ -16,11 +16,11 @@ fn submit(urls: &[usize]) -> Op {
 }
 
 fn lease() -> Op {
-    Op::Lease { node: MIDDLE, limit: 3, is_lost: false }
+    Op::Lease { node: Some(MIDDLE), limit: 3, is_lost: false }
 }
 
 fn work(fate: Fate) -> Op {
-    Op::Work { node: MIDDLE, job: 0, items: 100, is_last: true, fate }
+    Op::Work { node: 0, job: 0, items: 100, is_last: true, fate }
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_node_that_died_with_its_cache_fetches_anew_what_it_had_not_reported() {
     run(&[
         submit(&[0, 1, 2, 4]),
         lease(),
-        Op::Work { node: MIDDLE, job: 0, items: 2, is_last: false, fate: Fate::Delivered },
+        Op::Work { node: 0, job: 0, items: 2, is_last: false, fate: Fate::Delivered },
         Op::Kill { node: MIDDLE, loses_cache: true },
         Op::Start { node: MIDDLE },
         lease(),
@@ -58,6 +58,14 @@ fn a_node_that_died_with_its_cache_fetches_anew_what_it_had_not_reported() {
 fn children_are_written_once_though_every_holder_names_them() {
     let areas = AreaScope::Global;
     run(&[Op::Submit { urls: vec![8, 9, 10], areas, tier: Some(Tier::Edge), follow: true }]);
+}
+
+#[test]
+fn a_playlist_whose_children_could_not_be_written_is_not_settled() {
+    for after in 0..6 {
+        let outage = Op::Outage { after, verbs: 1, is_applied: false };
+        run(&[submit(&[8]), lease(), outage, work(Fate::Delivered), lease()]);
+    }
 }
 
 #[test]
@@ -80,7 +88,7 @@ fn what_is_submitted_before_all_nodes_registered_is_planned_on_all_of_them() {
 
 #[test]
 fn an_answer_that_the_ledger_loses_is_no_lost_task() {
-    let outage = |verbs, is_applied| Op::Outage { verbs, is_applied };
+    let outage = |verbs, is_applied| Op::Outage { after: 0, verbs, is_applied };
     run(&[submit(&[0]), outage(2, true), submit(&[1]), outage(2, false), submit(&[2]), lease()]);
     run(&[submit(&[9]), lease(), outage(9, true), work(Fate::Twice), outage(0, true), lease()]);
 }

@@ -126,9 +126,20 @@ impl World {
                 let urls = urls.iter().map(|number| URLS[*number].to_owned()).collect();
                 self.submit(urls, *areas, *tier, *follow).await;
             }
-            Op::Lease { node, limit, is_lost } => self.lease(*node, *limit, *is_lost).await,
+            Op::Lease { node: Some(node), limit, is_lost } => {
+                self.lease(*node, *limit, *is_lost).await;
+            }
+            Op::Lease { node: None, limit, is_lost } => {
+                for node in 0..self.nodes.len() {
+                    self.lease(node, *limit, *is_lost).await;
+                }
+            }
             Op::Work { node, job, items, is_last, fate } => {
-                self.work(*node, *job, *items, *is_last, *fate).await;
+                let busy = |node: &usize| !self.nodes[*node].jobs.is_empty();
+                let busy: Vec<_> = (0..self.nodes.len()).filter(busy).collect();
+                if !busy.is_empty() {
+                    self.work(busy[node % busy.len()], *job, *items, *is_last, *fate).await;
+                }
             }
             Op::Beat { node } => self.beat(*node).await,
             Op::Repeat { message } => {
@@ -140,7 +151,9 @@ impl World {
             Op::Kill { node, loses_cache } => self.nodes[*node].die(*loses_cache),
             Op::Start { node } => self.start(*node).await,
             Op::RestartEngine { before_nodes } => self.restart_engine(*before_nodes).await,
-            Op::Outage { verbs, is_applied } => self.flaky().fail(*verbs, *is_applied),
+            Op::Outage { after, verbs, is_applied } => {
+                self.flaky().fail(*after, *verbs, *is_applied);
+            }
         }
     }
 
@@ -199,9 +212,6 @@ impl World {
     async fn work(&mut self, number: usize, job: usize, items: usize, is_last: bool, fate: Fate) {
         let now = self.clock.now();
         let node = &mut self.nodes[number];
-        if !node.is_up || node.jobs.is_empty() {
-            return;
-        }
         let index = job % node.jobs.len();
         let job = node.jobs[index].clone();
         let reports: Vec<_> =
@@ -287,7 +297,7 @@ impl World {
 
     /// All faults end; honest nodes work until nothing is left.
     async fn heal(&mut self) {
-        self.flaky().fail(0, false);
+        self.flaky().fail(0, 0, false);
         for number in 0..self.nodes.len() {
             self.nodes[number].jobs.clear(); // whatever they held, they gave up
             self.start(number).await;
