@@ -51,9 +51,10 @@ impl Log {
         self.remove(shared, &segment)
     }
 
-    /// Evicts until the index is within its bound.
-    pub(super) fn evict_to_entry_limit(&mut self, shared: &Shared) {
-        while shared.index.len() > self.limits.max_entries {
+    /// Evicts until the index can take `incoming` more keys within its bound.
+    pub(super) fn make_room_in_index(&mut self, shared: &Shared, incoming: usize) {
+        let most = self.limits.max_entries.saturating_sub(incoming);
+        while shared.index.len() > most {
             let is_only = shared.segments.totals().0 <= 1;
             if is_only && self.roll(shared).is_err() || !self.evict_oldest(shared, true) {
                 return;

@@ -52,6 +52,7 @@ impl Log {
     /// Writes and publishes `operations`, in their order.
     fn commit(&mut self, shared: &Shared, operations: Vec<Operation>) {
         let written_s = u32::try_from(self.clock.now().as_seconds()).unwrap_or(0);
+        self.make_room_in_index(shared, operations.len());
         let mut group = Group::default();
         for operation in operations {
             let (draft, resolver, permit) = match operation {
@@ -86,7 +87,6 @@ impl Log {
             );
         }
         self.write(shared, &mut group);
-        self.evict_to_entry_limit(shared);
     }
 
     /// A record like the one that the generation's head stands in, with a new head. That of a

@@ -1,0 +1,235 @@
+//! Writes and syncs that fail, disks that are full, bytes that rot.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rand::{SeedableRng, rngs::StdRng};
+use stoker_node::store::{Disk, ReadError, SLICE, WriteError};
+
+use crate::{
+    model::{Demand, Model, content, key, read_all},
+    open,
+    sim::{Fault, SimDisk},
+    with_seed,
+};
+
+const MAX: u64 = 16 << 20;
+const SEGMENT: u64 = 256 << 10;
+
+/// Lets call after call fail, and cuts the power at the end.
+fn fail_everywhere(fault: fn(u64) -> Fault, seed: u64) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut failures = 0;
+    for call in 0.. {
+        let mut is_reached = false;
+        with_seed(seed * 1_000_000 + call, async {
+            let mut random = StdRng::seed_from_u64(seed);
+            let disk = SimDisk::new(seed ^ call, Some(fault(call)));
+            let mut model = Model::new(30_000, 20_000);
+            // A disk that fails while the store is opened may make the opening fail.
+            if let Ok(store) = open(dir.path(), Arc::new(disk.clone()), MAX, SEGMENT) {
+                for _ in 0..40 {
+                    model.step(&store, &mut random, 8).await;
+                }
+                model.settle().await;
+                assert!(
+                    model
+                        .failed
+                        .iter()
+                        .all(|error| matches!(error, WriteError::Io | WriteError::Superseded))
+                );
+                failures += model.failed.iter().filter(|&&error| error == WriteError::Io).count();
+                // Acknowledged ones are there, and the store still takes new ones.
+                model.check(&store, Demand::Durable).await;
+                is_reached = disk.calls() > call;
+                disk.set_fault(None);
+                model.put_whole(&store, &mut random, 99).await;
+                assert_eq!(model.settle().await, [], "usable after a failure");
+                store.close().await;
+            } else {
+                is_reached = true;
+            }
+            let disk = disk.after_power_cut(seed ^ call);
+            let store = open(dir.path(), Arc::new(disk), MAX, SEGMENT).unwrap();
+            model.check(&store, Demand::Durable).await;
+        });
+        if !is_reached {
+            break;
+        }
+    }
+    assert!(failures > 10, "the faults were not felt: {failures}");
+}
+
+#[test]
+fn a_failed_sync_is_never_believed_later() {
+    fail_everywhere(Fault::Sync, 1);
+}
+
+#[test]
+fn a_write_that_fails_half_way_takes_nothing_with_it() {
+    fail_everywhere(Fault::Write, 2);
+}
+
+#[test]
+fn after_a_failed_sync_the_record_is_withdrawn_and_the_older_one_shows_again() {
+    with_seed(0, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(0, None);
+        let store = open(dir.path(), Arc::new(disk.clone()), MAX, SEGMENT).unwrap();
+        let (key, url) = key(1);
+        let old = store.begin(key, &url).whole(Bytes::from_static(b"old"), vec![]).await;
+        old.durable().await.unwrap();
+        // The next changing call writes, the one after it syncs.
+        disk.set_fault(Some(Fault::Sync(disk.calls() + 1)));
+        let new = store.begin(key, &url).whole(Bytes::from_static(b"new"), vec![]).await;
+        assert_eq!(new.durable().await, Err(WriteError::Io));
+        let found = store.lookup(key, &url).await.unwrap();
+        assert_eq!(&found.head()[..], b"old");
+        assert!(found.is_durable());
+        let again = store.begin(key, &url).whole(Bytes::from_static(b"again"), vec![]).await;
+        again.durable().await.unwrap();
+        assert_eq!(&store.lookup(key, &url).await.unwrap().head()[..], b"again");
+        assert_eq!(store.stats().failures, 1);
+    });
+}
+
+#[test]
+fn a_full_disk_refuses_new_content_or_makes_room_and_the_store_goes_on() {
+    with_seed(3, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(3, None);
+        // Room for two of the 64 segments that the bound allows.
+        disk.set_room(2 * SEGMENT);
+        let store = open(dir.path(), Arc::new(disk.clone()), MAX, SEGMENT).unwrap();
+        let mut model = Model::new(30_000, 20_000);
+        let mut random = StdRng::seed_from_u64(3);
+        for name in 0..100 {
+            model.put_whole(&store, &mut random, name).await;
+        }
+        assert_eq!(model.settle().await, []);
+        assert!(disk.peak() <= 2 * SEGMENT);
+        assert!(model.check(&store, Demand::DurableUnlessEvicted).await > 5);
+
+        disk.set_room(0);
+        let mut refused = 0;
+        for name in 100..200 {
+            model.put_whole(&store, &mut random, name).await;
+            let failed = model.settle().await;
+            assert!(failed.iter().all(|&error| error == WriteError::NoSpace), "{failed:?}");
+            refused += failed.len();
+        }
+        assert!(refused > 0, "nothing was refused");
+        disk.set_room(u64::MAX);
+        model.put_whole(&store, &mut random, 1_000).await;
+        assert_eq!(model.settle().await, []);
+        model.check(&store, Demand::DurableUnlessEvicted).await;
+    });
+}
+
+#[test]
+fn a_store_without_any_room_opens_and_says_so_at_each_write() {
+    with_seed(4, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(4, None);
+        disk.set_room(0);
+        let store = open(dir.path(), Arc::new(disk.clone()), MAX, SEGMENT).unwrap();
+        let (key, url) = key(1);
+        let put = store.begin(key, &url).whole(Bytes::new(), vec![]).await;
+        assert_eq!(put.durable().await, Err(WriteError::NoSpace));
+        disk.set_room(SEGMENT);
+        store.begin(key, &url).whole(Bytes::new(), vec![]).await.durable().await.unwrap();
+    });
+}
+
+#[test]
+fn a_rotten_byte_is_a_miss_after_a_restart_and_never_wrong_content() {
+    with_seed(5, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(5, None);
+        let store = open(dir.path(), Arc::new(disk.clone()), 64 << 20, 5 << 20).unwrap();
+        let head = Bytes::from_static(b"head");
+        let sizes = [2_000, 300_000];
+        for (name, size) in (0..).zip(sizes) {
+            let (key, url) = key(name);
+            let parts = vec![content(name, 0, size)];
+            store.begin(key, &url).whole(head.clone(), parts).await.durable().await.unwrap();
+        }
+        let (big, url) = key(9);
+        let writer = store.begin(big, &url);
+        writer.head(head.clone(), Some(2 * SLICE)).await;
+        for number in 0..2 {
+            let part = content(9, u64::from(number) * SLICE, SLICE);
+            writer.slice(number, vec![part]).await;
+        }
+        writer.complete(head.clone(), 2 * SLICE).await.durable().await.unwrap();
+        // Filled up and sealed, so that the restart believes the footer and reads no content.
+        for name in 100..108 {
+            let (key, url) = key(name);
+            let parts = vec![content(name, 0, 1 << 20)];
+            store.begin(key, &url).whole(head.clone(), parts).await.durable().await.unwrap();
+        }
+        store.close().await;
+        drop(store);
+        assert!(disk.damage(&content(0, 1_000, 64)));
+        assert!(disk.damage(&content(1, 200_000, 64)));
+        assert!(disk.damage(&content(9, SLICE + 999_936, 64)));
+
+        let store = open(dir.path(), Arc::new(disk.clone()), 64 << 20, 5 << 20).unwrap();
+        let (small, url) = key(0);
+        assert!(store.lookup(small, &url).await.is_none());
+        let (middle, url) = key(1);
+        let found = store.lookup(middle, &url).await.unwrap();
+        assert!(matches!(found.read(0, 100).await, Err(ReadError::Corrupt)));
+        assert!(store.lookup(middle, &url).await.is_none());
+        let (_, url) = key(9);
+        let found = store.lookup(big, &url).await.unwrap();
+        assert!(read_all(&found, 0, SLICE).await.unwrap() == content(9, 0, SLICE));
+        assert!(matches!(found.read(SLICE, 100).await, Err(ReadError::Corrupt)));
+        assert_eq!(found.missing_slices(), [1]);
+        assert_eq!(store.stats().corrupt, 3);
+        // Only the slice is filled again.
+        let part = content(9, SLICE, SLICE);
+        found.writer().slice(1, vec![part.clone()]).await.durable().await.unwrap();
+        assert!(found.is_complete());
+        assert!(read_all(&found, SLICE, SLICE).await.unwrap() == part);
+    });
+}
+
+#[test]
+fn the_epoch_changes_when_segments_are_lost_and_only_then() {
+    with_seed(6, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(6, None);
+        let opened = || open(dir.path(), Arc::new(disk.clone()), MAX, SEGMENT).unwrap();
+        let mut model = Model::new(30_000, 20_000);
+        let mut random = StdRng::seed_from_u64(6);
+        let store = opened();
+        let first = store.epoch();
+        for name in 0..80 {
+            model.put_whole(&store, &mut random, name).await;
+        }
+        model.settle().await;
+        store.close().await;
+        drop(store);
+        let store = opened();
+        assert_eq!(store.epoch(), first);
+        drop(store);
+
+        let mut names = disk.list().unwrap();
+        names.retain(|name| name.ends_with(".segment"));
+        names.sort();
+        disk.lose(&names[1]);
+        let store = opened();
+        let second = store.epoch();
+        assert!(second > first, "a segment was lost");
+        model.check(&store, Demand::DurableUnlessEvicted).await;
+        drop(store);
+
+        disk.lose(".segment");
+        let store = opened();
+        let third = store.epoch();
+        assert!(third > second, "all segments were lost");
+        drop(store);
+        assert_eq!(opened().epoch(), third);
+    });
+}

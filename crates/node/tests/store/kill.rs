@@ -1,0 +1,87 @@
+//! The process is killed at random instants while it writes; what it had reported is there.
+//!
+//! The test starts this very binary again with a directory to work in, reads the acknowledgements
+//! from its standard output, and kills it after a random number of them.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Write, stdout},
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use stoker_node::store::{Files, Store};
+
+use crate::{
+    model::{content, key, read_all},
+    open, with_seed,
+};
+
+/// Names the directory to the child; without it the child's test does nothing.
+const DIRECTORY: &str = "STOKER_STORE_KILL_TEST";
+
+fn opened(dir: &Path) -> Store {
+    open(dir, Arc::new(Files::new(dir)), 64 << 20, 1 << 20).unwrap()
+}
+
+#[test]
+fn kill_child() {
+    let Some(dir) = env::var_os(DIRECTORY) else { return };
+    with_seed(0, async {
+        let store = opened(Path::new(&dir));
+        let first = store.stats().records + 1_000_000 * store.begin(key(0).0, "").generation();
+        for batch in 0.. {
+            let mut tickets = Vec::new();
+            for name in (first + batch * 8)..(first + batch * 8 + 8) {
+                let (key, url) = key(name);
+                let parts = vec![content(name, 0, name % 5_000)];
+                let ticket = store.begin(key, &url).whole(Bytes::from(url.clone()), parts).await;
+                tickets.push((name, ticket));
+            }
+            for (name, ticket) in tickets {
+                ticket.durable().await.unwrap();
+                writeln!(stdout(), "durable {name}").unwrap();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_killed_process_has_lost_nothing_that_it_reported() {
+    let seed = 11;
+    with_seed(seed, async {
+        let dir = tempfile::tempdir().unwrap();
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut reported: Vec<u64> = Vec::new();
+        let mut epoch = None;
+        for round in 0..10 {
+            let mut child = Command::new(env::current_exe().unwrap())
+                .args(["--exact", "kill::kill_child", "--nocapture"])
+                .env(DIRECTORY, dir.path())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let most = random.random_range(1..200);
+            let acks = lines.map_while(Result::ok);
+            let acks = acks.filter_map(|line| line.strip_prefix("durable ")?.parse::<u64>().ok());
+            reported.extend(acks.take(most));
+            child.kill().unwrap();
+            child.wait().unwrap();
+
+            let store = opened(dir.path());
+            assert_eq!(*epoch.get_or_insert(store.epoch()), store.epoch(), "round {round}");
+            for &name in &reported {
+                let (key, url) = key(name);
+                let found = store.lookup(key, &url).await;
+                let found = found.unwrap_or_else(|| panic!("{name} is lost, round {round}"));
+                let size = name % 5_000;
+                assert!(read_all(&found, 0, size).await.unwrap() == content(name, 0, size));
+            }
+        }
+        assert!(reported.len() > 100);
+    });
+}

@@ -1,0 +1,42 @@
+//! The cache store against a model, a disk that fails, and a process that is killed.
+//!
+//! One binary: [`sim`] is the failing disk, [`model`] knows what must be found. Everything random
+//! has a seed, and a failing test prints it.
+
+mod crash;
+mod faults;
+mod kill;
+mod limits;
+mod model;
+mod random;
+mod sim;
+
+use std::{path::Path, sync::Arc};
+
+use stoker_node::store::{Config, Disk, OpenError, Store};
+use stoker_testkit::FakeClock;
+
+/// Opens a store of `max_bytes` with segments of `segment_bytes`.
+fn open(
+    dir: &Path,
+    disk: Arc<dyn Disk>,
+    max_bytes: u64,
+    segment_bytes: u64,
+) -> Result<Store, OpenError> {
+    let config = Config { segment_bytes, ..Config::new(dir, max_bytes) };
+    Store::open(config, disk, Arc::new(FakeClock::default()))
+}
+
+/// Runs `test` on a runtime of its own and names `seed` should it panic.
+fn with_seed(seed: u64, test: impl Future<Output = ()>) {
+    struct Named(u64);
+    impl Drop for Named {
+        fn drop(&mut self) {
+            if std::thread::panicking() {
+                eprintln!("failed with seed {}", self.0);
+            }
+        }
+    }
+    let _named = Named(seed);
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
