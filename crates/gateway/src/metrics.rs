@@ -113,4 +113,14 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
     }
+
+    #[test]
+    fn every_metric_stands_in_the_reference() {
+        let reference = include_str!("../../../docs/reference/metrics.md");
+        for line in Metrics::default().render().lines() {
+            let Some(rest) = line.strip_prefix("# TYPE ") else { continue };
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert!(reference.contains(&format!("| `{name}` | {kind} |")), "{name}");
+        }
+    }
 }

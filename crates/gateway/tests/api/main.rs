@@ -12,5 +12,6 @@ mod admin;
 mod codes;
 mod golden;
 mod house;
+mod logs;
 mod recorded;
 mod wire;

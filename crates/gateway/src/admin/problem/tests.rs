@@ -83,3 +83,12 @@ fn the_log_never_reads_a_url() {
         assert!(!error.for_log().contains("secret"), "{error}");
     }
 }
+
+#[test]
+fn every_word_stands_in_the_reference() {
+    let reference = include_str!("../../../../../docs/reference/admin-api.md");
+    for error in all() {
+        let word = error.word();
+        assert!(reference.contains(&format!("`{word}`")), "{word}");
+    }
+}

@@ -1,0 +1,81 @@
+//! What the log tells, and what it must never tell.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use http::Method;
+use serde_json::json;
+use stoker_domain::time::Clock;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::house::{Call, House};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_logged_and_no_secret_is() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    // for all threads, so that no other test decides what is of interest; their lines do not harm
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let house = House::new().await;
+    let now = house.clock.now();
+    let push = |url: &str| Call::action("PushUrlsCache", json!({ "Urls": [url] }).to_string());
+    let query = "Urls.0=http%3A%2F%2Fwww.test.com%2F%3Fhidden3&hidden4=1";
+    let admin = json!({ "urls": ["http://b.example/?hidden5"] }).to_string();
+    for call in [
+        push("http://www.test.com/a?hidden1"),
+        push("http://other.example/a?hidden2"),
+        push("http://*.test.com/a?hidden2"),
+        push("not a url?hidden2"),
+        Call::get("PushUrlsCache", query),
+        Call::action("PushUrlsCache", r#"{"hidden6":1}"#),
+        Call::action("DescribePushTasks", r#"{"TaskId":"1","Keyword":"hidden7 ?"}"#),
+        Call::action("DescribePushQuota", "{}").with("x-tc-token", "hidden8"),
+        Call::admin(Method::POST, "tasks", &admin),
+        Call::admin(Method::POST, "tasks", r#"{"hidden9":1}"#),
+        Call::admin(Method::GET, "tasks?hidden0=1", ""),
+    ] {
+        let request = call.sign(now);
+        let authorization = request.headers()["authorization"].to_str().unwrap();
+        let signature = authorization.split("Signature=").nth(1).unwrap().to_owned();
+        let answer = house.send(request).await;
+        let json = answer.json();
+        let id = json["Response"]["RequestId"].as_str().or(json["request_id"].as_str()).unwrap();
+        let text = log.text();
+        assert!(text.contains(id), "{id} of {call:?} is not in the log\n{text}");
+        assert!(!text.contains(&signature), "{text}");
+    }
+    assert!(!log.text().contains("hidden"), "{}", log.text());
+}
