@@ -36,6 +36,7 @@ async fn main() {
     let most: u64 = most.parse().expect("TARGETS is a number");
     let sqlite = Sqlite::open(format!("{dir}/ledger.db")).expect("DIR holds no other ledger");
     let fixture = Fixture::new(Arc::new(sqlite)).await;
+    submit_singly(&fixture, 20_000).await;
     let mut calls = 0;
     for end in [20, most / CALL] {
         let started = Instant::now();
@@ -49,6 +50,28 @@ async fn main() {
         println!("  settled {rate:.0} outcomes/s in reports of {CALL}");
         views(&fixture, calls).await;
     }
+}
+
+/// Calls of one URL, 64 at a time.
+async fn submit_singly(fixture: &Fixture, calls: u64) {
+    let started = Instant::now();
+    let mut callers = JoinSet::new();
+    for caller in 0..64 {
+        let fixture = fixture.clone();
+        callers.spawn(async move {
+            for number in 0..calls / 64 {
+                let url = format!("http://single.example/{caller}/{number}");
+                let mut task = fixture.task(&format!("single-{caller}-{number}"));
+                task.account = fixture.stranger;
+                let mut new = fixture.new_task(task, targets(&[url], &["elsewhere"]));
+                new.charges.iter_mut().for_each(|charge| charge.daily = u64::MAX);
+                fixture.ledger.submit(new).await.expect("submit");
+            }
+        });
+    }
+    callers.join_all().await;
+    let rate = calls as f64 / started.elapsed().as_secs_f64();
+    println!("accepted {rate:.0} calls/s of one URL");
 }
 
 /// Eight callers at a time.

@@ -161,3 +161,25 @@ fn set_up_reader(connection: Connection) -> rusqlite::Result<Connection> {
     connection.pragma_update(None, "cache_size", -8 * 1024)?; // KiB
     Ok(connection)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_commit_is_synced_and_readers_cannot_write() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.db");
+        create(&path).unwrap();
+        let writer = connect(&path).unwrap();
+        set_up_writer(&writer).unwrap();
+        let setting = |name| writer.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        assert_eq!(setting("synchronous"), Ok(2), "FULL");
+        assert_eq!(setting("foreign_keys"), Ok(1));
+        assert_eq!(setting("wal_autocheckpoint"), Ok(4096));
+        let mode = writer.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+        assert_eq!(mode.as_deref(), Ok("wal"));
+        let reader = connect(&path).and_then(set_up_reader).unwrap();
+        assert!(reader.execute_batch("CREATE TABLE t (x)").is_err());
+    }
+}
