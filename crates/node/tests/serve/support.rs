@@ -27,28 +27,28 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-pub const HOST: &str = "www.example.com";
-pub const SECRET: &str = "between nodes";
-pub const SOON: Duration = Duration::from_secs(10);
+pub(crate) const HOST: &str = "www.example.com";
+pub(crate) const SECRET: &str = "between nodes";
+pub(crate) const SOON: Duration = Duration::from_secs(10);
 
 /// Nodes before one origin.
-pub struct Net {
-    pub origin: Origin,
-    pub clock: FakeClock,
-    pub directory: watch::Sender<Arc<Directory>>,
-    pub sources: HashMap<String, Arc<Source>>,
-    pub dir: TempDir,
+pub(crate) struct Net {
+    pub(crate) origin: Origin,
+    pub(crate) clock: FakeClock,
+    pub(crate) directory: watch::Sender<Arc<Directory>>,
+    pub(crate) sources: HashMap<String, Arc<Source>>,
+    pub(crate) dir: TempDir,
     nodes: HashMap<String, Running>,
 }
 
 impl Net {
     /// One edge node that asks the origin itself.
-    pub async fn single() -> Self {
+    pub(crate) async fn single() -> Self {
         Self::of(&[("edge", Area::Mainland, Tier::Edge)]).await
     }
 
     /// Edge and middle in both areas, as `stoker up` has them.
-    pub async fn full() -> Self {
+    pub(crate) async fn full() -> Self {
         Self::of(&[
             ("edge-mainland", Area::Mainland, Tier::Edge),
             ("edge-overseas", Area::Overseas, Tier::Edge),
@@ -58,13 +58,13 @@ impl Net {
         .await
     }
 
-    pub async fn of(wanted: &[(&str, Area, Tier)]) -> Self {
+    pub(crate) async fn of(wanted: &[(&str, Area, Tier)]) -> Self {
         let origin = Origin::start().await;
         let mut net = Self {
             directory: watch::Sender::new(Arc::new(Directory::default())),
             clock: FakeClock::default(),
             sources: HashMap::new(),
-            dir: tempfile::tempdir().unwrap(),
+            dir: tempfile::tempdir().expect("a temporary directory"),
             nodes: HashMap::new(),
             origin,
         };
@@ -104,24 +104,25 @@ impl Net {
         config.write_timeout = Duration::from_secs(1);
         let source: Arc<dyn JobSource> = Arc::clone(source) as _;
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
-        start(config, self.directory.subscribe(), source, clock).await.unwrap()
+        start(config, self.directory.subscribe(), source, clock).await.expect("a node that starts")
     }
 
     /// Stops a node and starts it again in the same directory.
-    pub async fn restart(&mut self, name: &str) {
-        self.nodes.remove(name).unwrap().shutdown(SOON).await;
-        let node = self.directory.borrow().nodes.iter().find(|n| n.name == name).cloned().unwrap();
+    pub(crate) async fn restart(&mut self, name: &str) {
+        self.take(name).shutdown(SOON).await;
+        let directory = self.directory.borrow().clone();
+        let node = directory.nodes.iter().find(|n| n.name == name).expect("a node of that name");
         self.start(name, node.area, node.tier).await;
     }
 
     /// Takes a node out, so that the test can stop it.
-    pub fn take(&mut self, name: &str) -> Running {
-        self.nodes.remove(name).unwrap()
+    pub(crate) fn take(&mut self, name: &str) -> Running {
+        self.nodes.remove(name).expect("a node that runs")
     }
 
     /// Publishes the domain [`HOST`], changed by `change`.
-    pub fn put_domain(&self, change: impl FnOnce(&mut Domain)) {
-        let mut origin: stoker_domain::domain::Origin = self.origin.url().parse().unwrap();
+    pub(crate) fn put_domain(&self, change: impl FnOnce(&mut Domain)) {
+        let mut origin: stoker_domain::domain::Origin = self.origin.url().parse().expect("a URL");
         origin.allow_private = true;
         let mut domain = Domain {
             host: HOST.into(),
@@ -140,20 +141,20 @@ impl Net {
         });
     }
 
-    pub fn address(&self, node: &str) -> SocketAddr {
+    pub(crate) fn address(&self, node: &str) -> SocketAddr {
         self.nodes[node].address()
     }
 
-    pub fn running(&self, node: &str) -> &Running {
+    pub(crate) fn running(&self, node: &str) -> &Running {
         &self.nodes[node]
     }
 
     /// GET `path` of [`HOST`] at `node`, with further field lines.
-    pub async fn get(&self, node: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn get(&self, node: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
         self.ask(node, "GET", path, fields).await
     }
 
-    pub async fn ask(
+    pub(crate) async fn ask(
         &self,
         node: &str,
         method: &str,
@@ -172,7 +173,7 @@ impl Net {
     }
 
     /// Waits until `path` is a hit at `node`, because a viewer's fill ends after the viewer.
-    pub async fn until_hit(&self, node: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(crate) async fn until_hit(&self, node: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
         eventually(SOON, "a hit", || async {
             let mut fields = fields.to_vec();
             fields.push(("cache-control", "only-if-cached"));
@@ -185,17 +186,17 @@ impl Net {
 
 /// A reply, as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
-    pub status: u16,
-    pub fields: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
     /// Whether the content was as long as announced.
-    pub is_whole: bool,
+    pub(crate) is_whole: bool,
 }
 
 impl Reply {
     /// All lines of a field, joined; empty when absent.
-    pub fn field(&self, name: &str) -> String {
+    pub(crate) fn field(&self, name: &str) -> String {
         let lines: Vec<_> = self
             .fields
             .iter()
@@ -205,23 +206,23 @@ impl Reply {
         lines.join(", ")
     }
 
-    pub fn status_is_hit(&self) -> bool {
+    pub(crate) fn status_is_hit(&self) -> bool {
         self.field("cache-status").contains("; hit")
     }
 
-    pub fn cache_status(&self) -> String {
+    pub(crate) fn cache_status(&self) -> String {
         self.field("cache-status")
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// Sends `bytes` and reads all that comes until the server closes; `None` when nothing came.
-pub async fn raw(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
+pub(crate) async fn raw(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
+    let mut stream = TcpStream::connect(address).await.expect("a listener");
+    stream.write_all(bytes).await.expect("a server that reads");
     let mut answer = Vec::new();
     let read = tokio::time::timeout(SOON, stream.read_to_end(&mut answer)).await;
     // a reset after the last byte is as good as a close
@@ -229,7 +230,7 @@ pub async fn raw(address: SocketAddr, bytes: &[u8]) -> Option<Reply> {
     parse(&answer)
 }
 
-pub fn parse(answer: &[u8]) -> Option<Reply> {
+pub(crate) fn parse(answer: &[u8]) -> Option<Reply> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")?;
     let head = String::from_utf8_lossy(&answer[..end]).into_owned();
     let mut lines = head.split("\r\n");
@@ -250,8 +251,8 @@ pub fn parse(answer: &[u8]) -> Option<Reply> {
 fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut content = Vec::new();
     while let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") {
-        let size = std::str::from_utf8(&bytes[..end]).unwrap();
-        let size = usize::from_str_radix(size, 16).unwrap();
+        let size = std::str::from_utf8(&bytes[..end]).expect("a chunk size");
+        let size = usize::from_str_radix(size, 16).expect("a chunk size");
         if size == 0 {
             return (content, true);
         }
@@ -264,7 +265,7 @@ fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
 
 /// A source of jobs that a test fills, and that remembers what it was told.
 #[derive(Default)]
-pub struct Source {
+pub(crate) struct Source {
     state: Mutex<SourceState>,
     doorbell: Notify,
 }
@@ -283,11 +284,11 @@ struct SourceState {
 
 impl Source {
     fn with<T>(&self, act: impl FnOnce(&mut SourceState) -> T) -> T {
-        act(&mut self.state.lock().unwrap())
+        act(&mut self.state.lock().expect("no test panics under the lock"))
     }
 
     /// Puts up a job for these URLs; with how many playlist levels.
-    pub fn put(&self, id: i64, urls: &[&str], levels: u8, options: FetchOptions) {
+    pub(crate) fn put(&self, id: i64, urls: &[&str], levels: u8, options: FetchOptions) {
         let items = urls.iter().enumerate().map(|(position, url)| JobItem {
             position: position as u16,
             url: (*url).into(),
@@ -307,37 +308,37 @@ impl Source {
     }
 
     /// From now on the lease of job `id` is somebody else's.
-    pub fn lose(&self, id: i64) {
+    pub(crate) fn lose(&self, id: i64) {
         self.with(|state| state.lost.push(id));
     }
 
     /// The answers to the next `reports` reports are lost.
-    pub fn lose_answers(&self, reports: usize) {
+    pub(crate) fn lose_answers(&self, reports: usize) {
         self.with(|state| state.unanswered = reports);
     }
 
-    pub fn reports(&self) -> Vec<Report> {
+    pub(crate) fn reports(&self) -> Vec<Report> {
         self.with(|state| state.reports.clone())
     }
 
-    pub fn report_calls(&self) -> usize {
+    pub(crate) fn report_calls(&self) -> usize {
         self.with(|state| state.calls)
     }
 
-    pub fn beats(&self) -> Vec<Heartbeat> {
+    pub(crate) fn beats(&self) -> Vec<Heartbeat> {
         self.with(|state| state.beats.clone())
     }
 
-    pub fn registered(&self) -> Vec<(Node, u64)> {
+    pub(crate) fn registered(&self) -> Vec<(Node, u64)> {
         self.with(|state| state.registered.clone())
     }
 
-    pub fn leased(&self) -> Vec<i64> {
+    pub(crate) fn leased(&self) -> Vec<i64> {
         self.with(|state| state.leased.clone())
     }
 
     /// Waits for the last report of job `id`; all its items, by position.
-    pub async fn ended(&self, id: i64) -> Vec<ItemReport> {
+    pub(crate) async fn ended(&self, id: i64) -> Vec<ItemReport> {
         eventually(SOON * 3, "the last report", || async {
             let reports = self.reports();
             reports.iter().any(|report| report.job.0 == id && report.is_last).then_some(())
@@ -350,7 +351,7 @@ impl Source {
     }
 
     /// Puts up one URL and waits for what became of it.
-    pub async fn run(&self, id: i64, url: &str, levels: u8) -> ItemReport {
+    pub(crate) async fn run(&self, id: i64, url: &str, levels: u8) -> ItemReport {
         self.put(id, &[url], levels, FetchOptions::default());
         self.ended(id).await.remove(0)
     }
