@@ -25,6 +25,7 @@ pub(crate) const MATCHING: &[(&str, &str, bool)] = &[
     ("cdn:pushurlscache", "cdn:PushUrlsCache", true),
     ("CDN:PUSHURLSCACHE", "cdn:PushUrlsCache", true),
     ("cdn:PushUrlsCache", "cdn:pushURLScache", true),
+    ("cdn:PushUrlsCache", "CDN:PushUrlsCache", true),
     ("cdn:Describe*", "cdn:DescribePushTasks", true),
     ("cdn:describe*", "cdn:DescribePushTasks", true),
     ("cdn:Describe*", "cdn:Describe", true),

@@ -224,6 +224,8 @@ fn a_condition_that_cannot_be_evaluated_is_named() {
         ),
         (r#"{"bool_equal":{"k":1}}"#, "`bool_equal`: `1` is not `true` or `false`"),
         (r#"{"null_equal":{"k":"no"}}"#, "`null_equal`: `no` is not `true` or `false`"),
+        (r#"{"binary_equal":{"k":"aGk==="}}"#, "`binary_equal`: `aGk===` is not Base64"),
+        (r#"{"binary_equal":{"k":"abcde"}}"#, "`binary_equal`: `abcde` is not Base64"),
         (r#"{"binary_equal":{"k":"a b"}}"#, "`binary_equal`: `a b` is not Base64"),
         (
             r#"{"for_all_value:ip_equal_if_exist":{"qcs:ip":["10.0.0.0/8","10.0.0.0/33"]}}"#,
@@ -235,6 +237,16 @@ fn a_condition_that_cannot_be_evaluated_is_named() {
             format!(r#"{{"effect":"allow","action":"*","resource":"*","condition":{condition}}}"#);
         assert_eq!(complaint_about(&statement), format!("statement 2: {expected}"), "{condition}");
     }
+}
+
+#[test]
+fn a_number_too_large_to_compare_is_no_number() {
+    let huge = "9".repeat(400);
+    let condition = json!({"numeric_less_than": {"k": huge}});
+    let statement =
+        json!({"effect": "allow", "action": "*", "resource": "*", "condition": condition});
+    let found = complaint_about(&statement.to_string());
+    assert!(found.ends_with("99` is not a decimal number"), "{found}");
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub(crate) const CASES: &[Case] = &[
     case("only the last resource", &[&[PUSH_IMG]], &[WWW, IMG], "no match domain/www.test.com"),
     case("one resource denied", &[&[ALL, DENY_WWW]], &[IMG, WWW], "denied 1.2 domain/www.test.com"),
     case("a denied one is named before an unmatched one", &[&[DENY_WWW]], &[IMG, WWW], "denied 1.1 domain/www.test.com"),
+    case("the first of two denied ones is named", &[&[ALL_BUT]], &[IMG, WWW], "denied 1.1 domain/img.test.com"),
     case("the first unmatched one is named", &[&[PUSH_WWW]], &[WWW, IMG, FOREIGN], "no match domain/img.test.com"),
     case("the same resource twice", &[&[PUSH_WWW]], &[WWW, WWW], "allowed 1.1"),
     case("one of two is foreign", &[&[PUSH_WWW]], &[WWW, FOREIGN], "no match domain/www.test.com"),
