@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::{
@@ -191,8 +192,10 @@ impl StoredResponse {
     }
 
     /// Reads what [`Self::encode`] wrote; `None` for anything else, also of another version.
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut input = Input(bytes);
+    ///
+    /// The values share `bytes` instead of being copied: this is done for every hit.
+    pub fn decode(bytes: &Bytes) -> Option<Self> {
+        let mut input = Input { bytes, at: 0 };
         if input.array::<1>()? != [VERSION] {
             return None;
         }
@@ -201,14 +204,20 @@ impl StoredResponse {
         let response_time = Timestamp::from_millis(i64::from_le_bytes(input.array()?));
         let corrected_initial_age_ms = u64::from_le_bytes(input.array()?);
         let lifetime_ms = u64::from_le_bytes(input.array()?);
-        let vary = input.pairs()?;
-        let pairs = input.pairs()?;
+        let selecting = input.count()?;
+        let mut vary = Vec::with_capacity(selecting.min(input.most_pairs()));
+        for _ in 0..selecting {
+            vary.push(input.pair()?);
+        }
+        let count = input.count()?;
         // room for what a reply adds, so that the map is not rehashed for every hit
-        let mut fields = HeaderMap::try_with_capacity(pairs.len() + 8).ok()?;
-        for (name, value) in pairs {
+        let capacity = count.min(input.most_pairs()) + 8;
+        let mut fields = HeaderMap::try_with_capacity(capacity).ok()?;
+        for _ in 0..count {
+            let (name, value) = input.pair()?;
             fields.try_append(name, value).ok()?;
         }
-        input.0.is_empty().then_some(Self {
+        (input.at == bytes.len()).then_some(Self {
             status,
             fields,
             size,
@@ -267,30 +276,40 @@ fn put_pairs<'a>(
     }
 }
 
-struct Input<'a>(&'a [u8]);
+struct Input<'a> {
+    bytes: &'a Bytes,
+    at: usize,
+}
 
 impl<'a> Input<'a> {
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (head, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(head)
+        let end = self.at.checked_add(length)?;
+        let taken = self.bytes.get(self.at..end)?;
+        self.at = end;
+        Some(taken)
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
 
-    fn pairs(&mut self) -> Option<Vec<(HeaderName, HeaderValue)>> {
-        let count = u16::from_le_bytes(self.array()?);
-        // the count is not trusted with memory
-        let mut pairs = Vec::with_capacity(usize::from(count).min(self.0.len() / 6));
-        for _ in 0..count {
-            let name_length = usize::from(u16::from_le_bytes(self.array()?));
-            let value_length = u32::from_le_bytes(self.array()?) as usize;
-            let name = HeaderName::from_bytes(self.take(name_length)?).ok()?;
-            pairs.push((name, HeaderValue::from_bytes(self.take(value_length)?).ok()?));
-        }
-        Some(pairs)
+    fn count(&mut self) -> Option<usize> {
+        self.array().map(|bytes| usize::from(u16::from_le_bytes(bytes)))
+    }
+
+    /// More pairs than this cannot follow: a count is not trusted with memory.
+    fn most_pairs(&self) -> usize {
+        (self.bytes.len() - self.at) / 6
+    }
+
+    fn pair(&mut self) -> Option<(HeaderName, HeaderValue)> {
+        let name_length = self.count()?;
+        let value_length = u32::from_le_bytes(self.array()?) as usize;
+        let name = HeaderName::from_bytes(self.take(name_length)?).ok()?;
+        let start = self.at;
+        self.take(value_length)?;
+        let value = self.bytes.slice(start..self.at);
+        Some((name, HeaderValue::from_maybe_shared(value).ok()?))
     }
 }
 

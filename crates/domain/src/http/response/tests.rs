@@ -31,6 +31,10 @@ fn refreshed(
     old.refreshed_by_304(&fields(not_modified), &HeaderMap::new(), &rules, moment, moment).unwrap()
 }
 
+fn decode(bytes: &[u8]) -> Option<StoredResponse> {
+    StoredResponse::decode(&Bytes::copy_from_slice(bytes))
+}
+
 #[test]
 fn what_is_made_anew_or_ends_at_the_hop_is_not_kept() {
     let kept = stored(
@@ -167,9 +171,9 @@ fn bytes_of_this_version_stay_readable() {
     bytes.extend(b"\x01\0\x06\0\0\0\0\0accept");
     bytes.extend(b"\x01\0\x04\0\x03\0\0\0etag\"a\"");
     assert_eq!(kept.encode(), bytes);
-    assert_eq!(StoredResponse::decode(&bytes), Some(kept));
+    assert_eq!(decode(&bytes), Some(kept));
     bytes[0] = 2;
-    assert_eq!(StoredResponse::decode(&bytes), None);
+    assert_eq!(decode(&bytes), None);
 }
 
 fn pairs() -> impl Strategy<Value = Vec<(String, Vec<u8>)>> {
@@ -200,18 +204,18 @@ proptest! {
             lifetime_ms: lifetime,
         };
         let bytes = kept.encode();
-        prop_assert_eq!(StoredResponse::decode(&bytes), Some(kept));
+        prop_assert_eq!(decode(&bytes), Some(kept));
         let short = &bytes[..bytes.len().saturating_sub(cut + 1)];
-        prop_assert_eq!(StoredResponse::decode(short), None);
+        prop_assert_eq!(decode(short), None);
     }
 
     #[test]
     fn no_bytes_break_the_reader(mut bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        StoredResponse::decode(&bytes);
+        decode(&bytes);
         if let Some(first) = bytes.first_mut() {
             *first = VERSION;
         }
-        StoredResponse::decode(&bytes);
+        decode(&bytes);
     }
 
     #[test]
