@@ -112,7 +112,9 @@ fn what_an_origin_does_wrong_is_the_reason_that_the_target_shows() {
     let (first, second) = (content(40_000_000, 1), content(40_000_000, 2));
     odd.on("/changes", Script::new(first).etag("\"1\"").changes(1, second.clone(), "\"2\""));
     odd.on("/endless", Script::endless(content(1 << 16, 3)));
-    odd.on("/short", Script::new(content(100_000, 4)).wrong_length(10));
+    let short = || Script::new(content(100_000, 4)).wrong_length(10);
+    odd.on("/wrong-length", short());
+    odd.on("/short", short().without_ranges());
     odd.on("/cut-once", Script::new(content(9_000_000, 5)).etag("\"5\"").cut(1, 5_000_000));
 
     let folder = tempfile::tempdir().unwrap();
@@ -136,6 +138,7 @@ fn what_an_origin_does_wrong_is_the_reason_that_the_target_shows() {
         ("http://www.example.com/private/x", "fail", "uncacheable:private"),
         ("http://odd.example.com/changes", "done", "filled"),
         ("http://odd.example.com/endless", "fail", "too_large"),
+        ("http://odd.example.com/wrong-length", "fail", "origin_error:length"),
         ("http://odd.example.com/short", "fail", "origin_error:truncated"),
         ("http://odd.example.com/cut-once", "done", "filled"),
         ("http://dead.example.com/x", "fail", "origin_error:connect"),

@@ -10,7 +10,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    harness::{Content, Nginx, Sdk},
+    harness::{Content, Nginx, Sdk, sha256},
     running::{Http, Ports, Ran, Stoker, eventually},
 };
 
@@ -80,7 +80,7 @@ fn a_directory_that_cannot_be_used_is_named() {
 }
 
 #[test]
-fn a_cache_that_is_too_small_evicts_and_never_says_done_of_what_is_gone_at_once() {
+fn a_full_cache_makes_room_keeps_its_bound_and_refuses_what_can_never_fit() {
     let nginx = Nginx::start();
     let contents: Vec<_> =
         (0..40).map(|n| Content::write(&nginx.www(), &format!("/{n}"), 8_000_000, n)).collect();
@@ -91,24 +91,39 @@ fn a_cache_that_is_too_small_evicts_and_never_says_done_of_what_is_gone_at_once(
     let stoker = Stoker::start_with(&data, ports, &["--cache-size", "128MiB"]);
     stoker.add_domain(HOST, &nginx.url(), &[]);
     let sdk = Sdk::of(&stoker);
-    let mut urls: Vec<_> = contents.iter().map(|c| format!("http://{HOST}{}", c.path)).collect();
-    urls.push(format!("http://{HOST}/huge"));
-    let task = sdk.push(json!({"Urls": urls, "Area": "overseas", "Layer": "edge"}));
-    let records = sdk.wait(&task, Duration::from_secs(120));
-    assert_eq!(records[40], (urls[40].clone(), "fail".into()), "larger than the store takes");
-    assert!(records[..40].iter().all(|(_, status)| status == "done"), "{records:?}");
-
-    let stored = folder_size(&data.join("nodes/edge-overseas"));
-    assert!(stored <= 128 << 20, "{stored} bytes on disk");
-    // what was filled last is there, what had to make room is fetched anew
     let http = Http::new();
     let edge = ports.node("edge-overseas");
-    let held = contents.iter().filter(|c| http.head_cached(edge, HOST, &c.path).unwrap().is_hit());
-    assert!(held.count() >= 4);
-    for content in &contents {
-        let reply = http.get(edge, HOST, &content.path).unwrap();
-        assert_eq!(crate::harness::sha256(&reply.body), content.sha256, "{}", content.path);
+    let push = |paths: &[&str]| {
+        let urls: Vec<_> = paths.iter().map(|path| format!("http://{HOST}{path}")).collect();
+        let task = sdk.push(json!({"Urls": urls, "Area": "overseas", "Layer": "edge"}));
+        let records = sdk.wait(&task, Duration::from_secs(60));
+        let told = stoker.cli(&["task", "watch", &task]).stdout;
+        (records, told)
+    };
+    // each call fits, all of them do not
+    for batch in contents.chunks(5) {
+        let paths: Vec<_> = batch.iter().map(|content| content.path.as_str()).collect();
+        let (records, told) = push(&paths);
+        assert!(records.iter().all(|(_, status)| status == "done"), "{told}");
+        for path in paths {
+            assert!(http.head_cached(edge, HOST, path).unwrap().is_hit(), "{path}");
+        }
+        let stored = folder_size(&data.join("nodes/edge-overseas"));
+        assert!(stored <= 128 << 20, "{stored} bytes on disk");
     }
+    let held = contents.iter().filter(|c| http.head_cached(edge, HOST, &c.path).unwrap().is_hit());
+    assert!(held.count() < contents.len(), "320 MB do not fit");
+
+    let (records, told) = push(&["/huge"]);
+    assert_eq!(records[0].1, "fail");
+    assert!(told.contains("too_large"), "{told}");
+    // a viewer gets it all the same, and what had to make room too
+    for content in [&contents[0], &contents[39]] {
+        let reply = http.get(edge, HOST, &content.path).unwrap();
+        assert_eq!(sha256(&reply.body), content.sha256, "{}", content.path);
+    }
+    let huge = http.get(edge, HOST, "/huge").unwrap();
+    assert_eq!((huge.status.as_u16(), huge.body.len()), (200, 200_000_000));
 }
 
 #[test]
@@ -121,7 +136,8 @@ fn a_full_disk_is_told_and_the_task_ends_well_when_there_is_room_again() {
     let nginx = Nginx::start();
     let contents: Vec<_> =
         (0..20).map(|n| Content::write(&nginx.www(), &format!("/{n}"), 1_000_000, n)).collect();
-    let stoker = Stoker::start(&disk.path().join("data"));
+    let data = disk.path().join("data");
+    let stoker = Stoker::start_with(&data, Ports::free(), &["--cache-size", "64MiB"]);
     stoker.add_domain(HOST, &nginx.url(), &[]);
     let sdk = Sdk::of(&stoker);
     let ballast = disk.path().join("ballast");

@@ -191,5 +191,6 @@ fn log_path(data: &Path) -> PathBuf {
 }
 
 fn log(data: &Path) -> File {
+    fs::create_dir_all(data.parent().expect("a data directory lies in a folder")).unwrap();
     OpenOptions::new().append(true).create(true).open(log_path(data)).unwrap()
 }

@@ -45,7 +45,8 @@ impl Nginx {
             .arg(&config)
             .arg("-p")
             .arg(folder.path())
-            .args(["-e", "stderr"])
+            .arg("-e")
+            .arg(folder.path().join("error.log"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
@@ -108,7 +109,7 @@ fn configuration(folder: &Path, port: u16) -> String {
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
-error_log stderr error;
+error_log {folder}/error.log;
 events {{ worker_connections 2048; }}
 http {{
     log_format witness '$request_uri $status $body_bytes_sent "$http_range"';
