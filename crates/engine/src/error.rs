@@ -99,8 +99,7 @@ impl SubmitError {
                 format!("send at most {available} URLs; the quota day turns at 00:00 UTC+8")
             }
             Self::NoNode { tier, area } => {
-                format!("start an {tier} node in `{area}`, or ask for another area or tier")
-                    .replace("an middle", "a middle")
+                format!("start a node of tier `{tier}` in `{area}`, or ask for another")
             }
             Self::Ledger(_) => return None,
         })

@@ -4,7 +4,7 @@
 //! these are served where asked, whether there are nodes, the quota. What is answered with a
 //! [`Receipt`] is in the ledger and will be done.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use stoker_domain::{
     account::{Account, AccountId},
@@ -17,6 +17,7 @@ use stoker_domain::{
     task::{FetchOptions, MediaPolicy, Task, TaskId},
 };
 use stoker_ledger::{Charge, Error, ErrorKind, NewTask, PlannedTarget};
+use tokio::task::yield_now;
 
 use crate::{Engine, SubmitError};
 
@@ -68,7 +69,7 @@ impl Engine {
     ) -> Result<Receipt, SubmitError> {
         let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
         check_count(submission.urls.len(), limit)?;
-        let targets = plan(&self.board.now(), account.id, &submission)?;
+        let targets = plan(&self.board.now(), account.id, &submission).await?;
         let now = self.clock.now();
         let daily = self
             .ledger
@@ -119,7 +120,7 @@ fn check_count(given: usize, limit: u64) -> Result<(), SubmitError> {
     }
 }
 
-fn plan(
+async fn plan(
     directory: &Directory,
     account: AccountId,
     submission: &Submission,
@@ -133,17 +134,31 @@ fn plan(
         })?;
         check_domain(directory, account, submission.areas, &target)?;
         targets.push(target);
+        share_the_thread(index).await;
     }
     check_nodes(directory, submission)?;
     let follows = submission.options.media == MediaPolicy::Segments;
-    let plan_one = |target: Target| PlannedTarget {
-        levels: if follows && is_playlist(&target.path_and_query) { PLAYLIST_LEVELS } else { 0 },
-        nodes: holders(directory, &target, submission.areas, submission.tier),
-        url: target.url,
-        host: target.host,
-        settled: None,
-    };
-    Ok(targets.into_iter().map(plan_one).collect())
+    let mut planned = Vec::with_capacity(targets.len());
+    for (index, target) in targets.into_iter().enumerate() {
+        let is_followed = follows && is_playlist(&target.path_and_query);
+        planned.push(PlannedTarget {
+            levels: if is_followed { PLAYLIST_LEVELS } else { 0 },
+            nodes: holders(directory, &target, submission.areas, submission.tier),
+            url: target.url,
+            host: target.host,
+            settled: None,
+        });
+        share_the_thread(index).await;
+    }
+    Ok(planned)
+}
+
+/// Lets others run now and then: a call may have a hundred thousand URLs.
+async fn share_the_thread(index: usize) {
+    const TURN: usize = 1000;
+    if index % TURN == TURN - 1 {
+        yield_now().await;
+    }
 }
 
 /// Names of the nodes that must hold `target`.
@@ -164,7 +179,7 @@ fn check_domain(
     target: &Target,
 ) -> Result<(), SubmitError> {
     let host = || target.host.clone();
-    let owned = |domain: &&std::sync::Arc<Domain>| domain.account == account;
+    let owned = |domain: &&Arc<Domain>| domain.account == account;
     let Some(domain) = directory.domain(&target.host).filter(owned) else {
         return Err(SubmitError::DomainUnknown { host: host(), url: target.url.clone() });
     };
