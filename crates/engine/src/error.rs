@@ -99,7 +99,8 @@ impl SubmitError {
                 format!("send at most {available} URLs; the quota day turns at 00:00 UTC+8")
             }
             Self::NoNode { tier, area } => {
-                format!("start a node of tier `{tier}` in `{area}`, or ask for another")
+                let article = if *tier == Tier::Edge { "an" } else { "a" };
+                format!("start {article} {tier} node in `{area}`, or ask for another area or tier")
             }
             Self::Ledger(_) => return None,
         })

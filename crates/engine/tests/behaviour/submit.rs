@@ -84,7 +84,7 @@ async fn without_a_node_of_the_tier_nothing_is_accepted() {
     engine.add_domain(account.id, domain("a.example.com", AreaScope::Global)).await.unwrap();
     let error = engine.submit(&account, submission(&["http://a.example.com/"])).await.unwrap_err();
     assert_eq!(error.to_string(), "no middle node is known in area `mainland`");
-    let hint = "start a node of tier `middle` in `mainland`, or ask for another";
+    let hint = "start a middle node in `mainland`, or ask for another area or tier";
     assert_eq!(error.hint().unwrap(), hint);
 }
 
