@@ -121,8 +121,8 @@ impl Work {
         }
         // what has not been reported goes back and is done again
         items.abort_all();
-        while let Some(Ok(report)) = items.join_next().await {
-            self.batch.push(report);
+        while let Some(ended) = items.join_next().await {
+            self.batch.extend(ended);
         }
         let report = self.report(true);
         let _ = timeout(LAST_WORD, self.source.report(report)).await;

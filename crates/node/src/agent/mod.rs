@@ -102,7 +102,7 @@ impl Agent {
                 drop(first);
                 // a source that does not wait for work must not be asked in a tight circle
                 if asked_at.elapsed() < FIRST_REST {
-                    self.rest.take().await;
+                    sleep(FIRST_REST).await;
                 }
                 continue;
             }

@@ -3,13 +3,14 @@
 //! hyper refuses ambiguous framing (`Content-Length` beside `Transfer-Encoding`, lengths that
 //! contradict each other) and closes the connection after it; nothing here loosens that.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::sleep,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -48,6 +49,8 @@ pub(crate) async fn listen(
         };
         let (stream, place) = match accepted {
             Ok(accepted) => accepted,
+            // whoever hung up before being accepted costs the others nothing
+            Err(error) if is_peers(&error) => continue,
             Err(error) => {
                 warn!(error = %error, "cannot accept a connection");
                 sleep(ACCEPT_PAUSE).await;
@@ -72,11 +75,18 @@ pub(crate) async fn listen(
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.map_err(std::io::Error::other)?;
+) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    // fails only where the client has gone already
+    let _ = stream.set_nodelay(true);
     Ok((stream, place))
+}
+
+/// Whether an error of accepting concerns that one connection alone.
+fn is_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 fn builder(bounds: Bounds) -> http1::Builder {
@@ -98,7 +108,7 @@ async fn serve(
     drain: CancellationToken,
 ) {
     let io = TokioIo::new(Patience::new(stream, bounds.write_timeout));
-    let answer = service_fn(move |request: http::Request<hyper::body::Incoming>| {
+    let answer = service_fn(move |request: Request<Incoming>| {
         let service = service.clone();
         // the content of a GET or HEAD means nothing (RFC 9110 section 9.3.1); hyper discards it
         let (head, _) = request.into_parts();
