@@ -63,11 +63,11 @@ pub trait Disk: Send + Sync + Debug {
 
 /// One open file of a [`Disk`].
 pub trait DiskFile: Send + Sync + Debug {
-    /// The length of the file in bytes.
+    /// How long the file is, in bytes.
     ///
     /// # Errors
     /// Whatever the device says.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
 
     /// Cuts the file to `keep` bytes, then gives it room for `bytes` that read as zeros.
     ///
@@ -161,7 +161,7 @@ impl Disk for Files {
 struct OsFile(File);
 
 impl DiskFile for OsFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 

@@ -10,6 +10,7 @@
 
 use std::{
     collections::{HashMap, hash_map},
+    mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -227,7 +228,7 @@ impl Index {
         let mut shard = self.shard(listed.key);
         let is_hot = match shard.get_mut(&listed.key) {
             Some(Entry::Whole(whole)) if whole.place == listed.place => {
-                std::mem::take(&mut whole.is_hot)
+                mem::take(&mut whole.is_hot)
             }
             Some(Entry::Sliced(sliced)) if sliced.generation == listed.generation => {
                 let part = match listed.kind {

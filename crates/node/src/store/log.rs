@@ -33,7 +33,7 @@ use std::{
     error::Error,
     io::{self, ErrorKind},
     mem,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -323,7 +323,7 @@ impl Log {
         let header = SegmentHeader {
             number,
             size,
-            generation_floor: shared.next_generation.load(std::sync::atomic::Ordering::Relaxed),
+            generation_floor: shared.next_generation.load(Ordering::Relaxed),
             previous: self.previous,
         }
         .encode();

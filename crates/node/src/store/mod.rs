@@ -1,10 +1,10 @@
 //! The cache store: keeps stored responses on disk and says truthfully when they are safe there.
 //!
-//! A store is a directory of append-only [segments](segment) full of checksummed
-//! [records](record). One [writer] thread appends what callers queue, in groups: one write, then one
+//! A store is a directory of append-only segments (`segment`) full of checksummed records (`record`).
+//! One writer thread (`writer`, `log`) appends what callers queue, in groups: one write, then one
 //! sync. A record can be looked up once it is written and is reported durable only after the sync.
-//! The [index] lives in memory and is [rebuilt](recover) from the segments' footers. When the disk
-//! bound is reached the oldest segment is [evicted](evict), what is in use is carried forward.
+//! The index (`index`) lives in memory and is rebuilt (`recover`) from the segments' footers. When the
+//! disk bound is reached the oldest segment goes (`evict`); what is in use is carried forward.
 //!
 //! Every response belongs to a *generation* of its key. Generations only grow, a higher one replaces
 //! a lower one, and the bytes of two never mix. Up to [`SLICE`] bytes a response is one record;

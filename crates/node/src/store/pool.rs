@@ -15,7 +15,10 @@ const CLASSES: [(usize, usize); 4] =
     [(8 << 10, 512), (72 << 10, 96), (264 << 10, 32), ((1 << 20) + (72 << 10), 6)];
 
 #[derive(Debug, Default)]
-pub(super) struct Pool(Arc<[Mutex<Vec<Box<[u8]>>>; CLASSES.len()]>);
+pub(super) struct Pool(Arc<[Kept; CLASSES.len()]>);
+
+/// The idle buffers of one class.
+type Kept = Mutex<Vec<Box<[u8]>>>;
 
 impl Pool {
     /// A buffer of exactly `len` bytes with arbitrary content.
@@ -36,7 +39,7 @@ pub(super) struct Buffer {
     bytes: Box<[u8]>,
     len: usize,
     class: Option<usize>,
-    pool: Arc<[Mutex<Vec<Box<[u8]>>>; CLASSES.len()]>,
+    pool: Arc<[Kept; CLASSES.len()]>,
 }
 
 impl Buffer {

@@ -103,7 +103,7 @@ impl Log {
         let mut stored = None;
         if names.iter().any(|name| name == EPOCH_FILE) {
             let file = self.disk.open(EPOCH_FILE)?;
-            let mut text = vec![0; file.len()?.min(64) as usize];
+            let mut text = vec![0; file.size()?.min(64) as usize];
             read_exactly(&*file, &mut text, 0)?;
             stored = str::from_utf8(&text).ok().and_then(|text| text.trim().parse::<u64>().ok());
         }
@@ -135,7 +135,7 @@ impl Recovery {
         let mut unsound = Vec::new();
         for number in numbers {
             let file = disk.open(&file_name(number))?;
-            let size = file.len()?;
+            let size = file.size()?;
             let mut start = [0; SEGMENT_HEADER as usize];
             let header = match read_exactly(&*file, &mut start, 0) {
                 Ok(()) => SegmentHeader::decode(&start).filter(|header| header.number == number),
@@ -196,10 +196,11 @@ impl Recovery {
             }
             let segment = Arc::new(Segment::new(number, file, size, end));
             self.segments.insert(segment.clone());
-            if next.is_none() && !is_sealed {
-                if let Some(active) = reopen(segment, header.size, segment_bytes, (end, listed))? {
-                    return Ok((Some(active), before));
-                }
+            if next.is_none()
+                && !is_sealed
+                && let Some(active) = reopen(segment, header.size, segment_bytes, (end, listed))?
+            {
+                return Ok((Some(active), before));
             }
             before = Some((number, end));
         }
@@ -219,7 +220,7 @@ fn reopen(
     let has_room = segment.file.cut(end, room).is_ok() && room > 0;
     // The records were read from memory perhaps: only now they surely are on the disk.
     segment.file.sync()?;
-    segment.set_size(segment.file.len()?);
+    segment.set_size(segment.file.size()?);
     Ok(has_room.then_some(Active { segment, end, listed }))
 }
 

@@ -3,7 +3,10 @@
 //! It is shared between the index and those who read or fill the generation, and stays readable
 //! for them when a newer generation has replaced it in the index.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use super::{
     SLICE,
@@ -77,7 +80,7 @@ impl Sliced {
     /// Returns what was there before.
     pub(super) fn set_head(&self, head: Option<HeadAt>) -> Option<HeadAt> {
         let mut table = self.lock();
-        std::mem::replace(&mut table.head, head)
+        mem::replace(&mut table.head, head)
     }
 
     pub(super) fn set_head_verified(&self, place: Place) {
@@ -95,7 +98,7 @@ impl Sliced {
         if table.slots.len() <= number {
             table.slots.resize(number + 1, ABSENT);
         }
-        std::mem::replace(&mut table.slots[number], slot)
+        mem::replace(&mut table.slots[number], slot)
     }
 
     pub(super) fn set_slot_verified(&self, number: u32, place: Place) {
@@ -122,7 +125,7 @@ impl Sliced {
 
     /// The slice's CLOCK bit, which is taken; `None` when it does not stand at `place`.
     pub(super) fn take_slot_hot(&self, number: u32, place: Place) -> Option<bool> {
-        self.at(number, place, |slot| std::mem::take(&mut slot.is_hot))
+        self.at(number, place, |slot| mem::take(&mut slot.is_hot))
     }
 
     /// Whether the head is wanted: asked for, or there are slices that would be lost with it.
@@ -132,7 +135,7 @@ impl Sliced {
         if table.head?.place != place {
             return None;
         }
-        let was_hot = std::mem::take(&mut table.is_hot);
+        let was_hot = mem::take(&mut table.is_hot);
         Some(was_hot || table.slots.iter().any(|slot| slot.is_present()))
     }
 

@@ -1,9 +1,18 @@
 //! Bounds: of the disk, of the index, of memory; and the lock.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use stoker_node::store::{Config, Files, OpenError, ReadError, SLICE, Store, WriteError};
 use stoker_testkit::FakeClock;
 
@@ -115,6 +124,59 @@ fn a_viewer_goes_on_reading_a_response_that_eviction_carries_forward() {
         assert!(read_all(&held, 0, 200_000).await.unwrap() == content(0, 0, 200_000));
         assert!(held.is_durable());
     });
+}
+
+#[test]
+fn readers_see_right_bytes_or_a_miss_while_eviction_moves_everything() {
+    const NAMES: u64 = 60;
+    let seed = 10;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Files::new(dir.path()));
+    let store = open(dir.path(), disk, 4 << 20, 512 << 10).unwrap();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let reader = |number: u64| {
+        let (store, is_over) = (store.clone(), is_over.clone());
+        async move {
+            let mut random = StdRng::seed_from_u64(seed + number);
+            let mut hits = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let name = random.random_range(0..NAMES);
+                let (key, url) = key(name);
+                let Some(stored) = store.lookup(key, &url).await else {
+                    tokio::task::yield_now().await;
+                    continue;
+                };
+                let size = stored.size().unwrap();
+                // The head says which version it is.
+                let version = u64::from_le_bytes(stored.head()[..].try_into().unwrap());
+                match read_all(&stored, 0, size).await {
+                    Ok(read) => assert!(read == content(version, 0, size), "seed {seed}"),
+                    Err(ReadError::Missing) => {}
+                    Err(error) => panic!("seed {seed}: {error}"),
+                }
+                hits += 1;
+            }
+            hits
+        }
+    };
+    let readers: Vec<_> = (0..4).map(|number| runtime.spawn(reader(number))).collect();
+    runtime.block_on(async {
+        let mut random = StdRng::seed_from_u64(seed);
+        for version in 0..400_u64 {
+            let (key, url) = key(random.random_range(0..NAMES));
+            let head = Bytes::copy_from_slice(&version.to_le_bytes());
+            let size = random.random_range(0..150_000);
+            let parts = vec![content(version, 0, size)];
+            store.begin(key, &url).whole(head, parts).await.durable().await.unwrap();
+        }
+        is_over.store(true, Ordering::Relaxed);
+        for reader in readers {
+            assert!(reader.await.unwrap() > 20, "seed {seed}");
+        }
+    });
+    let stats = store.stats();
+    assert!(stats.carried > 10 && stats.corrupt == 0 && stats.failures == 0, "{stats:?}");
 }
 
 #[test]

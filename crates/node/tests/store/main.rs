@@ -1,11 +1,10 @@
-//! The cache store against a model, a disk that fails, and a process that is killed.
+//! The cache store against a model and a disk that fails.
 //!
 //! One binary: [`sim`] is the failing disk, [`model`] knows what must be found. Everything random
 //! has a seed, and a failing test prints it.
 
 mod crash;
 mod faults;
-mod kill;
 mod limits;
 mod model;
 mod random;

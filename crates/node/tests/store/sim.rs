@@ -290,7 +290,7 @@ struct SimFile {
 }
 
 impl DiskFile for SimFile {
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         self.disk.world(|world| world.alive())?;
         Ok(self.inode.lock().unwrap().live.len() as u64)
     }
