@@ -153,15 +153,16 @@ impl<'a> Scope<'a> {
         connection: &Connection,
         walk: Walk,
         limit: u64,
-        mut offset: u64,
+        offset: u64,
     ) -> Result<Vec<TargetRow>, Failure> {
-        let mut first = 0;
-        if let (Some(task), Walk::Tasks) = (self.task, walk) {
-            // whole chunks before the page are not even looked at
-            first = first_chunk(connection, task, offset)?;
-            offset -= first;
-        }
-        let query = self.page_query(walk, first, limit, offset);
+        let query = match self.task {
+            // what comes before the page is not even looked at
+            Some(task) if walk == Walk::Tasks => {
+                let skip = Skip { first: first_chunk(connection, task, offset)?, targets: offset };
+                self.page_query(walk, skip, limit, 0)
+            }
+            _ => self.page_query(walk, Skip::default(), limit, offset),
+        };
         let mut statement = connection.prepare_cached(&query.sql)?;
         let mut rows = statement.query(&*query.values())?;
         let mut task: Option<(i64, Task)> = None;
@@ -180,10 +181,14 @@ impl<'a> Scope<'a> {
     }
 
     /// The statement of a page.
-    fn page_query(&self, walk: Walk, first: u64, limit: u64, offset: u64) -> Query {
+    fn page_query(&self, walk: Walk, skip: Skip, limit: u64, offset: u64) -> Query {
         let mut query = self.query(walk);
-        if first > 0 {
-            query.condition(" AND c.first >= :first", ":first", Value::Integer(signed(first)));
+        if walk == Walk::Tasks {
+            query.add(":skip", Value::Integer(signed(skip.targets)));
+        }
+        if skip.first > 0 {
+            let first = Value::Integer(signed(skip.first));
+            query.condition(" AND c.first >= :first", ":first", first);
         }
         query.add(":limit", Value::Integer(signed(limit)));
         query.add(":offset", Value::Integer(signed(offset)));
@@ -238,6 +243,15 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// Targets of one task that come before a page.
+#[derive(Clone, Copy, Debug, Default)]
+struct Skip {
+    /// `chunk.first` of the chunk in which the page begins.
+    first: u64,
+    /// How many they are.
+    targets: u64,
+}
+
 /// A statement in the making.
 struct Query {
     sql: String,
@@ -278,12 +292,12 @@ const fn from(walk: Walk, account: Option<i64>) -> &'static str {
             "FROM task AS k INDEXED BY task_by_account
              CROSS JOIN chunk AS c INDEXED BY chunk_by_task ON c.task = k.id
              CROSS JOIN target AS t NOT INDEXED
-                 ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
+                 ON t.id BETWEEN (c.id << 9) + max(:skip - c.first, 0) AND (c.id << 9) + 511"
         }
         (Walk::Tasks, None) => {
             "FROM task AS k CROSS JOIN chunk AS c INDEXED BY chunk_by_task ON c.task = k.id
              CROSS JOIN target AS t NOT INDEXED
-                 ON t.id BETWEEN c.id << 9 AND (c.id << 9) + 511"
+                 ON t.id BETWEEN (c.id << 9) + max(:skip - c.first, 0) AND (c.id << 9) + 511"
         }
     }
 }
@@ -387,7 +401,8 @@ mod tests {
         schema::migrate(&mut connection).unwrap();
         for (scope, walks) in scopes() {
             for walk in walks {
-                let query = scope.page_query(walk, 500, 20, 3);
+                let skip = Skip { first: 500, targets: 503 };
+                let query = scope.page_query(walk, skip, 20, 3);
                 let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);
                 let mut statement = connection.prepare(&sql).unwrap();
                 let steps = statement
