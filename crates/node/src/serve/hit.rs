@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
-    http::{CacheStatus, RangeRequest, StoredResponse, http_date},
+    http::{CacheStatus, StoredResponse, http_date},
     time::Timestamp,
 };
 
@@ -11,23 +11,24 @@ use super::{
     Asked, CACHE_STATUS, Proof, Service,
     body::{Body, StoredBody, most},
     peer::strip_internal,
-    select::{Selection, asked_range, select},
+    select::{Selection, select},
 };
 use crate::store::{ReadError, SLICE, Stored};
 
-/// Whether the store holds all that `asked` can want of `response`: everything, or every slice of
-/// the range that it asks for.
+/// Whether the store holds all that `asked` gets of `response`: everything, every slice of its
+/// range, or nothing but the head.
 pub(super) fn holds(stored: &Stored, response: &StoredResponse, asked: &Asked) -> bool {
     if stored.is_complete() {
         return true;
     }
-    let Some(size) = stored.size().filter(|_| !asked.is_head) else { return false };
-    match asked_range(&asked.fields, response).map(|range| range.resolve(size)) {
-        Some(RangeRequest::Satisfiable { start, end_inclusive }) => {
-            let slices = (start / SLICE)..=(end_inclusive / SLICE);
-            slices.into_iter().all(|n| u32::try_from(n).is_ok_and(|n| stored.has_slice(n)))
+    let Some(size) = stored.size() else { return false };
+    match select(&asked.fields, asked.is_head, response, Some(size)) {
+        Selection::Whole => asked.is_head,
+        Selection::Part { start, end_inclusive } => {
+            let mut slices = (start / SLICE)..=(end_inclusive / SLICE);
+            slices.all(|number| u32::try_from(number).is_ok_and(|n| stored.has_slice(n)))
         }
-        _ => false,
+        Selection::NotModified | Selection::PreconditionFailed | Selection::Unsatisfiable => true,
     }
 }
 

@@ -27,10 +27,7 @@ pub(super) enum Selection {
 }
 
 /// The range that a request for `response` may be answered with, if it asks for one.
-pub(super) fn asked_range(
-    request_fields: &HeaderMap,
-    response: &StoredResponse,
-) -> Option<ByteRange> {
+fn asked_range(request_fields: &HeaderMap, response: &StoredResponse) -> Option<ByteRange> {
     let range = request_fields.get(header::RANGE)?;
     let applies = response.status == StatusCode::OK
         && request_fields

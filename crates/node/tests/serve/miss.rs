@@ -242,6 +242,28 @@ async fn fields_of_one_hop_end_at_it() {
 }
 
 #[tokio::test]
+async fn what_has_come_of_a_running_fill_is_a_hit_for_those_who_want_no_more() {
+    let net = Net::single().await;
+    let bytes = content(4 << 20, 1);
+    net.origin.on("/a", Script::new(bytes.clone()).etag("\"v1\"").hold_after(5 << 19));
+    let whole = net.get("edge", "/a", &[]);
+    let others = async {
+        let part = net.until_hit("edge", "/a", &[("range", "bytes=1048500-1048699")]).await;
+        assert!(part.status == 206 && part.body == bytes[1_048_500..1_048_700]);
+        let same = net.until_hit("edge", "/a", &[("if-none-match", "\"v1\"")]).await;
+        assert_eq!(same.status, 304);
+        let head = net.ask("edge", "HEAD", "/a", &[("cache-control", "only-if-cached")]).await;
+        assert_eq!((head.status, head.field("content-length")), (200, (4 << 20).to_string()));
+        let later = [("range", "bytes=4000000-"), ("cache-control", "only-if-cached")];
+        assert_eq!(net.get("edge", "/a", &later).await.status, 504);
+        net.origin.release();
+    };
+    let (whole, ()) = tokio::join!(whole, others);
+    assert!(whole.is_whole && whole.body == bytes);
+    assert_eq!(net.origin.sent_for("/a"), 4 << 20);
+}
+
+#[tokio::test]
 async fn many_viewers_of_one_target_share_one_request() {
     let net = Net::single().await;
     let bytes = content(200_000, 1);
