@@ -15,8 +15,11 @@ const HOST: &str = "www.example.com";
 const EDGES: [&str; 2] = ["edge-mainland", "edge-overseas"];
 /// URLs of one call.
 const BATCH: usize = 40;
-/// A kill comes so many milliseconds after a call began, at most.
-const LATEST: u64 = 800;
+/// A kill comes so many milliseconds after a call began, at most: half of them while the call is
+/// being accepted, half while its content travels.
+const LATEST: [u64; 2] = [50, 800];
+/// Of every so many restarts, one is killed too, so many milliseconds after its start, at most.
+const RESTARTS: (u32, u64) = (4, 200);
 
 #[test]
 fn killed_at_random_instants_it_finishes_every_task_and_charges_each_target_once() {
@@ -41,9 +44,14 @@ fn killed_at_random_instants_it_finishes_every_task_and_charges_each_target_once
     stoker.add_domain(HOST, &nginx.url(), &[]);
     for batch in contents.chunks(BATCH) {
         let push = Push::begin(&stoker, batch);
-        pause(Duration::from_millis(random.random_range(0..=LATEST)));
+        let latest = LATEST[random.random_range(0..LATEST.len())];
+        pause(Duration::from_millis(random.random_range(0..=latest)));
         stoker.kill();
         answered.extend(push.task());
+        if random.random_ratio(1, RESTARTS.0) {
+            let instant = Duration::from_millis(random.random_range(0..=RESTARTS.1));
+            Stoker::kill_while_starting(&data, ports, instant);
+        }
         stoker = Stoker::start_with(&data, ports, &[]);
         checked += check_done(&stoker, 3);
     }

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{Http, Ports, eventually};
+use super::{Http, Ports, eventually, pause};
 
 /// The executable under test.
 pub(crate) const EXECUTABLE: &str = env!("CARGO_BIN_EXE_stoker");
@@ -60,6 +60,14 @@ impl Stoker {
     pub(crate) fn refused(data: &Path, ports: Ports, further: &[&str]) -> Ran {
         let child = Self::spawn(data, ports, further, Stdio::piped());
         ran(child, Duration::from_secs(10))
+    }
+
+    /// Starts on these ports and kills it with SIGKILL after `instant`, ready or not.
+    pub(crate) fn kill_while_starting(data: &Path, ports: Ports, instant: Duration) {
+        let mut child = Self::spawn(data, ports, &[], log(data));
+        pause(instant);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     fn spawn(data: &Path, ports: Ports, further: &[&str], stderr: impl Into<Stdio>) -> Child {
