@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Subcommand, ValueEnum};
-use stoker_domain::{area::AreaScope, domain::Shield};
+use stoker_domain::{area::AreaScope, domain::Shield, target::is_host};
 use stoker_gateway::admin::api::{DomainView, Domains, NewDomain};
 
 use crate::{
@@ -76,6 +76,7 @@ struct List {
 #[derive(clap::Args, Debug)]
 struct Show {
     /// Which domain
+    #[arg(value_parser = host)]
     host: String,
     /// Print JSON
     #[arg(long)]
@@ -85,7 +86,13 @@ struct Show {
 #[derive(clap::Args, Debug)]
 struct Remove {
     /// Which domain
+    #[arg(value_parser = host)]
     host: String,
+}
+
+/// What may stand in the path of a call.
+fn host(text: &str) -> Result<String, String> {
+    if is_host(text) { Ok(text.into()) } else { Err("not a host name or an IP address".into()) }
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {

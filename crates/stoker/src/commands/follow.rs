@@ -126,39 +126,45 @@ impl Show for Silence {
     fn end(&mut self, _: &TaskView) {}
 }
 
-/// Two bars: targets, and bytes with their rate and the time left.
+/// Two bars: targets, and bytes with their rate and, once the size is known, the time left.
 struct Bars {
-    all: MultiProgress,
     targets: ProgressBar,
     bytes: ProgressBar,
 }
 
+const TARGETS: &str = "targets {wide_bar} {pos}/{len} {percent:>3}%";
+const BYTES_OPEN: &str = "bytes   {binary_bytes} {binary_bytes_per_sec}";
+const BYTES: &str =
+    "bytes   {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} left {eta}";
+
 impl Bars {
     fn new() -> Self {
-        const TARGETS: &str = "targets {wide_bar} {pos}/{len} {percent:>3}%";
-        const BYTES: &str = "bytes   {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} left {eta}";
         let all = MultiProgress::new();
-        let bar = |template| {
-            let style = ProgressStyle::with_template(template);
-            all.add(ProgressBar::new(0).with_style(style.expect("the template is ours")))
-        };
-        Self { targets: bar(TARGETS), bytes: bar(BYTES), all }
+        let bar = |template| all.add(ProgressBar::new(0).with_style(style(template)));
+        Self { targets: bar(TARGETS), bytes: bar(BYTES_OPEN) }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are ours")
 }
 
 impl Show for Bars {
     fn update(&mut self, task: &TaskView) {
         self.targets.set_length(task.targets);
         self.targets.set_position(task.done + task.failed);
-        // what is left is guessed from the share that is done, until all sizes are known
-        let guess = task.done_bytes.saturating_mul(100) / u64::from(task.percent.max(1));
-        self.bytes.set_length(task.total_bytes.unwrap_or(guess).max(task.done_bytes));
+        let total = task.total_bytes.unwrap_or(0).max(task.done_bytes);
+        if self.bytes.length() == Some(0) && total > 0 {
+            self.bytes.set_style(style(BYTES));
+        }
+        self.bytes.set_length(total);
         self.bytes.set_position(task.done_bytes);
     }
 
     fn end(&mut self, task: &TaskView) {
         // the bars go, the summary stays
-        let _ = self.all.clear();
+        self.bytes.finish_and_clear();
+        self.targets.finish_and_clear();
         output::line(summary(task));
     }
 }
@@ -182,9 +188,9 @@ impl Show for Lines {
             let settled = task.done + task.failed;
             let rate = task.done_bytes as f64 / self.started.elapsed().as_secs_f64();
             output::line(format!(
-                "task {}: {settled} of {} targets, {}%, {}, {}/s",
+                "task {}: {settled} of {}, {}%, {}, {}/s",
                 task.id,
-                task.targets,
+                counted(task.targets),
                 task.percent,
                 show(task.done_bytes),
                 show(rate as u64),
@@ -195,6 +201,11 @@ impl Show for Lines {
     fn end(&mut self, task: &TaskView) {
         output::line(summary(task));
     }
+}
+
+/// `1 target`, `2 targets`.
+pub(super) fn counted(targets: u64) -> String {
+    if targets == 1 { "1 target".into() } else { format!("{targets} targets") }
 }
 
 fn summary(task: &TaskView) -> String {

@@ -136,9 +136,10 @@ async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepte
 }
 
 fn counted(accepted: &Accepted) -> String {
-    match accepted {
-        Accepted { targets, merged: 0, .. } => format!("{targets} targets"),
-        Accepted { targets, merged, .. } => format!("{targets} targets, {merged} given twice"),
+    let targets = follow::counted(accepted.targets);
+    match accepted.merged {
+        0 => targets,
+        merged => format!("{targets}, {merged} given twice"),
     }
 }
 
