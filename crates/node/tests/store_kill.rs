@@ -38,7 +38,7 @@ fn run(test: impl Future<Output = ()>) {
 }
 
 #[test]
-fn kill_child() {
+fn a_child_of_the_next_test_writes_until_it_is_killed() {
     let Some(dir) = env::var_os(DIRECTORY) else { return };
     run(async {
         let store = opened(Path::new(&dir));
@@ -69,7 +69,11 @@ fn a_killed_process_has_lost_nothing_that_it_reported() {
         let mut epoch = None;
         for round in 0..10 {
             let mut child = Command::new(env::current_exe().unwrap())
-                .args(["--exact", "kill_child", "--nocapture"])
+                .args([
+                    "--exact",
+                    "a_child_of_the_next_test_writes_until_it_is_killed",
+                    "--nocapture",
+                ])
                 .env(DIRECTORY, dir.path())
                 .stdout(Stdio::piped())
                 .spawn()

@@ -85,7 +85,8 @@ pub struct Config {
     pub max_entries: usize,
     /// The most bytes that may wait for the writer; callers are held back beyond it.
     pub queue_bytes: u32,
-    /// What was written less than this ago is carried forward by eviction as if it were in use.
+    /// What was written less than this ago is carried forward by eviction like what was read. A store
+    /// that is overfilled within this time writes up to half as much again.
     pub protection: Duration,
 }
 
@@ -99,7 +100,7 @@ impl Config {
             flush_delay: Duration::from_millis(2),
             max_entries: 10_000_000,
             queue_bytes: 16 << 20,
-            protection: Duration::from_secs(600),
+            protection: Duration::from_secs(60),
         }
     }
 }

@@ -17,7 +17,7 @@ const MAX: u64 = 16 << 20;
 const SEGMENT: u64 = 256 << 10;
 
 /// Lets call after call fail, and cuts the power at the end.
-fn fail_everywhere(fault: fn(u64) -> Fault, seed: u64) {
+fn fail_everywhere(fault: fn(u64) -> Fault, expected: WriteError, demand: Demand, seed: u64) {
     let dir = tempfile::tempdir().unwrap();
     let mut failures = 0;
     for call in 0.. {
@@ -32,15 +32,13 @@ fn fail_everywhere(fault: fn(u64) -> Fault, seed: u64) {
                     model.step(&store, &mut random, 8).await;
                 }
                 model.settle().await;
-                assert!(
-                    model
-                        .failed
-                        .iter()
-                        .all(|error| matches!(error, WriteError::Io | WriteError::Superseded))
-                );
-                failures += model.failed.iter().filter(|&&error| error == WriteError::Io).count();
+                let failed = &model.failed;
+                let superseded = failed.iter().filter(|&&error| error == WriteError::Superseded);
+                let count = failed.iter().filter(|&&error| error == expected).count();
+                assert_eq!(count + superseded.count(), failed.len(), "{failed:?}");
+                failures += count;
                 // Acknowledged ones are there, and the store still takes new ones.
-                model.check(&store, Demand::Durable).await;
+                model.check(&store, demand).await;
                 is_reached = disk.calls() > call;
                 disk.set_fault(None);
                 model.put_whole(&store, &mut random, 99).await;
@@ -51,7 +49,7 @@ fn fail_everywhere(fault: fn(u64) -> Fault, seed: u64) {
             }
             let disk = disk.after_power_cut(seed ^ call);
             let store = open(dir.path(), Arc::new(disk), MAX, SEGMENT).unwrap();
-            model.check(&store, Demand::Durable).await;
+            model.check(&store, demand).await;
         });
         if !is_reached {
             break;
@@ -62,12 +60,18 @@ fn fail_everywhere(fault: fn(u64) -> Fault, seed: u64) {
 
 #[test]
 fn a_failed_sync_is_never_believed_later() {
-    fail_everywhere(Fault::Sync, 1);
+    fail_everywhere(Fault::Sync, WriteError::Io, Demand::Durable, 1);
 }
 
 #[test]
 fn a_write_that_fails_half_way_takes_nothing_with_it() {
-    fail_everywhere(Fault::Write, 2);
+    fail_everywhere(Fault::Write, WriteError::Io, Demand::Durable, 2);
+}
+
+#[test]
+fn a_write_that_finds_the_disk_full_costs_the_oldest_segment_at_most() {
+    let demand = Demand::DurableUnlessEvicted;
+    fail_everywhere(Fault::Full, WriteError::NoSpace, demand, 3);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub(crate) enum Fault {
     PowerCut(u64),
     /// This call, if it is a write, fails half way.
     Write(u64),
+    /// This call, if it is a write, fails half way because the disk is full.
+    Full(u64),
     /// This call, if it is a sync, fails and loses some of what was to be synced.
     Sync(u64),
 }
@@ -308,12 +310,17 @@ impl DiskFile for SimFile {
         let mut data: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
         self.disk.world(|world| {
             world.step()?;
-            let fails = world.is_fault(Fault::Write);
+            let is_full = world.is_fault(Fault::Full);
+            let fails = is_full || world.is_fault(Fault::Write);
             if fails {
                 data.truncate(world.random.random_range(0..=data.len()));
             }
             self.inode.lock().unwrap().change(Change::Write(offset as usize, data));
-            if fails { Err(io::Error::other("write failed")) } else { world.alive() }
+            match (is_full, fails) {
+                (true, _) => Err(ErrorKind::StorageFull.into()),
+                (_, true) => Err(io::Error::other("write failed")),
+                _ => world.alive(),
+            }
         })
     }
 
