@@ -42,7 +42,7 @@ pub(super) struct Run {
     pub(super) next: u64,
     /// Offset after the last byte; open while the size is unknown.
     pub(super) end: Option<u64>,
-    /// Bytes that came.
+    /// Bytes that came and were not there yet.
     pub(super) brought: u64,
     /// The reply honours ranges.
     pub(super) is_partial: bool,
@@ -123,7 +123,6 @@ impl Run {
         let Some(content) = &mut self.content else { return Ok(None) };
         let chunk = content.next().await.transpose().map_err(Event::Failed)?;
         if let Some(chunk) = &chunk {
-            self.brought += chunk.len() as u64;
             self.course.fill.count_pulled(chunk.len());
         }
         Ok(chunk)
@@ -136,7 +135,7 @@ impl Run {
         }
         let offset = self.next;
         self.next += chunk.len() as u64;
-        self.course.fill.append(self.course.epoch, offset, chunk);
+        self.brought += self.course.fill.append(self.course.epoch, offset, chunk);
     }
 
     async fn open(&mut self) -> Result<(), Event> {

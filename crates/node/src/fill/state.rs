@@ -146,24 +146,26 @@ impl Fill {
     }
 
     /// Appends `chunk`, whose first byte is `offset`, to its slice. It must not pass the slice's
-    /// end. What the window or the store has already is left out.
-    pub(super) fn append(&self, epoch: u32, offset: u64, mut chunk: Bytes) {
+    /// end. What the window or the store has already is left out; how many bytes were new.
+    pub(super) fn append(&self, epoch: u32, offset: u64, mut chunk: Bytes) -> u64 {
         let number = slice_of(offset);
         let mut state = self.state();
         if state.epoch != epoch || state.kept.contains(number) {
-            return;
+            return 0;
         }
         let slice = state.slice_mut(number);
         let within = offset - start_of(number);
         let known = slice.len.saturating_sub(within);
         if within > slice.len || known >= chunk.len() as u64 {
-            return;
+            return 0;
         }
         let chunk = chunk.split_off(known as usize);
-        slice.len += chunk.len() as u64;
+        let new = chunk.len() as u64;
+        slice.len += new;
         slice.chunks.push(chunk);
         drop(state);
         self.changed.notify_waiters();
+        new
     }
 
     /// The next bytes for a reader of `epoch`, before `end`.

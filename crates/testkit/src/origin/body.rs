@@ -9,6 +9,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -21,6 +22,8 @@ use tokio::{
 use super::script::Script;
 
 const CHUNK: usize = 64 << 10;
+/// Time for what was given to leave before the connection is cut.
+const FLUSH: Duration = Duration::from_millis(20);
 
 /// What ties a reply to the log and the gate.
 pub(super) struct Tap {
@@ -35,11 +38,12 @@ pub(super) struct Scripted {
     again: Option<Bytes>,
     length: Option<u64>,
     chunk: usize,
-    pause: Option<std::time::Duration>,
+    pause: Option<Duration>,
     resting: Option<Pin<Box<Sleep>>>,
     hold_after: Option<u64>,
     held: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     cut_after: Option<u64>,
+    cutting: Option<Pin<Box<Sleep>>>,
     given: u64,
     sent: Arc<AtomicU64>,
     gate: watch::Receiver<bool>,
@@ -63,6 +67,7 @@ impl Scripted {
             hold_after: script.hold_after,
             held: None,
             cut_after,
+            cutting: None,
             given: 0,
             sent: tap.sent,
             gate: tap.gate,
@@ -110,6 +115,9 @@ impl Body for Scripted {
             this.left = again.clone();
         }
         if this.cut_after == Some(this.given) {
+            // what was given is only in the server's buffer; an error would take it back
+            let cutting = this.cutting.get_or_insert_with(|| Box::pin(sleep(FLUSH)));
+            ready!(cutting.as_mut().poll(cx));
             return Poll::Ready(Some(Err(io::Error::other("cut by the script"))));
         }
         if this.left.is_empty() {

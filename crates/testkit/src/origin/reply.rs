@@ -49,13 +49,13 @@ pub(super) fn decide<B>(
     {
         return reply(status, 0, Bytes::new(), None);
     }
-    if matches(version, request.headers().get(IF_NONE_MATCH), true) {
+    if matches(&version, request.headers().get(IF_NONE_MATCH), true) {
         return reply(StatusCode::NOT_MODIFIED, 0, Bytes::new(), None);
     }
     let size = version.content.len() as u64;
     let if_range = request.headers().get(IF_RANGE);
     match range.filter(|_| script.has_ranges && script.status == StatusCode::OK) {
-        Some((start, end)) if if_range.is_none() || matches(version, if_range, false) => {
+        Some((start, end)) if if_range.is_none() || matches(&version, if_range, false) => {
             if start >= size {
                 let range = Some(format!("bytes */{size}"));
                 return reply(StatusCode::RANGE_NOT_SATISFIABLE, 0, Bytes::new(), range);

@@ -18,6 +18,8 @@ pub struct Script {
     pub(super) first: Version,
     /// From this request on (from 0) the second version is answered.
     pub(super) second: Option<(usize, Version)>,
+    /// Every request sees another entity tag.
+    pub(super) is_restless: bool,
     pub(super) status: StatusCode,
     pub(super) fields: Vec<(String, String)>,
     pub(super) has_ranges: bool,
@@ -39,6 +41,7 @@ impl Script {
         Self {
             first: Version { content: content.into(), etag: None },
             second: None,
+            is_restless: false,
             status: StatusCode::OK,
             fields: Vec::new(),
             has_ranges: true,
@@ -56,7 +59,7 @@ impl Script {
     /// `status` with a short text.
     pub fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).expect("a three-digit status");
-        Self { status, has_ranges: false, ..Self::new(format!("this is a {status}\n")) }
+        Self { status, has_ranges: false, ..Self::new(format!("this is a {}\n", status.as_u16())) }
     }
 
     /// Never answers.
@@ -112,6 +115,13 @@ impl Script {
         self
     }
 
+    /// Every request sees the content under another strong entity tag.
+    #[must_use]
+    pub fn restless(mut self) -> Self {
+        self.is_restless = true;
+        self
+    }
+
     /// The first `replies` replies break off after `bytes` bytes of content.
     #[must_use]
     pub fn cut(mut self, replies: usize, bytes: u64) -> Self {
@@ -141,10 +151,14 @@ impl Script {
         self
     }
 
-    pub(super) fn version(&self, request: usize) -> &Version {
-        match &self.second {
-            Some((from, version)) if request >= *from => version,
-            _ => &self.first,
+    pub(super) fn version(&self, request: usize) -> Version {
+        let mut version = match &self.second {
+            Some((from, version)) if request >= *from => version.clone(),
+            _ => self.first.clone(),
+        };
+        if self.is_restless {
+            version.etag = Some(format!("\"{request}\""));
         }
+        version
     }
 }

@@ -1,0 +1,92 @@
+//! What a node asks of its parent, and what it makes of the answers. The parent is scripted.
+
+use std::sync::Arc;
+
+use stoker_domain::{
+    outcome::{OriginFault, Outcome, Uncacheable},
+    task::FetchOptions,
+};
+use stoker_node::{
+    fill::Intent,
+    origin::{FAULT, decode_options},
+};
+use stoker_testkit::{Script, content};
+
+use crate::house::{House, directory, fills, sent_once};
+
+async fn house_with_parent() -> House {
+    let mut house = House::new().await;
+    let parent = house.origin.address().to_string();
+    let directory = directory(&house.domain, Some(&parent));
+    house.fills = fills(&house.store, &house.clock, house.time_outs, directory);
+    house
+}
+
+#[tokio::test]
+async fn a_parent_is_asked_for_the_viewers_host_with_secret_options_and_hops() {
+    let house = house_with_parent().await;
+    let bytes = content(20 << 20, 41);
+    house.origin.on("/a?b=c", Script::new(bytes.clone()).etag("\"a\"").field("age", "100"));
+    let options = FetchOptions {
+        user_agent: Some("Agent/1".into()),
+        headers: vec![("X-Token".into(), "t".into())],
+        ..FetchOptions::default()
+    };
+    let mut request = house.request("/a?b=c", Intent::Prefetch);
+    request.options = Arc::new(options.clone());
+    request.hops = 1;
+    let filled = house.fills.get_or_start(request, None).durable().await;
+    assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
+    let seen = house.origin.requests();
+    assert_eq!(sent_once(&seen), [(0, bytes.len() as u64)]);
+    for seen in &seen {
+        assert_eq!(seen.field("host"), "www.example.com");
+        assert_eq!((seen.field("stoker-peer"), seen.field("stoker-hops")), ("secret", "2"));
+        assert_eq!((seen.field("x-token"), seen.field("via")), ("", ""));
+        assert_eq!(decode_options(&seen.fields["stoker-options"]), Some(options.clone()));
+    }
+    // the parent's age counts
+    use stoker_domain::time::Clock;
+    let until = filled.fresh_until.unwrap();
+    let whole = std::time::Duration::from_secs(30 * 86_400 - 100);
+    assert_eq!(until, house.clock.now() + whole);
+}
+
+#[tokio::test]
+async fn a_parents_reason_becomes_the_outcome() {
+    let house = house_with_parent().await;
+    for told in [
+        Outcome::OriginError(OriginFault::Timeout),
+        Outcome::Uncacheable(Uncacheable::NoStore),
+        Outcome::TooLarge,
+    ] {
+        let path = format!("/{told}");
+        let script = Script::status(502).field(FAULT.as_str(), &told.to_string());
+        house.origin.on(&path, script.field("stoker-fault-detail", "what the parent saw"));
+        let filled = house.prefetch(&path).await;
+        assert_eq!(filled.outcome, told);
+        assert_eq!(filled.detail.as_deref(), Some("what the parent saw"));
+    }
+}
+
+#[tokio::test]
+async fn an_origin_cannot_speak_as_a_parent() {
+    let house = House::new().await;
+    house.origin.on("/x", Script::status(502).field(FAULT.as_str(), "filled"));
+    let (head, _) = house.get("/x").await.unwrap();
+    assert_eq!(head.not_kept, Some(Outcome::OriginStatus(502)));
+    assert!(!head.response.fields.contains_key(FAULT), "and its field does not travel on");
+}
+
+#[tokio::test]
+async fn a_parent_that_does_not_answer_is_the_fault() {
+    let mut house = house_with_parent().await;
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let directory = directory(&house.domain, Some(&address));
+    house.fills = fills(&house.store, &house.clock, house.time_outs, directory);
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::OriginError(OriginFault::Parent));
+    assert!(filled.detail.unwrap().contains("middle"), "it is named");
+}

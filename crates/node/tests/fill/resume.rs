@@ -1,0 +1,92 @@
+//! What is there is not pulled again: after a broken transfer, and after a restart.
+
+use stoker_domain::outcome::Outcome;
+use stoker_node::fill::{Intent, Want};
+use stoker_testkit::{Script, content};
+
+use crate::house::{House, SLICE, all_of, sent_once};
+
+#[tokio::test]
+async fn a_broken_transfer_goes_on_at_the_byte_where_it_broke() {
+    let house = House::new().await;
+    for (path, length, cut) in [("/large", 5 * SLICE, 2_500_000), ("/small", 90_000, 70_000)] {
+        let bytes = content(length, 21);
+        house.origin.on(path, Script::new(bytes.clone()).etag("\"a\"").cut(1, cut));
+        let viewer = house.read(path, Intent::Demand(Want::All)).await;
+        let filled = house.prefetch(path).await;
+        assert_eq!(filled.outcome, Outcome::Filled, "{path} {:?}", filled.detail);
+        assert_eq!(filled.pulled_bytes, length as u64, "{path}: nothing came twice");
+        let (_, body) = all_of(viewer).await.unwrap();
+        assert!(body == bytes, "{path}");
+        assert!(house.content_of(path).await == bytes, "{path}");
+        let seen = house.origin.requests_for(path);
+        let again = seen[1].range.unwrap().0;
+        assert!(again > cut / 2 && again <= cut, "{path}: from {again} on");
+        assert_eq!(seen[1].field("if-range"), "\"a\"", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_without_ranges_that_broke_keeps_what_came() {
+    let house = House::new().await;
+    let bytes = content(3 * SLICE, 22);
+    let script = Script::new(bytes.clone()).etag("\"a\"").without_ranges();
+    house.origin.on("/x", script.cut(1, 2_500_000));
+    let (_, body) = house.get("/x").await.unwrap();
+    assert!(body == bytes);
+    assert_eq!(house.origin.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn without_a_validator_a_broken_transfer_begins_anew() {
+    let house = House::new().await;
+    let bytes = content(3 * SLICE, 23);
+    house.origin.on("/x", Script::new(bytes.clone()).without_ranges().cut(2, 2_500_000));
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
+    assert!(house.content_of("/x").await == bytes);
+    assert!(filled.pulled_bytes > 4_000_000 + 3 * SLICE as u64, "all that came is counted");
+}
+
+#[tokio::test]
+async fn an_origin_that_fails_for_a_moment_is_asked_again_for_the_rest() {
+    let house = House::new().await;
+    let bytes = content(4 * SLICE, 24);
+    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    house.get_range("/x", 0, 9).await;
+    house.idle().await;
+    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\"").cut(3, 1_200_000));
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
+    assert!(house.content_of("/x").await == bytes);
+}
+
+#[tokio::test]
+async fn a_restart_pulls_only_what_was_missing() {
+    let mut house = House::new().await;
+    let bytes = content(8 * SLICE + 5, 25);
+    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    house.get_range("/x", 2 * SLICE as u64, 4 * SLICE as u64 - 1).await;
+    house.reopen().await;
+    let stored = house.stored("/x").await.expect("slices outlive a restart");
+    assert!(!stored.is_complete() && stored.has_slice(2) && stored.has_slice(3));
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
+    assert!(house.content_of("/x").await == bytes);
+    assert_eq!(sent_once(&house.origin.requests()), [(0, bytes.len() as u64)]);
+    let ranged = &house.origin.requests()[1..];
+    assert!(ranged.iter().all(|seen| seen.field("if-range") == "\"a\""));
+}
+
+#[tokio::test]
+async fn a_partly_stored_response_that_changed_is_pulled_anew() {
+    let house = House::new().await;
+    let (old, new) = (content(6 * SLICE, 26), content(6 * SLICE, 27));
+    house.origin.on("/x", Script::new(old).etag("\"a\"").changes(1, new.clone(), "\"b\""));
+    house.get_range("/x", 0, 9).await;
+    house.idle().await;
+    let (head, body) = house.get("/x").await.unwrap();
+    assert_eq!(head.response.etag().unwrap(), "\"b\"");
+    assert!(body == new);
+    assert_eq!(house.origin.requests().len(), 2, "the reply to If-Range is used");
+}
