@@ -47,13 +47,20 @@ fn transcript(args: &[&str], ran: &Ran) -> String {
     text
 }
 
-/// Replaces what differs from run to run: the data directory, ports, task ids, moments.
-fn steady(text: &str, data: &Path, names: &[(&str, &str)]) -> String {
+/// Replaces what differs from run to run: the data directory, `names`, moments, and the width of
+/// columns with moments in them.
+fn steady(text: &str, data: &Path, names: &[(String, String)]) -> String {
     let mut text = text.replace(&*data.to_string_lossy(), "[DATA]");
     for (value, name) in names {
         text = text.replace(value, name);
     }
-    hide_moments(&text)
+    let lines = hide_moments(&text);
+    let narrow = |line: &str| {
+        let is_row_or_head = line.contains("[MOMENT]  ") || line.contains("VERIFIED");
+        let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+        if is_row_or_head { cells.collect::<Vec<_>>().join("  ") } else { line.into() }
+    };
+    lines.lines().map(|line| narrow(line) + "\n").collect()
 }
 
 /// `2026-08-01T12:00:00.123Z` becomes `[MOMENT]`.

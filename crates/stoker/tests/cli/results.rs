@@ -3,6 +3,7 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use serde_json::Value;
 use stoker_testkit::{Origin, Script, content};
 use tokio::runtime::Runtime;
 
@@ -11,98 +12,103 @@ use crate::{
     steady, transcript,
 };
 
-const URL: &str = "http://www.example.com";
+const GOOD: &str = "http://www.example.com/a";
+const GONE: &str = "http://www.example.com/gone";
 
 #[test]
 fn commands_say_what_they_did_and_json_is_stable() {
     let runtime = Runtime::new().unwrap();
     let origin = runtime.block_on(Origin::start());
-    origin.on(
-        "/a",
-        Script::new(content(1000, 1)).etag("\"a\"").field("cache-control", "max-age=3600"),
-    );
+    let good = Script::new(content(1000, 1)).etag("\"a\"").field("cache-control", "max-age=3600");
+    origin.on("/a", good);
     origin.on("/gone", Script::status(404));
     let folder = tempfile::tempdir().unwrap();
-    let stoker = Stoker::start(&folder.path().join("data"));
-    let ports = stoker.ports();
-    let listen = format!("127.0.0.1:{}", ports.api());
-    let mut nodes = Vec::new();
-    for name in ["edge-mainland", "edge-overseas", "middle-mainland", "middle-overseas"] {
-        nodes.push((format!("127.0.0.1:{}", ports.node(name)), format!("[{name}]")));
-    }
-    let mut names =
-        vec![(listen.as_str(), "[API]"), (&origin.url()["http://".len()..], "[ORIGIN]")]
-            .into_iter()
-            .map(|(value, name)| (value.to_owned(), name.to_owned()))
-            .collect::<Vec<_>>();
-    names.extend(nodes);
-    let record = |text: &mut String, args: &[&str], ran: &Ran, names: &[(String, String)]| {
-        let names: Vec<_> = names.iter().map(|(v, n)| (v.as_str(), n.as_str())).collect();
-        text.push_str(&steady(&transcript(args, ran), stoker.data(), &names));
-        text.push('\n');
-    };
+    let mut session = Session::new(Stoker::start(&folder.path().join("data")));
+    session.names.push((origin.address().to_string(), "[ORIGIN]".into()));
+    domains(&mut session, &origin.url());
+    tasks(&mut session);
+    check(&mut session);
+}
 
-    let mut text = String::new();
-    let origin_url = origin.url();
-    let private = ["--allow-private-origin"];
-    let add = ["domain", "add", "www.example.com", "--origin", &origin_url, "--area", "overseas"];
-    let run = |args: &[&str]| stoker.cli(args);
-    let add = [&add[..], &private[..]].concat();
-    record(&mut text, &add, &run(&add), &names);
-    for args in [
-        &["domain", "list"][..],
-        &["domain", "list", "--json"],
-        &["domain", "show", "www.example.com"],
-        &["domain", "show", "www.example.com", "--json"],
-        &["domain", "show", "other.example.com"],
-        &["task", "list"],
-        &["task", "list", "--json"],
-    ] {
-        record(&mut text, args, &run(args), &names);
-    }
-    assert_snapshot!("domains", text);
+fn domains(session: &mut Session, origin: &str) {
+    let add = ["domain", "add", "www.example.com", "--origin", origin, "--area", "overseas"];
+    session.record(&[&add[..], &["--allow-private-origin"]].concat());
+    session.record(&["domain", "list"]);
+    session.record(&["domain", "list", "--json"]);
+    session.record(&["domain", "show", "www.example.com"]);
+    session.record(&["domain", "show", "www.example.com", "--json"]);
+    session.record(&["domain", "show", "other.example.com"]);
+    session.record(&["task", "list"]);
+    session.record(&["task", "list", "--json"]);
+    assert_snapshot!("domains", session.taken());
+}
 
-    let mut text = String::new();
-    let (good, gone) = (format!("{URL}/a"), format!("{URL}/gone"));
-    let prefetch = ["prefetch", &good, &gone, "--layer", "edge", "--wait", "--json"];
-    let ran = run(&prefetch);
+fn tasks(session: &mut Session) {
+    let prefetch = ["prefetch", GOOD, GONE, "--layer", "edge", "--wait", "--json"];
+    let ran = session.stoker.cli(&prefetch);
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let printed: Value = serde_json::from_str(&ran.stdout).unwrap();
     let task = printed[0]["task_id"].as_str().unwrap().to_owned();
-    names.push((task.clone(), "[TASK]".into()));
-    record(&mut text, &prefetch, &ran, &names);
-    for args in [
-        &["task", "show", &task][..],
-        &["task", "show", &task, "--json"],
-        &["task", "show", &task, "--status", "failed"],
-        &["task", "list", "--json"],
-        &["task", "show", "1"],
-    ] {
-        record(&mut text, args, &run(args), &names);
-    }
+    session.names.push((task.clone(), "[TASK]".into()));
+    session.write(&prefetch, &ran);
+    session.record(&["task", "show", &task]);
+    session.record(&["task", "show", &task, "--json"]);
+    session.record(&["task", "show", &task, "--status", "failed"]);
+    session.record(&["task", "list", "--json"]);
+    session.record(&["task", "show", "1"]);
+    let mut text = session.taken();
     // the size of a page that says 404 depends on which of two nodes wrote it
-    for (size, name) in [("14", "[ERROR PAGE]"), ("24", "[ERROR PAGE]")] {
-        text =
-            text.replace(&format!("\"size_bytes\": {size},"), &format!("\"size_bytes\": {name},"));
-        text = text.replace(&format!("\"total_bytes\": 10{size},"), "\"total_bytes\": [SUM],");
-        text = text.replace(&format!("404  {size} B "), "404  -    ");
+    for size in [14, 24] {
+        text = text
+            .replace(&format!("\"size_bytes\": {size},"), "\"size_bytes\": [ERROR PAGE],")
+            .replace(&format!("\"total_bytes\": 10{size},"), "\"total_bytes\": [SUM],")
+            .replace(&format!("404  {size} B "), "404  [ERROR PAGE] ");
     }
     assert_snapshot!("tasks", text);
+}
 
-    let mut text = String::new();
-    for args in [
-        &["check", &good, "--layer", "edge"][..],
-        &["check", &gone],
-        &["check", &gone, "--json"],
-        &["check", "http://other.example.com/"],
-        &["domain", "remove", "www.example.com"],
-        &["domain", "remove", "www.example.com"],
-    ] {
-        record(&mut text, args, &run(args), &names);
-    }
+fn check(session: &mut Session) {
+    session.record(&["check", GOOD, "--layer", "edge"]);
+    session.record(&["check", GONE]);
+    session.record(&["check", GONE, "--json"]);
+    session.record(&["check", "http://other.example.com/"]);
+    session.record(&["domain", "remove", "www.example.com"]);
+    session.record(&["domain", "remove", "www.example.com"]);
     // seconds go by
-    let text = text.replace("59m 59s", "60m").replace("59m 58s", "60m").replace("1h 0m", "60m");
+    let text = ["59m 59s", "59m 58s", "1h 0m"]
+        .iter()
+        .fold(session.taken(), |text, time| text.replace(time, "[AN HOUR]"));
     assert_snapshot!("check", text);
+}
+
+/// A person at a terminal, and what they see.
+struct Session {
+    stoker: Stoker,
+    /// What differs from run to run, and what stands for it.
+    names: Vec<(String, String)>,
+    text: String,
+}
+
+impl Session {
+    fn new(stoker: Stoker) -> Self {
+        let names = vec![(format!("127.0.0.1:{}", stoker.ports().api()), "[API]".into())];
+        Self { stoker, names, text: String::new() }
+    }
+
+    fn record(&mut self, args: &[&str]) {
+        let ran = self.stoker.cli(args);
+        self.write(args, &ran);
+    }
+
+    fn write(&mut self, args: &[&str], ran: &Ran) {
+        let text = steady(&transcript(args, ran), self.stoker.data(), &self.names);
+        self.text.push_str(&text);
+        self.text.push('\n');
+    }
+
+    fn taken(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
 }
 
 #[test]
