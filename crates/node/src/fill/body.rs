@@ -49,7 +49,10 @@ impl Body {
         let left = is_sized.then(|| end.saturating_sub(start));
         let first = (passing, start, reader);
         let stream = stream::try_unfold(first, move |(mut passing, offset, reader)| async move {
-            while offset < end {
+            if offset >= end {
+                return Ok(None);
+            }
+            loop {
                 let Some(chunk) = passing.content.next().await.transpose()? else {
                     return Ok(None);
                 };
@@ -64,7 +67,6 @@ impl Body {
                     return Ok(Some((chunk, (passing, offset, reader))));
                 }
             }
-            Ok(None)
         });
         Self { stream: Box::pin(stream), left }
     }

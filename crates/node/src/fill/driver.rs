@@ -7,6 +7,7 @@ use stoker_domain::{
     outcome::{OriginFault, Outcome},
 };
 use tokio::time::sleep;
+use tracing::debug;
 
 use super::{
     Fills,
@@ -102,6 +103,13 @@ impl Driver {
     /// Announces the end, once: later calls change nothing.
     pub(super) fn finish(&self, filled: Filled, broken: Option<Fault>) {
         self.leave_registry();
+        debug!(
+            target.host = self.request.host,
+            outcome = %filled.outcome,
+            size_bytes = filled.size,
+            pulled_bytes = filled.pulled_bytes,
+            "fill ended"
+        );
         {
             let mut state = self.fill.state();
             state.is_retired = true;

@@ -47,7 +47,7 @@ impl Driver {
     pub(super) async fn attempt(&self, stored: Option<Stored>) -> Result<Filled, Stop> {
         let selecting = self.request.selecting();
         let known = stored.and_then(|stored| self.known(stored, &selecting));
-        let Some(known) = known else { return self.from_nothing(&selecting).await };
+        let Some(known) = known else { return self.begin_anew(&selecting).await };
         self.take_over(&known);
         let missing = self.fill.state().next_run(known.size);
         match missing {
@@ -59,7 +59,7 @@ impl Driver {
                 }
                 _ => {
                     self.fill.restart();
-                    self.from_nothing(&selecting).await
+                    self.begin_anew(&selecting).await
                 }
             },
         }
@@ -91,7 +91,7 @@ impl Driver {
         state.stored = Some(known.stored.clone());
     }
 
-    async fn from_nothing(&self, selecting: &HeaderMap) -> Result<Filled, Stop> {
+    async fn begin_anew(&self, selecting: &HeaderMap) -> Result<Filled, Stop> {
         let want = self.fill.state().widest_want();
         let range = match want {
             _ if self.request.options.disable_range => None,
@@ -150,7 +150,7 @@ impl Driver {
         }
         self.fill.restart();
         if status == StatusCode::RANGE_NOT_SATISFIABLE {
-            return self.from_nothing(selecting).await;
+            return self.begin_anew(selecting).await;
         }
         self.take_reply(reply, selecting).await
     }
@@ -220,7 +220,7 @@ impl Driver {
                     // a reply to a range carries the fields of the whole: it confirms like a 304
                     let Ok(response) = self.refreshed(&known, &reply, selecting) else {
                         self.fill.restart();
-                        return self.from_nothing(selecting).await;
+                        return self.begin_anew(selecting).await;
                     };
                     let head = response.encode().into();
                     ticket = Some(self.fills.store().refresh(&known.stored, head));
@@ -239,7 +239,7 @@ impl Driver {
                 if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
                     self.take_reply(reply, selecting).await
                 } else {
-                    self.from_nothing(selecting).await
+                    self.begin_anew(selecting).await
                 }
             }
         }

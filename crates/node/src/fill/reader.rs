@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use stoker_domain::{
     http::{ByteRange, Reuse, reuse},
-    outcome::Outcome,
+    outcome::{Outcome, Uncacheable},
 };
 use tokio::{pin, time::timeout};
 
@@ -21,8 +21,8 @@ use super::{
 };
 use crate::origin::Fault;
 
-/// A collapsed prefetch asks at most so often on its own account.
-const OWN_ATTEMPTS: u32 = 3;
+/// A prefetch that shared the failure of another's request asks again, so often in all.
+const ATTEMPTS: u32 = 2;
 
 /// A reader of a fill.
 #[derive(Debug)]
@@ -114,10 +114,8 @@ impl Reader {
         loop {
             let filled = self.seat.fill.verdict().await;
             attempts += 1;
-            // what another's request made uncacheable may be cacheable for this one
-            let is_others = self.is_collapsed
-                && matches!(filled.outcome, Outcome::Uncacheable(_))
-                && attempts < OWN_ATTEMPTS;
+            let is_others =
+                self.is_collapsed && attempts < ATTEMPTS && depends_on_request(filled.outcome);
             if !is_others {
                 let mut filled = Filled::clone(&filled);
                 if filled.outcome.is_success() && filled.stored.is_none() {
@@ -139,6 +137,17 @@ impl Reader {
     /// Whether the fill ends within `limit`, for those who look in on it now and then. Cancel safe.
     pub async fn ends_within(&self, limit: Duration) -> bool {
         timeout(limit, self.seat.fill.verdict()).await.is_ok()
+    }
+}
+
+/// Whether the same target, asked for with other request fields, may end otherwise.
+fn depends_on_request(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Uncacheable(reason) => {
+            !matches!(reason, Uncacheable::DiskFull | Uncacheable::DiskError)
+        }
+        Outcome::OriginStatus(_) => true,
+        _ => false,
     }
 }
 

@@ -107,6 +107,25 @@ async fn an_origin_that_cannot_be_reached_is_named() {
 }
 
 #[tokio::test]
+async fn what_does_not_speak_http_is_named() {
+    let mut house = House::new().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 1024]).await;
+            let _ = stream.write_all(b"220 mail.example ready\r\n\r\n").await;
+        }
+    });
+    let mut domain = Domain::clone(&house.domain);
+    domain.origin.port = address.port();
+    house.domain = Arc::new(domain);
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::OriginError(OriginFault::Protocol), "{:?}", filled.detail);
+}
+
+#[tokio::test]
 async fn a_node_that_stops_tells_its_readers() {
     let house = House::new().await;
     house.origin.on("/x", Script::silent());

@@ -106,6 +106,17 @@ async fn a_suffix_costs_a_probe_and_its_slices() {
 }
 
 #[tokio::test]
+async fn a_head_alone_costs_one_slice() {
+    let house = House::new().await;
+    house.origin.on("/x", Script::new(content(30 * SLICE, 18)).etag("\"a\""));
+    let mut reader = house.read("/x", Intent::Demand(Want::Head)).await;
+    assert_eq!(reader.head().await.unwrap().size, Some(30 * SLICE as u64));
+    drop(reader);
+    house.idle().await;
+    assert!(house.origin.sent_for("/x") <= SLICE as u64);
+}
+
+#[tokio::test]
 async fn what_is_not_kept_goes_to_its_reader_and_the_others_ask_themselves() {
     let house = House::new().await;
     let bytes = content(2 * SLICE, 16);
