@@ -1,34 +1,63 @@
 //! Help: every command and every flag.
 
+use std::collections::BTreeSet;
+
 use insta::assert_snapshot;
 
 use crate::stoker;
 
+const COMMANDS: [&[&str]; 15] = [
+    &[],
+    &["up"],
+    &["domain"],
+    &["domain", "add"],
+    &["domain", "list"],
+    &["domain", "show"],
+    &["domain", "remove"],
+    &["prefetch"],
+    &["task"],
+    &["task", "list"],
+    &["task", "show"],
+    &["task", "watch"],
+    &["check"],
+    &["doctor"],
+    &["completions"],
+];
+
+const REFERENCE: &str = include_str!("../../../../docs/reference/cli.md");
+
 #[test]
 fn every_command_explains_itself() {
-    let commands: [&[&str]; 15] = [
-        &[],
-        &["up"],
-        &["domain"],
-        &["domain", "add"],
-        &["domain", "list"],
-        &["domain", "show"],
-        &["domain", "remove"],
-        &["prefetch"],
-        &["task"],
-        &["task", "list"],
-        &["task", "show"],
-        &["task", "watch"],
-        &["check"],
-        &["doctor"],
-        &["completions"],
-    ];
-    for command in commands {
-        let ran = stoker(&[command, &["--help"]].concat());
-        assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{command:?}");
+    for command in COMMANDS {
         let name = format!("help {}", command.join(" "));
-        assert_snapshot!(name.trim().replace(' ', "-"), ran.stdout);
+        assert_snapshot!(name.trim().replace(' ', "-"), help(command));
     }
+}
+
+#[test]
+fn the_reference_names_every_command_and_every_flag_and_no_others() {
+    let mut exist = BTreeSet::new();
+    for command in COMMANDS {
+        exist.extend(flags(&help(command)));
+        let name = command.join(" ");
+        assert!(REFERENCE.contains(&format!("`{name}")), "`{name}` is not in cli.md");
+    }
+    assert_eq!(flags(REFERENCE), exist);
+}
+
+fn help(command: &[&str]) -> String {
+    let ran = stoker(&[command, &["--help"]].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{command:?}");
+    ran.stdout
+}
+
+/// The words of `text` that begin with `--`.
+fn flags(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
+    words
+        .filter(|word| word.starts_with("--") && word.len() > 3 && !word.starts_with("---"))
+        .map(String::from)
+        .collect()
 }
 
 #[test]
