@@ -25,8 +25,8 @@ case "${1:-}" in
     ;;
 esac
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) results=$(mktemp)
+trap 'rm -f "$log" "$results"' EXIT
 recap=()
 
 # Runs a command under a name; prints its output, keeps its summary lines for the end. Inside it a
@@ -36,6 +36,7 @@ step() {
     shift
     printf '\n==> %s\n' "$name"
     "$@" 2>&1 | tee "$log" || status=$?
+    grep '^test result:' "$log" >>"$results" || true
     recap+=("$(printf '%5ss  %-10s %s' "$((SECONDS - start))" "$name" "$(summary)")")
     if ((status != 0)); then
         printf '\n'
@@ -58,7 +59,7 @@ as_root() {
 packages() {
     local wanted=() command
     # command:package
-    for command in cc:gcc make:make curl:curl python3:python3 ffmpeg:ffmpeg; do
+    for command in cc:build-essential python3:python3 ffmpeg:ffmpeg; do
         command -v "${command%%:*}" >/dev/null || wanted+=("${command#*:}")
     done
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
@@ -109,4 +110,4 @@ step e2e cargo test --locked -p stoker --test e2e -- --nocapture
 
 printf '\n==> all of it passed\n'
 printf '%s\n' "${recap[@]}"
-grep '^test result:' "$log"
+cat "$results"

@@ -33,7 +33,7 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Whether a person watches what [`line`] and the progress bars write.
+/// Whether a person watches what [`line()`] and the progress bars write.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal()
 }

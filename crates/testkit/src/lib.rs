@@ -1,7 +1,7 @@
 //! Test doubles for the outside world.
 //!
 //! A scripted origin whose every reply a test decides and whose log says what was asked and how
-//! many bytes left it, a clock that a test moves, and [`eventually`], which waits for a fact
+//! many bytes left it, a clock that a test moves, and [`eventually()`], which waits for a fact
 //! instead of for time. Development only: nothing that is shipped depends on it.
 
 mod clock;
