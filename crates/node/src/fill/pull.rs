@@ -387,14 +387,15 @@ impl<'a> Puller<'a> {
             return Ok(None);
         }
         let fault = refusal(error);
-        if error == WriteError::TooLarge && self.generation.is_announced {
-            // what was written of it is of no use
-            drop(self.driver.fills.store().remove(self.driver.fill.key));
-        }
         let mut filled = self.driver.ended(fault.outcome(), &self.generation.response);
         filled.detail = Some(fault.detail().into());
         let is_last = self.size.is_some_and(|size| count(size) <= 1);
-        if self.can_resume() || is_last || !self.driver.fill.state().has_demand() {
+        let is_read = self.driver.fill.state().has_demand();
+        if error == WriteError::TooLarge && self.generation.is_announced && !is_read {
+            // what was written of it is of no use; nobody has to hear when it is gone
+            drop(self.driver.fills.store().remove(self.driver.fill.key));
+        }
+        if self.can_resume() || is_last || !is_read {
             self.driver.fill.state().is_lost = true;
             return Ok(Some(filled));
         }

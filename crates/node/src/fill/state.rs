@@ -230,10 +230,9 @@ impl State {
 
     pub(super) fn leave(&mut self, reader: u64) {
         self.readers.remove(&reader);
-        // an empty map keeps its memory, which a fill in relay can do without
     }
 
-    /// From now on the reader wants bytes `start..end`.
+    /// From now on the reader wants `want`, and reads from byte `start` on.
     pub(super) fn narrow(&mut self, reader: u64, want: Want, start: u64) {
         if let Some(wish) = self.readers.get_mut(&reader) {
             wish.want = want;

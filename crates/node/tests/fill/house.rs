@@ -63,18 +63,11 @@ impl House {
     pub(crate) async fn reopen(&mut self) {
         self.fills.shutdown().await;
         self.store.close().await;
-        // the lock goes with the last handle, and a connection may still hold one
-        let (config, disk) =
-            (store::Config::new(self.dir.path(), 256 << 20), Files::new(self.dir.path()));
+        // the lock goes with the last handle, so another store stands in while it is let go
         let spare = tempfile::tempdir().unwrap();
-        let other = Store::open(
-            store::Config::new(spare.path(), 1 << 20),
-            Arc::new(Files::new(spare.path())),
-            Arc::new(self.clock.clone()),
-        );
-        self.store = other.unwrap();
+        self.store = open(&spare);
         self.restart_fills();
-        self.store = Store::open(config, Arc::new(disk), Arc::new(self.clock.clone())).unwrap();
+        self.store = open(&self.dir);
         self.restart_fills();
     }
 
@@ -141,6 +134,11 @@ impl House {
         }
         content.into()
     }
+}
+
+fn open(dir: &TempDir) -> Store {
+    let config = store::Config::new(dir.path(), 256 << 20);
+    Store::open(config, Arc::new(Files::new(dir.path())), Arc::new(FakeClock::default())).unwrap()
 }
 
 pub(crate) fn range(start: u64, end: u64) -> Want {
