@@ -32,6 +32,19 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// What tests may import beyond that; all of them `testkit`. The gateway's run on a real ledger.
 const DEV_ARROWS: &[(&str, &str)] = &[("stoker-gateway", "stoker-ledger")];
 
+/// What makes functions depend on more than their arguments.
+const NOT_FOR_DOMAIN: &[&str] = &[
+    "async-trait",
+    "axum",
+    "hyper",
+    "hyper-util",
+    "rand",
+    "rusqlite",
+    "rustix",
+    "tokio",
+    "tracing",
+];
+
 /// Where the vendor may be named: its adapter and what is about or uses its clients.
 const VENDOR_PLACES: &[&str] = &[
     "crates/gateway/src/tencent",
@@ -71,16 +84,9 @@ fn no_file_is_longer_than_600_lines_without_its_tests() {
 
 #[test]
 fn only_the_arrows_of_the_design_exist() {
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--locked"])
-        .current_dir(root())
-        .output()
-        .expect("cargo runs");
-    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("cargo writes JSON");
     let arrows: BTreeMap<_, _> = ARROWS.iter().copied().collect();
     let mut wrong = Vec::new();
-    for package in metadata["packages"].as_array().expect("packages") {
+    for package in packages() {
         let name = package["name"].as_str().expect("name");
         let Some(allowed) = arrows.get(name) else {
             wrong.push(format!("crate `{name}` is not in the list of `design.md`"));
@@ -97,6 +103,21 @@ fn only_the_arrows_of_the_design_exist() {
             }
         }
     }
+    assert_none(&wrong);
+}
+
+#[test]
+fn the_rules_know_no_runtime_no_network_and_no_database() {
+    let packages = packages();
+    let domain = packages.iter().find(|package| package["name"] == "stoker-domain");
+    let dependencies = domain.expect("the crate is there")["dependencies"].as_array();
+    let wrong: Vec<_> = dependencies
+        .expect("dependencies")
+        .iter()
+        .filter_map(|dependency| dependency["name"].as_str())
+        .filter(|name| NOT_FOR_DOMAIN.contains(name))
+        .map(|name| format!("`stoker-domain` may not import `{name}`"))
+        .collect();
     assert_none(&wrong);
 }
 
@@ -155,6 +176,17 @@ fn no_path_of_one_machine_is_written_down() {
         concat!("/Us", "ers/"),
     ];
     find_words(&paths, |_| true);
+}
+
+fn packages() -> Vec<Value> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline", "--locked"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    assert!(metadata.status.success(), "{}", String::from_utf8_lossy(&metadata.stderr));
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("cargo writes JSON");
+    metadata["packages"].as_array().expect("packages").clone()
 }
 
 fn find_words(words: &[&str], is_searched: impl Fn(&File) -> bool) {

@@ -1,11 +1,11 @@
 //! `stoker completions`: scripts that let a shell complete commands and flags.
 
-use std::{io, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use crate::commands::Cli;
+use crate::{commands::Cli, output};
 
 /// Write a completion script for a shell
 ///
@@ -17,6 +17,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    clap_complete::generate(args.shell, &mut Cli::command(), "stoker", &mut io::stdout());
+    // into memory first, because a reader that goes away is no reason to panic
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "stoker", &mut script);
+    output::line(String::from_utf8_lossy(&script).trim_end());
     ExitCode::SUCCESS
 }

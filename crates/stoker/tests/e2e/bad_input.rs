@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     harness::{Content, Nginx, Sdk},
-    running::{Http, Stoker},
+    running::{Http, Ports, Stoker, eventually},
 };
 
 const HOST: &str = "www.example.com";
@@ -118,7 +118,7 @@ fn what_an_origin_does_wrong_is_the_reason_that_the_target_shows() {
     odd.on("/cut-once", Script::new(content(9_000_000, 5)).etag("\"5\"").cut(1, 5_000_000));
 
     let folder = tempfile::tempdir().unwrap();
-    let ports = crate::running::Ports::free();
+    let ports = Ports::free();
     let further = ["--cache-size", "512MiB"];
     let stoker = Stoker::start_with(&folder.path().join("data"), ports, &further);
     stoker.add_domain(HOST, &nginx.url(), &[]);
@@ -174,6 +174,32 @@ fn what_an_origin_does_wrong_is_the_reason_that_the_target_shows() {
     assert_eq!(watched.code, Some(1));
     assert!(watched.stdout.contains("failed http://www.example.com/missing"), "{watched:?}");
     assert!(watched.stdout.contains("edge-overseas: origin_status:404"), "{watched:?}");
+}
+
+#[test]
+fn an_origin_that_does_not_answer_holds_up_nothing_else() {
+    let nginx = Nginx::start();
+    Content::write(&nginx.www(), "/good", 100, 1);
+    let runtime = Runtime::new().unwrap();
+    let odd = runtime.block_on(Origin::start());
+    odd.on("/silent", Script::silent());
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    stoker.add_domain(HOST, &nginx.url(), &[]);
+    stoker.add_domain("odd.example.com", &odd.url(), &[]);
+    let sdk = Sdk::of(&stoker);
+    let urls = ["http://odd.example.com/silent", "http://www.example.com/good"];
+    let task = sdk.push(json!({"Urls": urls, "Area": "overseas", "Layer": "edge"}));
+    let expected = [(urls[0].into(), "process".into()), (urls[1].into(), "done".into())];
+    eventually(Duration::from_secs(20), "the other target is done", || {
+        (sdk.records(&task) == expected).then_some(())
+    });
+    // the wait for the silent one does not keep the server from ending, nor is the target lost
+    let (ports, data) = (stoker.ports(), stoker.data().to_owned());
+    assert_eq!(stoker.terminate().0.code(), Some(0));
+    odd.on("/silent", Script::new("at last").etag("\"1\""));
+    let again = Stoker::start_with(&data, ports, &[]);
+    assert!(Sdk::of(&again).wait(&task, RETRIES).iter().all(|(_, status)| status == "done"));
 }
 
 #[test]
