@@ -1,11 +1,12 @@
 //! `stoker check`: which nodes hold a URL, until when, or why not.
 //!
 //! Asks each node at its own address, as a viewer does, with `only-if-cached`: the answer is the
-//! node's own and nothing is fetched.
+//! node's own and nothing is fetched. By GET, because HEAD is answered from a stored head even when
+//! some of the content had to make room; after the head of the answer it hangs up.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use http::{Method, Request, header};
+use http::{Request, header};
 use serde::Serialize;
 use stoker_domain::{
     area::{Area, AreaScope, Tier},
@@ -122,7 +123,6 @@ async fn ask_all(
 
 async fn ask(connection: &Connection, node: &Node, target: &Target) -> Held {
     let request = Request::builder()
-        .method(Method::HEAD)
         .uri(format!("http://{}{}", node.address, target.path_and_query))
         .header(header::HOST, &target.host)
         .header(header::CACHE_CONTROL, "only-if-cached");
@@ -136,7 +136,7 @@ async fn ask(connection: &Connection, node: &Node, target: &Target) -> Held {
         fresh_for_seconds: None,
         reason: None,
     };
-    match connection.send(request, Vec::new(), PATIENCE).await {
+    match connection.head(request, PATIENCE).await {
         Ok(answer) => read(held, &answer),
         Err(error) => {
             let failure = Failure::because(format!("no answer from `{}`", node.address), &error);

@@ -53,7 +53,7 @@ fn killed_at_random_instants_it_finishes_every_task_and_charges_each_target_once
             Stoker::kill_while_starting(&data, ports, instant);
         }
         stoker = Stoker::start_with(&data, ports, &[]);
-        checked += check_done(&stoker, 3);
+        checked += check_done(&stoker, &contents);
     }
 
     let mut targets = 0;
@@ -84,11 +84,11 @@ fn killed_at_random_instants_it_finishes_every_task_and_charges_each_target_once
     );
 }
 
-/// For the newest tasks: whatever says `done` of a node is a hit on that node.
-fn check_done(stoker: &Stoker, tasks: usize) -> usize {
+/// For the newest tasks: whatever says `done` of a node is a hit on that node, byte for byte.
+fn check_done(stoker: &Stoker, contents: &[Content]) -> usize {
     let http = Http::new();
     let mut checked = 0;
-    let list = stoker.json(&["task", "list", "--limit", &tasks.to_string()]);
+    let list = stoker.json(&["task", "list", "--limit", "3"]);
     for task in list.as_array().unwrap() {
         let shown = stoker.json(&["task", "show", &text(&task["id"]), "--limit", "1000"]);
         for target in shown["targets"].as_array().unwrap() {
@@ -96,12 +96,15 @@ fn check_done(stoker: &Stoker, tasks: usize) -> usize {
                 continue;
             }
             let url = text(&target["url"]);
-            let path = url.strip_prefix("http://www.example.com").unwrap();
+            let path = url.strip_prefix("http://www.example.com/").unwrap();
+            let content = &contents[path.parse::<usize>().unwrap()];
             for outcome in target["outcomes"].as_array().unwrap() {
                 let node = text(&outcome["node"]);
-                let reply = http.head_cached(stoker.ports().node(&node), HOST, path).unwrap();
-                assert!(reply.is_hit(), "{url} is done, but {node} says {reply:?}");
-                assert_eq!(reply.fields["content-length"], outcome["size_bytes"].to_string());
+                let port = stoker.ports().node(&node);
+                let reply = http.get_cached(port, HOST, &content.path).unwrap();
+                let fields = &reply.fields;
+                assert!(reply.is_hit(), "{url} is done, but {node} says {fields:?}");
+                assert_eq!(sha256(&reply.body), content.sha256, "{url} on {node}");
                 checked += 1;
             }
         }

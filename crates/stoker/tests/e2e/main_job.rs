@@ -25,7 +25,7 @@ fn five_hundred_urls_for_one_area_are_pulled_once_and_hit_on_its_edge() {
     run.push_and_check(&["edge-overseas"]);
     assert_eq!(run.sdk.charged(), (0, 500));
     // the other area was not asked for
-    let reply = run.http.head_cached(run.stoker.ports().node("edge-mainland"), HOST, "/0");
+    let reply = run.http.get_cached(run.stoker.ports().node("edge-mainland"), HOST, "/0");
     assert!(!reply.unwrap().is_hit());
 }
 
@@ -38,7 +38,7 @@ fn without_layer_the_mainland_stops_at_the_middle() {
     for content in &run.contents {
         let held = |node| {
             let port = run.stoker.ports().node(node);
-            run.http.head_cached(port, HOST, &content.path).unwrap().is_hit()
+            run.http.get_cached(port, HOST, &content.path).unwrap().is_hit()
         };
         assert!(held("middle-mainland") && !held("edge-mainland"), "{}", content.path);
     }

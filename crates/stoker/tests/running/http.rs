@@ -1,7 +1,7 @@
 //! A viewer: asks a node or the server, with or without leave to fetch.
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -31,31 +31,17 @@ impl Http {
 
     /// GET of `path` at `127.0.0.1:port` with `Host: host`; nothing when nobody answers.
     pub(crate) fn get(&self, port: u16, host: &str, path: &str) -> Option<Reply> {
-        self.ask(Method::GET, port, host, path, &[])
-    }
-
-    /// HEAD that may be answered from the cache alone.
-    pub(crate) fn head_cached(&self, port: u16, host: &str, path: &str) -> Option<Reply> {
-        self.ask(Method::HEAD, port, host, path, &[("cache-control", "only-if-cached")])
+        self.ask(port, host, path, &[])
     }
 
     /// GET that may be answered from the cache alone.
     pub(crate) fn get_cached(&self, port: u16, host: &str, path: &str) -> Option<Reply> {
-        self.ask(Method::GET, port, host, path, &[("cache-control", "only-if-cached")])
+        self.ask(port, host, path, &[("cache-control", "only-if-cached")])
     }
 
-    fn ask(
-        &self,
-        method: Method,
-        port: u16,
-        host: &str,
-        path: &str,
-        fields: &[(&str, &str)],
-    ) -> Option<Reply> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("http://127.0.0.1:{port}{path}"))
-            .header(header::HOST, host);
+    fn ask(&self, port: u16, host: &str, path: &str, fields: &[(&str, &str)]) -> Option<Reply> {
+        let mut request =
+            Request::get(format!("http://127.0.0.1:{port}{path}")).header(header::HOST, host);
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
