@@ -5,6 +5,8 @@
 //! other tests of the store because a process that is being started holds, for an instant, the lock
 //! files of whatever else runs in this one.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
 #[path = "store/model.rs"]
 #[expect(dead_code, reason = "only the content of the model is needed here")]
 mod model;

@@ -3,6 +3,9 @@
 //! One binary: [`sim`] is the failing disk, [`model`] knows what must be found. Everything random
 //! has a seed, and a failing test prints it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
+#![expect(clippy::print_stderr, reason = "a failing test prints its seed")]
+
 mod crash;
 mod faults;
 mod limits;
