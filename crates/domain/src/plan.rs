@@ -78,6 +78,14 @@ impl Positions {
         rest
     }
 
+    /// The positions that are in this set and in `other`.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let mut both = Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect());
+        both.trim();
+        both
+    }
+
     fn trim(&mut self) {
         while self.0.last() == Some(&0) {
             self.0.pop();
@@ -141,6 +149,8 @@ mod tests {
             prop_assert_eq!(&Positions::from_bytes(set.as_bytes()), &set);
             let rest: Vec<_> = given.difference(&taken).copied().collect();
             prop_assert_eq!(set.minus(&other).iter().collect::<Vec<_>>(), rest);
+            let both: Vec<_> = given.intersection(&taken).copied().collect();
+            prop_assert_eq!(set.and(&other).iter().collect::<Vec<_>>(), both);
         }
     }
 

@@ -5,12 +5,14 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Mutex, PoisonError},
 };
 
 use stoker_domain::{
     job::{ItemReport, JobId, LeaseToken, Report},
     outcome::{Block, Outcome},
+    plan::Positions,
     retry::{MAX_ATTEMPTS, delay, is_worth_retrying},
 };
 use stoker_ledger::{Error, ItemDecision, Leased, ReportWrite};
@@ -24,7 +26,9 @@ impl Engine {
     /// What the ledger said; the node has to send the report again.
     pub async fn report(&self, report: Report) -> Result<bool, Error> {
         let (job, token) = (report.job, report.token);
-        let Some(leased) = self.ledger.leased(job, token).await? else {
+        let with_children = report.items.iter().filter(|item| !item.children.is_empty());
+        let playlists: Positions = with_children.map(|item| item.position).collect();
+        let Some(leased) = self.ledger.leased(job, token, &playlists).await? else {
             self.progress.end(job, token);
             return Ok(false);
         };
@@ -61,15 +65,17 @@ impl Engine {
         let attempt = self.failures.next(report.job, report.token);
         let mut decisions = Vec::with_capacity(report.items.len());
         for mut item in report.items {
-            let Some(known) = leased.items.iter().find(|known| known.position == item.position)
-            else {
-                continue; // settled already
-            };
-            let children = std::mem::take(&mut item.children);
-            if children.len() > self.config.max_children {
-                too_many(&mut item, children.len(), self.config.max_children);
-            } else if item.outcome.is_success() && known.levels > 0 && !children.is_empty() {
-                self.expand(&leased.task, known, children).await?;
+            let children = mem::take(&mut item.children);
+            if !children.is_empty() {
+                let Some(known) = leased.items.iter().find(|known| known.position == item.position)
+                else {
+                    continue; // settled already
+                };
+                if children.len() > self.config.max_children {
+                    too_many(&mut item, children.len(), self.config.max_children);
+                } else if item.outcome.is_success() && known.levels > 0 {
+                    self.expand(&leased.task, known, children).await?;
+                }
             }
             let is_final = !is_worth_retrying(item.outcome) || attempt >= MAX_ATTEMPTS;
             decisions.push(ItemDecision { report: item, is_final });

@@ -21,9 +21,11 @@ use stoker_domain::{
     account::{AccessKey, Account, AccountId},
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    plan::Positions,
     quota::{Counter, Limits, Product},
     task::TaskId,
     time::Timestamp,
+    zone::{Zone, ZoneId},
 };
 
 /// The verbs of durable state. Every implementation passes `suite`.
@@ -59,6 +61,15 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn domains(&self) -> Result<Vec<Domain>, Error>;
     /// Removes a domain; whether it was there.
     async fn remove_domain(&self, host: &str) -> Result<bool, Error>;
+
+    // ---- zones ----
+
+    /// Creates or replaces the zone with this id.
+    async fn put_zone(&self, zone: &Zone) -> Result<(), Error>;
+    /// All zones of all accounts, ordered by id.
+    async fn zones(&self) -> Result<Vec<Zone>, Error>;
+    /// Removes a zone; whether it was there. Domains in it are not touched: the caller has checked.
+    async fn remove_zone(&self, id: &ZoneId) -> Result<bool, Error>;
 
     // ---- submit ----
 
@@ -105,8 +116,14 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// When the next job of `node` is due, if any waits: `not_before`, or the end of its lease.
     async fn next_due(&self, node: &str) -> Result<Option<Timestamp>, Error>;
     /// What stands behind a lease, for the engine to judge a report; `None` when the token is stale
-    /// or the job is final.
-    async fn leased(&self, job: JobId, token: LeaseToken) -> Result<Option<Leased>, Error>;
+    /// or the job is final. Of its items only those at `positions` are given, for the whole job may
+    /// be many times larger than a report.
+    async fn leased(
+        &self,
+        job: JobId,
+        token: LeaseToken,
+        positions: &Positions,
+    ) -> Result<Option<Leased>, Error>;
 
     // ---- views ----
 

@@ -85,7 +85,7 @@ pub struct Leased {
     pub node: String,
     /// How often the job was leased, this time included; from 1.
     pub attempt: u32,
-    /// The items that are not settled.
+    /// Those of the asked items that are not settled, by position.
     pub items: Vec<LeasedItem>,
 }
 

@@ -10,9 +10,11 @@ use stoker_domain::{
     account::{AccessKey, Account, AccountId},
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    plan::Positions,
     quota::{Counter, Limits, Product},
     task::TaskId,
     time::Timestamp,
+    zone::{Zone, ZoneId},
 };
 use stoker_ledger::{
     Applied, ChildPlan, Error, ErrorKind, Leased, Ledger, NewTask, Page, ReportWrite, RunningJob,
@@ -124,6 +126,15 @@ impl Ledger for Flaky {
     async fn remove_domain(&self, host: &str) -> Result<bool, Error> {
         meet!(self, self.inner.remove_domain(host))
     }
+    async fn put_zone(&self, zone: &Zone) -> Result<(), Error> {
+        meet!(self, self.inner.put_zone(zone))
+    }
+    async fn zones(&self) -> Result<Vec<Zone>, Error> {
+        meet!(self, self.inner.zones())
+    }
+    async fn remove_zone(&self, id: &ZoneId) -> Result<bool, Error> {
+        meet!(self, self.inner.remove_zone(id))
+    }
     async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
         meet!(self, self.inner.submit(task))
     }
@@ -157,8 +168,13 @@ impl Ledger for Flaky {
     async fn next_due(&self, node: &str) -> Result<Option<Timestamp>, Error> {
         meet!(self, self.inner.next_due(node))
     }
-    async fn leased(&self, job: JobId, token: LeaseToken) -> Result<Option<Leased>, Error> {
-        meet!(self, self.inner.leased(job, token))
+    async fn leased(
+        &self,
+        job: JobId,
+        token: LeaseToken,
+        positions: &Positions,
+    ) -> Result<Option<Leased>, Error> {
+        meet!(self, self.inner.leased(job, token, positions))
     }
     async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {
         meet!(self, self.inner.tasks(filter))

@@ -78,24 +78,30 @@ fn due(connection: &Connection, node: i64, wish: &Wish) -> Result<Vec<Due>, Fail
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The targets at `positions` of a chunk, in order.
+/// The targets at `positions` of a chunk, in order, read in one sweep over their rows.
 pub(super) fn items(
     connection: &Connection,
     chunk: i64,
     positions: &Positions,
 ) -> Result<Vec<LeasedItem>, Failure> {
-    let mut statement = connection
-        .prepare_cached("/* items of a job */ SELECT url, levels FROM target WHERE id = ?1")?;
-    positions
-        .iter()
-        .map(|position| {
-            let target = names::target(chunk, position);
-            let item = statement.query_row([target], |row| {
-                Ok(LeasedItem { position, target, url: row.get(0)?, levels: row.get(1)? })
-            })?;
-            Ok(item)
-        })
-        .collect()
+    let (Some(first), Some(last)) = (positions.iter().next(), positions.iter().last()) else {
+        return Ok(Vec::new());
+    };
+    let mut statement = connection.prepare_cached(
+        "/* items of a job */ SELECT id, url, levels FROM target
+         WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
+    )?;
+    let offset = names::target(chunk, 0);
+    let mut rows = statement.query([names::target(chunk, first), names::target(chunk, last)])?;
+    let mut items = Vec::with_capacity(positions.len());
+    while let Some(row) = rows.next()? {
+        let target: i64 = row.get(0)?;
+        let position = u16::try_from(target - offset).map_err(Failure::corrupt)?;
+        if positions.contains(position) {
+            items.push(LeasedItem { position, target, url: row.get(1)?, levels: row.get(2)? });
+        }
+    }
+    Ok(items)
 }
 
 pub(super) fn renew(
@@ -137,6 +143,7 @@ pub(super) fn leased(
     connection: &Connection,
     job: JobId,
     token: LeaseToken,
+    asked: &Positions,
 ) -> Result<Option<Leased>, Failure> {
     let found = connection
         .prepare_cached(
@@ -151,7 +158,7 @@ pub(super) fn leased(
         .optional()?;
     let Some((chunk, unsettled, attempt, node)) = found else { return Ok(None) };
     let task = views::task(connection, views::task_of_chunk(connection, chunk)?)?;
-    let items = items(connection, chunk, &unsettled)?;
+    let items = items(connection, chunk, &unsettled.and(asked))?;
     Ok(Some(Leased { task, node, attempt, items }))
 }
 

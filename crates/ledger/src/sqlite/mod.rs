@@ -19,6 +19,7 @@ mod tally;
 mod targets;
 mod views;
 mod writer;
+mod zones;
 
 use std::path::Path;
 
@@ -27,9 +28,11 @@ use stoker_domain::{
     account::{AccessKey, Account, AccountId},
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    plan::Positions,
     quota::{Counter, Limits, Product},
     task::TaskId,
     time::Timestamp,
+    zone::{Zone, ZoneId},
 };
 
 pub use open::OpenError;
@@ -122,6 +125,20 @@ impl Ledger for Sqlite {
         self.0.writer.run("remove a domain", 1, move |c| domains::remove(c, &host)).await
     }
 
+    async fn put_zone(&self, zone: &Zone) -> Result<(), Error> {
+        let zone = zone.clone();
+        self.0.writer.run("put a zone", 1, move |c| zones::put(c, &zone)).await
+    }
+
+    async fn zones(&self) -> Result<Vec<Zone>, Error> {
+        self.0.readers.run("list zones", zones::list).await
+    }
+
+    async fn remove_zone(&self, id: &ZoneId) -> Result<bool, Error> {
+        let id = id.clone();
+        self.0.writer.run("remove a zone", 1, move |c| zones::remove(c, &id)).await
+    }
+
     async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
         // planned here, so that the one writer does not spend its time on it
         let plan = submit::Plan::new(task);
@@ -166,8 +183,14 @@ impl Ledger for Sqlite {
         self.0.readers.run("find the next job", move |c| lease::next_due(c, &node)).await
     }
 
-    async fn leased(&self, job: JobId, token: LeaseToken) -> Result<Option<Leased>, Error> {
-        self.0.readers.run("read a lease", move |c| lease::leased(c, job, token)).await
+    async fn leased(
+        &self,
+        job: JobId,
+        token: LeaseToken,
+        positions: &Positions,
+    ) -> Result<Option<Leased>, Error> {
+        let asked = positions.clone();
+        self.0.readers.run("read a lease", move |c| lease::leased(c, job, token, &asked)).await
     }
 
     async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {

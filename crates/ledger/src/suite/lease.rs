@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stoker_domain::{
     job::{Heartbeat, JobId, LeaseToken, LeasedJob},
     outcome::Outcome,
+    plan::Positions,
     task::Task,
 };
 
@@ -118,7 +119,9 @@ pub async fn the_engine_sees_what_stands_behind_a_lease(ledger: Arc<dyn Ledger>)
     let job = fixture.lease_one("edge", T0).await;
     fixture.settle(&job, &[(1, Outcome::Filled)], at(1)).await;
     let rows = fixture.targets("1").await;
-    let leased = fixture.ledger.leased(job.id, job.token).await.expect("leased").expect("a lease");
+    let all: Positions = (0..3).collect();
+    let asked = fixture.ledger.leased(job.id, job.token, &all).await;
+    let leased = asked.expect("leased").expect("a lease");
     assert_eq!(leased.task, fixture.task("1"));
     assert_eq!((leased.node.as_str(), leased.attempt), ("edge", 1));
     let expected: Vec<_> = [0u16, 2]
@@ -130,7 +133,11 @@ pub async fn the_engine_sees_what_stands_behind_a_lease(ledger: Arc<dyn Ledger>)
         })
         .into();
     assert_eq!(leased.items, expected);
-    let none = async |id, token| fixture.ledger.leased(id, token).await.expect("leased").is_none();
+    let one: Positions = [1, 2].into_iter().collect();
+    let asked = fixture.ledger.leased(job.id, job.token, &one).await;
+    assert_eq!(asked.expect("leased").expect("a lease").items, expected[1..]);
+    let none =
+        async |id, token| fixture.ledger.leased(id, token, &all).await.expect("leased").is_none();
     assert!(none(job.id, LeaseToken(!job.token.0)).await);
     assert!(none(JobId(404), job.token).await);
     fixture.settle_all(&job, Outcome::Filled, at(2)).await;
