@@ -1,10 +1,15 @@
 //! An accelerated domain: a host, its origin, the areas it serves and the rules of its cache.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{account::AccountId, area::AreaScope, time::Timestamp};
+use crate::{
+    account::AccountId,
+    area::{Area, AreaScope},
+    time::Timestamp,
+    zone::ZoneId,
+};
 
 /// Freshness lifetime of a 200 response whose origin states none: 30 days, the vendor's default
 /// rule (wire.md 3.8). RFC 9111 section 4.2.2 leaves the choice to the cache.
@@ -28,6 +33,31 @@ pub struct Domain {
     /// What its cache does where the origin says nothing.
     pub cache: CacheRules,
     /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// The zone that it is in.
+    #[serde(default)]
+    pub zone: Option<ZoneId>,
+    /// How fast the origin may be read for prefetches, at most one entry for each area.
+    #[serde(default)]
+    pub origin_limits: Vec<OriginLimit>,
+    /// Settings that are stored and answered back, nothing more.
+    #[serde(default)]
+    pub kept: Kept,
+}
+
+/// Settings as a caller gave them, by API and name: stored and answered back, never acted on.
+pub type Kept = BTreeMap<String, serde_json::Map<String, serde_json::Value>>;
+
+/// How fast the origin of a domain may be read for prefetches in one area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginLimit {
+    /// In which area.
+    pub area: Area,
+    /// Megabits (10^6 bits) per second, over all nodes of the area together.
+    pub megabits_per_second: u32,
+    /// When it was first set.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,

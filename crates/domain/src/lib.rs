@@ -19,3 +19,4 @@ pub mod retry;
 pub mod target;
 pub mod task;
 pub mod time;
+pub mod zone;

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{area::Area, time::Timestamp};
+use crate::{
+    area::{Area, AreaScope},
+    time::Timestamp,
+};
 
 /// Products whose quotas are counted apart. API v2 shares the counters of `cdn` (wire.md 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -12,6 +15,9 @@ pub enum Product {
     Cdn,
     /// API 3.0 `teo`.
     Teo,
+    /// API 3.0 `teo`, prefetches to the edge, which have an allotment of their own.
+    #[serde(rename = "teo-edge")]
+    TeoEdge,
 }
 
 impl Product {
@@ -20,6 +26,19 @@ impl Product {
         match self {
             Self::Cdn => "cdn",
             Self::Teo => "teo",
+            Self::TeoEdge => "teo-edge",
+        }
+    }
+
+    /// Every value.
+    pub const ALL: [Self; 3] = [Self::Cdn, Self::Teo, Self::TeoEdge];
+
+    /// The counters that a URL for `areas` costs one unit of. `cdn` counts each area apart; `teo`
+    /// counts a URL once wherever it goes (wire.md 4.4), under the first area.
+    pub const fn counted(self, areas: AreaScope) -> &'static [Area] {
+        match self {
+            Self::Cdn => areas.areas(),
+            Self::Teo | Self::TeoEdge => AreaScope::Mainland.areas(),
         }
     }
 }

@@ -40,7 +40,7 @@ impl Engine {
         let created_at = self.clock.now();
         let mut account = Account { id: AccountId(0), uin, app_id, created_at };
         account.id = self.ledger.create_account(account.clone()).await?;
-        for product in [Product::Cdn, Product::Teo] {
+        for product in Product::ALL {
             self.ledger.set_limits(account.id, product, limits).await?;
         }
         Ok(account)

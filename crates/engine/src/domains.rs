@@ -1,4 +1,4 @@
-//! Adding, showing and removing accelerated domains.
+//! Adding, showing, changing and removing accelerated domains.
 //!
 //! A host belongs to one account at most. Checks the name and the owner; the origin was checked
 //! when it was read. Never touches tasks: what runs for a removed domain ends as blocked.
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::{CacheRules, Domain, Origin, Shield, Status},
+    domain::{CacheRules, Domain, Kept, Origin, Shield, Status},
     target::is_host,
 };
 
-use crate::{DomainError, Engine};
+use crate::{DomainError, Engine, ZoneChoice};
 
 /// A domain to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct NewDomain {
 }
 
 impl Engine {
-    /// Adds a domain, online at once, and publishes it.
+    /// Adds a domain to the zone of its registrable domain, online at once, and publishes it.
     ///
     /// # Errors
     /// [`DomainError::InvalidHost`], [`DomainError::Exists`], or what the ledger said.
@@ -38,6 +38,21 @@ impl Engine {
         &self,
         account: AccountId,
         new: NewDomain,
+    ) -> Result<Domain, DomainError> {
+        self.add_domain_to(account, new, ZoneChoice::default(), Kept::new()).await
+    }
+
+    /// Adds a domain to the zone of `choice`, with settings that are only kept, online at once, and
+    /// publishes it.
+    ///
+    /// # Errors
+    /// Those of [`Self::add_domain`], and [`DomainError::Zone`].
+    pub async fn add_domain_to(
+        &self,
+        account: AccountId,
+        new: NewDomain,
+        choice: ZoneChoice,
+        kept: Kept,
     ) -> Result<Domain, DomainError> {
         let host = new.host.to_ascii_lowercase();
         if !is_host(&host) {
@@ -48,6 +63,7 @@ impl Engine {
         if self.board.now().domains.contains_key(&host) {
             return Err(DomainError::Exists { host });
         }
+        let zone = self.chosen_zone(account, &host, choice).await?;
         let now = self.clock.now();
         let domain = Domain {
             host,
@@ -59,6 +75,9 @@ impl Engine {
             cache: new.cache,
             created_at: now,
             updated_at: now,
+            zone,
+            origin_limits: Vec::new(),
+            kept,
         };
         if let Err(source) = self.ledger.put_domain(&domain).await {
             return Err(DomainError::Ledger { host: domain.host, source });
@@ -83,6 +102,58 @@ impl Engine {
     /// The domain of `account` that answers for `host`.
     pub fn domain(&self, account: AccountId, host: &str) -> Option<Arc<Domain>> {
         self.board.now().domain(host).filter(|domain| domain.account == account).cloned()
+    }
+
+    /// Changes a domain as `change` says, all of it or nothing, and publishes it. Its host, owner
+    /// and creation stay.
+    ///
+    /// # Errors
+    /// [`DomainError::Unknown`], what `change` refused with, or what the ledger said.
+    pub async fn change_domain<E: From<DomainError>>(
+        &self,
+        account: AccountId,
+        host: &str,
+        change: impl FnOnce(&mut Domain) -> Result<(), E>,
+    ) -> Result<Arc<Domain>, E> {
+        let _turn = self.domain_writes.lock().await;
+        let Some(known) = self.domain(account, host) else {
+            return Err(DomainError::Unknown { host: host.into() }.into());
+        };
+        let mut changed = Domain::clone(&known);
+        change(&mut changed)?;
+        let changed = Arc::new(Domain {
+            host: known.host.clone(),
+            account,
+            created_at: known.created_at,
+            updated_at: self.clock.now(),
+            ..changed
+        });
+        if let Err(source) = self.ledger.put_domain(&changed).await {
+            return Err(DomainError::Ledger { host: known.host.clone(), source }.into());
+        }
+        self.board.put_domain(Arc::clone(&changed));
+        Ok(changed)
+    }
+
+    /// Puts a domain into another zone, or out of all.
+    ///
+    /// # Errors
+    /// [`DomainError::Unknown`], [`DomainError::Zone`], or what the ledger said.
+    pub async fn move_domain(
+        &self,
+        account: AccountId,
+        host: &str,
+        choice: ZoneChoice,
+    ) -> Result<Arc<Domain>, DomainError> {
+        let zone = {
+            let _turn = self.domain_writes.lock().await;
+            self.chosen_zone(account, host, choice).await?
+        };
+        let put = |domain: &mut Domain| {
+            domain.zone = zone;
+            Ok(())
+        };
+        self.change_domain(account, host, put).await
     }
 
     /// Removes a domain and publishes that.

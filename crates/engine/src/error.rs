@@ -128,6 +128,9 @@ pub enum DomainError {
         /// The host.
         host: String,
     },
+    /// Its zone cannot be had.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
     /// The ledger did not take it.
     #[error("cannot change domain `{host}`")]
     Ledger {
@@ -148,6 +151,63 @@ impl DomainError {
             }
             Self::Exists { host } => Some(format!("remove `{host}` first to add it anew")),
             Self::Unknown { .. } => Some("`stoker domain list` shows what there is".into()),
+            Self::Zone(error) => error.hint(),
+            Self::Ledger { .. } => None,
+        }
+    }
+}
+
+/// Why a zone could not be added, found or removed.
+#[derive(Debug, thiserror::Error)]
+pub enum ZoneError {
+    /// Not a name that a zone can have.
+    #[error("`{name}` is not a name for a zone")]
+    InvalidName {
+        /// The text as given.
+        name: String,
+    },
+    /// The account has one with this name.
+    #[error("zone `{name}` exists already")]
+    Exists {
+        /// Its name.
+        name: String,
+    },
+    /// The account has no such zone.
+    #[error("zone `{zone}` is not in this account")]
+    Unknown {
+        /// The id or name as given.
+        zone: String,
+    },
+    /// Domains are in it.
+    #[error("zone `{name}` has {domains} domains")]
+    InUse {
+        /// Its name.
+        name: String,
+        /// How many.
+        domains: usize,
+    },
+    /// The ledger did not take it.
+    #[error("cannot change zone `{name}`")]
+    Ledger {
+        /// Its name.
+        name: String,
+        /// What the ledger said.
+        #[source]
+        source: LedgerError,
+    },
+}
+
+impl ZoneError {
+    /// What the caller can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::InvalidName { .. } => Some("for example `example.com`".into()),
+            Self::Exists { .. } | Self::Unknown { .. } => {
+                Some("`stoker zone list` shows what there is".into())
+            }
+            Self::InUse { .. } => {
+                Some("remove its domains first, or put them into another zone".into())
+            }
             Self::Ledger { .. } => None,
         }
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use stoker_domain::{
+    area::AreaScope,
     domain::Status,
     job::Child,
     outcome::{Block, Outcome},
@@ -19,6 +20,7 @@ use stoker_ledger::{ChildPlan, Error, LeasedItem, PlannedTarget};
 
 use crate::{
     Engine,
+    partial::reach,
     submit::{charges, holders},
 };
 
@@ -79,10 +81,11 @@ fn plan(directory: &Directory, task: &Task, child: Child, levels: u8) -> Planned
     let Ok(target) = Target::parse(&child.url, true) else {
         return settled(child.url, String::new(), Block::Ownership);
     };
-    if let Some(reason) = refusal(directory, task, &target, &child, levels) {
-        return settled(target.url, target.host, reason);
-    }
-    let nodes = holders(directory, &target, task.areas, task.tier);
+    let areas = match areas(directory, task, &target, &child, levels) {
+        Ok(areas) => areas,
+        Err(reason) => return settled(target.url, target.host, reason),
+    };
+    let nodes = holders(directory, &target, areas, task.tier);
     if nodes.is_empty() {
         return settled(target.url, target.host, Block::Offline);
     }
@@ -90,20 +93,18 @@ fn plan(directory: &Directory, task: &Task, child: Child, levels: u8) -> Planned
     PlannedTarget { url: target.url, host: target.host, levels, nodes, settled: None }
 }
 
-fn refusal(
+/// Where the child goes, or why nowhere.
+fn areas(
     directory: &Directory,
     task: &Task,
     target: &Target,
     child: &Child,
     levels: u8,
-) -> Option<Block> {
+) -> Result<AreaScope, Block> {
     let Some(domain) = directory.domain(&target.host).filter(|d| d.account == task.account) else {
-        return Some(Block::Ownership);
+        return Err(Block::Ownership);
     };
-    let is_served = domain.status == Status::Online
-        && task.areas.areas().iter().all(|area| domain.areas.contains(*area));
-    if !is_served {
-        return Some(Block::Offline);
-    }
-    (child.is_playlist && levels == 0).then_some(Block::TooManyChildren)
+    let areas = reach(task, domain).filter(|_| domain.status == Status::Online);
+    let areas = areas.ok_or(Block::Offline)?;
+    if child.is_playlist && levels == 0 { Err(Block::TooManyChildren) } else { Ok(areas) }
 }

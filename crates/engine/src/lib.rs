@@ -17,12 +17,15 @@ mod error;
 mod expand;
 mod ids;
 mod lease;
+mod merged;
 mod nodes;
+mod partial;
 mod progress;
 mod report;
 mod schedule;
 mod submit;
 mod views;
+mod zones;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,11 +37,13 @@ use tokio::sync::watch;
 pub use accounts::Caller;
 pub use config::Config;
 pub use domains::NewDomain;
-pub use error::{DomainError, SubmitError};
+pub use error::{DomainError, SubmitError, ZoneError};
 pub use nodes::NodeView;
+pub use partial::{PartialReceipt, PartialSubmission};
 pub use stoker_ledger::{Error, ErrorKind, Page, TargetFilter, TargetRow, TaskFilter, TaskRow};
 pub use submit::{Receipt, Submission};
 pub use views::{TargetView, TaskView};
+pub use zones::{NewZone, ZoneChoice};
 
 /// The engine. One per process; cheap to share behind its `Arc`.
 #[derive(Debug)]
@@ -51,6 +56,7 @@ pub struct Engine {
     ids: ids::Ids,
     schedule: schedule::Schedule,
     board: directory::Board,
+    zones: zones::Zones,
     domain_writes: tokio::sync::Mutex<()>,
     callers: accounts::Callers,
     nodes: nodes::Nodes,
@@ -74,11 +80,13 @@ impl Engine {
         config: Config,
     ) -> Result<Arc<Self>, Error> {
         let domains = ledger.domains().await?;
+        let zones = ledger.zones().await?;
         let newest = ledger.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await?;
         Ok(Arc::new(Self {
             ids: ids::Ids::after(newest.rows.first().map(|row| &row.task.id)),
             schedule: schedule::Schedule::new(&*clock),
             board: directory::Board::new(domains, &config.nodes),
+            zones: zones::Zones::new(zones),
             nodes: nodes::Nodes::new(&config.nodes, clock.now()),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,

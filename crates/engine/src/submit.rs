@@ -22,7 +22,7 @@ use tokio::task::yield_now;
 use crate::{Engine, SubmitError};
 
 /// Levels of playlists that are followed, the submitted one included (wire.md section 6).
-const PLAYLIST_LEVELS: u8 = 3;
+pub(crate) const PLAYLIST_LEVELS: u8 = 3;
 
 /// What a caller asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,10 +109,10 @@ impl Engine {
 /// What one target of `task` costs on `day`.
 pub(crate) fn charges(task: &Task, day: i64, daily: u64) -> Vec<Charge> {
     let charge = |area| Charge { counter: Counter { product: task.product, area, day }, daily };
-    task.areas.areas().iter().copied().map(charge).collect()
+    task.product.counted(task.areas).iter().copied().map(charge).collect()
 }
 
-fn check_count(given: usize, limit: u64) -> Result<(), SubmitError> {
+pub(crate) fn check_count(given: usize, limit: u64) -> Result<(), SubmitError> {
     match given {
         0 => Err(SubmitError::NoUrls),
         _ if given as u64 > limit => Err(SubmitError::TooManyUrls { given, limit }),
@@ -154,7 +154,7 @@ async fn plan(
 }
 
 /// Lets others run now and then: a call may have a hundred thousand URLs.
-async fn share_the_thread(index: usize) {
+pub(crate) async fn share_the_thread(index: usize) {
     const TURN: usize = 1000;
     if index % TURN == TURN - 1 {
         yield_now().await;
@@ -202,7 +202,7 @@ fn check_nodes(directory: &Directory, submission: &Submission) -> Result<(), Sub
     Ok(())
 }
 
-fn refused(error: Error, limit: u64) -> SubmitError {
+pub(crate) fn refused(error: Error, limit: u64) -> SubmitError {
     match error.kind {
         ErrorKind::OverQuota { counter, available, needed } => {
             SubmitError::OverQuota { area: counter.area, available, needed, limit }

@@ -28,6 +28,9 @@ fn domain(areas: AreaScope, shield: Shield) -> Domain {
         cache: CacheRules::default(),
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
+        zone: None,
+        origin_limits: Vec::new(),
+        kept: Default::default(),
     }
 }
 

@@ -6,7 +6,9 @@
 mod accounts;
 mod domains;
 mod lease;
+mod partial;
 mod report;
 mod stage;
 mod submit;
 mod views;
+mod zones;

@@ -309,6 +309,9 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         cache: new.cache,
         created_at: now,
         updated_at: now,
+        zone: None,
+        origin_limits: Vec::new(),
+        kept: Default::default(),
     };
     ledger.put_domain(&offline).await.unwrap();
     owner

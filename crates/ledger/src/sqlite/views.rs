@@ -134,7 +134,7 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
 
 fn product(row: &Row<'_>, column: usize) -> rusqlite::Result<Product> {
     let word = row.get_ref(column)?.as_str()?;
-    [Product::Cdn, Product::Teo]
+    Product::ALL
         .into_iter()
         .find(|product| product.as_str() == word)
         .ok_or_else(|| unreadable(column, format!("`{word}` is not a product")))

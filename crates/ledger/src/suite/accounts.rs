@@ -75,6 +75,9 @@ fn domain(host: &str, account: AccountId) -> Domain {
         cache: CacheRules::default(),
         created_at: T0,
         updated_at: T0,
+        zone: None,
+        origin_limits: Vec::new(),
+        kept: Default::default(),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod report;
 pub mod submit;
 pub mod targets;
 pub mod views;
+pub mod zones;
 
 /// Makes a test of each behaviour. `$open` is an async function that returns an `Arc<dyn Ledger>`
 /// that is empty, and whatever must live as long as it.
@@ -26,6 +27,7 @@ macro_rules! ledger_suite {
             accounts::a_key_is_found_by_its_public_half_and_replaced_whole,
             accounts::a_domain_is_kept_whole_and_listed_by_host,
             accounts::what_belongs_to_no_account_is_not_found,
+            zones::a_zone_is_kept_whole_and_listed_by_id,
             submit::equal_urls_are_merged_and_charged_once,
             submit::over_quota_writes_nothing_and_names_the_counter,
             submit::a_global_task_charges_both_areas_or_none,

@@ -165,6 +165,9 @@ pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
         cache: CacheRules::default(),
         created_at: clock.now(),
         updated_at: clock.now(),
+        zone: None,
+        origin_limits: Vec::new(),
+        kept: Default::default(),
     })
 }
 

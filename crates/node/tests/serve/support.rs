@@ -134,6 +134,9 @@ impl Net {
             cache: CacheRules::default(),
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
+            zone: None,
+            origin_limits: Vec::new(),
+            kept: Default::default(),
         };
         change(&mut domain);
         self.directory.send_modify(|directory| {

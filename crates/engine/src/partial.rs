@@ -1,0 +1,203 @@
+//! Accepting what can be accepted of a list, and telling the rest.
+//!
+//! The counterpart of `submit` for callers who want one bad URL not to cost them the others. Each
+//! URL goes to the areas in which its own domain is served. Quota and nodes are still all or
+//! nothing: they are not the fault of a single URL.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use stoker_domain::{
+    account::{Account, AccountId},
+    area::{Area, AreaScope, Tier, tier_for},
+    domain::{Domain, Status},
+    media::is_playlist,
+    placement::Directory,
+    quota::{Product, day},
+    target::Target,
+    task::{FetchOptions, MediaPolicy, Task, TaskId},
+    zone::ZoneId,
+};
+use stoker_ledger::{NewTask, PlannedTarget};
+
+use crate::{
+    Engine, Receipt, SubmitError, ids,
+    submit::{PLAYLIST_LEVELS, charges, check_count, holders, refused, share_the_thread},
+};
+
+/// What a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialSubmission {
+    /// URLs as given; equal ones are merged.
+    pub urls: Vec<String>,
+    /// The zone in which their domains must be; absent = any domain of the account.
+    pub zone: Option<ZoneId>,
+    /// Tier to be reached; absent = the default of each area.
+    pub tier: Option<Tier>,
+    /// How the content is asked for.
+    pub options: FetchOptions,
+    /// Whether bytes outside ASCII, and spaces, may be percent-encoded.
+    pub encode: bool,
+    /// Whose quota is charged.
+    pub product: Product,
+    /// URLs that this call may have.
+    pub batch_limit: u32,
+}
+
+/// What became of a list.
+#[derive(Debug)]
+pub struct PartialReceipt {
+    /// The task of what was accepted; absent when nothing was.
+    pub receipt: Option<Receipt>,
+    /// What was not, in the order given, each URL with its reason.
+    pub refused: Vec<(String, SubmitError)>,
+}
+
+impl Engine {
+    /// Accepts a task of those URLs that can be accepted. Its name has 12 characters.
+    ///
+    /// Not cancel safe, as [`Self::submit`].
+    ///
+    /// # Errors
+    /// What concerns the whole list: its length, the quota, missing nodes, the ledger.
+    pub async fn submit_what_can_be(
+        &self,
+        account: &Account,
+        submission: PartialSubmission,
+    ) -> Result<PartialReceipt, SubmitError> {
+        let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
+        check_count(submission.urls.len(), limit)?;
+        let directory = self.board.now();
+        let (accepted, refused_urls) = sort(&directory, account.id, &submission).await;
+        let Some(areas) = accepted.iter().map(|(_, domain)| domain.areas).reduce(union) else {
+            return Ok(PartialReceipt { receipt: None, refused: refused_urls });
+        };
+        check_nodes(&directory, areas, submission.tier)?;
+        let targets = plan(&directory, accepted, &submission).await;
+        let limits = self.ledger.limits(account.id, submission.product).await;
+        let daily = limits.map_err(SubmitError::Ledger)?.daily;
+        let now = self.clock.now();
+        let task = Task {
+            id: TaskId(ids::short(self.random())),
+            account: account.id,
+            product: submission.product,
+            areas,
+            tier: submission.tier,
+            options: submission.options,
+            created_at: now,
+        };
+        let id = task.id.clone();
+        let charges = charges(&task, day(now), daily);
+        let nodes: BTreeSet<String> =
+            targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
+        let new = NewTask { task, charges, targets };
+        let submitted = self.ledger.submit(new).await.map_err(|error| refused(error, daily))?;
+        tracing::info!(
+            task.id = %id,
+            target.count = submitted.targets,
+            target.refused = refused_urls.len(),
+            "task accepted in part"
+        );
+        self.doorbells.ring(nodes.iter().map(String::as_str));
+        let receipt = Receipt { task: id, targets: submitted.targets, merged: submitted.merged };
+        Ok(PartialReceipt { receipt: Some(receipt), refused: refused_urls })
+    }
+}
+
+type Accepted = Vec<(Target, Arc<Domain>)>;
+type Refused = Vec<(String, SubmitError)>;
+
+async fn sort(
+    directory: &Directory,
+    account: AccountId,
+    submission: &PartialSubmission,
+) -> (Accepted, Refused) {
+    let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+    for (index, url) in submission.urls.iter().enumerate() {
+        match check(directory, account, submission, index) {
+            Ok(found) => accepted.push(found),
+            Err(error) => refused.push((url.clone(), error)),
+        }
+        share_the_thread(index).await;
+    }
+    (accepted, refused)
+}
+
+fn check(
+    directory: &Directory,
+    account: AccountId,
+    submission: &PartialSubmission,
+    index: usize,
+) -> Result<(Target, Arc<Domain>), SubmitError> {
+    let url = &submission.urls[index];
+    let target = Target::parse(url, submission.encode).map_err(|error| SubmitError::Url {
+        index,
+        url: url.clone(),
+        error,
+    })?;
+    let is_meant = |domain: &&Arc<Domain>| {
+        domain.account == account
+            && submission.zone.as_ref().is_none_or(|zone| domain.zone.as_ref() == Some(zone))
+    };
+    let Some(domain) = directory.domain(&target.host).filter(is_meant) else {
+        return Err(SubmitError::DomainUnknown { host: target.host, url: target.url });
+    };
+    if domain.status == Status::Offline {
+        return Err(SubmitError::DomainOffline { host: target.host });
+    }
+    Ok((target, Arc::clone(domain)))
+}
+
+fn check_nodes(
+    directory: &Directory,
+    areas: AreaScope,
+    wish: Option<Tier>,
+) -> Result<(), SubmitError> {
+    for area in areas.areas().iter().copied() {
+        let tier = tier_for(area, wish);
+        if !directory.nodes.iter().any(|node| node.area == area && node.tier == tier) {
+            return Err(SubmitError::NoNode { area, tier });
+        }
+    }
+    Ok(())
+}
+
+async fn plan(
+    directory: &Directory,
+    accepted: Accepted,
+    submission: &PartialSubmission,
+) -> Vec<PlannedTarget> {
+    let follows = submission.options.media == MediaPolicy::Segments;
+    let mut planned = Vec::with_capacity(accepted.len());
+    for (index, (target, domain)) in accepted.into_iter().enumerate() {
+        let is_followed = follows && is_playlist(&target.path_and_query);
+        planned.push(PlannedTarget {
+            levels: if is_followed { PLAYLIST_LEVELS } else { 0 },
+            nodes: holders(directory, &target, domain.areas, submission.tier),
+            url: target.url,
+            host: target.host,
+            settled: None,
+        });
+        share_the_thread(index).await;
+    }
+    planned
+}
+
+fn union(a: AreaScope, b: AreaScope) -> AreaScope {
+    let both = |area: Area| a.contains(area) || b.contains(area);
+    match (both(Area::Mainland), both(Area::Overseas)) {
+        (true, false) => AreaScope::Mainland,
+        (false, true) => AreaScope::Overseas,
+        _ => AreaScope::Global,
+    }
+}
+
+/// Where a further target of `task` on `domain` goes; nothing when the domain is not served there.
+pub(crate) fn reach(task: &Task, domain: &Domain) -> Option<AreaScope> {
+    match task.product {
+        Product::Teo | Product::TeoEdge => Some(domain.areas),
+        Product::Cdn => {
+            let all = task.areas.areas().iter().all(|area| domain.areas.contains(*area));
+            all.then_some(task.areas)
+        }
+    }
+}
