@@ -14,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{FallocateFlags, fallocate},
+    fs::{FallocateFlags, fallocate, statvfs},
     io::{Errno, ReadWriteFlags, preadv2, pwritev},
 };
 
@@ -59,6 +59,11 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// Whatever the device says.
     fn sync_names(&self) -> io::Result<()>;
+
+    /// Bytes that new files may take; `u64::MAX` where the device does not tell.
+    fn free(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// One open file of a [`Disk`].
@@ -154,6 +159,11 @@ impl Disk for Files {
 
     fn sync_names(&self) -> io::Result<()> {
         File::open(&self.directory)?.sync_all()
+    }
+
+    fn free(&self) -> u64 {
+        statvfs(&self.directory)
+            .map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 }
 

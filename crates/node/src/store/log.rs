@@ -49,6 +49,7 @@ use super::{
     record::{ALIGN, Draft, HEADER, Place},
     segment::{SEGMENT_HEADER, Segment, SegmentHeader, file_name},
     ticket::Resolver,
+    trouble::Trouble,
 };
 
 /// The most bytes that one write and one sync cover.
@@ -72,6 +73,7 @@ pub(super) struct Log {
     pub(super) limits: Limits,
     /// Written since the last sync, oldest first.
     pub(super) pending: Pending,
+    pub(super) trouble: Trouble,
     pub(super) _lock: Lock,
 }
 
@@ -85,10 +87,10 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config, segment_bytes: u64) -> Self {
         Self {
             max_bytes: config.max_bytes,
-            segment_bytes: config.segment_bytes,
+            segment_bytes,
             max_entries: config.max_entries,
             protection: config.protection,
         }
@@ -221,6 +223,7 @@ impl Log {
             self.give_up_write(shared, items, &error);
             return;
         }
+        self.trouble.ends();
         let bytes = end - active.end;
         active.end = end;
         self.pending.bytes += bytes;
@@ -310,7 +313,8 @@ impl Log {
                 Err(again) => error = again,
             }
         }
-        failed(shared, "cannot begin a cache segment", &error);
+        shared.counters.failures.add(1);
+        self.trouble.meets("cannot begin a cache segment", &error);
         Err(write_error(&error))
     }
 
@@ -348,7 +352,8 @@ impl Log {
 
     /// After a failed write: what came before it may still become durable, the rest is given up.
     fn give_up_write(&mut self, shared: &Shared, items: Vec<Item>, error: &io::Error) {
-        failed(shared, "cannot write to a cache segment; it is given up", error);
+        shared.counters.failures.add(1);
+        self.trouble.meets("cannot write to a cache segment; it is given up", error);
         self.sync(shared);
         self.give_up_segment(shared);
         if error.kind() == ErrorKind::StorageFull {

@@ -28,6 +28,7 @@ mod segment;
 mod sliced;
 mod stats;
 mod ticket;
+mod trouble;
 mod writer;
 
 use std::{
@@ -77,7 +78,8 @@ pub struct Config {
     /// The segment files together never take more than this.
     pub max_bytes: u64,
     /// The length of a segment file, and with it the unit of eviction. A record must fit into one.
-    /// Cut down to a quarter of `max_bytes` where it is more.
+    /// Cut down to a quarter of `max_bytes` where it is more, and to a small share of the disk's
+    /// room: every file takes its whole length when it is made.
     pub segment_bytes: u64,
     /// How long a written record may wait for its sync when nobody awaits durability.
     pub flush_delay: Duration,
@@ -96,7 +98,8 @@ impl Config {
         Self {
             dir: dir.into(),
             max_bytes,
-            segment_bytes: (max_bytes / 32).clamp(8 << 20, 256 << 20),
+            // a tenth at most, so that `Store::largest` is not less than two fifths
+            segment_bytes: (max_bytes / 256).clamp(16 << 20, 256 << 20).min(max_bytes / 10),
             flush_delay: Duration::from_millis(2),
             max_entries: 10_000_000,
             queue_bytes: 16 << 20,
@@ -171,6 +174,7 @@ struct Shared {
     counters: Counters,
     next_generation: AtomicU64,
     epoch: u64,
+    max_bytes: u64,
     largest: u64,
     largest_record: u64,
 }
@@ -224,6 +228,11 @@ impl Store {
     /// The size in bytes of the largest representation that can be stored.
     pub fn largest(&self) -> u64 {
         self.shared().largest
+    }
+
+    /// The bound of its disk, in bytes.
+    pub fn max_bytes(&self) -> u64 {
+        self.shared().max_bytes
     }
 
     /// Starts a new generation of `key`. It is invisible until its first record is written.

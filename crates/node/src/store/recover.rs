@@ -27,9 +27,15 @@ use super::{
     record::{ALIGN, HEADER, Header, Place},
     segment::{SEGMENT_HEADER, Segment, SegmentHeader, Segments, file_name, number_of},
     stats::Counters,
+    trouble::Trouble,
 };
 
 const EPOCH_FILE: &str = "epoch";
+
+/// A new segment takes one part in so many of the room at most,
+const ROOM_SHARE: u64 = 64;
+/// unless that would be less than this.
+const LEAST_OF_ROOM: u64 = 8 << 20;
 
 /// A segment file with a sound header.
 struct Found {
@@ -63,14 +69,16 @@ impl Log {
             is_lost: false,
         };
         let found = recovery.find(&*disk, &names, config.max_bytes)?;
+        let held: u64 = found.iter().map(|found| found.size).sum();
+        let segment_bytes = segment_bytes(config.segment_bytes, held.saturating_add(disk.free()));
         let next_number = found.last().map_or(1, |newest| newest.number + 1);
         let is_empty = found.is_empty();
-        let (active, previous) = recovery.replay(found, config.segment_bytes)?;
+        let (active, previous) = recovery.replay(found, segment_bytes)?;
         recovery.index.drop_headless();
-        let largest_record = largest_record(config.segment_bytes);
+        let largest_record = largest_record(segment_bytes);
         let is_sliceable = largest_record >= SLICE + HEADER as u64;
         // Half of what fits, for eviction may carry as much as it makes room for.
-        let sliced = (config.max_bytes - 2 * config.segment_bytes) / 2;
+        let sliced = (config.max_bytes - 2 * segment_bytes) / 2;
         let mut shared = Shared {
             queue: Arc::new(Queue::new(config.queue_bytes)),
             index: recovery.index,
@@ -79,13 +87,21 @@ impl Log {
             counters: Counters::default(),
             next_generation: AtomicU64::new(recovery.next_generation),
             epoch: 0,
+            max_bytes: config.max_bytes,
             largest: if is_sliceable { sliced.max(SLICE) } else { largest_record },
             largest_record,
         };
-        let limits = Limits::new(config);
-        let pending = Pending::default();
-        let mut log =
-            Self { disk, clock, active, previous, next_number, limits, pending, _lock: lock };
+        let mut log = Self {
+            disk,
+            clock,
+            active,
+            previous,
+            next_number,
+            limits: Limits::new(config, segment_bytes),
+            pending: Pending::default(),
+            trouble: Trouble::default(),
+            _lock: lock,
+        };
         if is_empty {
             // So that "no segment" always means that there was none or that all are lost. Without
             // room the store opens all the same and each write says so.
@@ -117,6 +133,13 @@ impl Log {
         self.disk.replace(EPOCH_FILE, format!("{epoch}\n").as_bytes())?;
         Ok(epoch)
     }
+}
+
+/// The length of new segments: as `wished`, if that is a small share of the `room` that this store
+/// has on its disk. A power of two otherwise, so that little changes do not change it.
+fn segment_bytes(wished: u64, room: u64) -> u64 {
+    let share = 1 << (room / ROOM_SHARE).max(LEAST_OF_ROOM).ilog2();
+    wished.min(share)
 }
 
 impl Recovery {

@@ -326,3 +326,44 @@ fn a_generation_that_was_removed_or_replaced_cannot_be_written_any_more() {
         assert!(store.lookup(key, &url).await.is_none());
     });
 }
+
+#[test]
+fn a_large_bound_on_a_small_disk_leaves_room_for_others() {
+    with_seed(11, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(11, None);
+        disk.set_room(100 << 20);
+        // the nodes of one machine share its disk
+        let config = |name: &str| Config::new(dir.path().join(name), 10 << 30);
+        let clock = Arc::new(FakeClock::default());
+        let store = Store::open(config("a"), Arc::new(disk.clone()), clock.clone()).unwrap();
+        assert_eq!(store.stats().disk_bytes, 8 << 20);
+        for name in 0..20 {
+            put(&store, name, SLICE).await.unwrap();
+        }
+        assert!(store.largest() >= (10 << 30) / 5 * 2, "{}", store.largest());
+        store.close().await;
+        drop(store);
+
+        // with more room the new segments are longer, and the old ones are still read
+        disk.set_room(u64::MAX);
+        let store = Store::open(config("a"), Arc::new(disk), clock).unwrap();
+        for name in 0..60 {
+            if name < 20 {
+                assert!(is_there(&store, name).await, "{name}");
+            }
+            put(&store, 100 + name, SLICE).await.unwrap();
+        }
+        assert!(store.stats().disk_bytes > 80 << 20, "{:?}", store.stats());
+        assert!(is_there(&store, 0).await);
+    });
+}
+
+#[test]
+fn the_first_segment_is_a_small_part_of_the_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    for (max, segment) in [(24, 2), (64, 6), (1 << 10, 16), (10 << 10, 40), (1 << 20, 256)] {
+        let config = Config::new(dir.path(), max << 20);
+        assert_eq!(config.segment_bytes >> 20, segment, "of {max} MiB");
+    }
+}

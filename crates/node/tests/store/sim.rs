@@ -219,6 +219,11 @@ impl Change {
 }
 
 impl Disk for SimDisk {
+    fn free(&self) -> u64 {
+        let world = self.0.lock().unwrap();
+        world.room.saturating_sub(world.taken())
+    }
+
     fn list(&self) -> io::Result<Vec<String>> {
         self.world(|world| {
             world.alive()?;
