@@ -65,6 +65,8 @@ enum Missing {
     NeverFresh,
     /// It is not there, or not all of it.
     Gone,
+    /// It is there and did not become durable in time.
+    Unsynced,
 }
 
 impl Runner {
@@ -148,7 +150,7 @@ impl Runner {
 
     async fn judge(&self, task: &Task<'_>, filled: Filled) -> ItemReport {
         let mut report = ItemReport {
-            size_bytes: filled.size,
+            size_bytes: filled.size.filter(|_| is_sized(filled.outcome)),
             pulled_bytes: filled.pulled_bytes,
             validator: filled.validator,
             detail: filled.detail,
@@ -165,12 +167,24 @@ impl Runner {
             Err(Missing::NeverFresh) => {
                 (Uncacheable::NoLifetime, "the origin wants every use to be validated")
             }
-            Err(Missing::Gone) => {
-                (Uncacheable::DiskFull, "it was replaced or evicted before it was read back")
+            Err(Missing::Unsynced) => {
+                (Uncacheable::DiskError, "the disk did not confirm it in time")
             }
+            Err(Missing::Gone) => return self.evicted(report),
         };
         report.outcome = Outcome::Uncacheable(outcome);
         report.detail = Some(detail.into());
+        report
+    }
+
+    /// What came is gone already: other content took its place.
+    fn evicted(&self, mut report: ItemReport) -> ItemReport {
+        let mib = self.store.max_bytes() >> 20;
+        report.outcome = Outcome::Uncacheable(Uncacheable::DiskFull);
+        report.detail = Some(format!(
+            "evicted before it was read back: the store of {mib} MiB is too small for what is \
+             being prefetched"
+        ));
         report
     }
 
@@ -181,7 +195,8 @@ impl Runner {
             let reply = self.service.prove(self.viewer_request(task)).await;
             let Some(proof) = reply.extensions().get::<Proof>() else {
                 let (_, stored) = self.look(task).await;
-                return Err(if stored.is_some() { Missing::NeverFresh } else { Missing::Gone });
+                let is_whole = stored.is_some_and(|stored| stored.is_complete());
+                return Err(if is_whole { Missing::NeverFresh } else { Missing::Gone });
             };
             if reply.status() != task_status(&proof.stored) || !proof.stored.is_complete() {
                 return Err(Missing::Gone);
@@ -191,7 +206,7 @@ impl Runner {
             }
             // it came with a viewer's request and its group is being synced
             if Instant::now() >= end {
-                return Err(Missing::Gone);
+                return Err(Missing::Unsynced);
             }
             sleep(SYNC_LOOK).await;
         }
@@ -239,6 +254,11 @@ impl Runner {
         }
         report
     }
+}
+
+/// Whether the size of what came is the target's: that of an error page is not.
+fn is_sized(outcome: Outcome) -> bool {
+    outcome.is_success() || matches!(outcome, Outcome::Uncacheable(_) | Outcome::TooLarge)
 }
 
 /// The status that the read-back must have: that of the stored response.

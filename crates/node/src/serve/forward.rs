@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, sync::atomic::Ordering};
 
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
-    http::{CacheStatus, Forward, parse_byte_range, strip_hop_by_hop},
+    http::{
+        CacheControl, CacheStatus, Forward, StoredResponse, parse_byte_range, strip_hop_by_hop,
+    },
+    outcome::Outcome,
     task::FetchOptions,
 };
 use tracing::debug;
@@ -48,9 +51,10 @@ impl Service {
         stale: Option<Stored>,
         why: Forward,
     ) -> Response<Body> {
+        let must_validate = stale.as_ref().is_some_and(must_validate);
         let mut reader = self.0.fills.get_or_start(upstream(&asked), stale);
         let head = reader.head().await;
-        let told = Told { why, is_collapsed: reader.is_collapsed() };
+        let told = Told { why, is_collapsed: reader.is_collapsed(), must_validate };
         match head {
             Ok(head) => self.reply(&asked, reader, &head, told),
             Err(fault) => self.fault(&asked, &fault, told),
@@ -98,7 +102,10 @@ impl Service {
             detail = fault.detail(),
             "cannot answer"
         );
-        let status = fault_status(fault);
+        let status = match outcome {
+            Outcome::OriginError(_) if told.must_validate => StatusCode::GATEWAY_TIMEOUT,
+            _ => fault_status(fault),
+        };
         let mut reply = text(status, &format!("cannot fetch the content ({outcome})"));
         let member = CacheStatus {
             forward: Some(told.why),
@@ -120,6 +127,17 @@ impl Service {
 struct Told {
     why: Forward,
     is_collapsed: bool,
+    /// What is stored must not be used without the origin's word.
+    must_validate: bool,
+}
+
+/// Whether the origin forbids `stored` to be used stale: then its silence is a 504 (RFC 9111
+/// section 5.2.2.2).
+fn must_validate(stored: &Stored) -> bool {
+    StoredResponse::decode(stored.head()).is_some_and(|response| {
+        let rules = CacheControl::of(&response.fields);
+        rules.must_revalidate || rules.proxy_revalidate || rules.s_maxage.is_some()
+    })
 }
 
 /// What is asked upstream for `asked`.

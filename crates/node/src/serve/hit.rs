@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
-    http::{CacheStatus, StoredResponse, http_date},
+    http::{CacheControl, CacheStatus, StoredResponse, http_date},
     time::Timestamp,
 };
 
@@ -17,18 +17,23 @@ use crate::store::{ReadError, SLICE, Stored};
 
 /// Whether the store holds all that `asked` gets of `response`: everything, every slice of its
 /// range, or nothing but the head.
+///
+/// Who wants only what is cached asks about the content: where a reply has none, it is a hit only
+/// if every byte is there, so that a HEAD never promises what a GET would not get.
 pub(super) fn holds(stored: &Stored, response: &StoredResponse, asked: &Asked) -> bool {
     if stored.is_complete() {
         return true;
     }
+    let is_enough = !CacheControl::of(&asked.fields).only_if_cached;
     let Some(size) = stored.size() else { return false };
     match select(&asked.fields, asked.is_head, response, Some(size)) {
-        Selection::Whole => asked.is_head,
+        Selection::Whole => asked.is_head && is_enough,
         Selection::Part { start, end_inclusive } => {
             let mut slices = (start / SLICE)..=(end_inclusive / SLICE);
             slices.all(|number| u32::try_from(number).is_ok_and(|n| stored.has_slice(n)))
         }
-        Selection::NotModified | Selection::PreconditionFailed | Selection::Unsatisfiable => true,
+        Selection::NotModified | Selection::PreconditionFailed => is_enough,
+        Selection::Unsatisfiable => true,
     }
 }
 

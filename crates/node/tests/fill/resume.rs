@@ -90,3 +90,28 @@ async fn a_partly_stored_response_that_changed_is_pulled_anew() {
     assert!(body == new);
     assert_eq!(house.origin.requests().len(), 2, "the reply to If-Range is used");
 }
+
+#[tokio::test]
+async fn a_run_that_was_cut_by_a_restart_goes_on_at_the_first_missing_slice() {
+    let mut house = House::new().await;
+    let bytes = content(8 * SLICE + 5, 28);
+    let held = 3 * SLICE + 1000;
+    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\"").hold_after(held as u64));
+    let prefetch = house.read("/x", Intent::Prefetch).await;
+    let limit = std::time::Duration::from_secs(10);
+    stoker_testkit::eventually(limit, "three slices", async || {
+        house.stored("/x").await.filter(|stored| (0..3).all(|n| stored.has_slice(n))).map(|_| ())
+    })
+    .await;
+    drop(prefetch);
+    house.reopen().await;
+    house.origin.release();
+    let stored = house.stored("/x").await.expect("slices outlive a restart");
+    assert!(!stored.is_complete());
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
+    assert_eq!(filled.pulled_bytes, (5 * SLICE + 5) as u64);
+    let again = &house.origin.requests()[1..];
+    assert!(again.iter().all(|seen| seen.start >= 3 * SLICE as u64), "{again:?}");
+    assert!(house.content_of("/x").await == bytes);
+}

@@ -79,6 +79,9 @@ async fn what_is_not_there_is_never_called_there() {
         let report = net.sources["edge"].run(id, &url(path), 0).await;
         assert_eq!(report.outcome, outcome, "{path}");
         assert_eq!(report.verified_at, None, "{path}");
+        // an error page is no size of the target
+        let is_sized = matches!(outcome, Outcome::Uncacheable(_));
+        assert_eq!(report.size_bytes.is_some(), is_sized, "{path}");
         assert!(report.detail.is_some_and(|detail| !detail.is_empty()), "{path}");
     }
     net.put_domain(|domain| domain.origin.port = 1);
@@ -231,4 +234,47 @@ async fn jobs_are_leased_only_while_there_is_room() {
         assert!(outcome.is_success(), "{id}: {outcome}");
     }
     assert_eq!(net.origin.sent_for("/slow"), 5000);
+}
+
+#[tokio::test]
+async fn what_was_evicted_before_it_was_read_back_says_so() {
+    let net = Net::single().await;
+    // together more than the store holds; each fits
+    let sizes = 12;
+    let urls: Vec<String> = (0..sizes).map(|n| url(&format!("/{n}"))).collect();
+    for n in 0..sizes {
+        let script = Script::new(content((20 << 20) + 5, n)).etag("\"v1\"");
+        net.origin.on(&format!("/{n}"), script);
+    }
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    net.sources["edge"].put(1, &urls, 0, FetchOptions::default());
+    let items = net.sources["edge"].ended(1).await;
+    let lost: Vec<_> = items.iter().filter(|item| !item.outcome.is_success()).collect();
+    assert!(!lost.is_empty(), "all of them fitted");
+    let evicted = lost.iter().filter(|item| {
+        let detail = item.detail.as_deref().unwrap_or_default();
+        item.outcome == Outcome::Uncacheable(Uncacheable::DiskFull)
+            && detail.contains("the store of 64 MiB is too small")
+    });
+    assert!(evicted.count() > 0, "{lost:?}");
+    let wrong = Outcome::Uncacheable(Uncacheable::NoLifetime);
+    assert!(lost.iter().all(|item| item.outcome != wrong), "{lost:?}");
+}
+
+#[tokio::test]
+async fn what_was_filled_and_not_reported_is_fresh_after_a_restart() {
+    let mut net = Net::single().await;
+    net.origin.on("/a", Script::new(content(5000, 1)).etag("\"v1\""));
+    net.origin.on("/b", Script::new(content(3 << 20, 2)).etag("\"v1\""));
+    net.sources["edge"].lose_answers(usize::MAX);
+    net.sources["edge"].put(1, &[&url("/a"), &url("/b")], 0, FetchOptions::default());
+    for path in ["/a", "/b"] {
+        net.until_hit("edge", path, &[]).await;
+    }
+    net.restart("edge").await;
+    for (id, path) in [(2, "/a"), (3, "/b")] {
+        let report = net.sources["edge"].run(id, &url(path), 0).await;
+        assert_eq!((report.outcome, report.pulled_bytes), (Outcome::AlreadyFresh, 0), "{path}");
+        assert_eq!(net.origin.requests_for(path).len(), 1, "{path}");
+    }
 }

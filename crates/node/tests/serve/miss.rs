@@ -213,6 +213,27 @@ async fn an_origin_that_does_not_answer_is_a_502_that_names_the_kind_only() {
 }
 
 #[tokio::test]
+async fn what_must_be_validated_is_a_504_while_the_origin_cannot_be_reached() {
+    let net = Net::single().await;
+    for (path, rule, status) in [
+        ("/must", "max-age=60, must-revalidate", 504),
+        ("/proxy", "max-age=60, proxy-revalidate", 504),
+        ("/may", "max-age=60", 502),
+    ] {
+        let script = Script::new(content(5000, 1)).etag("\"v1\"").field("cache-control", rule);
+        net.put_domain(|_| {});
+        net.origin.on(path, script);
+        net.get("edge", path, &[]).await;
+        net.until_hit("edge", path, &[]).await;
+        net.clock.advance(Duration::from_secs(61));
+        net.put_domain(|domain| domain.origin.port = 1);
+        let reply = net.get("edge", path, &[]).await;
+        assert_eq!(reply.status, status, "{path} {reply:?}");
+        assert!(reply.cache_status().contains("detail=origin_error:connect"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
 async fn fields_of_one_hop_end_at_it() {
     let net = Net::single().await;
     let script = Script::new("content")
@@ -250,10 +271,17 @@ async fn what_has_come_of_a_running_fill_is_a_hit_for_those_who_want_no_more() {
     let others = async {
         let part = net.until_hit("edge", "/a", &[("range", "bytes=1048500-1048699")]).await;
         assert!(part.status == 206 && part.body == bytes[1_048_500..1_048_700]);
-        let same = net.until_hit("edge", "/a", &[("if-none-match", "\"v1\"")]).await;
-        assert_eq!(same.status, 304);
-        let head = net.ask("edge", "HEAD", "/a", &[("cache-control", "only-if-cached")]).await;
+        let same = net.get("edge", "/a", &[("if-none-match", "\"v1\"")]).await;
+        assert!(same.status == 304 && same.status_is_hit(), "{same:?}");
+        let head = net.ask("edge", "HEAD", "/a", &[]).await;
         assert_eq!((head.status, head.field("content-length")), (200, (4 << 20).to_string()));
+        assert!(head.status_is_hit(), "{head:?}");
+        // who asks whether it is cached asks about all of it
+        let only = [("cache-control", "only-if-cached"), ("if-none-match", "\"v1\"")];
+        for (method, fields) in [("GET", &only[..1]), ("HEAD", &only[..1]), ("GET", &only[..])] {
+            let reply = net.ask("edge", method, "/a", fields).await;
+            assert_eq!((reply.status, reply.status_is_hit()), (504, false), "{method} {fields:?}");
+        }
         let later = [("range", "bytes=4000000-"), ("cache-control", "only-if-cached")];
         assert_eq!(net.get("edge", "/a", &later).await.status, 504);
         net.origin.release();
