@@ -37,6 +37,77 @@ pub struct NewDomain {
     /// Freshness lifetime where the origin states none; absent = 30 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_lifetime_seconds: Option<u64>,
+    /// Name of its zone, made if absent; absent = the registrable domain of `host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Whether it is in no zone at all.
+    #[serde(default)]
+    pub no_zone: bool,
+}
+
+/// Body of `POST /admin/v1/domains/{host}`; what is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainChange {
+    /// `http[s]://HOST[:PORT][/BASE]`; private addresses stay allowed only if that is said again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Areas in which it is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub areas: Option<AreaScope>,
+    /// Whether it is served at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+    /// Who may speak to the origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shield: Option<Shield>,
+    /// Whether private, loopback and link-local origin addresses may be connected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_private_origin: Option<bool>,
+    /// `Host` field sent to the origin; empty = the domain's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_header: Option<String>,
+    /// Freshness lifetime where the origin states none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_lifetime_seconds: Option<u64>,
+    /// Name of its zone, made if absent; empty = none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+}
+
+/// Body of `POST /admin/v1/zones`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewZone {
+    /// Its name, unique in the account.
+    pub name: String,
+    /// Areas that it is made for; absent = both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub area: Option<AreaScope>,
+}
+
+/// A zone, as `GET /admin/v1/zones/{zone}` shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneView {
+    /// Public name: `zone-` and 12 characters.
+    pub zone_id: String,
+    /// Its name.
+    pub name: String,
+    /// Areas that it is made for.
+    pub area: AreaScope,
+    /// Whether it is in use.
+    pub status: Status,
+    /// Hosts of the domains in it.
+    pub domains: Vec<String>,
+    /// When it was created.
+    pub created_at: String,
+}
+
+/// Answer of `GET /admin/v1/zones`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Zones {
+    /// The account's zones, ordered by name.
+    pub zones: Vec<ZoneView>,
 }
 
 /// A domain, as `GET /admin/v1/domains/{host}` shows it.
@@ -58,6 +129,9 @@ pub struct DomainView {
     pub host_header: Option<String>,
     /// Freshness lifetime where the origin states none.
     pub default_lifetime_seconds: u64,
+    /// The zone that it is in.
+    #[serde(default)]
+    pub zone_id: Option<String>,
     /// When it was created.
     pub created_at: String,
     /// When it was last changed.

@@ -1,11 +1,11 @@
-//! Domains: add, list, show, remove. The rules are the engine's.
+//! Domains: add, list, show, change, remove. The rules are the engine's.
 
 use http::StatusCode;
 use stoker_domain::{
     area::AreaScope,
-    domain::{CacheRules, Domain, Origin},
+    domain::{CacheRules, Domain, Kept, Origin},
 };
-use stoker_engine::{DomainError, NewDomain};
+use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
 use super::{
     api,
@@ -20,6 +20,11 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     if let Some(host) = &new.host_header {
         request_fields::check_value("Host", host)?;
     }
+    let zone = match new.zone {
+        _ if new.no_zone => ZoneChoice::Outside,
+        None => ZoneChoice::Registrable,
+        Some(name) => ZoneChoice::Named(name),
+    };
     let origin = Origin {
         host_header: new.host_header,
         allow_private: new.allow_private_origin,
@@ -30,7 +35,8 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     });
     let areas = new.areas.unwrap_or(AreaScope::Global);
     let new = NewDomain { host: new.host, origin, areas, shield: new.shield, cache };
-    let domain = call.gateway.engine.add_domain(call.account.id, new).await?;
+    let engine = &call.gateway.engine;
+    let domain = engine.add_domain_to(call.account.id, new, zone, Kept::new()).await?;
     tracing::info!(domain = domain.host, "domain added");
     Ok(Reply::json(StatusCode::CREATED, &view(&domain)))
 }
@@ -47,6 +53,43 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
         Some(domain) => Ok(Reply::json(StatusCode::OK, &view(&domain))),
         None => Err(DomainError::Unknown { host }.into()),
     }
+}
+
+/// Nothing is changed unless all of it can be; only the zone is a step of its own, and the first.
+pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
+    let host = call.segment().await?;
+    let change: api::DomainChange = call.json()?;
+    if let Some(host) = &change.host_header {
+        request_fields::check_value("Host", host)?;
+    }
+    let origin: Option<Origin> = change.origin.as_deref().map(str::parse).transpose()?;
+    let (engine, account) = (&call.gateway.engine, call.account.id);
+    if let Some(name) = change.zone {
+        let choice = if name.is_empty() { ZoneChoice::Outside } else { ZoneChoice::Named(name) };
+        engine.move_domain(account, &host, choice).await?;
+    }
+    let apply = |domain: &mut Domain| -> Result<(), DomainError> {
+        if let Some(origin) = origin {
+            let host_header = domain.origin.host_header.take();
+            domain.origin = Origin { host_header, ..origin };
+        }
+        if let Some(text) = change.host_header {
+            domain.origin.host_header = Some(text).filter(|text| !text.is_empty());
+        }
+        if let Some(is_allowed) = change.allow_private_origin {
+            domain.origin.allow_private = is_allowed;
+        }
+        if let Some(seconds) = change.default_lifetime_seconds {
+            domain.cache.default_lifetime_seconds = seconds;
+        }
+        domain.areas = change.areas.unwrap_or(domain.areas);
+        domain.status = change.status.unwrap_or(domain.status);
+        domain.shield = change.shield.unwrap_or(domain.shield);
+        Ok(())
+    };
+    let domain = engine.change_domain(account, &host, apply).await?;
+    tracing::info!(domain = domain.host, "domain changed");
+    Ok(Reply::json(StatusCode::OK, &view(&domain)))
 }
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
@@ -66,6 +109,7 @@ fn view(domain: &Domain) -> api::DomainView {
         allow_private_origin: domain.origin.allow_private,
         host_header: domain.origin.host_header.clone(),
         default_lifetime_seconds: domain.cache.default_lifetime_seconds,
+        zone_id: domain.zone.as_ref().map(ToString::to_string),
         created_at: rfc3339(domain.created_at),
         updated_at: rfc3339(domain.updated_at),
     }

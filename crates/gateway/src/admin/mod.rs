@@ -1,4 +1,4 @@
-//! The admin API under `/admin/v1`: domains, nodes, tasks and quota of the account that signs.
+//! The admin API under `/admin/v1`: domains, zones, nodes, tasks and quota of the account that signs.
 //!
 //! Calls are signed like those of the vendor's API, over the real path and with the service
 //! `admin`. The command line is a client of it and can do nothing that this API cannot.
@@ -10,6 +10,7 @@ mod nodes;
 mod problem;
 mod quota;
 mod tasks;
+mod zones;
 
 use axum::{
     Router,
@@ -40,7 +41,18 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route(
             "/admin/v1/domains/{host}",
             get(|s, r| run(s, r, "admin.domain.show", LITTLE, domains::show))
+                .post(|s, r| run(s, r, "admin.domain.change", LITTLE, domains::change))
                 .delete(|s, r| run(s, r, "admin.domain.remove", LITTLE, domains::remove)),
+        )
+        .route(
+            "/admin/v1/zones",
+            post(|s, r| run(s, r, "admin.zone.add", LITTLE, zones::add))
+                .get(|s, r| run(s, r, "admin.zone.list", LITTLE, zones::list)),
+        )
+        .route(
+            "/admin/v1/zones/{zone}",
+            get(|s, r| run(s, r, "admin.zone.show", LITTLE, zones::show))
+                .delete(|s, r| run(s, r, "admin.zone.remove", LITTLE, zones::remove)),
         )
         .route("/admin/v1/nodes", get(|s, r| run(s, r, "admin.node.list", LITTLE, nodes::list)))
         .route(

@@ -6,7 +6,7 @@
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::domain::OriginError;
-use stoker_engine::{DomainError, Error as LedgerError, SubmitError};
+use stoker_engine::{DomainError, Error as LedgerError, SubmitError, ZoneError};
 
 use super::api::Problem;
 use crate::{chain, content, request_fields, signed};
@@ -38,6 +38,9 @@ pub(crate) enum Error {
     /// The domain cannot be added, shown or removed.
     #[error(transparent)]
     Domain(#[from] DomainError),
+    /// The zone cannot be added, shown or removed.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
     /// The account has no such task.
     #[error("task `{0}` is not in this account")]
     Task(String),
@@ -122,6 +125,7 @@ impl Error {
             Self::Service => Some("sign with the service `admin` in the credential scope".into()),
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
             Self::Domain(error) => error.hint(),
+            Self::Zone(error) => error.hint(),
             Self::Task(_) => Some("`stoker task list` shows what there is".into()),
             Self::Areas(..) => Some("name the areas, or submit the domains one by one".into()),
             Self::Submit(error) => error.hint(),
@@ -147,8 +151,10 @@ impl Error {
                     Kind(StatusCode::CONFLICT, "domain-exists", "domain exists")
                 }
                 DomainError::Unknown { .. } => domain_unknown(),
+                DomainError::Zone(error) => zone_kind(error),
                 DomainError::Ledger { .. } => unavailable(),
             },
+            Self::Zone(error) => zone_kind(error),
             Self::Task(_) => Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task"),
             Self::Areas(..) => Kind(StatusCode::BAD_REQUEST, "areas-differ", "areas differ"),
             Self::Fields(_) => {
@@ -157,6 +163,16 @@ impl Error {
             Self::Submit(error) => submit_kind(error),
             Self::Ledger(_) => unavailable(),
         }
+    }
+}
+
+const fn zone_kind(error: &ZoneError) -> Kind {
+    match error {
+        ZoneError::InvalidName { .. } => Kind(StatusCode::BAD_REQUEST, "bad-zone", "bad zone"),
+        ZoneError::Exists { .. } => Kind(StatusCode::CONFLICT, "zone-exists", "zone exists"),
+        ZoneError::Unknown { .. } => Kind(StatusCode::NOT_FOUND, "zone-unknown", "unknown zone"),
+        ZoneError::InUse { .. } => Kind(StatusCode::CONFLICT, "zone-in-use", "zone in use"),
+        ZoneError::Ledger { .. } => unavailable(),
     }
 }
 

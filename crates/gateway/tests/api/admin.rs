@@ -33,12 +33,15 @@ async fn a_domain_is_added_shown_listed_and_removed() {
     assert_eq!(answer.status, 201);
     assert_eq!(answer.fields["content-type"], "application/json");
     let added = answer.json();
+    let zone = get(&house, "zones/new.example").await;
+    assert_eq!(zone["domains"], json!(["new.example"]));
     assert_eq!(
         added,
         json!({
             "host": "new.example", "origin": "http://127.0.0.1:8080/base", "areas": "overseas",
             "status": "online", "shield": "global", "allow_private_origin": true,
             "host_header": "origin.example", "default_lifetime_seconds": 2_592_000,
+            "zone_id": zone["zone_id"],
             "created_at": "2025-06-15T15:06:40Z", "updated_at": "2025-06-15T15:06:40Z",
         })
     );

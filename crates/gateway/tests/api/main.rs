@@ -15,3 +15,4 @@ mod house;
 mod logs;
 mod recorded;
 mod wire;
+mod zones;

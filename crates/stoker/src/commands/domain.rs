@@ -3,8 +3,12 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::{Subcommand, ValueEnum};
-use stoker_domain::{area::AreaScope, domain::Shield, target::is_host};
-use stoker_gateway::admin::api::{DomainView, Domains, NewDomain};
+use stoker_domain::{
+    area::AreaScope,
+    domain::{Shield, Status},
+    target::is_host,
+};
+use stoker_gateway::admin::api::{DomainChange, DomainView, Domains, NewDomain};
 
 use crate::{
     client::Client,
@@ -15,7 +19,7 @@ use crate::{
     size::show_duration,
 };
 
-/// Add, list, show or remove accelerated domains
+/// Add, list, show, change or remove accelerated domains
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -32,8 +36,14 @@ enum Command {
     List(List),
     /// Show one domain
     Show(Show),
+    /// Change a domain
+    Set(Set),
+    /// Bring a stopped domain online
+    Start(Which),
+    /// Stop a domain: viewers and prefetches are refused
+    Stop(Which),
     /// Remove a domain; what nodes hold of it is served no longer
-    Remove(Remove),
+    Remove(Which),
 }
 
 #[derive(clap::Args, Debug)]
@@ -55,6 +65,12 @@ struct Add {
     /// Allow an origin with a private, loopback or link-local address
     #[arg(long)]
     allow_private_origin: bool,
+    /// Put it into the zone NAME, made if absent [default: that of its registrable domain]
+    #[arg(long, value_name = "NAME")]
+    zone: Option<String>,
+    /// Put it into no zone
+    #[arg(long, conflicts_with = "zone")]
+    no_zone: bool,
     /// Print the domain as JSON
     #[arg(long)]
     json: bool,
@@ -64,6 +80,53 @@ struct Add {
 enum ShieldWord {
     Global,
     PerArea,
+}
+
+impl From<ShieldWord> for Shield {
+    fn from(word: ShieldWord) -> Self {
+        match word {
+            ShieldWord::Global => Self::Global,
+            ShieldWord::PerArea => Self::PerArea,
+        }
+    }
+}
+
+#[derive(clap::Args, Debug)]
+#[group(id = "change", required = true, multiple = true)]
+struct Changes {
+    /// Where its content comes from; private addresses are refused unless allowed again
+    #[arg(long, value_name = "URL")]
+    origin: Option<String>,
+    /// Areas in which it is served
+    #[arg(long, value_name = "AREA", value_parser = area_words())]
+    area: Option<AreaScope>,
+    /// How many middle nodes may ask the origin for one URL: one in all, or one in each area
+    #[arg(long, value_enum)]
+    shield: Option<ShieldWord>,
+    /// `Host` field sent to the origin; empty for the domain's own
+    #[arg(long, value_name = "HOST")]
+    host_header: Option<String>,
+    /// Allow an origin with a private, loopback or link-local address
+    #[arg(long)]
+    allow_private_origin: bool,
+    /// Put it into the zone NAME, made if absent
+    #[arg(long, value_name = "NAME")]
+    zone: Option<String>,
+    /// Take it out of its zone
+    #[arg(long, conflicts_with = "zone")]
+    no_zone: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Set {
+    /// Which domain
+    #[arg(value_parser = host)]
+    host: String,
+    #[command(flatten)]
+    changes: Changes,
+    /// Print the domain as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(clap::Args, Debug)]
@@ -84,7 +147,7 @@ struct Show {
 }
 
 #[derive(clap::Args, Debug)]
-struct Remove {
+struct Which {
     /// Which domain
     #[arg(value_parser = host)]
     host: String,
@@ -101,7 +164,10 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Add(command) => add(&client, command).await?,
         Command::List(command) => list(&client, command).await?,
         Command::Show(command) => show(&client, command).await?,
-        Command::Remove(Remove { host }) => {
+        Command::Set(command) => set(&client, command).await?,
+        Command::Start(Which { host }) => put(&client, &host, Status::Online).await?,
+        Command::Stop(Which { host }) => put(&client, &host, Status::Offline).await?,
+        Command::Remove(Which { host }) => {
             client.delete(&format!("/admin/v1/domains/{host}")).await?;
             output::line(format!("removed {host}"));
         }
@@ -114,13 +180,12 @@ async fn add(client: &Client, add: Add) -> Result<(), Failure> {
         host: add.host,
         origin: add.origin,
         areas: Some(add.area),
-        shield: match add.shield {
-            ShieldWord::Global => Shield::Global,
-            ShieldWord::PerArea => Shield::PerArea,
-        },
+        shield: add.shield.into(),
         allow_private_origin: add.allow_private_origin,
         host_header: add.host_header,
         default_lifetime_seconds: None,
+        zone: add.zone,
+        no_zone: add.no_zone,
     };
     let domain: DomainView = client.post("/admin/v1/domains", &new).await?;
     if add.json {
@@ -129,6 +194,36 @@ async fn add(client: &Client, add: Add) -> Result<(), Failure> {
         let DomainView { host, origin, areas, .. } = domain;
         output::line(format!("added {host}: from {origin}, served in {areas}"));
     }
+    Ok(())
+}
+
+async fn set(client: &Client, set: Set) -> Result<(), Failure> {
+    let Changes { origin, area, shield, host_header, allow_private_origin, zone, no_zone } =
+        set.changes;
+    let change = DomainChange {
+        origin,
+        areas: area,
+        shield: shield.map(Into::into),
+        host_header,
+        allow_private_origin: allow_private_origin.then_some(true),
+        zone: if no_zone { Some(String::new()) } else { zone },
+        ..DomainChange::default()
+    };
+    let domain: DomainView =
+        client.post(&format!("/admin/v1/domains/{}", set.host), &change).await?;
+    if set.json {
+        output::json(&domain);
+    } else {
+        let DomainView { host, origin, areas, .. } = domain;
+        output::line(format!("changed {host}: from {origin}, served in {areas}"));
+    }
+    Ok(())
+}
+
+async fn put(client: &Client, host: &str, status: Status) -> Result<(), Failure> {
+    let change = DomainChange { status: Some(status), ..DomainChange::default() };
+    let domain: DomainView = client.post(&format!("/admin/v1/domains/{host}"), &change).await?;
+    output::line(format!("{} is {}", domain.host, table::word(&domain.status)));
     Ok(())
 }
 
@@ -166,6 +261,7 @@ async fn show(client: &Client, show: Show) -> Result<(), Failure> {
         ("status", table::word(&domain.status)),
         ("shield", table::word(&domain.shield)),
         ("default lifetime", show_duration(lifetime)),
+        ("zone", domain.zone_id.unwrap_or_else(|| "none".into())),
         ("created", domain.created_at),
     ];
     for (name, value) in lines {

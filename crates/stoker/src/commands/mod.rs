@@ -12,6 +12,7 @@ mod prefetch;
 mod table;
 mod task;
 mod up;
+mod zone;
 
 use std::{future::Future, process::ExitCode};
 
@@ -39,6 +40,7 @@ pub(crate) struct Cli {
 enum Command {
     Up(up::Args),
     Domain(domain::Args),
+    Zone(zone::Args),
     Prefetch(prefetch::Args),
     Task(task::Args),
     Check(check::Args),
@@ -51,6 +53,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.command {
         Command::Up(args) => up::run(args),
         Command::Domain(args) => wait_for(domain::run(args)),
+        Command::Zone(args) => wait_for(zone::run(args)),
         Command::Prefetch(args) => wait_for(prefetch::run(args)),
         Command::Task(args) => wait_for(task::run(args)),
         Command::Check(args) => wait_for(check::run(args)),

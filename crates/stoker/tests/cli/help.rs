@@ -6,14 +6,22 @@ use insta::assert_snapshot;
 
 use crate::stoker;
 
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["up"],
     &["domain"],
     &["domain", "add"],
     &["domain", "list"],
     &["domain", "show"],
+    &["domain", "set"],
+    &["domain", "start"],
+    &["domain", "stop"],
     &["domain", "remove"],
+    &["zone"],
+    &["zone", "list"],
+    &["zone", "show"],
+    &["zone", "add"],
+    &["zone", "remove"],
     &["prefetch"],
     &["task"],
     &["task", "list"],

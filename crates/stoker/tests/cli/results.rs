@@ -33,11 +33,24 @@ fn commands_say_what_they_did_and_json_is_stable() {
 fn domains(session: &mut Session, origin: &str) {
     let add = ["domain", "add", "www.example.com", "--origin", origin, "--area", "overseas"];
     session.record(&[&add[..], &["--allow-private-origin"]].concat());
+    let zones = session.stoker.cli(&["zone", "list", "--json"]).stdout;
+    let zones: Value = serde_json::from_str(&zones).unwrap();
+    session.names.push((zones[0]["zone_id"].as_str().unwrap().into(), "[ZONE]".into()));
+    session.record(&["zone", "list"]);
+    session.record(&["zone", "list", "--json"]);
+    session.record(&["zone", "remove", "example.com"]);
     session.record(&["domain", "list"]);
     session.record(&["domain", "list", "--json"]);
     session.record(&["domain", "show", "www.example.com"]);
     session.record(&["domain", "show", "www.example.com", "--json"]);
     session.record(&["domain", "show", "other.example.com"]);
+    session.record(&["domain", "stop", "www.example.com"]);
+    session.record(&["domain", "set", "www.example.com"]);
+    session.record(&["domain", "set", "www.example.com", "--shield", "per-area", "--no-zone"]);
+    session.record(&["domain", "set", "www.example.com", "--shield", "global", "--json"]);
+    session.record(&["domain", "start", "www.example.com"]);
+    session.record(&["zone", "remove", "example.com"]);
+    session.record(&["zone", "show", "example.com"]);
     session.record(&["task", "list"]);
     session.record(&["task", "list", "--json"]);
     assert_snapshot!("domains", session.taken());
