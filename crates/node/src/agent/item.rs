@@ -26,7 +26,7 @@ use tokio::{
 
 use super::job::Moving;
 use crate::{
-    fill::{Filled, Fills, Intent, Request},
+    fill::{Filled, Fills, Intent, Request, is_content},
     serve::{Proof, Service, selecting},
     store::{Store, Stored},
 };
@@ -121,7 +121,8 @@ impl Runner {
         };
         let Some(response) = StoredResponse::decode(stored.head()) else { return (false, None) };
         match reuse(&response, &task.selecting, self.clock.now()) {
-            Reuse::Fresh => (stored.is_complete(), Some(stored)),
+            // an error that the origin lets be kept is not the target
+            Reuse::Fresh => (stored.is_complete() && is_content(response.status), Some(stored)),
             Reuse::Stale => (false, Some(stored)),
             Reuse::VaryMiss => (false, None),
         }

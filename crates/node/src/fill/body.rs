@@ -53,7 +53,7 @@ impl Body {
                 return Ok(None);
             }
             loop {
-                let Some(chunk) = passing.content.next().await.transpose()? else {
+                let Some(chunk) = passing.next().await.transpose()? else {
                     return Ok(None);
                 };
                 reader.seat.fill.count_pulled(chunk.len());

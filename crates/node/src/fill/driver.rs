@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use stoker_domain::{
     http::StoredResponse,
     outcome::{OriginFault, Outcome},
@@ -11,6 +12,7 @@ use tracing::debug;
 
 use super::{
     Fills,
+    failures::Failure,
     head::{FillHead, Filled},
     request::Request,
     state::{Fill, State},
@@ -96,7 +98,22 @@ impl Driver {
                     fault
                 }
             };
-            return self.finish(self.failed(&fault), Some(fault));
+            let filled = self.failed(&fault);
+            self.remember(&fault, &filled);
+            return self.finish(filled, Some(fault));
+        }
+    }
+
+    /// For others who ask within the next moment, if nothing came at all.
+    fn remember(&self, fault: &Fault, filled: &Filled) {
+        if self.fill.state().head.is_none() {
+            self.fills.0.failures.remember(Failure {
+                request: Arc::clone(&self.request),
+                head: None,
+                content: Bytes::new(),
+                broken: Some(fault.clone()),
+                filled: filled.clone(),
+            });
         }
     }
 

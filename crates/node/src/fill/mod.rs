@@ -20,6 +20,7 @@
 mod body;
 mod driver;
 mod extent;
+mod failures;
 mod head;
 mod opening;
 mod pull;
@@ -46,10 +47,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use body::Body;
 pub use head::{FillHead, Filled};
+pub(crate) use opening::is_content;
 pub use reader::Reader;
 pub use request::{Intent, Request, Want, stored_url};
 
 use driver::Driver;
+use failures::Failures;
 use state::Fill;
 
 use crate::{
@@ -75,6 +78,9 @@ pub struct Config {
     pub retry_delay: Duration,
     /// How long a fill that nobody reads may take to finish the slices in flight.
     pub linger: Duration,
+    /// How long the failure of a target counts for others who ask for it. The engine tries again
+    /// after half a second at the earliest, and that must reach the origin.
+    pub failure_memory: Duration,
 }
 
 impl Default for Config {
@@ -87,6 +93,7 @@ impl Default for Config {
             restarts: 3,
             retry_delay: Duration::from_millis(200),
             linger: Duration::from_secs(5),
+            failure_memory: Duration::from_millis(400),
         }
     }
 }
@@ -107,6 +114,7 @@ struct Inner {
     config: Config,
     // std mutexes: held for a look-up, never across an await
     shards: [Mutex<HashMap<Key, Arc<Fill>>>; SHARDS],
+    failures: Failures,
     jitter: Mutex<StdRng>,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -130,6 +138,7 @@ impl Fills {
             clock,
             config,
             shards: std::array::from_fn(|_| Mutex::default()),
+            failures: Failures::new(config.failure_memory),
             jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -160,12 +169,30 @@ impl Fills {
                 drop(shard);
                 return self.on_its_own(request);
             }
-            Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::new(Fill::new(request.key, url)))),
+            Entry::Vacant(entry) => {
+                if let Some(reader) = self.just_failed(&request) {
+                    return reader;
+                }
+                Arc::clone(entry.insert(Arc::new(Fill::new(request.key, url))))
+            }
         };
         let number = fill.state().join(&request);
         drop(shard);
         self.drive(&fill, &request, stored, true);
         Reader::new(self.clone(), fill, number, request, false)
+    }
+
+    /// For one who shared a fill that turned out to be for somebody else alone.
+    fn ask_again(&self, request: Arc<Request>) -> Reader {
+        self.just_failed(&request).unwrap_or_else(|| self.on_its_own(request))
+    }
+
+    /// How it just failed for somebody else, as a fill that is over.
+    fn just_failed(&self, request: &Arc<Request>) -> Option<Reader> {
+        let failure = self.0.failures.of(request)?;
+        let fill = Arc::new(Fill::failed(&failure));
+        let number = fill.state().join(request);
+        Some(Reader::new(self.clone(), fill, number, Arc::clone(request), false))
     }
 
     /// A fill outside the registry for one reader alone: nothing is stored, nobody joins.

@@ -14,6 +14,7 @@ use stoker_domain::{
 use super::{
     driver::{Driver, Stop},
     extent::Extent,
+    failures::{Failure, LONGEST_PAGE},
     head::{FillHead, Filled},
     pull::{Generation, Puller},
     request::Want,
@@ -131,8 +132,11 @@ impl Driver {
             // the log is synced in order: once the new head is durable, what precedes it is too
             puller.await_later(self.fills.store().refresh(&known.stored, head));
         }
-        let filled = puller.pull(None).await?;
-        Ok(Filled { outcome: Outcome::AlreadyFresh, ..filled })
+        let mut filled = puller.pull(None).await?;
+        if filled.outcome.is_success() {
+            filled.outcome = Outcome::AlreadyFresh;
+        }
+        Ok(filled)
     }
 
     /// Asks whether what is stored is still right.
@@ -252,7 +256,7 @@ impl Driver {
                 return self.keep(reply, extent, lifetime, selecting).await;
             }
             Judged::Pass(reply, extent, outcome) if self.serves_first(&extent) => {
-                return Ok(self.pass(reply, &extent, outcome, selecting));
+                return Ok(self.pass(reply, &extent, outcome, selecting).await);
             }
             Judged::Pass(..) | Judged::Whole => self.ask(Ask::default()).await?,
         };
@@ -261,7 +265,7 @@ impl Driver {
                 self.keep(reply, extent, lifetime, selecting).await
             }
             Judged::Pass(reply, extent, outcome) => {
-                Ok(self.pass(reply, &extent, outcome, selecting))
+                Ok(self.pass(reply, &extent, outcome, selecting).await)
             }
             // a reply without 206 is never asked for again
             Judged::Whole => Err(Stop::Changed("it has neither length nor validator".into())),
@@ -310,25 +314,43 @@ impl Driver {
     }
 
     /// Hands the reply to the first reader as it comes.
-    fn pass(&self, reply: Reply, extent: &Extent, outcome: Outcome, by: &HeaderMap) -> Filled {
+    async fn pass(
+        &self,
+        reply: Reply,
+        extent: &Extent,
+        outcome: Outcome,
+        by: &HeaderMap,
+    ) -> Filled {
         let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age: Duration::ZERO };
         let forward_status = reply.response.status;
         let (response, content) = made(reply, extent, lifetime, by);
         let mut filled = self.ended(outcome, &response);
         filled.size = extent.total;
         filled.detail = Some(format!("{} answered {forward_status}", self.source.describe()));
-        self.leave_registry();
-        if self.fill.state().first_want().is_some() {
-            let passing = Passing { content, start: extent.start };
-            self.fill.state().passing = Some(passing);
-        }
-        self.show(FillHead {
+        let head = FillHead {
             response,
             size: extent.total,
             not_kept: Some(outcome),
             is_revalidated: false,
             forward_status,
-        });
+        };
+        let mut passing = Passing::new(content, extent.start);
+        if let Outcome::OriginStatus(_) = outcome
+            && let Some(content) = passing.glance(LONGEST_PAGE, GLANCE).await
+        {
+            self.fills.0.failures.remember(Failure {
+                request: Arc::clone(&self.request),
+                head: Some(head.clone()),
+                content,
+                broken: None,
+                filled: filled.clone(),
+            });
+        }
+        self.leave_registry();
+        if self.fill.state().first_want().is_some() {
+            self.fill.state().passing = Some(passing);
+        }
+        self.show(head);
         filled
     }
 
@@ -406,9 +428,12 @@ enum Judged {
 }
 
 /// Whether a prefetch asked for this.
-pub(super) fn is_content(status: StatusCode) -> bool {
+pub(crate) fn is_content(status: StatusCode) -> bool {
     matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION)
 }
+
+/// How long the content of an error page is waited for before its head is passed on.
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// Stands for "to the end" in a range with two ends; some servers refuse larger numbers.
 const OPEN_END: u64 = 1 << 60;

@@ -73,7 +73,7 @@ impl Reader {
         loop {
             let (epoch, head) = self.seat.fill.head().await?;
             if self.is_collapsed && !self.may_share(&head) {
-                *self = self.fills.on_its_own(Arc::clone(&self.request));
+                *self = self.fills.ask_again(Arc::clone(&self.request));
                 continue;
             }
             self.seat.epoch = epoch;

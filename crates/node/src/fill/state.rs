@@ -6,18 +6,20 @@
 //! is raised and all that was known is forgotten, so that generations never mix.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use stoker_domain::{key::Key, outcome::OriginFault};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::timeout};
 
 use super::{
+    failures::Failure,
     head::{FillHead, Filled},
     request::{Intent, Request, Want},
     slices::{RUN, SLICE_BYTES, SliceSet, count, slice_of, start_of},
@@ -89,8 +91,11 @@ pub(super) struct Slice {
 /// A response that is handed through.
 #[derive(Debug)]
 pub(super) struct Passing {
-    pub(super) content: Content,
-    /// Offset of its first byte.
+    /// What was looked at before,
+    pub(super) ready: VecDeque<Result<Bytes, Fault>>,
+    /// and what is to come.
+    pub(super) content: Option<Content>,
+    /// Offset of the next byte.
     pub(super) start: u64,
 }
 
@@ -129,6 +134,23 @@ impl Fill {
             pulled: AtomicU64::new(0),
             state: Mutex::default(),
         }
+    }
+
+    /// One that is over, as `failure` was.
+    pub(super) fn failed(failure: &Failure) -> Self {
+        let fill = Self::new(failure.request.key, failure.request.url());
+        let content = (!failure.content.is_empty()).then(|| Ok(failure.content.clone()));
+        let ready = content.into_iter().collect();
+        *fill.state() = State {
+            head: failure.head.clone().map(Arc::new),
+            size: failure.head.as_ref().and_then(|head| head.size),
+            passing: Some(Passing { ready, content: None, start: 0 }),
+            broken: failure.broken.clone(),
+            is_retired: true,
+            verdict: Some(Arc::new(failure.filled.clone())),
+            ..State::default()
+        };
+        fill
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -216,6 +238,46 @@ impl Fill {
 
 pub(super) fn changed(detail: &str) -> Fault {
     Fault::origin(OriginFault::Changed, detail)
+}
+
+impl Passing {
+    pub(super) fn new(content: Content, start: u64) -> Self {
+        Self { ready: VecDeque::new(), content: Some(content), start }
+    }
+
+    /// The next bytes; `None` at the end. Cancel safe.
+    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+        if let Some(ready) = self.ready.pop_front() {
+            return Some(ready);
+        }
+        self.content.as_mut()?.next().await
+    }
+
+    /// All of it, if it comes at once and has at most `most` bytes. It is not lost either way.
+    pub(super) async fn glance(&mut self, most: usize, limit: Duration) -> Option<Bytes> {
+        let mut content = self.content.take()?;
+        let all = timeout(limit, async {
+            let mut len = 0;
+            while len <= most {
+                let Some(chunk) = content.next().await else { return true };
+                len += chunk.as_ref().map_or(0, Bytes::len);
+                let is_broken = chunk.is_err();
+                self.ready.push_back(chunk);
+                if is_broken {
+                    return false;
+                }
+            }
+            false
+        })
+        .await;
+        if all != Ok(true) {
+            self.content = Some(content);
+            return None;
+        }
+        let chunks: Option<Vec<Bytes>> =
+            self.ready.iter().map(|chunk| chunk.as_ref().ok().cloned()).collect();
+        Some(chunks?.concat().into())
+    }
 }
 
 impl State {

@@ -278,3 +278,17 @@ async fn what_was_filled_and_not_reported_is_fresh_after_a_restart() {
         assert_eq!(net.origin.requests_for(path).len(), 1, "{path}");
     }
 }
+
+#[tokio::test]
+async fn a_stored_error_is_not_the_target() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    net.origin.on("/gone", Script::status(410).field("cache-control", "max-age=600"));
+    for id in 1..=2 {
+        let report = source.run(id, &url("/gone"), 0).await;
+        assert_eq!(report.outcome, Outcome::OriginStatus(410), "{report:?}");
+        assert_eq!((report.verified_at, report.size_bytes), (None, None));
+        assert!(report.detail.unwrap().contains("410"));
+    }
+    assert_eq!(net.origin.requests_for("/gone").len(), 1);
+}

@@ -1,7 +1,9 @@
 //! Edge, middle and shield: what one node asks of another, and that the origin is read once.
 
-use stoker_domain::{area::Area, domain::Shield, key::Key, task::FetchOptions};
-use stoker_testkit::{Script, content};
+use std::{cell::Cell, time::Duration};
+
+use stoker_domain::{area::Area, domain::Shield, key::Key, outcome::Outcome, task::FetchOptions};
+use stoker_testkit::{Script, content, eventually};
 
 use crate::support::{HOST, Net, SECRET, SOON};
 
@@ -34,7 +36,7 @@ async fn both_areas_at_once_read_the_origin_once() {
     let bytes = content(3 << 20, 3);
     net.origin.on("/a", Script::new(bytes.clone()).etag("\"v1\"").hold_after(100_000));
     let release = async {
-        stoker_testkit::eventually(SOON, "the origin is asked", || async {
+        eventually(SOON, "the origin is asked", || async {
             (!net.origin.requests_for("/a").is_empty()).then_some(())
         })
         .await;
@@ -65,11 +67,11 @@ async fn age_adds_up_over_the_tiers() {
     let script = Script::new(content(1000, 1)).etag("\"v1\"").field("cache-control", "max-age=100");
     net.origin.on("/a", script);
     net.get("edge-mainland", "/a", &[]).await;
-    net.clock.advance(std::time::Duration::from_secs(40));
+    net.clock.advance(Duration::from_secs(40));
     let reply = net.get("edge-overseas", "/a", &[]).await;
     assert_eq!(reply.field("age"), "40");
     net.until_hit("edge-overseas", "/a", &[]).await;
-    net.clock.advance(std::time::Duration::from_secs(61));
+    net.clock.advance(Duration::from_secs(61));
     let stale = net.get("edge-overseas", "/a", &[("cache-control", "only-if-cached")]).await;
     assert_eq!(stale.status, 504);
 }
@@ -161,4 +163,55 @@ async fn a_dead_parent_is_named_as_such() {
     let reply = net.get("edge-mainland", "/a", &[]).await;
     assert_eq!(reply.status, 502);
     assert!(reply.cache_status().contains("detail=origin_error:parent"), "{reply:?}");
+}
+
+#[tokio::test]
+async fn a_failure_is_shared_by_all_areas_and_a_later_attempt_asks_again() {
+    let net = Net::full().await;
+    let edges = ["edge-mainland", "edge-overseas"];
+    let page = Script::status(404).field("cache-control", "no-store").field("set-cookie", "a=b");
+    net.origin.on("/personal", page);
+    net.origin.on("/500", Script::status(500));
+    net.origin.on("/chunked", Script::status(404).chunked());
+    for (id, path, status) in
+        [(1, "/absent", 404), (2, "/personal", 404), (3, "/500", 500), (4, "/chunked", 404)]
+    {
+        let url = format!("http://{HOST}{path}");
+        for edge in edges {
+            net.sources[edge].put(100 * id, &[&url], 0, FetchOptions::default());
+        }
+        for edge in edges {
+            let report = net.sources[edge].ended(100 * id).await.remove(0);
+            assert_eq!(report.outcome, Outcome::OriginStatus(status), "{path} {report:?}");
+            assert!(report.detail.is_some_and(|detail| !detail.is_empty()));
+        }
+        assert_eq!(net.origin.requests_for(path).len(), 1, "{path}");
+        let attempts = Cell::new(100 * id);
+        eventually(SOON, "it is forgotten and asked for again", async || {
+            attempts.set(attempts.get() + 1);
+            let report = net.sources[edges[0]].run(attempts.get(), &url, 0).await;
+            assert_eq!(report.outcome, Outcome::OriginStatus(status), "{path} {report:?}");
+            (net.origin.requests_for(path).len() > 1).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_origin_answers_a_viewer_is_not_shared_with_another() {
+    let net = Net::full().await;
+    let page = Script::status(404).field("set-cookie", "a=b");
+    net.origin.on("/cookie", page);
+    for agent in ["one", "one", "two"] {
+        let reply = net.get("edge-mainland", "/cookie", &[("user-agent", agent)]).await;
+        assert_eq!((reply.status, reply.field("set-cookie").as_str()), (404, "a=b"));
+    }
+    assert_eq!(net.origin.requests_for("/cookie").len(), 3);
+    // a plain error page is, with those who ask alike
+    net.origin.on("/plain", Script::status(404));
+    for agent in ["one", "one", "two"] {
+        let reply = net.get("edge-mainland", "/plain", &[("user-agent", agent)]).await;
+        assert_eq!((reply.status, reply.body.is_empty()), (404, false), "{reply:?}");
+    }
+    assert_eq!(net.origin.requests_for("/plain").len(), 2);
 }

@@ -1,0 +1,143 @@
+//! Failures of the last moment, so that those who ask for the same within it do not ask the origin
+//! again: nodes of several areas that fetch one target for one task, above all.
+//!
+//! Kept in memory, for less time than the engine lets pass before it tries again. What the origin
+//! answered counts for requests that are alike, that it did not answer counts for all. What may not
+//! be shared is remembered as a bare status, and only if no viewer asked. Successes are the store's.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, header};
+use stoker_domain::{http::CacheControl, key::Key, outcome::Outcome};
+use tokio::time::Instant;
+
+use super::{
+    head::{FillHead, Filled},
+    request::Request,
+};
+use crate::origin::Fault;
+
+/// Failures that are known at once at most.
+const MOST: usize = 4096;
+/// Bytes of their content, at most.
+const MOST_BYTES: usize = 4 << 20;
+/// Error pages that are longer are not remembered.
+pub(super) const LONGEST_PAGE: usize = 64 << 10;
+
+/// How a fill failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) request: Arc<Request>,
+    /// What the origin answered, if it did,
+    pub(super) head: Option<FillHead>,
+    /// and the content of that.
+    pub(super) content: Bytes,
+    pub(super) broken: Option<Fault>,
+    pub(super) filled: Filled,
+}
+
+/// The failures of a node that are not forgotten yet.
+#[derive(Debug)]
+pub(super) struct Failures {
+    memory: Duration,
+    // held for a look-up, never across an await
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    by_key: HashMap<Key, (Instant, Arc<Failure>)>,
+    /// Oldest first; a key may stand here more than once.
+    order: VecDeque<(Instant, Key)>,
+    bytes: usize,
+}
+
+impl Failures {
+    /// Forgets each failure after `memory`.
+    pub(super) fn new(memory: Duration) -> Self {
+        Self { memory, known: Mutex::default() }
+    }
+
+    /// Remembers `failure`, if it may be shared.
+    pub(super) fn remember(&self, mut failure: Failure) {
+        if self.memory.is_zero() || !is_of_origin(failure.filled.outcome) {
+            return;
+        }
+        if failure.head.as_ref().is_some_and(|head| is_personal(&head.response.fields)) {
+            if !failure.request.fields.is_empty() {
+                return;
+            }
+            failure.make_bare();
+        }
+        failure.filled.pulled_bytes = 0;
+        let (now, key) = (Instant::now(), failure.request.key);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.bytes += failure.content.len();
+        known.order.push_back((now, key));
+        if let Some((_, old)) = known.by_key.insert(key, (now, Arc::new(failure))) {
+            known.bytes -= old.content.len();
+        }
+        known.forget(now, self.memory);
+    }
+
+    /// How `request` just failed when somebody else asked.
+    pub(super) fn of(&self, request: &Request) -> Option<Arc<Failure>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.forget(Instant::now(), self.memory);
+        let (_, failure) = known.by_key.get(&request.key)?;
+        failure.counts_for(request).then(|| Arc::clone(failure))
+    }
+}
+
+impl Known {
+    fn forget(&mut self, now: Instant, memory: Duration) {
+        while let Some(&(at, key)) = self.order.front() {
+            let is_many = self.by_key.len() > MOST || self.bytes > MOST_BYTES;
+            if now - at < memory && !is_many {
+                return;
+            }
+            self.order.pop_front();
+            // it may have failed again since
+            if self.by_key.get(&key).is_some_and(|(last, _)| *last == at)
+                && let Some((_, failure)) = self.by_key.remove(&key)
+            {
+                self.bytes -= failure.content.len();
+            }
+        }
+    }
+}
+
+impl Failure {
+    fn counts_for(&self, request: &Request) -> bool {
+        let known = &*self.request;
+        let is_same = known.host == request.host
+            && known.path_and_query == request.path_and_query
+            && known.domain == request.domain;
+        let is_alike = known.fields == request.fields && known.options == request.options;
+        is_same && (is_alike || matches!(self.filled.outcome, Outcome::OriginError(_)))
+    }
+
+    /// Leaves the status alone.
+    fn make_bare(&mut self) {
+        self.content = Bytes::new();
+        if let Some(head) = &mut self.head {
+            head.response.fields = HeaderMap::new();
+            head.size = Some(0);
+        }
+    }
+}
+
+fn is_of_origin(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::OriginStatus(_) | Outcome::OriginError(_))
+}
+
+/// Whether the origin meant it for one client.
+fn is_personal(fields: &HeaderMap) -> bool {
+    let rules = CacheControl::of(fields);
+    rules.no_store || rules.private || fields.contains_key(header::SET_COOKIE)
+}
