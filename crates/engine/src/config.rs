@@ -10,7 +10,8 @@ pub struct Config {
     /// How long a job stays with a node that gives no sign of life.
     pub lease: Duration,
     /// Targets in one task at most, children included; what a playlist names beyond is written as
-    /// `blocked:too-many-children`.
+    /// `blocked:too-many-children`. More than one call may submit, so that a full one leaves room
+    /// for the children of its playlists.
     pub max_targets_per_task: u64,
     /// Children that one playlist may name; one that names more is not followed at all.
     pub max_children: usize,
@@ -23,7 +24,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(30),
-            max_targets_per_task: 100_000,
+            max_targets_per_task: 1_000_000,
             max_children: MAX_CHILDREN,
             nodes: Vec::new(),
         }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use stoker_domain::{
-    job::{Child, ItemReport},
+    area::AreaScope,
+    job::{Child, ItemReport, LeasedJob},
     outcome::{Block, OriginFault, Outcome},
+    quota::Limits,
     retry::MAX_ATTEMPTS,
     task::Progress,
 };
-use stoker_engine::Config;
+use stoker_engine::{Config, Submission};
 
-use crate::stage::{Stage, item};
+use crate::stage::{Stage, domain, item, submission};
 
 const UNREACHABLE: Outcome = Outcome::OriginError(OriginFault::Connect);
 
@@ -169,4 +171,29 @@ async fn a_playlist_that_names_too_much_is_not_followed() {
     let told = stage.engine.outcomes(&task, &[rows[0].row.id]).await.unwrap();
     let detail = told[0].1[0].report.as_ref().unwrap().detail.clone().unwrap();
     assert_eq!(detail, "the playlist names 3 children: the limit is 2");
+}
+
+/// Anything quadratic in here would take this test minutes.
+#[tokio::test]
+async fn a_full_call_leaves_room_for_the_largest_playlist() {
+    const FULL: usize = 100_000;
+    let stage = Stage::new().await;
+    let limits = Limits { batch: 500, daily: 10 * FULL as u64 };
+    let account = stage.engine.create_account("100000000002".into(), 2, limits).await.unwrap();
+    let new = domain("large.example.com", AreaScope::Global);
+    stage.engine.add_domain(account.id, new).await.unwrap();
+    let url = |kind: &str, n: usize| format!("http://large.example.com/{kind}/{n}.ts");
+    let mut urls: Vec<_> = (1..FULL).map(|n| url("given", n)).collect();
+    urls.insert(0, "http://large.example.com/m.m3u8".into());
+    let full = Submission { urls, batch_limit: FULL as u32, ..submission(&[]) };
+    let receipt = stage.engine.submit(&account, full).await.unwrap();
+    assert_eq!(receipt.targets, FULL as u64);
+    let jobs = stage.lease().await;
+    let is_playlist = |job: &&LeasedJob| job.items.iter().any(|item| item.levels > 0);
+    let job = jobs.iter().find(is_playlist).unwrap();
+    let children = (0..FULL).map(|n| Child { url: url("named", n), is_playlist: false }).collect();
+    let report = ItemReport { children, ..item(0, Outcome::Filled) };
+    assert!(stage.report(job, vec![report]).await);
+    let task = stage.task(&receipt.task).await.row;
+    assert_eq!((task.targets, task.failed), (2 * FULL as u64, 0));
 }
