@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use stoker_domain::{http::ByteRange, outcome::Outcome};
+use stoker_domain::{
+    http::ByteRange,
+    outcome::{OriginFault, Outcome},
+};
 use stoker_node::fill::{Intent, Want};
 use stoker_testkit::{Script, content};
 use tokio::task::JoinSet;
@@ -180,4 +183,24 @@ async fn a_slow_reader_of_a_large_one_gets_the_rest_from_the_store() {
     let rest = body.collect().await.unwrap().to_bytes();
     assert!([first, rest].concat() == bytes);
     assert_eq!(sent_once(&house.origin.requests()), [(0, bytes.len() as u64)]);
+}
+
+#[tokio::test]
+async fn an_origin_that_did_not_answer_is_not_asked_by_everybody() {
+    let mut house = House::new().await;
+    house.time_outs.head = Duration::from_millis(50);
+    house.restart_fills();
+    house.origin.on("/x", Script::silent());
+    let silence = Outcome::OriginError(OriginFault::Timeout);
+    assert_eq!(house.prefetch("/x").await.outcome, silence);
+    let again = house.prefetch("/x").await;
+    assert_eq!((again.outcome, again.pulled_bytes), (silence, 0));
+    // that it does not answer counts for all, whatever they ask with
+    let mut request = house.request("/x", Intent::Demand(Want::All));
+    request.fields.insert(http::header::ACCEPT, http::HeaderValue::from_static("text/html"));
+    let fault = all_of(house.fills.get_or_start(request, None)).await.unwrap_err();
+    assert_eq!(fault.outcome(), silence);
+    assert_eq!(house.origin.requests_for("/x").len(), 1);
+    // another target is another question
+    assert_eq!(house.prefetch("/y").await.outcome, Outcome::OriginStatus(404));
 }
