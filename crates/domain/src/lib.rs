@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod placement;
 pub mod plan;
 pub mod policy;
+pub mod purge;
 pub mod quota;
 pub mod retry;
 pub mod target;

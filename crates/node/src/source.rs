@@ -3,10 +3,13 @@
 //! Every call may be lost, and every answer too: whoever calls repeats until it is answered, and
 //! the other side ignores what it has heard before.
 
+use std::future::pending;
+
 use async_trait::async_trait;
 use stoker_domain::{
     job::{Heartbeat, LeasedJob, Report},
     placement::Node,
+    purge::PurgeOrder,
 };
 
 /// The engine, as a node sees it.
@@ -21,6 +24,16 @@ pub trait JobSource: Send + Sync {
     async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable>;
     /// Reports items; false when the lease is lost. Repeating a report changes nothing.
     async fn report(&self, report: Report) -> Result<bool, Unreachable>;
+    /// The purge orders that the node called `node` has not confirmed, by number; some of them, if
+    /// they are many. May wait some seconds for one. A source without purges never answers.
+    async fn purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+        pending().await
+    }
+    /// Confirms that the order is carried out and will outlive a power cut. Repeating it changes
+    /// nothing.
+    async fn purged(&self, _node: &str, _number: u64) -> Result<(), Unreachable> {
+        Ok(())
+    }
 }
 
 /// The engine did not answer. Whether it heard the call is not known.

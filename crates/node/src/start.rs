@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::{
-    agent::{Agent, Runner},
+    agent::{Agent, Purger, Runner},
     config::Config,
     fill::{self, Fills},
     origin::Client,
@@ -157,9 +157,10 @@ pub async fn start(
         directory.clone(),
         Arc::clone(&clock),
     );
+    let purger = Purger::new(store.clone(), fills.clone());
     let runner = Runner::new(service.clone(), store.clone(), fills.clone(), directory, clock);
     let mut random = StdRng::seed_from_u64(config.seed);
-    let agent = Agent::new(node, random.random(), source, runner, &config);
+    let agent = Agent::new(node, random.random(), source, (runner, purger), &config);
     info!(node.id = name, address = %address, "node serves");
     let tasks = spawn(agent, listener, service.clone(), &config);
     Ok(Running { address, store, fills, service, tasks })

@@ -122,6 +122,7 @@ impl Runner {
         let Some(response) = StoredResponse::decode(stored.head()) else { return (false, None) };
         match reuse(&response, &task.selecting, self.clock.now()) {
             // an error that the origin lets be kept is not the target
+            Reuse::Fresh if stored.is_invalidated() => (false, Some(stored)),
             Reuse::Fresh => (stored.is_complete() && is_content(response.status), Some(stored)),
             Reuse::Stale => (false, Some(stored)),
             Reuse::VaryMiss => (false, None),

@@ -5,6 +5,7 @@
 
 mod item;
 mod job;
+mod purge;
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,8 +18,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-pub(crate) use self::item::Runner;
 use self::job::Work;
+pub(crate) use self::{item::Runner, purge::Purger};
 use crate::{
     config::Config,
     source::{JobSource, Unreachable},
@@ -35,6 +36,7 @@ pub(crate) struct Agent {
     session: u64,
     source: Arc<dyn JobSource>,
     runner: Arc<Runner>,
+    purger: Arc<Purger>,
     /// Room for items, over all jobs.
     items: Arc<Semaphore>,
     /// Room for jobs.
@@ -47,7 +49,7 @@ impl Agent {
         node: Arc<Node>,
         session: u64,
         source: Arc<dyn JobSource>,
-        runner: Runner,
+        (runner, purger): (Runner, Purger),
         config: &Config,
     ) -> Self {
         Self {
@@ -55,6 +57,7 @@ impl Agent {
             session,
             source,
             runner: Arc::new(runner),
+            purger: Arc::new(purger),
             items: Arc::new(Semaphore::new(config.items_in_flight.max(1))),
             jobs: Arc::new(Semaphore::new(config.jobs_in_flight.max(1))),
             rest: Rest::new(config.seed),
@@ -64,9 +67,13 @@ impl Agent {
     /// Works until `stop`, then gives back what is leased.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let running = TaskTracker::new();
+        let (node, source) = (Arc::clone(&self.node), Arc::clone(&self.source));
+        let purger = Arc::clone(&self.purger);
+        let purges = purger.run(&node, source, self.rest.fork());
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.work(&running, &stop) => {}
+            () = purges => {}
         }
         running.close();
         running.wait().await;

@@ -203,6 +203,15 @@ impl Fills {
         Reader::new(self.clone(), fill, number, request, false)
     }
 
+    /// Lets nobody join the fills of purged URLs any more: whoever asks from now on starts anew.
+    /// Their readers read on; the store refuses what they bring. See [`stored_url`] for `is_purged`.
+    pub fn part_from(&self, is_purged: impl Fn(Key, &str) -> bool) {
+        for shard in &self.0.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|key, fill| !is_purged(*key, &fill.url));
+        }
+    }
+
     /// Fills that run now.
     pub fn running(&self) -> usize {
         self.0.tasks.len()

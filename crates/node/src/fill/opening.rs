@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     origin::{Ask, Content, Response},
-    store::{Stored, Writer},
+    store::{Stored, Ticket, Writer},
 };
 
 /// Something stored that may be validated or completed.
@@ -41,6 +41,9 @@ struct Reply {
     asked: Option<(u64, u64)>,
     request_time: Timestamp,
     response_time: Timestamp,
+    /// Of the generation that it may begin, taken before it was asked for: what is purged meanwhile
+    /// is older than the purge, however late it comes.
+    writer: Writer,
 }
 
 impl Driver {
@@ -71,7 +74,7 @@ impl Driver {
         let response = StoredResponse::decode(stored.head())?;
         let size = stored.size()?;
         let is_fresh = match reuse(&response, selecting, self.fills.now()) {
-            Reuse::Fresh => true,
+            Reuse::Fresh => !stored.is_invalidated(),
             Reuse::Stale => false,
             Reuse::VaryMiss => return None,
         };
@@ -118,8 +121,9 @@ impl Driver {
     async fn ask(&self, ask: Ask) -> Result<Reply, Stop> {
         let asked = ask.range;
         let request_time = self.fills.now();
+        let writer = self.fills.store().begin(self.fill.key, &self.fill.url);
         let response = self.fills.client().get(&self.source, &self.request, &ask).await?;
-        Ok(Reply { response, asked, request_time, response_time: self.fills.now() })
+        Ok(Reply { response, asked, request_time, response_time: self.fills.now(), writer })
     }
 
     /// Everything that is wanted is there and fresh: another fill was faster.
@@ -177,12 +181,18 @@ impl Driver {
                 return Ok(self.ended(outcome, &known.response));
             }
         };
-        let ticket = self.fills.store().refresh(&known.stored, response.encode().into());
+        let ticket = self.confirm(&known, &response, reply);
         let generation = self.generation(&known, response, StatusCode::NOT_MODIFIED);
         self.show(self.head_of(&generation, Some(known.size)));
         let mut puller = Puller::new(self, generation);
         puller.await_later(ticket);
         puller.pull(None).await
+    }
+
+    /// Stores `response` as the new head of what `reply` confirmed.
+    fn confirm(&self, known: &Known, response: &StoredResponse, reply: &Reply) -> Ticket {
+        let (head, validated) = (response.encode().into(), reply.writer.generation());
+        self.fills.store().refresh_confirmed(&known.stored, head, validated)
     }
 
     fn refreshed(
@@ -226,8 +236,7 @@ impl Driver {
                         self.fill.restart();
                         return self.begin_anew(selecting).await;
                     };
-                    let head = response.encode().into();
-                    ticket = Some(self.fills.store().refresh(&known.stored, head));
+                    ticket = Some(self.confirm(&known, &response, &reply));
                     generation.response = response;
                 }
                 self.show(self.head_of(&generation, Some(known.size)));
@@ -273,7 +282,7 @@ impl Driver {
     }
 
     fn judge(&self, reply: Reply, selecting: &HeaderMap) -> Result<Judged, Stop> {
-        let Reply { response, asked, request_time, response_time } = &reply;
+        let Reply { response, asked, request_time, response_time, .. } = &reply;
         let extent = Extent::of(response.status, &response.fields, *asked)?;
         let status = if extent.is_partial { StatusCode::OK } else { response.status };
         let is_content = is_content(status);
@@ -363,8 +372,8 @@ impl Driver {
         selecting: &HeaderMap,
     ) -> Result<Filled, Stop> {
         let forward_status = reply.response.status;
+        let writer = reply.writer.clone();
         let (response, content) = made(reply, &extent, lifetime, selecting);
-        let writer = self.fills.store().begin(self.fill.key, &self.fill.url);
         let generation = self.course(writer, response, extent.total, forward_status);
         self.fill.state().generation = Some(generation.writer.generation());
         self.show(self.head_of(&generation, extent.total));

@@ -237,6 +237,7 @@ impl Service {
             return Found::Miss(None, Forward::UriMiss);
         };
         match reuse(&response, &asked.fields, now) {
+            Reuse::Fresh if stored.is_invalidated() => Found::Miss(Some(stored), Forward::Stale),
             Reuse::Fresh if hit::holds(&stored, &response, asked) => Found::Hit(stored, response),
             Reuse::Fresh => Found::Miss(Some(stored), Forward::Partial),
             Reuse::Stale if response.is_fresh(now) => Found::Miss(Some(stored), Forward::Request),

@@ -3,7 +3,8 @@
 //! What is carried is bounded by half a segment and half of the records, so that every eviction
 //! makes progress even when all is in use. First the heads of sliced responses of which slices are
 //! left, for their slices would be lost with them; then what was read since eviction last came by;
-//! then what was written just now. A slice that is not carried leaves its response incomplete, and
+//! then what was written just now. What a purge rule removes is not carried; the rules themselves go
+//! first while they are young, for a slow fill may still have to meet them. A slice that is not carried leaves its response incomplete, and
 //! only it has to be filled again.
 
 use std::error::Error;
@@ -17,12 +18,14 @@ use super::{
     log::{GROUP_BYTES, Group, Item, Log, padded},
     record::{Draft, Header, Kind},
     recover::scan,
+    rules::YOUNG_S,
     segment::{Segment, file_name},
 };
 
 /// Why a record is carried; in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Reason {
+    IsPurge,
     HasSlices,
     WasRead,
     IsNew,
@@ -42,6 +45,7 @@ impl Log {
                 if carry {
                     self.carry(shared, &segment, &listed);
                 }
+                self.drop_old_rules(shared, &listed);
                 let forgotten = listed.iter().filter(|listed| shared.index.forget(listed));
                 let lost = forgotten.filter(|listed| listed.kind != Kind::Tombstone).count();
                 shared.counters.evicted.add(lost as u64);
@@ -85,6 +89,12 @@ impl Log {
             (self.clock.now() - self.limits.protection).as_seconds().try_into().unwrap_or(0u32);
         let mut worthy: Vec<(Reason, &Listed)> = Vec::new();
         for listed in listed {
+            let is_young = listed.written_s > self.young_from();
+            let is_mark = listed.kind == Kind::Mark && listed.size == Some(shared.rules.order());
+            if listed.kind == Kind::Rule && is_young || is_mark {
+                worthy.push((Reason::IsPurge, listed));
+                continue;
+            }
             let worth = shared.index.take_worth(listed);
             let is_head = matches!(listed.kind, Kind::Head | Kind::Complete);
             let reason = match worth {
@@ -100,8 +110,11 @@ impl Log {
         worthy.truncate(listed.len() / 2);
         let (mut count, mut bytes) = (0, 0);
         let mut group = Group::default();
-        for (_, listed) in worthy {
+        for (reason, listed) in worthy {
             let Some(draft) = self.copy(shared, segment, listed) else { continue };
+            if reason != Reason::IsPurge && shared.rules.is_gone(draft.url(), listed.generation) {
+                continue;
+            }
             let len = padded(&draft);
             let Some(active) = &self.active else { break };
             let with_reserve = group.bytes() + len + shared.largest_record;
@@ -120,6 +133,22 @@ impl Log {
         self.sync(shared);
         shared.counters.carried.add(count);
         shared.counters.carried_bytes.add(bytes);
+    }
+
+    /// Ends the rules whose records go with their segment and that no fill can be older than.
+    fn drop_old_rules(&self, shared: &Shared, listed: &[Listed]) {
+        let young_from = self.young_from();
+        for listed in listed.iter().filter(|listed| listed.kind == Kind::Rule) {
+            if listed.written_s <= young_from {
+                shared.rules.remove(listed.generation);
+            }
+        }
+    }
+
+    /// What was written later, in seconds since 1970, counts as young.
+    fn young_from(&self) -> u32 {
+        let now = u32::try_from(self.clock.now().as_seconds()).unwrap_or(0);
+        now.saturating_sub(YOUNG_S)
     }
 
     /// The record as a draft for a new place; `None` when it cannot be read or is damaged.

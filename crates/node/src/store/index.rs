@@ -73,6 +73,8 @@ enum Before {
     Entry(Option<Entry>),
     Head(Option<HeadAt>),
     Slot(Slot),
+    /// The record is of no key.
+    Nothing,
 }
 
 /// What eviction should do with a record.
@@ -129,6 +131,7 @@ impl Index {
         let shard = self.shard(listed.key);
         let existing = shard.get(&listed.key);
         match listed.kind {
+            Kind::Rule | Kind::Mark => true,
             Kind::Slice => existing.is_some_and(|entry| {
                 matches!(entry, Entry::Sliced(_)) && entry.generation() == listed.generation
             }),
@@ -157,11 +160,16 @@ impl Index {
     }
 
     fn insert(&self, listed: Listed, is_verified: bool) -> Undo {
+        if matches!(listed.kind, Kind::Rule | Kind::Mark) {
+            return Undo { listed, before: Before::Nothing };
+        }
         let mut shard = self.shard(listed.key);
         let Listed { key, generation, place, .. } = listed;
         let entry = match listed.kind {
             Kind::Whole => Entry::Whole(Whole { generation, place, is_verified, is_hot: false }),
-            Kind::Tombstone => Entry::Tombstone { generation, segment: place.segment },
+            Kind::Tombstone | Kind::Rule | Kind::Mark => {
+                Entry::Tombstone { generation, segment: place.segment }
+            }
             Kind::Head | Kind::Complete | Kind::Slice => {
                 if let Some(Entry::Sliced(sliced)) = shard.get(&key)
                     && sliced.generation == generation
@@ -219,7 +227,7 @@ impl Index {
             (Before::Slot(slot), Some(Entry::Sliced(sliced))) => {
                 sliced.set_slot(listed.slice, slot);
             }
-            (Before::Head(_) | Before::Slot(_), _) => {}
+            (Before::Head(_) | Before::Slot(_) | Before::Nothing, _) => {}
         }
     }
 

@@ -19,11 +19,13 @@ mod index;
 mod lock;
 mod log;
 mod pool;
+mod purge;
 mod put;
 mod queue;
 mod read;
 mod record;
 mod recover;
+mod rules;
 mod segment;
 mod sliced;
 mod stats;
@@ -59,6 +61,7 @@ use self::{
     log::Log,
     pool::Pool,
     queue::{Operation, Queue},
+    rules::Rules,
     segment::Segments,
     stats::Counters,
 };
@@ -169,6 +172,7 @@ struct Inner {
 struct Shared {
     queue: Arc<Queue>,
     index: Index,
+    rules: Rules,
     segments: Segments,
     pool: Pool,
     counters: Counters,
@@ -248,8 +252,14 @@ impl Store {
         read::lookup(self, key, url).await
     }
 
-    /// Gives the generation of `stored` a new head, after its parent confirmed it.
+    /// Gives the generation of `stored` a new head.
     pub fn refresh(&self, stored: &Stored, head: Bytes) -> Ticket {
+        self.refresh_confirmed(stored, head, stored.validated())
+    }
+
+    /// As [`Store::refresh`], after the parent confirmed it in reply to a request that was sent when
+    /// `validated` was the newest generation. Invalidations before that are answered with it.
+    pub fn refresh_confirmed(&self, stored: &Stored, head: Bytes, validated: u64) -> Ticket {
         let shared = self.shared();
         if stored.record_len_with(head.len()) > shared.largest_record {
             return Ticket::failed(WriteError::TooLarge);
@@ -260,6 +270,7 @@ impl Store {
             generation: stored.generation(),
             url: stored.url(),
             head,
+            validated,
             resolver,
         });
         ticket

@@ -24,15 +24,25 @@ pub(super) enum Operation {
     /// Append a record and publish it.
     Put { draft: Draft, resolver: Resolver, permit: OwnedSemaphorePermit },
     /// Give a stored response a new head.
-    Refresh { key: Key, generation: u64, url: Bytes, head: Bytes, resolver: Resolver },
+    Refresh {
+        key: Key,
+        generation: u64,
+        url: Bytes,
+        head: Bytes,
+        /// The generation at which it was confirmed upstream.
+        validated: u64,
+        resolver: Resolver,
+    },
     /// Forget a key: all generations below this one.
     Remove { key: Key, generation: u64, resolver: Resolver },
+    /// Write a purge rule down, or how far purge orders have been carried out.
+    Note { draft: Draft, resolver: Resolver },
 }
 
 impl Operation {
     fn cost(&self) -> usize {
         match self {
-            Self::Put { draft, .. } => draft.len(),
+            Self::Put { draft, .. } | Self::Note { draft, .. } => draft.len(),
             Self::Refresh { head, .. } => head.len(),
             Self::Remove { .. } => HEADER,
         }

@@ -23,6 +23,7 @@ use super::{
     pool::Buffer,
     put::Writer,
     record::{HEADER, Header, Kind, Place},
+    rules::Verdict,
     segment::Segment,
     sliced::Sliced,
 };
@@ -58,6 +59,9 @@ pub struct Stored {
     generation: u64,
     url: Bytes,
     head: Bytes,
+    /// The generation at which it was last confirmed upstream.
+    validated: u64,
+    is_invalidated: bool,
     body: Body,
 }
 
@@ -83,6 +87,16 @@ impl Stored {
     /// Which generation of the key this is.
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Whether a purge wants it to be confirmed upstream before it is used again, however fresh it
+    /// looks.
+    pub fn is_invalidated(&self) -> bool {
+        self.is_invalidated
+    }
+
+    pub(super) fn validated(&self) -> u64 {
+        self.validated
     }
 
     /// The head as it was written, or as last refreshed before the lookup.
@@ -324,6 +338,14 @@ async fn open(
     if stored_url != url.as_bytes() {
         return Ok(None);
     }
+    let verdict = shared.rules.verdict(&stored_url, generation, header.validated());
+    if verdict == Verdict::Gone {
+        // its record stays until eviction comes by, the rule keeps it from coming back
+        let (kind, slice, written_s) = (header.kind, header.slice, header.written_s);
+        let size = header.size;
+        shared.index.forget(&Listed { kind, key, generation, size, slice, written_s, place });
+        return Ok(None);
+    }
     let head = record.slice(HEADER + header.url_len..start);
     let body = match found {
         Found::Sliced(sliced, _) => Body::Sliced(sliced),
@@ -334,7 +356,16 @@ async fn open(
             verified: if is_verified { OnceLock::from(()) } else { OnceLock::new() },
         },
     };
-    Ok(Some(Stored { store: store.clone(), key, generation, url: stored_url, head, body }))
+    Ok(Some(Stored {
+        store: store.clone(),
+        key,
+        generation,
+        url: stored_url,
+        head,
+        validated: header.validated(),
+        is_invalidated: verdict == Verdict::Stale,
+        body,
+    }))
 }
 
 /// The whole record at `place`, with all checksums verified.

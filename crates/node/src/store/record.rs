@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes  field
 //!      0      4  magic "SKR1"
-//!      4      1  kind: 1 WHOLE, 2 HEAD, 3 SLICE, 4 COMPLETE, 5 TOMBSTONE
+//!      4      1  kind: 1 WHOLE, 2 HEAD, 3 SLICE, 4 COMPLETE, 5 TOMBSTONE, 6 RULE, 7 MARK
 //!      5      1  zero
 //!      6      2  length of the URL
 //!      8     16  cache key
@@ -15,7 +15,7 @@
 //!     52      4  when it was first written, in seconds since 1970
 //!     56      4  CRC-32 of URL and head
 //!     60      4  CRC-32 of the content
-//!     64      4  zero
+//!     64      4  how many generations after its own it was last confirmed upstream
 //!     68      4  CRC-32 of bytes 0..68, then of the segment's number and the record's offset
 //!     72         URL, head, content; then zeros up to a multiple of 8
 //! ```
@@ -26,7 +26,10 @@
 //!
 //! Which kinds carry what: WHOLE has URL, head and content. HEAD has URL and head, and announces a
 //! sliced generation; COMPLETE is the same and says that every slice was handed over. SLICE has
-//! content alone. TOMBSTONE has nothing: it ends all lower generations of its key.
+//! content alone. TOMBSTONE has nothing: it ends all lower generations of its key. RULE, with an
+//! empty key, has a prefix of URLs in place of the URL and the method in place of the head: it
+//! concerns all lower generations of those URLs. MARK, with an empty key, has the number of a purge
+//! order in place of the size: that one and all before it were carried out.
 
 use std::io::IoSlice;
 
@@ -50,6 +53,8 @@ pub(super) enum Kind {
     Slice,
     Complete,
     Tombstone,
+    Rule,
+    Mark,
 }
 
 impl Kind {
@@ -60,6 +65,8 @@ impl Kind {
             Self::Slice => 3,
             Self::Complete => 4,
             Self::Tombstone => 5,
+            Self::Rule => 6,
+            Self::Mark => 7,
         }
     }
 
@@ -70,6 +77,8 @@ impl Kind {
             3 => Self::Slice,
             4 => Self::Complete,
             5 => Self::Tombstone,
+            6 => Self::Rule,
+            7 => Self::Mark,
             _ => return None,
         })
     }
@@ -108,6 +117,8 @@ pub(super) struct Header {
     pub written_s: u32,
     pub meta_crc: u32,
     pub content_crc: u32,
+    /// Generations after its own at which it was last confirmed upstream.
+    pub confirmed_after: u32,
 }
 
 impl Header {
@@ -119,6 +130,11 @@ impl Header {
     /// Where the content begins within the record.
     pub(super) fn content_start(&self) -> usize {
         HEADER + self.url_len + self.head_len
+    }
+
+    /// The generation at which it was last confirmed upstream: its own, or a later one.
+    pub(super) fn validated(&self) -> u64 {
+        self.generation + u64::from(self.confirmed_after)
     }
 
     pub(super) fn encode(&self, segment: u32, offset: u64) -> [u8; HEADER] {
@@ -135,6 +151,7 @@ impl Header {
         out[52..56].copy_from_slice(&self.written_s.to_le_bytes());
         out[56..60].copy_from_slice(&self.meta_crc.to_le_bytes());
         out[60..64].copy_from_slice(&self.content_crc.to_le_bytes());
+        out[64..68].copy_from_slice(&self.confirmed_after.to_le_bytes());
         let crc = placed_crc(&out[..68], segment, offset);
         out[68..72].copy_from_slice(&crc.to_le_bytes());
         out
@@ -161,6 +178,7 @@ impl Header {
             written_s: u32_at(bytes, 52),
             meta_crc: u32_at(bytes, 56),
             content_crc: u32_at(bytes, 60),
+            confirmed_after: u32_at(bytes, 64),
         })
     }
 
@@ -217,6 +235,7 @@ impl Draft {
             written_s: 0,
             meta_crc: meta_crc.finalize(),
             content_crc: content_crc.finalize(),
+            confirmed_after: 0,
         };
         Self { header, url, head, content }
     }
@@ -245,6 +264,18 @@ impl Draft {
     pub(super) fn with_written_s(mut self, written_s: u32) -> Self {
         self.header.written_s = written_s;
         self
+    }
+
+    /// Confirmed upstream by a request that was sent at generation `validated`. What does not fit
+    /// counts as confirmed earlier, which costs another validation at worst.
+    pub(super) fn with_validated(mut self, validated: u64) -> Self {
+        let after = validated.saturating_sub(self.header.generation);
+        self.header.confirmed_after = u32::try_from(after).unwrap_or(u32::MAX);
+        self
+    }
+
+    pub(super) fn url(&self) -> &[u8] {
+        &self.url
     }
 
     pub(super) fn into_content(self) -> Vec<Bytes> {

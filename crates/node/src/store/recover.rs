@@ -13,6 +13,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+use bytes::Bytes;
 use stoker_domain::time::Clock;
 use tracing::{info, warn};
 
@@ -24,7 +25,8 @@ use super::{
     log::{Active, Limits, Log, Pending, largest_record},
     pool::Pool,
     queue::Queue,
-    record::{ALIGN, HEADER, Header, Place},
+    record::{ALIGN, HEADER, Header, Kind, Place},
+    rules::{Rule, Rules},
     segment::{SEGMENT_HEADER, Segment, SegmentHeader, Segments, file_name, number_of},
     stats::Counters,
     trouble::Trouble,
@@ -48,6 +50,7 @@ struct Found {
 /// What recovery has learnt so far.
 struct Recovery {
     index: Index,
+    rules: Rules,
     segments: Segments,
     next_generation: u64,
     is_lost: bool,
@@ -64,6 +67,7 @@ impl Log {
         let names = disk.list()?;
         let mut recovery = Recovery {
             index: Index::default(),
+            rules: Rules::default(),
             segments: Segments::default(),
             next_generation: 1,
             is_lost: false,
@@ -82,6 +86,7 @@ impl Log {
         let mut shared = Shared {
             queue: Arc::new(Queue::new(config.queue_bytes)),
             index: recovery.index,
+            rules: recovery.rules,
             segments: recovery.segments,
             pool: Pool::default(),
             counters: Counters::default(),
@@ -211,7 +216,11 @@ impl Recovery {
             let (listed, end) = by_footer.unwrap_or_else(|| scan(&*file, number, limit));
             for listed in &listed {
                 self.next_generation = self.next_generation.max(listed.generation + 1);
-                self.index.restore(*listed, !is_sealed);
+                match listed.kind {
+                    Kind::Rule => self.restore_rule(&*file, listed),
+                    Kind::Mark => self.rules.reach(listed.size.unwrap_or(0)),
+                    _ => self.index.restore(*listed, !is_sealed),
+                }
             }
             if vouched.is_some_and(|(_, at)| end < at) {
                 warn!(segment = number, end, "records of a cache segment are lost");
@@ -228,6 +237,21 @@ impl Recovery {
             before = Some((number, end));
         }
         Ok((None, before))
+    }
+
+    fn restore_rule(&mut self, file: &dyn DiskFile, listed: &Listed) {
+        let (place, mut record) = (listed.place, vec![0; listed.place.len as usize]);
+        let is_read = read_exactly(file, &mut record, place.offset()).is_ok();
+        let header = Header::decode(&record, place.segment, place.offset())
+            .filter(|header| is_read && header.meta_is_sound(&record));
+        let Some(header) = header else {
+            warn!(segment = place.segment, "a purge rule of a cache segment is lost");
+            self.is_lost = true;
+            return;
+        };
+        let prefix = Bytes::copy_from_slice(&record[HEADER..HEADER + header.url_len]);
+        let head = &record[HEADER + header.url_len..header.content_start()];
+        self.rules.insert(Rule::of_record(prefix, head, header.generation));
     }
 }
 

@@ -9,6 +9,8 @@ use super::Shared;
 pub struct Stats {
     /// Keys in the index, including removed ones whose tombstone is still needed.
     pub entries: usize,
+    /// Purge rules in force.
+    pub purge_rules: usize,
     /// Segment files.
     pub segments: usize,
     /// What the segment files take on disk, in bytes; never above the bound.
@@ -62,6 +64,7 @@ impl Shared {
         let (segments, disk_bytes) = self.segments.totals();
         Stats {
             entries: self.index.len(),
+            purge_rules: self.rules.len(),
             segments,
             disk_bytes,
             records: counters.records.get(),

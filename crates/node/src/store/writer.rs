@@ -57,6 +57,7 @@ impl Log {
         for operation in operations {
             let (draft, resolver, permit) = match operation {
                 Operation::Put { draft, resolver, permit } => (draft, resolver, Some(permit)),
+                Operation::Note { draft, resolver } => (draft, resolver, None),
                 Operation::Remove { key, generation, resolver } => {
                     let none = Bytes::new();
                     let identity = (key, generation);
@@ -64,9 +65,9 @@ impl Log {
                         Draft::new(Kind::Tombstone, identity, none.clone(), none, Vec::new());
                     (draft, resolver, None)
                 }
-                Operation::Refresh { key, generation, url, head, resolver } => {
+                Operation::Refresh { key, generation, url, head, validated, resolver } => {
                     match self.refreshed(shared, (key, generation), url, head) {
-                        Ok(draft) => (draft, resolver, None),
+                        Ok(draft) => (draft.with_validated(validated), resolver, None),
                         Err(error) => {
                             resolver.fail(error);
                             continue;
@@ -75,7 +76,9 @@ impl Log {
                 }
             };
             let header = draft.header();
-            if shared.index.is_superseded(header.key, header.generation) {
+            if shared.index.is_superseded(header.key, header.generation)
+                || shared.rules.is_gone(draft.url(), header.generation)
+            {
                 resolver.fail(WriteError::Superseded);
                 continue;
             }

@@ -10,6 +10,7 @@ mod crash;
 mod faults;
 mod limits;
 mod model;
+mod purge;
 mod random;
 mod sim;
 

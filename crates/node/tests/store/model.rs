@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use rand::{RngExt, rngs::StdRng, seq::SliceRandom};
-use stoker_domain::key::Key;
+use stoker_domain::{key::Key, purge::Method};
 use stoker_node::store::{ReadError, SLICE, Store, Stored, Ticket, WriteError, Writer};
 
 /// What is known of one key.
@@ -61,10 +61,12 @@ pub(crate) struct Model {
     open: Vec<(Ticket, Ack)>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Ack {
     State(u64, usize),
     Slice(u64, u32),
+    /// A purge of several keys, by name and state.
+    States(Vec<(u64, usize)>),
 }
 
 pub(crate) fn key(name: u64) -> (Key, String) {
@@ -103,7 +105,8 @@ impl Model {
             }
             65..75 => self.resume(store, random, name).await,
             75..85 => self.refresh(store, name).await,
-            85..92 => self.remove(store, name),
+            85..90 => self.remove(store, name),
+            90..93 => self.purge(store, name % 10),
             _ => drop(self.settle().await),
         }
         if self.open.len() > 8 {
@@ -185,6 +188,19 @@ impl Model {
         self.open.push((ticket, Ack::State(name, index)));
     }
 
+    /// Purges all keys whose name begins with the digit `first`.
+    pub(crate) fn purge(&mut self, store: &Store, first: u64) {
+        let ticket = store.purge(&key(first).1, Method::Delete);
+        let mut states = Vec::new();
+        for (name, history) in &mut self.keys {
+            if name.to_string().starts_with(&first.to_string()) {
+                history.states.push(State::Absent);
+                states.push((*name, history.states.len() - 1));
+            }
+        }
+        self.open.push((ticket, Ack::States(states)));
+    }
+
     async fn put_slices(&mut self, writer: &Writer, version: u64, slices: &[u32]) {
         let size = self.versions[&version].size;
         for &number in slices {
@@ -238,6 +254,12 @@ impl Model {
                 }
                 (Ok(()), Ack::Slice(version, number)) => {
                     self.versions.get_mut(&version).unwrap().durable.insert(number);
+                }
+                (Ok(()), Ack::States(states)) => {
+                    for (name, index) in states {
+                        let history = self.history(name);
+                        history.durable = history.durable.max(index);
+                    }
                 }
                 (Err(error), _) => failed.push(error),
             }

@@ -1,0 +1,111 @@
+//! Purges: what is to leave the caches, and the messages by which it does.
+//!
+//! An order names a node's part of a purge. Orders of one node are numbered upwards and carried out
+//! in that order; a node that has carried one out remembers its number, so that a repeated order
+//! changes nothing.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::target::{Error, Target};
+
+/// What a purge does to the stored responses that it names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// They are gone.
+    #[default]
+    Delete,
+    /// They are stale: they may be used again only after their origin has confirmed them.
+    Invalidate,
+}
+
+impl Method {
+    /// The word stored in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Invalidate => "invalidate",
+        }
+    }
+}
+
+/// What the targets of a purge name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Single URLs.
+    Url,
+    /// Everything below a path; `/` is the whole host.
+    Path,
+}
+
+impl Scope {
+    /// The word stored in the ledger.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Url => "url",
+            Self::Path => "path",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One node's part of a purge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgeOrder {
+    /// Its number: grows from order to order of one node.
+    pub number: u64,
+    /// What the targets name.
+    pub scope: Scope,
+    /// What becomes of it.
+    pub method: Method,
+    /// Normalised URLs; for [`Scope::Path`] they end in `/`.
+    pub targets: Vec<String>,
+}
+
+/// Why a text does not name a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// Not a URL.
+    #[error(transparent)]
+    Target(#[from] Error),
+    /// It has a query.
+    #[error("has a query; name a directory")]
+    Query,
+}
+
+/// Reads a directory: a URL whose path ends in `/`, which is added where it is missing.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn directory(text: &str, encode: bool) -> Result<Target, PathError> {
+    let mut target = Target::parse(text, encode)?;
+    if target.path_and_query.contains('?') {
+        return Err(PathError::Query);
+    }
+    if !target.path_and_query.ends_with('/') {
+        target.url.push('/');
+        target.path_and_query.push('/');
+    }
+    Ok(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_ends_in_a_slash_and_has_no_query() {
+        assert_eq!(directory("http://a.example/x", false).unwrap().url, "http://a.example/x/");
+        assert_eq!(directory("http://A.example", false).unwrap().url, "http://a.example/");
+        assert_eq!(directory("http://a.example/x?y", false), Err(PathError::Query));
+        assert!(directory("a.example/", false).is_err());
+    }
+}
