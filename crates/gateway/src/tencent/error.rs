@@ -7,7 +7,7 @@
 use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-use super::{cdn, params, signed};
+use super::{cdn, params, signed, teo};
 use crate::content;
 
 /// The language of messages (X-TC-Language).
@@ -55,6 +55,9 @@ pub(crate) enum Error {
     /// A parameter of a `cdn` action has a wrong value.
     #[error(transparent)]
     Cdn(#[from] cdn::Error),
+    /// An action of `teo` refused.
+    #[error(transparent)]
+    Teo(#[from] teo::Error),
     /// The engine refused the task.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -97,7 +100,9 @@ impl Error {
             Self::MissingCommon(name) => ("MissingParameter", missing(name)),
             Self::Version(version) => (
                 "NoSuchVersion",
-                format!("The version `{version}` is not served here; `2018-06-06` is."),
+                format!(
+                    "The version `{version}` is not served here; `2018-06-06` and `2022-09-01` are."
+                ),
             ),
             Self::Action => {
                 ("InvalidAction", "The request `Action` is invalid or not found.".into())
@@ -108,6 +113,7 @@ impl Error {
             ),
             Self::Params(error) => return params_answer(error),
             Self::Cdn(error) => (cdn_code(error), error.to_string()),
+            Self::Teo(error) => (error.code(), error.to_string()),
             Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => return internal(),
             Self::Submit(error) => (submit_code(error), with_hint(error)),
         };
@@ -124,6 +130,7 @@ impl Error {
                 format!("domain `{host}` is not in this account")
             }
             Self::Cdn(error) => error.for_log().into(),
+            Self::Teo(error) => error.for_log(),
             Self::Params(_) => "the parameters cannot be read".into(),
             _ => chain(self),
         }
@@ -131,12 +138,13 @@ impl Error {
 
     /// Whether somebody has to act: the server failed, not the caller.
     pub(crate) fn is_internal(&self) -> bool {
-        matches!(
-            self,
-            Self::Ledger(_)
-                | Self::Submit(SubmitError::Ledger(_) | SubmitError::NoNode { .. })
-                | Self::Signed(signed::Error::Ledger(_))
-        )
+        matches!(self, Self::Teo(error) if error.is_internal())
+            || matches!(
+                self,
+                Self::Ledger(_)
+                    | Self::Submit(SubmitError::Ledger(_) | SubmitError::NoNode { .. })
+                    | Self::Signed(signed::Error::Ledger(_))
+            )
     }
 }
 

@@ -12,6 +12,7 @@ mod multipart;
 mod params;
 pub(crate) mod signed;
 pub(crate) mod tc3;
+mod teo;
 mod value;
 
 use std::time::Instant;
@@ -19,10 +20,10 @@ use std::time::Instant;
 use axum::{body::Body, extract::State};
 use http::{HeaderMap, HeaderName, Method, Request, Response, header, request::Parts};
 use serde_json::{Map, Value};
+use stoker_domain::account::Account;
 
 pub(crate) use self::error::chain;
 use self::{
-    cdn::Action,
     error::{Answer, Error, Language},
     params::Params,
 };
@@ -106,11 +107,40 @@ async fn call(
     action.call(gateway, &verified.account, params).await
 }
 
+/// An action of one of the products.
+#[derive(Clone, Copy, Debug)]
+enum Action {
+    Cdn(cdn::Action),
+    Teo(teo::Action),
+}
+
+impl Action {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cdn(action) => action.name(),
+            Self::Teo(action) => action.name(),
+        }
+    }
+
+    async fn call(
+        self,
+        gateway: &Gateway,
+        account: &Account,
+        params: Params,
+    ) -> Result<Map<String, Value>, Error> {
+        match self {
+            Self::Cdn(action) => action.call(gateway, account, params).await,
+            Self::Teo(action) => action.call(gateway, account, params).await,
+        }
+    }
+}
+
 fn route(fields: &HeaderMap) -> Result<Action, Error> {
     let field = |name: &HeaderName| fields.get(name).and_then(|value| value.to_str().ok());
     let action = field(&ACTION).ok_or(Error::MissingCommon("Action"))?;
     match field(&VERSION).ok_or(Error::MissingCommon("Version"))? {
-        cdn::VERSION => Action::from_name(action).ok_or(Error::Action),
+        cdn::VERSION => cdn::Action::from_name(action).map(Action::Cdn).ok_or(Error::Action),
+        teo::VERSION => teo::Action::from_name(action).map(Action::Teo).ok_or(Error::Action),
         other => Err(Error::Version(other.chars().take(32).collect())),
     }
 }

@@ -143,6 +143,17 @@ impl Params {
         values.into_iter().enumerate().map(element).collect()
     }
 
+    /// Takes an optional structure.
+    pub(crate) fn structure(&mut self, name: &str) -> Result<Option<Self>, Error> {
+        let fields = self.take(name, Value::map)?;
+        Ok(fields.map(|fields| Self { prefix: format!("{}.", self.path(name)), fields }))
+    }
+
+    /// Takes a value as it was given, whatever it is.
+    pub(crate) fn json(&mut self, name: &str) -> Option<serde_json::Value> {
+        self.fields.remove(name).map(Value::json)
+    }
+
     /// That `name` is required and absent.
     pub(crate) fn missing(&self, name: &str) -> Error {
         Error::Missing(self.path(name))

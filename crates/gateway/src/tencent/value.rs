@@ -99,6 +99,28 @@ impl Value {
         }
     }
 
+    /// As JSON, as it was given; text of a flattened call stays text.
+    pub(crate) fn json(self) -> serde_json::Value {
+        let is_list = |fields: &BTreeMap<String, Self>| {
+            !fields.is_empty() && fields.keys().all(|key| key.parse::<u32>().is_ok())
+        };
+        match self {
+            Self::Text(text) | Self::Raw(text) => text.into(),
+            Self::Bool(value) => value.into(),
+            Self::Integer(value) => value.into(),
+            Self::Other => serde_json::Value::Null,
+            Self::List(values) => values.into_iter().map(Self::json).collect(),
+            Self::Tree(fields) if is_list(&fields) => {
+                let values = Self::Tree(fields).list().unwrap_or_default();
+                values.into_iter().map(Self::json).collect()
+            }
+            Self::Map(fields) | Self::Tree(fields) => {
+                let fields = fields.into_iter().map(|(name, value)| (name, value.json()));
+                serde_json::Value::Object(fields.collect())
+            }
+        }
+    }
+
     /// As a structure.
     pub(crate) fn map(self) -> Option<BTreeMap<String, Self>> {
         match self {
@@ -128,6 +150,15 @@ mod tests {
         assert_eq!(Value::Raw("1".into()).boolean(), Some(true));
         assert_eq!(Value::Raw("False".into()).boolean(), Some(false));
         assert_eq!(Value::Raw("FALSE".into()).boolean(), None);
+    }
+
+    #[test]
+    fn json_is_given_back_as_it_came() {
+        let text = r#"{"A":[1,true,"x",{"B":[]}],"C":{}}"#;
+        assert_eq!(json(text).json(), serde_json::from_str::<serde_json::Value>(text).unwrap());
+        let list = Value::Tree([("1".into(), Value::Raw("b".into()))].into());
+        let tree = Value::Tree([("A".into(), list)].into());
+        assert_eq!(tree.json(), serde_json::json!({ "A": ["b"] }));
     }
 
     #[test]

@@ -112,7 +112,8 @@ async fn action_and_version_must_be_there_and_known() {
     for (call, code) in [
         (good().without("x-tc-action"), "MissingParameter"),
         (good().without("x-tc-version"), "MissingParameter"),
-        (good().with("x-tc-version", "2022-09-01"), "NoSuchVersion"),
+        (good().with("x-tc-version", "2022-01-06"), "NoSuchVersion"),
+        (good().with("x-tc-version", "2022-09-01"), "InvalidAction"),
         (good().with("x-tc-version", "x"), "NoSuchVersion"),
         (good().with("x-tc-action", "PurgeUrlsCache"), "InvalidAction"),
         (good().with("x-tc-action", "describepushquota"), "InvalidAction"),

@@ -1,7 +1,7 @@
 //! Requests and replies in files: `tests/golden/<Action>/<case>.{request,response}.json`.
 //!
 //! A request file holds the call and what happened before it; `<task-id>` stands for the task of
-//! the last submission. Set `UPDATE_GOLDEN` to write the replies anew.
+//! the last submission, `<zone-id>` for the zone made last, at first that of `test.com`. Set `UPDATE_GOLDEN` to write the replies anew.
 
 use std::{
     collections::HashMap,
@@ -49,8 +49,8 @@ struct Sent {
 }
 
 impl Sent {
-    fn call(&self, task: &str) -> Call {
-        let fill = |text: &str| text.replace("<task-id>", task);
+    fn call(&self, task: &str, zone: &str) -> Call {
+        let fill = |text: &str| text.replace("<task-id>", task).replace("<zone-id>", zone);
         let mut call = match (&self.query, &self.body) {
             (Some(query), _) => Call::get(&self.action, &fill(query)),
             (None, Some(body)) => Call::action(&self.action, fill(&body.to_string())),
@@ -74,20 +74,24 @@ impl Sent {
 async fn run(case: &Case) -> Value {
     let house = House::new().await;
     let mut task = String::new();
+    let mut zone = house.zone();
     for step in &case.before {
         match step {
             Step::Settle { settle } => house.settle(settle).await,
             Step::Call(sent) => {
-                let response = house.call(&sent.call(&task)).await.response();
+                let response = house.call(&sent.call(&task, &zone)).await.response();
                 assert!(response["Error"].is_null(), "{response}");
-                if let Some(id) = response["TaskId"].as_str() {
+                if let Some(id) = response["TaskId"].as_str().or(response["JobId"].as_str()) {
                     task = id.into();
+                }
+                if let Some(id) = response["ZoneId"].as_str() {
+                    zone = id.into();
                 }
                 house.clock.advance(std::time::Duration::from_secs(1));
             }
         }
     }
-    let mut response = house.call(&case.call.call(&task)).await.response();
+    let mut response = house.call(&case.call.call(&task, &zone)).await.response();
     normalise(&mut response);
     serde_json::json!({ "Response": response })
 }
@@ -98,7 +102,8 @@ fn normalise(response: &mut Value) {
             for (name, value) in fields {
                 match name.as_str() {
                     "RequestId" => *value = "<request-id>".into(),
-                    "TaskId" => *value = "<task-id>".into(),
+                    "TaskId" | "JobId" => *value = "<task-id>".into(),
+                    "ZoneId" => *value = "<zone-id>".into(),
                     _ => normalise(value),
                 }
             }
@@ -126,7 +131,7 @@ fn cases() -> Vec<PathBuf> {
 #[tokio::test]
 async fn every_recorded_request_gets_its_recorded_reply() {
     let cases = cases();
-    assert!(cases.len() > 40, "only {} cases were found", cases.len());
+    assert!(cases.len() > 150, "only {} cases were found", cases.len());
     let mut wrong = Vec::new();
     for path in cases {
         let case: Case = serde_json::from_slice(&fs::read(&path).unwrap())

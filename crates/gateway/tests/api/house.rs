@@ -235,6 +235,13 @@ impl House {
         Self { engine, ledger, clock, router, gateway, _dir: dir }
     }
 
+    /// The zone of the owner's domains.
+    pub(crate) fn zone(&self) -> String {
+        self.engine
+            .domain(stoker_domain::account::AccountId(1), "www.test.com")
+            .map_or_else(String::new, |domain| domain.zone.as_ref().unwrap().to_string())
+    }
+
     /// Signs and sends.
     pub(crate) async fn call(&self, call: &Call) -> Answer {
         self.send(call.sign(self.clock.now())).await

@@ -14,5 +14,6 @@ mod golden;
 mod house;
 mod logs;
 mod recorded;
+mod teo;
 mod wire;
 mod zones;

@@ -8,6 +8,9 @@ use stoker_engine::{Error as LedgerError, SubmitError};
 use super::*;
 use crate::{request_fields, tencent::authorization};
 
+#[path = "teo.rs"]
+mod teo;
+
 fn ledger() -> LedgerError {
     LedgerError {
         verb: "submit a task",
@@ -110,7 +113,7 @@ fn of_the_engine() -> Vec<Error> {
 }
 
 fn all() -> Vec<Error> {
-    [of_the_caller(), of_the_request(), of_an_action(), of_the_engine()]
+    [of_the_caller(), of_the_request(), of_an_action(), of_the_engine(), teo::all()]
         .into_iter()
         .flatten()
         .collect()

@@ -1,0 +1,56 @@
+//! The part of the table of codes that belongs to `teo`.
+
+use stoker_engine::{DomainError, ZoneError};
+
+use super::*;
+use crate::tencent::teo::Error as E;
+
+pub(super) fn all() -> Vec<Error> {
+    let text = || String::from("www.test.com");
+    let word = UnknownWord { given: "x".into(), expected: "`on`, `off`" };
+    let of_parameters = [
+        E::Word { name: "Mode", error: word },
+        E::Range { name: "Limit", given: 1001, least: 1, most: 1000 },
+        E::Fields(request_fields::Error::TooMany(21)),
+        E::Date("StartTime"),
+        E::Span,
+        E::NoSelection,
+        E::Filter("`x` is not one of `domains`".into()),
+        E::TooManyFilterValues("origin".into()),
+        E::Origin("has no `Origin`".into()),
+        E::ZoneForeign("zone-1".into()),
+        E::ZoneDenied("zone-1".into()),
+        E::DomainEmpty,
+        E::DomainNotFound(text()),
+        E::DomainNotMatchZone { host: text(), zone: "example.com".into() },
+        E::LimitArea,
+        E::LimitEnabled,
+        E::LimitTooSmall,
+        E::LimitTooLarge,
+        E::LimitZoneArea,
+        E::LimitDomainArea,
+        E::LimitNotFound,
+        E::LimitCount,
+        E::Ledger(ledger()),
+    ];
+    let of_the_engine = [
+        E::NoneAccepted(url(target::Error::Scheme)),
+        E::NoneAccepted(SubmitError::DomainUnknown { host: text(), url: "http://a/".into() }),
+        E::NoneAccepted(SubmitError::DomainOffline { host: text() }),
+        E::from(SubmitError::NoUrls),
+        E::from(SubmitError::TooManyUrls { given: 501, limit: 500 }),
+        E::from(SubmitError::OverQuota { area: Area::Mainland, available: 1, needed: 2, limit: 3 }),
+        E::from(SubmitError::NoNode { area: Area::Mainland, tier: Tier::Middle }),
+        E::from(SubmitError::Ledger(ledger())),
+        E::Domain(DomainError::InvalidHost { host: "a b".into() }),
+        E::Domain(DomainError::Exists { host: text() }),
+        E::Domain(DomainError::Unknown { host: text() }),
+        E::Domain(DomainError::Ledger { host: text(), source: ledger() }),
+        E::Zone(ZoneError::InvalidName { name: "a b".into() }),
+        E::Zone(ZoneError::Exists { name: text() }),
+        E::Zone(ZoneError::Unknown { zone: "zone-1".into() }),
+        E::Zone(ZoneError::InUse { name: text(), domains: 2 }),
+        E::Zone(ZoneError::Ledger { name: text(), source: ledger() }),
+    ];
+    of_parameters.into_iter().chain(of_the_engine).map(Error::Teo).collect()
+}

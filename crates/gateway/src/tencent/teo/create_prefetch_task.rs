@@ -1,0 +1,143 @@
+//! `CreatePrefetchTask`: submits targets; those that cannot be accepted are named (wire.md 4.1).
+
+use serde_json::{Map, Value, json};
+use stoker_domain::{
+    account::Account,
+    area::Tier,
+    quota::Product,
+    task::{FetchOptions, MediaPolicy},
+};
+use stoker_engine::{PartialSubmission, SubmitError};
+
+use super::{Error, Reply, filters};
+use crate::{
+    Gateway, request_fields,
+    tencent::{error::Error as CallError, params::Params},
+};
+
+const PARAMETERS: &[&str] =
+    &["ZoneId", "Targets", "Mode", "EncodeUrl", "Headers", "PrefetchMediaSegments"];
+
+/// `User-Agent` of the origin request where the caller gives none.
+const USER_AGENT: &str = "TencentCdn";
+
+/// All zones of the account, and what is in none.
+const ANY: &str = "*";
+
+pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    params.only(PARAMETERS)?;
+    let zone = match params.required_text("ZoneId")?.as_str() {
+        ANY => None,
+        id => {
+            let zone = filters::find_zone(gateway, account, id);
+            Some(zone.ok_or_else(|| Error::ZoneForeign(id.into()))?.id.clone())
+        }
+    };
+    let mut submission = read(params)?;
+    submission.zone = zone;
+    let usage =
+        gateway.engine.quota(account.id, submission.product).await.map_err(Error::Ledger)?;
+    submission.batch_limit = usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0);
+    let done = gateway.engine.submit_what_can_be(account, submission).await;
+    let done = done.map_err(Error::from)?;
+    match (done.receipt, done.refused) {
+        (Some(receipt), refused) => Ok(Map::from_iter([
+            ("JobId".into(), receipt.task.0.into()),
+            ("FailedList".into(), failed_list(refused).into()),
+        ])),
+        (None, refused) => {
+            let first = refused.into_iter().next().map_or(SubmitError::NoUrls, |(_, error)| error);
+            Err(Error::NoneAccepted(first).into())
+        }
+    }
+}
+
+fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
+    let modes = [("default", false), ("edge", true)];
+    let mode = filters::word(&mut params, "Mode", &modes, "`default`, `edge`")?;
+    let is_edge = mode.unwrap_or_default();
+    let mut headers = Vec::new();
+    for mut entry in params.structures("Headers")? {
+        entry.only(&["Name", "Value"])?;
+        headers.push((entry.required_text("Name")?, entry.required_text("Value")?));
+    }
+    request_fields::check(&headers).map_err(Error::Fields)?;
+    let user_agent = request_fields::take_user_agent(&mut headers);
+    let follows = filters::switch(&mut params, "PrefetchMediaSegments")?.unwrap_or_default();
+    Ok(PartialSubmission {
+        urls: params.texts("Targets")?.unwrap_or_default(),
+        zone: None,
+        // edges fill through the middle tier, so that both hold it
+        tier: Some(if is_edge { Tier::Edge } else { Tier::Middle }),
+        options: FetchOptions {
+            user_agent: user_agent.or_else(|| Some(USER_AGENT.into())),
+            headers,
+            media: if follows { MediaPolicy::Segments } else { MediaPolicy::Off },
+            ..FetchOptions::default()
+        },
+        encode: params.boolean("EncodeUrl")?.unwrap_or_default(),
+        product: if is_edge { Product::TeoEdge } else { Product::Teo },
+        batch_limit: 0,
+    })
+}
+
+/// Refused targets by reason, both in the order given.
+fn failed_list(refused: Vec<(String, SubmitError)>) -> Vec<Value> {
+    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+    for (url, error) in refused {
+        let reason = reason(&error);
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, urls)) => urls.push(url),
+            None => reasons.push((reason, vec![url])),
+        }
+    }
+    let entry = |(reason, urls)| json!({ "Reason": reason, "Targets": urls });
+    reasons.into_iter().map(entry).collect()
+}
+
+const fn reason(error: &SubmitError) -> &'static str {
+    match error {
+        SubmitError::DomainUnknown { .. } => "domain not valid",
+        SubmitError::DomainOffline { .. } | SubmitError::AreaNotEnabled { .. } => {
+            "domain not online"
+        }
+        SubmitError::Url { .. }
+        | SubmitError::NoUrls
+        | SubmitError::TooManyUrls { .. }
+        | SubmitError::OverQuota { .. }
+        | SubmitError::NoNode { .. }
+        | SubmitError::Ledger(_) => "target not valid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submission(json: &str) -> PartialSubmission {
+        read(Params::from_json(json.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_not_given_is_the_vendors_default() {
+        let submission = submission(r#"{"Targets":["http://a/x"]}"#);
+        assert_eq!((submission.tier, submission.product), (Some(Tier::Middle), Product::Teo));
+        assert_eq!(submission.options.user_agent.as_deref(), Some("TencentCdn"));
+        assert_eq!(submission.options.media, MediaPolicy::Off);
+        assert!(!submission.encode);
+    }
+
+    #[test]
+    fn every_parameter_reaches_the_engine() {
+        let submission = submission(
+            r#"{"Targets":["http://a/x"],"Mode":"edge","EncodeUrl":true,
+                "PrefetchMediaSegments":"on",
+                "Headers":[{"Name":"X-A","Value":"1"},{"Name":"user-agent","Value":"mine"}]}"#,
+        );
+        assert_eq!((submission.tier, submission.product), (Some(Tier::Edge), Product::TeoEdge));
+        assert_eq!(submission.options.user_agent.as_deref(), Some("mine"));
+        assert_eq!(submission.options.headers, [("X-A".into(), "1".into())]);
+        assert_eq!(submission.options.media, MediaPolicy::Segments);
+        assert!(submission.encode);
+    }
+}

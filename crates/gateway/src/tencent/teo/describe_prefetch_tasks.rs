@@ -1,0 +1,278 @@
+//! `DescribePrefetchTasks`: shows how far submitted targets are (wire.md 4.2).
+//!
+//! The only place where outcomes become this API's status and failure words. Tasks of the account
+//! are shown whichever API submitted them.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use stoker_domain::{
+    account::Account,
+    area::UnknownWord,
+    media::is_playlist,
+    outcome::Outcome,
+    target::Target,
+    task::{MediaPolicy, Progress, TaskId},
+    time::Timestamp,
+};
+use stoker_engine::{Page, TargetFilter, TargetView};
+
+use super::{
+    Error, Reply, clock,
+    filters::{self, Filter},
+};
+use crate::{
+    Gateway,
+    tencent::{error::Error as CallError, params::Params},
+};
+
+const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
+const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses"];
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const MOST: i64 = 1000;
+/// Beyond this, a page of several hosts or statuses costs too much to merge.
+const DEEPEST: u64 = 10_000;
+
+pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    params.only(PARAMETERS)?;
+    let zone = params.text("ZoneId")?.filter(|zone| !zone.is_empty() && zone != "*");
+    let domains = gateway.engine.domains(account.id);
+    if domains.is_empty() {
+        return Err(Error::DomainEmpty.into());
+    }
+    let zone = zone
+        .map(|id| filters::find_zone(gateway, account, &id).ok_or_else(|| Error::ZoneDenied(id)));
+    let zone = zone.transpose()?.map(|zone| zone.id.clone());
+    let (offset, limit) = filters::page(&mut params, MOST)?;
+    let mut query = read(params, gateway.clock.now())?;
+    query.filter.account = Some(account.id);
+    if zone.is_some() {
+        let inside = domains.iter().filter(|domain| domain.zone == zone);
+        let inside: Vec<String> = inside.map(|domain| domain.host.clone()).collect();
+        query.hosts = match query.hosts {
+            // every domain: no need to look at each
+            None if inside.len() == domains.len() => None,
+            None => Some(inside),
+            Some(mut hosts) => {
+                hosts.retain(|host| inside.contains(host));
+                Some(hosts)
+            }
+        };
+    }
+    let filters = query.filters();
+    if filters.len() > 1 && offset > DEEPEST {
+        let text = format!("sets with several hosts or statuses show the first {DEEPEST} only");
+        return Err(Error::Filter(text).into());
+    }
+    let page = match filters.as_slice() {
+        [] => Page { rows: Vec::new(), total: 0 },
+        some => gateway.engine.targets_of_any(some, offset, limit).await.map_err(Error::Ledger)?,
+    };
+    let tasks: Vec<Value> = page.rows.iter().map(task).collect();
+    Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
+}
+
+/// What is asked for, before it is cut into what the ledger can answer.
+#[derive(Debug, Default)]
+struct Query {
+    filter: TargetFilter,
+    hosts: Option<Vec<String>>,
+    states: Option<Vec<(Progress, Option<bool>)>>,
+}
+
+impl Query {
+    /// One filter for each host and state.
+    fn filters(&self) -> Vec<TargetFilter> {
+        let hosts: Vec<Option<String>> = match &self.hosts {
+            None => vec![None],
+            Some(hosts) => hosts.iter().cloned().map(Some).collect(),
+        };
+        let states = match &self.states {
+            None => vec![(None, None)],
+            Some(states) => states.iter().map(|(progress, is)| (Some(*progress), *is)).collect(),
+        };
+        let mut filters = Vec::new();
+        for host in hosts {
+            for (progress, origin_status) in &states {
+                filters.push(TargetFilter {
+                    host: host.clone(),
+                    progress: *progress,
+                    origin_status: *origin_status,
+                    ..self.filter.clone()
+                });
+            }
+        }
+        filters
+    }
+}
+
+fn read(mut params: Params, now: Timestamp) -> Result<Query, CallError> {
+    let mut time = |name: &'static str| -> Result<Option<Timestamp>, CallError> {
+        let text = params.text(name)?.filter(|text| !text.is_empty());
+        Ok(text.map(|text| clock::parse(&text).ok_or(Error::Date(name))).transpose()?)
+    };
+    let (from, to) = (time("StartTime")?, time("EndTime")?);
+    // times have whole seconds, and the last one belongs to the range
+    let to = to.map(|to| to + Duration::from_millis(999));
+    let mut query = Query::default();
+    query.filter.from = from;
+    query.filter.to = to;
+    let too_many = |name| Error::Filter(format!("`{name}` has more than 20 values"));
+    for filter in filters::filters(&mut params, FILTERS, too_many)? {
+        apply(&mut query, filter)?;
+    }
+    if query.filter.task.is_none() && from.is_none() {
+        return Err(Error::NoSelection.into());
+    }
+    if let Some(from) = from {
+        let to = to.unwrap_or(now);
+        let is_backwards = query.filter.to.is_some_and(|to| to < from);
+        if is_backwards || to.since(from) >= WEEK + Duration::from_secs(1) {
+            return Err(Error::Span.into());
+        }
+    }
+    Ok(query)
+}
+
+fn apply(query: &mut Query, filter: Filter) -> Result<(), Error> {
+    let Filter { name, values, is_fuzzy } = filter;
+    if is_fuzzy {
+        return Err(Error::Filter(format!("`{name}` is never fuzzy")));
+    }
+    let takes_one = matches!(name.as_str(), "job-id" | "target");
+    if takes_one && values.len() > 1 {
+        return Err(Error::Filter(format!("`{name}` takes one value")));
+    }
+    let first = values.first().cloned().unwrap_or_default();
+    match name.as_str() {
+        "job-id" => query.filter.task = Some(TaskId(first)),
+        "target" => {
+            let target = Target::parse(&first, true);
+            let target = target.map_err(|_| Error::Filter("`target` must be a full URL".into()))?;
+            query.filter.url = Some(target.url);
+        }
+        "domains" => {
+            let mut hosts: Vec<_> = values.iter().map(|value| value.to_ascii_lowercase()).collect();
+            hosts.sort();
+            hosts.dedup();
+            query.hosts = Some(hosts);
+        }
+        _ => {
+            let mut states: Vec<(Progress, Option<bool>)> = Vec::new();
+            for word in values {
+                if let Some(state) = selection(&word)?.filter(|state| !states.contains(state)) {
+                    states.push(state);
+                }
+            }
+            query.states = Some(states);
+        }
+    }
+    Ok(())
+}
+
+/// Which targets have the status word; the inverse of [`verdict`]. Nothing ends as `timeout` or
+/// `canceled` by itself.
+fn selection(word: &str) -> Result<Option<(Progress, Option<bool>)>, Error> {
+    match word {
+        "processing" => Ok(Some((Progress::Processing, None))),
+        "success" => Ok(Some((Progress::Done, None))),
+        "invalid" => Ok(Some((Progress::Failed, Some(true)))),
+        "failed" => Ok(Some((Progress::Failed, Some(false)))),
+        "timeout" | "canceled" => Ok(None),
+        _ => Err(Error::Word {
+            name: "Filters",
+            error: UnknownWord {
+                given: word.into(),
+                expected: "`processing`, `success`, `failed`, `timeout`, `canceled`, `invalid`",
+            },
+        }),
+    }
+}
+
+/// What became of a target, in this API's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Verdict {
+    status: &'static str,
+    fail_type: &'static str,
+}
+
+/// The status and the kind of failure. `is_followed` tells a playlist whose segments were asked
+/// for: that it could not be had is a kind of its own.
+const fn verdict(progress: Progress, outcome: Option<Outcome>, is_followed: bool) -> Verdict {
+    let pull = if is_followed { "downloadManifestFailed" } else { "originPullFailed" };
+    let (status, fail_type) = match (progress, outcome) {
+        (Progress::Processing, _) => ("processing", ""),
+        (Progress::Done, _) => ("success", ""),
+        (Progress::Failed, Some(outcome)) => match outcome {
+            Outcome::OriginStatus(401 | 403) => ("invalid", "accessDenied"),
+            Outcome::OriginStatus(_) => ("invalid", pull),
+            Outcome::OriginError(_) => ("failed", pull),
+            Outcome::Blocked(_) => ("failed", "accessDenied"),
+            Outcome::OverQuota => ("failed", "quotaExceeded"),
+            Outcome::Timeout => ("timeout", "taskFailed"),
+            Outcome::Canceled => ("canceled", "taskFailed"),
+            Outcome::Filled
+            | Outcome::AlreadyFresh
+            | Outcome::Revalidated
+            | Outcome::Uncacheable(_)
+            | Outcome::TooLarge => ("failed", "taskFailed"),
+        },
+        (Progress::Failed, None) => ("failed", "taskFailed"),
+    };
+    Verdict { status, fail_type }
+}
+
+fn task(view: &TargetView) -> Value {
+    let row = &view.row;
+    let is_followed = row.task.options.media == MediaPolicy::Segments
+        && Target::parse(&row.url, true).is_ok_and(|target| is_playlist(&target.path_and_query));
+    let Verdict { status, fail_type } = verdict(row.progress, row.outcome, is_followed);
+    let message = match row.outcome {
+        Some(outcome) if !fail_type.is_empty() => outcome.to_string(),
+        _ => String::new(),
+    };
+    json!({
+        "JobId": row.task.id,
+        "Target": row.url,
+        "Type": "prefetch_url",
+        "Method": "",
+        "Status": status,
+        "CreateTime": clock::format(row.created_at),
+        "UpdateTime": clock::format(row.finished_at.unwrap_or(row.created_at)),
+        "FailType": fail_type,
+        "FailMessage": message,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::outcome::{Block, OriginFault, Uncacheable};
+
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_its_status_and_kind_of_failure() {
+        let told = |outcome, is_followed| {
+            let verdict = verdict(Progress::Failed, Some(outcome), is_followed);
+            (verdict.status, verdict.fail_type)
+        };
+        assert_eq!(verdict(Progress::Processing, None, true).status, "processing");
+        assert_eq!(verdict(Progress::Done, Some(Outcome::Filled), true).status, "success");
+        assert_eq!(verdict(Progress::Failed, None, true).fail_type, "taskFailed");
+        for (outcome, expected) in [
+            (Outcome::OriginStatus(404), ("invalid", "originPullFailed")),
+            (Outcome::OriginStatus(403), ("invalid", "accessDenied")),
+            (Outcome::OriginError(OriginFault::Connect), ("failed", "originPullFailed")),
+            (Outcome::Blocked(Block::Ownership), ("failed", "accessDenied")),
+            (Outcome::OverQuota, ("failed", "quotaExceeded")),
+            (Outcome::Uncacheable(Uncacheable::NoStore), ("failed", "taskFailed")),
+            (Outcome::TooLarge, ("failed", "taskFailed")),
+            (Outcome::Timeout, ("timeout", "taskFailed")),
+            (Outcome::Canceled, ("canceled", "taskFailed")),
+        ] {
+            assert_eq!(told(outcome, false), expected, "{outcome}");
+        }
+        assert_eq!(told(Outcome::OriginStatus(404), true).1, "downloadManifestFailed");
+        assert_eq!(told(Outcome::OriginStatus(401), true).1, "accessDenied");
+    }
+}

@@ -1,0 +1,216 @@
+//! Acceleration domains of a zone: create, describe, modify, switch, delete (wire.md 4.6).
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+use stoker_domain::{
+    account::Account,
+    domain::{CacheRules, Domain, Kept, Origin, Shield, Status},
+    zone::Zone,
+};
+use stoker_engine::{NewDomain, ZoneChoice};
+
+use super::{
+    Error, KEPT, Reply, clock,
+    filters::{self, Filter},
+    origin, zones,
+};
+use crate::{
+    Gateway,
+    tencent::{error::Error as CallError, params::Params},
+};
+
+const FILTERS: &[&str] =
+    &["domain-name", "origin-type", "origin", "backup-origin", "domain-cname", "share-cname"];
+
+pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    let known = [&["ZoneId", "DomainName", "SharedCNAME"][..], &origin::FIELDS].concat();
+    params.only(&known)?;
+    let zone = filters::zone(gateway, account, &mut params)?;
+    let host = params.required_text("DomainName")?.to_ascii_lowercase();
+    let mut said = origin::take(&mut params)?;
+    if !said.contains_key("OriginInfo") {
+        return Err(params.missing("OriginInfo").into());
+    }
+    if let Some(shared) = params.json("SharedCNAME") {
+        said.insert("SharedCNAME".into(), shared);
+    }
+    let is_below = host == zone.name || host.ends_with(&format!(".{}", zone.name));
+    if zones::is_bound(&zone) && !is_below {
+        return Err(Error::DomainNotMatchZone { host, zone: zone.name.clone() }.into());
+    }
+    let new = NewDomain {
+        host,
+        origin: origin::read(&said)?,
+        areas: zone.area,
+        shield: Shield::default(),
+        cache: CacheRules::default(),
+    };
+    let kept = Kept::from([(KEPT.into(), said)]);
+    let choice = ZoneChoice::Existing(zone.id.clone());
+    let domain = gateway.engine.add_domain_to(account.id, new, choice, kept).await;
+    let domain = domain.map_err(Error::Domain)?;
+    tracing::info!(domain = domain.host, "domain added");
+    Ok(Map::from_iter([("OwnershipVerification".into(), Value::Null)]))
+}
+
+pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    params.only(&[&["ZoneId", "DomainName"][..], &origin::FIELDS].concat())?;
+    let zone = filters::zone(gateway, account, &mut params)?;
+    let name = params.required_text("DomainName")?;
+    let given = origin::take(&mut params)?;
+    let domain = find(gateway, account, &zone, &name)?;
+    let change = |domain: &mut Domain| -> Result<(), Error> {
+        let mut said = origin::said(domain);
+        said.extend(given);
+        let origin = origin::read(&said)?;
+        // leave to connect to a private address was given for the host there was
+        let is_same = (&origin.host, origin.port) == (&domain.origin.host, domain.origin.port);
+        let allow_private = is_same && domain.origin.allow_private;
+        domain.origin = Origin { allow_private, ..origin };
+        domain.kept.insert(KEPT.into(), said);
+        Ok(())
+    };
+    gateway.engine.change_domain(account.id, &domain.host, change).await?;
+    Ok(Map::new())
+}
+
+pub(super) async fn modify_statuses(
+    gateway: &Gateway,
+    account: &Account,
+    mut params: Params,
+) -> Reply {
+    params.only(&["ZoneId", "DomainNames", "Status", "Force"])?;
+    let zone = filters::zone(gateway, account, &mut params)?;
+    let domains = named(gateway, account, &zone, &mut params)?;
+    let words = [("online", Status::Online), ("offline", Status::Offline)];
+    let status = filters::word(&mut params, "Status", &words, "`online`, `offline`")?;
+    let status = status.ok_or_else(|| params.missing("Status"))?;
+    params.boolean("Force")?;
+    for domain in domains {
+        let put = |domain: &mut Domain| -> Result<(), Error> {
+            domain.status = status;
+            Ok(())
+        };
+        gateway.engine.change_domain(account.id, &domain.host, put).await?;
+    }
+    Ok(Map::new())
+}
+
+pub(super) async fn delete(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    params.only(&["ZoneId", "DomainNames", "Force"])?;
+    let zone = filters::zone(gateway, account, &mut params)?;
+    let domains = named(gateway, account, &zone, &mut params)?;
+    params.boolean("Force")?;
+    for domain in domains {
+        let removed = gateway.engine.remove_domain(account.id, &domain.host).await;
+        removed.map_err(Error::Domain)?;
+        tracing::info!(domain = domain.host, "domain removed");
+    }
+    Ok(Map::new())
+}
+
+pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    params.only(&["ZoneId", "Offset", "Limit", "Filters", "Order", "Direction", "Match"])?;
+    let zone = filters::zone(gateway, account, &mut params)?;
+    let page = filters::page(&mut params, 200)?;
+    let filters = filters::filters(&mut params, FILTERS, Error::TooManyFilterValues)?;
+    let orders = [("created_on", true), ("domain-name", false)];
+    let by_time = filters::word(&mut params, "Order", &orders, "`created_on`, `domain-name`")?;
+    let directions = [("asc", false), ("desc", true)];
+    let is_descending = filters::word(&mut params, "Direction", &directions, "`asc`, `desc`")?;
+    let matches_any =
+        filters::word(&mut params, "Match", &[("all", false), ("any", true)], "`all`, `any`")?;
+    let mut domains = gateway.engine.domains(account.id);
+    domains.retain(|domain| domain.zone.as_ref() == Some(&zone.id));
+    domains.retain(|domain| {
+        let said = origin::said(domain);
+        let mut each = filters.iter().map(|filter| matches(filter, domain, &said));
+        if matches_any == Some(true) && !filters.is_empty() {
+            each.any(|is| is)
+        } else {
+            each.all(|is| is)
+        }
+    });
+    if by_time == Some(true) {
+        domains.sort_by_key(|domain| domain.created_at);
+    }
+    if is_descending == Some(true) {
+        domains.reverse();
+    }
+    let total = domains.len();
+    let rows = filters::cut(domains, page);
+    let rows: Vec<Value> = rows.iter().map(|domain| view(&zone, domain)).collect();
+    Ok(Map::from_iter([
+        ("TotalCount".into(), total.into()),
+        ("AccelerationDomains".into(), rows.into()),
+    ]))
+}
+
+/// The domain of the zone with this name.
+pub(super) fn find(
+    gateway: &Gateway,
+    account: &Account,
+    zone: &Zone,
+    name: &str,
+) -> Result<Arc<Domain>, Error> {
+    let domain = gateway.engine.domain(account.id, name);
+    let inside = domain.filter(|domain| domain.zone.as_ref() == Some(&zone.id));
+    inside.ok_or_else(|| Error::DomainNotFound(name.into()))
+}
+
+/// The domains that `DomainNames` names: all of them, or a refusal.
+fn named(
+    gateway: &Gateway,
+    account: &Account,
+    zone: &Zone,
+    params: &mut Params,
+) -> Result<Vec<Arc<Domain>>, CallError> {
+    let names = params.texts("DomainNames")?.ok_or_else(|| params.missing("DomainNames"))?;
+    let found = names.iter().map(|name| find(gateway, account, zone, name));
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+fn matches(filter: &Filter, domain: &Domain, said: &Map<String, Value>) -> bool {
+    let info = |field: &str| {
+        let value = said.get("OriginInfo").map(|info| info[field].clone()).unwrap_or_default();
+        value.as_str().unwrap_or_default().to_owned()
+    };
+    match filter.name.as_str() {
+        "domain-name" => filter.matches(&[&domain.host]),
+        "origin-type" => filter.matches(&[&info("OriginType")]),
+        "origin" => filter.matches(&[&info("Origin")]),
+        "backup-origin" => filter.matches(&[&info("BackupOrigin")]),
+        "share-cname" => {
+            let shared = said.get("SharedCNAME").and_then(Value::as_str);
+            filter.matches(&[shared.unwrap_or_default()])
+        }
+        // nobody is pointed here by name
+        _ => filter.matches(&[""]),
+    }
+}
+
+fn view(zone: &Zone, domain: &Domain) -> Value {
+    let said = origin::said(domain);
+    let or = |field: &str, default: Value| said.get(field).cloned().unwrap_or(default);
+    json!({
+        "ZoneId": zone.id,
+        "DomainName": domain.host,
+        "DomainStatus": match domain.status {
+            Status::Online => "online",
+            Status::Offline => "offline",
+        },
+        "Cname": "",
+        "IPv6Status": or("IPv6Status", "follow".into()),
+        "IdentificationStatus": "finished",
+        "OwnershipVerification": null,
+        "OriginDetail": or("OriginInfo", Value::Null),
+        "OriginProtocol": or("OriginProtocol", "FOLLOW".into()),
+        "HttpOriginPort": or("HttpOriginPort", 80.into()),
+        "HttpsOriginPort": or("HttpsOriginPort", 443.into()),
+        "Certificate": null,
+        "CreatedOn": clock::format(domain.created_at),
+        "ModifiedOn": clock::format(domain.updated_at),
+        "ComplianceRestrictions": [],
+    })
+}

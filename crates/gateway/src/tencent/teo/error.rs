@@ -1,0 +1,226 @@
+//! Every way in which an action of this API refuses, and its code (wire.md 4.7).
+//!
+//! Texts name the parameter and the rule; what the caller gave never reaches the log.
+
+use stoker_domain::area::UnknownWord;
+use stoker_engine::{DomainError, Error as LedgerError, SubmitError, ZoneError};
+
+use crate::request_fields;
+
+/// Why an action was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Not one of a closed list.
+    #[error("parameter `{name}`: {error}")]
+    Word {
+        /// The parameter.
+        name: &'static str,
+        /// What was given and what is taken.
+        error: UnknownWord,
+    },
+    /// A number out of bounds.
+    #[error("parameter `{name}` is {given}; it must be from {least} to {most}")]
+    Range {
+        /// The parameter.
+        name: &'static str,
+        /// What was given.
+        given: i64,
+        /// Least that is taken.
+        least: i64,
+        /// Most that is taken.
+        most: i64,
+    },
+    /// `Headers` or `HostHeader`.
+    #[error(transparent)]
+    Fields(#[from] request_fields::Error),
+    /// Not a time.
+    #[error("parameter `{0}` is not a time of the form `YYYY-MM-DDTHH:MM:SSZ`")]
+    Date(&'static str),
+    /// The range ends before it begins, or is too long.
+    #[error("`EndTime` must not lie before `StartTime`, nor more than 7 days after it")]
+    Span,
+    /// Neither a range nor a job.
+    #[error("a range of time or the filter `job-id` must be given")]
+    NoSelection,
+    /// A filter that the action does not have, or not so.
+    #[error("filter {0}")]
+    Filter(String),
+    /// A filter with too many values, where a code of its own tells so.
+    #[error("filter `{0}` has more than 20 values")]
+    TooManyFilterValues(String),
+    /// An origin that cannot be asked.
+    #[error("`OriginInfo` {0}")]
+    Origin(String),
+    /// The caller has no such zone.
+    #[error("zone `{0}` is not in this account")]
+    ZoneForeign(String),
+    /// The same, where another code tells so.
+    #[error("zone `{0}` is not in this account")]
+    ZoneDenied(String),
+    /// The caller has no domain at all.
+    #[error("this account has no domain")]
+    DomainEmpty,
+    /// The zone has no such domain.
+    #[error("domain `{0}` is not in this zone")]
+    DomainNotFound(String),
+    /// The domain's name does not end like the zone's.
+    #[error("domain `{host}` does not belong under the zone `{zone}`")]
+    DomainNotMatchZone {
+        /// The domain.
+        host: String,
+        /// The zone's name.
+        zone: String,
+    },
+    /// None of the targets was accepted; the reason of the first.
+    #[error("no task was made: {0}")]
+    NoneAccepted(#[source] SubmitError),
+    /// The limit's area does not exist.
+    #[error("`Area` must be `Overseas` or `MainlandChina`")]
+    LimitArea,
+    /// The limit is neither set nor deleted.
+    #[error("`Enabled` must be `on` or `off`")]
+    LimitEnabled,
+    /// The limit is below 100 Mbps.
+    #[error("`Bandwidth` must be at least 100 Mbps")]
+    LimitTooSmall,
+    /// The limit is above 100000 Mbps.
+    #[error("`Bandwidth` must be at most 100000 Mbps")]
+    LimitTooLarge,
+    /// The zone is not made for that area.
+    #[error("the zone is not made for that area")]
+    LimitZoneArea,
+    /// The domain is not served in that area.
+    #[error("the domain is not served in that area")]
+    LimitDomainArea,
+    /// There is no limit to delete.
+    #[error("the domain has no limit in that area")]
+    LimitNotFound,
+    /// The account has 100 limits.
+    #[error("an account has at most 100 limits")]
+    LimitCount,
+    /// The day's quota does not suffice for all targets.
+    #[error("cannot accept {needed} targets: {available} of {limit} are left today")]
+    DailyQuota {
+        /// What is left of the day.
+        available: u64,
+        /// Distinct targets of the call.
+        needed: u64,
+        /// The day's limit.
+        limit: u64,
+    },
+    /// The engine refused the whole list.
+    #[error("{0}")]
+    Submit(#[source] SubmitError),
+    /// The engine refused a domain.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+    /// The engine refused a zone.
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
+    /// The ledger did not answer.
+    #[error("the request cannot be carried out now; try again")]
+    Ledger(#[from] LedgerError),
+}
+
+impl From<SubmitError> for Error {
+    fn from(error: SubmitError) -> Self {
+        match error {
+            // counted once, wherever it goes: the area says nothing here
+            SubmitError::OverQuota { available, needed, limit, .. } => {
+                Self::DailyQuota { available, needed, limit }
+            }
+            other => Self::Submit(other),
+        }
+    }
+}
+
+impl Error {
+    /// The vendor's code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Word { .. }
+            | Self::Range { .. }
+            | Self::Fields(_)
+            | Self::Date(_)
+            | Self::Span
+            | Self::NoSelection
+            | Self::Filter(_)
+            | Self::Origin(_) => "InvalidParameter.ParameterError",
+            Self::TooManyFilterValues(_) => "InvalidParameter.TooManyFilterValues",
+            Self::ZoneForeign(_) => "UnauthorizedOperation.NoPermission",
+            Self::ZoneDenied(_) => "OperationDenied",
+            Self::DomainEmpty => "UnauthorizedOperation.DomainEmpty",
+            Self::DomainNotFound(_) => "InvalidParameter.DomainNotFound",
+            Self::DomainNotMatchZone { .. } => "InvalidParameterValue.DomainNotMatchZone",
+            Self::NoneAccepted(error) => none_accepted(error),
+            Self::LimitArea => "InvalidParameter.PrefetchOriginLimitAreaInvalid",
+            Self::LimitEnabled => "InvalidParameter.PrefetchOriginLimitEnabledInvalid",
+            Self::LimitTooSmall => "InvalidParameter.PrefetchOriginLimitBandwidthTooSmall",
+            Self::LimitTooLarge => "InvalidParameter.PrefetchOriginLimitBandwidthTooLarge",
+            Self::LimitZoneArea => "InvalidParameter.ZoneAreaNotSupportPrefetchOriginLimitArea",
+            Self::LimitDomainArea => "InvalidParameter.DomainAreaNotSupportPrefetchOriginLimitArea",
+            Self::LimitNotFound => "FailedOperation.PrefetchOriginLimitNotFound",
+            Self::LimitCount => "FailedOperation.PrefetchOriginLimitCountExceeded",
+            Self::DailyQuota { .. } => "LimitExceeded.DailyQuota",
+            Self::Submit(error) => submit_code(error),
+            Self::Domain(error) => match error {
+                DomainError::InvalidHost { .. } => "InvalidParameterValue.InvalidDomainName",
+                DomainError::Exists { .. } => "ResourceInUse.AlreadyExistsAsAnAccelerationDomain",
+                DomainError::Unknown { .. } => "InvalidParameter.DomainNotFound",
+                DomainError::Zone(error) => zone_code(error),
+                DomainError::Ledger { .. } => "InternalError.BackendError",
+            },
+            Self::Zone(error) => zone_code(error),
+            Self::Ledger(_) => "InternalError.BackendError",
+        }
+    }
+
+    /// The rule that is broken, without what was given.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::Word { name, .. } | Self::Range { name, .. } => (*name).into(),
+            Self::Ledger(_) | Self::Submit(SubmitError::Ledger(_)) | Self::Domain(_) => {
+                crate::chain(self)
+            }
+            _ => self.code().into(),
+        }
+    }
+
+    /// Whether somebody has to act: the server failed, not the caller.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.code().starts_with("InternalError")
+    }
+}
+
+/// When no target was accepted, the code is that of the first.
+fn none_accepted(error: &SubmitError) -> &'static str {
+    match error {
+        SubmitError::Url { .. } => "InvalidParameter.Target",
+        SubmitError::DomainUnknown { .. } => "InvalidParameter.DomainNotFound",
+        SubmitError::DomainOffline { .. } => "InvalidParameter.TaskNotGenerated",
+        other => submit_code(other),
+    }
+}
+
+fn submit_code(error: &SubmitError) -> &'static str {
+    use SubmitError as E;
+    match error {
+        E::NoUrls | E::Url { .. } => "InvalidParameter.Target",
+        E::TooManyUrls { .. } => "LimitExceeded.BatchQuota",
+        E::OverQuota { .. } => "LimitExceeded.DailyQuota",
+        E::DomainUnknown { .. } => "InvalidParameter.DomainNotFound",
+        E::DomainOffline { .. } | E::AreaNotEnabled { .. } => "InvalidParameter.TaskNotGenerated",
+        E::NoNode { .. } => "InternalError.DomainConfig",
+        E::Ledger(_) => "InternalError.BackendError",
+    }
+}
+
+const fn zone_code(error: &ZoneError) -> &'static str {
+    match error {
+        ZoneError::InvalidName { .. } => "InvalidParameterValue.ZoneNameInvalid",
+        ZoneError::Exists { .. } => "ResourceInUse.Zone",
+        ZoneError::Unknown { .. } => "UnauthorizedOperation.NoPermission",
+        ZoneError::InUse { .. } => "OperationDenied.DomainNumberIsNotZero",
+        ZoneError::Ledger { .. } => "InternalError.BackendError",
+    }
+}

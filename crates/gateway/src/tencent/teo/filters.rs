@@ -1,0 +1,122 @@
+//! What the queries of this API share: the zone, pages, filters and words.
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+use stoker_domain::{account::Account, area::UnknownWord, zone::Zone};
+
+use super::Error;
+use crate::{
+    Gateway,
+    tencent::{error::Error as CallError, params::Params},
+};
+
+/// Values that one filter takes.
+const MOST_VALUES: usize = 20;
+
+/// One filter: a target of it must match one of the values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Filter {
+    pub(super) name: String,
+    pub(super) values: Vec<String>,
+    pub(super) is_fuzzy: bool,
+}
+
+impl Filter {
+    /// Whether one of `texts` is one of the values, or holds it where the filter is fuzzy.
+    pub(super) fn matches(&self, texts: &[&str]) -> bool {
+        let one = |value: &String| {
+            texts
+                .iter()
+                .any(|text| if self.is_fuzzy { text.contains(value) } else { text == value })
+        };
+        self.values.iter().any(one)
+    }
+}
+
+/// The zone that `ZoneId` names, which is required.
+pub(super) fn zone(
+    gateway: &Gateway,
+    account: &Account,
+    params: &mut Params,
+) -> Result<Arc<Zone>, CallError> {
+    let id = params.required_text("ZoneId")?;
+    Ok(find_zone(gateway, account, &id).ok_or(Error::ZoneForeign(id))?)
+}
+
+/// The zone with this id.
+pub(super) fn find_zone(gateway: &Gateway, account: &Account, id: &str) -> Option<Arc<Zone>> {
+    gateway.engine.zone(account.id, id).filter(|zone| zone.id.0 == id)
+}
+
+/// Takes `Offset` (0) and `Limit` (20).
+pub(super) fn page(params: &mut Params, most: i64) -> Result<(u64, u64), CallError> {
+    let offset = number(params, "Offset", 0, 0..=1_000_000_000)?;
+    let limit = number(params, "Limit", 20, 1..=most)?;
+    Ok((offset, limit))
+}
+
+fn number(
+    params: &mut Params,
+    name: &'static str,
+    default: i64,
+    bounds: RangeInclusive<i64>,
+) -> Result<u64, CallError> {
+    let given = params.integer(name)?.unwrap_or(default);
+    let (least, most) = (*bounds.start(), *bounds.end());
+    let within = u64::try_from(given).ok().filter(|_| bounds.contains(&given));
+    Ok(within.ok_or(Error::Range { name, given, least, most })?)
+}
+
+/// Takes `Filters`, each with a name of `known` and none twice. `too_many` makes the refusal of a
+/// filter with more than 20 values.
+pub(super) fn filters(
+    params: &mut Params,
+    known: &[&str],
+    too_many: fn(String) -> Error,
+) -> Result<Vec<Filter>, CallError> {
+    let mut filters: Vec<Filter> = Vec::new();
+    for mut entry in params.structures("Filters")? {
+        entry.only(&["Name", "Values", "Fuzzy"])?;
+        let name = entry.required_text("Name")?;
+        let values = entry.texts("Values")?.ok_or_else(|| entry.missing("Values"))?;
+        let is_fuzzy = entry.boolean("Fuzzy")?.unwrap_or_default();
+        if !known.contains(&name.as_str()) {
+            let known = known.join("`, `");
+            return Err(Error::Filter(format!("`{name}` is not one of `{known}`")).into());
+        }
+        if values.len() > MOST_VALUES {
+            return Err(too_many(name).into());
+        }
+        if values.is_empty() || filters.iter().any(|filter| filter.name == name) {
+            let text = format!("`{name}` must be given once, with a value");
+            return Err(Error::Filter(text).into());
+        }
+        filters.push(Filter { name, values, is_fuzzy });
+    }
+    Ok(filters)
+}
+
+/// Takes an optional word: the value beside it in `words`.
+pub(super) fn word<T: Copy>(
+    params: &mut Params,
+    name: &'static str,
+    words: &[(&str, T)],
+    expected: &'static str,
+) -> Result<Option<T>, CallError> {
+    let Some(given) = params.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    match words.iter().find(|(word, _)| *word == given) {
+        Some((_, value)) => Ok(Some(*value)),
+        None => Err(Error::Word { name, error: UnknownWord { given, expected } }.into()),
+    }
+}
+
+/// Takes `on` or `off`.
+pub(super) fn switch(params: &mut Params, name: &'static str) -> Result<Option<bool>, CallError> {
+    word(params, name, &[("on", true), ("off", false)], "`on`, `off`")
+}
+
+/// The page of `rows` that was asked for.
+pub(super) fn cut<T>(rows: Vec<T>, (offset, limit): (u64, u64)) -> Vec<T> {
+    let skip = usize::try_from(offset).unwrap_or(usize::MAX);
+    rows.into_iter().skip(skip).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect()
+}
