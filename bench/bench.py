@@ -227,14 +227,15 @@ class Bench:
         for start in range(0, len(urls), 500):
             reply = self.client.cdn("PushUrlsCache", Urls=urls[start:start + 500], Layer="middle")
             tasks.append(reply["TaskId"])
-        for task in tasks:
-            while True:
-                view = self.client.admin(f"/admin/v1/tasks/{task}")
-                if view["finished_at"]:
-                    break
-                time.sleep(0.01)
-            if view["done"] != view["targets"]:
-                raise RuntimeError(f"task {task}: {view}")
+        waiting = set(tasks)
+        while waiting:
+            time.sleep(0.005)
+            page = self.client.admin("/admin/v1/tasks", f"limit={len(tasks)}")["tasks"]
+            for view in page:
+                if view["id"] in waiting and view["finished_at"]:
+                    if view["done"] != view["targets"]:
+                        raise RuntimeError(f"task {view['id']}: {view}")
+                    waiting.remove(view["id"])
         return time.perf_counter() - begin
 
     def rss(self):

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Bytes that are read at once from the store. The store pools its buffers.
-pub(super) const CHUNK: usize = 128 << 10;
+pub(super) const CHUNK: usize = 256 << 10;
 
 /// Why the content of a reply ends early. The connection is closed, so the client sees it.
 #[derive(Debug, thiserror::Error)]

@@ -15,6 +15,7 @@
 mod disk;
 mod evict;
 mod footer;
+mod hot;
 mod index;
 mod lock;
 mod log;
@@ -56,6 +57,7 @@ pub use self::{
     ticket::Ticket,
 };
 use self::{
+    hot::Hot,
     index::Index,
     lock::Lock,
     log::Log,
@@ -90,6 +92,8 @@ pub struct Config {
     pub max_entries: usize,
     /// The most bytes that may wait for the writer; callers are held back beyond it.
     pub queue_bytes: u32,
+    /// Memory for the hottest records.
+    pub hot_bytes: usize,
     /// What was written less than this ago is carried forward by eviction like what was read. A store
     /// that is overfilled within this time writes up to half as much again.
     pub protection: Duration,
@@ -106,6 +110,7 @@ impl Config {
             flush_delay: Duration::from_millis(2),
             max_entries: 10_000_000,
             queue_bytes: 16 << 20,
+            hot_bytes: 64 << 20,
             protection: Duration::from_secs(60),
         }
     }
@@ -175,6 +180,7 @@ struct Shared {
     rules: Rules,
     segments: Segments,
     pool: Pool,
+    hot: Hot,
     counters: Counters,
     next_generation: AtomicU64,
     epoch: u64,

@@ -3,7 +3,8 @@
 //! What is in the page cache is read at once on the caller's thread; only what is not goes to the
 //! blocking pool. Checksums are verified when a record is read for the first time since the start;
 //! small responses, which come with the lookup, every time. A record that fails is forgotten and
-//! counted, so the caller sees a miss and never wrong bytes.
+//! counted, so the caller sees a miss and never wrong bytes. The hottest records are answered from
+//! memory.
 
 use std::{
     io::{self, ErrorKind},
@@ -199,14 +200,18 @@ impl Stored {
     ) -> Result<Bytes, ReadError> {
         let shared = self.store.shared();
         for _ in 0..ATTEMPTS {
-            let read = if verified.get().is_some() {
+            let read = if let Some(record) = shared.hot.get(at.place) {
+                Ok(record.slice(at.start + from..at.start + until))
+            } else if verified.get().is_some() && !is_getting_hot(shared, at.place, from) {
                 let until = until.min(from + READ_BYTES);
                 let offset = at.place.offset() + (at.start + from) as u64;
                 read_at(shared, at.place.segment, offset, until - from).await
             } else {
                 let record = read_sound(shared, at.place, self.key, self.generation).await;
                 record.map(|(header, record)| {
-                    verified.get_or_init(|| ());
+                    if verified.set(()).is_err() {
+                        shared.hot.keep(at.place, Bytes::copy_from_slice(&record));
+                    }
                     shared.index.set_verified(self.key, at.place);
                     let start = header.content_start();
                     record.slice(start + from..start + until)
@@ -246,13 +251,18 @@ impl Stored {
                 return Err(ReadError::Missing);
             }
             let until = content_len.min(from + most);
-            let read = if is_verified {
+            let read = if let Some(record) = shared.hot.get(place) {
+                Ok(record.slice(HEADER + from..HEADER + until))
+            } else if is_verified && !is_getting_hot(shared, place, from) {
                 let until = until.min(from + READ_BYTES);
                 let offset = place.offset() + (HEADER + from) as u64;
                 read_at(shared, place.segment, offset, until - from).await
             } else {
                 let record = read_sound(shared, place, self.key, self.generation).await;
                 record.map(|(header, record)| {
+                    if is_verified {
+                        shared.hot.keep(place, Bytes::copy_from_slice(&record));
+                    }
                     sliced.set_slot_verified(number, place);
                     let start = header.content_start();
                     record.slice(start + from..start + until)
@@ -311,18 +321,23 @@ async fn open(
     };
     let whole_len = place.len as usize;
     let (segment, offset) = (place.segment, place.offset());
-    let mut record = read_at(shared, segment, offset, whole_len.min(LOOKUP_BYTES)).await?;
+    let hot = shared.hot.get(place);
+    let is_hot = hot.is_some();
+    let mut record = match hot {
+        Some(record) => record,
+        None => read_at(shared, segment, offset, whole_len.min(LOOKUP_BYTES)).await?,
+    };
     let header = decode(&record, place, key, generation)?;
     let start = header.content_start();
     if record.len() < start {
         record = read_at(shared, segment, offset, start).await?;
     }
-    if !header.meta_is_sound(&record) {
+    if !is_hot && !header.meta_is_sound(&record) {
         return Err(ReadError::Corrupt);
     }
     let is_all = record.len() == whole_len;
     let mut is_verified = is_verified;
-    if is_all && (!is_verified || header.content_len <= ALWAYS_VERIFIED) {
+    if is_all && !is_hot && (!is_verified || header.content_len <= ALWAYS_VERIFIED) {
         if !header.content_is_sound(&record) {
             return Err(ReadError::Corrupt);
         }
@@ -333,6 +348,9 @@ async fn open(
                 Found::Sliced(sliced, _) => sliced.set_head_verified(place),
             }
         }
+    }
+    if is_all && !is_hot && shared.hot.is_worth_keeping(place) {
+        shared.hot.keep(place, Bytes::copy_from_slice(&record));
     }
     let stored_url = record.slice(HEADER..HEADER + header.url_len);
     if stored_url != url.as_bytes() {
@@ -366,6 +384,12 @@ async fn open(
         is_invalidated: verdict == Verdict::Stale,
         body,
     }))
+}
+
+/// Whether a read from `from` on is the one that brings its verified record into memory. Each
+/// reader counts once, at its first read beyond what the lookup gave.
+fn is_getting_hot(shared: &Shared, place: Place, from: usize) -> bool {
+    from < LOOKUP_BYTES && shared.hot.is_worth_keeping(place)
 }
 
 /// The whole record at `place`, with all checksums verified.

@@ -85,7 +85,7 @@ impl Kind {
 }
 
 /// Where a record stands: segment, offset in units of [`ALIGN`], length without padding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub segment: u32,
     pub unit: u32,

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 use super::{
     Config, Disk, DiskFile, SLICE, Shared,
     footer::{self, Listed, read_exactly},
+    hot::Hot,
     index::Index,
     lock::Lock,
     log::{Active, Limits, Log, Pending, largest_record},
@@ -89,6 +90,7 @@ impl Log {
             rules: recovery.rules,
             segments: recovery.segments,
             pool: Pool::default(),
+            hot: Hot::new(config.hot_bytes),
             counters: Counters::default(),
             next_generation: AtomicU64::new(recovery.next_generation),
             epoch: 0,
