@@ -10,7 +10,7 @@ use stoker_domain::{
 };
 use stoker_engine::Engine;
 use stoker_node::{Config, JobSource, Running, start as start_node};
-use tokio::time::timeout;
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     entropy,
@@ -42,9 +42,12 @@ pub(super) async fn start(
 ) -> Result<Nodes, Failure> {
     // made anew at each start: only nodes of this process show it to each other
     let peer_secret = entropy::secret(PEER_SECRET_LENGTH)?;
-    let source: Arc<dyn JobSource> = Arc::new(InProcess(Arc::clone(engine)));
+    let (all_serve, told) = watch::channel(false);
+    let source: Arc<dyn JobSource> =
+        Arc::new(InProcess { engine: Arc::clone(engine), all_serve: told });
     let mut running = Vec::new();
-    for (tier, area, distance) in NODES {
+    // parents first, so that a viewer who comes early finds them too
+    for (tier, area, distance) in NODES.into_iter().rev() {
         let listen = SocketAddr::new(options.listen.ip(), options.base_port + distance);
         let node = node(tier, area, listen);
         let name = node.name.clone();
@@ -67,6 +70,8 @@ pub(super) async fn start(
         ))
         .hint("the log above tells why"));
     }
+    all_serve.send_replace(true);
+    running.reverse();
     Ok(Nodes(running))
 }
 

@@ -10,29 +10,38 @@ use stoker_domain::{
 use stoker_engine::Engine;
 use stoker_ledger::Error;
 use stoker_node::{JobSource, Unreachable};
+use tokio::sync::watch;
 
 /// How long a node's call for work waits for some.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// The engine as the nodes see it.
-pub(super) struct InProcess(pub(super) Arc<Engine>);
+pub(super) struct InProcess {
+    pub(super) engine: Arc<Engine>,
+    /// True as soon as all nodes serve. A job that is begun before would find no parent, and pull
+    /// from the origin what another node has.
+    pub(super) all_serve: watch::Receiver<bool>,
+}
 
 #[async_trait]
 impl JobSource for InProcess {
     async fn register(&self, node: &Node, session: u64) -> Result<(), Unreachable> {
-        self.0.register(node.clone(), session).await.map_err(unreachable)
+        self.engine.register(node.clone(), session).await.map_err(unreachable)
     }
 
     async fn lease(&self, node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable> {
-        self.0.lease(node, limit, WAIT).await.map_err(unreachable)
+        let mut all_serve = self.all_serve.clone();
+        // its other end is gone only when the start has failed
+        all_serve.wait_for(|all_serve| *all_serve).await.map_err(|_| Unreachable(None))?;
+        self.engine.lease(node, limit, WAIT).await.map_err(unreachable)
     }
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable> {
-        self.0.heartbeat(beat).await.map_err(unreachable)
+        self.engine.heartbeat(beat).await.map_err(unreachable)
     }
 
     async fn report(&self, report: Report) -> Result<bool, Unreachable> {
-        self.0.report(report).await.map_err(unreachable)
+        self.engine.report(report).await.map_err(unreachable)
     }
 }
 
