@@ -7,7 +7,7 @@
 use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-use super::{cdn, params, signed, teo};
+use super::{cdn, params, signed, teo, v1::caller};
 use crate::content;
 
 /// The language of messages (X-TC-Language).
@@ -28,9 +28,12 @@ pub(crate) enum Error {
     /// The query is longer than a GET call may have.
     #[error("the query is too long")]
     LongQuery,
-    /// Signed with signature v1.
-    #[error("the signature method is not supported")]
-    SignatureMethod,
+    /// A form, which is signed with signature v1, larger than such a call may be.
+    #[error("the form is too large")]
+    LongForm,
+    /// The caller of a call with signature v1 is refused.
+    #[error(transparent)]
+    Caller(#[from] caller::Error),
     /// The caller is refused.
     #[error(transparent)]
     Signed(#[from] signed::Error),
@@ -55,6 +58,9 @@ pub(crate) enum Error {
     /// A parameter of a `cdn` action has a wrong value.
     #[error(transparent)]
     Cdn(#[from] cdn::Error),
+    /// An action on a domain of `cdn` refused.
+    #[error(transparent)]
+    CdnDomain(#[from] cdn::domain::Error),
     /// An action of `teo` refused.
     #[error(transparent)]
     Teo(#[from] teo::Error),
@@ -86,12 +92,13 @@ impl Error {
                 "RequestSizeLimitExceeded",
                 "The query of a GET request exceeds the limit of 32 KB.".into(),
             ),
-            Self::SignatureMethod => (
+            Self::LongForm => (
                 "AuthFailure.SignatureFailure",
-                "The provided credentials could not be validated because the signature method is \
-                 not supported, please use new signature method `TC3-HMAC-SHA256`."
+                "The provided credentials could not be validated because of exceeding request size \
+                 limit, please use new signature method `TC3-HMAC-SHA256`."
                     .into(),
             ),
+            Self::Caller(error) => return caller_answer(error, language),
             Self::Signed(error) => return signed_answer(error, language),
             Self::Token => (
                 "AuthFailure.TokenFailure",
@@ -113,6 +120,7 @@ impl Error {
             ),
             Self::Params(error) => return params_answer(error),
             Self::Cdn(error) => (cdn_code(error), error.to_string()),
+            Self::CdnDomain(error) => (error.code(), error.to_string()),
             Self::Teo(error) => (error.code(), error.to_string()),
             Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => return internal(),
             Self::Submit(error) => (submit_code(error), with_hint(error)),
@@ -130,6 +138,7 @@ impl Error {
                 format!("domain `{host}` is not in this account")
             }
             Self::Cdn(error) => error.for_log().into(),
+            Self::CdnDomain(error) if !error.is_internal() => error.code().into(),
             Self::Teo(error) => error.for_log(),
             Self::Params(_) => "the parameters cannot be read".into(),
             _ => chain(self),
@@ -139,11 +148,13 @@ impl Error {
     /// Whether somebody has to act: the server failed, not the caller.
     pub(crate) fn is_internal(&self) -> bool {
         matches!(self, Self::Teo(error) if error.is_internal())
+            || matches!(self, Self::CdnDomain(error) if error.is_internal())
             || matches!(
                 self,
                 Self::Ledger(_)
                     | Self::Submit(SubmitError::Ledger(_) | SubmitError::NoNode { .. })
                     | Self::Signed(signed::Error::Ledger(_))
+                    | Self::Caller(caller::Error::Ledger(_))
             )
     }
 }
@@ -182,6 +193,20 @@ fn signed_answer(error: &signed::Error, language: Language) -> Answer {
                     .into(),
             },
         ),
+        E::Ledger(_) => return internal(),
+    };
+    Answer { code, message }
+}
+
+fn caller_answer(error: &caller::Error, language: Language) -> Answer {
+    use caller::Error as E;
+    let (code, message) = match error {
+        E::Missing(name) => ("MissingParameter", missing(name)),
+        E::Number(name) => ("InvalidParameter", type_error(name)),
+        E::SecretId => return signed_answer(&signed::Error::SecretId, language),
+        E::Expired => return signed_answer(&signed::Error::Expired, language),
+        E::Signature => return signed_answer(&signed::Error::Signature, language),
+        E::Token => return Error::Token.answer(language),
         E::Ledger(_) => return internal(),
     };
     Answer { code, message }

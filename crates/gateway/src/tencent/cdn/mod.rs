@@ -2,6 +2,8 @@
 //!
 //! One file per action. Receives parameters of verified callers, returns the fields of the reply.
 
+pub(crate) mod domain;
+
 mod describe_push_quota;
 mod describe_push_tasks;
 mod push_urls_cache;

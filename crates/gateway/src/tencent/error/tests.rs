@@ -8,6 +8,8 @@ use stoker_engine::{Error as LedgerError, SubmitError};
 use super::*;
 use crate::{request_fields, tencent::authorization};
 
+#[path = "cdn_domain.rs"]
+mod cdn_domain;
 #[path = "teo.rs"]
 mod teo;
 
@@ -25,7 +27,7 @@ fn url(error: target::Error) -> SubmitError {
 
 fn of_the_caller() -> Vec<Error> {
     use signed::Error as E;
-    let mut all: Vec<Error> = vec![Error::Method, Error::LongQuery, Error::SignatureMethod];
+    let mut all: Vec<Error> = vec![Error::Method, Error::LongQuery, Error::LongForm];
     all.extend(
         [
             E::Unsigned,
@@ -44,6 +46,19 @@ fn of_the_caller() -> Vec<Error> {
             E::Ledger(ledger()),
         ]
         .map(Error::Signed),
+    );
+    use caller::Error as C;
+    all.extend(
+        [
+            C::Missing("Nonce"),
+            C::Number("Nonce"),
+            C::SecretId,
+            C::Expired,
+            C::Signature,
+            C::Token,
+            C::Ledger(ledger()),
+        ]
+        .map(Error::Caller),
     );
     all
 }
@@ -113,10 +128,17 @@ fn of_the_engine() -> Vec<Error> {
 }
 
 fn all() -> Vec<Error> {
-    [of_the_caller(), of_the_request(), of_an_action(), of_the_engine(), teo::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        of_the_caller(),
+        of_the_request(),
+        of_an_action(),
+        of_the_engine(),
+        teo::all(),
+        cdn_domain::all(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]

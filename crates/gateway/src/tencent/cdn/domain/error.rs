@@ -1,0 +1,66 @@
+//! Every way in which an action on a domain refuses, and its code (wire.md 3.9).
+
+use stoker_domain::area::UnknownWord;
+use stoker_engine::{DomainError, ZoneError};
+
+use crate::request_fields;
+
+/// Why an action was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A parameter or filter that is not taken; the rule.
+    #[error("parameter {0}")]
+    Param(String),
+    /// Not one of a closed list.
+    #[error("parameter `{name}`: {error}")]
+    Word {
+        /// The parameter.
+        name: &'static str,
+        /// What was given and what is taken.
+        error: UnknownWord,
+    },
+    /// `ServerName`.
+    #[error(transparent)]
+    Fields(#[from] request_fields::Error),
+    /// Another account has the domain.
+    #[error("domain `{0}` is used by another account")]
+    OfAnother(String),
+    /// Started though online, or stopped though offline.
+    #[error("domain `{0}` is in that state already")]
+    Status(String),
+    /// Deleted though online.
+    #[error("domain `{0}` must be stopped before it is deleted")]
+    NotOffline(String),
+    /// The engine refused.
+    #[error(transparent)]
+    Domain(#[from] DomainError),
+}
+
+impl Error {
+    /// The vendor's code.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Param(_) | Self::Word { .. } | Self::Fields(_) => {
+                "InvalidParameter.CdnParamError"
+            }
+            Self::OfAnother(_) => "UnauthorizedOperation.CdnHostIsUsedByOther",
+            Self::Status(_) => "InvalidParameter.CDNStatusInvalidDomain",
+            Self::NotOffline(_) => "ResourceUnavailable.CdnHostIsNotOffline",
+            Self::Domain(error) => match error {
+                DomainError::InvalidHost { .. } => "InvalidParameter.CdnConfigInvalidHost",
+                DomainError::Exists { .. } => "ResourceInUse.CdnHostExists",
+                DomainError::Unknown { .. } => "ResourceNotFound.CdnHostNotExists",
+                DomainError::Ledger { .. } | DomainError::Zone(ZoneError::Ledger { .. }) => {
+                    "InternalError.CdnDbError"
+                }
+                // the zone is found or made: nothing else can be wrong with it
+                DomainError::Zone(_) => "InternalError.CdnConfigError",
+            },
+        }
+    }
+
+    /// Whether somebody has to act: the server failed, not the caller.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.code().starts_with("InternalError")
+    }
+}

@@ -1,0 +1,27 @@
+//! The part of the table of codes that belongs to the domains of `cdn`.
+
+use stoker_engine::{DomainError, ZoneError};
+
+use super::*;
+use crate::tencent::cdn::domain::Error as E;
+
+pub(super) fn all() -> Vec<Error> {
+    let host = || String::from("www.test.com");
+    let word = UnknownWord { given: "x".into(), expected: "`mainland`, `overseas`, `global`" };
+    [
+        E::Param("`Origin.Origins` must name an origin".into()),
+        E::Word { name: "Area", error: word },
+        E::Fields(request_fields::Error::Value("ServerName".into())),
+        E::OfAnother(host()),
+        E::Status(host()),
+        E::NotOffline(host()),
+        E::Domain(DomainError::InvalidHost { host: "a b".into() }),
+        E::Domain(DomainError::Exists { host: host() }),
+        E::Domain(DomainError::Unknown { host: host() }),
+        E::Domain(DomainError::Ledger { host: host(), source: ledger() }),
+        E::Domain(DomainError::Zone(ZoneError::Ledger { name: host(), source: ledger() })),
+        E::Domain(DomainError::Zone(ZoneError::InvalidName { name: host() })),
+    ]
+    .map(Error::CdnDomain)
+    .into()
+}
