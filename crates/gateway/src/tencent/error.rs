@@ -7,7 +7,7 @@
 use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-use super::{cdn, params, signed, teo, v1::caller};
+use super::{cdn, params, signed, teo};
 use crate::content;
 
 /// The language of messages (X-TC-Language).
@@ -28,12 +28,9 @@ pub(crate) enum Error {
     /// The query is longer than a GET call may have.
     #[error("the query is too long")]
     LongQuery,
-    /// A form, which is signed with signature v1, larger than such a call may be.
-    #[error("the form is too large")]
-    LongForm,
-    /// The caller of a call with signature v1 is refused.
-    #[error(transparent)]
-    Caller(#[from] caller::Error),
+    /// Signed with signature v1.
+    #[error("the signature method is not supported")]
+    SignatureMethod,
     /// The caller is refused.
     #[error(transparent)]
     Signed(#[from] signed::Error),
@@ -92,13 +89,12 @@ impl Error {
                 "RequestSizeLimitExceeded",
                 "The query of a GET request exceeds the limit of 32 KB.".into(),
             ),
-            Self::LongForm => (
+            Self::SignatureMethod => (
                 "AuthFailure.SignatureFailure",
-                "The provided credentials could not be validated because of exceeding request size \
-                 limit, please use new signature method `TC3-HMAC-SHA256`."
+                "The provided credentials could not be validated because the signature method is \
+                 not supported, please use new signature method `TC3-HMAC-SHA256`."
                     .into(),
             ),
-            Self::Caller(error) => return caller_answer(error, language),
             Self::Signed(error) => return signed_answer(error, language),
             Self::Token => (
                 "AuthFailure.TokenFailure",
@@ -154,7 +150,6 @@ impl Error {
                 Self::Ledger(_)
                     | Self::Submit(SubmitError::Ledger(_) | SubmitError::NoNode { .. })
                     | Self::Signed(signed::Error::Ledger(_))
-                    | Self::Caller(caller::Error::Ledger(_))
             )
     }
 }
@@ -193,20 +188,6 @@ fn signed_answer(error: &signed::Error, language: Language) -> Answer {
                     .into(),
             },
         ),
-        E::Ledger(_) => return internal(),
-    };
-    Answer { code, message }
-}
-
-fn caller_answer(error: &caller::Error, language: Language) -> Answer {
-    use caller::Error as E;
-    let (code, message) = match error {
-        E::Missing(name) => ("MissingParameter", missing(name)),
-        E::Number(name) => ("InvalidParameter", type_error(name)),
-        E::SecretId => return signed_answer(&signed::Error::SecretId, language),
-        E::Expired => return signed_answer(&signed::Error::Expired, language),
-        E::Signature => return signed_answer(&signed::Error::Signature, language),
-        E::Token => return Error::Token.answer(language),
         E::Ledger(_) => return internal(),
     };
     Answer { code, message }
