@@ -18,6 +18,12 @@ pub enum Product {
     /// API 3.0 `teo`, prefetches to the edge, which have an allotment of their own.
     #[serde(rename = "teo-edge")]
     TeoEdge,
+    /// Purges of URLs by API v2 and API 3.0 `cdn`.
+    #[serde(rename = "cdn-purge-url")]
+    CdnPurgeUrl,
+    /// Purges of directories by API v2 and API 3.0 `cdn`.
+    #[serde(rename = "cdn-purge-path")]
+    CdnPurgePath,
 }
 
 impl Product {
@@ -27,17 +33,28 @@ impl Product {
             Self::Cdn => "cdn",
             Self::Teo => "teo",
             Self::TeoEdge => "teo-edge",
+            Self::CdnPurgeUrl => "cdn-purge-url",
+            Self::CdnPurgePath => "cdn-purge-path",
         }
     }
 
-    /// Every value.
+    /// Those of prefetches.
     pub const ALL: [Self; 3] = [Self::Cdn, Self::Teo, Self::TeoEdge];
+
+    /// The limits of an account for which none were set.
+    pub const fn default_limits(self) -> Limits {
+        match self {
+            Self::Cdn | Self::Teo | Self::TeoEdge => Limits::CDN_DEFAULT,
+            Self::CdnPurgeUrl => Limits { batch: 1000, daily: 10_000 },
+            Self::CdnPurgePath => Limits { batch: 500, daily: 100 },
+        }
+    }
 
     /// The counters that a URL for `areas` costs one unit of. `cdn` counts each area apart; `teo`
     /// counts a URL once wherever it goes (wire.md 4.4), under the first area.
     pub const fn counted(self, areas: AreaScope) -> &'static [Area] {
         match self {
-            Self::Cdn => areas.areas(),
+            Self::Cdn | Self::CdnPurgeUrl | Self::CdnPurgePath => areas.areas(),
             Self::Teo | Self::TeoEdge => AreaScope::Mainland.areas(),
         }
     }

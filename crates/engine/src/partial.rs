@@ -195,7 +195,7 @@ fn union(a: AreaScope, b: AreaScope) -> AreaScope {
 pub(crate) fn reach(task: &Task, domain: &Domain) -> Option<AreaScope> {
     match task.product {
         Product::Teo | Product::TeoEdge => Some(domain.areas),
-        Product::Cdn => {
+        Product::Cdn | Product::CdnPurgeUrl | Product::CdnPurgePath => {
             let all = task.areas.areas().iter().all(|area| domain.areas.contains(*area));
             all.then_some(task.areas)
         }

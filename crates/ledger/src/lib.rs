@@ -4,11 +4,13 @@
 //! returns. The ledger is the only truth: whatever is not in it was never accepted. It decides
 //! nothing that `domain` can decide, never reads a clock and never makes a random number.
 
+mod purge;
 mod records;
 mod sqlite;
 #[doc(hidden)]
 pub mod suite;
 
+pub use purge::{NewPurge, PurgeFilter, PurgeNode, PurgeRow, PurgeTarget, Purged};
 pub use records::{
     Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask, Page,
     PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TaskFilter,
@@ -22,6 +24,7 @@ use stoker_domain::{
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
     plan::Positions,
+    purge::PurgeOrder,
     quota::{Counter, Limits, Product},
     task::TaskId,
     time::Timestamp,
@@ -44,7 +47,7 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         product: Product,
         limits: Limits,
     ) -> Result<(), Error>;
-    /// The limits of `account` for `product`; [`Limits::CDN_DEFAULT`] when none were set.
+    /// The limits of `account` for `product`; [`Product::default_limits`] when none were set.
     async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error>;
     /// URLs charged to a counter so far.
     async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error>;
@@ -124,6 +127,27 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         token: LeaseToken,
         positions: &Positions,
     ) -> Result<Option<Leased>, Error>;
+
+    // ---- purges ----
+
+    /// Accepts a purge: its targets, its quota and the orders of its nodes in one transaction.
+    ///
+    /// Orders of a phase are handed out when all orders of the phases before are confirmed. While a
+    /// node has an order of an account that is not confirmed, no job of that account is leased to it:
+    /// what is prefetched after a purge is fetched after it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OverQuota`]; then nothing was written.
+    async fn submit_purge(&self, purge: NewPurge) -> Result<(), Error>;
+    /// Up to `limit` orders of `node` that are handed out and not confirmed, by number.
+    async fn purge_orders(&self, node: &str, limit: usize) -> Result<Vec<PurgeOrder>, Error>;
+    /// Confirms an order of `node`, and hands out the next phase when it was the last of its own.
+    /// Of an order that is confirmed already, or that nobody knows, nothing changes.
+    async fn purged(&self, node: &str, number: u64, now: Timestamp) -> Result<Purged, Error>;
+    /// Targets of purges that match, newest purge first, in the order submitted.
+    async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error>;
+    /// The orders of a purge, by phase and node.
+    async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error>;
 
     // ---- views ----
 

@@ -174,7 +174,7 @@ fn what_cannot_be_a_ledger_is_refused_by_name() {
     drop(Sqlite::open(&newer).unwrap());
     Connection::open(&newer).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = Sqlite::open(&newer).unwrap_err();
-    assert!(matches!(error, OpenError::Newer { found: 99, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, OpenError::Newer { found: 99, known: 2.., .. }), "{error:?}");
     assert!(!error.hint().is_empty());
 }
 

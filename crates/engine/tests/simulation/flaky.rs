@@ -11,14 +11,16 @@ use stoker_domain::{
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
     plan::Positions,
+    purge::PurgeOrder,
     quota::{Counter, Limits, Product},
     task::TaskId,
     time::Timestamp,
     zone::{Zone, ZoneId},
 };
 use stoker_ledger::{
-    Applied, ChildPlan, Error, ErrorKind, Leased, Ledger, NewTask, Page, ReportWrite, RunningJob,
-    Submitted, TargetFilter, TargetRow, TaskFilter, TaskRow,
+    Applied, ChildPlan, Error, ErrorKind, Leased, Ledger, NewPurge, NewTask, Page, PurgeFilter,
+    PurgeNode, PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow,
+    TaskFilter, TaskRow,
 };
 
 /// Wraps a ledger and fails when told to.
@@ -134,6 +136,21 @@ impl Ledger for Flaky {
     }
     async fn remove_zone(&self, id: &ZoneId) -> Result<bool, Error> {
         meet!(self, self.inner.remove_zone(id))
+    }
+    async fn submit_purge(&self, purge: NewPurge) -> Result<(), Error> {
+        meet!(self, self.inner.submit_purge(purge))
+    }
+    async fn purge_orders(&self, node: &str, limit: usize) -> Result<Vec<PurgeOrder>, Error> {
+        meet!(self, self.inner.purge_orders(node, limit))
+    }
+    async fn purged(&self, node: &str, number: u64, now: Timestamp) -> Result<Purged, Error> {
+        meet!(self, self.inner.purged(node, number, now))
+    }
+    async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error> {
+        meet!(self, self.inner.purges(filter))
+    }
+    async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error> {
+        meet!(self, self.inner.purge_nodes(purge))
     }
     async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
         meet!(self, self.inner.submit(task))

@@ -66,7 +66,7 @@ pub(super) fn limits(
             Ok(Limits { batch: row.get(0)?, daily: unsigned(row, 1)? })
         })
         .optional()?;
-    Ok(set.unwrap_or(Limits::CDN_DEFAULT))
+    Ok(set.unwrap_or(product.default_limits()))
 }
 
 pub(super) fn used(

@@ -2,7 +2,8 @@
 //!
 //! A job is due when its `due` has come: for one that waits that is `not_before`, for one that is
 //! leased the end of the lease. One index over what is not final thus serves both, and a lease that
-//! ran out needs no sweeper.
+//! ran out needs no sweeper. A job waits while its node has an unconfirmed purge order of the same
+//! account: see `purge`.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stoker_domain::{
@@ -65,7 +66,11 @@ fn due(connection: &Connection, node: i64, wish: &Wish) -> Result<Vec<Due>, Fail
     let mut statement = connection.prepare_cached(
         "/* lease: due */ SELECT id, chunk, members, settled, attempt
          FROM job INDEXED BY job_due
-         WHERE state < 2 AND node = ?1 AND due <= ?2 ORDER BY due, id LIMIT ?3",
+         WHERE state < 2 AND node = ?1 AND due <= ?2
+             AND NOT EXISTS (SELECT 1 FROM purge_order o WHERE o.node = job.node AND o.state < 2
+                 AND o.account = (SELECT k.account FROM chunk c JOIN task k ON k.id = c.task
+                     WHERE c.id = job.chunk))
+         ORDER BY due, id LIMIT ?3",
     )?;
     let rows = statement.query_map(params![node, wish.now.as_millis(), limit], |row| {
         Ok(Due {
@@ -133,7 +138,10 @@ pub(super) fn next_due(connection: &Connection, node: &str) -> Result<Option<Tim
     let due: Option<i64> = connection
         .prepare_cached(
             "/* next_due */ SELECT min(due) FROM job INDEXED BY job_due
-             WHERE state < 2 AND node = (SELECT id FROM node WHERE name = ?1)",
+             WHERE state < 2 AND node = (SELECT id FROM node WHERE name = ?1)
+                 AND NOT EXISTS (SELECT 1 FROM purge_order o WHERE o.node = job.node
+                     AND o.state < 2 AND o.account = (SELECT k.account FROM chunk c
+                         JOIN task k ON k.id = c.task WHERE c.id = job.chunk))",
         )?
         .query_row([node], |row| row.get(0))?;
     Ok(due.map(Timestamp::from_millis))

@@ -11,6 +11,7 @@ mod insert;
 mod lease;
 mod names;
 mod open;
+mod purge;
 mod readers;
 mod report;
 mod schema;
@@ -29,6 +30,7 @@ use stoker_domain::{
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
     plan::Positions,
+    purge::PurgeOrder,
     quota::{Counter, Limits, Product},
     task::TaskId,
     time::Timestamp,
@@ -39,8 +41,9 @@ pub use open::OpenError;
 pub use writer::Stats;
 
 use crate::{
-    Applied, ChildPlan, Error, Leased, Ledger, NewTask, Page, ReportWrite, RunningJob, Submitted,
-    TargetFilter, TargetRow, TaskFilter, TaskRow,
+    Applied, ChildPlan, Error, Leased, Ledger, NewPurge, NewTask, Page, PurgeFilter, PurgeNode,
+    PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TaskFilter,
+    TaskRow,
 };
 
 /// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.
@@ -191,6 +194,32 @@ impl Ledger for Sqlite {
     ) -> Result<Option<Leased>, Error> {
         let asked = positions.clone();
         self.0.readers.run("read a lease", move |c| lease::leased(c, job, token, &asked)).await
+    }
+
+    async fn submit_purge(&self, purge: NewPurge) -> Result<(), Error> {
+        let rows = purge.targets.len();
+        self.0.writer.run("submit a purge", rows, move |c| purge::submit(c, &purge)).await
+    }
+
+    async fn purge_orders(&self, node: &str, limit: usize) -> Result<Vec<PurgeOrder>, Error> {
+        let node = node.to_owned();
+        self.0.readers.run("read purge orders", move |c| purge::orders(c, &node, limit)).await
+    }
+
+    async fn purged(&self, node: &str, number: u64, now: Timestamp) -> Result<Purged, Error> {
+        let node = node.to_owned();
+        let work = move |c: &_| purge::confirm(c, &node, number, now);
+        self.0.writer.run("confirm a purge order", 1, work).await
+    }
+
+    async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error> {
+        let filter = filter.clone();
+        self.0.readers.run("list purges", move |c| purge::page(c, &filter)).await
+    }
+
+    async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error> {
+        let id = purge.clone();
+        self.0.readers.run("list the nodes of a purge", move |c| purge::nodes(c, &id)).await
     }
 
     async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {

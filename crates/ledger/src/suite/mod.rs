@@ -8,6 +8,7 @@ pub mod children;
 pub mod concurrent;
 pub mod fixture;
 pub mod lease;
+pub mod purge;
 pub mod report;
 pub mod submit;
 pub mod targets;
@@ -28,6 +29,11 @@ macro_rules! ledger_suite {
             accounts::a_domain_is_kept_whole_and_listed_by_host,
             accounts::what_belongs_to_no_account_is_not_found,
             zones::a_zone_is_kept_whole_and_listed_by_id,
+            purge::a_purge_is_done_when_every_node_of_every_phase_has_confirmed,
+            purge::orders_are_numbered_upwards_and_confirmed_once,
+            purge::an_unconfirmed_order_holds_back_the_jobs_of_its_account_and_node,
+            purge::a_purge_over_quota_writes_nothing,
+            purge::purges_are_listed_newest_first_by_every_condition,
             submit::equal_urls_are_merged_and_charged_once,
             submit::over_quota_writes_nothing_and_names_the_counter,
             submit::a_global_task_charges_both_areas_or_none,

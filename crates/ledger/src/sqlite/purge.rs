@@ -1,0 +1,265 @@
+//! Purges: accepted with all their orders, handed out phase by phase, confirmed node by node.
+//!
+//! Orders get their numbers when they are handed out, so the numbers of one node ascend in the
+//! order in which it sees them, and a node that remembers the last one knows what is new.
+
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
+use stoker_domain::{
+    area::AreaScope,
+    purge::{Method, PurgeOrder, Scope},
+    task::TaskId,
+    time::Timestamp,
+};
+
+use super::{
+    accounts::{self, signed, unsigned},
+    failure::Failure,
+    names, tally,
+    views::word,
+};
+use crate::{NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, Purged};
+
+pub(super) fn submit(connection: &Connection, purge: &NewPurge) -> Result<(), Failure> {
+    if purge.phases.first().is_none_or(Vec::is_empty) || purge.targets.is_empty() {
+        return Err(Failure::not_found("the purge names no node or no target"));
+    }
+    for (charge, units) in &purge.charges {
+        let charge = std::slice::from_ref(charge);
+        if let Some(refusal) = accounts::refusal(connection, purge.account, charge, *units)? {
+            return Err(refusal);
+        }
+    }
+    for (charge, units) in &purge.charges {
+        accounts::charge(connection, purge.account, std::slice::from_ref(charge), *units)?;
+    }
+    let id: i64 = connection
+        .prepare_cached(
+            "/* purge: submit */ INSERT INTO purge
+                 (public_id, account, scope, method, areas, created_at, finished_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL) RETURNING id",
+        )?
+        .query_row(
+            params![
+                purge.id.0,
+                purge.account.0,
+                purge.scope.as_str(),
+                purge.method.as_str(),
+                purge.areas.as_str(),
+                purge.created_at.as_millis(),
+            ],
+            |row| row.get(0),
+        )?;
+    let mut statement = connection.prepare_cached(
+        "/* purge: target */ INSERT INTO purge_target (purge, host, url) VALUES (?1, ?2, ?3)",
+    )?;
+    for target in &purge.targets {
+        statement.execute(params![id, target.host, target.url])?;
+    }
+    insert_orders(connection, id, purge)?;
+    release(connection, id, 0, purge.created_at)?;
+    Ok(())
+}
+
+fn insert_orders(connection: &Connection, id: i64, purge: &NewPurge) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* purge: order */ INSERT INTO purge_order
+             (purge, account, node, phase, state, number, done_at)
+         VALUES (?1, ?2, ?3, ?4, 0, 0, NULL)",
+    )?;
+    for (phase, nodes) in (0i64..).zip(&purge.phases) {
+        for node in nodes {
+            let node = names::node(connection, node)?;
+            statement.execute(params![id, purge.account.0, node, phase])?;
+        }
+    }
+    Ok(())
+}
+
+/// Hands out the orders of a phase; the names of their nodes.
+fn release(
+    connection: &Connection,
+    purge: i64,
+    phase: i64,
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let mut held = connection.prepare_cached(
+        "/* purge: held back */ SELECT o.id, n.name FROM purge_order o JOIN node n ON n.id = o.node
+         WHERE o.purge = ?1 AND o.phase = ?2 AND o.state = 0 ORDER BY o.id",
+    )?;
+    let held: Vec<(i64, String)> = held
+        .query_map([purge, phase], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let mut number = connection.prepare_cached(
+        "/* purge: number */ UPDATE purge_number SET last = max(last + 1, ?1) RETURNING last",
+    )?;
+    let mut hand_out = connection.prepare_cached(
+        "/* purge: hand out */ UPDATE purge_order SET state = 1, number = ?2 WHERE id = ?1",
+    )?;
+    let now = now.as_millis().saturating_mul(1000);
+    for (order, _) in &held {
+        let number: i64 = number.query_row([now], |row| row.get(0))?;
+        hand_out.execute([*order, number])?;
+    }
+    Ok(held.into_iter().map(|(_, node)| node).collect())
+}
+
+pub(super) fn orders(
+    connection: &Connection,
+    node: &str,
+    limit: usize,
+) -> Result<Vec<PurgeOrder>, Failure> {
+    let Some(node) = names::find_node(connection, node)? else { return Ok(Vec::new()) };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut open = connection.prepare_cached(
+        "/* purge: open orders */ SELECT o.number, p.scope, p.method, p.id
+         FROM purge_order o INDEXED BY purge_order_open JOIN purge p ON p.id = o.purge
+         WHERE o.state < 2 AND o.node = ?1 AND o.number > 0 ORDER BY o.number LIMIT ?2",
+    )?;
+    let mut targets = connection.prepare_cached(
+        "/* purge: targets */ SELECT url FROM purge_target WHERE purge = ?1 ORDER BY id",
+    )?;
+    let mut rows = open.query([node, limit])?;
+    let mut orders = Vec::new();
+    while let Some(row) = rows.next()? {
+        let purge: i64 = row.get(3)?;
+        let urls = targets.query_map([purge], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        orders.push(PurgeOrder {
+            number: unsigned(row, 0)?,
+            scope: scope(row, 1)?,
+            method: method(row, 2)?,
+            targets: urls,
+        });
+    }
+    Ok(orders)
+}
+
+pub(super) fn confirm(
+    connection: &Connection,
+    node: &str,
+    number: u64,
+    now: Timestamp,
+) -> Result<Purged, Failure> {
+    let Some(node) = names::find_node(connection, node)? else { return Ok(Purged::default()) };
+    let confirmed: Option<i64> = connection
+        .prepare_cached(
+            "/* purge: confirm */ UPDATE purge_order SET state = 2, done_at = ?3
+             WHERE state = 1 AND state < 2 AND node = ?1 AND number = ?2 RETURNING purge",
+        )?
+        .query_row(params![node, signed(number), now.as_millis()], |row| row.get(0))
+        .optional()?;
+    let Some(purge) = confirmed else { return Ok(Purged::default()) };
+    let (is_handed_out, next): (bool, Option<i64>) = connection
+        .prepare_cached(
+            "/* purge: what is left */ SELECT count(*) FILTER (WHERE state = 1) > 0,
+                 min(phase) FILTER (WHERE state = 0)
+             FROM purge_order WHERE purge = ?1",
+        )?
+        .query_row([purge], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut purged = Purged { is_new: true, ..Purged::default() };
+    match next {
+        _ if is_handed_out => {}
+        Some(phase) => purged.released = release(connection, purge, phase, now)?,
+        None => {
+            let name = connection
+                .prepare_cached(
+                    "/* purge: finish */ UPDATE purge SET finished_at = ?2 WHERE id = ?1
+                     RETURNING public_id",
+                )?
+                .query_row(params![purge, now.as_millis()], |row| row.get(0))?;
+            purged.finished = Some(TaskId(name));
+        }
+    }
+    Ok(purged)
+}
+
+pub(super) fn page(
+    connection: &Connection,
+    filter: &PurgeFilter,
+) -> Result<Page<PurgeRow>, Failure> {
+    let (conditions, mut values) = conditions(filter);
+    let from = format!(
+        "FROM purge k JOIN purge_target t ON t.purge = k.id WHERE 1{conditions}{}",
+        tally::area_condition(filter.area)
+    );
+    let count = format!("/* purge: count */ SELECT count(*) {from}");
+    let total = connection
+        .prepare_cached(&count)?
+        .query_row(params_from_iter(&values), |row| unsigned(row, 0))?;
+    let list = format!(
+        "/* purge: list */ SELECT k.public_id, t.url, k.scope, k.method, k.areas, k.created_at,
+             k.finished_at {from} ORDER BY k.id DESC, t.id LIMIT ? OFFSET ?"
+    );
+    values.extend([Value::Integer(signed(filter.limit)), Value::Integer(signed(filter.offset))]);
+    let mut statement = connection.prepare_cached(&list)?;
+    let rows = statement.query_map(params_from_iter(&values), |row| {
+        Ok(PurgeRow {
+            id: TaskId(row.get(0)?),
+            url: row.get(1)?,
+            scope: scope(row, 2)?,
+            method: method(row, 3)?,
+            areas: word::<AreaScope>(row, 4)?,
+            created_at: Timestamp::from_millis(row.get(5)?),
+            finished_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+        })
+    })?;
+    Ok(Page { rows: rows.collect::<Result<_, _>>()?, total })
+}
+
+/// The conditions of a filter, each behind an `AND`, and their values in order.
+fn conditions(filter: &PurgeFilter) -> (String, Vec<Value>) {
+    let (mut conditions, mut values) = (String::new(), Vec::new());
+    let text = |text: &str| Value::Text(text.to_owned());
+    let moment = |moment: Timestamp| Value::Integer(moment.as_millis());
+    let given = [
+        (" AND k.account = ?", filter.account.map(|account| Value::Integer(account.0))),
+        (" AND k.public_id = ?", filter.id.as_ref().map(|id| text(&id.0))),
+        (" AND k.created_at >= ?", filter.from.map(moment)),
+        (" AND k.created_at <= ?", filter.to.map(moment)),
+        (" AND t.host = ?", filter.host.as_deref().map(text)),
+        (" AND t.url = ?", filter.url.as_deref().map(text)),
+        (" AND k.scope = ?", filter.scope.map(|scope| text(scope.as_str()))),
+        (" AND (k.finished_at IS NOT NULL) = ?", filter.is_done.map(|is| i64::from(is).into())),
+    ];
+    for (condition, value) in given {
+        if let Some(value) = value {
+            conditions.push_str(condition);
+            values.push(value);
+        }
+    }
+    (conditions, values)
+}
+
+pub(super) fn nodes(connection: &Connection, purge: &TaskId) -> Result<Vec<PurgeNode>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* purge: nodes */ SELECT n.name, o.phase, o.done_at FROM purge_order o
+         JOIN node n ON n.id = o.node
+         WHERE o.purge = (SELECT id FROM purge WHERE public_id = ?1) ORDER BY o.phase, n.name",
+    )?;
+    let rows = statement.query_map([&purge.0], |row| {
+        Ok(PurgeNode {
+            node: row.get(0)?,
+            phase: row.get(1)?,
+            done_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn scope(row: &Row<'_>, column: usize) -> rusqlite::Result<Scope> {
+    read(row, column, &[Scope::Url, Scope::Path], Scope::as_str)
+}
+
+fn method(row: &Row<'_>, column: usize) -> rusqlite::Result<Method> {
+    read(row, column, &[Method::Delete, Method::Invalidate], Method::as_str)
+}
+
+fn read<T: Copy>(
+    row: &Row<'_>,
+    column: usize,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> rusqlite::Result<T> {
+    let word = row.get_ref(column)?.as_str()?;
+    let found = all.iter().copied().find(|value| name(*value) == word);
+    found.ok_or_else(|| rusqlite::Error::InvalidColumnName(format!("`{word}` in a purge")))
+}
