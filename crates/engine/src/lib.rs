@@ -22,6 +22,7 @@ mod nodes;
 mod partial;
 mod progress;
 mod report;
+mod purge;
 mod schedule;
 mod submit;
 mod views;
@@ -40,7 +41,11 @@ pub use domains::NewDomain;
 pub use error::{DomainError, SubmitError, ZoneError};
 pub use nodes::NodeView;
 pub use partial::{PartialReceipt, PartialSubmission};
-pub use stoker_ledger::{Error, ErrorKind, Page, TargetFilter, TargetRow, TaskFilter, TaskRow};
+pub use purge::{PurgeError, PurgeSubmission};
+pub use stoker_ledger::{
+    Error, ErrorKind, Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow,
+    TaskFilter, TaskRow,
+};
 pub use submit::{Receipt, Submission};
 pub use views::{TargetView, TaskView};
 pub use zones::{NewZone, ZoneChoice};
@@ -63,6 +68,7 @@ pub struct Engine {
     doorbells: doorbell::Doorbells,
     progress: progress::Leases,
     failures: report::Failures,
+    purge_bells: doorbell::Doorbells,
 }
 
 impl Engine {
@@ -98,6 +104,7 @@ impl Engine {
             progress: progress::Leases::default(),
             failures: report::Failures::default(),
         }))
+            purge_bells: doorbell::Doorbells::default(),
     }
 
     /// The domains and nodes to route with, now and after each change.

@@ -7,6 +7,7 @@ use stoker_domain::{
     job::{Heartbeat, LeasedJob, Report},
     placement::Node,
 };
+    purge::PurgeOrder,
 use stoker_engine::Engine;
 use stoker_ledger::Error;
 use stoker_node::{JobSource, Unreachable};
@@ -48,3 +49,11 @@ impl JobSource for InProcess {
 fn unreachable(error: Error) -> Unreachable {
     Unreachable(Some(Box::new(error)))
 }
+
+    async fn purges(&self, node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+        self.engine.purge_orders(node, WAIT).await.map_err(unreachable)
+    }
+
+    async fn purged(&self, node: &str, number: u64) -> Result<(), Unreachable> {
+        self.engine.purged(node, number).await.map_err(unreachable)
+    }
