@@ -116,6 +116,16 @@ impl Engine {
         change: impl FnOnce(&mut Domain) -> Result<(), E>,
     ) -> Result<Arc<Domain>, E> {
         let _turn = self.domain_writes.lock().await;
+        self.change_in_turn(account, host, change).await
+    }
+
+    /// As [`Self::change_domain`], for a caller who holds the turn.
+    async fn change_in_turn<E: From<DomainError>>(
+        &self,
+        account: AccountId,
+        host: &str,
+        change: impl FnOnce(&mut Domain) -> Result<(), E>,
+    ) -> Result<Arc<Domain>, E> {
         let Some(known) = self.domain(account, host) else {
             return Err(DomainError::Unknown { host: host.into() }.into());
         };
@@ -145,15 +155,14 @@ impl Engine {
         host: &str,
         choice: ZoneChoice,
     ) -> Result<Arc<Domain>, DomainError> {
-        let zone = {
-            let _turn = self.domain_writes.lock().await;
-            self.chosen_zone(account, host, choice).await?
-        };
+        // held over both, so that the zone cannot be removed in between
+        let _turn = self.domain_writes.lock().await;
+        let zone = self.chosen_zone(account, host, choice).await?;
         let put = |domain: &mut Domain| {
             domain.zone = zone;
             Ok(())
         };
-        self.change_domain(account, host, put).await
+        self.change_in_turn(account, host, put).await
     }
 
     /// Removes a domain and publishes that.
