@@ -21,8 +21,8 @@ mod merged;
 mod nodes;
 mod partial;
 mod progress;
-mod report;
 mod purge;
+mod report;
 mod schedule;
 mod submit;
 mod views;
@@ -66,9 +66,9 @@ pub struct Engine {
     callers: accounts::Callers,
     nodes: nodes::Nodes,
     doorbells: doorbell::Doorbells,
+    purge_bells: doorbell::Doorbells,
     progress: progress::Leases,
     failures: report::Failures,
-    purge_bells: doorbell::Doorbells,
 }
 
 impl Engine {
@@ -101,10 +101,10 @@ impl Engine {
             domain_writes: tokio::sync::Mutex::default(),
             callers: accounts::Callers::default(),
             doorbells: doorbell::Doorbells::default(),
+            purge_bells: doorbell::Doorbells::default(),
             progress: progress::Leases::default(),
             failures: report::Failures::default(),
         }))
-            purge_bells: doorbell::Doorbells::default(),
     }
 
     /// The domains and nodes to route with, now and after each change.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use stoker_domain::{
     job::{Heartbeat, LeasedJob, Report},
     placement::Node,
-};
     purge::PurgeOrder,
+};
 use stoker_engine::Engine;
 use stoker_ledger::Error;
 use stoker_node::{JobSource, Unreachable};
@@ -44,11 +44,6 @@ impl JobSource for InProcess {
     async fn report(&self, report: Report) -> Result<bool, Unreachable> {
         self.engine.report(report).await.map_err(unreachable)
     }
-}
-
-fn unreachable(error: Error) -> Unreachable {
-    Unreachable(Some(Box::new(error)))
-}
 
     async fn purges(&self, node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
         self.engine.purge_orders(node, WAIT).await.map_err(unreachable)
@@ -57,3 +52,8 @@ fn unreachable(error: Error) -> Unreachable {
     async fn purged(&self, node: &str, number: u64) -> Result<(), Unreachable> {
         self.engine.purged(node, number).await.map_err(unreachable)
     }
+}
+
+fn unreachable(error: Error) -> Unreachable {
+    Unreachable(Some(Box::new(error)))
+}
