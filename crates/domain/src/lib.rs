@@ -11,6 +11,7 @@ pub mod job;
 pub mod key;
 pub mod media;
 pub mod outcome;
+pub mod pace;
 pub mod placement;
 pub mod plan;
 pub mod policy;

@@ -36,6 +36,8 @@ pub struct Directory {
     pub domains: HashMap<String, Arc<Domain>>,
     /// All nodes, in no particular order.
     pub nodes: Vec<Arc<Node>>,
+    /// By host, the lowest limit of the tasks that run on it, in megabits per second.
+    pub task_limits: HashMap<String, u32>,
 }
 
 /// Whom a node asks for what it does not hold.

@@ -3,7 +3,7 @@
 //! Domains come from the ledger, nodes from their registrations; each change is published whole.
 //! Decides nothing about placement.
 
-use std::{collections::BTreeMap, sync::Arc, sync::Mutex, sync::PoisonError};
+use std::{collections::BTreeMap, collections::HashMap, sync::Arc, sync::Mutex, sync::PoisonError};
 
 use stoker_domain::{
     domain::Domain,
@@ -23,6 +23,7 @@ pub(crate) struct Board {
 struct Parts {
     domains: BTreeMap<String, Arc<Domain>>,
     nodes: BTreeMap<String, Arc<Node>>,
+    task_limits: HashMap<String, u32>,
 }
 
 impl Board {
@@ -63,12 +64,19 @@ impl Board {
         });
     }
 
+    pub(crate) fn put_task_limits(&self, limits: HashMap<String, u32>) {
+        if self.now().task_limits != limits {
+            self.change(|parts| parts.task_limits = limits);
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Parts)) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut parts);
         self.published.send_replace(Arc::new(Directory {
             domains: parts.domains.iter().map(|(host, d)| (host.clone(), Arc::clone(d))).collect(),
             nodes: parts.nodes.values().cloned().collect(),
+            task_limits: parts.task_limits.clone(),
         }));
     }
 }

@@ -40,6 +40,10 @@ impl Engine {
             .partition(|target| target.settled.is_some());
         let nodes: BTreeSet<String> =
             fetched.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
+        if task.options.limit_mbps.is_some() {
+            self.pace.add(task, fetched.iter().map(|target| target.host.clone()));
+            self.publish_limits();
+        }
         let now = self.clock.now();
         let daily = self.ledger.limits(task.account, task.product).await?.daily;
         // what is refused costs nothing, and takes no room from what is fetched

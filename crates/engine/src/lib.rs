@@ -19,6 +19,7 @@ mod ids;
 mod lease;
 mod merged;
 mod nodes;
+mod pace;
 mod partial;
 mod progress;
 mod purge;
@@ -65,6 +66,7 @@ pub struct Engine {
     domain_writes: tokio::sync::Mutex<()>,
     callers: accounts::Callers,
     nodes: nodes::Nodes,
+    pace: pace::Pace,
     doorbells: doorbell::Doorbells,
     purge_bells: doorbell::Doorbells,
     progress: progress::Leases,
@@ -88,12 +90,13 @@ impl Engine {
         let domains = ledger.domains().await?;
         let zones = ledger.zones().await?;
         let newest = ledger.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await?;
-        Ok(Arc::new(Self {
+        let engine = Arc::new(Self {
             ids: ids::Ids::after(newest.rows.first().map(|row| &row.task.id)),
             schedule: schedule::Schedule::new(&*clock),
             board: directory::Board::new(domains, &config.nodes),
             zones: zones::Zones::new(zones),
             nodes: nodes::Nodes::new(&config.nodes, clock.now()),
+            pace: pace::Pace::new(ledger.limited_tasks().await?),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,
             clock,
@@ -104,7 +107,9 @@ impl Engine {
             purge_bells: doorbell::Doorbells::default(),
             progress: progress::Leases::default(),
             failures: report::Failures::default(),
-        }))
+        });
+        engine.publish_limits();
+        Ok(engine)
     }
 
     /// The domains and nodes to route with, now and after each change.

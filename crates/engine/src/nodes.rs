@@ -37,6 +37,7 @@ impl Engine {
         if self.nodes.get(&name).and_then(|known| known.number) != Some(session) {
             let released = self.ledger.release(&name, self.schedule.now(&*self.clock)).await?;
             self.progress.end_all(&name);
+            self.pace.forget(&name);
             tracing::info!(node.id = name, job.count = released, "node registered");
         }
         self.nodes.put(&name, session, self.clock.now());

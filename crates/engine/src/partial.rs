@@ -90,7 +90,7 @@ impl Engine {
         let nodes: BTreeSet<String> =
             targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
         let new = NewTask { task, charges, targets };
-        let submitted = self.ledger.submit(new).await.map_err(|error| refused(error, daily))?;
+        let submitted = self.submit_at_pace(new).await.map_err(|error| refused(error, daily))?;
         tracing::info!(
             task.id = %id,
             target.count = submitted.targets,

@@ -56,6 +56,7 @@ impl Engine {
             self.doorbells.ring([leased.node.as_str()]);
         }
         if let Some(task) = &applied.finished_task {
+            self.end_limit(task);
             tracing::info!(task.id = %task, "task finished");
         }
         Ok(!applied.is_stale)

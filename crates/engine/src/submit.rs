@@ -91,8 +91,7 @@ impl Engine {
         let nodes: BTreeSet<String> =
             targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
         let submitted = self
-            .ledger
-            .submit(NewTask { task, charges, targets })
+            .submit_at_pace(NewTask { task, charges, targets })
             .await
             .map_err(|error| refused(error, daily))?;
         tracing::info!(

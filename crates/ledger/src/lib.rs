@@ -26,7 +26,7 @@ use stoker_domain::{
     plan::Positions,
     purge::PurgeOrder,
     quota::{Counter, Limits, Product},
-    task::TaskId,
+    task::{Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
 };
@@ -161,6 +161,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         task: &TaskId,
         targets: &[i64],
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error>;
+    /// The tasks with a limit whose targets are not all final, each with the hosts of its targets.
+    async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error>;
     /// The jobs of a task that are not final, with their unsettled items.
     async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error>;
 }

@@ -10,6 +10,7 @@ mod agent;
 mod config;
 pub mod fill;
 pub mod origin;
+mod pace;
 mod serve;
 mod source;
 mod start;

@@ -8,6 +8,7 @@ use std::future::pending;
 use async_trait::async_trait;
 use stoker_domain::{
     job::{Heartbeat, LeasedJob, Report},
+    pace::{Demand, Grant},
     placement::Node,
     purge::PurgeOrder,
 };
@@ -22,6 +23,9 @@ pub trait JobSource: Send + Sync {
     async fn lease(&self, node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable>;
     /// Renews a lease and tells how far it is; false when the lease is lost.
     async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable>;
+    /// Says what the node called `node` wants to read from origins with a limit, and is told how much
+    /// it may. A domain that is not asked for any more is given up.
+    async fn pace(&self, node: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable>;
     /// Reports items; false when the lease is lost. Repeating a report changes nothing.
     async fn report(&self, report: Report) -> Result<bool, Unreachable>;
     /// The purge orders that the node called `node` has not confirmed, by number; some of them, if

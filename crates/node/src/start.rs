@@ -100,6 +100,7 @@ struct Tasks {
     agent: JoinHandle<()>,
     listener: JoinHandle<()>,
     stop_agent: CancellationToken,
+    stop_pace: CancellationToken,
     drain: CancellationToken,
     abort: CancellationToken,
 }
@@ -160,9 +161,11 @@ pub async fn start(
     let purger = Purger::new(store.clone(), fills.clone());
     let runner = Runner::new(service.clone(), store.clone(), fills.clone(), directory, clock);
     let mut random = StdRng::seed_from_u64(config.seed);
+    let pace_source = Arc::clone(&source);
     let agent = Agent::new(node, random.random(), source, (runner, purger), &config);
     info!(node.id = name, address = %address, "node serves");
     let tasks = spawn(agent, listener, service.clone(), &config);
+    tokio::spawn(fills.clone().keep_pace(pace_source, tasks.stop_pace.clone()));
     Ok(Running { address, store, fills, service, tasks })
 }
 
@@ -175,11 +178,13 @@ fn spawn(agent: Agent, listener: TcpListener, service: Service, config: &Config)
     };
     let (stop_agent, drain, abort) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+    let stop_pace = CancellationToken::new();
     let tracker = TaskTracker::new();
     Tasks {
         agent: tracker.spawn(agent.run(stop_agent.clone())),
         listener: tracker.spawn(listen(listener, service, bounds, drain.clone(), abort.clone())),
         stop_agent,
+        stop_pace,
         drain,
         abort,
     }
@@ -221,6 +226,7 @@ impl Running {
 impl Drop for Tasks {
     fn drop(&mut self) {
         self.stop_agent.cancel();
+        self.stop_pace.cancel();
         self.drain.cancel();
         self.abort.cancel();
         self.agent.abort();

@@ -14,7 +14,7 @@ fn node(name: &str, area: Area, tier: Tier, cluster: &str) -> Node {
 }
 
 fn directory(nodes: impl IntoIterator<Item = Node>) -> Directory {
-    Directory { domains: HashMap::new(), nodes: nodes.into_iter().map(Arc::new).collect() }
+    Directory { nodes: nodes.into_iter().map(Arc::new).collect(), ..Directory::default() }
 }
 
 fn domain(areas: AreaScope, shield: Shield) -> Domain {

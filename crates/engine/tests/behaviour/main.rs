@@ -6,6 +6,7 @@
 mod accounts;
 mod domains;
 mod lease;
+mod pace;
 mod partial;
 mod report;
 mod stage;

@@ -13,7 +13,7 @@ use stoker_domain::{
     plan::Positions,
     purge::PurgeOrder,
     quota::{Counter, Limits, Product},
-    task::TaskId,
+    task::{Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
 };
@@ -205,6 +205,9 @@ impl Ledger for Flaky {
         targets: &[i64],
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
         meet!(self, self.inner.outcomes(task, targets))
+    }
+    async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error> {
+        meet!(self, self.inner.limited_tasks())
     }
     async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error> {
         meet!(self, self.inner.running(task))

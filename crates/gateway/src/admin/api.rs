@@ -193,6 +193,10 @@ pub struct NewTask {
     /// Whether playlists are followed.
     #[serde(default)]
     pub media: MediaPolicy,
+    /// How fast the origin of each domain may be read, in megabits (10^6 bits) per second over all
+    /// nodes together; from 1, absent = as fast as it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_mbps: Option<u32>,
     /// Ask the origin without `Range`.
     #[serde(default)]
     pub disable_range: bool,

@@ -51,6 +51,9 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
     if let Some(user_agent) = &new.user_agent {
         request_fields::check_value("User-Agent", user_agent)?;
     }
+    if new.limit_mbps == Some(0) {
+        return Err(Error::Query("`limit_mbps` is 0; it must be at least 1".into()));
+    }
     let areas = match new.areas {
         Some(areas) => areas,
         None => served(&call.gateway.engine, call.account.id, &new)?,
@@ -61,6 +64,7 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
         headers: new.headers,
         disable_range: new.disable_range,
         media: new.media,
+        limit_mbps: new.limit_mbps,
     };
     let submission = Submission {
         urls: new.urls,

@@ -32,7 +32,7 @@ use stoker_domain::{
     plan::Positions,
     purge::PurgeOrder,
     quota::{Counter, Limits, Product},
-    task::TaskId,
+    task::{Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
 };
@@ -239,6 +239,10 @@ impl Ledger for Sqlite {
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
         let (task, targets) = (task.clone(), targets.to_vec());
         self.0.readers.run("list outcomes", move |c| views::outcomes(c, &task, &targets)).await
+    }
+
+    async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error> {
+        self.0.readers.run("list limited tasks", views::limited_tasks).await
     }
 
     async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error> {

@@ -25,6 +25,29 @@ use super::{
 };
 use crate::{Page, RunningJob, TaskFilter, TaskRow};
 
+pub(super) fn limited_tasks(connection: &Connection) -> Result<Vec<(Task, Vec<String>)>, Failure> {
+    let ids: Vec<i64> = connection
+        .prepare_cached(
+            "/* limited tasks */ SELECT id FROM task
+             WHERE finished_at IS NULL AND json_extract(options, '$.limit_mbps') IS NOT NULL",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut hosts = connection.prepare_cached(
+        "/* limited tasks: hosts */ SELECT DISTINCT host.name
+         FROM chunk
+         JOIN target ON target.id BETWEEN chunk.id << 9 AND (chunk.id << 9) + 511
+         JOIN host ON host.id = target.host
+         WHERE chunk.task = ?1 AND chunk.open > 0 ORDER BY host.name",
+    )?;
+    let mut tasks = Vec::new();
+    for id in ids {
+        let names = hosts.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        tasks.push((task(connection, id)?, names));
+    }
+    Ok(tasks)
+}
+
 pub(super) fn tasks(
     connection: &Connection,
     filter: &TaskFilter,

@@ -138,6 +138,7 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
         headers: vec![("X-A".into(), "1".into())],
         disable_range: true,
         media: MediaPolicy::Segments,
+        limit_mbps: Some(8),
     };
     let task = Task { tier: Some(Tier::Edge), options: options.clone(), ..fixture.task("1") };
     let submitted = fixture.ledger.submit(fixture.new_task(task.clone(), planned)).await;

@@ -139,6 +139,7 @@ impl Runner {
             options: Arc::clone(&task.options),
             intent: Intent::Prefetch,
             hops: 0,
+            is_patient: true,
         }
     }
 

@@ -56,7 +56,9 @@ use failures::Failures;
 use state::Fill;
 
 use crate::{
-    origin::{Client, Source},
+    origin::{Ask, Client, Fault, Response, Source},
+    pace::{Lane, Pacer},
+    source::JobSource,
     store::{Store, Stored},
 };
 
@@ -108,6 +110,7 @@ pub struct Fills(Arc<Inner>);
 struct Inner {
     store: Store,
     client: Client,
+    pacer: Pacer,
     node: Arc<Node>,
     directory: watch::Receiver<Arc<Directory>>,
     clock: Arc<dyn Clock>,
@@ -133,6 +136,7 @@ impl Fills {
         Self(Arc::new(Inner {
             store,
             client,
+            pacer: Pacer::new(Arc::clone(&node), directory.clone()),
             node,
             directory,
             clock,
@@ -236,8 +240,51 @@ impl Fills {
         &self.0.store
     }
 
-    fn client(&self) -> &Client {
-        &self.0.client
+    /// Asks `source`, at the pace of its domain unless a viewer waits for slices `first..=last`.
+    async fn get(
+        &self,
+        fill: &Fill,
+        source: &Source,
+        request: &Request,
+        (mut ask, first, last): (Ask, u32, u32),
+    ) -> Result<Response, Fault> {
+        let is_urgent = || fill.state().is_urgent(first, last);
+        ask.is_patient = !is_urgent();
+        let toll = match self.lane(source) {
+            Some(lane) => {
+                // the first request of a target does not know what is there
+                let known = ask.range.filter(|_| ask.if_range.is_some());
+                lane.enter(known.map(|(start, end)| end - start + 1), is_urgent).await
+            }
+            None => None,
+        };
+        self.0.client.get(source, request, &ask, toll).await
+    }
+
+    /// The lane of the domain whose origin is asked, if anything limits it.
+    fn lane(&self, source: &Source) -> Option<Arc<Lane>> {
+        let Source::Origin(domain) = source else { return None };
+        Some(self.0.pacer.lane(&domain.host)).filter(|lane| lane.is_limited())
+    }
+
+    fn is_limited(&self, source: &Source) -> bool {
+        self.lane(source).is_some()
+    }
+
+    /// Bytes that one request of `fill` asks for at most.
+    fn piece(&self, fill: &Fill, source: &Source) -> u64 {
+        let lane = self.lane(source).filter(|_| !fill.state().has_viewer());
+        lane.map_or(u64::MAX, |lane| lane.piece())
+    }
+
+    /// Whether all that `fill` asks `source` for is limited.
+    fn is_paced(&self, fill: &Fill, source: &Source) -> bool {
+        self.lane(source).is_some() && !fill.state().has_viewer()
+    }
+
+    /// Asks the engine for grants, until `stop`.
+    pub(crate) async fn keep_pace(self, source: Arc<dyn JobSource>, stop: CancellationToken) {
+        self.0.pacer.run(source, stop).await;
     }
 
     fn config(&self) -> &Config {

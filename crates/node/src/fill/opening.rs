@@ -69,6 +69,16 @@ impl Driver {
         }
     }
 
+    fn probe(&self, want: Want) -> (u64, u64) {
+        self.piece_of(want.probe())
+    }
+
+    /// As much of `start..=end` as one request may bring.
+    fn piece_of(&self, (start, end): (u64, u64)) -> (u64, u64) {
+        let piece = self.fills.piece(&self.fill, &self.source);
+        (start, end.min(start.saturating_add(piece - 1)))
+    }
+
     /// What the store has, if it can be built upon.
     fn known(&self, stored: Stored, selecting: &HeaderMap) -> Option<Known> {
         let response = StoredResponse::decode(stored.head())?;
@@ -99,8 +109,8 @@ impl Driver {
         let want = self.fill.state().widest_want();
         let range = match want {
             _ if self.request.options.disable_range => None,
-            Want::Range(_) | Want::All if self.keeps => Some(want.probe()),
-            Want::Head if self.keeps => Some(want.probe()),
+            Want::Range(_) | Want::All if self.keeps => Some(self.probe(want)),
+            Want::Head if self.keeps => Some(self.probe(want)),
             Want::Head | Want::All => None,
             Want::Range(range) => exact(range),
         };
@@ -122,7 +132,8 @@ impl Driver {
         let asked = ask.range;
         let request_time = self.fills.now();
         let writer = self.fills.store().begin(self.fill.key, &self.fill.url);
-        let response = self.fills.client().get(&self.source, &self.request, &ask).await?;
+        let asking = (ask, 0, u32::MAX);
+        let response = self.fills.get(&self.fill, &self.source, &self.request, asking).await?;
         Ok(Reply { response, asked, request_time, response_time: self.fills.now(), writer })
     }
 
@@ -149,9 +160,9 @@ impl Driver {
         let if_none_match = fields.get(header::ETAG).cloned();
         let if_modified_since = fields.get(header::LAST_MODIFIED).cloned();
         let want = self.fill.state().widest_want();
-        let range = (!self.request.options.disable_range).then(|| want.probe());
+        let range = (!self.request.options.disable_range).then(|| self.probe(want));
         let reply =
-            self.ask(Ask { range, if_range: None, if_none_match, if_modified_since }).await?;
+            self.ask(Ask { range, if_none_match, if_modified_since, ..Ask::default() }).await?;
         let status = reply.response.status;
         if status == StatusCode::NOT_MODIFIED {
             return self.confirmed(known, &reply, selecting).await;
@@ -220,7 +231,7 @@ impl Driver {
     ) -> Result<Filled, Stop> {
         let end = start_of(run.1 + 1).min(known.size);
         let ask = Ask {
-            range: Some((start_of(run.0), end - 1)),
+            range: Some(self.piece_of((start_of(run.0), end - 1))),
             if_range: Some(validator.as_value().clone()),
             ..Ask::default()
         };

@@ -33,6 +33,8 @@ use crate::{
 
 /// Slices that wait for the slowest reader when the store does not take them.
 const RELAYED: usize = 4;
+/// Transfers of one fill that is read at a pace: the next is asked for while one comes.
+const PACED: usize = 2;
 /// A transfer that brought so much was worth it: the next failure is a first one again.
 const WORTH: u64 = 64 << 10;
 
@@ -102,6 +104,8 @@ impl<'a> Puller<'a> {
     /// Pulls until all that is wanted is there, beginning with `first`.
     pub(super) async fn pull(mut self, first: Option<Run>) -> Result<Filled, Stop> {
         if let Some(run) = first {
+            // at a pace its first slice may be long in coming, and a viewer may want another
+            self.has_ranges = run.is_partial && self.driver.fills.is_limited(&self.driver.source);
             self.claim(&run);
             self.go_on(run);
         }
@@ -221,7 +225,12 @@ impl<'a> Puller<'a> {
         if self.resting.is_some() || !self.can_resume() {
             return;
         }
-        let most = if self.is_parallel() { config.parallel } else { 1 };
+        let is_paced = self.driver.fills.is_paced(&self.driver.fill, &self.driver.source);
+        let most = match self.is_parallel() {
+            true if is_paced => config.parallel.min(PACED),
+            true => config.parallel,
+            false => 1,
+        };
         while self.runs.len() + self.parked.len() < most
             && self.writing.len() < config.in_flight
             && let Some(run) = self.next_run()

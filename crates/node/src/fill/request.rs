@@ -26,6 +26,8 @@ pub struct Request {
     pub intent: Intent,
     /// How many nodes have passed the request on before this one.
     pub hops: u8,
+    /// Only a prefetch waits for it, here or on the node that asks: it may be slowed.
+    pub is_patient: bool,
 }
 
 /// Why something is filled.

@@ -42,6 +42,8 @@ pub(super) struct Run {
     pub(super) next: u64,
     /// Offset after the last byte; open while the size is unknown.
     pub(super) end: Option<u64>,
+    /// Offset after the last byte that this reply brings; a run may take several.
+    reply_end: Option<u64>,
     /// Bytes that came and were not there yet.
     pub(super) brought: u64,
     /// The reply honours ranges.
@@ -65,14 +67,19 @@ impl Run {
     /// A run whose reply has begun.
     pub(super) fn begun(course: Arc<Course>, content: Content, extent: Extent) -> Self {
         let carry = Bytes::new();
-        let Extent { start: next, end, is_partial, .. } = extent;
-        Self { course, content: Some(content), carry, next, end, brought: 0, is_partial }
+        let Extent { start: next, end: reply_end, is_partial, .. } = extent;
+        // a reply that was asked to end within a slice is followed by others
+        let whole = |end: u64| start_of(slice_of(end - 1) + 1).min(course.size.unwrap_or(end));
+        let end = reply_end.map(|end| if is_partial && end > 0 { whole(end) } else { end });
+        let content = Some(content);
+        Self { course, content, carry, next, end, reply_end, brought: 0, is_partial }
     }
 
     /// A run that has yet to ask for bytes `next..end`.
     pub(super) fn planned(course: Arc<Course>, next: u64, end: u64) -> Self {
         let (carry, end) = (Bytes::new(), Some(end));
-        Self { course, content: None, carry, next, end, brought: 0, is_partial: false }
+        let (content, reply_end) = (None, None);
+        Self { course, content, carry, next, end, reply_end, brought: 0, is_partial: false }
     }
 
     /// Slices that the run would still bring, the one it is in included.
@@ -107,6 +114,9 @@ impl Run {
             if self.is_over() {
                 return Ok(Event::End);
             }
+            if self.reply_end.is_some_and(|end| self.next >= end) {
+                self.open().await?;
+            }
             let Some(chunk) = self.more().await? else {
                 let Some(end) = self.end else { return Ok(Event::End) };
                 let detail = format!("content ended at byte {} of {end}", self.next);
@@ -120,8 +130,10 @@ impl Run {
         if !self.carry.is_empty() {
             return Ok(Some(mem::take(&mut self.carry)));
         }
+        let (fill, rest) = (Arc::clone(&self.course.fill), self.rest());
         let Some(content) = &mut self.content else { return Ok(None) };
-        let chunk = content.next().await.transpose().map_err(Event::Failed)?;
+        let is_urgent = || fill.state().is_urgent(*rest.start(), *rest.end());
+        let chunk = content.next_at_pace(is_urgent).await.transpose().map_err(Event::Failed)?;
         if let Some(chunk) = &chunk {
             self.course.fill.count_pulled(chunk.len());
         }
@@ -140,21 +152,29 @@ impl Run {
 
     async fn open(&mut self) -> Result<(), Event> {
         let course = Arc::clone(&self.course);
-        let end = self.end.unwrap_or(u64::MAX);
+        // the former reply is over: its account is settled before the next is paid for
+        self.content = None;
+        let whole = self.end.unwrap_or(u64::MAX);
+        let piece = course.fills.piece(&course.fill, &course.source);
+        let end = whole.min(self.next.saturating_add(piece));
         let ask = Ask {
             range: Some((self.next, end - 1)),
             if_range: course.validator.as_ref().map(|validator| validator.as_value().clone()),
             ..Ask::default()
         };
+        let rest = self.rest();
+        let (first, last) = rest.into_inner();
         let response = course
             .fills
-            .client()
-            .get(&course.source, &course.request, &ask)
+            .get(&course.fill, &course.source, &course.request, (ask.clone(), first, last))
             .await
             .map_err(Event::Failed)?;
         let extent = course.continues(&response, ask.range)?;
         self.next = extent.start;
-        self.end = extent.end;
+        if extent.end != Some(end) {
+            self.end = extent.end;
+        }
+        self.reply_end = extent.end;
         self.is_partial = extent.is_partial;
         self.content = Some(response.content);
         Ok(())

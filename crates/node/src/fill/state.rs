@@ -77,6 +77,8 @@ pub(super) struct State {
 struct Wish {
     want: Want,
     is_prefetch: bool,
+    /// Nobody watches: it may be slowed.
+    is_patient: bool,
     /// The slice it reads; all before it are done with.
     position: u32,
 }
@@ -286,7 +288,9 @@ impl State {
         let number = self.next_reader;
         self.next_reader += 1;
         let is_prefetch = request.intent == Intent::Prefetch;
-        self.readers.insert(number, Wish { want: request.want(), is_prefetch, position: 0 });
+        let is_patient = is_prefetch || request.is_patient;
+        self.readers
+            .insert(number, Wish { want: request.want(), is_prefetch, is_patient, position: 0 });
         number
     }
 
@@ -333,6 +337,21 @@ impl State {
             Want::All => 2,
         };
         self.readers.values().map(|wish| wish.want).max_by_key(rank).unwrap_or(Want::Head)
+    }
+
+    pub(super) fn has_viewer(&self) -> bool {
+        self.readers.values().any(|wish| !wish.is_patient)
+    }
+
+    /// Whether a viewer waits for any of slices `first..=last`, or for the head while there is none.
+    pub(super) fn is_urgent(&self, first: u32, last: u32) -> bool {
+        self.readers.values().filter(|wish| !wish.is_patient).any(|wish| match self.size {
+            Some(size) => wish
+                .want
+                .slices(size)
+                .is_some_and(|(from, to)| from.max(wish.position).max(first) <= to.min(last)),
+            None => true,
+        })
     }
 
     /// Whether somebody wants slice `number` of `size` bytes.

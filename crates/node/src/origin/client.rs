@@ -29,7 +29,7 @@ use super::{
     connect::{Connector, Timed},
     request,
 };
-use crate::fill;
+use crate::{fill, pace::Toll};
 
 /// How long is waited for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,8 @@ impl Default for TimeOuts {
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Read at once from a socket at most; the larger, the fewer wake-ups for large content.
 const READ_BUFFER: usize = 512 << 10;
+/// The same where content is read at a pace.
+const PACED_BUFFER: usize = 16 << 10;
 
 type Pool = legacy::Client<Timed<HttpsConnector<Connector>>, Empty<Bytes>>;
 
@@ -65,6 +67,9 @@ type Pool = legacy::Client<Timed<HttpsConnector<Connector>>, Empty<Bytes>>;
 pub struct Client {
     vetted: Pool,
     open: Pool,
+    /// As the two above, for what is read at a pace: little is on the way ahead of the reader.
+    paced_vetted: Pool,
+    paced_open: Pool,
     time_outs: TimeOuts,
     peer_secret: HeaderValue,
 }
@@ -78,8 +83,10 @@ impl Client {
             .unwrap_or_else(|_| HeaderValue::from_static("unusable"));
         secret.set_sensitive(true);
         Self {
-            vetted: pool(false, time_outs.connect),
-            open: pool(true, time_outs.connect),
+            vetted: pool(false, false, time_outs.connect),
+            open: pool(true, false, time_outs.connect),
+            paced_vetted: pool(false, true, time_outs.connect),
+            paced_open: pool(true, true, time_outs.connect),
             time_outs,
             peer_secret: secret,
         }
@@ -94,12 +101,18 @@ impl Client {
         source: &Source,
         target: &fill::Request,
         ask: &Ask,
+        toll: Option<Toll>,
     ) -> Result<Response, Fault> {
         let request = request::build(source, target, ask, &self.peer_secret)?;
         let is_parent = source.is_parent();
         let pool = match source {
-            Source::Origin(domain) if !domain.origin.allow_private => &self.vetted,
-            _ => &self.open,
+            Source::Origin(domain) => match (domain.origin.allow_private, &toll) {
+                (false, None) => &self.vetted,
+                (true, None) => &self.open,
+                (false, Some(_)) => &self.paced_vetted,
+                (true, Some(_)) => &self.paced_open,
+            },
+            Source::Parent(_) => &self.open,
         };
         let reply = match timeout(self.time_outs.head, pool.request(request)).await {
             Ok(Ok(reply)) => reply,
@@ -122,22 +135,23 @@ impl Client {
                 idle: self.time_outs.idle,
                 waiting: None,
                 source: source.clone(),
+                toll,
             },
         })
     }
 }
 
-fn pool(allows_private: bool, limit: Duration) -> Pool {
+fn pool(allows_private: bool, is_paced: bool, limit: Duration) -> Pool {
     let tls = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(Arc::new(ring::default_provider()))
         .expect("ring provides the default protocol versions")
         .https_or_http()
         .enable_http1()
-        .wrap_connector(Connector { allows_private, limit });
+        .wrap_connector(Connector { allows_private, is_paced, limit });
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
-        .http1_max_buf_size(READ_BUFFER)
+        .http1_max_buf_size(if is_paced { PACED_BUFFER } else { READ_BUFFER })
         .build(Timed { inner: tls, limit })
 }
 
@@ -169,9 +183,27 @@ pub(crate) struct Content {
     /// Runs while nothing comes; content that is there costs no timer.
     waiting: Option<Pin<Box<Sleep>>>,
     source: Source,
+    toll: Option<Toll>,
 }
 
 impl Content {
+    /// As [`Self::next`], at the pace of the origin's domain unless `is_urgent`. Cancel safe.
+    pub(crate) async fn next_at_pace(
+        &mut self,
+        is_urgent: impl Fn() -> bool,
+    ) -> Option<Result<Bytes, Fault>> {
+        if let Some(toll) = &mut self.toll {
+            toll.settle(&is_urgent).await;
+        }
+        let next = self.next().await;
+        if let (Some(toll), Some(Ok(bytes))) = (&mut self.toll, &next)
+            && !is_urgent()
+        {
+            toll.count(bytes.len() as u64);
+        }
+        next
+    }
+
     /// The next bytes; `None` at the end. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
         poll_fn(|cx| self.poll_next(cx)).await

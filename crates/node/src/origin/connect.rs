@@ -16,7 +16,7 @@ use std::{
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpStream, lookup_host},
+    net::{TcpSocket, TcpStream, lookup_host},
     time::timeout,
 };
 use tower_service::Service;
@@ -48,6 +48,9 @@ pub(super) enum ConnectError {
     TimedOut(Duration),
 }
 
+/// Receive buffer of paced connections; the system doubles it.
+const PACED_WINDOW: u32 = 64 << 10;
+
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
@@ -56,6 +59,8 @@ type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 pub(super) struct Connector {
     /// Private addresses pass.
     pub(super) allows_private: bool,
+    /// Little is to be on the way ahead of the reader.
+    pub(super) is_paced: bool,
     /// For each address.
     pub(super) limit: Duration,
 }
@@ -81,7 +86,7 @@ impl Connector {
         let share = self.limit / u32::try_from(addresses.len()).unwrap_or(1).clamp(1, 4);
         let mut last = None;
         for address in addresses {
-            match timeout(share, TcpStream::connect(address)).await {
+            match timeout(share, self.open(address)).await {
                 Ok(Ok(stream)) => {
                     // only costs latency when it cannot be set
                     let _ = stream.set_nodelay(true);
@@ -92,6 +97,18 @@ impl Connector {
             }
         }
         Err(last.unwrap_or_else(|| ConnectError::Dns { host: host_of(uri), cause: None }))
+    }
+
+    async fn open(&self, address: SocketAddr) -> io::Result<TcpStream> {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4(),
+            SocketAddr::V6(_) => TcpSocket::new_v6(),
+        }?;
+        if self.is_paced {
+            // before connecting, so that the window is never offered larger
+            socket.set_recv_buffer_size(PACED_WINDOW)?;
+        }
+        socket.connect(address).await
     }
 
     async fn resolve(&self, uri: &Uri) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -157,7 +174,8 @@ mod tests {
     use super::*;
 
     async fn resolve(host: &str, allows_private: bool) -> Result<Vec<SocketAddr>, ConnectError> {
-        let connector = Connector { allows_private, limit: Duration::from_secs(1) };
+        let connector =
+            Connector { allows_private, is_paced: false, limit: Duration::from_secs(1) };
         connector.resolve(&format!("http://{host}/").parse().unwrap()).await
     }
 

@@ -13,7 +13,7 @@ mod request;
 pub use client::{Client, TimeOuts};
 pub use fault::{Fault, Retry, Side};
 pub use request::{
-    FAULT, FAULT_DETAIL, HOPS, MAX_HOPS, OPTIONS, PEER, decode_options, encode_options,
+    FAULT, FAULT_DETAIL, HOPS, MAX_HOPS, OPTIONS, PATIENT, PEER, decode_options, encode_options,
 };
 
 pub(crate) use client::{Content, Response};

@@ -35,6 +35,8 @@ pub const PEER: HeaderName = HeaderName::from_static("stoker-peer");
 pub const OPTIONS: HeaderName = HeaderName::from_static("stoker-options");
 /// How many nodes have passed the request on.
 pub const HOPS: HeaderName = HeaderName::from_static("stoker-hops");
+/// Present where only a prefetch waits for the reply: viewers' requests are never slowed.
+pub const PATIENT: HeaderName = HeaderName::from_static("stoker-patient");
 /// The outcome that a reply stands for, when it is a failure.
 pub const FAULT: HeaderName = HeaderName::from_static("stoker-fault");
 /// The sentence beside it.
@@ -46,7 +48,7 @@ const DEFAULT_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Stoker/", env!("CARGO_PKG_VERSION")));
 
 /// Fields that are made anew or never travel, whoever asked for them.
-const OWN: [HeaderName; 14] = [
+const OWN: [HeaderName; 15] = [
     ACCEPT_ENCODING,
     CONTENT_LENGTH,
     HOST,
@@ -59,6 +61,7 @@ const OWN: [HeaderName; 14] = [
     PEER,
     OPTIONS,
     HOPS,
+    PATIENT,
     FAULT,
     FAULT_DETAIL,
 ];
@@ -111,6 +114,8 @@ pub(crate) struct Ask {
     pub(crate) if_none_match: Option<HeaderValue>,
     /// 304 is welcome when not modified since.
     pub(crate) if_modified_since: Option<HeaderValue>,
+    /// Only a prefetch waits for it.
+    pub(crate) is_patient: bool,
 }
 
 /// The request to `source` for what `request` names.
@@ -132,6 +137,9 @@ pub(super) fn build(
         }
         Source::Parent(node) => {
             ask_parent(&mut fields, request, peer_secret);
+            if ask.is_patient {
+                fields.insert(PATIENT, HeaderValue::from_static("1"));
+            }
             parent_uri(node, &request.path_and_query)
         }
     };

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     fill::{FillHead, Intent, Reader, Request, Want},
-    origin::Fault,
+    origin::{Fault, PATIENT},
     store::Stored,
 };
 
@@ -161,6 +161,7 @@ fn upstream(asked: &Asked) -> Request {
         options: Arc::new(options),
         intent: Intent::Demand(want),
         hops,
+        is_patient: asked.caller.is_peer() && asked.fields.contains_key(PATIENT),
     }
 }
 

@@ -87,6 +87,7 @@ impl House {
             options: Arc::new(FetchOptions::default()),
             intent,
             hops: 0,
+            is_patient: intent == Intent::Prefetch,
         }
     }
 

@@ -7,6 +7,7 @@
 mod hostile;
 mod house;
 mod keep;
+mod pace;
 mod parent;
 mod refuse;
 mod resume;

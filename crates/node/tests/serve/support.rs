@@ -14,6 +14,7 @@ use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{CacheRules, Domain, Shield, Status},
     job::{Heartbeat, ItemReport, JobId, JobItem, LeaseToken, LeasedJob, Report},
+    pace::{Demand, Grant},
     placement::{Directory, Node},
     task::{FetchOptions, TaskId},
     time::{Clock, Timestamp},
@@ -388,6 +389,10 @@ impl JobSource for Source {
             state.beats.push(beat);
             is_held
         }))
+    }
+
+    async fn pace(&self, _: &str, _: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
+        Err(Unreachable(None))
     }
 
     async fn report(&self, report: Report) -> Result<bool, Unreachable> {

@@ -42,6 +42,9 @@ pub(super) struct Args {
     /// Which tier must hold them [default: middle in the mainland, edge overseas]
     #[arg(long, value_name = "LAYER", value_parser = layer_words())]
     layer: Option<Tier>,
+    /// Read each domain's origin at no more than MBPS megabits (10^6 bits) per second, over all nodes
+    #[arg(long, value_name = "MBPS", value_parser = clap::value_parser!(u32).range(1..))]
+    limit_rate: Option<u32>,
     /// Request field sent to the origin; may be given up to 20 times
     #[arg(long = "header", value_name = "K: V", value_parser = field)]
     headers: Vec<(String, String)>,
@@ -130,6 +133,7 @@ async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepte
             Media::Segments => MediaPolicy::Segments,
         },
         disable_range: args.disable_range,
+        limit_mbps: args.limit_rate,
         encode: true,
     };
     Ok(client.post("/admin/v1/tasks", &new).await?)

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use stoker_domain::{
     job::{Heartbeat, LeasedJob, Report},
+    pace::{Demand, Grant},
     placement::Node,
     purge::PurgeOrder,
 };
@@ -39,6 +40,10 @@ impl JobSource for InProcess {
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable> {
         self.engine.heartbeat(beat).await.map_err(unreachable)
+    }
+
+    async fn pace(&self, node: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
+        Ok(self.0.pace(node, &demands))
     }
 
     async fn report(&self, report: Report) -> Result<bool, Unreachable> {

@@ -1,0 +1,122 @@
+//! Properties of the bucket and of the division of a limit.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const fn wish(group: usize, wanted: u64) -> Wish {
+    Wish { group, wanted }
+}
+
+#[test]
+fn what_one_leaves_goes_to_the_others() {
+    let all = u64::MAX;
+    for (total, groups, wishes, shares) in [
+        (90, vec![all], vec![wish(0, all); 3], vec![30, 30, 30]),
+        (90, vec![all], vec![wish(0, 10), wish(0, all), wish(0, all)], vec![10, 40, 40]),
+        (90, vec![20, all], vec![wish(0, all), wish(0, all), wish(1, all)], vec![10, 10, 70]),
+        (all, vec![20, all], vec![wish(0, 50), wish(1, 50)], vec![20, 50]),
+        (90, vec![all], vec![wish(0, 0)], vec![0]),
+        (90, vec![all], vec![], vec![]),
+    ] {
+        assert_eq!(share(total, &groups, &wishes), shares, "{total} {groups:?} {wishes:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn shares_keep_every_limit_waste_nothing_and_are_fair(
+        total in 0_u64..1_000_000,
+        groups in prop::collection::vec(0_u64..1_000_000, 2),
+        wishes in prop::collection::vec((0_usize..2, 0_u64..1_000_000), 0..9),
+    ) {
+        let wishes: Vec<Wish> = wishes.into_iter().map(|(g, w)| wish(g, w)).collect();
+        let shares = share(total, &groups, &wishes);
+        let of = |group: usize| -> u64 {
+            shares.iter().zip(&wishes).filter(|(_, w)| w.group == group).map(|(s, _)| s).sum()
+        };
+        let count = wishes.len() as u64;
+        prop_assert!(shares.iter().sum::<u64>() <= total);
+        for (group, limit) in groups.iter().enumerate() {
+            prop_assert!(of(group) <= *limit);
+        }
+        for (granted, wish) in shares.iter().zip(&wishes) {
+            prop_assert!(*granted <= wish.wanted);
+            // whoever has less than it wants is held back by a limit that is used up, and nobody
+            // under the same limit has more
+            let total_is_used = total - shares.iter().sum::<u64>() < count;
+            let group_is_used = groups[wish.group] - of(wish.group) < count;
+            if *granted < wish.wanted {
+                prop_assert!(total_is_used || group_is_used, "{:?} of {:?}", shares, wishes);
+                for (other, its) in shares.iter().zip(&wishes) {
+                    if its.group == wish.group {
+                        prop_assert!(*other <= granted + count, "{:?} of {:?}", shares, wishes);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_bucket_never_lets_more_pass_than_its_rate_and_a_burst_and_wastes_nothing(
+        rate in 1_000_u64..50_000_000,
+        draws in prop::collection::vec((1_u64..200_000, 0_u64..50), 1..200),
+    ) {
+        let mut bucket = Bucket::new(rate, Duration::ZERO);
+        let mut now = Duration::ZERO;
+        let mut passed: Vec<(Duration, u64)> = Vec::new();
+        for (bytes, idle) in draws {
+            now += Duration::from_millis(idle);
+            let position = bucket.draw(bytes, now);
+            now += bucket.wait(position, now);
+            prop_assert_eq!(bucket.wait(position, now), Duration::ZERO);
+            passed.push((now, bytes));
+        }
+        for first in 0..passed.len() {
+            let mut sum = 0;
+            for (at, bytes) in &passed[first..] {
+                sum += bytes;
+                // the first of a window may have been waited for before it
+                let beyond = sum - passed[first].1;
+                let time = (*at - passed[first].0 + BURST).as_nanos();
+                prop_assert!(u128::from(beyond) <= time * u128::from(rate) / NANOS + 2);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bucket_with_work_left_runs_at_its_rate_through_changes_of_it(
+        rates in prop::collection::vec(1_000_u64..50_000_000, 1..20),
+    ) {
+        let mut bucket = Bucket::new(0, Duration::ZERO);
+        let mut now = Duration::ZERO;
+        let mut due = 0_u128;
+        let (mut passed, mut position) = (0_u64, bucket.draw(1 << 10, now));
+        for rate in rates {
+            bucket.set_rate(rate, now);
+            let until = now + Duration::from_millis(500);
+            due += u128::from(rate) * 500;
+            loop {
+                let wait = bucket.wait(position, now);
+                if now + wait > until {
+                    now = until;
+                    break;
+                }
+                now += wait;
+                passed += 1 << 10;
+                position = bucket.draw(1 << 10, now);
+            }
+        }
+        prop_assert!(u128::from(passed) <= due / 1000);
+        prop_assert!(u128::from(passed) + 1100 >= due / 1000, "{} of {}", passed, due);
+    }
+}
+
+#[test]
+fn a_bucket_without_rate_waits_and_takes_back_what_was_not_read() {
+    let mut bucket = Bucket::new(0, Duration::ZERO);
+    let position = bucket.draw(10, Duration::ZERO);
+    assert_eq!(bucket.wait(position, Duration::from_secs(9)), Duration::MAX);
+    bucket.give_back(10);
+    assert_eq!(bucket.wait(position, Duration::from_secs(9)), Duration::ZERO);
+}

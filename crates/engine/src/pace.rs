@@ -1,0 +1,197 @@
+//! Pace: divides what an origin may be asked among the nodes that ask it.
+//!
+//! Limits come from the tasks that run, as the ledger knows them, and from the domains themselves.
+//! Nodes say what they want and get leases of about a second; at no moment do the leases of one
+//! domain add up to more than its limit. Leases are in memory: after a start nodes ask again.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use stoker_domain::{
+    area::Area,
+    pace::{Demand, Grant, LEASE, Limits, Wish, share},
+    task::{Task, TaskId},
+};
+use stoker_ledger::{Error, NewTask, Submitted};
+use tokio::time::Instant;
+
+use crate::Engine;
+
+/// How long a node that fell silent is believed to read at the share that it falls back to.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// The limits of the tasks that run, and the leases of the nodes.
+#[derive(Debug, Default)]
+pub(crate) struct Pace(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    tasks: HashMap<TaskId, (u32, BTreeSet<String>)>,
+    /// By host and node.
+    leases: HashMap<String, HashMap<String, Lease>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Lease {
+    area: Area,
+    wanted: u64,
+    rate: u64,
+    /// What the node falls back to.
+    floor: u64,
+    until: Instant,
+}
+
+impl Lease {
+    /// What the node may be reading at `now`.
+    fn held(&self, now: Instant) -> u64 {
+        if now < self.until {
+            self.rate
+        } else if now < self.until + SILENCE {
+            self.floor
+        } else {
+            0
+        }
+    }
+}
+
+impl Pace {
+    /// Takes up the limits of the tasks that the ledger holds.
+    pub(crate) fn new(tasks: Vec<(Task, Vec<String>)>) -> Self {
+        let pace = Self::default();
+        for (task, hosts) in tasks {
+            pace.add(&task, hosts);
+        }
+        pace
+    }
+
+    /// `task` runs, or is about to, and has targets on `hosts`.
+    pub(crate) fn add(&self, task: &Task, hosts: impl IntoIterator<Item = String>) {
+        let Some(limit) = task.options.limit_mbps else { return };
+        let mut state = self.state();
+        let (_, known) = state.tasks.entry(task.id.clone()).or_insert((limit, BTreeSet::new()));
+        known.extend(hosts);
+    }
+
+    /// `task` runs no more.
+    pub(crate) fn remove(&self, task: &TaskId) -> bool {
+        self.state().tasks.remove(task).is_some()
+    }
+
+    /// By host, the lowest limit of the tasks that run, in megabits per second.
+    pub(crate) fn task_limits(&self) -> HashMap<String, u32> {
+        let mut limits: HashMap<String, u32> = HashMap::new();
+        for (limit, hosts) in self.state().tasks.values() {
+            for host in hosts {
+                let lowest = limits.entry(host.clone()).or_insert(*limit);
+                *lowest = (*lowest).min(*limit);
+            }
+        }
+        limits
+    }
+
+    /// The node forgot what it was granted.
+    pub(crate) fn forget(&self, node: &str) {
+        for leases in self.state().leases.values_mut() {
+            leases.remove(node);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// What `node` may read of `demand.host` from now on.
+    fn grant(&mut self, node: &str, demand: &Demand, limits: Limits, mut lease: Lease) -> u64 {
+        let now = Instant::now();
+        let leases = self.leases.entry(demand.host.clone()).or_default();
+        leases.retain(|_, lease| now < lease.until + SILENCE);
+        leases.remove(node);
+        let mut wishes = vec![wish(&lease)];
+        wishes.extend(leases.values().filter(|other| now < other.until).map(wish));
+        let groups = Area::ALL.map(|area| limits.of(area).unwrap_or(u64::MAX));
+        let shares = share(limits.total.unwrap_or(u64::MAX), &groups, &wishes);
+        // nobody's lease is cut short: what others hold still is not there to be given
+        let left = |limit: Option<u64>, area: Option<Area>| {
+            let others = leases.values().filter(|other| area.is_none_or(|a| other.area == a));
+            let held = others.map(|other| other.held(now)).fold(0, u64::saturating_add);
+            limit.map_or(u64::MAX, |limit| limit.saturating_sub(held))
+        };
+        let own = left(limits.of(lease.area), Some(lease.area));
+        lease.rate = shares[0].min(left(limits.total, None)).min(own);
+        leases.insert(node.into(), lease);
+        lease.rate
+    }
+}
+
+fn wish(lease: &Lease) -> Wish {
+    let group = Area::ALL.iter().position(|area| *area == lease.area).unwrap_or(0);
+    Wish { group, wanted: lease.wanted }
+}
+
+impl Engine {
+    /// Says how fast `node` may read each origin that it wants to read.
+    pub fn pace(&self, node: &str, demands: &[Demand]) -> Vec<Grant> {
+        let directory = self.board.now();
+        let Some(known) = directory.nodes.iter().find(|known| known.name == node) else {
+            return Vec::new();
+        };
+        let area = known.area;
+        let mut state = self.pace.state();
+        let mut grants = Vec::with_capacity(demands.len());
+        for demand in demands {
+            let limits = directory.limits(&demand.host);
+            if demand.wanted == 0 || limits.is_free(area) {
+                state.leases.get_mut(&demand.host).and_then(|leases| leases.remove(node));
+            }
+            if demand.wanted == 0 {
+                continue;
+            }
+            let bytes_per_second = (!limits.is_free(area)).then(|| {
+                let floor = directory.floor(&demand.host, area).unwrap_or(0);
+                let until = Instant::now() + LEASE;
+                let lease = Lease { area, wanted: demand.wanted, rate: 0, floor, until };
+                state.grant(node, demand, limits, lease)
+            });
+            let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
+            grants.push(Grant { host: demand.host.clone(), bytes_per_second, lease_ms });
+        }
+        state.leases.retain(|_, leases| !leases.is_empty());
+        grants
+    }
+
+    /// Submits `new`; its limit counts before the first of its jobs can be leased.
+    pub(crate) async fn submit_at_pace(&self, new: NewTask) -> Result<Submitted, Error> {
+        if new.task.options.limit_mbps.is_none() {
+            return self.ledger.submit(new).await;
+        }
+        let id = new.task.id.clone();
+        self.pace.add(&new.task, new.targets.iter().map(|target| target.host.clone()));
+        self.publish_limits();
+        let submitted = self.ledger.submit(new).await;
+        if submitted.is_err() {
+            // it may have been accepted all the same: then the limit must stay
+            let limited = self.ledger.limited_tasks().await;
+            if limited.is_ok_and(|tasks| tasks.iter().all(|(task, _)| task.id != id)) {
+                self.end_limit(&id);
+            }
+        }
+        submitted
+    }
+
+    /// The task runs no more: its limit binds no more.
+    pub(crate) fn end_limit(&self, task: &TaskId) {
+        if self.pace.remove(task) {
+            self.publish_limits();
+        }
+    }
+
+    /// Publishes the limits of the tasks that run.
+    pub(crate) fn publish_limits(&self) {
+        self.board.put_task_limits(self.pace.task_limits());
+    }
+}

@@ -1,0 +1,340 @@
+//! Pace: holds the bytes that prefetches read from an origin to what the engine grants.
+//!
+//! One [`Lane`] for each domain whose origin this node reads. What is limited is told by the
+//! directory; how much of it this node may use, by the engine's grants, each for about a second.
+//! Without a grant a lane falls to the node's equal share of the limit: it neither stops nor runs
+//! free. Viewers' bytes never come here.
+
+use std::{
+    collections::HashMap,
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use stoker_domain::{
+    pace::{Bucket, Demand, Grant},
+    placement::{Directory, Node},
+};
+use tokio::{
+    sync::{Notify, watch},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::source::JobSource;
+
+/// How often grants are asked for.
+const ROUND: Duration = Duration::from_millis(200);
+/// How long a wait goes on before the rate and the viewers are looked at again.
+const LOOK: Duration = Duration::from_millis(25);
+/// Asked for at once at least.
+const PIECE: u64 = 64 << 10;
+/// What a reply is expected to bring at most before its first bytes are read; the system takes
+/// about so much ahead of the reader.
+const AHEAD: u64 = 128 << 10;
+
+/// The lanes of a node.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    node: Arc<Node>,
+    directory: watch::Receiver<Arc<Directory>>,
+    // std mutexes: held for a few instructions, never across an await
+    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    /// Somebody draws: it is worth asking for a grant.
+    drawn: Arc<Notify>,
+}
+
+impl Pacer {
+    pub(crate) fn new(node: Arc<Node>, directory: watch::Receiver<Arc<Directory>>) -> Self {
+        Self { node, directory, lanes: Mutex::default(), drawn: Arc::default() }
+    }
+
+    /// The lane of `host`.
+    pub(crate) fn lane(&self, host: &str) -> Arc<Lane> {
+        let floor = self.floor(host);
+        let mut lanes = self.lanes();
+        let lane = match lanes.get(host) {
+            Some(lane) => Arc::clone(lane),
+            None => {
+                let lane = Arc::new(Lane::new(Arc::clone(&self.drawn)));
+                lanes.insert(host.into(), Arc::clone(&lane));
+                lane
+            }
+        };
+        drop(lanes);
+        lane.set_floor(floor);
+        lane
+    }
+
+    /// Asks for grants while anybody draws, until `stop`.
+    pub(crate) async fn run(&self, source: Arc<dyn JobSource>, stop: CancellationToken) {
+        let asking = async {
+            loop {
+                let demands = self.demands();
+                let is_idle = demands.iter().all(|demand| demand.wanted == 0);
+                if !demands.is_empty() {
+                    let reply = timeout(ROUND * 5, source.pace(&self.node.name, demands)).await;
+                    if let Ok(Ok(grants)) = reply {
+                        self.take(grants);
+                    }
+                }
+                if is_idle {
+                    self.drawn.notified().await;
+                } else {
+                    sleep(ROUND).await;
+                }
+            }
+        };
+        stop.run_until_cancelled(asking).await;
+    }
+
+    fn demands(&self) -> Vec<Demand> {
+        let lanes: Vec<_> =
+            self.lanes().iter().map(|(host, lane)| (host.clone(), Arc::clone(lane))).collect();
+        let mut demands = Vec::new();
+        for (host, lane) in lanes {
+            lane.set_floor(self.floor(&host));
+            demands.extend(lane.demand(host));
+        }
+        demands
+    }
+
+    fn take(&self, grants: Vec<Grant>) {
+        let now = Instant::now();
+        for grant in grants {
+            let lane = self.lanes().get(&grant.host).cloned();
+            if let (Some(lane), Some(rate)) = (lane, grant.bytes_per_second) {
+                lane.set_grant(rate, now + Duration::from_millis(grant.lease_ms));
+            }
+        }
+    }
+
+    fn floor(&self, host: &str) -> Option<u64> {
+        self.directory.borrow().floor(host, self.node.area)
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, HashMap<String, Arc<Lane>>> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What prefetches read from the origin of one domain.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    is_limited: AtomicBool,
+    state: Mutex<State>,
+    drawn: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct State {
+    bucket: Bucket,
+    /// All times of the bucket are since then.
+    start: Instant,
+    floor: Option<u64>,
+    grant: Option<(u64, Instant)>,
+    /// What a reply is expected to bring, see [`AHEAD`].
+    expected: u64,
+    /// Transfers that are open.
+    open: usize,
+    /// Somebody waits, or has waited since the last demand.
+    waiting: usize,
+    was_short: bool,
+    used: u64,
+    asked_at: Instant,
+    had_demand: bool,
+}
+
+impl State {
+    fn refresh(&mut self) -> Duration {
+        let now = Instant::now();
+        let granted = self.grant.filter(|(_, until)| now < *until).map(|(rate, _)| rate);
+        if granted.is_none() {
+            self.grant = None;
+        }
+        let rate = granted.or(self.floor).unwrap_or(0);
+        let at = now - self.start;
+        if rate != self.bucket.rate() {
+            self.bucket.set_rate(rate, at);
+        }
+        at
+    }
+}
+
+impl Lane {
+    fn new(drawn: Arc<Notify>) -> Self {
+        let start = Instant::now();
+        let state = State {
+            bucket: Bucket::new(0, Duration::ZERO),
+            start,
+            floor: None,
+            grant: None,
+            expected: AHEAD / 2,
+            open: 0,
+            waiting: 0,
+            was_short: false,
+            used: 0,
+            asked_at: start,
+            had_demand: false,
+        };
+        Self { is_limited: AtomicBool::new(false), state: Mutex::new(state), drawn }
+    }
+
+    /// Whether anything limits the domain at present. Costs one load.
+    pub(crate) fn is_limited(&self) -> bool {
+        self.is_limited.load(Ordering::Relaxed)
+    }
+
+    /// Waits for room for one more transfer and pays in advance for what it will bring at once.
+    /// `known` bytes of content, or what is usual.
+    pub(crate) async fn enter(
+        self: &Arc<Self>,
+        known: Option<u64>,
+        is_urgent: impl Fn() -> bool,
+    ) -> Option<Toll> {
+        if !self.is_limited() || is_urgent() {
+            return None;
+        }
+        let credit = known.unwrap_or_else(|| self.state().expected);
+        let toll = Toll { lane: Arc::clone(self), credit, owed: 0, came: 0 };
+        self.state().open += 1;
+        self.pay(credit, is_urgent).await;
+        Some(toll)
+    }
+
+    /// How many bytes one request should ask for: so few that the origin sees an even flow, for it
+    /// may hand all of them to its system at once.
+    pub(crate) fn piece(&self) -> u64 {
+        (self.state().bucket.rate() / 10).max(PIECE)
+    }
+
+    async fn pay(&self, bytes: u64, is_urgent: impl Fn() -> bool) {
+        let position = {
+            let mut state = self.state();
+            let at = state.refresh();
+            state.used += bytes;
+            state.waiting += 1;
+            state.bucket.draw(bytes, at)
+        };
+        let waiting = Waiting(self);
+        self.drawn.notify_one();
+        while self.is_limited() {
+            let wait = {
+                let mut state = self.state();
+                let at = state.refresh();
+                state.bucket.wait(position, at)
+            };
+            if wait.is_zero() {
+                break;
+            }
+            if is_urgent() {
+                // what a viewer waits for is not the prefetch's
+                self.state().bucket.give_back(bytes);
+                break;
+            }
+            self.state().was_short = true;
+            sleep(wait.min(LOOK)).await;
+        }
+        drop(waiting);
+    }
+
+    fn set_floor(&self, floor: Option<u64>) {
+        self.is_limited.store(floor.is_some(), Ordering::Relaxed);
+        let mut state = self.state();
+        if state.floor != floor {
+            state.floor = floor;
+            // an old grant may be above the new limit
+            state.grant = None;
+            state.refresh();
+        }
+    }
+
+    fn set_grant(&self, rate: u64, until: Instant) {
+        let mut state = self.state();
+        state.grant = Some((rate, until));
+        state.refresh();
+    }
+
+    /// What to tell the engine; nothing, when there was nothing to tell before either.
+    fn demand(&self, host: String) -> Option<Demand> {
+        if !self.is_limited() {
+            return None;
+        }
+        let mut state = self.state();
+        let passed = state.asked_at.elapsed().max(Duration::from_millis(1));
+        state.asked_at = Instant::now();
+        let used = mem::take(&mut state.used);
+        let was_short = mem::take(&mut state.was_short) || state.waiting > 0;
+        let rate = u64::try_from(u128::from(used) * 1000 / passed.as_millis()).unwrap_or(u64::MAX);
+        let wanted = match state.open {
+            0 => 0,
+            _ if was_short => u64::MAX,
+            // room to grow
+            _ => rate.saturating_mul(2).max(AHEAD),
+        };
+        let has_demand = wanted > 0;
+        let had_demand = mem::replace(&mut state.had_demand, has_demand);
+        (has_demand || had_demand).then_some(Demand { host, wanted, used })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Waiting<'a>(&'a Lane);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.state().waiting -= 1;
+    }
+}
+
+/// One transfer's account with its lane.
+#[derive(Debug)]
+pub(crate) struct Toll {
+    lane: Arc<Lane>,
+    /// Paid in advance and not used.
+    credit: u64,
+    /// Read and not paid.
+    owed: u64,
+    came: u64,
+}
+
+impl Toll {
+    /// Pays for what came, before more is read.
+    pub(crate) async fn settle(&mut self, is_urgent: impl Fn() -> bool) {
+        let owed = mem::take(&mut self.owed);
+        if owed > 0 && !is_urgent() {
+            self.lane.pay(owed, is_urgent).await;
+        }
+    }
+
+    /// Takes note that `bytes` came.
+    pub(crate) fn count(&mut self, bytes: u64) {
+        let free = bytes.min(self.credit);
+        self.credit -= free;
+        self.owed += bytes - free;
+        self.came += bytes;
+    }
+}
+
+impl Drop for Toll {
+    fn drop(&mut self) {
+        let mut state = self.lane.state();
+        state.open -= 1;
+        let at = state.refresh();
+        if self.owed > 0 {
+            state.bucket.draw(self.owed, at);
+            state.used += self.owed;
+        }
+        state.bucket.give_back(self.credit);
+        state.used = state.used.saturating_sub(self.credit);
+        // slowly towards what is usual, so that one small response among large ones changes little
+        state.expected = (state.expected * 7 + self.came.clamp(2 << 10, AHEAD)) / 8;
+    }
+}

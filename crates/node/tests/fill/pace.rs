@@ -1,0 +1,122 @@
+//! Prefetches read the origin no faster than the limit; viewers are never slowed.
+//!
+//! Judged by what left the origin. There is no engine here unless a test says so: a node alone holds
+//! itself to its equal share of the limit.
+
+use std::{sync::Arc, time::Duration};
+
+use http_body_util::BodyExt;
+use stoker_domain::{
+    area::{Area, Tier},
+    domain::Shield,
+    outcome::Outcome,
+    pace::bytes_per_second,
+    placement::Directory,
+};
+use stoker_node::fill::Intent;
+use stoker_testkit::{Script, content};
+use tokio::time::{Instant, sleep};
+
+use crate::house::{HOST, House, SLICE, directory, fills, node, range};
+
+/// Megabits per second.
+const LIMIT: u32 = 16;
+/// What the system may hold ahead of the reader.
+const AHEAD: u64 = 512 << 10;
+
+impl House {
+    fn limit(&mut self, megabits: u32, change: impl FnOnce(&mut Directory)) {
+        let mut directory = directory(&self.domain, None);
+        directory.task_limits.insert(HOST.into(), megabits);
+        change(&mut directory);
+        self.fills = fills(&self.store, &self.clock, self.time_outs, directory);
+    }
+}
+
+#[tokio::test]
+async fn one_prefetch_reads_at_the_limit() {
+    let mut house = House::new().await;
+    house.limit(LIMIT, |_| ());
+    house.origin.on("/x", Script::new(content(6 * SLICE, 1)).etag("\"a\""));
+    let began = Instant::now();
+    let prefetch = house.read("/x", Intent::Prefetch).await;
+    let prefetch = tokio::spawn(prefetch.durable());
+    while !prefetch.is_finished() {
+        let allowed = began.elapsed().as_secs_f64() * bytes_per_second(LIMIT) as f64;
+        let sent = house.origin.sent_for("/x");
+        assert!(sent as f64 <= allowed + AHEAD as f64, "{sent} of {allowed}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(prefetch.await.unwrap().outcome, Outcome::Filled);
+    let due = 6.0 * SLICE as f64 / bytes_per_second(LIMIT) as f64;
+    let took = began.elapsed().as_secs_f64();
+    assert!((0.93 * due..1.25 * due).contains(&took), "{took} s for {due} s");
+}
+
+#[tokio::test]
+async fn many_small_ones_together_keep_to_the_limit() {
+    let mut house = House::new().await;
+    house.limit(LIMIT, |_| ());
+    let paths: Vec<String> = (0..400).map(|number| format!("/{number}")).collect();
+    let mut running = tokio::task::JoinSet::new();
+    let began = Instant::now();
+    for path in &paths {
+        house.origin.on(path, Script::new(content(10_000, 2)).etag("\"a\""));
+    }
+    for path in &paths {
+        running.spawn(house.read(path, Intent::Prefetch).await.durable());
+    }
+    let filled = running.join_all().await;
+    assert!(filled.iter().all(|filled| filled.outcome == Outcome::Filled));
+    let due = 4e6 / bytes_per_second(LIMIT) as f64;
+    let took = began.elapsed().as_secs_f64();
+    assert!((0.9 * due..1.3 * due).contains(&took), "{took} s for {due} s");
+}
+
+#[tokio::test]
+async fn without_a_word_of_the_engine_a_node_reads_its_equal_share() {
+    let mut house = House::new().await;
+    house.limit(4 * LIMIT, |directory| {
+        // the node under test is one of four that may ask the origin
+        let mut others: Vec<_> =
+            (0..4).map(|n| node(&format!("m{n}"), Tier::Middle, "127.0.0.1:1")).collect();
+        others.iter_mut().for_each(|other| Arc::make_mut(other).area = Area::Overseas);
+        directory.nodes = others;
+        let domain = directory.domains.get_mut(HOST).unwrap();
+        Arc::make_mut(domain).shield = Shield::PerArea;
+    });
+    house.origin.on("/x", Script::new(content(4 * SLICE, 3)).etag("\"a\""));
+    let mut request = house.request("/x", Intent::Prefetch);
+    Arc::make_mut(&mut request.domain).shield = Shield::PerArea;
+    let began = Instant::now();
+    let filled = house.fills.get_or_start(request, None).durable().await;
+    assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
+    let due = 4.0 * SLICE as f64 / bytes_per_second(LIMIT) as f64;
+    let took = began.elapsed().as_secs_f64();
+    assert!((0.9 * due..1.3 * due).contains(&took), "{took} s for {due} s");
+}
+
+#[tokio::test]
+async fn a_viewer_is_not_slowed_whether_it_comes_first_or_joins_a_prefetch() {
+    let mut house = House::new().await;
+    // at this pace a prefetch would take over a minute
+    house.limit(1, |_| ());
+    let bytes = content(12 * SLICE, 4);
+    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    house.origin.on("/y", Script::new(bytes.clone()).etag("\"a\""));
+    let began = Instant::now();
+    let (_, read) = house.get("/y").await.unwrap();
+    assert!(read == bytes);
+    let prefetch = house.read("/x", Intent::Prefetch).await;
+    sleep(Duration::from_millis(300)).await;
+    assert!(house.origin.sent_for("/x") < SLICE as u64, "the prefetch is held back");
+    let (start, end) = (5 * SLICE as u64 + 7, 6 * SLICE as u64);
+    let mut viewer = house.read("/x", Intent::Demand(range(start, end))).await;
+    viewer.head().await.unwrap();
+    let read = viewer.body(Some((start, end))).collect().await.unwrap().to_bytes();
+    assert!(read == bytes.slice(start as usize..=end as usize));
+    let (_, read) = house.get("/x").await.unwrap();
+    assert!(read == bytes);
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    assert_eq!(prefetch.durable().await.outcome, Outcome::Filled);
+}
