@@ -43,7 +43,7 @@ impl JobSource for InProcess {
     }
 
     async fn pace(&self, node: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
-        Ok(self.0.pace(node, &demands))
+        Ok(self.engine.pace(node, &demands))
     }
 
     async fn report(&self, report: Report) -> Result<bool, Unreachable> {
