@@ -6,5 +6,6 @@ mod hit;
 mod hostile;
 mod lifetime;
 mod miss;
+mod purge;
 mod support;
 mod tiers;

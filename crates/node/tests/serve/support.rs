@@ -16,6 +16,7 @@ use stoker_domain::{
     job::{Heartbeat, ItemReport, JobId, JobItem, LeaseToken, LeasedJob, Report},
     pace::{Demand, Grant},
     placement::{Directory, Node},
+    purge::{Method, PurgeOrder, Scope},
     task::{FetchOptions, TaskId},
     time::{Clock, Timestamp},
 };
@@ -272,6 +273,7 @@ fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
 pub(crate) struct Source {
     state: Mutex<SourceState>,
     doorbell: Notify,
+    purge_bell: Notify,
 }
 
 #[derive(Default)]
@@ -284,6 +286,9 @@ struct SourceState {
     unanswered: usize,
     beats: Vec<Heartbeat>,
     registered: Vec<(Node, u64)>,
+    purges: Vec<PurgeOrder>,
+    purged: Vec<u64>,
+    unheard_purges: usize,
 }
 
 impl Source {
@@ -309,6 +314,30 @@ impl Source {
         };
         self.with(|state| state.waiting.push_back(job));
         self.doorbell.notify_one();
+    }
+
+    /// Puts up a purge order.
+    pub(crate) fn put_purge(&self, number: u64, scope: Scope, method: Method, url: &str) {
+        let order = PurgeOrder { number, scope, method, targets: vec![url.into()] };
+        self.with(|state| state.purges.push(order));
+        self.purge_bell.notify_one();
+    }
+
+    /// Puts up a purge order and waits until it is confirmed.
+    pub(crate) async fn purge(&self, number: u64, scope: Scope, method: Method, url: &str) {
+        self.put_purge(number, scope, method, url);
+        eventually(SOON, "the purge", || async { self.purged().contains(&number).then_some(()) })
+            .await;
+    }
+
+    /// The orders that were confirmed, one entry for each time.
+    pub(crate) fn purged(&self) -> Vec<u64> {
+        self.with(|state| state.purged.clone())
+    }
+
+    /// The next `confirmations` of purge orders are lost on the way.
+    pub(crate) fn lose_confirmations(&self, confirmations: usize) {
+        self.with(|state| state.unheard_purges = confirmations);
     }
 
     /// From now on the lease of job `id` is somebody else's.
@@ -393,6 +422,28 @@ impl JobSource for Source {
 
     async fn pace(&self, _: &str, _: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
         Err(Unreachable(None))
+    }
+
+    async fn purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+        loop {
+            let open = self.with(|state| state.purges.clone());
+            if !open.is_empty() {
+                return Ok(open);
+            }
+            self.purge_bell.notified().await;
+        }
+    }
+
+    async fn purged(&self, _node: &str, number: u64) -> Result<(), Unreachable> {
+        self.with(|state| {
+            state.purged.push(number);
+            if state.unheard_purges > 0 {
+                state.unheard_purges -= 1;
+                return Err(Unreachable(None));
+            }
+            state.purges.retain(|order| order.number != number);
+            Ok(())
+        })
     }
 
     async fn report(&self, report: Report) -> Result<bool, Unreachable> {
