@@ -12,6 +12,7 @@ mod harness;
 mod hls;
 mod kill;
 mod main_job;
+mod pace;
 mod refusals;
 #[path = "../running/mod.rs"]
 mod running;
