@@ -25,6 +25,7 @@ mod progress;
 mod purge;
 mod report;
 mod schedule;
+mod split;
 mod submit;
 mod views;
 mod zones;
@@ -43,6 +44,7 @@ pub use error::{DomainError, SubmitError, ZoneError};
 pub use nodes::NodeView;
 pub use partial::{PartialReceipt, PartialSubmission};
 pub use purge::{PurgeError, PurgeSubmission};
+pub use split::SplitReceipt;
 pub use stoker_ledger::{
     Error, ErrorKind, Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow,
     TaskFilter, TaskRow,

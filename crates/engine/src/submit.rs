@@ -119,7 +119,7 @@ pub(crate) fn check_count(given: usize, limit: u64) -> Result<(), SubmitError> {
     }
 }
 
-async fn plan(
+pub(crate) async fn plan(
     directory: &Directory,
     account: AccountId,
     submission: &Submission,

@@ -52,6 +52,7 @@ pub struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Config,
     pub(crate) metrics: metrics::Metrics,
+    pub(crate) replays: tencent::v2::Replays,
     // a std mutex, held for sixteen bytes and never across an await
     random: Mutex<StdRng>,
     is_draining: AtomicBool,
@@ -65,6 +66,7 @@ impl Gateway {
             clock,
             config,
             metrics: metrics::Metrics::default(),
+            replays: tencent::v2::Replays::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             is_draining: AtomicBool::new(false),
         }))
@@ -100,6 +102,7 @@ impl Deref for Gateway {
 pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/", any(tencent::answer))
+        .route("/v2/index.php", any(tencent::v2::answer))
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::readiness))
         .route("/metrics", get(exposition))

@@ -7,7 +7,7 @@
 use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-use super::{cdn, params, signed, teo};
+use super::{cdn, params, signed, teo, v1::caller};
 use crate::content;
 
 /// The language of messages (X-TC-Language).
@@ -28,9 +28,12 @@ pub(crate) enum Error {
     /// The query is longer than a GET call may have.
     #[error("the query is too long")]
     LongQuery,
-    /// Signed with signature v1.
-    #[error("the signature method is not supported")]
-    SignatureMethod,
+    /// A form, which is signed with signature v1, larger than such a call may be.
+    #[error("the form is too large")]
+    LongForm,
+    /// The caller of a call with signature v1 is refused.
+    #[error(transparent)]
+    Caller(#[from] caller::Error),
     /// The caller is refused.
     #[error(transparent)]
     Signed(#[from] signed::Error),
@@ -89,15 +92,16 @@ impl Error {
                 "RequestSizeLimitExceeded",
                 "The query of a GET request exceeds the limit of 32 KB.".into(),
             ),
-            Self::SignatureMethod => (
+            Self::LongForm => (
                 "AuthFailure.SignatureFailure",
-                "The provided credentials could not be validated because the signature method is \
-                 not supported, please use new signature method `TC3-HMAC-SHA256`."
+                "The provided credentials could not be validated because of exceeding request size \
+                 limit, please use new signature method `TC3-HMAC-SHA256`."
                     .into(),
             ),
             Self::Signed(error) => return signed_answer(error, language),
             Self::Token => (
                 "AuthFailure.TokenFailure",
+            Self::Caller(error) => return caller_answer(error, language),
                 "The token is not valid: there are no temporary credentials here.".into(),
             ),
             Self::MissingCommon(name) => ("MissingParameter", missing(name)),
@@ -156,6 +160,7 @@ impl Error {
 
 fn signed_answer(error: &signed::Error, language: Language) -> Answer {
     use signed::Error as E;
+                    | Self::Caller(caller::Error::Ledger(_))
     let (code, message) = match error {
         // a call without any credentials, as the vendor answers it
         E::Unsigned | E::NoTimestamp => ("MissingParameter", missing("Timestamp")),
@@ -195,6 +200,20 @@ fn signed_answer(error: &signed::Error, language: Language) -> Answer {
 
 fn params_answer(error: &params::Error) -> Answer {
     use params::Error as E;
+    };
+    Answer { code, message }
+}
+
+fn caller_answer(error: &caller::Error, language: Language) -> Answer {
+    use caller::Error as E;
+    let (code, message) = match error {
+        E::Missing(name) => ("MissingParameter", missing(name)),
+        E::Number(name) => ("InvalidParameter", type_error(name)),
+        E::SecretId => return signed_answer(&signed::Error::SecretId, language),
+        E::Expired => return signed_answer(&signed::Error::Expired, language),
+        E::Signature => return signed_answer(&signed::Error::Signature, language),
+        E::Token => return Error::Token.answer(language),
+        E::Ledger(_) => return internal(),
     let (code, message) = match error {
         E::Json => ("InvalidParameter", "The request body is not a JSON object.".into()),
         E::Multipart(why) => {

@@ -13,12 +13,14 @@ mod params;
 pub(crate) mod signed;
 pub(crate) mod tc3;
 mod teo;
+mod v1;
+pub(crate) mod v2;
 mod value;
 
 use std::time::Instant;
 
 use axum::{body::Body, extract::State};
-use http::{HeaderMap, HeaderName, Method, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts};
 use serde_json::{Map, Value};
 use stoker_domain::account::Account;
 
@@ -26,6 +28,10 @@ pub(crate) use self::error::chain;
 use self::{
     error::{Answer, Error, Language},
     params::Params,
+    v1::{
+        caller,
+        pairs::{self, Pair},
+    },
 };
 use crate::{Gateway, content};
 
@@ -33,24 +39,50 @@ use crate::{Gateway, content};
 const MOST_CONTENT: usize = 10 * 1024 * 1024;
 /// Longest query of a GET call.
 const LONGEST_QUERY: usize = 32 * 1024;
-/// Largest content that is looked into to tell the old signature.
+/// Largest content of a call with signature v1.
 const MOST_FORM: usize = 1024 * 1024;
+/// Seconds that the timestamp of a call with signature v1 may be off.
+const TOLERANCE_SECONDS: u64 = 300;
 
 const ACTION: HeaderName = HeaderName::from_static("x-tc-action");
 const VERSION: HeaderName = HeaderName::from_static("x-tc-version");
 const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 const LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 
-/// Answers one call.
+/// What becomes known of a call while it is looked at.
+struct Seen {
+    action: &'static str,
+    language: Language,
+}
+
+/// Answers one call at `/`.
 pub(crate) async fn answer(
     State(gateway): State<Gateway>,
     request: Request<Body>,
 ) -> Response<Body> {
     let started = Instant::now();
-    let request_id = gateway.request_id();
     let (parts, body) = request.into_parts();
-    let mut action = "unknown";
-    let result = call(&gateway, &parts, body, &mut action).await;
+    let mut seen = Seen { action: "unknown", language: language(parts.headers.get(LANGUAGE)) };
+    let result = call(&gateway, &parts, body, &mut seen).await;
+    finish(&gateway, started, &seen, result)
+}
+
+/// Answers a call with signature v1 whose parameters were read already, at whatever path.
+async fn answer_v1(gateway: &Gateway, parts: &Parts, pairs: Vec<Pair>) -> Response<Body> {
+    let started = Instant::now();
+    let mut seen = Seen { action: "unknown", language: Language::Chinese };
+    let result = call_v1(gateway, parts, pairs, &mut seen).await;
+    finish(gateway, started, &seen, result)
+}
+
+fn finish(
+    gateway: &Gateway,
+    started: Instant,
+    seen: &Seen,
+    result: Result<Map<String, Value>, Error>,
+) -> Response<Body> {
+    let request_id = gateway.request_id();
+    let action = seen.action;
     let duration = started.elapsed();
     let duration_ms = duration.as_millis() as u64;
     let error = match result {
@@ -67,7 +99,7 @@ pub(crate) async fn answer(
         }
         Err(error) => error,
     };
-    let Answer { code, message } = error.answer(language(&parts.headers));
+    let Answer { code, message } = error.answer(seen.language);
     gateway.metrics.record(action, code, duration);
     let reason = error.for_log();
     if error.is_internal() {
@@ -82,7 +114,7 @@ async fn call(
     gateway: &Gateway,
     parts: &Parts,
     body: Body,
-    name: &mut &'static str,
+    seen: &mut Seen,
 ) -> Result<Map<String, Value>, Error> {
     let query = parts.uri.query().unwrap_or_default();
     match parts.method {
@@ -92,19 +124,67 @@ async fn call(
         _ => return Err(Error::Method),
     }
     if !parts.headers.contains_key(header::AUTHORIZATION) {
-        return Err(unsigned(parts, body).await);
+        let pairs = pairs_of(parts, body).await?;
+        return call_v1(gateway, parts, pairs, seen).await;
     }
     let verified = signed::verify(gateway, parts, body, "/", MOST_CONTENT).await?;
     if parts.headers.get(TOKEN).is_some_and(|token| !token.is_empty()) {
         return Err(Error::Token);
     }
-    let action = route(&parts.headers)?;
-    *name = action.name();
+    let field = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
+    let action = route(field(&ACTION), field(&VERSION))?;
+    seen.action = action.name();
     let params = match parts.method {
         Method::GET => Params::from_query(query)?,
         _ => from_content(&parts.headers, &verified.content)?,
     };
     action.call(gateway, &verified.account, params).await
+}
+
+/// The parameters of a call without `Authorization`: a query, or a form.
+async fn pairs_of(parts: &Parts, body: Body) -> Result<Vec<Pair>, Error> {
+    let is_form = is_form(&parts.headers);
+    let content = match content::read(body, MOST_FORM).await {
+        Ok(content) => content,
+        Err(content::Error::TooLarge { .. }) if is_form => return Err(Error::LongForm),
+        Err(error) => return Err(signed::Error::Content(error).into()),
+    };
+    let pairs = match parts.method {
+        Method::GET => pairs::from_form(parts.uri.query().unwrap_or_default().as_bytes()),
+        _ if is_form => pairs::from_form(&content),
+        _ => Ok(Vec::new()),
+    };
+    Ok(pairs.map_err(pairs_error)?)
+}
+
+fn pairs_error(error: pairs::Error) -> params::Error {
+    match error {
+        pairs::Error::Type(name) => params::Error::Type(name),
+        pairs::Error::Multipart(why) => params::Error::Multipart(why),
+    }
+}
+
+async fn call_v1(
+    gateway: &Gateway,
+    parts: &Parts,
+    pairs: Vec<Pair>,
+    seen: &mut Seen,
+) -> Result<Map<String, Value>, Error> {
+    if pairs::value(&pairs, "Language") == Some("en-US") {
+        seen.language = Language::English;
+    }
+    let verified = caller::verify(gateway, parts, pairs, TOLERANCE_SECONDS).await?;
+    let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
+    let action = route(value("Action"), value("Version"))?;
+    seen.action = action.name();
+    let params = own_params(verified.pairs)?;
+    action.call(gateway, &verified.account, params).await
+}
+
+/// The parameters that are the action's own. Clients write `_` for `.`, and sign either.
+fn own_params(pairs: Vec<Pair>) -> Result<Params, params::Error> {
+    let own = pairs.into_iter().filter(|pair| !v1::COMMON.contains(&pair.name.as_str()));
+    Params::from_pairs(own.map(|pair| (pair.name.replace('_', "."), pair.value)))
 }
 
 /// An action of one of the products.
@@ -138,10 +218,9 @@ impl Action {
     }
 }
 
-fn route(fields: &HeaderMap) -> Result<Action, Error> {
-    let field = |name: &HeaderName| fields.get(name).and_then(|value| value.to_str().ok());
-    let action = field(&ACTION).ok_or(Error::MissingCommon("Action"))?;
-    match field(&VERSION).ok_or(Error::MissingCommon("Version"))? {
+fn route(action: Option<&str>, version: Option<&str>) -> Result<Action, Error> {
+    let action = action.ok_or(Error::MissingCommon("Action"))?;
+    match version.ok_or(Error::MissingCommon("Version"))? {
         cdn::VERSION => {
             let found = cdn::Action::from_name(action).map(Action::Cdn);
             let found =
@@ -163,24 +242,15 @@ fn from_content(fields: &HeaderMap, content: &[u8]) -> Result<Params, Error> {
     }
 }
 
-/// Tells a call with the old signature, whose parameters stand in the query or the form, from one
-/// without any.
-async fn unsigned(parts: &Parts, body: Body) -> Error {
-    let content = match content::read(body, MOST_FORM).await {
-        Ok(content) => content,
-        Err(error) => return signed::Error::Content(error).into(),
-    };
-    let form = match parts.method {
-        Method::GET => parts.uri.query().unwrap_or_default().as_bytes(),
-        _ => &content,
-    };
-    let has_signature =
-        form.split(|byte| *byte == b'&').any(|pair| pair.starts_with(b"Signature="));
-    if has_signature { Error::SignatureMethod } else { signed::Error::Unsigned.into() }
+/// Whether content is a form; also without any Content-Type.
+fn is_form(fields: &HeaderMap) -> bool {
+    let Some(content_type) = fields.get(header::CONTENT_TYPE) else { return true };
+    let content_type = content_type.to_str().unwrap_or_default();
+    multipart::essence(content_type).eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-fn language(fields: &HeaderMap) -> Language {
-    match fields.get(LANGUAGE) {
+fn language(field: Option<&HeaderValue>) -> Language {
+    match field {
         Some(language) if language == "en-US" => Language::English,
         _ => Language::Chinese,
     }

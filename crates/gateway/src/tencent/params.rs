@@ -55,11 +55,22 @@ impl Params {
 
     /// From the raw query of a GET call.
     pub(crate) fn from_query(query: &str) -> Result<Self, Error> {
-        let mut fields = BTreeMap::new();
+        let mut pairs = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let name = decode(name).ok_or_else(|| Error::Unknown(name.into()))?;
             let value = decode(value).ok_or_else(|| Error::Type(name.clone()))?;
+            pairs.push((name, value));
+        }
+        Self::from_pairs(pairs)
+    }
+
+    /// From flattened names with their values, both decoded.
+    pub(crate) fn from_pairs(
+        pairs: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, Error> {
+        let mut fields = BTreeMap::new();
+        for (name, value) in pairs {
             let path: Vec<&str> = name.split('.').collect();
             if path.len() > DEEPEST || !insert(&mut fields, &path, value) {
                 return Err(Error::Type(name));

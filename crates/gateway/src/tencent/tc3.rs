@@ -163,7 +163,7 @@ fn canonical_request(
 
 /// The forms in which clients sign the host that they sent: as it is, without a scheme, without a
 /// port, and the configured aliases (wire.md 2.3, consequence 1).
-fn host_candidates<'a>(host: &'a [u8], aliases: &'a [String]) -> Vec<Cow<'a, [u8]>> {
+pub(crate) fn host_candidates<'a>(host: &'a [u8], aliases: &'a [String]) -> Vec<Cow<'a, [u8]>> {
     let bare = [&b"http://"[..], b"https://"]
         .iter()
         .find_map(|scheme| host.strip_prefix(*scheme))
@@ -219,7 +219,7 @@ fn utc_date(seconds: i64) -> Option<String> {
     Some(moment.strftime("%Y-%m-%d").to_string())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()

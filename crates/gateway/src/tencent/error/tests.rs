@@ -27,7 +27,7 @@ fn url(error: target::Error) -> SubmitError {
 
 fn of_the_caller() -> Vec<Error> {
     use signed::Error as E;
-    let mut all: Vec<Error> = vec![Error::Method, Error::LongQuery, Error::SignatureMethod];
+    let mut all: Vec<Error> = vec![Error::Method, Error::LongQuery, Error::LongForm];
     all.extend(
         [
             E::Unsigned,
@@ -46,6 +46,19 @@ fn of_the_caller() -> Vec<Error> {
             E::Ledger(ledger()),
         ]
         .map(Error::Signed),
+    );
+    use caller::Error as C;
+    all.extend(
+        [
+            C::Missing("Nonce"),
+            C::Number("Nonce"),
+            C::SecretId,
+            C::Expired,
+            C::Signature,
+            C::Token,
+            C::Ledger(ledger()),
+        ]
+        .map(Error::Caller),
     );
     all
 }

@@ -1,0 +1,98 @@
+//! Who made a call with signature v1.
+//!
+//! The checks of wire.md 2.7 in their order: credentials, key, time, signature, token. API v2 and
+//! API 3.0 differ in how far a timestamp may be off and in what they answer, which is theirs.
+
+use http::{header, request::Parts};
+use stoker_domain::account::Account;
+use stoker_engine::Error as LedgerError;
+
+use super::{
+    Covered, Message,
+    pairs::{self, Pair, SIGNATURE},
+};
+use crate::Gateway;
+
+/// Why a caller is refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A parameter that every call needs is absent.
+    #[error("the parameter `{0}` is missing")]
+    Missing(&'static str),
+    /// A parameter that every call needs is not a number.
+    #[error("the parameter `{0}` is not a number")]
+    Number(&'static str),
+    /// The key is unknown or disabled.
+    #[error("the SecretId is unknown")]
+    SecretId,
+    /// The timestamp is too far off.
+    #[error("the timestamp is too far off")]
+    Expired,
+    /// The signature is not the caller's.
+    #[error("the signature does not match")]
+    Signature,
+    /// Carries a token, and there are no temporary credentials.
+    #[error("the token is not valid")]
+    Token,
+    /// The ledger did not answer.
+    #[error("the key cannot be looked up")]
+    Ledger(#[source] LedgerError),
+}
+
+/// A verified call.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    /// Whose key signed.
+    pub(crate) account: Account,
+    /// When the client says it signed, in seconds.
+    pub(crate) timestamp: i64,
+    /// The client's random number.
+    pub(crate) nonce: u64,
+    /// The public half of the key.
+    pub(crate) secret_id: String,
+    /// What the signature covers.
+    pub(crate) pairs: Vec<Pair>,
+}
+
+/// Verifies a call whose timestamp may be `tolerance` seconds off.
+pub(crate) async fn verify(
+    gateway: &Gateway,
+    parts: &Parts,
+    mut pairs: Vec<Pair>,
+    tolerance: u64,
+) -> Result<Verified, Error> {
+    let given = |name| pairs::value(&pairs, name).filter(|value| !value.is_empty());
+    let needed = |name| given(name).ok_or(Error::Missing(name));
+    let timestamp = needed("Timestamp")?.parse().map_err(|_| Error::Number("Timestamp"))?;
+    let nonce = needed("Nonce")?.parse().map_err(|_| Error::Number("Nonce"))?;
+    let secret_id = needed("SecretId")?.to_owned();
+    needed(SIGNATURE)?;
+    let caller = gateway.engine.caller(&secret_id).await.map_err(Error::Ledger)?;
+    let caller = caller.ok_or(Error::SecretId)?;
+    if gateway.clock.now().as_seconds().abs_diff(timestamp) > tolerance {
+        return Err(Error::Expired);
+    }
+    let message = Message {
+        method: &parts.method,
+        host: host(parts),
+        path: parts.uri.path(),
+        pairs: &pairs,
+        aliases: &gateway.config.host_aliases,
+    };
+    let covered = super::verify(&caller.key.secret_key, &message).ok_or(Error::Signature)?;
+    let has_token = given("Token").is_some();
+    if has_token {
+        return Err(Error::Token);
+    }
+    if covered == Covered::WithoutAt {
+        pairs.retain(|pair| !pair.value.starts_with('@'));
+    }
+    Ok(Verified { account: caller.account, timestamp, nonce, secret_id, pairs })
+}
+
+fn host(parts: &Parts) -> &[u8] {
+    match parts.headers.get(header::HOST) {
+        Some(host) => host.as_bytes(),
+        None => parts.uri.authority().map_or(b"", |authority| authority.as_str().as_bytes()),
+    }
+}

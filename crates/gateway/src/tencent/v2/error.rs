@@ -1,0 +1,199 @@
+//! Every way in which a call of API v2 fails, and what its caller is told (wire.md 1.5 to 1.7): one
+//! match, pinned by a snapshot, shown in `docs/compat`.
+
+use http::StatusCode;
+use stoker_domain::target;
+use stoker_engine::{Error as LedgerError, SubmitError};
+
+use crate::{
+    content,
+    tencent::{
+        error::chain,
+        params,
+        v1::{caller, pairs},
+    },
+};
+
+/// Why a call was refused.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// Neither GET nor POST.
+    #[error("the method is not supported")]
+    Method,
+    /// The query or the content is too large.
+    #[error("the request is too large")]
+    TooLarge,
+    /// The content broke off.
+    #[error("the content is incomplete")]
+    Incomplete,
+    /// The parameters cannot be read.
+    #[error("the parameters cannot be read")]
+    Pairs(#[from] pairs::Error),
+    /// A parameter is absent or has another type.
+    #[error("the parameters cannot be read")]
+    Params(#[from] params::Error),
+    /// The caller is refused.
+    #[error(transparent)]
+    Caller(#[from] caller::Error),
+    /// The call was made before.
+    #[error("the call was made before")]
+    Replay,
+    /// More calls than can be remembered.
+    #[error("there are too many calls to remember")]
+    TooMany,
+    /// No such action.
+    #[error("the action is unknown")]
+    Action,
+    /// Purging, which is not there.
+    #[error("purging is not available")]
+    Unavailable,
+    /// A value that is not taken.
+    #[error("parameter `{0}` has a value that is not taken")]
+    Value(&'static str),
+    /// Not a date, or a range without the task.
+    #[error("the date is not valid")]
+    Date,
+    /// The account has no such task.
+    #[error("the task does not exist")]
+    TaskUnknown,
+    /// The engine refused the task.
+    #[error(transparent)]
+    Submit(#[from] SubmitError),
+    /// The ledger did not answer.
+    #[error("the ledger does not answer")]
+    Ledger(#[source] LedgerError),
+}
+
+/// What the caller is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) code: u16,
+    /// `codeDesc`.
+    pub(super) desc: &'static str,
+    pub(super) message: String,
+}
+
+impl Error {
+    /// That a required parameter is absent.
+    pub(super) fn missing(name: &str) -> Self {
+        Self::Params(params::Error::Missing(name.into()))
+    }
+
+    pub(super) fn content(error: content::Error) -> Self {
+        match error {
+            content::Error::TooLarge { .. } => Self::TooLarge,
+            content::Error::Broken | content::Error::Slow => Self::Incomplete,
+        }
+    }
+
+    /// The vendor's codes and the public sentence.
+    pub(super) fn answer(&self) -> Answer {
+        let invalid = "InvalidParameter";
+        let (code, desc, message) = match self {
+            Self::Method => (4600, "UnsupportedProtocol", "use GET or POST".into()),
+            Self::TooLarge => {
+                (4000, invalid, "the request is larger than 1 MB, or 32 KB for GET".into())
+            }
+            Self::Incomplete => (4000, invalid, "the request body is incomplete".into()),
+            Self::Pairs(error) => (4000, invalid, error.to_string()),
+            Self::Params(params::Error::Missing(name)) => (4000, invalid, missing(name)),
+            Self::Params(error) => (4000, invalid, error.to_string()),
+            Self::Caller(error) => caller_answer(error),
+            Self::Replay => {
+                (4500, "ReplayAttack", "the pair of Nonce and Timestamp was used before".into())
+            }
+            Self::TooMany => (4400, "RequestLimitExceeded", "too many requests".into()),
+            Self::Action => (4000, "InvalidAction", "the Action does not exist".into()),
+            Self::Unavailable => (6200, "ActionUnavailable", "flush is not available now".into()),
+            Self::Value(name) => module(4000, "9003", format!("parameter `{name}` is not valid")),
+            Self::Date => module(4000, "9150", "日期不合法".into()),
+            Self::TaskUnknown => module(4000, "21001", "task_id does not exist".into()),
+            Self::Submit(SubmitError::NoUrls) => (4000, invalid, missing("urls")),
+            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => internal(),
+            Self::Submit(SubmitError::NoNode { .. }) => module(6000, "9000", chain(self)),
+            Self::Submit(error) => module(4000, submit_code(error), error.to_string()),
+        };
+        let status = match self {
+            Self::TooLarge => StatusCode::NOT_IMPLEMENTED,
+            _ => StatusCode::OK,
+        };
+        Answer { status, code, desc, message }
+    }
+
+    /// What the log is told: never a URL or a value.
+    pub(super) fn for_log(&self) -> String {
+        match self {
+            Self::Submit(SubmitError::Url { index, error, .. }) => {
+                format!("URL {} {error}", index + 1)
+            }
+            Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
+                format!("domain `{host}` is not in this account")
+            }
+            Self::Pairs(_) | Self::Params(_) => "the parameters cannot be read".into(),
+            _ => chain(self),
+        }
+    }
+
+    /// Whether somebody has to act: the server failed, not the caller.
+    pub(super) fn is_internal(&self) -> bool {
+        matches!(
+            self,
+            Self::Ledger(_)
+                | Self::Submit(SubmitError::Ledger(_) | SubmitError::NoNode { .. })
+                | Self::Caller(caller::Error::Ledger(_))
+        )
+    }
+}
+
+type Told = (u16, &'static str, String);
+
+fn caller_answer(error: &caller::Error) -> Told {
+    use caller::Error as E;
+    match error {
+        E::Missing(name) => (4000, "InvalidParameter", missing(name)),
+        E::Number(name) => (4000, "InvalidParameter", format!("parameter `{name}` type error")),
+        E::SecretId => (4104, "SecretidNotExit", "SecretId 不存在".into()),
+        E::Expired => (4200, "RequestExpired", "the request is expired".into()),
+        E::Signature => (4100, "AuthFailure", "鉴权失败，请参考文档中鉴权部分。".into()),
+        E::Token => (4105, "SendTokenError", "the token is not valid".into()),
+        E::Ledger(_) => internal(),
+    }
+}
+
+fn submit_code(error: &SubmitError) -> &'static str {
+    use SubmitError as E;
+    match error {
+        E::TooManyUrls { .. } => "23100",
+        E::Url { error, .. } => match error {
+            target::Error::Host | target::Error::WildcardHost => "9107",
+            target::Error::TooLong(_) => "21002",
+            target::Error::Scheme
+            | target::Error::UserInfo
+            | target::Error::NotAscii
+            | target::Error::Character => "9003",
+        },
+        E::DomainUnknown { .. } => "9110",
+        E::DomainOffline { .. } => "28006",
+        E::AreaNotEnabled { .. } => "9112",
+        E::OverQuota { .. } => "23101",
+        E::NoUrls | E::NoNode { .. } | E::Ledger(_) => "9000",
+    }
+}
+
+/// A module code stands in `codeDesc` and in front of the message.
+fn module(code: u16, desc: &'static str, message: String) -> Told {
+    (code, desc, format!("({desc}){message}"))
+}
+
+fn internal() -> Told {
+    module(6000, "9000", "the request cannot be carried out now; try again".into())
+}
+
+fn missing(name: &str) -> String {
+    format!("请求失败，参数[{name}]不能为空。")
+}
+
+#[cfg(test)]
+#[path = "error/tests.rs"]
+mod tests;

@@ -1,0 +1,109 @@
+//! The table of codes of API v2: one example of every way to fail.
+
+use std::fmt::Write;
+
+use stoker_domain::area::{Area, Tier};
+
+use super::*;
+
+fn ledger() -> LedgerError {
+    LedgerError {
+        verb: "submit a task",
+        kind: stoker_engine::ErrorKind::Unavailable,
+        cause: Some("disk I/O error".into()),
+    }
+}
+
+fn url(error: target::Error) -> Error {
+    SubmitError::Url { index: 2, url: "http://www.test.com/a?token=secret".into(), error }.into()
+}
+
+fn of_the_caller() -> Vec<Error> {
+    use caller::Error as C;
+    let mut all = vec![
+        Error::Method,
+        Error::TooLarge,
+        Error::Incomplete,
+        Error::Pairs(pairs::Error::Type("urls.0".into())),
+        Error::Pairs(pairs::Error::Multipart("the last boundary is missing")),
+        Error::missing("command"),
+        Error::Params(params::Error::Type("limitRate".into())),
+    ];
+    all.extend(
+        [
+            C::Missing("Nonce"),
+            C::Number("Nonce"),
+            C::SecretId,
+            C::Expired,
+            C::Signature,
+            C::Token,
+            C::Ledger(ledger()),
+        ]
+        .map(Error::Caller),
+    );
+    all
+}
+
+fn of_the_action() -> Vec<Error> {
+    let (host, area) = (|| String::from("www.test.com"), Area::Overseas);
+    let unknown =
+        SubmitError::DomainUnknown { host: host(), url: "http://www.test.com/?t=secret".into() };
+    vec![
+        Error::Replay,
+        Error::TooMany,
+        Error::Action,
+        Error::Unavailable,
+        Error::Value("type"),
+        Error::Date,
+        Error::TaskUnknown,
+        SubmitError::NoUrls.into(),
+        SubmitError::TooManyUrls { given: 21, limit: 20 }.into(),
+        url(target::Error::Scheme),
+        url(target::Error::TooLong(5000)),
+        url(target::Error::WildcardHost),
+        url(target::Error::Host),
+        url(target::Error::UserInfo),
+        url(target::Error::NotAscii),
+        url(target::Error::Character),
+        unknown.into(),
+        SubmitError::DomainOffline { host: host() }.into(),
+        SubmitError::AreaNotEnabled { host: host(), area }.into(),
+        SubmitError::OverQuota { area, available: 3, needed: 12, limit: 1000 }.into(),
+        SubmitError::NoNode { area, tier: Tier::Edge }.into(),
+        SubmitError::Ledger(ledger()).into(),
+        Error::Ledger(ledger()),
+    ]
+}
+
+fn all() -> Vec<Error> {
+    of_the_caller().into_iter().chain(of_the_action()).collect()
+}
+
+#[test]
+fn the_table_of_codes_is_this() {
+    let mut table = String::new();
+    for error in all() {
+        let Answer { status, code, desc, message } = error.answer();
+        writeln!(table, "{} {code} {desc}\n  {message}", status.as_u16()).unwrap();
+        writeln!(table, "  log: {}", error.for_log()).unwrap();
+    }
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn the_log_never_reads_a_url() {
+    for error in all() {
+        let text = error.for_log();
+        assert!(!text.contains("secret") && !text.contains("www.test.com/"), "{text}");
+    }
+}
+
+#[test]
+fn every_code_stands_in_the_compatibility_document() {
+    let document = include_str!("../../../../../../docs/compat/tencent.md");
+    for error in all() {
+        let Answer { code, desc, .. } = error.answer();
+        let row = format!("`{code}` `{desc}`");
+        assert!(document.contains(&row), "{row} is not in docs/compat/tencent.md");
+    }
+}

@@ -1,0 +1,207 @@
+//! `GetPushLogs`: shows how far submitted URLs are (wire.md 1.9).
+//!
+//! What the ledger cannot select (several hosts, parts of URLs, what has not begun) is selected
+//! here, among the newest 10,000 URLs.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stoker_domain::{account::Account, task::Progress, time::Timestamp};
+use stoker_engine::{Page, TargetFilter, TargetView, TaskFilter};
+
+use super::{error::Error, number};
+use crate::{
+    Gateway,
+    tencent::{clock, params::Params},
+};
+
+const DEFAULT_LIMIT: i64 = 20;
+const MOST: i64 = 1000;
+const FURTHEST: i64 = 1_000_000_000;
+/// URLs looked at one by one.
+const MOST_SCANNED: usize = 10_000;
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What is asked for beyond what the ledger selects.
+#[derive(Debug, Default)]
+struct Selection {
+    hosts: Vec<String>,
+    statuses: Vec<String>,
+    keyword: Option<String>,
+}
+
+pub(super) async fn call(
+    gateway: &Gateway,
+    account: &Account,
+    mut params: Params,
+) -> Result<Value, Error> {
+    let (mut filter, selection) = read(&mut params)?;
+    filter.account = Some(account.id);
+    if let Some(id) = &filter.task {
+        let wish = TaskFilter {
+            account: filter.account,
+            id: Some(id.clone()),
+            limit: 1,
+            ..TaskFilter::default()
+        };
+        let found = gateway.engine.tasks(&wish).await.map_err(Error::Ledger)?;
+        let created_at = found.rows.first().ok_or(Error::TaskUnknown)?.row.task.created_at;
+        let is_within = filter.from.is_none_or(|from| from <= created_at)
+            && filter.to.is_none_or(|to| created_at <= to);
+        if !is_within {
+            return Err(Error::Date);
+        }
+    }
+    let page = page(gateway, filter, &selection).await?;
+    let logs: Vec<Value> = page.rows.iter().map(log).collect();
+    Ok(json!({ "logs": logs, "total": page.total }))
+}
+
+fn read(params: &mut Params) -> Result<(TargetFilter, Selection), Error> {
+    let mut filter = TargetFilter {
+        task: params.text("taskId")?.filter(|id| !id.is_empty()).map(|id| number::task(&id)),
+        from: moment(params, "startDate")?,
+        to: moment(params, "endDate")?.map(|time| time + Duration::from_millis(999)),
+        offset: bounded(params, "offset", 0, 0, FURTHEST)?,
+        limit: bounded(params, "limit", DEFAULT_LIMIT, 1, MOST)?,
+        ..TargetFilter::default()
+    };
+    if let Some(day) = params.text("date")?.filter(|date| !date.is_empty()) {
+        let from = start_of(&day)?;
+        (filter.from, filter.to) = (Some(from), Some(from + DAY - Duration::from_millis(1)));
+    }
+    if filter.from.zip(filter.to).is_some_and(|(from, to)| to < from) {
+        return Err(Error::Date);
+    }
+    let mut selection = Selection {
+        hosts: params.texts("hosts")?.unwrap_or_default(),
+        statuses: params.texts("status")?.unwrap_or_default(),
+        keyword: params.text("keyword")?.filter(|keyword| !keyword.is_empty()),
+    };
+    selection.hosts.iter_mut().for_each(|host| host.make_ascii_lowercase());
+    let is_known = |word: &String| ["init", "process", "done"].contains(&word.as_str());
+    if !selection.statuses.iter().all(is_known) {
+        return Err(Error::Value("status"));
+    }
+    if let [host] = &selection.hosts[..] {
+        filter.host = Some(host.clone());
+        selection.hosts.clear();
+    }
+    match selection.statuses.first().map(String::as_str) {
+        Some("done") if selection.statuses.len() == 1 => {
+            filter.progress = Some(Progress::Done);
+            selection.statuses.clear();
+        }
+        Some(_) if !selection.statuses.iter().any(|word| word == "done") => {
+            filter.progress = Some(Progress::Processing);
+        }
+        _ => {}
+    }
+    Ok((filter, selection))
+}
+
+/// The first moment of a day.
+pub(super) fn start_of(day: &str) -> Result<Timestamp, Error> {
+    clock::parse(&format!("{day} 00:00:00")).ok_or(Error::Date)
+}
+
+fn moment(params: &mut Params, name: &str) -> Result<Option<Timestamp>, Error> {
+    let text = params.text(name)?.filter(|text| !text.is_empty());
+    text.map(|text| clock::parse(&text).ok_or(Error::Date)).transpose()
+}
+
+fn bounded(
+    params: &mut Params,
+    name: &'static str,
+    default: i64,
+    least: i64,
+    most: i64,
+) -> Result<u64, Error> {
+    let given = params.integer(name)?.unwrap_or(default);
+    let within = u64::try_from(given).ok().filter(|_| (least..=most).contains(&given));
+    within.ok_or(Error::Value(name))
+}
+
+async fn page(
+    gateway: &Gateway,
+    filter: TargetFilter,
+    selection: &Selection,
+) -> Result<Page<TargetView>, Error> {
+    let is_plain =
+        selection.hosts.is_empty() && selection.statuses.is_empty() && selection.keyword.is_none();
+    if is_plain {
+        return gateway.engine.targets(&filter).await.map_err(Error::Ledger);
+    }
+    let (skip, take) = (filter.offset, filter.limit);
+    let rows = scan(gateway, filter, |view| selection.holds(view)).await?;
+    let total = rows.len() as u64;
+    let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+    let take = usize::try_from(take).unwrap_or(usize::MAX);
+    Ok(Page { rows: rows.into_iter().skip(skip).take(take).collect(), total })
+}
+
+/// What `holds` says yes to, among the newest targets that match `filter`.
+pub(super) async fn scan(
+    gateway: &Gateway,
+    mut filter: TargetFilter,
+    holds: impl Fn(&TargetView) -> bool,
+) -> Result<Vec<TargetView>, Error> {
+    let mut found = Vec::new();
+    let mut seen = 0;
+    filter.limit = MOST.unsigned_abs();
+    while seen < MOST_SCANNED {
+        filter.offset = seen as u64;
+        let page = gateway.engine.targets(&filter).await.map_err(Error::Ledger)?;
+        let rows = page.rows.len();
+        seen += rows;
+        found.extend(page.rows.into_iter().filter(&holds));
+        if rows == 0 || seen as u64 >= page.total {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+impl Selection {
+    fn holds(&self, view: &TargetView) -> bool {
+        let url = view.row.url.as_str();
+        (self.hosts.is_empty() || self.hosts.iter().any(|wanted| wanted == host(url)))
+            && (self.statuses.is_empty() || self.statuses.iter().any(|word| word == status(view)))
+            && self.keyword.as_deref().is_none_or(|keyword| url.contains(keyword))
+    }
+}
+
+/// The host of a normalised URL, without its port.
+fn host(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    authority.split(':').next().unwrap_or_default()
+}
+
+/// The vendor's status word.
+fn status(view: &TargetView) -> &'static str {
+    match view.row.progress {
+        Progress::Processing if view.percent == 0 && view.row.settled_nodes == 0 => "init",
+        Progress::Processing => "process",
+        Progress::Done => "done",
+        Progress::Failed => "fail",
+    }
+}
+
+fn log(view: &TargetView) -> Value {
+    let row = &view.row;
+    let result = match (row.progress, row.outcome) {
+        (Progress::Failed, Some(outcome)) => outcome.to_string(),
+        _ => String::new(),
+    };
+    json!({
+        "log_id": row.id,
+        "task_id": number::of(&row.task.id),
+        "host": host(&row.url),
+        "datetime": clock::format(row.created_at),
+        "status": status(view),
+        "url": row.url,
+        "result": result,
+        "progress": view.percent,
+    })
+}

@@ -1,0 +1,193 @@
+//! API v2 at `/v2/index.php`: signature v1, one flat set of parameters, an envelope of its own
+//! (wire.md 1).
+//!
+//! A call with a `Version` parameter is one of API 3.0 that came here, and is answered as such.
+//! One file per action; what comes out is a command of the engine.
+
+mod cdn_oversea_pushser;
+mod cdn_pusher_v2;
+mod cdn_url_pusher;
+mod envelope;
+mod error;
+mod flush_or_push_overall;
+mod get_cdn_oversea_push_logs;
+mod get_flush_quota;
+mod get_push_logs;
+mod number;
+mod replay;
+mod submission;
+
+use std::time::Instant;
+
+use axum::{body::Body, extract::State};
+use http::{Method, Request, Response, request::Parts};
+use serde_json::Value;
+use stoker_domain::account::Account;
+
+pub(crate) use self::replay::Replays;
+use self::{
+    envelope::{failure, success},
+    error::Error,
+};
+use super::{
+    answer_v1, own_params,
+    params::Params,
+    v1::{
+        caller,
+        pairs::{self, Pair},
+    },
+};
+use crate::{Gateway, content};
+
+/// Largest content of a POST.
+const MOST_CONTENT: usize = 1024 * 1024;
+/// Longest query of a GET.
+const LONGEST_QUERY: usize = 32 * 1024;
+/// Seconds that a timestamp may be off.
+const TOLERANCE_SECONDS: u64 = 7200;
+
+/// The actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    CdnPusherV2,
+    CdnOverseaPushser,
+    CdnUrlPusher,
+    FlushOrPushOverall,
+    GetPushLogs,
+    GetCdnOverseaPushLogs,
+    GetFlushQuota,
+}
+
+impl Action {
+    const ALL: [Self; 7] = [
+        Self::CdnPusherV2,
+        Self::CdnOverseaPushser,
+        Self::CdnUrlPusher,
+        Self::FlushOrPushOverall,
+        Self::GetPushLogs,
+        Self::GetCdnOverseaPushLogs,
+        Self::GetFlushQuota,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::CdnPusherV2 => "CdnPusherV2",
+            Self::CdnOverseaPushser => "CdnOverseaPushser",
+            Self::CdnUrlPusher => "CdnUrlPusher",
+            Self::FlushOrPushOverall => "FlushOrPushOverall",
+            Self::GetPushLogs => "GetPushLogs",
+            Self::GetCdnOverseaPushLogs => "GetCdnOverseaPushLogs",
+            Self::GetFlushQuota => "GetFlushQuota",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
+    /// Carries the action out; what comes back is `data`, if the reply has any.
+    async fn call(
+        self,
+        gateway: &Gateway,
+        account: &Account,
+        params: Params,
+    ) -> Result<Option<Value>, Error> {
+        match self {
+            Self::CdnPusherV2 => cdn_pusher_v2::call(gateway, account, params).await.map(Some),
+            Self::CdnOverseaPushser => {
+                cdn_oversea_pushser::call(gateway, account, params).await.map(Some)
+            }
+            Self::CdnUrlPusher => cdn_url_pusher::call(gateway, account, params).await.map(Some),
+            Self::FlushOrPushOverall => {
+                flush_or_push_overall::call(gateway, account, params).await?;
+                Ok(None)
+            }
+            Self::GetPushLogs => get_push_logs::call(gateway, account, params).await.map(Some),
+            Self::GetCdnOverseaPushLogs => {
+                get_cdn_oversea_push_logs::call(gateway, account, params).await.map(Some)
+            }
+            Self::GetFlushQuota => get_flush_quota::call(gateway, account).await.map(Some),
+        }
+    }
+}
+
+/// Answers one call at `/v2/index.php`.
+pub(crate) async fn answer(
+    State(gateway): State<Gateway>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    let mut name = "unknown";
+    let result = match read(&parts, body).await {
+        Ok(pairs) if pairs::value(&pairs, "Version").is_some() => {
+            return answer_v1(&gateway, &parts, pairs).await;
+        }
+        Ok(pairs) => call(&gateway, &parts, pairs, &mut name).await,
+        Err(error) => Err(error),
+    };
+    let duration = started.elapsed();
+    let duration_ms = duration.as_millis() as u64;
+    match result {
+        Ok(data) => {
+            gateway.metrics.record(name, "ok", duration);
+            tracing::info!(action = name, code = "ok", duration_ms, "call answered");
+            success(data)
+        }
+        Err(error) => {
+            let answer = error.answer();
+            let reason = error.for_log();
+            gateway.metrics.record(name, answer.desc, duration);
+            if error.is_internal() {
+                tracing::error!(
+                    action = name,
+                    code = answer.code,
+                    duration_ms,
+                    reason,
+                    "call failed"
+                );
+            } else {
+                tracing::info!(
+                    action = name,
+                    code = answer.code,
+                    duration_ms,
+                    reason,
+                    "call refused"
+                );
+            }
+            failure(&answer)
+        }
+    }
+}
+
+async fn read(parts: &Parts, body: Body) -> Result<Vec<Pair>, Error> {
+    let query = parts.uri.query().unwrap_or_default();
+    match parts.method {
+        Method::GET if query.len() > LONGEST_QUERY => Err(Error::TooLarge),
+        Method::GET => Ok(pairs::from_form(query.as_bytes())?),
+        Method::POST => {
+            let content = content::read(body, MOST_CONTENT).await.map_err(Error::content)?;
+            Ok(pairs::from_content(&parts.headers, &content)?)
+        }
+        _ => Err(Error::Method),
+    }
+}
+
+async fn call(
+    gateway: &Gateway,
+    parts: &Parts,
+    pairs: Vec<Pair>,
+    name: &mut &'static str,
+) -> Result<Option<Value>, Error> {
+    let verified = caller::verify(gateway, parts, pairs, TOLERANCE_SECONDS).await?;
+    gateway.replays.admit(
+        &verified.secret_id,
+        verified.nonce,
+        verified.timestamp,
+        gateway.clock.now().as_seconds(),
+    )?;
+    let action = pairs::value(&verified.pairs, "Action").filter(|action| !action.is_empty());
+    let action = Action::from_name(action.ok_or(Error::missing("Action"))?).ok_or(Error::Action)?;
+    *name = action.name();
+    action.call(gateway, &verified.account, own_params(verified.pairs)?).await
+}

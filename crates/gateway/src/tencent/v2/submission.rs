@@ -1,0 +1,43 @@
+//! What the actions that submit have in common: `urls.n`, the limits of a call, the defaults.
+
+use stoker_domain::{account::Account, area::AreaScope, quota::Product, task::FetchOptions};
+use stoker_engine::Submission;
+
+use super::error::Error;
+use crate::{Gateway, tencent::params::Params};
+
+/// URLs in one call, unless the account may have fewer.
+pub(super) const MOST_URLS: u32 = 20;
+
+/// `User-Agent` of the origin request.
+const USER_AGENT: &str = "TencentCdn";
+
+/// What `params` ask to be prefetched to `areas`.
+pub(super) async fn read(
+    gateway: &Gateway,
+    account: &Account,
+    params: &mut Params,
+    areas: AreaScope,
+) -> Result<Submission, Error> {
+    let urls = params.texts("urls")?.ok_or(Error::missing("urls"))?;
+    let usage = gateway.engine.quota(account.id, Product::Cdn).await.map_err(Error::Ledger)?;
+    let batch_limit =
+        usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0).min(MOST_URLS);
+    let options = FetchOptions { user_agent: Some(USER_AGENT.into()), ..FetchOptions::default() };
+    Ok(Submission {
+        urls,
+        areas,
+        tier: None,
+        options,
+        encode: true,
+        product: Product::Cdn,
+        batch_limit,
+    })
+}
+
+/// `limitRate`: megabits per second, at least 1.
+pub(super) fn limit_rate(params: &mut Params) -> Result<Option<u32>, Error> {
+    let given = params.integer("limitRate")?;
+    let positive = |rate: i64| u32::try_from(rate).ok().filter(|rate| *rate > 0);
+    given.map(|rate| positive(rate).ok_or(Error::Value("limitRate"))).transpose()
+}

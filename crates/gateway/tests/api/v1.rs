@@ -1,0 +1,103 @@
+//! Signature v1 through the front door: API 3.0 at both paths, and what refuses it.
+
+use axum::body::Body;
+use http::{Method, Request};
+use stoker_domain::time::Clock;
+
+use crate::{
+    house::{FORM, HOST, House},
+    old::{Old, form, sign},
+};
+
+const QUOTA: &[(&str, &str)] = &[("Action", "DescribePushQuota"), ("Version", "2018-06-06")];
+
+#[tokio::test]
+async fn api_3_is_served_with_either_hash_method_and_path() {
+    let house = House::new().await;
+    for path in ["/", "/v2/index.php"] {
+        for method in [Method::GET, Method::POST] {
+            for hash in ["HmacSHA1", "HmacSHA256"] {
+                let call =
+                    Old::new(QUOTA).path(path).method(method.clone()).with("SignatureMethod", hash);
+                let response = house.old(&call).await.response();
+                assert!(response["UrlPush"].is_array(), "{path} {method} {hash}: {response}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn flattened_parameters_of_a_form_reach_the_action() {
+    let house = House::new().await;
+    let call = Old::new(&[
+        ("Action", "PushUrlsCache"),
+        ("Version", "2018-06-06"),
+        ("Urls.0", "http://www.test.com/1 2/a_b.jpg?a=b&c=d"),
+        ("UrlEncode", "True"),
+        ("Headers.0.Name", "X_A"),
+        ("Headers.0.Value", "v_1"),
+    ]);
+    let response = house.old(&call.clone()).await.response();
+    assert!(response["TaskId"].is_string(), "{response}");
+    let response = house.old(&call.with("Nothing", "1")).await.response();
+    assert_eq!(response["Error"]["Code"], "UnknownParameter");
+}
+
+#[tokio::test]
+async fn each_flaw_has_its_code() {
+    let house = House::new().await;
+    let quota = || Old::new(QUOTA).with("Language", "en-US");
+    for (call, code) in [
+        (quota().with("Timestamp", ""), "MissingParameter"),
+        (quota().with("Timestamp", "x"), "InvalidParameter"),
+        (quota().with("Nonce", ""), "MissingParameter"),
+        (quota().with("Nonce", "-1"), "InvalidParameter"),
+        (quota().with("SecretId", ""), "MissingParameter"),
+        (quota().with("SecretId", "AKIDNOBODY"), "AuthFailure.SecretIdNotFound"),
+        (quota().with("Token", "T"), "AuthFailure.TokenFailure"),
+        (quota().with("Action", ""), "MissingParameter"),
+        (quota().with("Action", "Nothing"), "InvalidAction"),
+        (quota().with("Version", "2018-06-07"), "NoSuchVersion"),
+    ] {
+        assert_eq!(house.old(&call).await.code(), code, "{call:?}");
+    }
+    let now = house.clock.now().as_seconds();
+    for (off, code) in [(-301, Some("AuthFailure.SignatureExpire")), (300, None)] {
+        let call = quota().with("Timestamp", &(now + off).to_string());
+        let response = house.old(&call).await.response();
+        assert_eq!(response["Error"]["Code"].as_str(), code, "{off}");
+    }
+}
+
+#[tokio::test]
+async fn a_form_over_the_limit_is_told_of_the_new_signature() {
+    let house = House::new().await;
+    let request = |content: String| {
+        Request::post("/")
+            .header("host", HOST)
+            .header("content-type", FORM)
+            .body(Body::from(content))
+    };
+    let answer = house.send(request("x".repeat(1024 * 1024 + 1)).unwrap()).await;
+    assert_eq!(answer.code(), "AuthFailure.SignatureFailure");
+    assert!(answer.response()["Error"]["Message"].to_string().contains("TC3-HMAC-SHA256"));
+    let answer = house.send(request("a=%ff".into()).unwrap()).await;
+    assert_eq!(answer.code(), "InvalidParameter");
+}
+
+#[tokio::test]
+async fn a_parameter_that_was_not_signed_does_not_pass() {
+    let house = House::new().await;
+    let now = house.clock.now();
+    let pairs = Old::new(QUOTA).pairs(now);
+    let signature = sign("POST", "/", &pairs);
+    let mut sent = pairs;
+    sent.push(("Signature".into(), signature));
+    sent.push(("Area".into(), "mainland".into()));
+    let request = Request::post("/")
+        .header("host", HOST)
+        .header("content-type", FORM)
+        .body(Body::from(form(&sent)))
+        .unwrap();
+    assert_eq!(house.send(request).await.code(), "AuthFailure.SignatureFailure");
+}

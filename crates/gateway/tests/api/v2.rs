@@ -1,0 +1,216 @@
+//! API v2: recorded calls in `tests/golden-v2/<Action>/<case>.{request,response}.json`, and what
+//! needs more than one call.
+//!
+//! A request file holds the parameters and what happened before; `<task-id>` stands for the task
+//! of the last submission. Set `UPDATE_GOLDEN` to write the replies anew.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use axum::body::Body;
+use http::{Method, Request};
+use serde::Deserialize;
+use serde_json::Value;
+use stoker_domain::time::Clock;
+use stoker_engine::TaskFilter;
+
+use crate::{
+    house::{FORM, HOST, House, OWNER, SMALL},
+    old::{Old, sign},
+};
+
+const PATH: &str = "/v2/index.php";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    #[serde(default)]
+    before: Vec<Step>,
+    call: BTreeMap<String, String>,
+    #[serde(default)]
+    is_small: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Step {
+    /// All nodes report; outcomes by the end of the URL.
+    Settle { settle: HashMap<String, String> },
+    /// Another call, which has to succeed.
+    Call { call: BTreeMap<String, String> },
+}
+
+fn call(params: &BTreeMap<String, String>, task: &str, nonce: usize, is_small: bool) -> Old {
+    let mut call = Old::v2(&[]).with("SecretId", if is_small { SMALL } else { OWNER });
+    call = call.with("Nonce", &nonce.to_string());
+    for (name, value) in params {
+        call = call.with(name, &value.replace("<task-id>", task));
+    }
+    call
+}
+
+fn task_of(reply: &Value) -> Option<String> {
+    let data = &reply["data"];
+    let id = [&data["task_ids"][0]["task_id"], &data[0]["task_id"], &data["task_id"]];
+    let id = id.into_iter().find(|id| !id.is_null())?;
+    Some(id.as_str().map_or_else(|| id.to_string(), Into::into))
+}
+
+async fn run(case: &Case) -> Value {
+    let house = House::new().await;
+    let mut task = String::new();
+    for (nonce, step) in case.before.iter().enumerate() {
+        match step {
+            Step::Settle { settle } => house.settle(settle).await,
+            Step::Call { call: params } => {
+                let reply = house.old(&call(params, &task, nonce, case.is_small)).await.json();
+                assert_eq!(reply["code"], 0, "{reply}");
+                task = task_of(&reply).unwrap_or(task);
+            }
+        }
+    }
+    let answer = house.old(&call(&case.call, &task, 999, case.is_small)).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.fields["content-type"]),
+        (200, &"application/json".parse().unwrap())
+    );
+    let mut reply = answer.json();
+    normalise(&mut reply);
+    reply
+}
+
+fn normalise(reply: &mut Value) {
+    match reply {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match (name.as_str(), &value) {
+                    ("task_id", Value::Number(_)) => *value = "<number>".into(),
+                    ("task_id", _) => *value = "<text>".into(),
+                    _ => normalise(value),
+                }
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(normalise),
+        _ => {}
+    }
+}
+
+fn cases() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden-v2");
+    let mut found = Vec::new();
+    for action in fs::read_dir(root).unwrap() {
+        let files = fs::read_dir(action.unwrap().path()).unwrap().map(|file| file.unwrap().path());
+        found.extend(files.filter(|path| path.to_string_lossy().ends_with(".request.json")));
+    }
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn every_recorded_call_gets_its_recorded_reply() {
+    let cases = cases();
+    assert!(cases.len() > 30, "only {} cases were found", cases.len());
+    let mut wrong = Vec::new();
+    for path in cases {
+        let case: Case = serde_json::from_slice(&fs::read(&path).unwrap())
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let reply = run(&case).await;
+        let expected = PathBuf::from(path.to_string_lossy().replace(".request.", ".response."));
+        if env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&expected, format!("{reply:#}\n")).unwrap();
+        }
+        let recorded: Value = serde_json::from_slice(&fs::read(&expected).unwrap()).unwrap();
+        if recorded != reply {
+            wrong.push(format!("{}\n{reply:#}", expected.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_call_is_taken_once() {
+    let house = House::new().await;
+    let quota = Old::v2(&[("Action", "GetFlushQuota")]);
+    assert_eq!(house.old(&quota).await.json()["code"], 0);
+    assert_eq!(house.old(&quota).await.json()["code"], 4500);
+    assert_eq!(house.old(&quota.clone().with("Nonce", "8")).await.json()["code"], 0);
+    // a call with a wrong signature uses nothing up
+    let mut request = quota.clone().with("Nonce", "9").request(house.clock.now());
+    *request.body_mut() = Body::from("SecretId=x&Timestamp=1&Nonce=9&Signature=x");
+    assert_eq!(house.send(request).await.json()["code"], 4104);
+    assert_eq!(house.old(&quota.with("Nonce", "9")).await.json()["code"], 0);
+}
+
+#[tokio::test]
+async fn a_timestamp_may_be_two_hours_off() {
+    let house = House::new().await;
+    let now = house.clock.now().as_seconds();
+    for (off, code) in [(-7201, 4200), (-7200, 0), (7200, 0), (7201, 4200)] {
+        let call = Old::v2(&[("Action", "GetFlushQuota")]);
+        let call = call.with("Timestamp", &(now + off).to_string());
+        assert_eq!(house.old(&call).await.json()["code"], code, "{off}");
+    }
+}
+
+#[tokio::test]
+async fn sizes_are_bounded_and_answered_with_501() {
+    let house = House::new().await;
+    let request = Request::post(PATH).header("host", HOST).header("content-type", FORM);
+    let body = Body::from("x".repeat(1024 * 1024 + 1));
+    assert_eq!(house.send(request.body(body).unwrap()).await.status, 501);
+    let long = format!("{PATH}?{}", "x".repeat(32 * 1024 + 1));
+    assert_eq!(house.send(Request::get(long).body(Body::empty()).unwrap()).await.status, 501);
+    let put = Request::put(PATH).body(Body::empty()).unwrap();
+    assert_eq!(house.send(put).await.json()["code"], 4600);
+}
+
+#[tokio::test]
+async fn get_and_multipart_are_read_like_a_form() {
+    let house = House::new().await;
+    let push = [("Action", "CdnPusherV2"), ("urls_0", "http://www.test.com/1 2.jpg")];
+    let reply = house.old(&Old::v2(&push).method(Method::GET)).await.json();
+    assert_eq!(reply["code"], 0, "{reply}");
+    let mut pairs = Old::v2(&push).with("Nonce", "8").pairs(house.clock.now());
+    let signature = sign("POST", PATH, &pairs);
+    pairs.push(("Signature".into(), signature));
+    let part = |(name, value): &(String, String)| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let content: String = pairs.iter().map(part).chain(["--b--\r\n".into()]).collect();
+    let request = Request::post(PATH)
+        .header("host", HOST)
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(Body::from(content))
+        .unwrap();
+    let reply = house.send(request).await.json();
+    assert_eq!(reply["code"], 0, "{reply}");
+}
+
+#[tokio::test]
+async fn each_domain_gets_a_task_and_a_number_that_every_client_can_hold() {
+    let house = House::new().await;
+    let push = Old::v2(&[
+        ("Action", "CdnPusherV2"),
+        ("urls.0", "http://www.test.com/a"),
+        ("urls.1", "http://cn.test.com/b"),
+        ("urls.2", "http://www.test.com/c"),
+        ("limitRate", "7"),
+    ]);
+    let reply = house.old(&push).await.json();
+    let tasks = reply["data"]["task_ids"].as_array().unwrap();
+    let numbers: Vec<u64> = tasks.iter().map(|task| task["task_id"].as_u64().unwrap()).collect();
+    assert_eq!(numbers.len(), 2);
+    assert!(numbers[0] != numbers[1] && numbers.iter().all(|number| *number < 1 << 53));
+    let all = TaskFilter { limit: 9, ..TaskFilter::default() };
+    for view in house.engine.tasks(&all).await.unwrap().rows {
+        assert_eq!(view.row.task.options.limit_mbps, Some(7));
+    }
+    // a list that is refused leaves nothing behind
+    let refused = push.with("urls.3", "http://nobody.test.com/d").with("Nonce", "8");
+    assert_eq!(house.old(&refused).await.json()["codeDesc"], "9110");
+    let quota = house.old(&Old::v2(&[("Action", "GetFlushQuota"), ("Nonce", "9")])).await.json();
+    assert_eq!(quota["data"]["url_push"]["available"], 997);
+}
