@@ -8,6 +8,7 @@ mod call;
 mod domains;
 mod nodes;
 mod problem;
+mod purges;
 mod quota;
 mod tasks;
 mod zones;
@@ -53,6 +54,14 @@ pub(crate) fn routes() -> Router<Gateway> {
             "/admin/v1/zones/{zone}",
             get(|s, r| run(s, r, "admin.zone.show", LITTLE, zones::show))
                 .delete(|s, r| run(s, r, "admin.zone.remove", LITTLE, zones::remove)),
+        )
+        .route(
+            "/admin/v1/purges",
+            post(|s, r| run(s, r, "admin.purge.submit", MUCH, purges::submit)),
+        )
+        .route(
+            "/admin/v1/purges/{id}",
+            get(|s, r| run(s, r, "admin.purge.show", LITTLE, purges::show)),
         )
         .route("/admin/v1/nodes", get(|s, r| run(s, r, "admin.node.list", LITTLE, nodes::list)))
         .route(

@@ -61,6 +61,9 @@ pub(crate) enum Error {
     /// An action on a domain of `cdn` refused.
     #[error(transparent)]
     CdnDomain(#[from] cdn::domain::Error),
+    /// An action on purges of `cdn` refused.
+    #[error(transparent)]
+    CdnPurge(#[from] cdn::purge::Error),
     /// An action of `teo` refused.
     #[error(transparent)]
     Teo(#[from] teo::Error),
@@ -121,6 +124,7 @@ impl Error {
             Self::Params(error) => return params_answer(error),
             Self::Cdn(error) => (cdn_code(error), error.to_string()),
             Self::CdnDomain(error) => (error.code(), error.to_string()),
+            Self::CdnPurge(error) => (error.code(), error.message()),
             Self::Teo(error) => (error.code(), error.to_string()),
             Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => return internal(),
             Self::Submit(error) => (submit_code(error), with_hint(error)),
@@ -139,6 +143,7 @@ impl Error {
             }
             Self::Cdn(error) => error.for_log().into(),
             Self::CdnDomain(error) if !error.is_internal() => error.code().into(),
+            Self::CdnPurge(error) => error.for_log(),
             Self::Teo(error) => error.for_log(),
             Self::Params(_) => "the parameters cannot be read".into(),
             _ => chain(self),
@@ -149,6 +154,7 @@ impl Error {
     pub(crate) fn is_internal(&self) -> bool {
         matches!(self, Self::Teo(error) if error.is_internal())
             || matches!(self, Self::CdnDomain(error) if error.is_internal())
+            || matches!(self, Self::CdnPurge(error) if error.is_internal())
             || matches!(
                 self,
                 Self::Ledger(_)

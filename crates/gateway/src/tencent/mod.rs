@@ -192,6 +192,7 @@ fn own_params(pairs: Vec<Pair>) -> Result<Params, params::Error> {
 enum Action {
     Cdn(cdn::Action),
     CdnDomain(cdn::domain::Action),
+    CdnPurge(cdn::purge::Action),
     Teo(teo::Action),
 }
 
@@ -200,6 +201,7 @@ impl Action {
         match self {
             Self::Cdn(action) => action.name(),
             Self::CdnDomain(action) => action.name(),
+            Self::CdnPurge(action) => action.name(),
             Self::Teo(action) => action.name(),
         }
     }
@@ -213,6 +215,7 @@ impl Action {
         match self {
             Self::Cdn(action) => action.call(gateway, account, params).await,
             Self::CdnDomain(action) => action.call(gateway, account, params).await,
+            Self::CdnPurge(action) => action.call(gateway, account, params).await,
             Self::Teo(action) => action.call(gateway, account, params).await,
         }
     }
@@ -225,6 +228,8 @@ fn route(action: Option<&str>, version: Option<&str>) -> Result<Action, Error> {
             let found = cdn::Action::from_name(action).map(Action::Cdn);
             let found =
                 found.or_else(|| cdn::domain::Action::from_name(action).map(Action::CdnDomain));
+            let found =
+                found.or_else(|| cdn::purge::Action::from_name(action).map(Action::CdnPurge));
             found.ok_or(Error::Action)
         }
         teo::VERSION => teo::Action::from_name(action).map(Action::Teo).ok_or(Error::Action),

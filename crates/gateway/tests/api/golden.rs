@@ -29,6 +29,8 @@ struct Case {
 enum Step {
     /// All nodes report; outcomes by the end of the URL.
     Settle { settle: HashMap<String, String> },
+    /// All nodes carry out so many purge orders.
+    Purge { purge_orders: usize },
     /// Another call, which has to succeed.
     Call(Sent),
 }
@@ -78,6 +80,7 @@ async fn run(case: &Case) -> Value {
     for step in &case.before {
         match step {
             Step::Settle { settle } => house.settle(settle).await,
+            Step::Purge { purge_orders } => house.purge(*purge_orders).await,
             Step::Call(sent) => {
                 let response = house.call(&sent.call(&task, &zone)).await.response();
                 assert!(response["Error"].is_null(), "{response}");

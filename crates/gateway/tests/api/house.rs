@@ -277,6 +277,26 @@ impl House {
         }
     }
 
+    /// Plays all nodes: up to `most` purge orders are confirmed.
+    pub(crate) async fn purge(&self, most: usize) {
+        let mut left = most;
+        while left > 0 {
+            let before = left;
+            for node in self.engine.nodes() {
+                let name = &node.node.name;
+                for order in self.engine.purge_orders(name, Duration::ZERO).await.unwrap() {
+                    if left > 0 {
+                        self.engine.purged(name, order.number).await.unwrap();
+                        left -= 1;
+                    }
+                }
+            }
+            if left == before {
+                return;
+            }
+        }
+    }
+
     fn item(&self, position: u16, outcome: Outcome) -> ItemReport {
         let now = self.clock.now();
         let held = outcome.is_success();

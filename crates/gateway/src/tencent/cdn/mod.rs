@@ -3,6 +3,7 @@
 //! One file per action. Receives parameters of verified callers, returns the fields of the reply.
 
 pub(crate) mod domain;
+pub(crate) mod purge;
 
 mod describe_push_quota;
 mod describe_push_tasks;

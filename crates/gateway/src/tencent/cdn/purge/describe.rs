@@ -1,0 +1,157 @@
+//! `DescribePurgeTasks`: shows how far purges are (wire.md 3.6).
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use serde_json::{Map, Value, json};
+use stoker_domain::{
+    account::Account,
+    area::{Area, AreaScope, UnknownWord},
+    purge::{Method, Scope},
+    target::{self, Target},
+    task::TaskId,
+    time::Timestamp,
+};
+use stoker_engine::{PurgeFilter, PurgeRow};
+
+use super::{Error, Reply};
+use crate::{
+    Gateway,
+    tencent::{cdn, clock, error::Error as CallError, params::Params},
+};
+
+const PARAMETERS: &[&str] = &[
+    "PurgeType",
+    "StartTime",
+    "EndTime",
+    "TaskId",
+    "Offset",
+    "Limit",
+    "Keyword",
+    "Status",
+    "Area",
+];
+const DEFAULT_LIMIT: i64 = 20;
+const MOST: i64 = 1000;
+const FURTHEST: i64 = 1_000_000_000;
+
+pub(super) async fn call(gateway: &Gateway, account: &Account, params: Params) -> Reply {
+    let query = read(params)?;
+    let filter = PurgeFilter { account: Some(account.id), ..query.filter };
+    let page = match query.is_empty {
+        true => None,
+        false => Some(gateway.engine.purges(&filter).await?),
+    };
+    let (rows, total) = page.map_or((Vec::new(), 0), |page| (page.rows, page.total));
+    let logs: Vec<Value> = rows.iter().map(log).collect();
+    Ok(Map::from_iter([("PurgeLogs".into(), logs.into()), ("TotalCount".into(), total.into())]))
+}
+
+/// What is asked for.
+#[derive(Debug)]
+struct Query {
+    filter: PurgeFilter,
+    /// Nothing can match: no purge ends as `fail`.
+    is_empty: bool,
+}
+
+fn read(mut params: Params) -> Result<Query, CallError> {
+    params.only(PARAMETERS)?;
+    let area: Option<AreaScope> = word(&mut params, "Area")?;
+    let mut filter = PurgeFilter {
+        from: time(&mut params, "StartTime")?,
+        // times have whole seconds, and the last one belongs to the range
+        to: time(&mut params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
+        id: params.text("TaskId")?.filter(|id| !id.is_empty()).map(TaskId),
+        scope: one_of(&mut params, "PurgeType", "`url`, `path`", |word| match word {
+            "url" => Some(Scope::Url),
+            "path" => Some(Scope::Path),
+            _ => None,
+        })?,
+        // `global` finds the purges that reach both areas and those that reach one
+        area: match area {
+            None | Some(AreaScope::Global) => None,
+            Some(AreaScope::Mainland) => Some(Area::Mainland),
+            Some(AreaScope::Overseas) => Some(Area::Overseas),
+        },
+        offset: number(&mut params, "Offset", 0, 0..=FURTHEST)?,
+        limit: number(&mut params, "Limit", DEFAULT_LIMIT, 1..=MOST)?,
+        ..PurgeFilter::default()
+    };
+    let status = one_of(&mut params, "Status", "`fail`, `done`, `process`", |word| match word {
+        "done" => Some(Some(true)),
+        "process" => Some(Some(false)),
+        "fail" => Some(None),
+        _ => None,
+    })?;
+    filter.is_done = status.flatten();
+    if let Some(keyword) = params.text("Keyword")?.filter(|keyword| !keyword.is_empty()) {
+        if keyword.contains("://") {
+            let target = Target::parse(&keyword, true).map_err(|_| refused(cdn::Error::Keyword))?;
+            filter.url = Some(target.url);
+        } else {
+            let host = Some(keyword.to_ascii_lowercase()).filter(|host| target::is_host(host));
+            filter.host = Some(host.ok_or_else(|| refused(cdn::Error::Keyword))?);
+        }
+    }
+    if filter.id.is_none() && filter.from.is_none() {
+        return Err(refused(cdn::Error::NoSelection));
+    }
+    if filter.from.zip(filter.to).is_some_and(|(from, to)| to < from) {
+        return Err(refused(cdn::Error::DateOrder));
+    }
+    Ok(Query { filter, is_empty: status == Some(None) })
+}
+
+fn refused(error: cdn::Error) -> CallError {
+    Error::Parameter(error).into()
+}
+
+fn time(params: &mut Params, name: &'static str) -> Result<Option<Timestamp>, CallError> {
+    let text = params.text(name)?.filter(|text| !text.is_empty());
+    text.map(|text| clock::parse(&text).ok_or_else(|| refused(cdn::Error::Date { name })))
+        .transpose()
+}
+
+fn number(
+    params: &mut Params,
+    name: &'static str,
+    default: i64,
+    bounds: RangeInclusive<i64>,
+) -> Result<u64, CallError> {
+    let given = params.integer(name)?.unwrap_or(default);
+    let (least, most) = (*bounds.start(), *bounds.end());
+    let within = u64::try_from(given).ok().filter(|_| bounds.contains(&given));
+    within.ok_or_else(|| refused(cdn::Error::Range { name, given, least, most }))
+}
+
+fn word(params: &mut Params, name: &'static str) -> Result<Option<AreaScope>, CallError> {
+    let text = params.text(name)?.filter(|text| !text.is_empty());
+    text.map(|text| text.parse().map_err(|error| refused(cdn::Error::Word { name, error })))
+        .transpose()
+}
+
+fn one_of<T>(
+    params: &mut Params,
+    name: &'static str,
+    expected: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, CallError> {
+    let Some(given) = params.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let unknown =
+        |given| refused(cdn::Error::Word { name, error: UnknownWord { given, expected } });
+    read(&given).ok_or_else(|| unknown(given)).map(Some)
+}
+
+fn log(row: &PurgeRow) -> Value {
+    json!({
+        "TaskId": row.id,
+        "Url": row.url,
+        "Status": if row.finished_at.is_some() { "done" } else { "process" },
+        "PurgeType": row.scope.as_str(),
+        "FlushType": match row.method {
+            Method::Delete => "delete",
+            Method::Invalidate => "flush",
+        },
+        "CreateTime": clock::format(row.created_at),
+    })
+}

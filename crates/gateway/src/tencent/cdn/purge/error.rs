@@ -1,0 +1,134 @@
+//! Why a purge is refused, and under which of the codes of its own action (wire.md 3.9).
+
+use stoker_domain::{purge::Scope, target};
+use stoker_engine::{PurgeError, SubmitError};
+
+/// Why an action on purges was refused.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A parameter has a wrong value.
+    #[error(transparent)]
+    Parameter(#[from] super::super::Error),
+    /// The engine refused it.
+    #[error("{}", with_hint(.error))]
+    Purge {
+        /// Which of the two actions.
+        scope: Scope,
+        /// Why.
+        error: PurgeError,
+    },
+}
+
+impl Error {
+    /// The vendor's code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Parameter(_) | Self::Purge { error: PurgeError::Query { .. }, .. } => {
+                "InvalidParameter.CdnParamError"
+            }
+            Self::Purge { scope, error: PurgeError::Refused(error) } => code(*scope, error),
+        }
+    }
+
+    /// What the caller reads.
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(_)), .. } => {
+                "The request cannot be carried out now; try again.".into()
+            }
+            other => other.to_string(),
+        }
+    }
+
+    /// What the log reads: no URL.
+    pub(crate) fn for_log(&self) -> String {
+        match self {
+            Self::Parameter(error) => error.for_log().into(),
+            Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(error)), .. } => {
+                crate::tencent::chain(error)
+            }
+            Self::Purge { .. } => self.code().into(),
+        }
+    }
+
+    /// Whether the server failed, not the caller.
+    pub(crate) fn is_internal(&self) -> bool {
+        self.code().starts_with("InternalError")
+    }
+}
+
+fn code(scope: Scope, error: &SubmitError) -> &'static str {
+    use SubmitError as E;
+    match (error, scope) {
+        (E::NoUrls, _) => "InvalidParameter.CdnParamError",
+        (E::TooManyUrls { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedBatchLimit",
+        (E::TooManyUrls { .. }, Scope::Path) => "LimitExceeded.CdnPurgePathExceedBatchLimit",
+        (E::Url { error, .. }, _) => match error {
+            target::Error::WildcardHost => "InvalidParameter.CdnPurgeWildcardNotAllowed",
+            target::Error::TooLong(_) => "InvalidParameter.CdnUrlExceedLength",
+            target::Error::Host
+            | target::Error::Scheme
+            | target::Error::UserInfo
+            | target::Error::NotAscii
+            | target::Error::Character => "InvalidParameter.CdnParamError",
+        },
+        (E::DomainUnknown { .. }, _) => "ResourceNotFound.CdnHostNotExists",
+        (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Url) => {
+            "ResourceUnavailable.CdnHostIsNotOnline"
+        }
+        // the other action's code is not published for this one
+        (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Path) => {
+            "InvalidParameter.CdnHostInvalidStatus"
+        }
+        (E::OverQuota { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedDayLimit",
+        (E::OverQuota { .. }, Scope::Path) => "LimitExceeded.CdnPurgePathExceedDayLimit",
+        (E::NoNode { .. }, _) => "InternalError.CdnConfigError",
+        (E::Ledger(_), _) => "InternalError.CdnDbError",
+    }
+}
+
+fn with_hint(error: &PurgeError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error}; hint: {hint}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::area::{Area, Tier};
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_code_that_is_published_for_its_action() {
+        let (area, host, url) = (Area::Mainland, || "a.example".to_owned(), String::new);
+        let at = |error| E::Url { index: 0, url: url(), error };
+        use SubmitError as E;
+        let text: String = [
+            E::NoUrls,
+            E::TooManyUrls { given: 2, limit: 1 },
+            at(target::Error::Scheme),
+            at(target::Error::Host),
+            at(target::Error::TooLong(5000)),
+            at(target::Error::WildcardHost),
+            E::DomainUnknown { host: host(), url: url() },
+            E::DomainOffline { host: host() },
+            E::AreaNotEnabled { host: host(), area },
+            E::OverQuota { area, available: 0, needed: 1, limit: 1 },
+            E::NoNode { area, tier: Tier::Edge },
+        ]
+        .iter()
+        .map(|error| format!("{}\n{}\n", code(Scope::Url, error), code(Scope::Path, error)))
+        .collect();
+        let published = "InvalidParameter.CdnParamError InvalidParameter.CdnUrlExceedLength \
+             InvalidParameter.CdnPurgeWildcardNotAllowed InvalidParameter.CdnHostInvalidStatus \
+             LimitExceeded.CdnPurgeUrlExceedBatchLimit LimitExceeded.CdnPurgeUrlExceedDayLimit \
+             LimitExceeded.CdnPurgePathExceedBatchLimit LimitExceeded.CdnPurgePathExceedDayLimit \
+             ResourceNotFound.CdnHostNotExists ResourceUnavailable.CdnHostIsNotOnline \
+             InternalError.CdnConfigError";
+        for code in text.lines() {
+            assert!(published.split_whitespace().any(|known| known == code), "{code}");
+        }
+    }
+}
