@@ -101,10 +101,10 @@ impl Error {
                  limit, please use new signature method `TC3-HMAC-SHA256`."
                     .into(),
             ),
+            Self::Caller(error) => return caller_answer(error, language),
             Self::Signed(error) => return signed_answer(error, language),
             Self::Token => (
                 "AuthFailure.TokenFailure",
-            Self::Caller(error) => return caller_answer(error, language),
                 "The token is not valid: there are no temporary credentials here.".into(),
             ),
             Self::MissingCommon(name) => ("MissingParameter", missing(name)),
@@ -160,13 +160,13 @@ impl Error {
                 Self::Ledger(_)
                     | Self::Submit(SubmitError::Ledger(_) | SubmitError::NoNode { .. })
                     | Self::Signed(signed::Error::Ledger(_))
+                    | Self::Caller(caller::Error::Ledger(_))
             )
     }
 }
 
 fn signed_answer(error: &signed::Error, language: Language) -> Answer {
     use signed::Error as E;
-                    | Self::Caller(caller::Error::Ledger(_))
     let (code, message) = match error {
         // a call without any credentials, as the vendor answers it
         E::Unsigned | E::NoTimestamp => ("MissingParameter", missing("Timestamp")),
@@ -204,12 +204,6 @@ fn signed_answer(error: &signed::Error, language: Language) -> Answer {
     Answer { code, message }
 }
 
-fn params_answer(error: &params::Error) -> Answer {
-    use params::Error as E;
-    };
-    Answer { code, message }
-}
-
 fn caller_answer(error: &caller::Error, language: Language) -> Answer {
     use caller::Error as E;
     let (code, message) = match error {
@@ -220,6 +214,12 @@ fn caller_answer(error: &caller::Error, language: Language) -> Answer {
         E::Signature => return signed_answer(&signed::Error::Signature, language),
         E::Token => return Error::Token.answer(language),
         E::Ledger(_) => return internal(),
+    };
+    Answer { code, message }
+}
+
+fn params_answer(error: &params::Error) -> Answer {
+    use params::Error as E;
     let (code, message) = match error {
         E::Json => ("InvalidParameter", "The request body is not a JSON object.".into()),
         E::Multipart(why) => {
