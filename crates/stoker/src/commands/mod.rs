@@ -9,6 +9,7 @@ mod doctor;
 mod domain;
 mod follow;
 mod prefetch;
+mod purge;
 mod table;
 mod task;
 mod up;
@@ -42,6 +43,7 @@ enum Command {
     Domain(domain::Args),
     Zone(zone::Args),
     Prefetch(prefetch::Args),
+    Purge(purge::Args),
     Task(task::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -55,6 +57,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Domain(args) => wait_for(domain::run(args)),
         Command::Zone(args) => wait_for(zone::run(args)),
         Command::Prefetch(args) => wait_for(prefetch::run(args)),
+        Command::Purge(args) => wait_for(purge::run(args)),
         Command::Task(args) => wait_for(task::run(args)),
         Command::Check(args) => wait_for(check::run(args)),
         Command::Doctor(args) => wait_for(doctor::run(args)),

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use crate::stoker;
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["up"],
     &["domain"],
@@ -23,6 +23,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["zone", "add"],
     &["zone", "remove"],
     &["prefetch"],
+    &["purge"],
     &["task"],
     &["task", "list"],
     &["task", "show"],
