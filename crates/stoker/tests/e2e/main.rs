@@ -13,6 +13,7 @@ mod hls;
 mod kill;
 mod main_job;
 mod pace;
+mod purge;
 mod refusals;
 #[path = "../running/mod.rs"]
 mod running;
