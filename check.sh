@@ -10,7 +10,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 CARGO_DENY=0.20.2
-PYTHON_CLIENTS="tencentcloud-sdk-python-cdn tccli"
+PYTHON_CLIENTS="tencentcloud-sdk-python-cdn tencentcloud-sdk-python-teo tccli"
+NODE_CLIENTS="tencentcloud-sdk-nodejs-cdn tencentcloud-sdk-nodejs-teo"
 
 case "${1:-}" in
 '') export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-50}" ;;
@@ -59,7 +60,7 @@ as_root() {
 packages() {
     local wanted=() command
     # command:package
-    for command in cc:build-essential python3:python3 ffmpeg:ffmpeg; do
+    for command in cc:build-essential python3:python3 ffmpeg:ffmpeg npm:npm node:nodejs; do
         command -v "${command%%:*}" >/dev/null || wanted+=("${command#*:}")
     done
     command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
@@ -73,13 +74,26 @@ packages() {
     fi
 }
 
+# Says whether the last whole installation into a folder was of just these packages.
+has() {
+    [ "$(cat "$1/installed" 2>/dev/null)" = "$2" ]
+}
+
 clients() {
-    if [ ! -x .check/venv/bin/tccli ]; then
+    if ! has .check/venv "$PYTHON_CLIENTS"; then
         # shellcheck disable=SC2086
-        python3 -m venv .check/venv && .check/venv/bin/pip install -q $PYTHON_CLIENTS || return
+        python3 -m venv .check/venv && .check/venv/bin/pip install -q $PYTHON_CLIENTS &&
+            echo "$PYTHON_CLIENTS" >.check/venv/installed || return
+    fi
+    if ! has .check/npm "$NODE_CLIENTS"; then
+        # shellcheck disable=SC2086
+        mkdir -p .check/npm &&
+            npm install --prefix .check/npm --no-audit --no-fund --ignore-scripts $NODE_CLIENTS &&
+            echo "$NODE_CLIENTS" >.check/npm/installed || return
     fi
     # shellcheck disable=SC2086
-    .check/venv/bin/pip show $PYTHON_CLIENTS | grep -E '^(Name|Version)'
+    .check/venv/bin/pip show $PYTHON_CLIENTS | grep -E '^(Name|Version)' &&
+        npm ls --prefix .check/npm --depth 0
 }
 
 cargo_deny() {

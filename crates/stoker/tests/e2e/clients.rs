@@ -1,7 +1,5 @@
 //! The vendor's command line tool, GET calls, and callers who may not.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
 
 use crate::{
@@ -19,18 +17,7 @@ fn tccli_pushes_and_asks_with_nothing_but_another_endpoint() {
     let stoker = Stoker::start(&folder.path().join("data"));
     stoker.add_domain(HOST, &nginx.url(), &[]);
     let tool = |action: &str, further: &[&str]| {
-        let credentials = stoker.credentials();
-        let text = |name: &str| credentials[name].as_str().unwrap().to_owned();
-        let mut command: Command = tccli();
-        let output = command
-            .env("HOME", folder.path())
-            .env("TENCENTCLOUD_SECRET_ID", text("secret_id"))
-            .env("TENCENTCLOUD_SECRET_KEY", text("secret_key"))
-            .env("TENCENTCLOUD_REGION", "ap-guangzhou")
-            .args(["cdn", action, "--endpoint", &text("endpoint")])
-            .args(further)
-            .output()
-            .unwrap();
+        let output = tccli(&stoker, "cdn", action, further);
         let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
         (serde_json::from_slice::<Value>(&output.stdout).ok(), stderr, output.status.code())
     };

@@ -1,18 +1,21 @@
-"""Makes the calls that standard input asks for with the vendor's SDK; prints what it gave.
+"""Makes the calls that standard input asks for with the vendor's Python SDK; prints what it gave.
 
-Input: {"endpoint", "secret_id", "secret_key", "clock_shift", "method", "calls": [[action,
-parameters]]}. Output: a list with one reply or {"Error": {"Code", "Message"}} for each call.
+Input: {"product", "endpoint", "secret_id", "secret_key", "clock_shift", "method", "calls":
+[[action, parameters]]}. Output: a list with one reply or {"Error": {"Code", "Message"}} for each
+call.
 """
 
 import json
 import sys
 import time
+from importlib import import_module
 
-from tencentcloud.cdn.v20180606 import cdn_client, models
 from tencentcloud.common import abstract_client, credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
+
+PACKAGES = {"cdn": "tencentcloud.cdn.v20180606", "teo": "tencentcloud.teo.v20220901"}
 
 
 class ShiftedTime:
@@ -28,7 +31,7 @@ class ShiftedTime:
         return getattr(time, name)
 
 
-def call(client, action, parameters):
+def call(client, models, action, parameters):
     known = set(vars(getattr(models, action + "Request")()))
     try:
         if all("_" + name in known for name in parameters):
@@ -45,10 +48,14 @@ def main():
     spec = json.load(sys.stdin)
     if spec["clock_shift"]:
         abstract_client.time = ShiftedTime(spec["clock_shift"])
+    product = spec["product"]
+    models = import_module(PACKAGES[product] + ".models")
+    clients = import_module(f"{PACKAGES[product]}.{product}_client")
     http = HttpProfile(protocol="http", endpoint=spec["endpoint"], reqMethod=spec["method"])
     keys = credential.Credential(spec["secret_id"], spec["secret_key"])
-    client = cdn_client.CdnClient(keys, "", ClientProfile(httpProfile=http))
-    replies = [call(client, action, parameters) for action, parameters in spec["calls"]]
+    profile = ClientProfile(httpProfile=http)
+    client = getattr(clients, product.capitalize() + "Client")(keys, "", profile)
+    replies = [call(client, models, action, parameters) for action, parameters in spec["calls"]]
     json.dump(replies, sys.stdout)
 
 

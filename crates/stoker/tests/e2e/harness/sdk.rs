@@ -1,4 +1,4 @@
-//! The vendor's Python SDK, unmodified, as the caller.
+//! The vendor's SDKs, unmodified, as the caller.
 
 use std::{io::Write, process::Stdio, time::Duration};
 
@@ -7,11 +7,15 @@ use serde_json::{Value, json};
 use super::tools;
 use crate::running::{Stoker, eventually};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk.py");
+const PYTHON_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk.py");
+const NODE_SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/sdk.js");
 
 /// A caller with an endpoint and keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Sdk {
+    /// Whether it is the SDK for Node; otherwise that for Python.
+    is_node: bool,
+    product: &'static str,
     endpoint: String,
     secret_id: String,
     secret_key: String,
@@ -21,11 +25,13 @@ pub(crate) struct Sdk {
 }
 
 impl Sdk {
-    /// The owner.
+    /// The owner, calling `cdn` with the SDK for Python.
     pub(crate) fn of(stoker: &Stoker) -> Self {
         let credentials = stoker.credentials();
         let text = |name: &str| credentials[name].as_str().unwrap().to_owned();
         Self {
+            is_node: false,
+            product: "cdn",
             endpoint: format!("127.0.0.1:{}", stoker.ports().api()),
             secret_id: text("secret_id"),
             secret_key: text("secret_key"),
@@ -54,10 +60,21 @@ impl Sdk {
         Self { method: "GET", ..self }
     }
 
+    /// The same caller, calling `teo` instead of `cdn`.
+    pub(crate) fn with_teo(self) -> Self {
+        Self { product: "teo", ..self }
+    }
+
+    /// The same caller with the SDK for Node.
+    pub(crate) fn with_node(self) -> Self {
+        Self { is_node: true, ..self }
+    }
+
     /// Makes calls one after the other; for each what the SDK gave, or `{"Error": …}` with the code
     /// and the message of the exception that it raised.
     pub(crate) fn calls(&self, calls: &[(&str, Value)]) -> Vec<Value> {
         let spec = json!({
+            "product": self.product,
             "endpoint": self.endpoint,
             "secret_id": self.secret_id,
             "secret_key": self.secret_key,
@@ -65,8 +82,13 @@ impl Sdk {
             "method": self.method,
             "calls": calls,
         });
-        let mut child = tools::python()
-            .arg(SCRIPT)
+        let (mut command, script) = if self.is_node {
+            (tools::node(), NODE_SCRIPT)
+        } else {
+            (tools::python(), PYTHON_SCRIPT)
+        };
+        let mut child = command
+            .arg(script)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,8 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
+
+use crate::running::Stoker;
 
 /// nginx, ready to be given arguments.
 pub(crate) fn nginx() -> Command {
@@ -18,13 +20,41 @@ pub(crate) fn ffmpeg() -> Command {
 /// The Python of the private environment, with the SDK.
 pub(crate) fn python() -> Command {
     let python = in_venv("python");
-    installed("the Python SDK", &["-c", "import tencentcloud.cdn"], &[&python])
+    let probe = "import tencentcloud.cdn, tencentcloud.teo";
+    installed("the Python SDK", &["-c", probe], &[&python])
 }
 
-/// The vendor's command line tool.
-pub(crate) fn tccli() -> Command {
+/// Node, with the SDK.
+pub(crate) fn node() -> Command {
+    let packages = root().join(".check/npm/node_modules");
+    let require = |product: &str| {
+        let package = packages.join(format!("tencentcloud-sdk-nodejs-{product}"));
+        format!("require.resolve({:?});", package.display().to_string())
+    };
+    let probe = require("cdn") + &require("teo");
+    let mut node = installed("the Node SDK", &["-e", &probe], &["node", "nodejs"]);
+    node.env("NODE_PATH", packages);
+    // this SDK would ask a proxy even for the loopback address
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] {
+        node.env_remove(name);
+    }
+    node
+}
+
+/// Runs the vendor's command line tool for the owner, with nothing but another endpoint.
+pub(crate) fn tccli(stoker: &Stoker, product: &str, action: &str, further: &[&str]) -> Output {
+    let credentials = stoker.credentials();
+    let text = |name: &str| credentials[name].as_str().unwrap().to_owned();
     let tccli = in_venv("tccli");
     installed("tccli", &["--version"], &[&tccli])
+        .env("HOME", stoker.data().parent().expect("a data directory lies in a folder"))
+        .env("TENCENTCLOUD_SECRET_ID", text("secret_id"))
+        .env("TENCENTCLOUD_SECRET_KEY", text("secret_key"))
+        .env("TENCENTCLOUD_REGION", "ap-guangzhou")
+        .args([product, action, "--endpoint", &text("endpoint")])
+        .args(further)
+        .output()
+        .unwrap()
 }
 
 fn installed(what: &str, probe: &[&str], places: &[&str]) -> Command {
