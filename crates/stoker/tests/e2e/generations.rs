@@ -234,6 +234,35 @@ fn the_node_sdk_pushes_and_asks_with_post_and_get() {
     }
 }
 
+#[test]
+fn both_sdks_may_sign_the_older_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    stoker.add_domain(HOST, "http://127.0.0.1:1", &[]);
+    let python = Sdk::of(&stoker);
+    for sdk in [python.clone(), python.with_node()] {
+        for sdk in [sdk.clone(), sdk.with_get()] {
+            for signature in ["HmacSHA1", "HmacSHA256"] {
+                let sdk = sdk.clone().with_signature(signature);
+                let urls = [
+                    format!("http://{HOST}/1 2/中_文.jpg?a=b&c=d"),
+                    format!("http://{HOST}/~*'()"),
+                ];
+                let wish = json!({"Urls": urls, "Area": "overseas", "UrlEncode": true});
+                let task = sdk.push(wish.clone());
+                assert_eq!(sdk.records(&task).len(), 2, "{sdk:?}");
+                let teo = sdk.clone().with_teo();
+                let zone = zone_id(&teo);
+                let (_, refused) = prefetch(&teo, json!({"ZoneId": zone, "Targets": [urls[1]]}));
+                assert_eq!(refused, json!([]), "{teo:?}");
+                let wrong = sdk.with_key("wrong");
+                let code = wrong.refused("PushUrlsCache", wish);
+                assert_eq!(code, "AuthFailure.SignatureFailure", "{wrong:?}");
+            }
+        }
+    }
+}
+
 /// What asks for a domain of `zone` with nginx as its origin.
 fn acceleration_domain(zone: &str, host: &str, nginx: &Nginx) -> Value {
     let url = nginx.url();

@@ -28,6 +28,7 @@ async function main() {
     credential: { secretId: spec.secret_id, secretKey: spec.secret_key },
     region: "",
     profile: {
+      signMethod: spec.signature,
       httpProfile: { endpoint: spec.endpoint, protocol: "http://", reqMethod: spec.method },
     },
   });

@@ -1,8 +1,8 @@
 """Makes the calls that standard input asks for with the vendor's Python SDK; prints what it gave.
 
-Input: {"product", "endpoint", "secret_id", "secret_key", "clock_shift", "method", "calls":
-[[action, parameters]]}. Output: a list with one reply or {"Error": {"Code", "Message"}} for each
-call.
+Input: {"product", "endpoint", "secret_id", "secret_key", "clock_shift", "method",
+"signature", "calls": [[action, parameters]]}. Output: a list with one reply or {"Error": {"Code",
+"Message"}} for each call.
 """
 
 import json
@@ -53,7 +53,7 @@ def main():
     clients = import_module(f"{PACKAGES[product]}.{product}_client")
     http = HttpProfile(protocol="http", endpoint=spec["endpoint"], reqMethod=spec["method"])
     keys = credential.Credential(spec["secret_id"], spec["secret_key"])
-    profile = ClientProfile(httpProfile=http)
+    profile = ClientProfile(signMethod=spec["signature"], httpProfile=http)
     client = getattr(clients, product.capitalize() + "Client")(keys, "", profile)
     replies = [call(client, models, action, parameters) for action, parameters in spec["calls"]]
     json.dump(replies, sys.stdout)

@@ -22,6 +22,8 @@ pub(crate) struct Sdk {
     /// Seconds by which the caller's clock is wrong.
     clock_shift: i64,
     method: &'static str,
+    /// `SignatureMethod` of signature v1, or what stands for TC3.
+    signature: &'static str,
 }
 
 impl Sdk {
@@ -37,6 +39,7 @@ impl Sdk {
             secret_key: text("secret_key"),
             clock_shift: 0,
             method: "POST",
+            signature: "TC3-HMAC-SHA256",
         }
     }
 
@@ -60,6 +63,11 @@ impl Sdk {
         Self { method: "GET", ..self }
     }
 
+    /// The same caller with signature v1 by this method.
+    pub(crate) fn with_signature(self, signature: &'static str) -> Self {
+        Self { signature, ..self }
+    }
+
     /// The same caller, calling `teo` instead of `cdn`.
     pub(crate) fn with_teo(self) -> Self {
         Self { product: "teo", ..self }
@@ -80,6 +88,7 @@ impl Sdk {
             "secret_key": self.secret_key,
             "clock_shift": self.clock_shift,
             "method": self.method,
+            "signature": self.signature,
             "calls": calls,
         });
         let (mut command, script) = if self.is_node {
