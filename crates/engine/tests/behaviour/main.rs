@@ -8,6 +8,7 @@ mod domains;
 mod lease;
 mod pace;
 mod partial;
+mod purge;
 mod report;
 mod stage;
 mod submit;
