@@ -88,7 +88,7 @@ fn normalise(reply: &mut Value) {
             for (name, value) in fields {
                 match (name.as_str(), &value) {
                     ("task_id", Value::Number(_)) => *value = "<number>".into(),
-                    ("task_id", _) => *value = "<text>".into(),
+                    ("id" | "task_id", _) => *value = "<text>".into(),
                     _ => normalise(value),
                 }
             }

@@ -2,8 +2,8 @@
 //! match, pinned by a snapshot, shown in `docs/compat`.
 
 use http::StatusCode;
-use stoker_domain::target;
-use stoker_engine::{Error as LedgerError, SubmitError};
+use stoker_domain::{purge::Scope, target};
+use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 
 use crate::{
     content,
@@ -44,9 +44,14 @@ pub(super) enum Error {
     /// No such action.
     #[error("the action is unknown")]
     Action,
-    /// Purging, which is not there.
-    #[error("purging is not available")]
-    Unavailable,
+    /// The engine refused the purge.
+    #[error("{error}")]
+    Purge {
+        /// What it named.
+        scope: Scope,
+        /// Why.
+        error: PurgeError,
+    },
     /// A value that is not taken.
     #[error("parameter `{0}` has a value that is not taken")]
     Value(&'static str),
@@ -105,7 +110,7 @@ impl Error {
             }
             Self::TooMany => (4400, "RequestLimitExceeded", "too many requests".into()),
             Self::Action => (4000, "InvalidAction", "the Action does not exist".into()),
-            Self::Unavailable => (6200, "ActionUnavailable", "flush is not available now".into()),
+            Self::Purge { scope, error } => purge_answer(*scope, error),
             Self::Value(name) => module(4000, "9003", format!("parameter `{name}` is not valid")),
             Self::Date => module(4000, "9150", "日期不合法".into()),
             Self::TaskUnknown => module(4000, "21001", "task_id does not exist".into()),
@@ -130,6 +135,9 @@ impl Error {
             Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
                 format!("domain `{host}` is not in this account")
             }
+            Self::Purge { scope, error } if !is_ours(error) => {
+                format!("({}) a purge is refused", purge_answer(*scope, error).1)
+            }
             Self::Pairs(_) | Self::Params(_) => "the parameters cannot be read".into(),
             _ => chain(self),
         }
@@ -142,7 +150,7 @@ impl Error {
             Self::Ledger(_)
                 | Self::Submit(SubmitError::Ledger(_) | SubmitError::NoNode { .. })
                 | Self::Caller(caller::Error::Ledger(_))
-        )
+        ) || matches!(self, Self::Purge { error, .. } if is_ours(error))
     }
 }
 
@@ -159,6 +167,33 @@ fn caller_answer(error: &caller::Error) -> Told {
         E::Token => (4105, "SendTokenError", "the token is not valid".into()),
         E::Ledger(_) => internal(),
     }
+}
+
+/// Whether the server failed, not the caller.
+fn is_ours(error: &PurgeError) -> bool {
+    use SubmitError as E;
+    matches!(error, PurgeError::Refused(E::Ledger(_) | E::NoNode { .. }))
+}
+
+fn purge_answer(scope: Scope, error: &PurgeError) -> Told {
+    use SubmitError as E;
+    let code = match (error, scope) {
+        (PurgeError::Query { .. }, _) => "9003",
+        (PurgeError::Refused(E::Ledger(_)), _) => return internal(),
+        (PurgeError::Refused(E::NoNode { .. }), _) => {
+            return module(6000, "9000", error.to_string());
+        }
+        (PurgeError::Refused(E::NoUrls), _) => {
+            return (4000, "InvalidParameter", missing("urls"));
+        }
+        (PurgeError::Refused(E::TooManyUrls { .. }), Scope::Url) => "22043",
+        (PurgeError::Refused(E::OverQuota { .. }), Scope::Url) => "22044",
+        (PurgeError::Refused(E::TooManyUrls { .. }), Scope::Path) => "22045",
+        (PurgeError::Refused(E::OverQuota { .. }), Scope::Path) => "22046",
+        (PurgeError::Refused(E::DomainOffline { .. }), _) => "28007",
+        (PurgeError::Refused(error), _) => submit_code(error),
+    };
+    module(4000, code, error.to_string())
 }
 
 fn submit_code(error: &SubmitError) -> &'static str {

@@ -1,9 +1,9 @@
-//! `FlushOrPushOverall`: submits URLs for the mainland, overseas or both (wire.md 1.8). Does not
-//! purge.
+//! `FlushOrPushOverall`: submits URLs for the mainland, overseas or both (wire.md 1.8), or
+//! purges URLs or directories there.
 
-use stoker_domain::{account::Account, area::AreaScope};
+use stoker_domain::{account::Account, area::AreaScope, purge::Scope};
 
-use super::{error::Error, submission};
+use super::{error::Error, refresh, submission};
 use crate::{Gateway, tencent::params::Params};
 
 pub(super) async fn call(
@@ -21,7 +21,11 @@ pub(super) async fn call(
     };
     match (command.as_str(), kind.as_str()) {
         ("push", "url") => {}
-        ("flush", "url" | "dir") => return Err(Error::Unavailable),
+        ("flush", "url" | "dir") => {
+            let scope = if kind == "dir" { Scope::Path } else { Scope::Url };
+            refresh::purge(gateway, account, &mut params, (scope, "urls", areas)).await?;
+            return Ok(());
+        }
         ("push" | "flush", _) => return Err(Error::Value("type")),
         _ => return Err(Error::Value("command")),
     }

@@ -7,29 +7,29 @@ use stoker_domain::{
     quota::{Product, Usage},
 };
 
-use super::{error::Error, submission::MOST_URLS};
+use super::{error::Error, refresh::MOST_DIRS, submission::MOST_URLS};
 use crate::Gateway;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account) -> Result<Value, Error> {
-    let usage = gateway.engine.quota(account.id, Product::Cdn).await.map_err(Error::Ledger)?;
-    let of = |area| {
-        let usage = usage.iter().find(|usage| usage.counter.area == area);
-        usage.map_or(Value::Null, entry)
-    };
-    // nothing can be purged through this API yet
-    let none = json!({ "batch": 0, "total": 0, "available": 0 });
+    let read = async |product| gateway.engine.quota(account.id, product).await;
+    let push = read(Product::Cdn).await.map_err(Error::Ledger)?;
+    let urls = read(Product::CdnPurgeUrl).await.map_err(Error::Ledger)?;
+    let dirs = read(Product::CdnPurgePath).await.map_err(Error::Ledger)?;
     Ok(json!({
         "app_id": account.app_id,
-        "ov_url_flush": none,
-        "ov_dir_flush": none,
-        "ov_url_push": of(Area::Overseas),
-        "url_push": of(Area::Mainland),
+        "ov_url_flush": entry(&urls, Area::Overseas, u32::MAX),
+        "ov_dir_flush": entry(&dirs, Area::Overseas, MOST_DIRS),
+        "ov_url_push": entry(&push, Area::Overseas, MOST_URLS),
+        "url_push": entry(&push, Area::Mainland, MOST_URLS),
     }))
 }
 
-fn entry(usage: &Usage) -> Value {
+fn entry(usages: &[Usage], area: Area, most: u32) -> Value {
+    let Some(usage) = usages.iter().find(|usage| usage.counter.area == area) else {
+        return Value::Null;
+    };
     json!({
-        "batch": usage.limits.batch.min(MOST_URLS),
+        "batch": usage.limits.batch.min(most),
         "total": usage.limits.daily,
         "available": usage.available(),
     })

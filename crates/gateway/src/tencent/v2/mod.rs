@@ -11,9 +11,11 @@ mod envelope;
 mod error;
 mod flush_or_push_overall;
 mod get_cdn_oversea_push_logs;
+mod get_cdn_refresh_log;
 mod get_flush_quota;
 mod get_push_logs;
 mod number;
+mod refresh;
 mod replay;
 mod submission;
 
@@ -22,7 +24,7 @@ use std::time::Instant;
 use axum::{body::Body, extract::State};
 use http::{Method, Request, Response, request::Parts};
 use serde_json::Value;
-use stoker_domain::account::Account;
+use stoker_domain::{account::Account, area::AreaScope};
 
 pub(crate) use self::replay::Replays;
 use self::{
@@ -56,10 +58,15 @@ enum Action {
     GetPushLogs,
     GetCdnOverseaPushLogs,
     GetFlushQuota,
+    RefreshCdnUrl,
+    RefreshCdnOverSeaUrl,
+    RefreshCdnDir,
+    RefreshCdnOverSeaDir,
+    GetCdnRefreshLog,
 }
 
 impl Action {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 12] = [
         Self::CdnPusherV2,
         Self::CdnOverseaPushser,
         Self::CdnUrlPusher,
@@ -67,6 +74,11 @@ impl Action {
         Self::GetPushLogs,
         Self::GetCdnOverseaPushLogs,
         Self::GetFlushQuota,
+        Self::RefreshCdnUrl,
+        Self::RefreshCdnOverSeaUrl,
+        Self::RefreshCdnDir,
+        Self::RefreshCdnOverSeaDir,
+        Self::GetCdnRefreshLog,
     ];
 
     const fn name(self) -> &'static str {
@@ -78,6 +90,11 @@ impl Action {
             Self::GetPushLogs => "GetPushLogs",
             Self::GetCdnOverseaPushLogs => "GetCdnOverseaPushLogs",
             Self::GetFlushQuota => "GetFlushQuota",
+            Self::RefreshCdnUrl => "RefreshCdnUrl",
+            Self::RefreshCdnOverSeaUrl => "RefreshCdnOverSeaUrl",
+            Self::RefreshCdnDir => "RefreshCdnDir",
+            Self::RefreshCdnOverSeaDir => "RefreshCdnOverSeaDir",
+            Self::GetCdnRefreshLog => "GetCdnRefreshLog",
         }
     }
 
@@ -107,6 +124,21 @@ impl Action {
                 get_cdn_oversea_push_logs::call(gateway, account, params).await.map(Some)
             }
             Self::GetFlushQuota => get_flush_quota::call(gateway, account).await.map(Some),
+            Self::RefreshCdnUrl => {
+                refresh::urls(gateway, account, params, AreaScope::Mainland).await.map(Some)
+            }
+            Self::RefreshCdnOverSeaUrl => {
+                refresh::urls(gateway, account, params, AreaScope::Overseas).await.map(Some)
+            }
+            Self::RefreshCdnDir => {
+                refresh::dirs(gateway, account, params, AreaScope::Mainland).await
+            }
+            Self::RefreshCdnOverSeaDir => {
+                refresh::dirs(gateway, account, params, AreaScope::Overseas).await
+            }
+            Self::GetCdnRefreshLog => {
+                get_cdn_refresh_log::call(gateway, account, params).await.map(Some)
+            }
         }
     }
 }

@@ -44,6 +44,10 @@ fn of_the_caller() -> Vec<Error> {
     all
 }
 
+fn purge(scope: Scope, error: SubmitError) -> Error {
+    Error::Purge { scope, error: PurgeError::Refused(error) }
+}
+
 fn of_the_action() -> Vec<Error> {
     let (host, area) = (|| String::from("www.test.com"), Area::Overseas);
     let unknown =
@@ -52,7 +56,16 @@ fn of_the_action() -> Vec<Error> {
         Error::Replay,
         Error::TooMany,
         Error::Action,
-        Error::Unavailable,
+        purge(Scope::Url, SubmitError::TooManyUrls { given: 1001, limit: 1000 }),
+        purge(Scope::Path, SubmitError::TooManyUrls { given: 21, limit: 20 }),
+        purge(Scope::Url, SubmitError::OverQuota { area, available: 0, needed: 1, limit: 1 }),
+        purge(Scope::Path, SubmitError::OverQuota { area, available: 0, needed: 1, limit: 1 }),
+        purge(Scope::Path, SubmitError::DomainOffline { host: host() }),
+        purge(Scope::Path, SubmitError::NoUrls),
+        Error::Purge {
+            scope: Scope::Path,
+            error: PurgeError::Query { index: 0, path: "http://www.test.com/?t=secret".into() },
+        },
         Error::Value("type"),
         Error::Date,
         Error::TaskUnknown,

@@ -1,0 +1,78 @@
+//! `RefreshCdnUrl`, `RefreshCdnDir` and their overseas twins: purge URLs or directories (wire.md 1.10).
+
+use serde_json::{Value, json};
+use stoker_domain::{
+    account::Account,
+    area::AreaScope,
+    purge::{Method, Scope},
+    quota::Product,
+};
+use stoker_engine::{PurgeSubmission, Receipt};
+
+use super::error::Error;
+use crate::{Gateway, tencent::params::Params};
+
+/// Directories that one call may name; the newer API takes more.
+pub(super) const MOST_DIRS: u32 = 20;
+
+pub(super) async fn urls(
+    gateway: &Gateway,
+    account: &Account,
+    mut params: Params,
+    areas: AreaScope,
+) -> Result<Value, Error> {
+    let receipt = purge(gateway, account, &mut params, (Scope::Url, "urls", areas)).await?;
+    Ok(match areas {
+        AreaScope::Overseas => json!({ "count": receipt.targets }),
+        AreaScope::Mainland | AreaScope::Global => {
+            json!({ "count": receipt.targets, "task_id": receipt.task })
+        }
+    })
+}
+
+pub(super) async fn dirs(
+    gateway: &Gateway,
+    account: &Account,
+    mut params: Params,
+    areas: AreaScope,
+) -> Result<Option<Value>, Error> {
+    let receipt = purge(gateway, account, &mut params, (Scope::Path, "dirs", areas)).await?;
+    Ok((areas == AreaScope::Overseas).then(|| json!({ "count": receipt.targets })))
+}
+
+/// Purges what the parameter `name` lists.
+pub(super) async fn purge(
+    gateway: &Gateway,
+    account: &Account,
+    params: &mut Params,
+    (scope, name, areas): (Scope, &'static str, AreaScope),
+) -> Result<Receipt, Error> {
+    let targets = params.texts(name)?.ok_or(Error::missing(name))?;
+    let (product, method, most) = match scope {
+        Scope::Url => (Product::CdnPurgeUrl, Method::Delete, u32::MAX),
+        Scope::Path => (Product::CdnPurgePath, method(params, name)?, MOST_DIRS),
+    };
+    let usage = gateway.engine.quota(account.id, product).await.map_err(Error::Ledger)?;
+    let submission = PurgeSubmission {
+        targets,
+        scope,
+        method,
+        areas: Some(areas),
+        encode: true,
+        batch_limit: usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0).min(most),
+    };
+    let purged = gateway.engine.purge(account, submission).await;
+    purged.map_err(|error| Error::Purge { scope, error })
+}
+
+/// `type` of a directory: 1 = what has changed, 2 = all. Where `type` has said `dir` already, all.
+fn method(params: &mut Params, name: &str) -> Result<Method, Error> {
+    if name == "urls" {
+        return Ok(Method::Delete);
+    }
+    match params.integer("type")? {
+        None | Some(1) => Ok(Method::Invalidate),
+        Some(2) => Ok(Method::Delete),
+        Some(_) => Err(Error::Value("type")),
+    }
+}
