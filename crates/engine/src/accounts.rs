@@ -1,4 +1,4 @@
-//! Accounts, their keys and their quotas.
+//! Accounts and their keys.
 //!
 //! Finds who stands behind a key, for every call: answers are kept in memory until a key is put.
 //! Checks no signature and no policy.
@@ -10,8 +10,7 @@ use std::{
 
 use stoker_domain::{
     account::{AccessKey, Account, AccountId},
-    area::Area,
-    quota::{Counter, Limits, Product, Usage, day},
+    quota::{Limits, Product},
 };
 use stoker_ledger::{Error, Ledger};
 
@@ -71,22 +70,6 @@ impl Engine {
     /// What the ledger said.
     pub async fn caller(&self, secret_id: &str) -> Result<Option<Caller>, Error> {
         self.callers.find(&*self.ledger, secret_id).await
-    }
-
-    /// What `account` has and has used today for `product`, one entry per area.
-    ///
-    /// # Errors
-    /// What the ledger said.
-    pub async fn quota(&self, account: AccountId, product: Product) -> Result<Vec<Usage>, Error> {
-        let limits = self.ledger.limits(account, product).await?;
-        let day = day(self.clock.now());
-        let mut usages = Vec::with_capacity(Area::ALL.len());
-        for area in Area::ALL {
-            let counter = Counter { product, area, day };
-            let used = self.ledger.used(account, counter).await?;
-            usages.push(Usage { counter, limits, used });
-        }
-        Ok(usages)
     }
 }
 

@@ -23,6 +23,7 @@ mod pace;
 mod partial;
 mod progress;
 mod purge;
+mod quota;
 mod report;
 mod schedule;
 mod split;

@@ -10,9 +10,9 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::signed,
     failure::Failure,
     names,
+    number::signed,
     tally::{self, ByHost},
 };
 use crate::PlannedTarget;

@@ -10,8 +10,10 @@ mod failure;
 mod insert;
 mod lease;
 mod names;
+mod number;
 mod open;
 mod purge;
+mod quota;
 mod readers;
 mod report;
 mod schema;
@@ -93,16 +95,16 @@ impl Ledger for Sqlite {
         product: Product,
         limits: Limits,
     ) -> Result<(), Error> {
-        let work = move |c: &_| accounts::set_limits(c, account, product, limits);
+        let work = move |c: &_| quota::set_limits(c, account, product, limits);
         self.0.writer.run("set limits", 1, work).await
     }
 
     async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error> {
-        self.0.readers.run("read limits", move |c| accounts::limits(c, account, product)).await
+        self.0.readers.run("read limits", move |c| quota::limits(c, account, product)).await
     }
 
     async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {
-        self.0.readers.run("read a quota", move |c| accounts::used(c, account, counter)).await
+        self.0.readers.run("read a quota", move |c| quota::used(c, account, counter)).await
     }
 
     async fn put_key(&self, key: AccessKey) -> Result<(), Error> {

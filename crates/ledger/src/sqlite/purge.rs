@@ -12,9 +12,10 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::{self, signed, unsigned},
     failure::Failure,
-    names, tally,
+    names,
+    number::{signed, unsigned},
+    quota, tally,
     views::word,
 };
 use crate::{NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, Purged};
@@ -25,12 +26,12 @@ pub(super) fn submit(connection: &Connection, purge: &NewPurge) -> Result<(), Fa
     }
     for (charge, units) in &purge.charges {
         let charge = std::slice::from_ref(charge);
-        if let Some(refusal) = accounts::refusal(connection, purge.account, charge, *units)? {
+        if let Some(refusal) = quota::refusal(connection, purge.account, charge, *units)? {
             return Err(refusal);
         }
     }
     for (charge, units) in &purge.charges {
-        accounts::charge(connection, purge.account, std::slice::from_ref(charge), *units)?;
+        quota::charge(connection, purge.account, std::slice::from_ref(charge), *units)?;
     }
     let id: i64 = connection
         .prepare_cached(

@@ -12,11 +12,11 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::signed,
     failure::Failure,
     insert::{DONE, FAILED, Pending},
     lease::positions,
     names,
+    number::signed,
     tally::{self, ByHost, Place},
     views::word,
 };

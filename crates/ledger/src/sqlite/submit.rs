@@ -11,10 +11,11 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::{self, signed, unsigned},
     failure::Failure,
     insert::{self, Chunk, Owner, Written},
-    names, views,
+    names,
+    number::{signed, unsigned},
+    quota, views,
 };
 use crate::{Charge, ChildPlan, NewTask, PlannedTarget, Submitted};
 
@@ -69,11 +70,10 @@ pub(super) fn submit(connection: &Connection, plan: &Plan) -> Result<Submitted, 
         return Err(orphan());
     }
     let task = &plan.task;
-    if let Some(refusal) = accounts::refusal(connection, task.account, &plan.charges, plan.targets)?
-    {
+    if let Some(refusal) = quota::refusal(connection, task.account, &plan.charges, plan.targets)? {
         return Err(refusal);
     }
-    accounts::charge(connection, task.account, &plan.charges, plan.targets)?;
+    quota::charge(connection, task.account, &plan.charges, plan.targets)?;
     let id = insert_task(connection, task)?;
     let owner = Owner {
         task: id,
@@ -225,7 +225,7 @@ fn budget(
 ) -> Result<Budget, Failure> {
     let mut paid = u64::MAX;
     for charge in &plan.charges {
-        paid = paid.min(accounts::available(connection, account, charge)?);
+        paid = paid.min(quota::available(connection, account, charge)?);
     }
     let room = plan.most_targets.saturating_sub(present);
     Ok(Budget { room: usize::try_from(room).unwrap_or(usize::MAX), paid })
@@ -248,6 +248,6 @@ fn spend(
     for target in &mut within[paid..] {
         target.settled = Some(Outcome::OverQuota);
     }
-    accounts::charge(connection, account, charges, paid as u64)?;
+    quota::charge(connection, account, charges, paid as u64)?;
     Ok((within.len() - paid) as u64)
 }

@@ -14,9 +14,9 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::{signed, unsigned},
     failure::Failure,
     names,
+    number::{signed, unsigned},
 };
 
 /// Spans of buckets in milliseconds, widest first.

@@ -12,10 +12,10 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::{signed, unsigned},
     failure::Failure,
     insert::{DONE, FAILED, PROCESSING, Pending},
     names,
+    number::{signed, unsigned},
     tally::{self, ALL_HOSTS, Counts},
     views,
 };

@@ -17,10 +17,10 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::{signed, unsigned},
     failure::Failure,
     lease::positions,
     names,
+    number::{signed, unsigned},
     report::Stored,
 };
 use crate::{Page, RunningJob, TaskFilter, TaskRow};
