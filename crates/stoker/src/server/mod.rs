@@ -84,7 +84,8 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     let (drain, drained) = oneshot::channel::<()>();
     let gateway =
         Gateway::new(Arc::clone(&engine), clock, random.next_u64(), GatewayConfig::default());
-    let app = router(gateway.clone());
+    // with the caller's address, which a policy may ask for
+    let app = router(gateway.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let api = tokio::spawn(async move {
         let shutdown = async {
             let _ = drained.await;
