@@ -53,6 +53,7 @@ pub struct Shared {
     pub(crate) config: Config,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) replays: tencent::v2::Replays,
+    pub(crate) signing_keys: tencent::signing_keys::SigningKeys,
     // a std mutex, held for sixteen bytes and never across an await
     random: Mutex<StdRng>,
     is_draining: AtomicBool,
@@ -67,6 +68,7 @@ impl Gateway {
             config,
             metrics: metrics::Metrics::default(),
             replays: tencent::v2::Replays::default(),
+            signing_keys: tencent::signing_keys::SigningKeys::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             is_draining: AtomicBool::new(false),
         }))

@@ -11,6 +11,7 @@ mod error;
 mod multipart;
 mod params;
 pub(crate) mod signed;
+pub(crate) mod signing_keys;
 pub(crate) mod tc3;
 mod teo;
 mod v1;

@@ -86,7 +86,8 @@ pub(crate) async fn verify(
         content: &content,
         aliases: &gateway.config.host_aliases,
     };
-    if !tc3::verify(&known.secret_key, &known.authorization, &known.timestamp, &message) {
+    let Known { secret_key, authorization, timestamp, .. } = &known;
+    if !tc3::verify(&gateway.signing_keys, secret_key, authorization, timestamp, &message) {
         return Err(Error::Signature);
     }
     Ok(Verified { account: known.account, service: known.authorization.service, content })

@@ -12,7 +12,10 @@ use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::authorization::{ALGORITHM, Authorization};
+use super::{
+    authorization::{ALGORITHM, Authorization},
+    signing_keys::{Key, Origin, SigningKeys},
+};
 
 /// Seconds that a timestamp may be off, in either direction.
 pub(crate) const TOLERANCE_SECONDS: i64 = 300;
@@ -53,8 +56,10 @@ pub(crate) fn is_current(time: i64, now: Timestamp) -> bool {
 ///
 /// `timestamp` is the text of X-TC-Timestamp; the date of the scope must be its UTC date. Every
 /// form in which real clients sign the host and the field values is tried, and the time taken does
-/// not tell which of them came close.
+/// not tell which of them came close. The signing key is looked up in `keys`, and kept there once it
+/// has verified a call.
 pub(crate) fn verify(
+    keys: &SigningKeys,
     secret_key: &str,
     authorization: &Authorization,
     timestamp: &str,
@@ -63,7 +68,14 @@ pub(crate) fn verify(
     if timestamp.parse().ok().and_then(utc_date).as_deref() != Some(&authorization.date) {
         return false;
     }
-    let key = signing_key(secret_key, &authorization.date, &authorization.service);
+    let origin = Origin {
+        secret_id: &authorization.secret_id,
+        secret_key,
+        date: &authorization.date,
+        service: &authorization.service,
+    };
+    let kept = keys.get(&origin);
+    let key = kept.unwrap_or_else(|| signing_key(secret_key, origin.date, origin.service));
     let scope = format!("{}/{}/tc3_request", authorization.date, authorization.service);
     let payload = payload_hash(message.method, message.fields, message.content);
     let mut is_match = Choice::from(0);
@@ -77,7 +89,11 @@ pub(crate) fn verify(
             is_match |= signature.as_bytes().ct_eq(authorization.signature.as_bytes());
         }
     }
-    is_match.into()
+    let is_match = is_match.into();
+    if is_match && kept.is_none() {
+        keys.keep(&origin, key);
+    }
+    is_match
 }
 
 /// A request that a client is about to send.
@@ -194,12 +210,12 @@ fn payload_hash(method: &Method, fields: &HeaderMap, content: &[u8]) -> String {
     }
 }
 
-fn sign_text(key: &[u8; 32], timestamp: &str, scope: &str, request: &[u8]) -> [u8; 32] {
+fn sign_text(key: &Key, timestamp: &str, scope: &str, request: &[u8]) -> [u8; 32] {
     let hash = hex(&Sha256::digest(request));
     hmac(key, format!("{ALGORITHM}\n{timestamp}\n{scope}\n{hash}").as_bytes())
 }
 
-fn signing_key(secret_key: &str, date: &str, service: &str) -> [u8; 32] {
+fn signing_key(secret_key: &str, date: &str, service: &str) -> Key {
     let date = hmac(format!("TC3{secret_key}").as_bytes(), date.as_bytes());
     let service = hmac(&date, service.as_bytes());
     hmac(&service, b"tc3_request")

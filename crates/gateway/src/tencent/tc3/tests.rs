@@ -79,6 +79,10 @@ impl Vector {
     }
 
     fn is_valid(&self) -> bool {
+        self.is_valid_with(&SigningKeys::default())
+    }
+
+    fn is_valid_with(&self, keys: &SigningKeys) -> bool {
         let mut fields = HeaderMap::new();
         for (name, value) in &self.fields {
             let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) else { return false };
@@ -98,7 +102,7 @@ impl Vector {
             aliases: &[],
         };
         Authorization::parse(&authorization).is_ok_and(|authorization| {
-            verify(&self.secret_key, &authorization, self.timestamp, &message)
+            verify(keys, &self.secret_key, &authorization, self.timestamp, &message)
         })
     }
 }
@@ -299,7 +303,7 @@ fn a_proxy_in_front_is_met_by_an_alias() {
         vector.signature
     ))
     .unwrap();
-    assert!(verify(KEY, &authorization, "1700000000", &message));
+    assert!(verify(&SigningKeys::default(), KEY, &authorization, "1700000000", &message));
 }
 
 #[test]
@@ -312,6 +316,26 @@ fn the_signing_keys_are_the_published_ones() {
         hex(&signing_key(&"*".repeat(32), "2019-02-25", "cvm")),
         "b596b923aad85185e2d1f6659d2a062e0a86731226e021e61bfe06f7ed05f5af"
     );
+}
+
+#[test]
+fn a_signing_key_is_kept_once_it_has_verified_a_call_and_then_used() {
+    let keys = SigningKeys::default();
+    let vector = python().remove(0);
+    let origin =
+        Origin { secret_id: ID, secret_key: KEY, date: vector.date, service: vector.service };
+    let forged = Vector { signature: "0".repeat(64), ..vector.clone() };
+    assert!(!forged.is_valid_with(&keys));
+    assert_eq!(keys.get(&origin), None);
+    assert!(vector.is_valid_with(&keys));
+    assert_eq!(keys.get(&origin), Some(signing_key(KEY, vector.date, vector.service)));
+    assert!(vector.is_valid_with(&keys));
+    assert!(!forged.is_valid_with(&keys));
+    // what is kept is what decides: with another key in its place nothing passes
+    keys.keep(&origin, [0; 32]);
+    assert!(!vector.is_valid_with(&keys));
+    let rotated = Vector { secret_key: "rotated".into(), ..vector };
+    assert!(!rotated.is_valid_with(&keys));
 }
 
 #[test]
@@ -445,9 +469,15 @@ fn a_client_of_ours_is_accepted() {
             content: content.as_bytes(),
             aliases: &[],
         };
-        assert!(verify(KEY, &authorization, "1700000000", &message), "{method}");
+        assert!(
+            verify(&SigningKeys::default(), KEY, &authorization, "1700000000", &message),
+            "{method}"
+        );
         let elsewhere = Message { path: "/admin/v1/domains/b.example", ..message };
-        assert!(!verify(KEY, &authorization, "1700000000", &elsewhere), "{method}");
+        assert!(
+            !verify(&SigningKeys::default(), KEY, &authorization, "1700000000", &elsewhere),
+            "{method}"
+        );
     }
 }
 
@@ -469,6 +499,6 @@ proptest! {
             content: &content,
             aliases: &[],
         };
-        prop_assert!(!verify(KEY, &authorization, &timestamp, &message));
+        prop_assert!(!verify(&SigningKeys::default(), KEY, &authorization, &timestamp, &message));
     }
 }
