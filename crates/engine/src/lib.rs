@@ -17,7 +17,6 @@ mod error;
 mod expand;
 mod ids;
 mod lease;
-mod merged;
 mod nodes;
 mod pace;
 mod partial;
@@ -47,8 +46,8 @@ pub use partial::{PartialReceipt, PartialSubmission};
 pub use purge::{PurgeError, PurgeSubmission};
 pub use split::SplitReceipt;
 pub use stoker_ledger::{
-    Error, ErrorKind, Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow, TaskFilter,
-    TaskRow,
+    Error, ErrorKind, Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow, TargetState,
+    TaskFilter, TaskRow,
 };
 pub use submit::{Receipt, Submission};
 pub use views::{TargetView, TaskView};

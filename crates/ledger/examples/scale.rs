@@ -17,7 +17,7 @@ use stoker_domain::{
     task::{Progress, Task, TaskId},
 };
 use stoker_ledger::{
-    Sqlite, TargetFilter, TaskFilter,
+    Sqlite, TargetFilter, TargetState, TaskFilter,
     suite::fixture::{Dice, Fixture, at, targets},
 };
 use tokio::task::JoinSet;
@@ -117,8 +117,8 @@ async fn views(fixture: &Fixture, calls: u64) {
     let mut dice = Dice(1);
     let page =
         TargetFilter { account: Some(fixture.account), limit: 20, ..TargetFilter::default() };
-    let failed = TargetFilter { progress: Some(Progress::Failed), ..page.clone() };
-    let host = |dice: &mut Dice| Some(format!("host-{}.example", dice.below(50)));
+    let failed = TargetFilter { states: Some(TargetState::of(Progress::Failed)), ..page.clone() };
+    let host = |dice: &mut Dice| Some(vec![format!("host-{}.example", dice.below(50))]);
     let mut filters: Vec<(&str, Make)> = Vec::new();
     let mut add = |name, make: Make| filters.push((name, make));
     let (base, mut d) = (page.clone(), dice.clone());
@@ -142,7 +142,7 @@ async fn views(fixture: &Fixture, calls: u64) {
     add(
         "of a host and area",
         Box::new(move || TargetFilter {
-            host: host(&mut d),
+            hosts: host(&mut d),
             area: Some(Area::Mainland),
             ..base.clone()
         }),
@@ -161,7 +161,7 @@ async fn views(fixture: &Fixture, calls: u64) {
     let mut d = dice.clone();
     add(
         "failed of a host",
-        Box::new(move || TargetFilter { host: host(&mut d), ..failed.clone() }),
+        Box::new(move || TargetFilter { hosts: host(&mut d), ..failed.clone() }),
     );
     for (name, mut make) in filters {
         let mut times = Vec::new();

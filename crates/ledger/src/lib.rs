@@ -13,8 +13,8 @@ pub mod suite;
 pub use purge::{NewPurge, PurgeFilter, PurgeNode, PurgeRow, PurgeTarget, Purged};
 pub use records::{
     Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask, Page,
-    PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TaskFilter,
-    TaskRow,
+    PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TargetState,
+    TaskFilter, TaskRow,
 };
 pub use sqlite::{OpenError, Sqlite, Stats};
 

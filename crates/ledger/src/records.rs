@@ -200,6 +200,31 @@ pub struct TaskRow {
     pub finished_at: Option<Timestamp>,
 }
 
+/// How far along a target is, as filters and totals tell it. Every target is in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TargetState {
+    /// Some node has not settled.
+    Processing,
+    /// On every node.
+    Done,
+    /// Failed, and its first failure is an origin status.
+    FailedByOrigin,
+    /// Failed for another reason.
+    FailedOtherwise,
+}
+
+impl TargetState {
+    /// The states of targets that are so far along.
+    #[must_use]
+    pub fn of(progress: Progress) -> Vec<Self> {
+        match progress {
+            Progress::Processing => vec![Self::Processing],
+            Progress::Done => vec![Self::Done],
+            Progress::Failed => vec![Self::FailedByOrigin, Self::FailedOtherwise],
+        }
+    }
+}
+
 /// Which targets. All conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetFilter {
@@ -211,16 +236,14 @@ pub struct TargetFilter {
     pub from: Option<Timestamp>,
     /// Of a task created at or before.
     pub to: Option<Timestamp>,
-    /// Of this host.
-    pub host: Option<String>,
+    /// Of one of these hosts; absent = of any.
+    pub hosts: Option<Vec<String>>,
     /// With this URL exactly.
     pub url: Option<String>,
     /// Of a task that asked for this area, alone or with the other.
     pub area: Option<Area>,
-    /// So far along.
-    pub progress: Option<Progress>,
-    /// Whose first failure is (true) or is not (false) an origin status; only with `Failed`.
-    pub origin_status: Option<bool>,
+    /// In one of these states; absent = in any.
+    pub states: Option<Vec<TargetState>>,
     /// Rows to skip.
     pub offset: u64,
     /// Rows at most.

@@ -20,7 +20,7 @@ use std::{
 
 use stoker_domain::{account::AccountId, area::Area, outcome::Outcome, task::Progress};
 use stoker_ledger::{
-    Ledger, Sqlite, TargetFilter, TaskFilter,
+    Ledger, Sqlite, TargetFilter, TargetState, TaskFilter,
     suite::fixture::{Dice, Fixture, at, urls},
 };
 use tokio::task::JoinSet;
@@ -109,9 +109,9 @@ async fn check(dir: &Path, accepted: &BTreeMap<String, u64>, done: u64) {
     }
     assert!(sums.1 >= done, "{} done, {done} acknowledged", sums.1);
     assert_eq!(fixture.used(Area::Mainland).await, sums.0, "each target is charged once");
-    for (progress, total) in [(None, sums.0), (Some(Progress::Done), sums.1)] {
+    for (states, total) in [(None, sums.0), (Some(vec![TargetState::Done]), sums.1)] {
         let filter =
-            TargetFilter { account: Some(account), progress, limit: 1, ..TargetFilter::default() };
+            TargetFilter { account: Some(account), states, limit: 1, ..TargetFilter::default() };
         assert_eq!(fixture.ledger.targets(&filter).await.unwrap().total, total);
     }
 }

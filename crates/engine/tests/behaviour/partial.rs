@@ -100,9 +100,9 @@ async fn targets_of_several_hosts_are_one_list() {
             stage.clock.advance(std::time::Duration::from_secs(1));
         }
     }
-    let filters =
-        hosts.map(|host| TargetFilter { host: Some(host.into()), ..TargetFilter::default() });
-    let page = engine.targets_of_any(&filters, 1, 3).await.unwrap();
+    let hosts = Some(hosts.map(String::from).to_vec());
+    let filter = TargetFilter { hosts, offset: 1, limit: 3, ..TargetFilter::default() };
+    let page = engine.targets(&filter).await.unwrap();
     let urls: Vec<_> = page.rows.iter().map(|view| view.row.url.as_str()).collect();
     let expected = ["http://a.example.com/2", "http://b.example.com/1", "http://a.example.com/1"];
     assert_eq!((page.total, urls), (6, expected.to_vec()));

@@ -13,7 +13,9 @@ use stoker_domain::{
     target::Target,
     task::{FetchOptions, Progress, TaskId},
 };
-use stoker_engine::{Engine, Submission, TargetFilter, TargetView, TaskFilter, TaskView};
+use stoker_engine::{
+    Engine, Submission, TargetFilter, TargetState, TargetView, TaskFilter, TaskView,
+};
 
 use super::{
     api,
@@ -128,7 +130,7 @@ pub(super) async fn targets(mut call: Call) -> Result<Reply, Error> {
     let filter = TargetFilter {
         account: Some(call.account.id),
         task: Some(task.clone()),
-        progress: selection.status,
+        states: selection.status.map(TargetState::of),
         offset: selection.offset,
         limit,
         ..TargetFilter::default()

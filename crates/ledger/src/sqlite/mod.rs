@@ -9,6 +9,7 @@ mod domains;
 mod failure;
 mod insert;
 mod lease;
+mod merge;
 mod names;
 mod number;
 mod open;

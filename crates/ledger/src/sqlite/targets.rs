@@ -1,10 +1,13 @@
 //! Pages of targets: by task, time, host, URL, area and progress, newest task first.
 //!
 //! Rows are walked in the order of one index until the page is full, never sorted; the index is
-//! chosen here. Totals come from the task's row or from the tally; only the targets with one URL, or
-//! of one host within one task, are counted one by one.
+//! chosen here. Several hosts or states are one walk each, merged as they go. Totals come from the
+//! task's row or from the tally; only the targets with one URL, or of one host within one task, are
+//! counted one by one.
 
-use rusqlite::{Connection, Row, ToSql, types::Value};
+use std::collections::BTreeSet;
+
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
 use stoker_domain::{
     area::Area,
     task::{Progress, Task},
@@ -14,17 +17,18 @@ use stoker_domain::{
 use super::{
     failure::Failure,
     insert::{DONE, FAILED, PROCESSING, Pending},
+    merge::merge,
     names,
     number::{signed, unsigned},
     tally::{self, ALL_HOSTS, Counts},
     views,
 };
-use crate::{Page, TargetFilter, TargetRow};
+use crate::{Page, TargetFilter, TargetRow, TargetState};
 
 const HOUR: i64 = 3_600_000;
 
-/// A filter in the numbers of the tables.
-#[derive(Debug)]
+/// A filter in the numbers of the tables: of one host or of any, in one state or in any.
+#[derive(Clone, Debug)]
 struct Scope<'a> {
     account: Option<i64>,
     task: Option<i64>,
@@ -52,19 +56,74 @@ pub(super) fn page(
     connection: &Connection,
     filter: &TargetFilter,
 ) -> Result<Page<TargetRow>, Failure> {
-    let nothing = Page { rows: Vec::new(), total: 0 };
-    let Some(scope) = Scope::new(connection, filter)? else { return Ok(nothing) };
-    let (total, walk) = scope.total(connection)?;
-    let limit = filter.limit.min(total.saturating_sub(filter.offset));
-    if limit == 0 {
-        return Ok(Page { total, ..nothing });
+    let mut walks = Vec::new();
+    let mut total = 0;
+    for scope in Scope::all(connection, filter)? {
+        let (matching, walk) = scope.total(connection)?;
+        if matching > 0 {
+            walks.push((scope, walk));
+            total += matching;
+        }
     }
-    let rows = scope.rows(connection, walk, limit, filter.offset)?;
+    let limit = filter.limit.min(total.saturating_sub(filter.offset));
+    let rows = match walks.as_slice() {
+        _ if limit == 0 => Vec::new(),
+        [(scope, walk)] => scope.rows(connection, *walk, limit, filter.offset)?,
+        several => merged(connection, several, limit, filter.offset)?,
+    };
     Ok(Page { rows, total })
 }
 
+/// A page of several walks, no two of which find the same target.
+fn merged(
+    connection: &Connection,
+    walks: &[(Scope<'_>, Walk)],
+    limit: u64,
+    offset: u64,
+) -> Result<Vec<TargetRow>, Failure> {
+    let mut statements = Vec::with_capacity(walks.len());
+    for (scope, walk) in walks {
+        let end = offset.saturating_add(limit);
+        let query = scope.page_query(*walk, "t.task, t.id", Skip::default(), end, 0);
+        statements.push((connection.prepare_cached(&query.sql)?, query));
+    }
+    let mut cursors = Vec::with_capacity(statements.len());
+    for (statement, query) in &mut statements {
+        cursors.push(statement.query(&*query.values())?);
+    }
+    let mut statement = connection.prepare_cached(&format!(
+        "/* targets: one */ SELECT {COLUMNS}
+         FROM target AS t CROSS JOIN chunk AS c ON c.id = t.id >> 9 WHERE t.id = ?1"
+    ))?;
+    let mut targets = Targets::default();
+    for id in merge(cursors, offset, limit)? {
+        let mut rows = statement.query([id])?;
+        let row = rows.next()?.ok_or_else(|| Failure::corrupt("a target without its chunk"))?;
+        targets.push(connection, row)?;
+    }
+    Ok(targets.rows)
+}
+
 impl<'a> Scope<'a> {
-    /// `None` when nothing can match.
+    /// One scope for each host and state that is asked for; no two match the same target.
+    fn all(connection: &Connection, filter: &'a TargetFilter) -> Result<Vec<Self>, Failure> {
+        let Some(any) = Self::new(connection, filter)? else { return Ok(Vec::new()) };
+        let hosts = match &filter.hosts {
+            None => vec![None],
+            Some(names) => hosts(connection, names, any.url)?,
+        };
+        let states = states(filter.states.as_deref());
+        let mut scopes = Vec::with_capacity(hosts.len() * states.len());
+        for host in hosts {
+            for (progress, origin_status) in &states {
+                let (progress, origin_status) = (*progress, *origin_status);
+                scopes.push(Self { host, progress, origin_status, ..any.clone() });
+            }
+        }
+        Ok(scopes)
+    }
+
+    /// Of any host and in any state; `None` when nothing can match.
     fn new(connection: &Connection, filter: &'a TargetFilter) -> Result<Option<Self>, Failure> {
         let mut scope = Self {
             account: filter.account.map(|account| account.0),
@@ -72,21 +131,12 @@ impl<'a> Scope<'a> {
             host: None,
             url: filter.url.as_deref(),
             area: filter.area,
-            progress: filter.progress.or(filter.origin_status.map(|_| Progress::Failed)),
-            origin_status: filter.origin_status,
+            progress: None,
+            origin_status: None,
             from: filter.from.map_or(-names::LATEST, names::task_millis),
             // a whole hour after the latest, so that an open end is cut into hours alone
             to: filter.to.map_or(names::LATEST + HOUR, |to| names::task_millis(to) + 1),
         };
-        if scope.origin_status.is_some() && scope.progress != Some(Progress::Failed) {
-            return Ok(None);
-        }
-        if let Some(host) = &filter.host {
-            scope.host = names::find_host(connection, host)?;
-            if scope.host.is_none() {
-                return Ok(None);
-            }
-        }
         if let Some(id) = &filter.task {
             let Some(number) = views::find_task(connection, id)? else { return Ok(None) };
             let task = views::task(connection, number)?;
@@ -159,29 +209,21 @@ impl<'a> Scope<'a> {
             // what comes before the page is not even looked at
             Some(task) if walk == Walk::Tasks => {
                 let skip = Skip { first: first_chunk(connection, task, offset)?, targets: offset };
-                self.page_query(walk, skip, limit, 0)
+                self.page_query(walk, COLUMNS, skip, limit, 0)
             }
-            _ => self.page_query(walk, Skip::default(), limit, offset),
+            _ => self.page_query(walk, COLUMNS, Skip::default(), limit, offset),
         };
         let mut statement = connection.prepare_cached(&query.sql)?;
         let mut rows = statement.query(&*query.values())?;
-        let mut task: Option<(i64, Task)> = None;
-        let mut targets = Vec::new();
+        let mut targets = Targets::default();
         while let Some(row) = rows.next()? {
-            let number = row.get(1)?;
-            // neighbours mostly share their task
-            let owner = match task.take() {
-                Some((last, owner)) if last == number => owner,
-                _ => views::task(connection, number)?,
-            };
-            targets.push(target_row(row, owner.clone())?);
-            task = Some((number, owner));
+            targets.push(connection, row)?;
         }
-        Ok(targets)
+        Ok(targets.rows)
     }
 
     /// The statement of a page.
-    fn page_query(&self, walk: Walk, skip: Skip, limit: u64, offset: u64) -> Query {
+    fn page_query(&self, walk: Walk, columns: &str, skip: Skip, limit: u64, offset: u64) -> Query {
         let mut query = self.query(walk);
         if walk == Walk::Tasks {
             query.add(":skip", Value::Integer(signed(skip.targets)));
@@ -197,9 +239,7 @@ impl<'a> Scope<'a> {
             _ => "t.task DESC, t.id",
         };
         query.sql = format!(
-            "/* targets */ SELECT t.id, t.task, t.url, t.parent, t.progress, t.outcome, t.nodes,
-                 t.size_bytes, t.finished_at, c.created_at, c.pending
-             {} ORDER BY {order} LIMIT :limit OFFSET :offset",
+            "/* targets */ SELECT {columns} {} ORDER BY {order} LIMIT :limit OFFSET :offset",
             query.sql
         );
         query
@@ -240,6 +280,74 @@ impl<'a> Scope<'a> {
             query.condition(condition, ":origin_status", Value::Integer(is_origin_status.into()));
         }
         query
+    }
+}
+
+/// What [`target_row`] reads.
+const COLUMNS: &str = "t.id, t.task, t.url, t.parent, t.progress, t.outcome, t.nodes,
+                 t.size_bytes, t.finished_at, c.created_at, c.pending";
+
+/// The numbers of those of `names` that have targets; if there is a URL, its host at most.
+fn hosts(
+    connection: &Connection,
+    names: &[String],
+    url: Option<&str>,
+) -> Result<Vec<Option<i64>>, Failure> {
+    let mut numbers = BTreeSet::new();
+    for name in names {
+        numbers.extend(names::find_host(connection, name)?);
+    }
+    if let Some(url) = url {
+        let host: Option<i64> = connection
+            .prepare_cached(
+                "/* targets: host of a URL */ SELECT host FROM target INDEXED BY target_by_url
+                 WHERE url_hash = ?1 AND url = ?2 LIMIT 1",
+            )?
+            .query_row(params![names::url_hash(url), url], |row| row.get(0))
+            .optional()?;
+        numbers.retain(|number| Some(*number) == host);
+    }
+    Ok(numbers.into_iter().map(Some).collect())
+}
+
+/// The wanted states as the tables know them: `progress`, and whether an origin status is why.
+fn states(wanted: Option<&[TargetState]>) -> Vec<(Option<Progress>, Option<bool>)> {
+    let Some(wanted) = wanted else { return vec![(None, None)] };
+    let wants = |state| wanted.contains(&state);
+    let mut states = Vec::new();
+    if wants(TargetState::Processing) {
+        states.push((Some(Progress::Processing), None));
+    }
+    if wants(TargetState::Done) {
+        states.push((Some(Progress::Done), None));
+    }
+    match (wants(TargetState::FailedByOrigin), wants(TargetState::FailedOtherwise)) {
+        (true, true) => states.push((Some(Progress::Failed), None)),
+        (true, false) => states.push((Some(Progress::Failed), Some(true))),
+        (false, true) => states.push((Some(Progress::Failed), Some(false))),
+        (false, false) => {}
+    }
+    states
+}
+
+/// Rows of a page in the making.
+#[derive(Debug, Default)]
+struct Targets {
+    rows: Vec<TargetRow>,
+    /// Number and task of the last row: neighbours mostly share their task.
+    task: Option<(i64, Task)>,
+}
+
+impl Targets {
+    fn push(&mut self, connection: &Connection, row: &Row<'_>) -> Result<(), Failure> {
+        let number = row.get(1)?;
+        let task = match self.task.take() {
+            Some((last, task)) if last == number => task,
+            _ => views::task(connection, number)?,
+        };
+        self.rows.push(target_row(row, task.clone())?);
+        self.task = Some((number, task));
+        Ok(())
     }
 }
 
@@ -402,7 +510,7 @@ mod tests {
         for (scope, walks) in scopes() {
             for walk in walks {
                 let skip = Skip { first: 500, targets: 503 };
-                let query = scope.page_query(walk, skip, 20, 3);
+                let query = scope.page_query(walk, COLUMNS, skip, 20, 3);
                 let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);
                 let mut statement = connection.prepare(&sql).unwrap();
                 let steps = statement

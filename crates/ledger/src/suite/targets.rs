@@ -10,18 +10,17 @@ use stoker_domain::{
 };
 
 use super::fixture::{Dice, Fixture, T0, at, targets, urls};
-use crate::{Ledger, TargetFilter, TargetRow};
+use crate::{Ledger, TargetFilter, TargetRow, TargetState};
 
 const ALL: TargetFilter = TargetFilter {
     account: None,
     task: None,
     from: None,
     to: None,
-    host: None,
+    hosts: None,
     url: None,
     area: None,
-    progress: None,
-    origin_status: None,
+    states: None,
     offset: 0,
     limit: 100,
 };
@@ -63,10 +62,17 @@ pub async fn every_condition_of_a_filter_holds(ledger: Arc<dyn Ledger>) {
     fixture.settle(&job, &[(0, Outcome::Filled), (2, Outcome::TooLarge)], at(121)).await;
     let (mine, stranger) = (Some(fixture.account), Some(fixture.stranger));
     let task = |id: &str| Some(TaskId(id.into()));
-    let a = || Some("a.example".to_owned());
+    let a = || Some(vec!["a.example".to_owned()]);
+    let c = || Some(vec!["c.example".to_owned()]);
+    let ab =
+        || Some(["c.example", "b.example", "a.example", "b.example"].map(String::from).to_vec());
     let url = || Some("http://a.example/0".to_owned());
-    let (open, done, failed) =
-        (Some(Progress::Processing), Some(Progress::Done), Some(Progress::Failed));
+    let (open, done, failed) = (
+        Some(TargetState::of(Progress::Processing)),
+        Some(TargetState::of(Progress::Done)),
+        Some(TargetState::of(Progress::Failed)),
+    );
+    let settled = Some(vec![TargetState::Done, TargetState::FailedOtherwise]);
     let (mainland, overseas) = (Some(Area::Mainland), Some(Area::Overseas));
     let table: Vec<(TargetFilter, &str)> = vec![
         (ALL, "3-0 2-0 2-1 1-0 1-1 1-2"),
@@ -75,10 +81,10 @@ pub async fn every_condition_of_a_filter_holds(ledger: Arc<dyn Ledger>) {
         (TargetFilter { task: task("1"), ..ALL }, "1-0 1-1 1-2"),
         (TargetFilter { task: task("404"), ..ALL }, ""),
         (TargetFilter { task: task("1"), account: stranger, ..ALL }, ""),
-        (TargetFilter { task: task("1"), host: a(), account: mine, ..ALL }, "1-0 1-1 1-2"),
-        (TargetFilter { task: task("2"), host: a(), ..ALL }, ""),
-        (TargetFilter { task: task("1"), progress: done, ..ALL }, "1-0"),
-        (TargetFilter { task: task("1"), progress: open, host: a(), ..ALL }, "1-1"),
+        (TargetFilter { task: task("1"), hosts: a(), account: mine, ..ALL }, "1-0 1-1 1-2"),
+        (TargetFilter { task: task("2"), hosts: a(), ..ALL }, ""),
+        (TargetFilter { task: task("1"), states: done.clone(), ..ALL }, "1-0"),
+        (TargetFilter { task: task("1"), states: open.clone(), hosts: a(), ..ALL }, "1-1"),
         (TargetFilter { task: task("1"), url: url(), ..ALL }, "1-0"),
         (TargetFilter { task: task("1"), area: overseas, ..ALL }, ""),
         (TargetFilter { task: task("2"), from: Some(at(61)), ..ALL }, ""),
@@ -86,24 +92,35 @@ pub async fn every_condition_of_a_filter_holds(ledger: Arc<dyn Ledger>) {
         (TargetFilter { to: Some(at(60)), ..ALL }, "2-0 2-1 1-0 1-1 1-2"),
         (TargetFilter { from: Some(at(1)), to: Some(at(119)), ..ALL }, "2-0 2-1"),
         (TargetFilter { from: Some(at(119)), to: Some(at(1)), ..ALL }, ""),
-        (TargetFilter { host: a(), ..ALL }, "3-0 1-0 1-1 1-2"),
-        (TargetFilter { host: a(), account: mine, ..ALL }, "1-0 1-1 1-2"),
-        (TargetFilter { host: a(), to: Some(at(119)), progress: failed, ..ALL }, "1-2"),
-        (TargetFilter { host: a(), account: mine, progress: failed, ..ALL }, "1-2"),
-        (TargetFilter { host: Some("c.example".into()), ..ALL }, ""),
+        (TargetFilter { hosts: a(), ..ALL }, "3-0 1-0 1-1 1-2"),
+        (TargetFilter { hosts: a(), account: mine, ..ALL }, "1-0 1-1 1-2"),
+        (TargetFilter { hosts: a(), to: Some(at(119)), states: failed.clone(), ..ALL }, "1-2"),
+        (TargetFilter { hosts: a(), account: mine, states: failed.clone(), ..ALL }, "1-2"),
+        (TargetFilter { hosts: c(), ..ALL }, ""),
         (TargetFilter { url: url(), ..ALL }, "3-0 1-0"),
         (TargetFilter { url: url(), account: stranger, ..ALL }, "3-0"),
-        (TargetFilter { url: url(), progress: done, ..ALL }, "1-0"),
-        (TargetFilter { url: url(), host: a(), to: Some(at(9)), area: mainland, ..ALL }, "1-0"),
+        (TargetFilter { url: url(), states: done.clone(), ..ALL }, "1-0"),
+        (TargetFilter { url: url(), hosts: a(), to: Some(at(9)), area: mainland, ..ALL }, "1-0"),
         (TargetFilter { url: Some("http://a.example/".into()), ..ALL }, ""),
         (TargetFilter { area: mainland, ..ALL }, "3-0 1-0 1-1 1-2"),
         (TargetFilter { area: overseas, ..ALL }, "3-0 2-0 2-1"),
         (TargetFilter { area: overseas, account: mine, ..ALL }, "2-0 2-1"),
-        (TargetFilter { area: overseas, account: mine, host: a(), ..ALL }, ""),
-        (TargetFilter { progress: open, ..ALL }, "3-0 2-0 2-1 1-1"),
-        (TargetFilter { progress: open, account: mine, ..ALL }, "2-0 2-1 1-1"),
-        (TargetFilter { progress: done, account: mine, area: mainland, ..ALL }, "1-0"),
-        (TargetFilter { progress: failed, account: stranger, ..ALL }, ""),
+        (TargetFilter { area: overseas, account: mine, hosts: a(), ..ALL }, ""),
+        (TargetFilter { states: open.clone(), ..ALL }, "3-0 2-0 2-1 1-1"),
+        (TargetFilter { states: open.clone(), account: mine, ..ALL }, "2-0 2-1 1-1"),
+        (TargetFilter { states: done.clone(), account: mine, area: mainland, ..ALL }, "1-0"),
+        (TargetFilter { states: failed.clone(), account: stranger, ..ALL }, ""),
+        (TargetFilter { hosts: ab(), ..ALL }, "3-0 2-0 2-1 1-0 1-1 1-2"),
+        (TargetFilter { hosts: ab(), account: mine, ..ALL }, "2-0 2-1 1-0 1-1 1-2"),
+        (TargetFilter { hosts: ab(), task: task("1"), ..ALL }, "1-0 1-1 1-2"),
+        (TargetFilter { hosts: ab(), url: url(), ..ALL }, "3-0 1-0"),
+        (TargetFilter { hosts: ab(), states: settled.clone(), ..ALL }, "1-0 1-2"),
+        (TargetFilter { hosts: Some(Vec::new()), ..ALL }, ""),
+        (TargetFilter { hosts: Some(Vec::new()), url: url(), ..ALL }, ""),
+        (TargetFilter { states: settled.clone(), ..ALL }, "1-0 1-2"),
+        (TargetFilter { states: settled.clone(), account: mine, ..ALL }, "1-0 1-2"),
+        (TargetFilter { states: settled, task: task("1"), ..ALL }, "1-0 1-2"),
+        (TargetFilter { states: Some(Vec::new()), ..ALL }, ""),
     ];
     for (filter, expected) in table {
         let total = expected.split_whitespace().count() as u64;
@@ -143,9 +160,13 @@ pub async fn an_origin_status_is_told_from_other_failures(ledger: Arc<dyn Ledger
         (3, Outcome::Filled),
     ];
     fixture.settle(&job, &words, at(1)).await;
-    for (origin_status, rows, total) in
-        [(None, "1-0 1-1 1-2", 3), (Some(true), "1-0 1-2", 2), (Some(false), "1-1", 1)]
-    {
+    let (refused, otherwise) = (TargetState::FailedByOrigin, TargetState::FailedOtherwise);
+    for (states, rows, total) in [
+        (vec![refused, otherwise], "1-0 1-1 1-2", 3),
+        (vec![refused], "1-0 1-2", 2),
+        (vec![otherwise], "1-1", 1),
+        (vec![TargetState::Done, otherwise], "1-1 1-3", 2),
+    ] {
         for (account, task, host) in [
             (None, None, None),
             (Some(fixture.account), None, None),
@@ -156,16 +177,13 @@ pub async fn an_origin_status_is_told_from_other_failures(ledger: Arc<dyn Ledger
             let filter = TargetFilter {
                 account,
                 task: task.map(|task| TaskId(task.into())),
-                host: host.map(String::from),
-                progress: Some(Progress::Failed),
-                origin_status,
+                hosts: host.map(|host| vec![String::from(host)]),
+                states: Some(states.clone()),
                 ..ALL
             };
             assert_eq!(found(&fixture, filter).await, (rows.into(), total));
         }
     }
-    let filter = TargetFilter { progress: Some(Progress::Done), origin_status: Some(true), ..ALL };
-    assert_eq!(found(&fixture, filter).await, (String::new(), 0));
 }
 
 pub async fn ranges_of_time_are_exact_to_the_millisecond(ledger: Arc<dyn Ledger>) {
@@ -178,12 +196,13 @@ pub async fn ranges_of_time_are_exact_to_the_millisecond(ledger: Arc<dyn Ledger>
     }
     let tick = Duration::from_millis(1);
     let edges: Vec<_> = moments.iter().flat_map(|at| [*at - tick, *at, *at + tick]).collect();
-    for host in [None, Some("a.example".to_owned())] {
+    for hosts in [None, Some(vec!["a.example".to_owned()])] {
         for (from, to) in edges.iter().flat_map(|from| edges.iter().map(move |to| (*from, *to))) {
             let within = moments.iter().enumerate().filter(|(_, at)| (from..=to).contains(at));
             let expected: Vec<_> = within.rev().map(|(id, _)| format!("{id}-0")).collect();
             let total = expected.len() as u64;
-            let filter = TargetFilter { from: Some(from), to: Some(to), host: host.clone(), ..ALL };
+            let hosts = hosts.clone();
+            let filter = TargetFilter { from: Some(from), to: Some(to), hosts, ..ALL };
             assert_eq!(found(&fixture, filter).await, (expected.join(" "), total), "{from} {to}");
         }
     }
@@ -220,34 +239,52 @@ async fn many_tasks(fixture: &Fixture, dice: &mut Dice) {
     }
 }
 
+const STATES: [TargetState; 4] = [
+    TargetState::Processing,
+    TargetState::Done,
+    TargetState::FailedByOrigin,
+    TargetState::FailedOtherwise,
+];
+
+fn state(row: &TargetRow) -> TargetState {
+    match (row.progress, row.outcome) {
+        (Progress::Processing, _) => TargetState::Processing,
+        (Progress::Done, _) => TargetState::Done,
+        (Progress::Failed, Some(Outcome::OriginStatus(_))) => TargetState::FailedByOrigin,
+        (Progress::Failed, _) => TargetState::FailedOtherwise,
+    }
+}
+
 fn any_filter(fixture: &Fixture, dice: &mut Dice) -> TargetFilter {
     let mut filter = TargetFilter { limit: 1 + dice.below(40), offset: dice.below(30), ..ALL };
     filter.account = dice.maybe(|dice| dice.pick([fixture.account, fixture.stranger]));
     filter.task = dice.maybe(|dice| TaskId(format!("{}", dice.below(31)))).filter(|_| dice.coin());
     filter.from = dice.maybe(|dice| at(dice.below(3 * 3600)));
     filter.to = dice.maybe(|dice| at(dice.below(3 * 3600)));
-    filter.host = dice.maybe(|dice| dice.pick(["a.example", "b.example"]).into());
+    filter.hosts = dice.maybe(|dice| {
+        let hosts = 1 + dice.below(3);
+        (0..hosts).map(|_| dice.pick(["a.example", "b.example", "c.example"]).into()).collect()
+    });
     filter.url = dice.maybe(|dice| format!("http://a.example/{}", dice.below(9)));
     filter.url = filter.url.filter(|_| dice.coin());
     filter.area = dice.maybe(|dice| dice.pick(Area::ALL));
-    filter.progress =
-        dice.maybe(|dice| dice.pick([Progress::Processing, Progress::Done, Progress::Failed]));
-    filter.origin_status =
-        dice.maybe(Dice::coin).filter(|_| filter.progress == Some(Progress::Failed));
+    filter.states = dice.maybe(|dice| {
+        let states = 1 + dice.below(3);
+        (0..states).map(|_| dice.pick(STATES)).collect()
+    });
     filter
 }
 
 fn matches(filter: &TargetFilter, row: &TargetRow) -> bool {
-    let is_origin_status = matches!(row.outcome, Some(Outcome::OriginStatus(_)));
+    let host = row.url.split('/').nth(2).unwrap_or_default();
     filter.account.is_none_or(|account| row.task.account == account)
         && filter.task.as_ref().is_none_or(|task| row.task.id == *task)
         && filter.from.is_none_or(|from| row.task.created_at >= from)
         && filter.to.is_none_or(|to| row.task.created_at <= to)
-        && filter.host.as_ref().is_none_or(|host| row.url.split('/').nth(2) == Some(host))
+        && filter.hosts.as_ref().is_none_or(|hosts| hosts.iter().any(|wanted| wanted == host))
         && filter.url.as_ref().is_none_or(|url| row.url == *url)
         && filter.area.is_none_or(|area| row.task.areas.contains(area))
-        && filter.progress.is_none_or(|progress| row.progress == progress)
-        && filter.origin_status.is_none_or(|wish| is_origin_status == wish)
+        && filter.states.as_ref().is_none_or(|states| states.contains(&state(row)))
 }
 
 pub async fn pages_match_a_plain_model(ledger: Arc<dyn Ledger>) {

@@ -13,7 +13,7 @@ use stoker_domain::{
     task::{Progress, TaskId},
     time::Timestamp,
 };
-use stoker_engine::{TargetFilter, TargetView};
+use stoker_engine::{TargetFilter, TargetState, TargetView};
 
 use super::{Error, word};
 use crate::{
@@ -58,15 +58,15 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
         Some(AreaScope::Overseas) => Some(Area::Overseas),
     };
     if let Some(status) = params.text("Status")? {
-        (filter.progress, filter.origin_status) = selection(&status)?;
+        filter.states = Some(vec![selection(&status)?]);
     }
     if let Some(keyword) = params.text("Keyword")?.filter(|keyword| !keyword.is_empty()) {
         if keyword.contains("://") {
             filter.url = Some(Target::parse(&keyword, true).map_err(|_| Error::Keyword)?.url);
         } else {
             let host = keyword.to_ascii_lowercase();
-            filter.host =
-                Some(Some(host).filter(|host| target::is_host(host)).ok_or(Error::Keyword)?);
+            let host = Some(host).filter(|host| target::is_host(host)).ok_or(Error::Keyword)?;
+            filter.hosts = Some(vec![host]);
         }
     }
     if filter.task.is_none() && filter.from.is_none() {
@@ -97,12 +97,12 @@ fn number(
 }
 
 /// Which targets have the vendor's status word; the inverse of [`status`].
-fn selection(word: &str) -> Result<(Option<Progress>, Option<bool>), Error> {
+fn selection(word: &str) -> Result<TargetState, Error> {
     match word {
-        "process" => Ok((Some(Progress::Processing), None)),
-        "done" => Ok((Some(Progress::Done), None)),
-        "invalid" => Ok((Some(Progress::Failed), Some(true))),
-        "fail" => Ok((Some(Progress::Failed), Some(false))),
+        "process" => Ok(TargetState::Processing),
+        "done" => Ok(TargetState::Done),
+        "invalid" => Ok(TargetState::FailedByOrigin),
+        "fail" => Ok(TargetState::FailedOtherwise),
         _ => Err(Error::Word {
             name: "Status",
             error: UnknownWord {
@@ -188,6 +188,6 @@ mod tests {
         assert_eq!(filter.url.as_deref(), Some("http://www.a.example/%E4%B8%AD"));
         assert_eq!((filter.offset, filter.limit), (3, 1000));
         assert_eq!(filter.area, Some(Area::Overseas));
-        assert_eq!((filter.progress, filter.origin_status), (Some(Progress::Failed), Some(true)));
+        assert_eq!(filter.states, Some(vec![TargetState::FailedByOrigin]));
     }
 }

@@ -15,7 +15,7 @@ use stoker_domain::{
     task::{MediaPolicy, Progress, TaskId},
     time::Timestamp,
 };
-use stoker_engine::{Page, TargetFilter, TargetView};
+use stoker_engine::{TargetFilter, TargetState, TargetView};
 
 use super::{
     Error, Reply, clock,
@@ -30,8 +30,6 @@ const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit
 const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses"];
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const MOST: i64 = 1000;
-/// Beyond this, a page of several hosts or statuses costs too much to merge.
-const DEEPEST: u64 = 10_000;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(PARAMETERS)?;
@@ -44,12 +42,13 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         .map(|id| filters::find_zone(gateway, account, &id).ok_or_else(|| Error::ZoneDenied(id)));
     let zone = zone.transpose()?.map(|zone| zone.id.clone());
     let (offset, limit) = filters::page(&mut params, MOST)?;
-    let mut query = read(params, gateway.clock.now())?;
-    query.filter.account = Some(account.id);
+    let mut filter = read(params, gateway.clock.now())?;
+    filter.account = Some(account.id);
+    (filter.offset, filter.limit) = (offset, limit);
     if zone.is_some() {
         let inside = domains.iter().filter(|domain| domain.zone == zone);
         let inside: Vec<String> = inside.map(|domain| domain.host.clone()).collect();
-        query.hosts = match query.hosts {
+        filter.hosts = match filter.hosts {
             // every domain: no need to look at each
             None if inside.len() == domains.len() => None,
             None => Some(inside),
@@ -59,54 +58,12 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
             }
         };
     }
-    let filters = query.filters();
-    if filters.len() > 1 && offset > DEEPEST {
-        let text = format!("sets with several hosts or statuses show the first {DEEPEST} only");
-        return Err(Error::Filter(text).into());
-    }
-    let page = match filters.as_slice() {
-        [] => Page { rows: Vec::new(), total: 0 },
-        some => gateway.engine.targets_of_any(some, offset, limit).await.map_err(Error::Ledger)?,
-    };
+    let page = gateway.engine.targets(&filter).await.map_err(Error::Ledger)?;
     let tasks: Vec<Value> = page.rows.iter().map(task).collect();
     Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
 }
 
-/// What is asked for, before it is cut into what the ledger can answer.
-#[derive(Debug, Default)]
-struct Query {
-    filter: TargetFilter,
-    hosts: Option<Vec<String>>,
-    states: Option<Vec<(Progress, Option<bool>)>>,
-}
-
-impl Query {
-    /// One filter for each host and state.
-    fn filters(&self) -> Vec<TargetFilter> {
-        let hosts: Vec<Option<String>> = match &self.hosts {
-            None => vec![None],
-            Some(hosts) => hosts.iter().cloned().map(Some).collect(),
-        };
-        let states = match &self.states {
-            None => vec![(None, None)],
-            Some(states) => states.iter().map(|(progress, is)| (Some(*progress), *is)).collect(),
-        };
-        let mut filters = Vec::new();
-        for host in hosts {
-            for (progress, origin_status) in &states {
-                filters.push(TargetFilter {
-                    host: host.clone(),
-                    progress: *progress,
-                    origin_status: *origin_status,
-                    ..self.filter.clone()
-                });
-            }
-        }
-        filters
-    }
-}
-
-fn read(mut params: Params, now: Timestamp) -> Result<Query, CallError> {
+fn read(mut params: Params, now: Timestamp) -> Result<TargetFilter, CallError> {
     let mut time = |name: &'static str| -> Result<Option<Timestamp>, CallError> {
         let text = params.text(name)?.filter(|text| !text.is_empty());
         Ok(text.map(|text| clock::parse(&text).ok_or(Error::Date(name))).transpose()?)
@@ -114,28 +71,26 @@ fn read(mut params: Params, now: Timestamp) -> Result<Query, CallError> {
     let (from, to) = (time("StartTime")?, time("EndTime")?);
     // times have whole seconds, and the last one belongs to the range
     let to = to.map(|to| to + Duration::from_millis(999));
-    let mut query = Query::default();
-    query.filter.from = from;
-    query.filter.to = to;
+    let mut filter = TargetFilter { from, to, ..TargetFilter::default() };
     let too_many = |name| Error::Filter(format!("`{name}` has more than 20 values"));
-    for filter in filters::filters(&mut params, FILTERS, too_many)? {
-        apply(&mut query, filter)?;
+    for wish in filters::filters(&mut params, FILTERS, too_many)? {
+        apply(&mut filter, wish)?;
     }
-    if query.filter.task.is_none() && from.is_none() {
+    if filter.task.is_none() && from.is_none() {
         return Err(Error::NoSelection.into());
     }
     if let Some(from) = from {
         let to = to.unwrap_or(now);
-        let is_backwards = query.filter.to.is_some_and(|to| to < from);
+        let is_backwards = filter.to.is_some_and(|to| to < from);
         if is_backwards || to.since(from) >= WEEK + Duration::from_secs(1) {
             return Err(Error::Span.into());
         }
     }
-    Ok(query)
+    Ok(filter)
 }
 
-fn apply(query: &mut Query, filter: Filter) -> Result<(), Error> {
-    let Filter { name, values, is_fuzzy } = filter;
+fn apply(filter: &mut TargetFilter, wish: Filter) -> Result<(), Error> {
+    let Filter { name, values, is_fuzzy } = wish;
     if is_fuzzy {
         return Err(Error::Filter(format!("`{name}` is never fuzzy")));
     }
@@ -145,26 +100,18 @@ fn apply(query: &mut Query, filter: Filter) -> Result<(), Error> {
     }
     let first = values.first().cloned().unwrap_or_default();
     match name.as_str() {
-        "job-id" => query.filter.task = Some(TaskId(first)),
+        "job-id" => filter.task = Some(TaskId(first)),
         "target" => {
             let target = Target::parse(&first, true);
             let target = target.map_err(|_| Error::Filter("`target` must be a full URL".into()))?;
-            query.filter.url = Some(target.url);
+            filter.url = Some(target.url);
         }
         "domains" => {
-            let mut hosts: Vec<_> = values.iter().map(|value| value.to_ascii_lowercase()).collect();
-            hosts.sort();
-            hosts.dedup();
-            query.hosts = Some(hosts);
+            filter.hosts = Some(values.iter().map(|value| value.to_ascii_lowercase()).collect());
         }
         _ => {
-            let mut states: Vec<(Progress, Option<bool>)> = Vec::new();
-            for word in values {
-                if let Some(state) = selection(&word)?.filter(|state| !states.contains(state)) {
-                    states.push(state);
-                }
-            }
-            query.states = Some(states);
+            let states = values.iter().map(|word| selection(word));
+            filter.states = Some(states.filter_map(Result::transpose).collect::<Result<_, _>>()?);
         }
     }
     Ok(())
@@ -172,12 +119,12 @@ fn apply(query: &mut Query, filter: Filter) -> Result<(), Error> {
 
 /// Which targets have the status word; the inverse of [`verdict`]. Nothing ends as `timeout` or
 /// `canceled` by itself.
-fn selection(word: &str) -> Result<Option<(Progress, Option<bool>)>, Error> {
+fn selection(word: &str) -> Result<Option<TargetState>, Error> {
     match word {
-        "processing" => Ok(Some((Progress::Processing, None))),
-        "success" => Ok(Some((Progress::Done, None))),
-        "invalid" => Ok(Some((Progress::Failed, Some(true)))),
-        "failed" => Ok(Some((Progress::Failed, Some(false)))),
+        "processing" => Ok(Some(TargetState::Processing)),
+        "success" => Ok(Some(TargetState::Done)),
+        "invalid" => Ok(Some(TargetState::FailedByOrigin)),
+        "failed" => Ok(Some(TargetState::FailedOtherwise)),
         "timeout" | "canceled" => Ok(None),
         _ => Err(Error::Word {
             name: "Filters",

@@ -1,13 +1,13 @@
 //! `GetPushLogs`: shows how far submitted URLs are (wire.md 1.9).
 //!
-//! What the ledger cannot select (several hosts, parts of URLs, what has not begun) is selected
-//! here, among the newest 10,000 URLs.
+//! What the ledger cannot select (parts of URLs, what has not begun) is selected here, among the
+//! newest 10,000 URLs.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use stoker_domain::{account::Account, task::Progress, time::Timestamp};
-use stoker_engine::{Page, TargetFilter, TargetView, TaskFilter};
+use stoker_engine::{Page, TargetFilter, TargetState, TargetView, TaskFilter};
 
 use super::{error::Error, number};
 use crate::{
@@ -25,8 +25,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// What is asked for beyond what the ledger selects.
 #[derive(Debug, Default)]
 struct Selection {
-    hosts: Vec<String>,
-    statuses: Vec<String>,
+    /// Whether a target is `init`, not `process`.
+    is_untouched: Option<bool>,
     keyword: Option<String>,
 }
 
@@ -73,30 +73,26 @@ fn read(params: &mut Params) -> Result<(TargetFilter, Selection), Error> {
     if filter.from.zip(filter.to).is_some_and(|(from, to)| to < from) {
         return Err(Error::Date);
     }
-    let mut selection = Selection {
-        hosts: params.texts("hosts")?.unwrap_or_default(),
-        statuses: params.texts("status")?.unwrap_or_default(),
-        keyword: params.text("keyword")?.filter(|keyword| !keyword.is_empty()),
-    };
-    selection.hosts.iter_mut().for_each(|host| host.make_ascii_lowercase());
-    let is_known = |word: &String| ["init", "process", "done"].contains(&word.as_str());
-    if !selection.statuses.iter().all(is_known) {
+    let hosts = params.texts("hosts")?.unwrap_or_default();
+    if !hosts.is_empty() {
+        filter.hosts = Some(hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
+    }
+    let statuses = params.texts("status")?.unwrap_or_default();
+    if !statuses.iter().all(|word| ["init", "process", "done"].contains(&word.as_str())) {
         return Err(Error::Value("status"));
     }
-    if let [host] = &selection.hosts[..] {
-        filter.host = Some(host.clone());
-        selection.hosts.clear();
+    let asks = |wanted: &str| statuses.iter().any(|word| word == wanted);
+    let (init, process, done) = (asks("init"), asks("process"), asks("done"));
+    if init || process || done {
+        let mut states = Vec::new();
+        states.extend((init || process).then_some(TargetState::Processing));
+        states.extend(done.then_some(TargetState::Done));
+        filter.states = Some(states);
     }
-    match selection.statuses.first().map(String::as_str) {
-        Some("done") if selection.statuses.len() == 1 => {
-            filter.progress = Some(Progress::Done);
-            selection.statuses.clear();
-        }
-        Some(_) if !selection.statuses.iter().any(|word| word == "done") => {
-            filter.progress = Some(Progress::Processing);
-        }
-        _ => {}
-    }
+    let selection = Selection {
+        is_untouched: (init != process).then_some(init),
+        keyword: params.text("keyword")?.filter(|keyword| !keyword.is_empty()),
+    };
     Ok((filter, selection))
 }
 
@@ -127,8 +123,7 @@ async fn page(
     filter: TargetFilter,
     selection: &Selection,
 ) -> Result<Page<TargetView>, Error> {
-    let is_plain =
-        selection.hosts.is_empty() && selection.statuses.is_empty() && selection.keyword.is_none();
+    let is_plain = selection.is_untouched.is_none() && selection.keyword.is_none();
     if is_plain {
         return gateway.engine.targets(&filter).await.map_err(Error::Ledger);
     }
@@ -165,8 +160,8 @@ pub(super) async fn scan(
 impl Selection {
     fn holds(&self, view: &TargetView) -> bool {
         let url = view.row.url.as_str();
-        (self.hosts.is_empty() || self.hosts.iter().any(|wanted| wanted == host(url)))
-            && (self.statuses.is_empty() || self.statuses.iter().any(|word| word == status(view)))
+        let is_processing = view.row.progress == Progress::Processing;
+        self.is_untouched.is_none_or(|wish| !is_processing || wish == (status(view) == "init"))
             && self.keyword.as_deref().is_none_or(|keyword| url.contains(keyword))
     }
 }
