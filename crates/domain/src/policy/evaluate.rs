@@ -132,6 +132,16 @@ pub fn allows_somewhere<'a>(
         || candidates(policies, caller, action).any(|it| it.statement.effect == Effect::Allow)
 }
 
+/// Whether some statement denies the operation on some resource, conditions aside. Tells a caller
+/// who may do this everywhere from one who only may where somebody looked.
+pub fn denies_somewhere<'a>(
+    policies: impl IntoIterator<Item = &'a Policy>,
+    caller: &Caller,
+    action: &Action,
+) -> bool {
+    candidates(policies, caller, action).any(|it| it.statement.effect == Effect::Deny)
+}
+
 /// The statements that name the operation.
 fn candidates<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,

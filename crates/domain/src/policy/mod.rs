@@ -40,5 +40,7 @@ pub use condition::Context;
 pub use document::{Document, Effect, MAX_LENGTH};
 pub use draft::Draft;
 pub use error::{Error, Problem};
-pub use evaluate::{Call, Caller, Decision, Policy, allows_somewhere, evaluate};
+pub use evaluate::{
+    Call, Caller, Decision, Policy, allows_somewhere, denies_somewhere, evaluate,
+};
 pub use resource::{NotAResource, Resource};

@@ -1,6 +1,6 @@
 //! Who decides: root, default, allow, deny, several policies, several resources.
 
-use stoker_domain::policy::{Caller, allows_somewhere};
+use stoker_domain::policy::{Caller, allows_somewhere, denies_somewhere};
 
 use crate::table::{PUSH, WWW, decide, policies, root, sub_user};
 
@@ -108,4 +108,13 @@ fn an_operation_allowed_elsewhere_differs_from_one_allowed_nowhere() {
     assert!(!somewhere(&[ALL_BUT]));
     assert!(!somewhere(&["allow cdn:Describe* on *"]));
     assert!(allows_somewhere(&policies(&[]), &root(), &push));
+}
+
+#[test]
+fn a_deny_that_names_the_operation_is_found_wherever_it_applies() {
+    let push = PUSH.parse().unwrap();
+    let somewhere = |short| denies_somewhere(&policies(&[short]), &sub_user(), &push);
+    assert!(somewhere(&[ALL, r#"deny cdn:Push* on qcs::cdn:::domain/gone.test.com"#]));
+    assert!(somewhere(&[r#"deny * on * if {"bool_equal":{"k":true}}"#]));
+    assert!(!somewhere(&[ALL, "deny cdn:Describe* on *"]));
 }
