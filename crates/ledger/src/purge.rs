@@ -64,8 +64,8 @@ pub struct PurgeFilter {
     pub from: Option<Timestamp>,
     /// Of a purge created at or before.
     pub to: Option<Timestamp>,
-    /// Of this host.
-    pub host: Option<String>,
+    /// Of one of these hosts; absent = of any.
+    pub hosts: Option<Vec<String>>,
     /// With this URL exactly.
     pub url: Option<String>,
     /// Of a purge that reaches this area, alone or with the other.

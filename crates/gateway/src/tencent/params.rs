@@ -41,6 +41,8 @@ pub(crate) struct Params {
     /// Put before names in errors: empty at the top, `Headers.0.` further down.
     prefix: String,
     fields: BTreeMap<String, Value>,
+    /// See [`Params::visible`].
+    visible: Option<Vec<String>>,
 }
 
 impl Params {
@@ -101,7 +103,45 @@ impl Params {
     }
 
     fn top(fields: BTreeMap<String, Value>) -> Self {
-        Self { prefix: String::new(), fields }
+        Self { prefix: String::new(), fields, visible: None }
+    }
+
+    /// The only hosts (of `teo`: zones) that the caller may be shown; `None` = all of the account.
+    pub(crate) fn visible(&self) -> Option<&[String]> {
+        self.visible.as_deref()
+    }
+
+    /// Sets what [`Self::visible`] says.
+    pub(crate) fn show_only(&mut self, visible: Option<Vec<String>>) {
+        self.visible = visible;
+    }
+
+    /// Whether the caller may be shown the host (of `teo`: zone) `name`.
+    pub(crate) fn shows(&self, name: &str) -> bool {
+        self.visible().is_none_or(|visible| visible.iter().any(|seen| seen == name))
+    }
+
+    /// Those of `wanted` that the caller may be shown; in both, `None` = all.
+    pub(crate) fn visible_of(&self, wanted: Option<Vec<String>>) -> Option<Vec<String>> {
+        match (self.visible(), wanted) {
+            (None, wanted) => wanted,
+            (Some(visible), None) => Some(visible.to_vec()),
+            (Some(_), Some(mut wanted)) => {
+                wanted.retain(|name| self.shows(name));
+                Some(wanted)
+            }
+        }
+    }
+
+    /// A parameter as `read` understands it, left where it is.
+    pub(crate) fn peek<T>(&self, name: &str, read: fn(Value) -> Option<T>) -> Option<T> {
+        self.fields.get(name).cloned().and_then(read)
+    }
+
+    /// The texts of a list, left where they are; what is no text is left out.
+    pub(crate) fn peek_texts(&self, name: &str) -> Vec<String> {
+        let values = self.peek(name, Value::list).unwrap_or_default();
+        values.into_iter().filter_map(Value::text).collect()
     }
 
     /// Refuses every name that is not in `known`.
@@ -147,7 +187,7 @@ impl Params {
         let element = |(index, value): (usize, Value)| {
             let path = format!("{}.{index}", self.path(name));
             match value.map() {
-                Some(fields) => Ok(Self { prefix: format!("{path}."), fields }),
+                Some(fields) => Ok(Self { prefix: format!("{path}."), ..Self::top(fields) }),
                 None => Err(Error::Type(path)),
             }
         };
@@ -157,7 +197,8 @@ impl Params {
     /// Takes an optional structure.
     pub(crate) fn structure(&mut self, name: &str) -> Result<Option<Self>, Error> {
         let fields = self.take(name, Value::map)?;
-        Ok(fields.map(|fields| Self { prefix: format!("{}.", self.path(name)), fields }))
+        let prefix = format!("{}.", self.path(name));
+        Ok(fields.map(|fields| Self { prefix, ..Self::top(fields) }))
     }
 
     /// Takes a value as it was given, whatever it is.
@@ -254,6 +295,33 @@ mod tests {
             Err(Error::Missing("Headers.0.Value".into()))
         );
         assert_eq!(headers[1].only(&["Name"]), Err(Error::Unknown("Headers.1.No".into())));
+    }
+
+    #[test]
+    fn a_look_takes_nothing_and_refuses_nothing() {
+        let json = Params::from_json(br#"{"Urls":["a",1,"b"],"Domain":"x","Limit":1}"#).unwrap();
+        let query = Params::from_query("Urls.5=b&Urls.0=a&Domain=x&Limit.0=1").unwrap();
+        for params in [json, query] {
+            let before = params.clone();
+            assert_eq!(params.peek_texts("Urls"), ["a", "b"]);
+            assert_eq!(params.peek("Domain", Value::text).as_deref(), Some("x"));
+            assert!(params.peek_texts("Domain").is_empty());
+            assert_eq!(params.peek("Limit", Value::text), None);
+            assert_eq!(params.peek("Urls", Value::text), None);
+            assert_eq!(params, before);
+        }
+    }
+
+    #[test]
+    fn what_is_wanted_is_cut_down_to_what_may_be_shown() {
+        let names = |names: &[&str]| Some(names.iter().map(|name| (*name).into()).collect());
+        let mut params = Params::from_json(b"").unwrap();
+        assert_eq!(params.visible_of(None), None);
+        assert_eq!(params.visible_of(names(&["a"])), names(&["a"]));
+        params.show_only(names(&["a", "b"]));
+        assert_eq!(params.visible_of(None), names(&["a", "b"]));
+        assert_eq!(params.visible_of(names(&["b", "c"])), names(&["b"]));
+        assert_eq!(params.visible_of(names(&["c"])), names(&[]));
     }
 
     #[test]

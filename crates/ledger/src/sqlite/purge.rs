@@ -4,6 +4,7 @@
 //! order in which it sees them, and a node that remembers the last one knows what is new.
 
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
+use serde_json::json;
 use stoker_domain::{
     area::AreaScope,
     purge::{Method, PurgeOrder, Scope},
@@ -211,12 +212,14 @@ fn conditions(filter: &PurgeFilter) -> (String, Vec<Value>) {
     let (mut conditions, mut values) = (String::new(), Vec::new());
     let text = |text: &str| Value::Text(text.to_owned());
     let moment = |moment: Timestamp| Value::Integer(moment.as_millis());
+    // one value, however many hosts there are
+    let list = |names: &Vec<String>| Value::Text(json!(names).to_string());
     let given = [
         (" AND k.account = ?", filter.account.map(|account| Value::Integer(account.0))),
         (" AND k.public_id = ?", filter.id.as_ref().map(|id| text(&id.0))),
         (" AND k.created_at >= ?", filter.from.map(moment)),
         (" AND k.created_at <= ?", filter.to.map(moment)),
-        (" AND t.host = ?", filter.host.as_deref().map(text)),
+        (" AND t.host IN (SELECT value FROM json_each(?))", filter.hosts.as_ref().map(list)),
         (" AND t.url = ?", filter.url.as_deref().map(text)),
         (" AND k.scope = ?", filter.scope.map(|scope| text(scope.as_str()))),
         (" AND (k.finished_at IS NOT NULL) = ?", filter.is_done.map(|is| i64::from(is).into())),

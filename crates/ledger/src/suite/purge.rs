@@ -177,8 +177,11 @@ pub async fn purges_are_listed_newest_first_by_every_condition(ledger: Arc<dyn L
     assert_eq!(found(PurgeFilter { id, ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { from: Some(at(1)), ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { to: Some(at(1)), ..own() }).await, all[1..]);
-    let host = Some("b.example".into());
-    assert_eq!(found(PurgeFilter { host, ..own() }).await, all[2..]);
+    let of = |hosts: &[&str]| Some(hosts.iter().map(|host| (*host).into()).collect());
+    assert_eq!(found(PurgeFilter { hosts: of(&["b.example"]), ..own() }).await, all[2..]);
+    let hosts = of(&["b.example", "c.example", "a.example"]);
+    assert_eq!(found(PurgeFilter { hosts, ..own() }).await, all);
+    assert!(found(PurgeFilter { hosts: of(&[]), ..own() }).await.is_empty());
     let url = Some("http://a.example/1".into());
     assert_eq!(found(PurgeFilter { url, ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { area: Some(Area::Overseas), ..own() }).await, all[..1]);

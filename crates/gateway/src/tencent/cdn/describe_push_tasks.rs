@@ -69,6 +69,7 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
             filter.hosts = Some(vec![host]);
         }
     }
+    filter.hosts = params.visible_of(filter.hosts);
     if filter.task.is_none() && filter.from.is_none() {
         return Err(Error::NoSelection.into());
     }

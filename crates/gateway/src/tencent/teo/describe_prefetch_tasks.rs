@@ -3,12 +3,13 @@
 //! The only place where outcomes become this API's status and failure words. Tasks of the account
 //! are shown whichever API submitted them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::UnknownWord,
+    domain::Domain,
     media::is_playlist,
     outcome::Outcome,
     target::Target,
@@ -42,15 +43,20 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         .map(|id| filters::find_zone(gateway, account, &id).ok_or_else(|| Error::ZoneDenied(id)));
     let zone = zone.transpose()?.map(|zone| zone.id.clone());
     let (offset, limit) = filters::page(&mut params, MOST)?;
+    let is_bound = params.visible().is_some();
+    let is_inside = |domain: &&Arc<Domain>| match &domain.zone {
+        None => zone.is_none() && !is_bound,
+        Some(id) => zone.as_ref().is_none_or(|zone| zone == id) && params.shows(&id.0),
+    };
+    let inside: Vec<String> =
+        domains.iter().filter(is_inside).map(|domain| domain.host.clone()).collect();
     let mut filter = read(params, gateway.clock.now())?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
-    if zone.is_some() {
-        let inside = domains.iter().filter(|domain| domain.zone == zone);
-        let inside: Vec<String> = inside.map(|domain| domain.host.clone()).collect();
+    if zone.is_some() || is_bound {
         filter.hosts = match filter.hosts {
             // every domain: no need to look at each
-            None if inside.len() == domains.len() => None,
+            None if inside.len() == domains.len() && !is_bound => None,
             None => Some(inside),
             Some(mut hosts) => {
                 hosts.retain(|host| inside.contains(host));

@@ -24,7 +24,7 @@ use crate::Gateway;
 pub(crate) const VERSION: &str = "2022-09-01";
 
 /// Under which name settings of this API are kept.
-const KEPT: &str = "teo";
+pub(crate) const KEPT: &str = "teo";
 
 /// The fields of a reply.
 type Reply = Result<Map<String, Value>, CallError>;

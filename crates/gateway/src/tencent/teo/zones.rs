@@ -87,6 +87,7 @@ pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: P
     let is_descending =
         filters::word(&mut params, "Direction", &directions, "`asc`, `desc`")?.unwrap_or(true);
     let mut zones = gateway.engine.zones(account.id);
+    zones.retain(|zone| params.shows(&zone.id.0));
     zones.retain(|zone| filters.iter().all(|filter| matches(filter, zone)));
     // sorts are stable, so equal ones stay in the order of their names
     zones.sort_by(|a, b| match order {

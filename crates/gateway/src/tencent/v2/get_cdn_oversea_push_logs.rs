@@ -35,6 +35,7 @@ pub(super) async fn call(
         from: Some(from),
         to: Some(from + Duration::from_millis(86_399_999)),
         area: Some(Area::Overseas),
+        hosts: params.visible_of(None),
         ..TargetFilter::default()
     };
     let views = scan(gateway, filter, |_| true).await?;

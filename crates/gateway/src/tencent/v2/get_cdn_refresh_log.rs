@@ -43,15 +43,16 @@ fn read(mut params: Params) -> Result<PurgeFilter, Error> {
         id: text("taskId")?.map(TaskId),
         from: text("startDate")?.map(|text| moment(&text, Duration::ZERO)).transpose()?,
         to: text("endDate")?.map(|text| moment(&text, DAY)).transpose()?,
-        host: text("host")?.map(|host| host.to_ascii_lowercase()),
         ..PurgeFilter::default()
     };
     if let Some(url) = text("url")? {
         filter.url = Some(Target::parse(&url, true).map_err(|_| Error::Value("url"))?.url);
     }
-    if filter.host.as_deref().is_some_and(|host| !target::is_host(host)) {
-        return Err(Error::Value("host"));
+    if let Some(host) = text("host")?.map(|host| host.to_ascii_lowercase()) {
+        let host = Some(host).filter(|host| target::is_host(host));
+        filter.hosts = Some(vec![host.ok_or(Error::Value("host"))?]);
     }
+    filter.hosts = params.visible_of(filter.hosts);
     match (&filter.id, filter.from, filter.to) {
         (Some(_), ..) => {}
         (None, Some(from), Some(to)) if from <= to => {}

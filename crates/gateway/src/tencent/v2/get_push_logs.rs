@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stoker_domain::{account::Account, task::Progress, time::Timestamp};
-use stoker_engine::{Page, TargetFilter, TargetState, TargetView, TaskFilter};
+use stoker_engine::{Page, TargetFilter, TargetState, TargetView};
 
 use super::{error::Error, number};
 use crate::{
@@ -38,13 +38,15 @@ pub(super) async fn call(
     let (mut filter, selection) = read(&mut params)?;
     filter.account = Some(account.id);
     if let Some(id) = &filter.task {
-        let wish = TaskFilter {
+        // of a task whose URLs may not be shown, not even its being there is
+        let wish = TargetFilter {
             account: filter.account,
-            id: Some(id.clone()),
+            task: Some(id.clone()),
+            hosts: params.visible_of(None),
             limit: 1,
-            ..TaskFilter::default()
+            ..TargetFilter::default()
         };
-        let found = gateway.engine.tasks(&wish).await.map_err(Error::Ledger)?;
+        let found = gateway.engine.targets(&wish).await.map_err(Error::Ledger)?;
         let created_at = found.rows.first().ok_or(Error::TaskUnknown)?.row.task.created_at;
         let is_within = filter.from.is_none_or(|from| from <= created_at)
             && filter.to.is_none_or(|to| created_at <= to);
@@ -77,6 +79,7 @@ fn read(params: &mut Params) -> Result<(TargetFilter, Selection), Error> {
     if !hosts.is_empty() {
         filter.hosts = Some(hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
     }
+    filter.hosts = params.visible_of(filter.hosts);
     let statuses = params.texts("status")?.unwrap_or_default();
     if !statuses.iter().all(|word| ["init", "process", "done"].contains(&word.as_str())) {
         return Err(Error::Value("status"));

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Under which name settings of this API are kept.
-pub(super) const KEPT: &str = "cdn";
+pub(crate) const KEPT: &str = "cdn";
 /// More is not a configuration.
 const MOST_BYTES: usize = 64 * 1024;
 /// Longest `CacheTime`.

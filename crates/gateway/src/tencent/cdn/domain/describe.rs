@@ -75,6 +75,7 @@ fn select(
     let filters = params.structures("Filters")?;
     let filters = filters.into_iter().map(Filter::read).collect::<Result<Vec<_>, _>>()?;
     let mut domains = gateway.engine.domains(account.id);
+    domains.retain(|domain| params.shows(&domain.host));
     domains.retain(|domain| {
         let said = config::said(domain);
         filters.iter().all(|filter| filter.matches(domain, &said))

@@ -14,8 +14,8 @@ use stoker_domain::{
 };
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
-use self::config::{ADD, KEPT, UPDATE};
-pub(crate) use self::error::Error;
+use self::config::{ADD, UPDATE};
+pub(crate) use self::{config::KEPT, error::Error};
 use crate::{
     Gateway,
     tencent::{error::Error as CallError, params::Params},

@@ -90,9 +90,10 @@ fn read(mut params: Params) -> Result<Query, CallError> {
             filter.url = Some(target.url);
         } else {
             let host = Some(keyword.to_ascii_lowercase()).filter(|host| target::is_host(host));
-            filter.host = Some(host.ok_or_else(|| refused(cdn::Error::Keyword))?);
+            filter.hosts = Some(vec![host.ok_or_else(|| refused(cdn::Error::Keyword))?]);
         }
     }
+    filter.hosts = params.visible_of(filter.hosts);
     if filter.id.is_none() && filter.from.is_none() {
         return Err(refused(cdn::Error::NoSelection));
     }
