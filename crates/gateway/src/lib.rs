@@ -30,7 +30,10 @@ use stoker_domain::time::Clock;
 use stoker_engine::Engine;
 use uuid::Builder;
 
-pub use tencent::tc3::{Outgoing, authorize};
+pub use tencent::{
+    rate::CallLimits,
+    tc3::{Outgoing, authorize},
+};
 pub(crate) use tencent::{chain, signed};
 
 /// What an operator may set.
@@ -39,6 +42,8 @@ pub struct Config {
     /// Hosts that clients may have signed although they send another one, for example the public
     /// name of a proxy in front.
     pub host_aliases: Vec<String>,
+    /// How often each account may call each action of the vendor's API.
+    pub calls: CallLimits,
 }
 
 /// The state behind all routes. Cheap to clone.
@@ -53,6 +58,7 @@ pub struct Shared {
     pub(crate) config: Config,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) replays: tencent::v2::Replays,
+    pub(crate) calls: tencent::rate::Windows,
     pub(crate) signing_keys: tencent::signing_keys::SigningKeys,
     // a std mutex, held for sixteen bytes and never across an await
     random: Mutex<StdRng>,
@@ -68,6 +74,7 @@ impl Gateway {
             config,
             metrics: metrics::Metrics::default(),
             replays: tencent::v2::Replays::default(),
+            calls: tencent::rate::Windows::default(),
             signing_keys: tencent::signing_keys::SigningKeys::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             is_draining: AtomicBool::new(false),

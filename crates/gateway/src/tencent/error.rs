@@ -7,7 +7,7 @@
 use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-use super::{cdn, params, signed, teo, v1::caller};
+use super::{cdn, params, rate, signed, teo, v1::caller};
 use crate::content;
 
 /// The language of messages (X-TC-Language).
@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// An action that the version does not have.
     #[error("the action is unknown")]
     Action,
+    /// The account has called the action too often.
+    #[error(transparent)]
+    Rate(#[from] rate::Exceeded),
     /// Content of a type that is not taken.
     #[error("the Content-Type is not supported")]
     ContentType,
@@ -117,6 +120,7 @@ impl Error {
             Self::Action => {
                 ("InvalidAction", "The request `Action` is invalid or not found.".into())
             }
+            Self::Rate(error) => ("RequestLimitExceeded", too_often(error, language)),
             Self::ContentType => (
                 "InvalidRequest",
                 "The Content-Type must be `application/json` or `multipart/form-data`.".into(),
@@ -281,6 +285,26 @@ fn internal() -> Answer {
     Answer {
         code: "InternalError.CdnDbError",
         message: "The request cannot be carried out now; try again.".into(),
+    }
+}
+
+/// The vendor's sentences, which callers look for.
+pub(crate) fn too_often(error: &rate::Exceeded, language: Language) -> String {
+    let rate::Exceeded { calls, limit, period } = error;
+    match (language, period) {
+        (Language::English, period) => {
+            let period = period.word();
+            format!(
+                "Your current request times equals to `{calls}` in a {period}, which exceeds the \
+                 frequency limit `{limit}` for a {period}. Please reduce the frequency of calls."
+            )
+        }
+        (Language::Chinese, rate::Period::Second) => {
+            format!("您当前每秒请求 `{calls}` 次，超过了每秒频率上限 `{limit}`，请稍后重试。")
+        }
+        (Language::Chinese, rate::Period::Minute) => {
+            format!("您当前每分钟请求 `{calls}` 次，超过了每分钟频率上限 `{limit}`，请稍后重试。")
+        }
     }
 }
 

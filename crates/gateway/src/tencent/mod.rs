@@ -10,6 +10,7 @@ mod envelope;
 mod error;
 mod multipart;
 mod params;
+pub(crate) mod rate;
 pub(crate) mod signed;
 pub(crate) mod signing_keys;
 pub(crate) mod tc3;
@@ -23,7 +24,7 @@ use std::time::Instant;
 use axum::{body::Body, extract::State};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts};
 use serde_json::{Map, Value};
-use stoker_domain::account::Account;
+use stoker_domain::account::{Account, AccountId};
 
 pub(crate) use self::error::chain;
 use self::{
@@ -135,6 +136,7 @@ async fn call(
     let field = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let action = route(field(&ACTION), field(&VERSION))?;
     seen.action = action.name();
+    action.admit(gateway, verified.account.id)?;
     let params = match parts.method {
         Method::GET => Params::from_query(query)?,
         _ => from_content(&parts.headers, &verified.content)?,
@@ -178,6 +180,7 @@ async fn call_v1(
     let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
     let action = route(value("Action"), value("Version"))?;
     seen.action = action.name();
+    action.admit(gateway, verified.account.id)?;
     let params = own_params(verified.pairs)?;
     action.call(gateway, &verified.account, params).await
 }
@@ -205,6 +208,20 @@ impl Action {
             Self::CdnPurge(action) => action.name(),
             Self::Teo(action) => action.name(),
         }
+    }
+
+    /// Counts a call of `account`, unless it had too many.
+    fn admit(self, gateway: &Gateway, account: AccountId) -> Result<(), rate::Exceeded> {
+        let version = match self {
+            Self::Cdn(_) | Self::CdnDomain(_) | Self::CdnPurge(_) => cdn::VERSION,
+            Self::Teo(_) => teo::VERSION,
+        };
+        gateway.calls.admit(
+            &gateway.config.calls,
+            account,
+            (version, self.name()),
+            gateway.clock.now(),
+        )
     }
 
     async fn call(

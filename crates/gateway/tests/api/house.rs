@@ -17,7 +17,7 @@ use stoker_domain::{
     time::{Clock, Timestamp},
 };
 use stoker_engine::{Engine, NewDomain};
-use stoker_gateway::{Config, Gateway, Outgoing, authorize, router};
+use stoker_gateway::{CallLimits, Config, Gateway, Outgoing, authorize, router};
 use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
 use tower_service::Service;
@@ -230,7 +230,8 @@ impl House {
         let small = engine.create_account("100000000002".into(), 2, limits).await.unwrap();
         engine.put_key(key(SMALL, &small, true)).await.unwrap();
         engine.add_domain(small.id, domain("small.test.com", AreaScope::Global)).await.unwrap();
-        let gateway = Gateway::new(Arc::clone(&engine), shared, 7, Config::default());
+        let config = Config { calls: CallLimits::OFF, ..Config::default() };
+        let gateway = Gateway::new(Arc::clone(&engine), shared, 7, config);
         let router = router(gateway.clone());
         Self { engine, ledger, clock, router, gateway, _dir: dir }
     }

@@ -14,6 +14,7 @@ mod golden;
 mod house;
 mod logs;
 mod old;
+mod rate;
 mod recorded;
 mod teo;
 mod v1;

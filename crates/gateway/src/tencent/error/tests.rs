@@ -71,6 +71,8 @@ fn of_the_request() -> Vec<Error> {
         Error::MissingCommon("Version"),
         Error::Version("2022-09-01".into()),
         Error::Action,
+        Error::Rate(rate::Exceeded { calls: 7, limit: 5, period: rate::Period::Second }),
+        Error::Rate(rate::Exceeded { calls: 101, limit: 100, period: rate::Period::Minute }),
         Error::ContentType,
         Error::Params(params::Error::Json),
         Error::Params(params::Error::Multipart("the last boundary is missing")),

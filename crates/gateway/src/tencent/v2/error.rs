@@ -8,8 +8,8 @@ use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 use crate::{
     content,
     tencent::{
-        error::chain,
-        params,
+        error::{Language, chain, too_often},
+        params, rate,
         v1::{caller, pairs},
     },
 };
@@ -41,6 +41,9 @@ pub(super) enum Error {
     /// More calls than can be remembered.
     #[error("there are too many calls to remember")]
     TooMany,
+    /// The account has called the action too often.
+    #[error(transparent)]
+    Rate(#[from] rate::Exceeded),
     /// No such action.
     #[error("the action is unknown")]
     Action,
@@ -109,6 +112,9 @@ impl Error {
                 (4500, "ReplayAttack", "the pair of Nonce and Timestamp was used before".into())
             }
             Self::TooMany => (4400, "RequestLimitExceeded", "too many requests".into()),
+            Self::Rate(error) => {
+                (4400, "RequestLimitExceeded", too_often(error, Language::English))
+            }
             Self::Action => (4000, "InvalidAction", "the Action does not exist".into()),
             Self::Purge { scope, error } => purge_answer(*scope, error),
             Self::Value(name) => module(4000, "9003", format!("parameter `{name}` is not valid")),

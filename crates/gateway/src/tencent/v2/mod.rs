@@ -50,7 +50,7 @@ const TOLERANCE_SECONDS: u64 = 7200;
 
 /// The actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Action {
+pub(crate) enum Action {
     CdnPusherV2,
     CdnOverseaPushser,
     CdnUrlPusher,
@@ -81,7 +81,7 @@ impl Action {
         Self::GetCdnRefreshLog,
     ];
 
-    const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::CdnPusherV2 => "CdnPusherV2",
             Self::CdnOverseaPushser => "CdnOverseaPushser",
@@ -221,5 +221,8 @@ async fn call(
     let action = pairs::value(&verified.pairs, "Action").filter(|action| !action.is_empty());
     let action = Action::from_name(action.ok_or(Error::missing("Action"))?).ok_or(Error::Action)?;
     *name = action.name();
+    let now = gateway.clock.now();
+    let account = verified.account.id;
+    gateway.calls.admit(&gateway.config.calls, account, ("v2", action.name()), now)?;
     action.call(gateway, &verified.account, own_params(verified.pairs)?).await
 }

@@ -55,6 +55,7 @@ fn of_the_action() -> Vec<Error> {
     vec![
         Error::Replay,
         Error::TooMany,
+        Error::Rate(rate::Exceeded { calls: 7, limit: 5, period: rate::Period::Second }),
         Error::Action,
         purge(Scope::Url, SubmitError::TooManyUrls { given: 1001, limit: 1000 }),
         purge(Scope::Path, SubmitError::TooManyUrls { given: 21, limit: 20 }),
