@@ -10,6 +10,7 @@ use crate::{
     client::{Client, Keys},
     credentials::{self, Credentials},
     failure::Failure,
+    server::tls,
 };
 
 /// The data directory of `stoker up` when none is named.
@@ -18,6 +19,7 @@ pub(crate) const DEFAULT_DATA: &str = "stoker-data";
 const ENDPOINT: &str = "STOKER_ENDPOINT";
 const SECRET_ID: &str = "STOKER_SECRET_ID";
 const SECRET_KEY: &str = "STOKER_SECRET_KEY";
+const CA: &str = "STOKER_CA";
 
 /// How a command finds the server and the keys to sign with.
 #[derive(Args, Clone, Debug)]
@@ -54,7 +56,11 @@ impl Access {
     /// A client of the server.
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let Credentials { secret_id, secret_key, endpoint, .. } = self.credentials()?;
-        Client::new(&endpoint, Keys { secret_id, secret_key })
+        let authorities = match variable(CA) {
+            Some(path) => tls::read_chain(Path::new(&path))?,
+            None => Vec::new(),
+        };
+        Client::new(&endpoint, Keys { secret_id, secret_key }, &authorities)
     }
 
     /// The data directory that was named, or the default one when the environment names no server.

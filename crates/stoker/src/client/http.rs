@@ -11,6 +11,7 @@ use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer};
 use tokio::time::timeout;
 
 /// Connections to servers and nodes, kept for the next request.
@@ -53,10 +54,15 @@ pub(crate) enum Error {
 }
 
 impl Connection {
-    /// No connection yet.
-    pub(crate) fn new() -> Self {
+    /// No connection yet. Over TLS it trusts the authorities that browsers trust, and these.
+    pub(crate) fn new(authorities: &[CertificateDer<'_>]) -> Self {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        // what is no authority's certificate proves nothing, and the handshake will say so
+        roots.add_parsable_certificates(authorities.iter().cloned());
+        let tls = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
         let connector =
-            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().build();
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+        let connector = connector.build();
         Self { client: legacy::Client::builder(TokioExecutor::new()).build(connector) }
     }
 

@@ -10,6 +10,7 @@ pub(crate) use http::{Answer, Connection};
 use std::time::Duration;
 
 use ::http::{Method, Uri, header};
+use rustls::pki_types::CertificateDer;
 use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::time::Clock;
 use stoker_gateway::{Outgoing, admin::api::Problem, authorize};
@@ -85,8 +86,13 @@ impl From<Error> for Failure {
 }
 
 impl Client {
-    /// A client of the server at `endpoint`, `http[s]://HOST[:PORT]`.
-    pub(crate) fn new(endpoint: &str, keys: Keys) -> Result<Self, Failure> {
+    /// A client of the server at `endpoint`, `http[s]://HOST[:PORT]`, that trusts `authorities`
+    /// besides the well-known ones.
+    pub(crate) fn new(
+        endpoint: &str,
+        keys: Keys,
+        authorities: &[CertificateDer<'_>],
+    ) -> Result<Self, Failure> {
         let wrong = || {
             Failure::usage(format!("endpoint `{endpoint}` is not a URL"))
                 .hint("write `http://HOST:PORT`, as in credentials.json")
@@ -97,7 +103,7 @@ impl Client {
             endpoint: endpoint.trim_end_matches('/').into(),
             authority: authority.to_string(),
             keys,
-            connection: Connection::new(),
+            connection: Connection::new(authorities),
         })
     }
 

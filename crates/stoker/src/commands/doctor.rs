@@ -3,7 +3,13 @@
 //! Looks from the machine on which it runs; changes nothing.
 
 use std::{
-    fs, io::ErrorKind, os::unix::fs::PermissionsExt, path::Path, process::ExitCode, time::Duration,
+    fs,
+    io::{self, ErrorKind},
+    net::{SocketAddr, TcpStream},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::ExitCode,
+    time::Duration,
 };
 
 use http::{Method, Request, header};
@@ -12,7 +18,13 @@ use stoker_domain::time::{Clock, Timestamp};
 use stoker_gateway::admin::api::{DomainView, Domains, NodeView, Nodes};
 
 use crate::{
-    client::Client, clock::SystemClock, config::Access, credentials, failure::Failure, output,
+    client::Client,
+    clock::SystemClock,
+    config::Access,
+    credentials,
+    failure::Failure,
+    output,
+    server::tls::{self, Stage, Validity},
     size::show,
 };
 
@@ -127,7 +139,45 @@ fn look_at_data(data: &Path, findings: &mut Findings) -> bool {
     }
     look_at_mode(data, findings);
     look_at_room(data, findings);
+    if let Some(endpoint) = tls::read_endpoint(data) {
+        look_at_tls(&endpoint, findings);
+    }
     true
+}
+
+/// What can be told without the name by which callers know the server.
+fn look_at_tls(tls: &tls::Endpoint, findings: &mut Findings) {
+    let endpoint = &tls.endpoint;
+    let address = endpoint.trim_start_matches("https://").parse();
+    let connected = address
+        .map_err(io::Error::other)
+        .and_then(|address: SocketAddr| TcpStream::connect_timeout(&address, PATIENCE));
+    match connected {
+        Ok(_) => findings.ok(format!("somebody listens at `{endpoint}`")),
+        Err(error) => {
+            let text = Failure::because(format!("TLS endpoint `{endpoint}`"), &error);
+            findings.fail(text.message(), "is `stoker up` running? look at what it logs");
+        }
+    }
+    let chain = match tls::read_chain(&tls.certificate) {
+        Ok(chain) => chain,
+        Err(failure) => return findings.failure(&failure),
+    };
+    let Some(validity) = chain.first().and_then(|own| Validity::of(own)) else {
+        return;
+    };
+    let text = format!(
+        "TLS certificate `{}` is good from {} until {}",
+        tls.certificate.display(),
+        validity.from,
+        validity.until
+    );
+    let renew = "put the new one in its place and send SIGHUP to `stoker up`";
+    match validity.at(SystemClock.now()) {
+        Stage::Good => findings.ok(text),
+        Stage::Late => findings.warn(text, renew),
+        Stage::Early | Stage::Over => findings.fail(text, renew),
+    }
 }
 
 fn look_at_room(data: &Path, findings: &mut Findings) {

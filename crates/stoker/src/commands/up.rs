@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::{
     config::DEFAULT_DATA,
     failure::Failure,
-    server::{self, Options},
+    server::{self, Options, tls},
     size,
 };
 
@@ -24,6 +24,15 @@ pub(super) struct Args {
     /// Address of the API
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
+    /// Address at which the API speaks TLS too; SIGHUP reads certificate and key again
+    #[arg(long, value_name = "IP:PORT", requires_all = ["tls_cert", "tls_key"])]
+    tls_listen: Option<SocketAddr>,
+    /// The certificate in PEM, followed by those that lead to its root
+    #[arg(long, value_name = "FILE", requires = "tls_listen")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key in PEM, not encrypted
+    #[arg(long, value_name = "FILE", requires = "tls_listen")]
+    tls_key: Option<PathBuf>,
     /// Port of the first edge node; the others are at +1 (edge), +10 and +11 (middle)
     #[arg(long, value_name = "PORT", default_value_t = 7801,
           value_parser = clap::value_parser!(u16).range(1..=65_524))]
@@ -50,9 +59,16 @@ enum LogFormat {
 
 pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     server::log_to_stderr(&args.log, args.log_format == LogFormat::Json)?;
+    let tls = match (args.tls_listen, args.tls_cert, args.tls_key) {
+        (Some(listen), Some(certificate), Some(key)) => {
+            Some(tls::Options { listen, certificate, key })
+        }
+        _ => None,
+    };
     server::run(Options {
         data: args.data,
         listen: args.listen,
+        tls,
         base_port: args.base_port,
         cache_bytes: args.cache_size,
     })?;

@@ -8,11 +8,13 @@
 //!
 //! The end is the other way round: the API drains, then the nodes.
 
+mod api;
 mod data;
 mod logging;
 mod nodes;
 mod owner;
 mod signal;
+pub(crate) mod tls;
 mod transport;
 
 use std::{
@@ -28,7 +30,7 @@ use stoker_domain::time::Clock;
 use stoker_engine::{Config, Engine};
 use stoker_gateway::{Config as GatewayConfig, Gateway, router};
 use stoker_ledger::{Ledger, Sqlite};
-use tokio::{net::TcpListener, runtime::Builder, sync::oneshot, time::timeout};
+use tokio::{net::TcpListener, runtime::Builder};
 
 use crate::{
     clock::SystemClock,
@@ -37,6 +39,9 @@ use crate::{
     failure::Failure,
     output,
 };
+
+use api::Api;
+use signal::{Signals, Wish};
 
 pub(crate) use logging::log_to_stderr;
 
@@ -49,6 +54,8 @@ pub(crate) struct Options {
     pub(crate) data: PathBuf,
     /// Address of the API.
     pub(crate) listen: SocketAddr,
+    /// The same API for callers who speak TLS.
+    pub(crate) tls: Option<tls::Options>,
     /// Port of the first edge node.
     pub(crate) base_port: u16,
     /// Disk space of each node's cache.
@@ -66,12 +73,16 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
 }
 
 async fn serve(options: &Options) -> Result<(), Failure> {
-    let signals = signal::Signals::new()?;
-    let listener = listen(options.listen).await?;
+    let mut signals = Signals::new(options.tls.is_some())?;
+    let listener = listen(options.listen, "--listen").await?;
     let address = listener.local_addr().map_err(|error| Failure::because_of(&error))?;
     let endpoint = format!("http://{}", reachable(address));
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let tls = match &options.tls {
+        Some(options) => Some(tls::Port::open(options.clone(), &*clock).await?),
+        None => None,
+    };
     let mut random = StdRng::seed_from_u64(entropy::seed()?);
     let ledger = open_ledger(&options.data).await?;
     let engine =
@@ -81,28 +92,30 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     let owner = owner::ensure(&options.data, &engine, &*ledger, endpoint).await?;
     let nodes = nodes::start(options, &engine, &clock, &mut random).await?;
 
-    let (drain, drained) = oneshot::channel::<()>();
-    let gateway =
-        Gateway::new(Arc::clone(&engine), clock, random.next_u64(), GatewayConfig::default());
-    // with the caller's address, which a policy may ask for
-    let app = router(gateway.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let api = tokio::spawn(async move {
-        let shutdown = async {
-            let _ = drained.await;
-        };
-        axum::serve(listener, app).with_graceful_shutdown(shutdown).await
-    });
-    greet(&options.data, &owner, &nodes.addresses());
+    let gateway = Gateway::new(
+        Arc::clone(&engine),
+        Arc::clone(&clock),
+        random.next_u64(),
+        GatewayConfig::default(),
+    );
+    let mut api = Api::new(router(gateway.clone()));
+    api.serve(listener);
+    let tls = tls.map(|port| port.serve(&mut api));
+    let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
+    tls::tell(&options.data, tls_endpoint)?;
+    greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");
 
-    let signal = signals.next().await;
+    let signal = loop {
+        match (signals.next().await, &tls) {
+            (Wish::End(signal), _) => break signal,
+            (Wish::ReadAgain, Some((_, certificate))) => certificate.read_again(&*clock),
+            (Wish::ReadAgain, None) => {}
+        }
+    };
     tracing::info!(signal, "draining");
     gateway.drain();
-    // the receiver lives as long as the API is served
-    let _ = drain.send(());
-    if timeout(GRACE, api).await.is_err() {
-        tracing::warn!("calls were still under way at the end of the grace period");
-    }
+    api.drain(GRACE).await;
     nodes.shutdown(GRACE).await;
     tracing::info!("stopped");
     Ok(())
@@ -123,14 +136,14 @@ fn unusable(data: &Path, error: &dyn std::error::Error) -> Failure {
         .hint("is the disk full or read-only? `stoker doctor` tells more")
 }
 
-/// Takes a port.
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+/// Takes a port, which `flag` names.
+async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         busy(address, &error).hint(match error.kind() {
             ErrorKind::AddrInUse => {
-                "another `stoker up` or another program has it; choose another with --listen"
+                format!("another `stoker up` or another program has it; choose another with {flag}")
             }
-            _ => "choose another address with --listen",
+            _ => format!("choose another address with {flag}"),
         })
     })
 }
@@ -152,10 +165,16 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn greet(data: &Path, owner: &Credentials, nodes: &[(String, SocketAddr)]) {
+fn greet(
+    data: &Path,
+    owner: &Credentials,
+    tls: Option<&tls::Endpoint>,
+    nodes: &[(String, SocketAddr)],
+) {
     let endpoint = &owner.endpoint;
     let shown = credentials::path(data);
     let mut lines = vec![format!("stoker is ready at {endpoint}")];
+    lines.extend(tls.map(|tls| format!("  {:<16} {}", "over TLS", tls.endpoint)));
     for (name, address) in nodes {
         lines.push(format!("  {name:<16} {address}"));
     }

@@ -10,6 +10,7 @@ mod results;
 #[path = "../running/mod.rs"]
 #[expect(dead_code, reason = "end to end uses the rest")]
 mod running;
+mod tls;
 
 use std::{
     path::Path,

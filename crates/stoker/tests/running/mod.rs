@@ -4,12 +4,14 @@
 mod http;
 mod ports;
 mod stoker;
+mod tls;
 
 use std::time::{Duration, Instant};
 
 pub(crate) use http::Http;
 pub(crate) use ports::Ports;
 pub(crate) use stoker::{EXECUTABLE, Ran, Stoker};
+pub(crate) use tls::Tls;
 
 /// Probes until the answer is there; panics with `what` when the time is over.
 ///

@@ -11,7 +11,7 @@ use std::{
 
 const FIRST: u16 = 12_000;
 const LAST: u16 = 32_000;
-/// Ports of one server: nodes at 0, 1, 10, 11, API at 20.
+/// Ports of one server: nodes at 0, 1, 10, 11, API over TLS at 19, API at 20.
 const BLOCK: u16 = 21;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -42,6 +42,11 @@ impl Ports {
         self.base + 20
     }
 
+    /// Where the API speaks TLS, when it is told to.
+    pub(crate) fn tls(self) -> u16 {
+        self.base + 19
+    }
+
     /// The port of a node, by its name.
     pub(crate) fn node(self, name: &str) -> u16 {
         match name {
@@ -53,8 +58,8 @@ impl Ports {
         }
     }
 
-    fn all(self) -> [u16; 5] {
-        [self.base, self.base + 1, self.base + 10, self.base + 11, self.api()]
+    fn all(self) -> [u16; 6] {
+        [self.base, self.base + 1, self.base + 10, self.base + 11, self.tls(), self.api()]
     }
 }
 

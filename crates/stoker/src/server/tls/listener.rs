@@ -1,0 +1,94 @@
+//! Connections whose TLS handshake is done, for the server of the API.
+//!
+//! Handshakes go on beside each other, each within a time limit. When there are too many, the oldest
+//! makes room: an honest caller needs milliseconds, so whoever opens connections and says nothing
+//! pushes out his own kind.
+
+use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::serve::Listener;
+use rustls::ServerConfig;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::{AbortHandle, JoinSet},
+    time::timeout,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// Handshakes under way at once.
+pub(super) const MOST_HANDSHAKES: usize = 256;
+/// Longest time for one handshake.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+type Connection = (TlsStream<TcpStream>, SocketAddr);
+
+/// A port on which callers speak TLS.
+pub(crate) struct TlsListener {
+    tcp: TcpListener,
+    /// For the handshakes that begin from now on.
+    config: watch::Receiver<Arc<ServerConfig>>,
+    handshakes: JoinSet<Option<Connection>>,
+    /// Those under way, the oldest first.
+    order: VecDeque<AbortHandle>,
+}
+
+impl TlsListener {
+    pub(super) fn new(tcp: TcpListener, config: watch::Receiver<Arc<ServerConfig>>) -> Self {
+        Self { tcp, config, handshakes: JoinSet::new(), order: VecDeque::new() }
+    }
+
+    fn begin(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if self.order.len() >= MOST_HANDSHAKES
+            && let Some(oldest) = self.order.pop_front()
+        {
+            oldest.abort();
+        }
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.config.borrow()));
+        self.order.push_back(self.handshakes.spawn(handshake(acceptor, stream, peer)));
+    }
+}
+
+async fn handshake(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    peer: SocketAddr,
+) -> Option<Connection> {
+    // an answer is small and waited for
+    let _ = stream.set_nodelay(true);
+    match timeout(PATIENCE, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => Some((stream, peer)),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "a TLS handshake came to nothing");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "a TLS handshake took too long");
+            None
+        }
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> Connection {
+        loop {
+            tokio::select! {
+                biased;
+                Some(ended) = self.handshakes.join_next() => {
+                    self.order.retain(|handshake| !handshake.is_finished());
+                    if let Ok(Some(connection)) = ended {
+                        return connection;
+                    }
+                }
+                (stream, peer) = Listener::accept(&mut self.tcp) => self.begin(stream, peer),
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+}

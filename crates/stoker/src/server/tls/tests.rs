@@ -1,0 +1,184 @@
+//! The files that operators give and the callers who mean harm.
+
+use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use axum::serve::Listener;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use stoker_domain::time::Timestamp;
+use stoker_testkit::{Authority, FakeClock, Issued};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::{Instant, timeout},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use super::{Certificate, Options, Port, TlsListener, listener, read};
+
+/// Folder with the files that the options name.
+struct Stage {
+    folder: TempDir,
+    authority: Authority,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let stage = Self { folder: tempfile::tempdir().unwrap(), authority: Authority::new() };
+        stage.put(&stage.authority.issue(&["localhost"]));
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put(&self, issued: &Issued) {
+        fs::write(self.path("cert.pem"), &issued.certificate).unwrap();
+        fs::write(self.path("key.pem"), &issued.key).unwrap();
+    }
+
+    fn options(&self) -> Options {
+        Options {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            certificate: self.path("cert.pem"),
+            key: self.path("key.pem"),
+        }
+    }
+
+    /// What is said when the files cannot be used.
+    fn refusal(&self) -> (String, String) {
+        let failure = read(&self.options(), &clock()).unwrap_err();
+        (failure.message().to_owned(), failure.way_out().unwrap().to_owned())
+    }
+
+    /// A port that answers every caller with one byte.
+    async fn serve(&self) -> (SocketAddr, Certificate) {
+        let port = Port::open(self.options(), &clock()).await.unwrap();
+        let address = port.tcp.local_addr().unwrap();
+        let mut listener = TlsListener::new(port.tcp, port.certificate.config.subscribe());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await;
+                tokio::spawn(async move {
+                    let _ = stream.write_all(b"!").await;
+                    let _ = stream.shutdown().await;
+                });
+            }
+        });
+        (address, port.certificate)
+    }
+
+    /// Shakes hands as an honest caller, who trusts the authority alone, and reads the answer.
+    async fn call(&self, address: SocketAddr) -> TlsStream<TcpStream> {
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(self.authority.certificate().as_bytes());
+        roots.add(root.unwrap()).unwrap();
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        let mut stream = connector.connect(name, stream).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer, b"!");
+        stream
+    }
+}
+
+fn clock() -> FakeClock {
+    FakeClock::new(Timestamp::from_seconds(1_800_000_000))
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named_with_the_way_out() {
+    let stage = Stage::new();
+    let own = fs::read_to_string(stage.path("cert.pem")).unwrap();
+    let key = fs::read_to_string(stage.path("key.pem")).unwrap();
+    assert!(read(&stage.options(), &clock()).is_ok());
+    let refused = |file: &str, text: &str, message: &str, hint: &str| {
+        let before = fs::read(stage.path(file)).unwrap();
+        fs::write(stage.path(file), text).unwrap();
+        let said = stage.refusal();
+        assert!(said.0.contains(file) && said.0.contains(message), "{said:?}");
+        assert!(said.1.contains(hint), "{said:?}");
+        fs::write(stage.path(file), before).unwrap();
+    };
+    refused("cert.pem", "", "holds no certificate", "PEM");
+    refused("cert.pem", &key, "holds no certificate", "PEM");
+    refused("cert.pem", &own.replace("-----END", "-----AND"), "not a certificate", "PEM");
+    refused("cert.pem", &own.replace("MII", "MIA"), "cannot use", "X.509");
+    refused("key.pem", "", "holds no private key", "PEM");
+    refused("key.pem", &own, "holds no private key", "PEM");
+    let encrypted = key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY");
+    refused("key.pem", &encrypted, "encrypted", "openssl pkey");
+    let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n";
+    refused("key.pem", older, "encrypted", "openssl pkey");
+    refused("key.pem", &stage.authority.issue(&["localhost"]).key, "not that of", "first");
+    refused("key.pem", &key.replace("-----\nM", "-----\nA"), "key.pem", "key");
+    fs::remove_file(stage.path("key.pem")).unwrap();
+    assert!(stage.refusal().0.contains("key.pem"));
+}
+
+#[test]
+fn an_expired_certificate_is_read_all_the_same() {
+    let stage = Stage::new();
+    stage.put(&stage.authority.issue_until(&["localhost"], (2021, 2, 28)));
+    assert!(read(&stage.options(), &clock()).is_ok());
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_taken_when_told_and_a_broken_one_is_not() {
+    let stage = Stage::new();
+    let (address, certificate) = stage.serve().await;
+    let shown = async || {
+        let stream = stage.call(address).await;
+        stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
+    };
+    let first = shown().await;
+    stage.put(&stage.authority.issue(&["localhost"]));
+    assert_eq!(shown().await, first, "nobody told the server");
+    certificate.read_again(&clock());
+    let second = shown().await;
+    assert_ne!(second, first);
+    fs::write(stage.path("key.pem"), "").unwrap();
+    certificate.read_again(&clock());
+    assert_eq!(shown().await, second);
+}
+
+#[tokio::test]
+async fn callers_who_say_nothing_or_rubbish_or_half_of_it_block_nobody() {
+    let stage = Stage::new();
+    let (address, _certificate) = stage.serve().await;
+    // the beginning of a record that announces more
+    let beginnings: [&[u8]; 4] =
+        [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", &[0xff; 2000], &[0x16, 3, 1, 2, 0, 1, 0]];
+    let mut hostile = Vec::new();
+    for n in 0..listener::MOST_HANDSHAKES + 40 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // whoever was pushed out or refused may be told so
+        let _ = stream.write_all(beginnings[n % beginnings.len()]).await;
+        hostile.push(stream);
+        if n % 50 == 0 {
+            let begin = Instant::now();
+            stage.call(address).await;
+            assert!(begin.elapsed() < Duration::from_secs(2), "{n}: {:?}", begin.elapsed());
+        }
+    }
+    stage.call(address).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handshake_that_takes_too_long_is_hung_up_on() {
+    let stage = Stage::new();
+    let (address, _certificate) = stage.serve().await;
+    let begin = Instant::now();
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    // paused time moves on as soon as there is nothing else to do
+    let end = timeout(listener::PATIENCE * 2, silent.read_to_end(&mut Vec::new())).await;
+    assert!(end.is_ok(), "still connected");
+    assert!(begin.elapsed() >= listener::PATIENCE, "{:?}", begin.elapsed());
+}

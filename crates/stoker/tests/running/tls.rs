@@ -1,0 +1,49 @@
+//! What a server needs to speak TLS: files of an authority that nobody else trusts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use stoker_testkit::{Authority, Issued};
+
+use super::Ports;
+
+/// Certificates in a folder.
+pub(crate) struct Tls {
+    folder: PathBuf,
+    pub(crate) authority: Authority,
+}
+
+impl Tls {
+    /// A certificate for this machine by an authority made for the test.
+    pub(crate) fn new(folder: &Path) -> Self {
+        let tls = Self { folder: folder.into(), authority: Authority::new() };
+        fs::write(tls.authority_file(), tls.authority.certificate()).unwrap();
+        tls.put(&tls.authority.issue(&["localhost", "127.0.0.1"]));
+        tls
+    }
+
+    /// Replaces certificate and key.
+    pub(crate) fn put(&self, issued: &Issued) {
+        fs::write(self.path("cert.pem"), &issued.certificate).unwrap();
+        fs::write(self.path("key.pem"), &issued.key).unwrap();
+    }
+
+    /// What callers trust.
+    pub(crate) fn authority_file(&self) -> PathBuf {
+        self.path("authority.pem")
+    }
+
+    /// The flags with which `stoker up` uses them.
+    pub(crate) fn flags(&self, ports: Ports) -> [String; 6] {
+        let path = |name| self.path(name).to_str().unwrap().to_owned();
+        let [listen, cert, key] = ["--tls-listen", "--tls-cert", "--tls-key"].map(String::from);
+        let address = format!("127.0.0.1:{}", ports.tls());
+        [listen, address, cert, path("cert.pem"), key, path("key.pem")]
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
