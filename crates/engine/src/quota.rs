@@ -10,6 +10,14 @@ use stoker_ledger::Error;
 use crate::Engine;
 
 impl Engine {
+    /// URLs that one call of `account` for `product` may have, whatever its areas.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn batch_limit(&self, account: AccountId, product: Product) -> Result<u32, Error> {
+        Ok(self.ledger.limits(account, product).await?.batch)
+    }
+
     /// What `account` has and has used today for `product`, one entry per area.
     ///
     /// # Errors

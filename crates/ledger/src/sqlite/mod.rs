@@ -9,6 +9,7 @@ mod domains;
 mod failure;
 mod insert;
 mod lease;
+mod limits;
 mod merge;
 mod names;
 mod number;
@@ -51,7 +52,7 @@ use crate::{
 
 /// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.
 #[derive(Debug)]
-pub struct Sqlite(open::Parts);
+pub struct Sqlite(open::Parts, limits::Known);
 
 impl Sqlite {
     /// Opens the file, made with mode 0600 when absent, and brings its tables up to date. Blocks.
@@ -59,7 +60,7 @@ impl Sqlite {
     /// # Errors
     /// [`OpenError`], which names the file and has a hint.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        open::open(path.as_ref()).map(Self)
+        Ok(Self(open::open(path.as_ref())?, limits::Known::default()))
     }
 
     /// What was committed since it was opened.
@@ -97,11 +98,15 @@ impl Ledger for Sqlite {
         limits: Limits,
     ) -> Result<(), Error> {
         let work = move |c: &_| quota::set_limits(c, account, product, limits);
-        self.0.writer.run("set limits", 1, work).await
+        let set = self.0.writer.run("set limits", 1, work).await;
+        // also after a failure: it may have been written all the same
+        self.1.forget();
+        set
     }
 
     async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error> {
-        self.0.readers.run("read limits", move |c| quota::limits(c, account, product)).await
+        let read = move |c: &_| quota::limits(c, account, product);
+        self.1.find((account, product), self.0.readers.run("read limits", read)).await
     }
 
     async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {

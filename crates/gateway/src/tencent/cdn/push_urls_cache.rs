@@ -27,8 +27,7 @@ pub(super) async fn call(
     params: Params,
 ) -> Result<Map<String, Value>, error::Error> {
     let mut submission = read(params)?;
-    let usage = gateway.engine.quota(account.id, Product::Cdn).await?;
-    submission.batch_limit = usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0);
+    submission.batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn).await?;
     let receipt = gateway.engine.submit(account, submission).await?;
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))
 }

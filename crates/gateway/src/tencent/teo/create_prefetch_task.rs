@@ -35,9 +35,8 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     };
     let mut submission = read(params)?;
     submission.zone = zone;
-    let usage =
-        gateway.engine.quota(account.id, submission.product).await.map_err(Error::Ledger)?;
-    submission.batch_limit = usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0);
+    let batch_limit = gateway.engine.batch_limit(account.id, submission.product).await;
+    submission.batch_limit = batch_limit.map_err(Error::Ledger)?;
     let done = gateway.engine.submit_what_can_be(account, submission).await;
     let done = done.map_err(Error::from)?;
     match (done.receipt, done.refused) {

@@ -20,9 +20,8 @@ pub(super) async fn read(
     areas: AreaScope,
 ) -> Result<Submission, Error> {
     let urls = params.texts("urls")?.ok_or(Error::missing("urls"))?;
-    let usage = gateway.engine.quota(account.id, Product::Cdn).await.map_err(Error::Ledger)?;
-    let batch_limit =
-        usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0).min(MOST_URLS);
+    let batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn).await;
+    let batch_limit = batch_limit.map_err(Error::Ledger)?.min(MOST_URLS);
     let options = FetchOptions { user_agent: Some(USER_AGENT.into()), ..FetchOptions::default() };
     Ok(Submission {
         urls,
