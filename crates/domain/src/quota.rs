@@ -1,6 +1,12 @@
-//! Quotas: how many URLs an account may have prefetched in a day, by product, area and mode.
+//! Quotas: how many URLs an account may have prefetched or purged in a day, by product and area.
+
+mod calendar;
+
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use calendar::{Calendar, Era, Reset, ResetError};
 
 use crate::{
     area::{Area, AreaScope},
@@ -39,7 +45,23 @@ impl Product {
     }
 
     /// Those of prefetches.
-    pub const ALL: [Self; 3] = [Self::Cdn, Self::Teo, Self::TeoEdge];
+    pub const PREFETCH: [Self; 3] = [Self::Cdn, Self::Teo, Self::TeoEdge];
+
+    /// Every product.
+    pub const ALL: [Self; 5] =
+        [Self::Cdn, Self::Teo, Self::TeoEdge, Self::CdnPurgeUrl, Self::CdnPurgePath];
+
+    /// What the account that owns the installation has, unless it was set: the batch limits of the
+    /// API, and more in a day than anybody needs.
+    pub const fn owner_limits(self) -> Limits {
+        let Limits { batch, .. } = self.default_limits();
+        match self {
+            Self::Cdn | Self::Teo | Self::TeoEdge | Self::CdnPurgeUrl => {
+                Limits { batch, ..Limits::OWNER }
+            }
+            Self::CdnPurgePath => Limits { batch, daily: 1_000_000 },
+        }
+    }
 
     /// The limits of an account for which none were set.
     pub const fn default_limits(self) -> Limits {
@@ -67,7 +89,7 @@ pub struct Counter {
     pub product: Product,
     /// Area.
     pub area: Area,
-    /// The day, as returned by [`day`].
+    /// The day, as returned by [`Calendar::day`].
     pub day: i64,
 }
 
@@ -85,6 +107,54 @@ impl Limits {
     pub const CDN_DEFAULT: Self = Self { batch: 500, daily: 1000 };
     /// What the account that `stoker up` creates has.
     pub const OWNER: Self = Self { batch: 500, daily: 10_000_000 };
+}
+
+/// The limits of an account for one product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AreaLimits {
+    /// In the mainland.
+    pub mainland: Limits,
+    /// Elsewhere.
+    pub overseas: Limits,
+}
+
+impl AreaLimits {
+    /// The same in both areas.
+    pub const fn both(limits: Limits) -> Self {
+        Self { mainland: limits, overseas: limits }
+    }
+
+    /// Those of `area`.
+    pub const fn of(&self, area: Area) -> Limits {
+        match area {
+            Area::Mainland => self.mainland,
+            Area::Overseas => self.overseas,
+        }
+    }
+
+    /// URLs in one call for `areas`, each of which has to allow them.
+    pub fn batch(&self, product: Product, areas: AreaScope) -> u32 {
+        let counted = product.counted(areas).iter();
+        counted.map(|area| self.of(*area).batch).min().unwrap_or(0)
+    }
+}
+
+/// A word that names no product.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a product; one of {list} is", list = words())]
+pub struct UnknownProduct(pub String);
+
+fn words() -> String {
+    Product::ALL.map(|product| format!("`{}`", product.as_str())).join(", ")
+}
+
+impl FromStr for Product {
+    type Err = UnknownProduct;
+
+    fn from_str(word: &str) -> Result<Self, UnknownProduct> {
+        let found = Self::ALL.into_iter().find(|product| product.as_str() == word);
+        found.ok_or_else(|| UnknownProduct(word.into()))
+    }
 }
 
 /// A counter with its limit: what a caller may still have.
@@ -105,12 +175,9 @@ impl Usage {
     }
 }
 
-/// Offset of the quota day from UTC: the day begins at 00:00 UTC+8 (wire.md 6).
-pub const DAY_OFFSET_SECONDS: i64 = 8 * 3600;
-
-/// The number of the quota day that holds `now`: days since 1970-01-01 in UTC+8.
-pub const fn day(now: Timestamp) -> i64 {
-    (now.as_seconds() + DAY_OFFSET_SECONDS).div_euclid(86_400)
+/// The number of the day that holds `now` in an installation that never changed its [`Reset`].
+pub fn day(now: Timestamp) -> i64 {
+    Calendar::default().day(now)
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub struct Caller {
 }
 
 impl Engine {
-    /// Creates an account with `limits` for every product.
+    /// Creates an account with `limits` for every product of prefetches.
     ///
     /// # Errors
     /// What the ledger said.
@@ -39,7 +39,7 @@ impl Engine {
         let created_at = self.clock.now();
         let mut account = Account { id: AccountId(0), uin, app_id, created_at };
         account.id = self.ledger.create_account(account.clone()).await?;
-        for product in Product::ALL {
+        for product in Product::PREFETCH {
             self.ledger.set_limits(account.id, product, limits).await?;
         }
         Ok(account)

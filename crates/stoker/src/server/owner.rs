@@ -39,7 +39,7 @@ pub(super) async fn ensure(
         }
     };
     // again at each start, because a crash may have come between account and limits
-    for product in Product::ALL {
+    for product in Product::PREFETCH {
         ledger.set_limits(account.id, product, Limits::OWNER).await.map_err(refused)?;
     }
     let found = credentials::read_if_there(data)?;
