@@ -6,6 +6,8 @@
 pub mod account;
 pub mod area;
 pub mod domain;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod http;
 pub mod job;
 pub mod key;

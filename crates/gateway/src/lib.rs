@@ -30,6 +30,8 @@ use stoker_domain::time::Clock;
 use stoker_engine::Engine;
 use uuid::Builder;
 
+#[cfg(any(fuzzing, test))]
+pub use tencent::fuzzing;
 pub use tencent::{
     rate::CallLimits,
     tc3::{Outgoing, authorize},

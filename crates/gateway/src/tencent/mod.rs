@@ -8,6 +8,8 @@ mod cdn;
 mod clock;
 mod envelope;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod multipart;
 mod params;
 pub(crate) mod rate;
