@@ -143,6 +143,7 @@ class Bench:
         self.stoker = self.start(
             CACHE_CORE, self.options.stoker, "up", "--data", self.data,
             "--listen", f"127.0.0.1:{api}", "--base-port", base, "--cache-size", "40GiB",
+            "--calls-per-second", "0",
             stdout=log, stderr=log,
         )
         end = time.monotonic() + 20

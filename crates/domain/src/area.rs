@@ -33,6 +33,15 @@ impl fmt::Display for Area {
     }
 }
 
+impl FromStr for Area {
+    type Err = UnknownWord;
+
+    fn from_str(word: &str) -> Result<Self, UnknownWord> {
+        let found = Self::ALL.into_iter().find(|area| area.as_str() == word);
+        found.ok_or_else(|| UnknownWord { given: word.into(), expected: "`mainland`, `overseas`" })
+    }
+}
+
 /// A choice of areas: one of them, or `global` for both.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,

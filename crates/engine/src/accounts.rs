@@ -40,7 +40,7 @@ impl Engine {
         let mut account = Account { id: AccountId(0), uin, app_id, created_at };
         account.id = self.ledger.create_account(account.clone()).await?;
         for product in Product::PREFETCH {
-            self.ledger.set_limits(account.id, product, limits).await?;
+            self.set_limits(account.id, product, None, limits).await?;
         }
         Ok(account)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoker_domain::{media::MAX_CHILDREN, placement::Node};
+use stoker_domain::{media::MAX_CHILDREN, placement::Node, quota::Reset};
 
 /// Bounds and periods.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct Config {
     /// Nodes that are known before they register. What is submitted in the first moments after a
     /// start is planned on them too, and not only on those that happened to register first.
     pub nodes: Vec<Node>,
+    /// When quota days begin. After a change the day that is running goes on until the first such
+    /// instant after its end.
+    pub quota_reset: Reset,
 }
 
 impl Default for Config {
@@ -27,6 +30,7 @@ impl Default for Config {
             max_targets_per_task: 1_000_000,
             max_children: MAX_CHILDREN,
             nodes: Vec::new(),
+            quota_reset: Reset::DEFAULT,
         }
     }
 }

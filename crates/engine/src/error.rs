@@ -9,6 +9,9 @@ use stoker_domain::{
 };
 use stoker_ledger::Error as LedgerError;
 
+/// When the quota is full again differs between installations.
+const QUOTA_DAY: &str = "`stoker quota show` tells when the next day begins";
+
 /// Why a submission was refused. Nothing of it was written or charged.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
@@ -94,9 +97,9 @@ impl SubmitError {
             Self::AreaNotEnabled { host, area } => {
                 format!("enable `{area}` for `{host}` or ask for an area that it has")
             }
-            Self::OverQuota { available: 0, .. } => "the quota day turns at 00:00 UTC+8".into(),
+            Self::OverQuota { available: 0, .. } => QUOTA_DAY.into(),
             Self::OverQuota { available, .. } => {
-                format!("send at most {available} URLs; the quota day turns at 00:00 UTC+8")
+                format!("send at most {available} URLs; {QUOTA_DAY}")
             }
             Self::NoNode { tier, area } => {
                 let article = if *tier == Tier::Edge { "an" } else { "a" };

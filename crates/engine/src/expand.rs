@@ -12,7 +12,6 @@ use stoker_domain::{
     job::Child,
     outcome::{Block, Outcome},
     placement::Directory,
-    quota::day,
     target::Target,
     task::Task,
 };
@@ -45,10 +44,10 @@ impl Engine {
             self.publish_limits();
         }
         let now = self.clock.now();
-        let daily = self.ledger.limits(task.account, task.product).await?.daily;
+        let limits = self.ledger.limits(task.account, task.product).await?;
+        let charges = charges(task, self.calendar.day(now), &limits);
         // what is refused costs nothing, and takes no room from what is fetched
-        for (charges, targets) in [(charges(task, day(now), daily), fetched), (Vec::new(), refused)]
-        {
+        for (charges, targets) in [(charges, fetched), (Vec::new(), refused)] {
             if targets.is_empty() {
                 continue;
             }

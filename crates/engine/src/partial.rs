@@ -12,7 +12,7 @@ use stoker_domain::{
     domain::{Domain, Status},
     media::is_playlist,
     placement::Directory,
-    quota::{Product, day},
+    quota::Product,
     target::Target,
     task::{FetchOptions, MediaPolicy, Task, TaskId},
     zone::ZoneId,
@@ -74,7 +74,7 @@ impl Engine {
         check_nodes(&directory, areas, submission.tier)?;
         let targets = plan(&directory, accepted, &submission).await;
         let limits = self.ledger.limits(account.id, submission.product).await;
-        let daily = limits.map_err(SubmitError::Ledger)?.daily;
+        let limits = limits.map_err(SubmitError::Ledger)?;
         let now = self.clock.now();
         let task = Task {
             id: TaskId(ids::short(self.random())),
@@ -86,11 +86,12 @@ impl Engine {
             created_at: now,
         };
         let id = task.id.clone();
-        let charges = charges(&task, day(now), daily);
+        let charges = charges(&task, self.calendar.day(now), &limits);
         let nodes: BTreeSet<String> =
             targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
         let new = NewTask { task, charges, targets };
-        let submitted = self.submit_at_pace(new).await.map_err(|error| refused(error, daily))?;
+        let submitted = self.submit_at_pace(new).await;
+        let submitted = submitted.map_err(|error| refused(error, &limits))?;
         tracing::info!(
             task.id = %id,
             target.count = submitted.targets,

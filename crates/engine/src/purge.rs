@@ -19,7 +19,7 @@ use stoker_domain::{
     domain::{Domain, Shield, Status},
     placement::Directory,
     purge::{Method, PathError, PurgeOrder, Scope, directory},
-    quota::{Counter, Product, day},
+    quota::{Counter, Product},
     target::Target,
     task::TaskId,
 };
@@ -111,8 +111,8 @@ impl Engine {
         let product = product(submission.scope);
         let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
         let charges = reach.targets.iter().map(|(area, count)| {
-            let counter = Counter { product, area: *area, day: day(now) };
-            (Charge { counter, daily: limits.daily }, *count)
+            let counter = Counter { product, area: *area, day: self.calendar.day(now) };
+            (Charge { counter, daily: limits.of(*area).daily }, *count)
         });
         let random = ids::short(self.random());
         let id = TaskId(format!("{}-{}", now.as_seconds(), &random[..8]));
@@ -130,7 +130,7 @@ impl Engine {
             charges: charges.collect(),
             phases,
         };
-        self.ledger.submit_purge(purge).await.map_err(|error| refused(error, limits.daily))?;
+        self.ledger.submit_purge(purge).await.map_err(|error| refused(error, &limits))?;
         tracing::info!(task.id = %id, target.count = count, "purge accepted");
         self.purge_bells.ring(nodes.iter().map(String::as_str));
         Ok(Receipt { task: id, targets: count as u64, merged: (given - count) as u64 })

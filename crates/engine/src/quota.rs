@@ -1,11 +1,12 @@
-//! Quotas: what an account has, and what it has used.
+//! Quotas: what an account has, what it has used, and on which day.
 
 use stoker_domain::{
-    account::AccountId,
-    area::Area,
-    quota::{Counter, Product, Usage, day},
+    account::{Account, AccountId},
+    area::{Area, AreaScope},
+    quota::{Calendar, Counter, Limits, Product, Reset, Usage},
+    time::Timestamp,
 };
-use stoker_ledger::Error;
+use stoker_ledger::{Error, Ledger};
 
 use crate::Engine;
 
@@ -15,7 +16,7 @@ impl Engine {
     /// # Errors
     /// What the ledger said.
     pub async fn batch_limit(&self, account: AccountId, product: Product) -> Result<u32, Error> {
-        Ok(self.ledger.limits(account, product).await?.batch)
+        Ok(self.ledger.limits(account, product).await?.batch(product, AreaScope::Global))
     }
 
     /// What `account` has and has used today for `product`, one entry per area.
@@ -24,13 +25,105 @@ impl Engine {
     /// What the ledger said.
     pub async fn quota(&self, account: AccountId, product: Product) -> Result<Vec<Usage>, Error> {
         let limits = self.ledger.limits(account, product).await?;
-        let day = day(self.clock.now());
+        let day = self.quota_day();
         let mut usages = Vec::with_capacity(Area::ALL.len());
         for area in Area::ALL {
             let counter = Counter { product, area, day };
             let used = self.ledger.used(account, counter).await?;
-            usages.push(Usage { counter, limits, used });
+            usages.push(Usage { counter, limits: limits.of(area), used });
         }
         Ok(usages)
     }
+
+    /// Sets the limits of `account` for `product`, in one area or in both; calls that come later
+    /// have them. Whoever has used more than that already has nothing left today.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn set_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        area: Option<Area>,
+        limits: Limits,
+    ) -> Result<(), Error> {
+        self.ledger.set_limits(account, product, scope(area), limits).await
+    }
+
+    /// Changes one number of the limits, or both, and leaves the other in each area as it is.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn change_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        area: Option<Area>,
+        (batch, daily): (Option<u32>, Option<u64>),
+    ) -> Result<(), Error> {
+        let known = self.ledger.limits(account, product).await?;
+        for area in scope(area).areas() {
+            let Limits { batch: old_batch, daily: old_daily } = known.of(*area);
+            let limits =
+                Limits { batch: batch.unwrap_or(old_batch), daily: daily.unwrap_or(old_daily) };
+            self.set_limits(account, product, Some(*area), limits).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives `account` the limits of the owner, but for those that were set before.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn add_owner_limits(&self, account: AccountId) -> Result<(), Error> {
+        for product in Product::ALL {
+            let limits = product.owner_limits();
+            self.ledger.add_limits(account, product, AreaScope::Global, limits).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether `account` owns the installation: it is the first that was made.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn is_owner(&self, account: &Account) -> Result<bool, Error> {
+        let accounts = self.ledger.accounts().await?;
+        Ok(accounts.first().is_some_and(|first| first.id == account.id))
+    }
+
+    /// When the quota day that is running ends.
+    pub fn quota_resets_at(&self) -> Timestamp {
+        self.calendar.ends_at(self.clock.now())
+    }
+
+    /// The number of the quota day that is running.
+    pub(crate) fn quota_day(&self) -> i64 {
+        self.calendar.day(self.clock.now())
+    }
+}
+
+fn scope(area: Option<Area>) -> AreaScope {
+    match area {
+        Some(Area::Mainland) => AreaScope::Mainland,
+        Some(Area::Overseas) => AreaScope::Overseas,
+        None => AreaScope::Global,
+    }
+}
+
+/// The days of the installation, which from now on begin at `reset`.
+pub(crate) async fn open(
+    ledger: &dyn Ledger,
+    reset: Reset,
+    now: Timestamp,
+) -> Result<Calendar, Error> {
+    let known = Calendar::new(ledger.quota_eras().await?);
+    let was_charged = !ledger.accounts().await?.is_empty();
+    let calendar = known.reset_at(reset, now, was_charged);
+    if calendar != known {
+        ledger.set_quota_eras(calendar.eras()).await?;
+        let ends_at_ms = calendar.ends_at(now).as_millis();
+        tracing::info!(%reset, ends_at_ms, "quota days begin at another time");
+    }
+    Ok(calendar)
 }

@@ -5,12 +5,7 @@
 
 use std::collections::HashMap;
 
-use stoker_domain::{
-    account::Account,
-    quota::{Counter, day},
-    target::Target,
-    time::Timestamp,
-};
+use stoker_domain::{account::Account, quota::Counter, target::Target, time::Timestamp};
 
 use crate::{
     Engine, Receipt, Submission, SubmitError,
@@ -66,16 +61,12 @@ impl Engine {
         let product = submission.product;
         let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
         for area in product.counted(submission.areas).iter().copied() {
-            let counter = Counter { product, area, day: day(self.clock.now()) };
+            let counter = Counter { product, area, day: self.quota_day() };
             let used = self.ledger.used(account.id, counter).await.map_err(SubmitError::Ledger)?;
-            let available = limits.daily.saturating_sub(used);
+            let limit = limits.of(area).daily;
+            let available = limit.saturating_sub(used);
             if available < needed {
-                return Err(SubmitError::OverQuota {
-                    area,
-                    available,
-                    needed,
-                    limit: limits.daily,
-                });
+                return Err(SubmitError::OverQuota { area, available, needed, limit });
             }
         }
         Ok(())

@@ -12,7 +12,7 @@ use stoker_domain::{
     domain::{Domain, Status},
     media::is_playlist,
     placement::Directory,
-    quota::{Counter, Product, day},
+    quota::{AreaLimits, Counter, Product},
     target::Target,
     task::{FetchOptions, MediaPolicy, Task, TaskId},
 };
@@ -71,12 +71,8 @@ impl Engine {
         check_count(submission.urls.len(), limit)?;
         let targets = plan(&self.board.now(), account.id, &submission).await?;
         let now = self.clock.now();
-        let daily = self
-            .ledger
-            .limits(account.id, submission.product)
-            .await
-            .map_err(SubmitError::Ledger)?
-            .daily;
+        let limits = self.ledger.limits(account.id, submission.product).await;
+        let limits = limits.map_err(SubmitError::Ledger)?;
         let task = Task {
             id: self.ids.next(now, self.random()),
             account: account.id,
@@ -87,13 +83,13 @@ impl Engine {
             created_at: now,
         };
         let id = task.id.clone();
-        let charges = charges(&task, day(now), daily);
+        let charges = charges(&task, self.calendar.day(now), &limits);
         let nodes: BTreeSet<String> =
             targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
         let submitted = self
             .submit_at_pace(NewTask { task, charges, targets })
             .await
-            .map_err(|error| refused(error, daily))?;
+            .map_err(|error| refused(error, &limits))?;
         tracing::info!(
             task.id = %id,
             target.count = submitted.targets,
@@ -106,8 +102,11 @@ impl Engine {
 }
 
 /// What one target of `task` costs on `day`.
-pub(crate) fn charges(task: &Task, day: i64, daily: u64) -> Vec<Charge> {
-    let charge = |area| Charge { counter: Counter { product: task.product, area, day }, daily };
+pub(crate) fn charges(task: &Task, day: i64, limits: &AreaLimits) -> Vec<Charge> {
+    let charge = |area| Charge {
+        counter: Counter { product: task.product, area, day },
+        daily: limits.of(area).daily,
+    };
     task.product.counted(task.areas).iter().copied().map(charge).collect()
 }
 
@@ -201,10 +200,11 @@ fn check_nodes(directory: &Directory, submission: &Submission) -> Result<(), Sub
     Ok(())
 }
 
-pub(crate) fn refused(error: Error, limit: u64) -> SubmitError {
+pub(crate) fn refused(error: Error, limits: &AreaLimits) -> SubmitError {
     match error.kind {
         ErrorKind::OverQuota { counter, available, needed } => {
-            SubmitError::OverQuota { area: counter.area, available, needed, limit }
+            let Counter { area, .. } = counter;
+            SubmitError::OverQuota { area, available, needed, limit: limits.of(area).daily }
         }
         _ => SubmitError::Ledger(error),
     }

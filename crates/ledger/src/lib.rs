@@ -21,11 +21,12 @@ pub use sqlite::{OpenError, Sqlite, Stats};
 use async_trait::async_trait;
 use stoker_domain::{
     account::{AccessKey, Account, AccountId},
+    area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
     plan::Positions,
     purge::PurgeOrder,
-    quota::{Counter, Limits, Product},
+    quota::{AreaLimits, Counter, Era, Limits, Product},
     task::{Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
@@ -40,17 +41,30 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn create_account(&self, account: Account) -> Result<AccountId, Error>;
     /// All accounts, oldest first.
     async fn accounts(&self) -> Result<Vec<Account>, Error>;
-    /// Sets the limits of `account` for `product` in both areas.
+    /// Sets the limits of `account` for `product` in `areas`.
     async fn set_limits(
         &self,
         account: AccountId,
         product: Product,
+        areas: AreaScope,
         limits: Limits,
     ) -> Result<(), Error>;
-    /// The limits of `account` for `product`; [`Product::default_limits`] when none were set.
-    async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error>;
+    /// As [`Self::set_limits`], but limits that were set before stay as they are.
+    async fn add_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        areas: AreaScope,
+        limits: Limits,
+    ) -> Result<(), Error>;
+    /// The limits of `account` for `product`; [`Product::default_limits`] where none were set.
+    async fn limits(&self, account: AccountId, product: Product) -> Result<AreaLimits, Error>;
     /// URLs charged to a counter so far.
     async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error>;
+    /// The eras of the quota days, by time; none while the days are those of UTC+8.
+    async fn quota_eras(&self) -> Result<Vec<Era>, Error>;
+    /// Replaces the eras of the quota days.
+    async fn set_quota_eras(&self, eras: &[Era]) -> Result<(), Error>;
     /// Creates or replaces a key.
     async fn put_key(&self, key: AccessKey) -> Result<(), Error>;
     /// The key with this public half.

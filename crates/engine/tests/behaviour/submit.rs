@@ -56,7 +56,7 @@ domain `stranger.example.org` of URL `http://stranger.example.org/x` is not in t
 domain `mainland.example.com` is not enabled in area `overseas`
   hint: enable `overseas` for `mainland.example.com` or ask for an area that it has
 cannot accept 11 URLs: 10 of 10 left today in area `mainland`
-  hint: send at most 10 URLs; the quota day turns at 00:00 UTC+8
+  hint: send at most 10 URLs; `stoker quota show` tells when the next day begins
 "
     );
 }

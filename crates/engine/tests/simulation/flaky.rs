@@ -8,11 +8,12 @@ use std::sync::{
 use async_trait::async_trait;
 use stoker_domain::{
     account::{AccessKey, Account, AccountId},
+    area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
     plan::Positions,
     purge::PurgeOrder,
-    quota::{Counter, Limits, Product},
+    quota::{AreaLimits, Counter, Era, Limits, Product},
     task::{Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
@@ -103,12 +104,28 @@ impl Ledger for Flaky {
         &self,
         account: AccountId,
         product: Product,
+        areas: AreaScope,
         limits: Limits,
     ) -> Result<(), Error> {
-        meet!(self, self.inner.set_limits(account, product, limits))
+        meet!(self, self.inner.set_limits(account, product, areas, limits))
     }
-    async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error> {
+    async fn add_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        areas: AreaScope,
+        limits: Limits,
+    ) -> Result<(), Error> {
+        meet!(self, self.inner.add_limits(account, product, areas, limits))
+    }
+    async fn limits(&self, account: AccountId, product: Product) -> Result<AreaLimits, Error> {
         meet!(self, self.inner.limits(account, product))
+    }
+    async fn quota_eras(&self) -> Result<Vec<Era>, Error> {
+        meet!(self, self.inner.quota_eras())
+    }
+    async fn set_quota_eras(&self, eras: &[Era]) -> Result<(), Error> {
+        meet!(self, self.inner.set_quota_eras(eras))
     }
     async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {
         meet!(self, self.inner.used(account, counter))

@@ -7,7 +7,7 @@ use std::{
 
 use stoker_domain::{
     account::AccountId,
-    quota::{Limits, Product},
+    quota::{AreaLimits, Product},
 };
 
 use crate::Error;
@@ -18,7 +18,7 @@ pub(super) struct Known(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    limits: HashMap<(AccountId, Product), Limits>,
+    limits: HashMap<(AccountId, Product), AreaLimits>,
     /// Counts the changes, so that what was read before a change is not kept after it.
     changes: u64,
 }
@@ -34,8 +34,8 @@ impl Known {
     pub(super) async fn find(
         &self,
         key: (AccountId, Product),
-        read: impl Future<Output = Result<Limits, Error>>,
-    ) -> Result<Limits, Error> {
+        read: impl Future<Output = Result<AreaLimits, Error>>,
+    ) -> Result<AreaLimits, Error> {
         let changes = {
             let state = self.state();
             if let Some(limits) = state.limits.get(&key) {

@@ -31,11 +31,12 @@ use std::path::Path;
 use async_trait::async_trait;
 use stoker_domain::{
     account::{AccessKey, Account, AccountId},
+    area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
     plan::Positions,
     purge::PurgeOrder,
-    quota::{Counter, Limits, Product},
+    quota::{AreaLimits, Counter, Era, Limits, Product},
     task::{Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
@@ -95,22 +96,46 @@ impl Ledger for Sqlite {
         &self,
         account: AccountId,
         product: Product,
+        areas: AreaScope,
         limits: Limits,
     ) -> Result<(), Error> {
-        let work = move |c: &_| quota::set_limits(c, account, product, limits);
+        let work = move |c: &_| quota::set_limits(c, account, product, areas, limits);
         let set = self.0.writer.run("set limits", 1, work).await;
         // also after a failure: it may have been written all the same
         self.1.forget();
         set
     }
 
-    async fn limits(&self, account: AccountId, product: Product) -> Result<Limits, Error> {
+    async fn add_limits(
+        &self,
+        account: AccountId,
+        product: Product,
+        areas: AreaScope,
+        limits: Limits,
+    ) -> Result<(), Error> {
+        let work = move |c: &_| quota::add_limits(c, account, product, areas, limits);
+        let added = self.0.writer.run("add limits", 1, work).await;
+        self.1.forget();
+        added
+    }
+
+    async fn limits(&self, account: AccountId, product: Product) -> Result<AreaLimits, Error> {
         let read = move |c: &_| quota::limits(c, account, product);
         self.1.find((account, product), self.0.readers.run("read limits", read)).await
     }
 
     async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {
         self.0.readers.run("read a quota", move |c| quota::used(c, account, counter)).await
+    }
+
+    async fn quota_eras(&self) -> Result<Vec<Era>, Error> {
+        self.0.readers.run("read the quota days", quota::eras).await
+    }
+
+    async fn set_quota_eras(&self, eras: &[Era]) -> Result<(), Error> {
+        let eras = eras.to_vec();
+        let work = move |c: &_| quota::set_eras(c, &eras);
+        self.0.writer.run("set the quota days", 1, work).await
     }
 
     async fn put_key(&self, key: AccessKey) -> Result<(), Error> {

@@ -1,14 +1,17 @@
-//! Limits, and what was charged.
+//! Limits, what was charged, and when days began.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
 use stoker_domain::{
     account::AccountId,
-    quota::{Counter, Limits, Product},
+    area::{Area, AreaScope},
+    quota::{AreaLimits, Counter, Era, Limits, Product},
+    time::Timestamp,
 };
 
 use super::{
     failure::Failure,
     number::{signed, unsigned},
+    views::word,
 };
 use crate::{Charge, ErrorKind};
 
@@ -16,15 +19,41 @@ pub(super) fn set_limits(
     connection: &Connection,
     account: AccountId,
     product: Product,
+    areas: AreaScope,
     limits: Limits,
 ) -> Result<(), Failure> {
-    connection
-        .prepare_cached(
-            "/* set_limits */ INSERT INTO quota_limit (account, product, batch, daily)
-             VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET batch = excluded.batch, daily = excluded.daily",
-        )?
-        .execute(params![account.0, product.as_str(), limits.batch, signed(limits.daily)])?;
+    let mut statement = connection.prepare_cached(
+        "/* set_limits */ INSERT INTO quota_area_limit (account, product, area, batch, daily)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT DO UPDATE SET batch = excluded.batch, daily = excluded.daily",
+    )?;
+    write(&mut statement, (account, product, areas), limits)
+}
+
+pub(super) fn add_limits(
+    connection: &Connection,
+    account: AccountId,
+    product: Product,
+    areas: AreaScope,
+    limits: Limits,
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* add_limits */ INSERT INTO quota_area_limit (account, product, area, batch, daily)
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+    )?;
+    write(&mut statement, (account, product, areas), limits)
+}
+
+fn write(
+    statement: &mut Statement<'_>,
+    (account, product, areas): (AccountId, Product, AreaScope),
+    limits: Limits,
+) -> Result<(), Failure> {
+    let product = product.as_str();
+    for area in areas.areas() {
+        let daily = signed(limits.daily);
+        statement.execute(params![account.0, product, area.as_str(), limits.batch, daily])?;
+    }
     Ok(())
 }
 
@@ -32,16 +61,42 @@ pub(super) fn limits(
     connection: &Connection,
     account: AccountId,
     product: Product,
-) -> Result<Limits, Failure> {
-    let set = connection
-        .prepare_cached(
-            "/* limits */ SELECT batch, daily FROM quota_limit WHERE account = ?1 AND product = ?2",
-        )?
-        .query_row(params![account.0, product.as_str()], |row| {
-            Ok(Limits { batch: row.get(0)?, daily: unsigned(row, 1)? })
-        })
-        .optional()?;
-    Ok(set.unwrap_or(product.default_limits()))
+) -> Result<AreaLimits, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* limits */ SELECT area, batch, daily FROM quota_area_limit
+         WHERE account = ?1 AND product = ?2",
+    )?;
+    let mut limits = AreaLimits::both(product.default_limits());
+    let mut rows = statement.query(params![account.0, product.as_str()])?;
+    while let Some(row) = rows.next()? {
+        let set = Limits { batch: row.get(1)?, daily: unsigned(row, 2)? };
+        match word(row, 0)? {
+            Area::Mainland => limits.mainland = set,
+            Area::Overseas => limits.overseas = set,
+        }
+    }
+    Ok(limits)
+}
+
+pub(super) fn eras(connection: &Connection) -> Result<Vec<Era>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* quota_eras */ SELECT starts_at, first_day FROM quota_era ORDER BY starts_at",
+    )?;
+    let era = |row: &Row<'_>| {
+        Ok(Era { starts_at: Timestamp::from_millis(row.get(0)?), first_day: row.get(1)? })
+    };
+    Ok(statement.query_map([], era)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn set_eras(connection: &Connection, eras: &[Era]) -> Result<(), Failure> {
+    connection.prepare_cached("/* set_quota_eras: clear */ DELETE FROM quota_era")?.execute([])?;
+    let mut statement = connection.prepare_cached(
+        "/* set_quota_eras */ INSERT INTO quota_era (starts_at, first_day) VALUES (?1, ?2)",
+    )?;
+    for era in eras {
+        statement.execute(params![era.starts_at.as_millis(), era.first_day])?;
+    }
+    Ok(())
 }
 
 pub(super) fn used(

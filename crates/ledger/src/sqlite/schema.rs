@@ -9,8 +9,12 @@ use rusqlite::{Connection, TransactionBehavior};
 const APPLICATION_ID: i32 = 0x5354_4b52;
 
 /// In order; a released one is never changed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema.sql"), include_str!("zones.sql"), include_str!("purge.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema.sql"),
+    include_str!("zones.sql"),
+    include_str!("purge.sql"),
+    include_str!("quota.sql"),
+];
 
 /// The number of migrations that this version knows.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

@@ -6,7 +6,7 @@ use stoker_domain::{
     account::{AccessKey, AccountId},
     area::{Area, AreaScope},
     domain::{CacheRules, Domain, Shield, Status},
-    quota::{Limits, Product},
+    quota::{AreaLimits, Era, Limits, Product},
 };
 
 use super::fixture::{Fixture, T0, account, at, counter};
@@ -35,15 +35,45 @@ pub async fn a_second_account_with_the_same_number_is_a_conflict(ledger: Arc<dyn
 pub async fn limits_are_the_default_until_they_are_set_by_product(ledger: Arc<dyn Ledger>) {
     let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
     let limits = async |account, product| ledger.limits(account, product).await.expect("limits");
-    assert_eq!(limits(account, Product::Cdn).await, Limits::CDN_DEFAULT);
+    let default = AreaLimits::both(Limits::CDN_DEFAULT);
+    assert_eq!(limits(account, Product::Cdn).await, default);
     for daily in [5, u64::from(u32::MAX) * 4] {
         let set = Limits { batch: 7, daily };
-        ledger.set_limits(account, Product::Cdn, set).await.expect("set limits");
-        assert_eq!(limits(account, Product::Cdn).await, set);
+        let both = AreaScope::Global;
+        ledger.set_limits(account, Product::Cdn, both, set).await.expect("set limits");
+        assert_eq!(limits(account, Product::Cdn).await, AreaLimits::both(set));
     }
-    assert_eq!(limits(account, Product::Teo).await, Limits::CDN_DEFAULT);
-    assert_eq!(limits(stranger, Product::Cdn).await, Limits::CDN_DEFAULT);
+    assert_eq!(limits(account, Product::Teo).await, default);
+    assert_eq!(limits(stranger, Product::Cdn).await, default);
     assert_eq!(ledger.used(account, counter(Area::Mainland)).await.expect("used"), 0);
+}
+
+pub async fn limits_are_set_by_area_and_added_where_there_are_none(ledger: Arc<dyn Ledger>) {
+    let Fixture { ledger, account, .. } = Fixture::new(ledger).await;
+    let (product, set) = (Product::CdnPurgePath, |daily| Limits { batch: 7, daily });
+    let limits = async || ledger.limits(account, product).await.expect("limits");
+    let mainland = ledger.set_limits(account, product, AreaScope::Mainland, set(1)).await;
+    mainland.expect("set limits");
+    let overseas = product.default_limits();
+    assert_eq!(limits().await, AreaLimits { mainland: set(1), overseas });
+    for daily in [2, 3] {
+        let added = ledger.add_limits(account, product, AreaScope::Global, set(daily)).await;
+        added.expect("add limits");
+        assert_eq!(limits().await, AreaLimits { mainland: set(1), overseas: set(2) });
+    }
+    let overseas = ledger.set_limits(account, product, AreaScope::Overseas, set(4)).await;
+    overseas.expect("set limits");
+    assert_eq!(limits().await, AreaLimits { mainland: set(1), overseas: set(4) });
+}
+
+pub async fn the_quota_days_are_kept_whole(ledger: Arc<dyn Ledger>) {
+    let eras = async || ledger.quota_eras().await.expect("eras");
+    assert_eq!(eras().await, []);
+    let era = |seconds, first_day| Era { starts_at: at(seconds), first_day };
+    for set in [vec![era(10, 5)], vec![era(10, 5), era(20, 9)], vec![era(7, 6)], vec![]] {
+        ledger.set_quota_eras(&set).await.expect("set eras");
+        assert_eq!(eras().await, set);
+    }
 }
 
 pub async fn a_key_is_found_by_its_public_half_and_replaced_whole(ledger: Arc<dyn Ledger>) {
@@ -108,7 +138,10 @@ pub async fn what_belongs_to_no_account_is_not_found(ledger: Arc<dyn Ledger>) {
     let nobody = AccountId(404);
     let error = ledger.put_domain(&domain("a.example", nobody)).await.expect_err("nobody");
     assert_eq!(error.kind, ErrorKind::NotFound);
-    let error = ledger.set_limits(nobody, Product::Cdn, Limits::OWNER).await.expect_err("nobody");
+    let error = ledger
+        .set_limits(nobody, Product::Cdn, AreaScope::Global, Limits::OWNER)
+        .await
+        .expect_err("nobody");
     assert_eq!(error.kind, ErrorKind::NotFound);
     assert_eq!(ledger.domains().await.expect("domains"), vec![]);
 }

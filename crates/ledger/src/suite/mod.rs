@@ -25,6 +25,8 @@ macro_rules! ledger_suite {
             accounts::an_account_gets_a_number_and_is_listed_oldest_first,
             accounts::a_second_account_with_the_same_number_is_a_conflict,
             accounts::limits_are_the_default_until_they_are_set_by_product,
+            accounts::limits_are_set_by_area_and_added_where_there_are_none,
+            accounts::the_quota_days_are_kept_whole,
             accounts::a_key_is_found_by_its_public_half_and_replaced_whole,
             accounts::a_domain_is_kept_whole_and_listed_by_host,
             accounts::what_belongs_to_no_account_is_not_found,

@@ -3,6 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::ValueEnum;
+use stoker_domain::quota::Reset;
+use stoker_gateway::CallLimits;
 
 use crate::{
     config::DEFAULT_DATA,
@@ -40,6 +42,12 @@ pub(super) struct Args {
     /// Disk space that the cache of each of the four nodes may take
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size::parse)]
     cache_size: u64,
+    /// Time of day at which daily quotas are full again; a change lets the running day last longer
+    #[arg(long, value_name = "HH:MM+HH:MM", default_value_t = Reset::DEFAULT)]
+    quota_reset: Reset,
+    /// Calls of one action that an account may make in a second; 0 = as many as it likes
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    calls_per_second: u32,
     /// How log lines are written to standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -71,6 +79,8 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         tls,
         base_port: args.base_port,
         cache_bytes: args.cache_size,
+        quota_reset: args.quota_reset,
+        calls: CallLimits { per_second: args.calls_per_second, ..CallLimits::default() },
     })?;
     Ok(ExitCode::SUCCESS)
 }

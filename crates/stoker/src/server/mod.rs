@@ -26,9 +26,9 @@ use std::{
 };
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use stoker_domain::time::Clock;
+use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
-use stoker_gateway::{Config as GatewayConfig, Gateway, router};
+use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, router};
 use stoker_ledger::{Ledger, Sqlite};
 use tokio::{net::TcpListener, runtime::Builder};
 
@@ -60,6 +60,10 @@ pub(crate) struct Options {
     pub(crate) base_port: u16,
     /// Disk space of each node's cache.
     pub(crate) cache_bytes: u64,
+    /// When quota days begin.
+    pub(crate) quota_reset: Reset,
+    /// How often each account may call each action.
+    pub(crate) calls: CallLimits,
 }
 
 /// Serves until a signal comes.
@@ -85,18 +89,18 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     };
     let mut random = StdRng::seed_from_u64(entropy::seed()?);
     let ledger = open_ledger(&options.data).await?;
-    let engine =
-        Engine::open(Arc::clone(&ledger), Arc::clone(&clock), random.next_u64(), Config::default())
-            .await
-            .map_err(|error| unusable(&options.data, &error))?;
-    let owner = owner::ensure(&options.data, &engine, &*ledger, endpoint).await?;
+    let config = Config { quota_reset: options.quota_reset, ..Config::default() };
+    let engine = Engine::open(ledger, Arc::clone(&clock), random.next_u64(), config)
+        .await
+        .map_err(|error| unusable(&options.data, &error))?;
+    let owner = owner::ensure(&options.data, &engine, endpoint).await?;
     let nodes = nodes::start(options, &engine, &clock, &mut random).await?;
 
     let gateway = Gateway::new(
         Arc::clone(&engine),
         Arc::clone(&clock),
         random.next_u64(),
-        GatewayConfig::default(),
+        GatewayConfig { calls: options.calls.clone(), ..GatewayConfig::default() },
     );
     let mut api = Api::new(router(gateway.clone()));
     api.serve(listener);

@@ -6,12 +6,8 @@
 
 use std::path::Path;
 
-use stoker_domain::{
-    account::AccessKey,
-    quota::{Limits, Product},
-};
+use stoker_domain::{account::AccessKey, quota::Limits};
 use stoker_engine::Engine;
-use stoker_ledger::Ledger;
 
 use crate::{
     credentials::{self, Credentials},
@@ -26,7 +22,6 @@ const SECRET_LENGTH: usize = 32;
 pub(super) async fn ensure(
     data: &Path,
     engine: &Engine,
-    ledger: &dyn Ledger,
     endpoint: String,
 ) -> Result<Credentials, Failure> {
     let refused = |error| super::unusable(data, &error);
@@ -39,9 +34,7 @@ pub(super) async fn ensure(
         }
     };
     // again at each start, because a crash may have come between account and limits
-    for product in Product::PREFETCH {
-        ledger.set_limits(account.id, product, Limits::OWNER).await.map_err(refused)?;
-    }
+    engine.add_owner_limits(account.id).await.map_err(refused)?;
     let found = credentials::read_if_there(data)?;
     let wanted = match found.clone() {
         Some(found) => Credentials { uin: account.uin.clone(), endpoint, ..found },
