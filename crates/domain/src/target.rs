@@ -1,5 +1,6 @@
 //! Target URIs: which texts are taken, and the one form in which they are kept.
 
+use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::{key::Key, placement::bare_host};
@@ -132,11 +133,16 @@ fn encode_tail(tail: &str, encode: bool) -> Result<String, Error> {
         return Err(Error::NotAscii);
     }
     let tail = utf8_percent_encode(tail, SPACE).to_string();
-    Ok(match tail.as_bytes().first() {
+    let tail = match tail.as_bytes().first() {
         None => "/".into(),
         Some(b'/') => tail,
         Some(_) => format!("/{tail}"),
-    })
+    };
+    // what is left of RFC 3986, so that whoever fetches the target can ask for it
+    if PathAndQuery::try_from(&tail).is_err() {
+        return Err(Error::Character);
+    }
+    Ok(tail)
 }
 
 #[cfg(test)]
@@ -182,6 +188,10 @@ mod tests {
             ("http://a:99999/x", Error::Host),
             ("http://a..b/x", Error::Host),
             ("http://a/x\r\nHost: b", Error::Character),
+            // found by fuzzing: no node could have asked for them
+            ("https://a.?exampl>e?x", Error::Character),
+            ("http://a/<x>", Error::Character),
+            ("http://a/`x`", Error::Character),
         ] {
             assert_eq!(Target::parse(text, false), Err(error), "{text}");
         }

@@ -84,7 +84,7 @@ pub fn parse_range(field: &HeaderValue, size: u64) -> RangeRequest {
 pub struct ContentRange {
     /// First byte.
     pub start: u64,
-    /// Last byte; never before `start`.
+    /// Last byte; never before `start`, never the last number there is.
     pub end_inclusive: u64,
     /// Size of the whole representation, when it is known; always above `end_inclusive`.
     pub total: Option<u64>,
@@ -121,7 +121,10 @@ pub fn parse_content_range(field: &HeaderValue) -> Option<ContentRange> {
         "*" => None,
         digits => Some(number(digits)?),
     };
-    let is_sound = start <= end_inclusive && total.is_none_or(|total| end_inclusive < total);
+    // the length of a range up to the last number there is would be a number more
+    let is_sound = start <= end_inclusive
+        && end_inclusive < u64::MAX
+        && total.is_none_or(|total| end_inclusive < total);
     is_sound.then_some(ContentRange { start, end_inclusive, total })
 }
 
@@ -221,6 +224,8 @@ mod tests {
             "bytes -4/5",
             "0-4/5",
             "bytes 0-4/x",
+            // found by fuzzing: its length does not fit a number
+            "bytes 0-18446744073709551615/*",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
