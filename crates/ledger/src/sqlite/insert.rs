@@ -1,6 +1,6 @@
 //! From planned targets to rows: chunks, targets, jobs.
 
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
@@ -13,6 +13,7 @@ use super::{
     failure::Failure,
     names,
     number::signed,
+    session::Session,
     tally::{self, ByHost},
 };
 use crate::PlannedTarget;
@@ -97,6 +98,18 @@ fn chunk(targets: Vec<PlannedTarget>) -> Chunk {
     Chunk { rows, jobs, pending }
 }
 
+/// How many targets `chunks` have, and how those that are settled at once ended.
+pub(super) fn counts(chunks: &[Chunk]) -> tally::Counts {
+    let mut counts = tally::Counts::default();
+    for row in chunks.iter().flat_map(|chunk| &chunk.rows) {
+        counts.targets += 1;
+        if let Some(outcome) = row.settled {
+            counts.end(outcome);
+        }
+    }
+    counts
+}
+
 /// Whose targets are written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner {
@@ -121,7 +134,7 @@ pub(super) struct Written {
 
 /// Writes the rows of `chunks` and counts them in the tally; the task's row is the caller's.
 pub(super) fn insert(
-    connection: &Connection,
+    session: &Session,
     owner: Owner,
     now: Timestamp,
     chunks: &[Chunk],
@@ -130,9 +143,9 @@ pub(super) fn insert(
     let mut written = Written::default();
     let mut first = owner.targets;
     for chunk in chunks {
-        let id = insert_chunk(connection, owner.task, first, now, chunk)?;
-        insert_rows(connection, owner, now, (id, chunk), &mut by_host)?;
-        insert_jobs(connection, id, now, &chunk.jobs)?;
+        let id = insert_chunk(session, owner.task, first, now, chunk)?;
+        insert_rows(session, owner, now, (id, chunk), &mut by_host)?;
+        insert_jobs(session, id, now, &chunk.jobs)?;
         first += chunk.rows.len() as u64;
         written.jobs += chunk.jobs.len() as u64;
     }
@@ -141,48 +154,45 @@ pub(super) fn insert(
         areas: owner.areas,
         millis: names::task_millis(owner.created_at),
     };
-    tally::add(connection, place, &by_host)?;
+    session.tally(place, &by_host);
     written.counts = tally::sum(&by_host);
     Ok(written)
 }
 
 fn insert_chunk(
-    connection: &Connection,
+    session: &Session,
     task: i64,
     first: u64,
     now: Timestamp,
     chunk: &Chunk,
 ) -> Result<i64, Failure> {
     let open = chunk.rows.iter().filter(|row| row.settled.is_none()).count();
-    let id = connection
+    session
         .prepare_cached(
             "/* insert chunk */ INSERT INTO chunk
                  (task, first, size, created_at, open, pending, failed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
-        .query_row(
-            params![
-                task,
-                signed(first),
-                chunk.rows.len() as i64,
-                now.as_millis(),
-                open as i64,
-                chunk.pending.to_bytes(),
-                Positions::default().as_bytes(),
-            ],
-            |row| row.get(0),
-        )?;
-    Ok(id)
+        .execute(params![
+            task,
+            signed(first),
+            chunk.rows.len() as i64,
+            now.as_millis(),
+            open as i64,
+            chunk.pending.to_bytes(),
+            Positions::default().as_bytes(),
+        ])?;
+    Ok(session.last_insert_rowid())
 }
 
 fn insert_rows(
-    connection: &Connection,
+    session: &Session,
     owner: Owner,
     now: Timestamp,
     (id, chunk): (i64, &Chunk),
     by_host: &mut ByHost,
 ) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = session.prepare_cached(
         "/* insert target */ INSERT INTO target (id, task, account, host, url_hash, url, levels,
              nodes, parent, progress, outcome, size_bytes, finished_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL, ?12)",
@@ -192,7 +202,7 @@ fn insert_rows(
         // neighbours mostly share their host
         let number = match host {
             Some((name, number)) if name == row.host => number,
-            _ => names::host(connection, &row.host)?,
+            _ => session.host(&row.host)?,
         };
         host = Some((&row.host, number));
         let counts = by_host.entry(number).or_default();
@@ -223,12 +233,12 @@ fn insert_rows(
 }
 
 fn insert_jobs(
-    connection: &Connection,
+    session: &Session,
     chunk: i64,
     now: Timestamp,
     jobs: &[PlannedJob],
 ) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = session.prepare_cached(
         "/* insert job */ INSERT INTO job
              (chunk, node, members, settled, state, attempt, due, token)
          VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, 0)",
@@ -236,7 +246,7 @@ fn insert_jobs(
     for job in jobs {
         statement.execute(params![
             chunk,
-            names::node(connection, &job.node)?,
+            session.node(&job.node)?,
             job.members.as_bytes(),
             Positions::default().as_bytes(),
             now.as_millis(),

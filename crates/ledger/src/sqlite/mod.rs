@@ -19,6 +19,7 @@ mod quota;
 mod readers;
 mod report;
 mod schema;
+mod session;
 mod submit;
 mod tally;
 mod targets;
@@ -179,12 +180,12 @@ impl Ledger for Sqlite {
         // planned here, so that the one writer does not spend its time on it
         let plan = submit::Plan::new(task);
         let rows = plan.rows();
-        self.0.writer.run("submit a task", rows, move |c| submit::submit(c, &plan)).await
+        self.0.writer.run_checked("submit a task", rows, move |c| submit::submit(c, &plan)).await
     }
 
     async fn add_children(&self, plan: ChildPlan) -> Result<Submitted, Error> {
         let rows = plan.targets.len();
-        self.0.writer.run("add children", rows, move |c| submit::add_children(c, plan)).await
+        self.0.writer.run_session("add children", rows, move |c| submit::add_children(c, plan)).await
     }
 
     async fn lease(
@@ -206,7 +207,7 @@ impl Ledger for Sqlite {
 
     async fn report(&self, report: ReportWrite) -> Result<Applied, Error> {
         let rows = report.items.len();
-        self.0.writer.run("apply a report", rows, move |c| report::apply(c, &report)).await
+        self.0.writer.run_session("apply a report", rows, move |c| report::apply(c, &report)).await
     }
 
     async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error> {

@@ -17,6 +17,7 @@ use super::{
     lease::positions,
     names,
     number::signed,
+    session::Session,
     tally::{self, ByHost, Place},
     views::word,
 };
@@ -88,7 +89,8 @@ struct Ended {
     targets: u64,
 }
 
-pub(super) fn apply(connection: &Connection, report: &ReportWrite) -> Result<Applied, Failure> {
+pub(super) fn apply(session: &Session, report: &ReportWrite) -> Result<Applied, Failure> {
+    let connection: &Connection = session;
     let Some(mut job) = find_job(connection, report)? else {
         return Ok(Applied { is_stale: true, ..Applied::default() });
     };
@@ -114,7 +116,7 @@ pub(super) fn apply(connection: &Connection, report: &ReportWrite) -> Result<App
     write_job(connection, report, &job, &applied)?;
     if applied.settled > 0 {
         write_chunk(connection, &chunk, ended.targets)?;
-        applied.finished_task = write_task(connection, &chunk, &ended, report.now)?;
+        applied.finished_task = write_task(session, &chunk, &ended, report.now)?;
     }
     Ok(applied)
 }
@@ -241,13 +243,13 @@ fn write_chunk(connection: &Connection, chunk: &Chunk, ended: u64) -> Result<(),
 
 /// Adds the ended targets to task and tally; the task's name when they were its last.
 fn write_task(
-    connection: &Connection,
+    session: &Session,
     chunk: &Chunk,
     ended: &Ended,
     now: Timestamp,
 ) -> Result<Option<TaskId>, Failure> {
     let counts = tally::sum(&ended.by_host);
-    let (is_final, name, place): (bool, String, Place) = connection
+    let (is_final, name, place): (bool, String, Place) = session
         .prepare_cached(
             "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
                  failed_origin = failed_origin + ?4, updated_at = ?5,
@@ -272,6 +274,6 @@ fn write_task(
                 Ok((row.get(0)?, row.get(1)?, place))
             },
         )?;
-    tally::add(connection, place, &ended.by_host)?;
+    session.tally(place, &ended.by_host);
     Ok((is_final && ended.targets > 0).then_some(TaskId(name)))
 }

@@ -15,7 +15,10 @@ use super::{
     insert::{self, Chunk, Owner, Written},
     names,
     number::{signed, unsigned},
-    quota, views,
+    quota,
+    session::Session,
+    tally::Counts,
+    views,
 };
 use crate::{Charge, ChildPlan, NewTask, PlannedTarget, Submitted};
 
@@ -25,7 +28,7 @@ pub(super) struct Plan {
     task: Task,
     charges: Vec<Charge>,
     chunks: Vec<Chunk>,
-    targets: u64,
+    counts: Counts,
     merged: u64,
     /// Some target has neither nodes nor an outcome: it would never end.
     has_orphan: bool,
@@ -36,13 +39,15 @@ impl Plan {
         let given = targets.len();
         let has_orphan = targets.iter().any(is_orphan);
         merge(&mut targets);
-        let (left, merged) = (targets.len() as u64, (given - targets.len()) as u64);
-        Self { task, charges, chunks: insert::cut(targets), targets: left, merged, has_orphan }
+        let merged = (given - targets.len()) as u64;
+        let chunks = insert::cut(targets);
+        let counts = insert::counts(&chunks);
+        Self { task, charges, chunks, counts, merged, has_orphan }
     }
 
     /// About how many rows it writes.
     pub(super) fn rows(&self) -> usize {
-        usize::try_from(self.targets).unwrap_or(usize::MAX).max(1)
+        usize::try_from(self.counts.targets).unwrap_or(usize::MAX).max(1)
     }
 }
 
@@ -65,16 +70,17 @@ fn orphan() -> Failure {
     Failure::not_found("a target names no node that must hold it")
 }
 
-pub(super) fn submit(connection: &Connection, plan: &Plan) -> Result<Submitted, Failure> {
+/// Everything that can be refused is refused before anything is written.
+pub(super) fn submit(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
     if plan.has_orphan {
         return Err(orphan());
     }
-    let task = &plan.task;
-    if let Some(refusal) = quota::refusal(connection, task.account, &plan.charges, plan.targets)? {
+    let (task, targets) = (&plan.task, plan.counts.targets);
+    if let Some(refusal) = quota::refusal(session, task.account, &plan.charges, targets)? {
         return Err(refusal);
     }
-    quota::charge(connection, task.account, &plan.charges, plan.targets)?;
-    let id = insert_task(connection, task)?;
+    let id = insert_task(session, task, plan.counts)?;
+    quota::charge(session, task.account, &plan.charges, targets)?;
     let owner = Owner {
         task: id,
         account: task.account,
@@ -83,18 +89,19 @@ pub(super) fn submit(connection: &Connection, plan: &Plan) -> Result<Submitted, 
         parent: None,
         targets: 0,
     };
-    let written = insert::insert(connection, owner, task.created_at, &plan.chunks)?;
-    count(connection, id, &written, task.created_at)?;
-    Ok(Submitted { targets: plan.targets, merged: plan.merged, over_quota: 0, jobs: written.jobs })
+    let written = insert::insert(session, owner, task.created_at, &plan.chunks)?;
+    Ok(Submitted { targets, merged: plan.merged, over_quota: 0, jobs: written.jobs })
 }
 
-fn insert_task(connection: &Connection, task: &Task) -> Result<i64, Failure> {
-    let id = names::next_task(connection, task.created_at)?;
-    connection
+/// A task all of whose targets are settled is finished.
+fn insert_task(session: &Session, task: &Task, counts: Counts) -> Result<i64, Failure> {
+    let id = names::next_task(session, task.created_at)?;
+    let is_finished = counts.targets == counts.done + counts.failed;
+    session
         .prepare_cached(
             "/* submit: task */ INSERT INTO task (id, public_id, account, product, areas, tier,
                  options, created_at, targets, done, failed, failed_origin, updated_at, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, 0, 0, ?8, NULL)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13)",
         )?
         .execute(params![
             id,
@@ -105,12 +112,13 @@ fn insert_task(connection: &Connection, task: &Task) -> Result<i64, Failure> {
             task.tier.map(|tier| tier.as_str()),
             serde_json::to_string(&task.options)?,
             task.created_at.as_millis(),
+            signed(counts.targets),
+            signed(counts.done),
+            signed(counts.failed),
+            signed(counts.failed_origin),
+            is_finished.then_some(task.created_at.as_millis()),
         ])?;
-    connection
-        .prepare_cached(
-            "/* submit: count task */ UPDATE account SET tasks = tasks + 1 WHERE id = ?1",
-        )?
-        .execute([task.account.0])?;
+    session.count_task(task.account.0);
     Ok(id)
 }
 
@@ -140,7 +148,8 @@ fn count(
     Ok(())
 }
 
-pub(super) fn add_children(connection: &Connection, plan: ChildPlan) -> Result<Submitted, Failure> {
+pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitted, Failure> {
+    let connection: &Connection = session;
     let now = plan.now;
     if plan.targets.iter().any(is_orphan) {
         return Err(orphan());
@@ -166,7 +175,7 @@ pub(super) fn add_children(connection: &Connection, plan: ChildPlan) -> Result<S
     };
     let budget = budget(connection, found.task.account, &plan, found.targets)?;
     let over_quota = spend(connection, found.task.account, &plan.charges, budget, &mut targets)?;
-    let written = insert::insert(connection, owner, now, &insert::cut(targets))?;
+    let written = insert::insert(session, owner, now, &insert::cut(targets))?;
     count(connection, found.id, &written, now)?;
     Ok(Submitted { targets: written.counts.targets, merged, over_quota, jobs: written.jobs })
 }

@@ -98,8 +98,41 @@ pub(super) struct Place {
     pub(super) millis: i64,
 }
 
+/// Which row of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Bucket {
+    account: i64,
+    host: i64,
+    span: i64,
+    number: i64,
+    areas: &'static str,
+}
+
+/// What is to be added to the table.
+pub(super) type Tallies = BTreeMap<Bucket, Counts>;
+
 /// Adds to the buckets of `place`.
-pub(super) fn add(connection: &Connection, place: Place, counts: &ByHost) -> Result<(), Failure> {
+pub(super) fn add(tallies: &mut Tallies, place: Place, counts: &ByHost) {
+    let together = (ALL_HOSTS, sum(counts));
+    for (host, counts) in counts.iter().map(|(host, counts)| (*host, *counts)).chain([together]) {
+        if counts == Counts::default() {
+            continue;
+        }
+        for span in SPANS {
+            let bucket = Bucket {
+                account: place.account,
+                host,
+                span,
+                number: place.millis.div_euclid(span),
+                areas: place.areas.as_str(),
+            };
+            tallies.entry(bucket).or_default().add(counts);
+        }
+    }
+}
+
+/// Writes what was added.
+pub(super) fn write(connection: &Connection, tallies: &Tallies) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
         "/* tally */ INSERT INTO tally
              (account, host, span, bucket, areas, targets, done, failed, failed_origin)
@@ -108,24 +141,18 @@ pub(super) fn add(connection: &Connection, place: Place, counts: &ByHost) -> Res
              done = done + excluded.done, failed = failed + excluded.failed,
              failed_origin = failed_origin + excluded.failed_origin",
     )?;
-    let together = (ALL_HOSTS, sum(counts));
-    for (host, counts) in counts.iter().map(|(host, counts)| (*host, *counts)).chain([together]) {
-        if counts == Counts::default() {
-            continue;
-        }
-        for span in SPANS {
-            statement.execute(params![
-                place.account,
-                host,
-                span,
-                place.millis.div_euclid(span),
-                place.areas.as_str(),
-                signed(counts.targets),
-                signed(counts.done),
-                signed(counts.failed),
-                signed(counts.failed_origin),
-            ])?;
-        }
+    for (bucket, counts) in tallies {
+        statement.execute(params![
+            bucket.account,
+            bucket.host,
+            bucket.span,
+            bucket.number,
+            bucket.areas,
+            signed(counts.targets),
+            signed(counts.done),
+            signed(counts.failed),
+            signed(counts.failed_origin),
+        ])?;
     }
     Ok(())
 }

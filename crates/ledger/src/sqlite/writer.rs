@@ -1,8 +1,9 @@
 //! The one thread that writes.
 //!
-//! Verbs queue; the thread takes what has gathered, runs each in a savepoint of one transaction and
-//! answers after `COMMIT`, so that many concurrent calls share one `fsync` and a verb that fails
-//! undoes only itself. No answer ever precedes the commit that makes it true.
+//! Verbs queue; the thread takes what has gathered, runs each in one transaction and answers after
+//! `COMMIT`, so that many concurrent calls share one `fsync`. A verb that fails undoes only itself:
+//! it runs in a savepoint, or it refuses before it writes. No answer ever precedes the commit that
+//! makes it true.
 
 use std::{
     sync::{
@@ -15,7 +16,7 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::failure::Failure;
+use super::{failure::Failure, session::Session};
 use crate::Error;
 
 /// Verbs that may wait before callers are held back.
@@ -30,7 +31,7 @@ type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
 struct Job {
     /// About how many rows it writes.
     rows: usize,
-    run: Box<dyn FnOnce(&Connection) -> Done + Send>,
+    run: Box<dyn FnOnce(&Session) -> Done + Send>,
 }
 
 /// A verb that has run inside the open transaction.
@@ -70,7 +71,7 @@ impl Writer {
         let counted = Arc::clone(&counters);
         let thread = Builder::new()
             .name("ledger-writer".into())
-            .spawn(move || drain(&connection, jobs, &counted))?;
+            .spawn(move || drain(&Session::new(connection), jobs, &counted))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), counters })
     }
 
@@ -85,9 +86,51 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
+        self.run_session(verb, rows, |session| work(session)).await
+    }
+
+    /// As [`Self::run`] for work that adds to sums.
+    pub(super) async fn run_session<T, F>(
+        &self,
+        verb: &'static str,
+        rows: usize,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Session) -> Result<T, Failure> + Send + 'static,
+    {
+        self.queue(verb, rows, |session| in_savepoint(session, work)).await
+    }
+
+    /// As [`Self::run_session`] for work that refuses before it writes, which spares the savepoint: should
+    /// it fail later, nothing of the transaction is committed.
+    pub(super) async fn run_checked<T, F>(
+        &self,
+        verb: &'static str,
+        rows: usize,
+        work: F,
+    ) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Session) -> Result<T, Failure> + Send + 'static,
+    {
+        self.queue(verb, rows, |session| unguarded(session, work)).await
+    }
+
+    /// `work` also tells whether the transaction around it survived.
+    async fn queue<T, F>(&self, verb: &'static str, rows: usize, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Session) -> (Result<T, Failure>, bool) + Send + 'static,
+    {
         let (sender, receiver) = oneshot::channel();
-        let run = Box::new(move |connection: &Connection| {
-            let (result, is_intact) = in_savepoint(connection, work);
+        let run = Box::new(move |session: &Session| {
+            let (result, is_intact) = work(session);
+            match result {
+                Ok(_) => session.keep(),
+                Err(_) => session.take_back(),
+            }
             let answer: Answer = Box::new(move |committed| {
                 let result = match committed {
                     Err(cause) if result.is_ok() => Err(Failure::unavailable(cause)),
@@ -122,9 +165,9 @@ impl Drop for Writer {
     }
 }
 
-fn drain(connection: &Connection, mut jobs: mpsc::Receiver<Job>, counters: &Counters) {
+fn drain(session: &Session, mut jobs: mpsc::Receiver<Job>, counters: &Counters) {
     while let Some(first) = jobs.blocking_recv() {
-        if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        if let Err(error) = execute(session, "BEGIN IMMEDIATE") {
             tracing::error!(error = %error, "ledger transaction not begun");
             continue;
         }
@@ -134,12 +177,12 @@ fn drain(connection: &Connection, mut jobs: mpsc::Receiver<Job>, counters: &Coun
         let mut next = Some(first);
         while let Some(job) = next {
             rows += job.rows;
-            let done = (job.run)(connection);
+            let done = (job.run)(session);
             answers.push(done.answer);
             is_intact = done.is_intact;
             next = if is_intact && rows < MOST_ROWS { jobs.try_recv().ok() } else { None };
         }
-        let committed = end(connection, is_intact);
+        let committed = end(session, is_intact);
         if committed.is_ok() {
             counters.commits.fetch_add(1, Relaxed);
             counters.verbs.fetch_add(answers.len() as u64, Relaxed);
@@ -150,17 +193,20 @@ fn drain(connection: &Connection, mut jobs: mpsc::Receiver<Job>, counters: &Coun
 }
 
 /// Commits, or rolls back what cannot be committed.
-fn end(connection: &Connection, is_intact: bool) -> Result<(), String> {
+fn end(session: &Session, is_intact: bool) -> Result<(), String> {
     let committed = if is_intact {
-        connection.execute_batch("COMMIT").map_err(|error| error.to_string())
+        let flushed = session.flush().map_err(|failure| format!("{failure:?}"));
+        flushed.and_then(|()| execute(session, "COMMIT").map_err(|error| error.to_string()))
     } else {
         Err("the transaction was lost with another verb".into())
     };
-    if committed.is_err()
-        && !connection.is_autocommit()
-        && let Err(error) = connection.execute_batch("ROLLBACK")
-    {
-        tracing::error!(error = %error, "ledger transaction not rolled back");
+    if committed.is_err() {
+        session.forget();
+        if !session.is_autocommit()
+            && let Err(error) = execute(session, "ROLLBACK")
+        {
+            tracing::error!(error = %error, "ledger transaction not rolled back");
+        }
     }
     committed
 }
@@ -168,25 +214,42 @@ fn end(connection: &Connection, is_intact: bool) -> Result<(), String> {
 /// Runs `work` so that its failure undoes only its own writes; also tells whether the transaction
 /// around it survived. SQLite ends a transaction by itself after some errors of the disk.
 fn in_savepoint<T>(
-    connection: &Connection,
-    work: impl FnOnce(&Connection) -> Result<T, Failure>,
+    session: &Session,
+    work: impl FnOnce(&Session) -> Result<T, Failure>,
 ) -> (Result<T, Failure>, bool) {
-    if let Err(error) = execute(connection, "SAVEPOINT verb") {
+    if let Err(error) = execute(session, "SAVEPOINT verb") {
         return (Err(error.into()), false);
     }
-    let result = work(connection);
-    if connection.is_autocommit() {
-        let lost = || Failure::unavailable("the transaction was lost");
+    let result = work(session);
+    if session.is_autocommit() {
         return (result.and_then(|_| Err(lost())), false);
     }
     let undone = match &result {
         Ok(_) => Ok(()),
-        Err(_) => execute(connection, "ROLLBACK TO verb"),
+        Err(_) => execute(session, "ROLLBACK TO verb"),
     };
-    match undone.and_then(|()| execute(connection, "RELEASE verb")) {
+    match undone.and_then(|()| execute(session, "RELEASE verb")) {
         Ok(()) => (result, true),
         Err(error) => (result.and(Err(error.into())), false),
     }
+}
+
+/// Runs `work`; when it fails after it has written, the transaction does not survive.
+fn unguarded<T>(
+    session: &Session,
+    work: impl FnOnce(&Session) -> Result<T, Failure>,
+) -> (Result<T, Failure>, bool) {
+    let before = session.total_changes();
+    let result = work(session);
+    if session.is_autocommit() {
+        return (result.and_then(|_| Err(lost())), false);
+    }
+    let is_intact = result.is_ok() || session.total_changes() == before;
+    (result, is_intact)
+}
+
+fn lost() -> Failure {
+    Failure::unavailable("the transaction was lost")
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {

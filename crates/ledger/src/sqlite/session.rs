@@ -1,0 +1,134 @@
+//! The connection that writes, with what the verbs of one transaction have in common.
+//!
+//! Sums to which many verbs add are gathered here and written once, before the commit; numbers of
+//! names are remembered. A verb that fails takes its part back. Verbs do not read the gathered sums.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    mem,
+    ops::Deref,
+};
+
+use rusqlite::Connection;
+
+use super::{
+    failure::Failure,
+    names,
+    tally::{self, ByHost, Place, Tallies},
+};
+
+/// Names remembered, of hosts and of nodes each.
+const MOST_NAMES: usize = 4096;
+
+/// What one thread writes with. The cells are borrowed only inside the methods.
+#[derive(Debug)]
+pub(super) struct Session {
+    connection: Connection,
+    verb: RefCell<Sums>,
+    transaction: RefCell<Sums>,
+    hosts: RefCell<HashMap<String, i64>>,
+    nodes: RefCell<HashMap<String, i64>>,
+}
+
+#[derive(Debug, Default)]
+struct Sums {
+    tallies: Tallies,
+    /// New tasks, by account.
+    tasks: BTreeMap<i64, i64>,
+}
+
+impl Session {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self {
+            connection,
+            verb: RefCell::default(),
+            transaction: RefCell::default(),
+            hosts: RefCell::default(),
+            nodes: RefCell::default(),
+        }
+    }
+
+    /// Adds to the tallies of `place`.
+    pub(super) fn tally(&self, place: Place, counts: &ByHost) {
+        tally::add(&mut self.verb.borrow_mut().tallies, place, counts);
+    }
+
+    /// Counts a new task of `account`.
+    pub(super) fn count_task(&self, account: i64) {
+        *self.verb.borrow_mut().tasks.entry(account).or_default() += 1;
+    }
+
+    /// The number of the host with this name, made when there is none.
+    pub(super) fn host(&self, name: &str) -> rusqlite::Result<i64> {
+        remembered(&self.hosts, name, || names::host(self, name))
+    }
+
+    /// The number of the node with this name, made when there is none.
+    pub(super) fn node(&self, name: &str) -> rusqlite::Result<i64> {
+        remembered(&self.nodes, name, || names::node(self, name))
+    }
+
+    /// The verb has run, and its rows stay.
+    pub(super) fn keep(&self) {
+        let Sums { tallies, tasks } = mem::take(&mut *self.verb.borrow_mut());
+        let mut all = self.transaction.borrow_mut();
+        for (bucket, counts) in tallies {
+            all.tallies.entry(bucket).or_default().add(counts);
+        }
+        for (account, new) in tasks {
+            *all.tasks.entry(account).or_default() += new;
+        }
+    }
+
+    /// The verb has failed, and its rows are undone.
+    pub(super) fn take_back(&self) {
+        self.verb.take();
+        self.hosts.take();
+        self.nodes.take();
+    }
+
+    /// The transaction has failed, and its rows are undone.
+    pub(super) fn forget(&self) {
+        self.take_back();
+        self.transaction.take();
+    }
+
+    /// Writes the sums of all verbs of the transaction.
+    pub(super) fn flush(&self) -> Result<(), Failure> {
+        let sums = self.transaction.take();
+        tally::write(self, &sums.tallies)?;
+        for (account, new) in sums.tasks {
+            self.prepare_cached(
+                "/* submit: count tasks */ UPDATE account SET tasks = tasks + ?2 WHERE id = ?1",
+            )?
+            .execute([account, new])?;
+        }
+        Ok(())
+    }
+}
+
+impl Deref for Session {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+fn remembered(
+    known: &RefCell<HashMap<String, i64>>,
+    name: &str,
+    find: impl FnOnce() -> rusqlite::Result<i64>,
+) -> rusqlite::Result<i64> {
+    if let Some(number) = known.borrow().get(name) {
+        return Ok(*number);
+    }
+    let number = find()?;
+    let mut known = known.borrow_mut();
+    if known.len() >= MOST_NAMES {
+        known.clear();
+    }
+    known.insert(name.to_owned(), number);
+    Ok(number)
+}
