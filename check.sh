@@ -2,20 +2,25 @@
 # Installs what the tests need, then runs everything that CI runs.
 #
 #   ./check.sh          everything
-#   ./check.sh --long   the same with longer crash loops and more random cases
+#   ./check.sh --long   the same with longer crash loops and fuzzing, and more random cases
 #
 # Wants Debian (or a relative with apt-get) and a Rust toolchain. Keeps what it installs beside the
 # packages of Debian in .check/, so that a second run starts at once.
 set -euo pipefail
 cd "$(dirname "$0")"
 
+CARGO_FUZZ=0.13.2
 CARGO_DENY=0.20.2
 PYTHON_CLIENTS="tencentcloud-sdk-python-cdn tencentcloud-sdk-python-teo tccli"
 NODE_CLIENTS="tencentcloud-sdk-nodejs-cdn tencentcloud-sdk-nodejs-teo"
 
 case "${1:-}" in
-'') export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-50}" ;;
+'')
+    fuzz_seconds=60
+    export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-50}"
+    ;;
 --long)
+    fuzz_seconds=900
     export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-500}"
     export PROPTEST_CASES="${PROPTEST_CASES:-5000}"
     ;;
@@ -100,7 +105,13 @@ cargo_deny() {
     if ! .check/cargo/bin/cargo-deny --version 2>/dev/null | grep -qF "$CARGO_DENY"; then
         cargo install --locked --version "$CARGO_DENY" --root .check/cargo cargo-deny || return
     fi
-    .check/cargo/bin/cargo-deny --locked check bans licenses sources
+    .check/cargo/bin/cargo-deny --locked check bans licenses sources &&
+        .check/cargo/bin/cargo-deny --locked --config deny.toml \
+            --manifest-path fuzz/Cargo.toml check bans licenses sources
+}
+
+fmt() {
+    cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
 }
 
 lint() {
@@ -113,13 +124,21 @@ doc() {
     RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 }
 
+fuzz() {
+    if ! .check/cargo/bin/cargo-fuzz --version 2>/dev/null | grep -qF "$CARGO_FUZZ"; then
+        cargo install --locked --version "$CARGO_FUZZ" --root .check/cargo cargo-fuzz || return
+    fi
+    PATH="$PWD/.check/cargo/bin:$PATH" fuzz/run.sh "$fuzz_seconds"
+}
+
 step packages packages
 step clients clients
-step fmt cargo fmt --all --check
+step fmt fmt
 step clippy lint
 step doc doc
 step deny cargo_deny
 step test cargo test --locked --workspace
+step fuzz fuzz
 step e2e cargo test --locked -p stoker --test e2e -- --nocapture
 
 printf '\n==> all of it passed\n'
