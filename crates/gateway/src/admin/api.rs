@@ -8,6 +8,7 @@ use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{Shield, Status},
     outcome::Outcome,
+    quota::Product,
     purge::{Method, Scope},
     task::{MediaPolicy, Progress},
 };
@@ -388,14 +389,16 @@ pub struct Targets {
     pub total: u64,
 }
 
-/// One day's quota in one area.
+/// One day's quota of one product in one area.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaView {
-    /// Which area.
+    /// What is counted.
+    pub product: Product,
+    /// Which area; a product that is counted in all areas together stands under the first.
     pub area: Area,
     /// URLs in one call of the vendor's API.
     pub batch: u32,
-    /// URLs in one day, which begins at 00:00 UTC+8.
+    /// URLs in one day.
     pub daily: u64,
     /// URLs charged so far today.
     pub used: u64,
@@ -403,11 +406,41 @@ pub struct QuotaView {
     pub available: u64,
 }
 
-/// Answer of `GET /admin/v1/quota`.
+/// Query of `GET /admin/v1/quota`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaQuery {
+    /// Number of the account; absent = the caller's own.
+    pub account: Option<String>,
+}
+
+/// Answer of `/admin/v1/quota`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quota {
-    /// One entry per area.
+    /// Number of the account.
+    pub account: String,
+    /// When the running quota day ends and all of it is available again.
+    pub resets_at: String,
+    /// One entry per area for the prefetches of `cdn`, as in `products`.
     pub prefetch: Vec<QuotaView>,
+    /// One entry for each product and each area in which it is counted.
+    pub products: Vec<QuotaView>,
+}
+
+/// Content of `POST /admin/v1/quota`: what is absent stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaChange {
+    /// Number of the account; absent = the caller's own.
+    pub account: Option<String>,
+    /// What is counted.
+    pub product: Product,
+    /// Absent = both areas.
+    pub area: Option<Area>,
+    /// URLs in one call of the vendor's API.
+    pub batch: Option<u32>,
+    /// URLs in one day.
+    pub daily: Option<u64>,
 }
 
 /// Why a call was refused (RFC 9457), sent as `application/problem+json`.

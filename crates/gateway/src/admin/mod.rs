@@ -77,7 +77,11 @@ pub(crate) fn routes() -> Router<Gateway> {
             "/admin/v1/tasks/{id}/targets",
             get(|s, r| run(s, r, "admin.task.targets", LITTLE, tasks::targets)),
         )
-        .route("/admin/v1/quota", get(|s, r| run(s, r, "admin.quota.show", LITTLE, quota::show)))
+        .route(
+            "/admin/v1/quota",
+            get(|s, r| run(s, r, "admin.quota.show", LITTLE, quota::show))
+                .post(|s, r| run(s, r, "admin.quota.set", LITTLE, quota::change)),
+        )
         .method_not_allowed_fallback(wrong_method)
 }
 

@@ -41,6 +41,12 @@ pub(crate) enum Error {
     /// The zone cannot be added, shown or removed.
     #[error(transparent)]
     Zone(#[from] ZoneError),
+    /// Only the owner of the installation may do that.
+    #[error("only the account that owns this installation may do that")]
+    NotOwner,
+    /// There is no account with this number.
+    #[error("there is no account `{0}`")]
+    Account(String),
     /// The account has no such task.
     #[error("task `{0}` is not in this account")]
     Task(String),
@@ -126,6 +132,8 @@ impl Error {
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
             Self::Domain(error) => error.hint(),
             Self::Zone(error) => error.hint(),
+            Self::NotOwner => Some("use the key of `credentials.json`".into()),
+            Self::Account(_) => Some("give its number, of 12 digits".into()),
             Self::Task(_) => Some("`stoker task list` shows what there is".into()),
             Self::Areas(..) => Some("name the areas, or submit the domains one by one".into()),
             Self::Submit(error) => error.hint(),
@@ -155,6 +163,8 @@ impl Error {
                 DomainError::Ledger { .. } => unavailable(),
             },
             Self::Zone(error) => zone_kind(error),
+            Self::NotOwner => Kind(StatusCode::FORBIDDEN, "not-owner", "not the owner"),
+            Self::Account(_) => Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account"),
             Self::Task(_) => Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task"),
             Self::Areas(..) => Kind(StatusCode::BAD_REQUEST, "areas-differ", "areas differ"),
             Self::Fields(_) => {

@@ -1,22 +1,89 @@
-//! Quota: what the account may still have prefetched today.
+//! Quota: what an account may still have prefetched and purged today, and its limits.
+//!
+//! Limits are set by the owner of the installation alone, who may name any account.
 
 use http::StatusCode;
-use stoker_domain::quota::{Product, Usage};
+use stoker_domain::{
+    account::Account,
+    area::AreaScope,
+    quota::{Product, Usage},
+};
 
 use super::{
     api,
     call::{Call, Reply},
     problem::Error,
+    rfc3339,
 };
 
 pub(super) async fn show(call: Call) -> Result<Reply, Error> {
-    let usage = call.gateway.engine.quota(call.account.id, Product::Cdn).await?;
-    let prefetch = usage.iter().map(view).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Quota { prefetch }))
+    let api::QuotaQuery { account } = call.query()?;
+    let account = account_of(&call, account).await?;
+    Ok(Reply::json(StatusCode::OK, &view(&call, &account).await?))
 }
 
-fn view(usage: &Usage) -> api::QuotaView {
+pub(super) async fn change(call: Call) -> Result<Reply, Error> {
+    let change: api::QuotaChange = call.json()?;
+    if !call.gateway.engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    let account = account_of(&call, change.account).await?;
+    let product = change.product;
+    if let Some(area) = change.area
+        && !product.counted(AreaScope::Global).contains(&area)
+    {
+        let name = product.as_str();
+        return Err(Error::Content(format!("`{name}` is counted in all areas together")));
+    }
+    if change.batch.is_none() && change.daily.is_none() {
+        return Err(Error::Content("name `batch`, `daily` or both".into()));
+    }
+    let limits = (change.batch, change.daily);
+    call.gateway.engine.change_limits(account.id, product, change.area, limits).await?;
+    tracing::info!(
+        account = account.uin,
+        product = product.as_str(),
+        area = change.area.map(|area| area.as_str()),
+        batch = change.batch,
+        daily = change.daily,
+        "limits set"
+    );
+    Ok(Reply::json(StatusCode::OK, &view(&call, &account).await?))
+}
+
+/// The account with this number, which only the owner may name; absent = the caller's own.
+async fn account_of(call: &Call, uin: Option<String>) -> Result<Account, Error> {
+    let Some(uin) = uin.filter(|uin| *uin != call.account.uin) else {
+        return Ok(call.account.clone());
+    };
+    let engine = &call.gateway.engine;
+    if !engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    let accounts = engine.accounts().await?;
+    accounts.into_iter().find(|account| account.uin == uin).ok_or(Error::Account(uin))
+}
+
+async fn view(call: &Call, account: &Account) -> Result<api::Quota, Error> {
+    let mut products = Vec::new();
+    for product in Product::ALL {
+        let usages = call.gateway.engine.quota(account.id, product).await?;
+        let counted = product.counted(AreaScope::Global);
+        let is_counted = |usage: &&Usage| counted.contains(&usage.counter.area);
+        products.extend(usages.iter().filter(is_counted).map(entry));
+    }
+    let is_prefetch = |entry: &&api::QuotaView| entry.product == Product::Cdn;
+    Ok(api::Quota {
+        account: account.uin.clone(),
+        resets_at: rfc3339(call.gateway.engine.quota_resets_at()),
+        prefetch: products.iter().filter(is_prefetch).cloned().collect(),
+        products,
+    })
+}
+
+fn entry(usage: &Usage) -> api::QuotaView {
     api::QuotaView {
+        product: usage.counter.product,
         area: usage.counter.area,
         batch: usage.limits.batch,
         daily: usage.limits.daily,

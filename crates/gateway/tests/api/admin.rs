@@ -130,8 +130,79 @@ async fn nodes_and_quota_are_shown() {
     let quota = get(&house, "quota").await;
     assert_eq!(
         quota["prefetch"][0],
-        json!({ "area": "mainland", "batch": 500, "daily": 1000, "used": 1, "available": 999 })
+        json!({ "product": "cdn", "area": "mainland", "batch": 500, "daily": 1000, "used": 1,
+            "available": 999 })
     );
+}
+
+#[tokio::test]
+async fn the_owner_sets_limits_of_any_account_while_all_is_running() {
+    let house = House::new().await;
+    let set = async |content: Value| {
+        let answer = house.call(&Call::admin(Method::POST, "quota", &content.to_string())).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    };
+    let entry = |quota: &Value, product: &str, area: &str| -> Value {
+        let products = quota["products"].as_array().unwrap();
+        let found =
+            products.iter().find(|entry| entry["product"] == product && entry["area"] == area);
+        found.unwrap_or_else(|| panic!("{product} {area}: {quota}")).clone()
+    };
+    submit(&house, &json!({ "urls": ["http://www.test.com/a", "http://www.test.com/b"] })).await;
+    // below what was used: nothing is left, and the other area and the batch stay as they were
+    let quota = set(json!({ "product": "cdn", "area": "overseas", "daily": 1 })).await;
+    let overseas = entry(&quota, "cdn", "overseas");
+    assert_eq!((&overseas["batch"], &overseas["daily"]), (&500.into(), &1.into()));
+    assert_eq!((&overseas["used"], &overseas["available"]), (&2.into(), &0.into()));
+    assert_eq!(entry(&quota, "cdn", "mainland")["available"], 998);
+    assert_eq!(quota["account"], "100000000001");
+    // 00:00 in UTC+8
+    assert!(quota["resets_at"].as_str().unwrap().ends_with("T16:00:00Z"), "{quota}");
+    for (area, code) in [("global", "LimitExceeded.CdnPushExceedDayLimit"), ("mainland", "")] {
+        let content = json!({ "Urls": ["http://www.test.com/c"], "Area": area }).to_string();
+        let response = house.call(&Call::action("PushUrlsCache", content)).await.response();
+        assert_eq!(response["Error"]["Code"].as_str().unwrap_or_default(), code, "{response}");
+    }
+    // of another account, in both areas, and a purge product
+    let small =
+        json!({ "account": "100000000002", "product": "cdn-purge-path", "batch": 1, "daily": 9 });
+    let quota = set(small).await;
+    assert_eq!(quota["account"], "100000000002");
+    for area in ["mainland", "overseas"] {
+        let entry = entry(&quota, "cdn-purge-path", area);
+        assert_eq!((&entry["batch"], &entry["daily"]), (&1.into(), &9.into()));
+    }
+    let paths = json!({ "Paths": ["http://small.test.com/a/", "http://small.test.com/b/"],
+        "FlushType": "flush" });
+    let call = Call::action("PurgePathCache", paths.to_string()).key(SMALL);
+    assert_eq!(house.call(&call).await.code(), "LimitExceeded.CdnPurgePathExceedBatchLimit");
+    let shown = get(&house, "quota?account=100000000002").await;
+    assert_eq!(shown["products"], quota["products"]);
+}
+
+#[tokio::test]
+async fn limits_are_the_owners_alone_and_wrong_ones_are_refused() {
+    let house = House::new().await;
+    let change = json!({ "product": "cdn", "daily": 5000 });
+    let others = json!({ "product": "cdn", "daily": 5000, "account": "100000000001" });
+    for content in [&change, &others] {
+        let call = Call::admin(Method::POST, "quota", &content.to_string()).key(SMALL);
+        assert_eq!(house.call(&call).await.problem(), "not-owner");
+    }
+    let call = |target| Call::admin(Method::GET, target, "").key(SMALL);
+    assert_eq!(house.call(&call("quota?account=100000000001")).await.problem(), "not-owner");
+    assert_eq!(house.call(&call("quota?account=100000000002")).await.status, 200);
+    for (content, word) in [
+        (json!({ "product": "cdn", "daily": 1, "account": "9" }), "account-unknown"),
+        (json!({ "product": "cdn" }), "bad-content"),
+        (json!({ "product": "dns", "daily": 1 }), "bad-content"),
+        (json!({ "product": "teo", "area": "overseas", "daily": 1 }), "bad-content"),
+        (json!({ "product": "cdn", "daily": -1 }), "bad-content"),
+    ] {
+        let call = Call::admin(Method::POST, "quota", &content.to_string());
+        assert_eq!(house.call(&call).await.problem(), word, "{content}");
+    }
 }
 
 #[tokio::test]

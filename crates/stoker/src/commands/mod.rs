@@ -10,6 +10,7 @@ mod domain;
 mod follow;
 mod prefetch;
 mod purge;
+mod quota;
 mod table;
 mod task;
 mod up;
@@ -44,6 +45,7 @@ enum Command {
     Zone(zone::Args),
     Prefetch(prefetch::Args),
     Purge(purge::Args),
+    Quota(quota::Args),
     Task(task::Args),
     Check(check::Args),
     Doctor(doctor::Args),
@@ -58,6 +60,7 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Zone(args) => wait_for(zone::run(args)),
         Command::Prefetch(args) => wait_for(prefetch::run(args)),
         Command::Purge(args) => wait_for(purge::run(args)),
+        Command::Quota(args) => wait_for(quota::run(args)),
         Command::Task(args) => wait_for(task::run(args)),
         Command::Check(args) => wait_for(check::run(args)),
         Command::Doctor(args) => wait_for(doctor::run(args)),

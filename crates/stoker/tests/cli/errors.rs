@@ -6,7 +6,7 @@ use crate::{stoker, stoker_with, transcript};
 
 #[test]
 fn wrong_usage_is_told_with_the_right_one() {
-    let wrong: [&[&str]; 15] = [
+    let wrong: [&[&str]; 19] = [
         &[],
         &["warm"],
         &["up", "--listen", "7700"],
@@ -19,6 +19,10 @@ fn wrong_usage_is_told_with_the_right_one() {
         &["prefetch", "http://a.example/", "--layer", "top"],
         &["prefetch", "http://a.example/", "--header", "Authorization"],
         &["prefetch", "--list", "missing.txt"],
+        &["up", "--quota-reset", "24:00"],
+        &["quota", "set", "cdn"],
+        &["quota", "set", "dns", "--daily", "1"],
+        &["quota", "show", "--account", "me"],
         &["task", "show"],
         &["check"],
         &["completions", "tcsh"],

@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use crate::stoker;
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["up"],
     &["domain"],
@@ -24,6 +24,9 @@ const COMMANDS: [&[&str]; 24] = [
     &["zone", "remove"],
     &["prefetch"],
     &["purge"],
+    &["quota"],
+    &["quota", "show"],
+    &["quota", "set"],
     &["task"],
     &["task", "list"],
     &["task", "show"],

@@ -28,6 +28,20 @@ fn commands_say_what_they_did_and_json_is_stable() {
     domains(&mut session, &origin.url());
     tasks(&mut session);
     check(&mut session);
+    quota(&mut session);
+}
+
+fn quota(session: &mut Session) {
+    let quota = session.stoker.cli(&["quota", "show", "--json"]).stdout;
+    let quota: Value = serde_json::from_str(&quota).unwrap();
+    session.names.push((quota["account"].as_str().unwrap().into(), "[UIN]".into()));
+    session.record(&["quota", "show"]);
+    session.record(&["quota", "set", "cdn", "--area", "overseas", "--daily", "1"]);
+    session.record(&["quota", "set", "cdn-purge-path", "--batch", "7", "--daily", "8", "--json"]);
+    session.record(&["quota", "set", "teo", "--area", "mainland", "--daily", "5"]);
+    session.record(&["quota", "set", "teo", "--area", "overseas", "--daily", "5"]);
+    session.record(&["quota", "show", "--account", "1"]);
+    assert_snapshot!("quota", session.taken());
 }
 
 fn domains(session: &mut Session, origin: &str) {

@@ -47,6 +47,8 @@ fn all() -> Vec<Error> {
         Error::Domain(DomainError::Zone(ZoneError::Unknown { zone: "zone-1".into() })),
         Error::Zone(ZoneError::InUse { name: "example.com".into(), domains: 2 }),
         Error::Zone(ZoneError::Ledger { name: "example.com".into(), source: ledger() }),
+        Error::NotOwner,
+        Error::Account("100000000009".into()),
         Error::Task("1".into()),
         Error::Areas(host(), "b.example".into()),
         Error::Fields(request_fields::Error::TooMany(21)),
