@@ -11,8 +11,8 @@ cd "$(dirname "$0")"
 
 CARGO_FUZZ=0.13.2
 CARGO_DENY=0.20.2
-PYTHON_CLIENTS="tencentcloud-sdk-python-cdn tencentcloud-sdk-python-teo tccli"
-NODE_CLIENTS="tencentcloud-sdk-nodejs-cdn tencentcloud-sdk-nodejs-teo"
+PYTHON_CLIENTS="tencentcloud-sdk-python-cdn tencentcloud-sdk-python-teo tccli qcloudapi-sdk-python"
+NODE_CLIENTS="tencentcloud-sdk-nodejs qcloudapi-sdk"
 
 case "${1:-}" in
 '')

@@ -1,19 +1,21 @@
 //! End to end: the real executable between programs that nobody here wrote.
 //!
 //! The origin is Debian's nginx, whose access log is the witness of what was pulled; the callers are
-//! the vendor's SDKs for Python and Node and `tccli`; playlists are made by ffmpeg. `check.sh`
-//! installs them all.
+//! the vendor's SDKs for Python and Node, older and newer, and `tccli`; playlists are made by
+//! ffmpeg. `check.sh` installs them all.
 //! Every test has its own directory, its own nginx, its own `stoker up` on free ports.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
 
 mod bad_input;
 mod clients;
+mod every_client;
 mod generations;
 mod harness;
 mod hls;
 mod kill;
 mod main_job;
+mod older_api;
 mod pace;
 mod purge;
 mod refusals;

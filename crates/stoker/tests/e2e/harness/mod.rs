@@ -1,11 +1,15 @@
 //! What is outside: the origin with its files, and the programs that call.
 
+mod caller;
 mod content;
 mod nginx;
+mod older;
 mod sdk;
 mod tools;
 
+pub(crate) use caller::Client;
 pub(crate) use content::{Content, sha256};
 pub(crate) use nginx::{Nginx, Pulled};
+pub(crate) use older::Older;
 pub(crate) use sdk::Sdk;
 pub(crate) use tools::{ffmpeg, tccli};

@@ -17,27 +17,22 @@ pub(crate) fn ffmpeg() -> Command {
     installed("ffmpeg", &["-version"], &["ffmpeg"])
 }
 
-/// The Python of the private environment, with the SDK.
+/// The Python of the private environment, with the SDKs.
 pub(crate) fn python() -> Command {
     let python = in_venv("python");
-    let probe = "import tencentcloud.cdn, tencentcloud.teo";
+    let probe = "import tencentcloud.cdn, tencentcloud.teo, QcloudApi, tccli";
     installed("the Python SDK", &["-c", probe], &[&python])
 }
 
-/// Node, with the SDK.
+/// Node, with the SDKs.
 pub(crate) fn node() -> Command {
     let packages = root().join(".check/npm/node_modules");
-    let require = |product: &str| {
-        let package = packages.join(format!("tencentcloud-sdk-nodejs-{product}"));
-        format!("require.resolve({:?});", package.display().to_string())
+    let probe = |package: &str| {
+        format!("require.resolve({:?});", packages.join(package).display().to_string())
     };
-    let probe = require("cdn") + &require("teo");
+    let probe = probe("tencentcloud-sdk-nodejs") + &probe("qcloudapi-sdk");
     let mut node = installed("the Node SDK", &["-e", &probe], &["node", "nodejs"]);
     node.env("NODE_PATH", packages);
-    // this SDK would ask a proxy even for the loopback address
-    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] {
-        node.env_remove(name);
-    }
     node
 }
 

@@ -1,0 +1,68 @@
+"""Makes calls with the vendor's Python SDK.
+
+Each line of standard input asks for one: {"product", "endpoint", "secret_id", "secret_key",
+"clock_shift", "method", "signature", "action", "parameters"}, all as the SDK has them but `method`,
+which is also MULTIPART. Each line of standard output is what it gave: the reply, {"Error": {"Code",
+"Message"}}, or {"Fault": text} when it was no answer of a server.
+"""
+
+import json
+import sys
+import time
+import traceback
+from importlib import import_module
+
+from tencentcloud.common import abstract_client, credential
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+
+PACKAGES = {"cdn": "tencentcloud.cdn.v20180606", "teo": "tencentcloud.teo.v20220901"}
+
+
+class ShiftedTime:
+    """The time module with another clock."""
+
+    def __init__(self, shift):
+        self.shift = shift
+
+    def time(self):
+        return time.time() + self.shift
+
+    def __getattr__(self, name):
+        return getattr(time, name)
+
+
+def client_for(spec):
+    product, method = spec["product"], spec["method"]
+    module = import_module(f"{PACKAGES[product]}.{product}_client")
+    method = "POST" if method == "MULTIPART" else method
+    http = HttpProfile(protocol="http", endpoint=spec["endpoint"], reqMethod=method)
+    keys = credential.Credential(spec["secret_id"], spec["secret_key"])
+    profile = ClientProfile(signMethod=spec["signature"], httpProfile=http)
+    return getattr(module, product.capitalize() + "Client")(keys, "", profile)
+
+
+def call(spec):
+    abstract_client.time = ShiftedTime(spec["clock_shift"])
+    client, action, parameters = client_for(spec), spec["action"], spec["parameters"]
+    if spec["method"] == "MULTIPART":
+        return client.call_json(action, parameters, options={"IsMultipart": True})["Response"]
+    models = import_module(PACKAGES[spec["product"]] + ".models")
+    request = getattr(models, action + "Request", None)
+    if request is None or any("_" + name not in vars(request()) for name in parameters):
+        # an action or a parameter that the typed requests do not have
+        return client.call_json(action, parameters)["Response"]
+    request = request()
+    request.from_json_string(json.dumps(parameters))
+    return json.loads(getattr(client, action)(request).to_json_string())
+
+
+for line in sys.stdin:
+    try:
+        reply = call(json.loads(line))
+    except TencentCloudSDKException as error:
+        reply = {"Error": {"Code": error.code, "Message": error.message}}
+    except Exception:
+        reply = {"Fault": traceback.format_exc()}
+    print(json.dumps(reply), flush=True)
