@@ -30,6 +30,21 @@ pub enum Product {
     /// Purges of directories by API v2 and API 3.0 `cdn`.
     #[serde(rename = "cdn-purge-path")]
     CdnPurgePath,
+    /// Purges of URLs by API 3.0 `teo`.
+    #[serde(rename = "teo-purge-url")]
+    TeoPurgeUrl,
+    /// Purges of directories by API 3.0 `teo`.
+    #[serde(rename = "teo-purge-prefix")]
+    TeoPurgePrefix,
+    /// Purges of hosts by API 3.0 `teo`.
+    #[serde(rename = "teo-purge-host")]
+    TeoPurgeHost,
+    /// Purges of whole zones by API 3.0 `teo`.
+    #[serde(rename = "teo-purge-all")]
+    TeoPurgeAll,
+    /// Purges of tags by API 3.0 `teo`.
+    #[serde(rename = "teo-purge-cache-tag")]
+    TeoPurgeCacheTag,
 }
 
 impl Product {
@@ -41,6 +56,11 @@ impl Product {
             Self::TeoEdge => "teo-edge",
             Self::CdnPurgeUrl => "cdn-purge-url",
             Self::CdnPurgePath => "cdn-purge-path",
+            Self::TeoPurgeUrl => "teo-purge-url",
+            Self::TeoPurgePrefix => "teo-purge-prefix",
+            Self::TeoPurgeHost => "teo-purge-host",
+            Self::TeoPurgeAll => "teo-purge-all",
+            Self::TeoPurgeCacheTag => "teo-purge-cache-tag",
         }
     }
 
@@ -48,18 +68,32 @@ impl Product {
     pub const PREFETCH: [Self; 3] = [Self::Cdn, Self::Teo, Self::TeoEdge];
 
     /// Every product.
-    pub const ALL: [Self; 5] =
-        [Self::Cdn, Self::Teo, Self::TeoEdge, Self::CdnPurgeUrl, Self::CdnPurgePath];
+    pub const ALL: [Self; 10] = [
+        Self::Cdn,
+        Self::Teo,
+        Self::TeoEdge,
+        Self::CdnPurgeUrl,
+        Self::CdnPurgePath,
+        Self::TeoPurgeUrl,
+        Self::TeoPurgePrefix,
+        Self::TeoPurgeHost,
+        Self::TeoPurgeAll,
+        Self::TeoPurgeCacheTag,
+    ];
 
     /// What the account that owns the installation has, unless it was set: the batch limits of the
     /// API, and more in a day than anybody needs.
     pub const fn owner_limits(self) -> Limits {
         let Limits { batch, .. } = self.default_limits();
         match self {
-            Self::Cdn | Self::Teo | Self::TeoEdge | Self::CdnPurgeUrl => {
+            Self::Cdn | Self::Teo | Self::TeoEdge | Self::CdnPurgeUrl | Self::TeoPurgeUrl => {
                 Limits { batch, ..Limits::OWNER }
             }
-            Self::CdnPurgePath => Limits { batch, daily: 1_000_000 },
+            Self::CdnPurgePath
+            | Self::TeoPurgePrefix
+            | Self::TeoPurgeHost
+            | Self::TeoPurgeAll
+            | Self::TeoPurgeCacheTag => Limits { batch, daily: 1_000_000 },
         }
     }
 
@@ -69,6 +103,11 @@ impl Product {
             Self::Cdn | Self::Teo | Self::TeoEdge => Limits::CDN_DEFAULT,
             Self::CdnPurgeUrl => Limits { batch: 1000, daily: 10_000 },
             Self::CdnPurgePath => Limits { batch: 500, daily: 100 },
+            Self::TeoPurgeUrl => Limits { batch: 2000, daily: 10_000 },
+            Self::TeoPurgePrefix | Self::TeoPurgeHost | Self::TeoPurgeCacheTag => {
+                Limits { batch: 500, daily: 1000 }
+            }
+            Self::TeoPurgeAll => Limits { batch: 1, daily: 100 },
         }
     }
 
@@ -77,7 +116,13 @@ impl Product {
     pub const fn counted(self, areas: AreaScope) -> &'static [Area] {
         match self {
             Self::Cdn | Self::CdnPurgeUrl | Self::CdnPurgePath => areas.areas(),
-            Self::Teo | Self::TeoEdge => AreaScope::Mainland.areas(),
+            Self::Teo
+            | Self::TeoEdge
+            | Self::TeoPurgeUrl
+            | Self::TeoPurgePrefix
+            | Self::TeoPurgeHost
+            | Self::TeoPurgeAll
+            | Self::TeoPurgeCacheTag => AreaScope::Mainland.areas(),
         }
     }
 }

@@ -196,7 +196,15 @@ fn union(a: AreaScope, b: AreaScope) -> AreaScope {
 pub(crate) fn reach(task: &Task, domain: &Domain) -> Option<AreaScope> {
     match task.product {
         Product::Teo | Product::TeoEdge => Some(domain.areas),
-        Product::Cdn | Product::CdnPurgeUrl | Product::CdnPurgePath => {
+        // purges have no tasks of this kind
+        Product::Cdn
+        | Product::CdnPurgeUrl
+        | Product::CdnPurgePath
+        | Product::TeoPurgeUrl
+        | Product::TeoPurgePrefix
+        | Product::TeoPurgeHost
+        | Product::TeoPurgeAll
+        | Product::TeoPurgeCacheTag => {
             let all = task.areas.areas().iter().all(|area| domain.areas.contains(*area));
             all.then_some(task.areas)
         }
