@@ -253,6 +253,38 @@ fn every_client_is_told_why_it_is_refused() {
 }
 
 #[test]
+fn every_client_is_told_that_the_day_is_used_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    stoker.add_domain("www.example.com", "http://127.0.0.1:1", &[]);
+    for product in ["cdn", "teo", "cdn-purge-url", "cdn-purge-path"] {
+        let set = stoker.cli(&["quota", "set", product, "--daily", "1"]);
+        assert_eq!(set.code, Some(0), "{set:?}");
+    }
+    let urls = ["http://www.example.com/1", "http://www.example.com/2"];
+    let paths = ["http://www.example.com/1/", "http://www.example.com/2/"];
+    for (client, _) in CLIENTS {
+        let cdn = Sdk::of(&stoker).with_client(client);
+        let push = json!({"Urls": urls, "Area": "overseas"});
+        let code = cdn.refused("PushUrlsCache", push);
+        assert_eq!(code, "LimitExceeded.CdnPushExceedDayLimit", "{cdn:?}");
+        let code = cdn.refused("PurgeUrlsCache", json!({"Urls": urls}));
+        assert_eq!(code, "LimitExceeded.CdnPurgeUrlExceedDayLimit", "{cdn:?}");
+        let purge = json!({"Paths": paths, "FlushType": "delete"});
+        let code = cdn.refused("PurgePathCache", purge);
+        assert_eq!(code, "LimitExceeded.CdnPurgePathExceedDayLimit", "{cdn:?}");
+        let teo = cdn.with_teo();
+        let targets = json!({"ZoneId": "*", "Targets": urls});
+        assert_eq!(
+            teo.refused("CreatePrefetchTask", targets),
+            "LimitExceeded.DailyQuota",
+            "{teo:?}"
+        );
+    }
+    assert_eq!(Sdk::of(&stoker).charged(), (0, 0));
+}
+
+#[test]
 fn every_client_is_told_that_it_calls_too_often() {
     let folder = tempfile::tempdir().unwrap();
     let stoker = Stoker::start(&folder.path().join("data"));

@@ -142,6 +142,50 @@ fn a_push_everywhere_a_quota_and_a_purge_are_told_in_the_shapes_of_v2() {
 }
 
 #[test]
+fn one_action_of_v2_pushes_and_flushes_everywhere() {
+    let nginx = Nginx::start();
+    let file = Content::write(&nginx.www(), "/x/1", 1000, 1);
+    let (stoker, callers, _folder) = stage();
+    stoker.add_domain(HOST, &nginx.url(), &[]);
+    let become_held = |held: bool| {
+        eventually(PATIENCE, "all nodes agree", || {
+            let is_held = |node: &str| {
+                let port = stoker.ports().node(node);
+                Http::new().get_cached(port, HOST, &file.path).unwrap().is_hit()
+            };
+            (NODES.map(is_held) == [held; 2]).then_some(())
+        });
+    };
+    for older in callers {
+        for (kind, target) in [("url", file.path.as_str()), ("dir", "/x/")] {
+            let call = |command: &str, kind: &str, path: &str| {
+                let wish = json!({"command": command, "type": kind, "mainland": 1, "oversea": 1,
+                    "urls": [format!("http://{HOST}{path}")]});
+                let data = older.accepted("FlushOrPushOverall", wish);
+                assert_eq!(data, Value::Null, "{older:?}");
+            };
+            call("push", "url", &file.path);
+            become_held(true);
+            call("flush", kind, target);
+            become_held(false);
+        }
+    }
+}
+
+#[test]
+fn callers_of_v2_are_told_that_they_call_too_often() {
+    let (_stoker, callers, _folder) = stage();
+    for older in callers {
+        let reply = eventually(PATIENCE, "a call is one too many", || {
+            let reply = older.call_once("GetFlushQuota", json!({}));
+            (reply["code"] != 0).then_some(reply)
+        });
+        let told = [&reply["code"], &reply["codeDesc"]];
+        assert_eq!(told, [&json!(4400), &json!("RequestLimitExceeded")], "{older:?}: {reply}");
+    }
+}
+
+#[test]
 fn callers_of_v2_are_told_why_they_are_refused() {
     let (stoker, callers, _folder) = stage();
     stoker.add_domain(HOST, "http://127.0.0.1:1", &[]);
@@ -175,6 +219,13 @@ fn callers_of_v2_are_told_why_they_are_refused() {
             assert_eq!(push(json!(["http://nobody.example/x"])), told(4000, "9110"), "{older:?}");
             let many: Vec<_> = (0..21).map(|n| format!("http://{HOST}/{n}")).collect();
             assert_eq!(push(json!(many)), told(4000, "23100"), "{older:?}");
+        }
+        let set = stoker.cli(&["quota", "set", "cdn", "--daily", "1"]);
+        assert_eq!(set.code, Some(0), "{set:?}");
+        let urls = json!({"urls": [format!("http://{HOST}/1"), format!("http://{HOST}/2")]});
+        for action in ["CdnPusherV2", "CdnUrlPusher", "CdnOverseaPushser"] {
+            let code = caller.refused(action, urls.clone());
+            assert_eq!(code, told(4000, "23101"), "{caller:?} {action}");
         }
         let reply = caller.call("CdnPusherV2", json!({"urls": ["http://nobody.example/x"]}));
         assert!(reply["message"].as_str().unwrap().starts_with("(9110)"), "{reply}");
