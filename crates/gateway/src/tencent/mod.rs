@@ -17,6 +17,8 @@ pub(crate) mod signed;
 pub(crate) mod signing_keys;
 pub(crate) mod tc3;
 mod teo;
+#[cfg(test)]
+mod timing;
 mod v1;
 pub(crate) mod v2;
 mod value;
