@@ -6,11 +6,11 @@
 use http::{HeaderName, HeaderValue};
 
 /// Most fields of one task.
-const MOST: usize = 20;
+pub(crate) const MOST: usize = 20;
 /// Longest name, in bytes.
-const LONGEST_NAME: usize = 128;
+pub(crate) const LONGEST_NAME: usize = 128;
 /// Longest value, in bytes.
-const LONGEST_VALUE: usize = 1024;
+pub(crate) const LONGEST_VALUE: usize = 1024;
 
 /// Fields that the node itself sets, or that would change what is fetched and stored.
 const FORBIDDEN: &[&str] = &[

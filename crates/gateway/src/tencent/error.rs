@@ -7,17 +7,14 @@
 use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-use super::{cdn, params, rate, signed, teo, v1::caller};
+pub(crate) use super::message::Language;
+use super::{
+    cdn,
+    message::{self, Message, missing, type_error},
+    params, rate, signed, teo,
+    v1::caller,
+};
 use crate::content;
-
-/// The language of messages (X-TC-Language).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// `zh-CN`, the default.
-    Chinese,
-    /// `en-US`.
-    English,
-}
 
 /// Why a call at `/` was refused.
 #[derive(Debug, thiserror::Error)]
@@ -90,50 +87,77 @@ pub(crate) struct Answer {
 impl Error {
     /// The vendor's code and the public sentence.
     pub(crate) fn answer(&self, language: Language) -> Answer {
-        let (code, message) = match self {
-            Self::Method => {
-                ("UnsupportedProtocol", "The request method must be `GET` or `POST`.".into())
-            }
+        let (code, message) = self.told();
+        Answer { code, message: message.text(language) }
+    }
+
+    fn told(&self) -> Told {
+        match self {
+            Self::Method => (
+                "UnsupportedProtocol",
+                Message::new(
+                    "The request method must be `GET` or `POST`.",
+                    "请求方法必须是 `GET` 或 `POST`。",
+                ),
+            ),
             Self::LongQuery => (
                 "RequestSizeLimitExceeded",
-                "The query of a GET request exceeds the limit of 32 KB.".into(),
+                Message::new(
+                    "The query of a GET request exceeds the limit of 32 KB.",
+                    "GET 请求的查询串超过了 32 KB 的上限。",
+                ),
             ),
             Self::LongForm => (
                 "AuthFailure.SignatureFailure",
-                "The provided credentials could not be validated because of exceeding request size \
-                 limit, please use new signature method `TC3-HMAC-SHA256`."
-                    .into(),
+                Message::new(
+                    "The provided credentials could not be validated because of exceeding request \
+                     size limit, please use new signature method `TC3-HMAC-SHA256`.",
+                    "请求大小超过上限，无法验证签名，请使用新的签名方法 `TC3-HMAC-SHA256`。",
+                ),
             ),
-            Self::Caller(error) => return caller_answer(error, language),
-            Self::Signed(error) => return signed_answer(error, language),
+            Self::Caller(error) => caller_told(error),
+            Self::Signed(error) => signed_told(error),
             Self::Token => (
                 "AuthFailure.TokenFailure",
-                "The token is not valid: there are no temporary credentials here.".into(),
+                Message::new(
+                    "The token is not valid: there are no temporary credentials here.",
+                    "Token 无效：这里没有临时密钥。",
+                ),
             ),
             Self::MissingCommon(name) => ("MissingParameter", missing(name)),
             Self::Version(version) => (
                 "NoSuchVersion",
-                format!(
-                    "The version `{version}` is not served here; `2018-06-06` and `2022-09-01` are."
+                Message::new(
+                    format!(
+                        "The version `{version}` is not served here; `2018-06-06` and `2022-09-01` \
+                         are."
+                    ),
+                    format!("不支持版本 `{version}`，支持的版本为 `2018-06-06` 和 `2022-09-01`。"),
                 ),
             ),
-            Self::Action => {
-                ("InvalidAction", "The request `Action` is invalid or not found.".into())
-            }
-            Self::Rate(error) => ("RequestLimitExceeded", too_often(error, language)),
+            Self::Action => (
+                "InvalidAction",
+                Message::new(
+                    "The request `Action` is invalid or not found.",
+                    "请求的 `Action` 无效或不存在。",
+                ),
+            ),
+            Self::Rate(error) => ("RequestLimitExceeded", too_often(error)),
             Self::ContentType => (
                 "InvalidRequest",
-                "The Content-Type must be `application/json` or `multipart/form-data`.".into(),
+                Message::new(
+                    "The Content-Type must be `application/json` or `multipart/form-data`.",
+                    "Content-Type 必须是 `application/json` 或 `multipart/form-data`。",
+                ),
             ),
-            Self::Params(error) => return params_answer(error),
-            Self::Cdn(error) => (cdn_code(error), error.to_string()),
-            Self::CdnDomain(error) => (error.code(), error.to_string()),
+            Self::Params(error) => params_told(error),
+            Self::Cdn(error) => (cdn_code(error), error.message()),
+            Self::CdnDomain(error) => (error.code(), error.message()),
             Self::CdnPurge(error) => (error.code(), error.message()),
-            Self::Teo(error) => (error.code(), error.to_string()),
-            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => return internal(),
-            Self::Submit(error) => (submit_code(error), with_hint(error)),
-        };
-        Answer { code, message }
+            Self::Teo(error) => (error.code(), error.message()),
+            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => internal(),
+            Self::Submit(error) => (submit_code(error), message::with_hint(error)),
+        }
     }
 
     /// What the log is told: never a URL, a query or the name of a parameter.
@@ -169,73 +193,92 @@ impl Error {
     }
 }
 
-fn signed_answer(error: &signed::Error, language: Language) -> Answer {
+/// The vendor's code and the public sentence in both languages.
+type Told = (&'static str, Message);
+
+fn signed_told(error: &signed::Error) -> Told {
     use signed::Error as E;
-    let (code, message) = match error {
+    match error {
         // a call without any credentials, as the vendor answers it
         E::Unsigned | E::NoTimestamp => ("MissingParameter", missing("Timestamp")),
-        E::Authorization(error) => (
-            "AuthFailure.InvalidAuthorization",
-            format!("The request `Authorization` header is not valid: {error}."),
-        ),
+        E::Authorization(error) => {
+            ("AuthFailure.InvalidAuthorization", message::authorization(error))
+        }
         E::SecretId => (
             "AuthFailure.SecretIdNotFound",
-            "The SecretId is not found, please ensure that your SecretId is correct.".into(),
+            Message::new(
+                "The SecretId is not found, please ensure that your SecretId is correct.",
+                "SecretId 不存在，请检查您的 SecretId 是否正确。",
+            ),
         ),
         E::Timestamp => ("InvalidParameter", type_error("Timestamp")),
         E::Expired => (
             "AuthFailure.SignatureExpire",
-            "The signature is expired, please request again.".into(),
+            Message::new(
+                "The signature is expired, please request again.",
+                "签名已过期，请重新请求。",
+            ),
         ),
         E::Content(content::Error::TooLarge { limit }) => (
             "RequestSizeLimitExceeded",
-            format!("The request body exceeds the limit of {limit} bytes."),
+            Message::new(
+                format!("The request body exceeds the limit of {limit} bytes."),
+                format!("请求体超过了 {limit} 字节的上限。"),
+            ),
         ),
-        E::Content(content::Error::Broken | content::Error::Slow) => {
-            ("InvalidRequest", "The request body is incomplete.".into())
-        }
+        E::Content(content::Error::Broken | content::Error::Slow) => (
+            "InvalidRequest",
+            Message::new("The request body is incomplete.", "请求体不完整。"),
+        ),
         E::Signature => (
             "AuthFailure.SignatureFailure",
-            match language {
-                Language::Chinese => "请求签名验证失败，请检查您的签名计算是否正确。".into(),
-                Language::English => "The provided credentials could not be validated. Please \
-                                      check your signature is correct."
-                    .into(),
-            },
+            Message::new(
+                "The provided credentials could not be validated. Please check your signature is \
+                 correct.",
+                "请求签名验证失败，请检查您的签名计算是否正确。",
+            ),
         ),
-        E::Ledger(_) => return internal(),
-    };
-    Answer { code, message }
+        E::Ledger(_) => internal(),
+    }
 }
 
-fn caller_answer(error: &caller::Error, language: Language) -> Answer {
+fn caller_told(error: &caller::Error) -> Told {
     use caller::Error as E;
-    let (code, message) = match error {
+    match error {
         E::Missing(name) => ("MissingParameter", missing(name)),
         E::Number(name) => ("InvalidParameter", type_error(name)),
-        E::SecretId => return signed_answer(&signed::Error::SecretId, language),
-        E::Expired => return signed_answer(&signed::Error::Expired, language),
-        E::Signature => return signed_answer(&signed::Error::Signature, language),
-        E::Token => return Error::Token.answer(language),
-        E::Ledger(_) => return internal(),
-    };
-    Answer { code, message }
+        E::SecretId => signed_told(&signed::Error::SecretId),
+        E::Expired => signed_told(&signed::Error::Expired),
+        E::Signature => signed_told(&signed::Error::Signature),
+        E::Token => Error::Token.told(),
+        E::Ledger(_) => internal(),
+    }
 }
 
-fn params_answer(error: &params::Error) -> Answer {
+fn params_told(error: &params::Error) -> Told {
     use params::Error as E;
-    let (code, message) = match error {
-        E::Json => ("InvalidParameter", "The request body is not a JSON object.".into()),
-        E::Multipart(why) => {
-            ("InvalidRequest", format!("The request body is not valid multipart/form-data: {why}."))
-        }
-        E::Unknown(name) => {
-            ("UnknownParameter", format!("The parameter `{name}` is not recognized."))
-        }
+    match error {
+        E::Json => (
+            "InvalidParameter",
+            Message::new("The request body is not a JSON object.", "请求体不是 JSON 对象。"),
+        ),
+        E::Multipart(why) => (
+            "InvalidRequest",
+            Message::new(
+                format!("The request body is not valid multipart/form-data: {why}."),
+                "请求体不是合法的 multipart/form-data。",
+            ),
+        ),
+        E::Unknown(name) => (
+            "UnknownParameter",
+            Message::new(
+                format!("The parameter `{name}` is not recognized."),
+                format!("无法识别参数 `{name}`。"),
+            ),
+        ),
         E::Type(name) => ("InvalidParameter", type_error(name)),
         E::Missing(name) => ("MissingParameter", missing(name)),
-    };
-    Answer { code, message }
+    }
 }
 
 fn cdn_code(error: &cdn::Error) -> &'static str {
@@ -274,46 +317,24 @@ fn submit_code(error: &SubmitError) -> &'static str {
     }
 }
 
-fn with_hint(error: &SubmitError) -> String {
-    match error.hint() {
-        Some(hint) => format!("{error}; hint: {hint}"),
-        None => error.to_string(),
-    }
+fn internal() -> Told {
+    ("InternalError.CdnDbError", message::try_again())
 }
 
-fn internal() -> Answer {
-    Answer {
-        code: "InternalError.CdnDbError",
-        message: "The request cannot be carried out now; try again.".into(),
-    }
-}
-
-/// The vendor's sentences, which callers look for.
-pub(crate) fn too_often(error: &rate::Exceeded, language: Language) -> String {
+/// The vendor's sentences.
+pub(crate) fn too_often(error: &rate::Exceeded) -> Message {
     let rate::Exceeded { calls, limit, period } = error;
-    match (language, period) {
-        (Language::English, period) => {
-            let period = period.word();
-            format!(
-                "Your current request times equals to `{calls}` in a {period}, which exceeds the \
-                 frequency limit `{limit}` for a {period}. Please reduce the frequency of calls."
-            )
-        }
-        (Language::Chinese, rate::Period::Second) => {
-            format!("您当前每秒请求 `{calls}` 次，超过了每秒频率上限 `{limit}`，请稍后重试。")
-        }
-        (Language::Chinese, rate::Period::Minute) => {
-            format!("您当前每分钟请求 `{calls}` 次，超过了每分钟频率上限 `{limit}`，请稍后重试。")
-        }
-    }
-}
-
-fn missing(name: &str) -> String {
-    format!("The request is missing a required parameter `{name}`.")
-}
-
-fn type_error(name: &str) -> String {
-    format!("Parameter `{name}` type error.")
+    let (word, zh) = match period {
+        rate::Period::Second => ("second", "秒"),
+        rate::Period::Minute => ("minute", "分钟"),
+    };
+    Message::new(
+        format!(
+            "Your current request times equals to `{calls}` in a {word}, which exceeds the \
+             frequency limit `{limit}` for a {word}. Please reduce the frequency of calls."
+        ),
+        format!("您当前每{zh}请求 `{calls}` 次，超过了每{zh}频率上限 `{limit}`，请稍后重试。"),
+    )
 }
 
 /// An error and its causes, in one line.

@@ -10,6 +10,7 @@ mod envelope;
 mod error;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+pub(crate) mod message;
 mod multipart;
 mod params;
 pub(crate) mod rate;
@@ -68,7 +69,7 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let mut seen = Seen { action: "unknown", language: language(parts.headers.get(LANGUAGE)) };
+    let mut seen = Seen { action: "unknown", language: language(parts.headers.get(&LANGUAGE)) };
     let result = call(&gateway, &parts, body, &mut seen).await;
     finish(&gateway, started, &seen, result)
 }
@@ -177,9 +178,7 @@ async fn call_v1(
     pairs: Vec<Pair>,
     seen: &mut Seen,
 ) -> Result<Map<String, Value>, Error> {
-    if pairs::value(&pairs, "Language") == Some("en-US") {
-        seen.language = Language::English;
-    }
+    seen.language = Language::from_word(pairs::value(&pairs, "Language"));
     let verified = caller::verify(gateway, parts, pairs, TOLERANCE_SECONDS).await?;
     let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
     let action = route(value("Action"), value("Version"))?;
@@ -277,8 +276,5 @@ fn is_form(fields: &HeaderMap) -> bool {
 }
 
 fn language(field: Option<&HeaderValue>) -> Language {
-    match field {
-        Some(language) if language == "en-US" => Language::English,
-        _ => Language::Chinese,
-    }
+    Language::from_word(field.and_then(|field| field.to_str().ok()))
 }

@@ -10,7 +10,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use crate::house::{Call, House, JSON, OWNER, SECRET};
+use crate::{
+    house::{Call, House, JSON, OWNER, SECRET},
+    old::Old,
+};
 
 async fn serve(house: &House) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -144,4 +147,39 @@ async fn where_there_is_nothing_a_problem_says_so() {
         let answer = get(&house, path).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (404, "no-such-page"));
     }
+}
+
+#[tokio::test]
+async fn messages_are_chinese_unless_english_is_asked_for() {
+    let house = House::new().await;
+    let told =
+        |response: &serde_json::Value| response["Error"]["Message"].as_str().unwrap().to_owned();
+    let call = Call::action("PushUrlsCache", r#"{"Urls":["http://www.test.com/a"],"Area":"moon"}"#);
+    let en = told(&house.call(&call).await.response());
+    assert_eq!(en, "parameter `Area`: `moon` is not one of `mainland`, `overseas`, `global`");
+    let zh = "参数 `Area`：`moon` 不在可选值 `mainland`, `overseas`, `global` 之中";
+    for other in ["zh-CN", "", "fr-FR"] {
+        let call = call.clone().with("x-tc-language", other);
+        assert_eq!(told(&house.call(&call).await.response()), zh, "{other}");
+    }
+    let silent = call.without("x-tc-language");
+    assert_eq!(told(&house.call(&silent).await.response()), zh);
+    // the field counts before the caller is known, too
+    let unknown = silent.key("AKIDNOBODY");
+    let answer = house.call(&unknown.clone().with("x-tc-language", "en-US")).await.response();
+    assert!(told(&answer).starts_with("The SecretId is not found"), "{answer}");
+    let answer = house.call(&unknown).await.response();
+    assert!(told(&answer).starts_with("SecretId 不存在"), "{answer}");
+
+    let old = Old::new(&[
+        ("Action", "PushUrlsCache"),
+        ("Version", "2018-06-06"),
+        ("Urls.0", "http://www.test.com/a"),
+        ("Area", "moon"),
+    ]);
+    for (word, expected) in [("en-US", en.as_str()), ("zh-CN", zh), ("", zh)] {
+        let answer = house.old(&old.clone().with("Language", word)).await.response();
+        assert_eq!(told(&answer), expected, "{word}");
+    }
+    assert_eq!(told(&house.old(&old).await.response()), zh);
 }

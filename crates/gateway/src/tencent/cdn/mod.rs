@@ -12,7 +12,11 @@ mod push_urls_cache;
 use serde_json::{Map, Value};
 use stoker_domain::{account::Account, area::UnknownWord};
 
-use super::{error, params::Params};
+use super::{
+    error,
+    message::{self, Message},
+    params::Params,
+};
 use crate::{Gateway, request_fields};
 
 /// The version that names this product.
@@ -73,6 +77,22 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// What the caller reads.
+    pub(crate) fn message(&self) -> Message {
+        let zh = match self {
+            Self::Word { name, error } => return message::unknown_word(name, error),
+            Self::Range { name, given, least, most } => {
+                return message::range(name, *given, *least, *most);
+            }
+            Self::Fields(error) => return message::fields(error),
+            Self::NoSelection => "`TaskId` 和 `StartTime` 必须填写其中之一".into(),
+            Self::Date { name } => format!("参数 `{name}` 不是 `YYYY-MM-DD HH:MM:SS` 格式的时间"),
+            Self::DateOrder => "`EndTime` 早于 `StartTime`".into(),
+            Self::Keyword => "参数 `Keyword` 必须是域名或完整的 URL".into(),
+        };
+        Message::new(self.to_string(), zh)
+    }
+
     /// The rule that is broken, without what was given.
     pub(crate) fn for_log(&self) -> &'static str {
         match self {

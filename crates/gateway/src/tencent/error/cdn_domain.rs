@@ -9,7 +9,10 @@ pub(super) fn all() -> Vec<Error> {
     let host = || String::from("www.test.com");
     let word = UnknownWord { given: "x".into(), expected: "`mainland`, `overseas`, `global`" };
     [
-        E::Param("`Origin.Origins` must name an origin".into()),
+        E::Param(Message::new(
+            "`Origin.Origins` must name an origin",
+            "`Origin.Origins` 必须填写源站",
+        )),
         E::Word { name: "Area", error: word },
         E::Fields(request_fields::Error::Value("ServerName".into())),
         E::OfAnother(host()),

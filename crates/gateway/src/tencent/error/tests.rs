@@ -1,9 +1,12 @@
 //! The table of codes: one example of every way to fail, with both languages.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
-use stoker_domain::area::{Area, Tier, UnknownWord};
-use stoker_engine::{Error as LedgerError, SubmitError};
+use stoker_domain::{
+    area::{Area, Tier, UnknownWord},
+    purge::Scope,
+};
+use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 
 use super::*;
 use crate::{request_fields, tencent::authorization};
@@ -129,11 +132,32 @@ fn of_the_engine() -> Vec<Error> {
     .collect()
 }
 
+fn of_purges() -> Vec<Error> {
+    use cdn::purge::Error as E;
+    let area = Area::Overseas;
+    let word = UnknownWord { given: "x".into(), expected: "`flush`, `delete`" };
+    let query = PurgeError::Query { index: 0, path: "http://www.test.com/a/?token=secret".into() };
+    let refused = [
+        SubmitError::NoUrls,
+        SubmitError::TooManyUrls { given: 1001, limit: 1000 },
+        url(target::Error::Scheme),
+        SubmitError::DomainOffline { host: "www.test.com".into() },
+        SubmitError::OverQuota { area, available: 0, needed: 1, limit: 100 },
+        SubmitError::Ledger(ledger()),
+    ];
+    let refused = refused.into_iter().map(PurgeError::Refused);
+    let purges = refused.map(|error| E::Purge { scope: Scope::Url, error });
+    let word = E::Parameter(cdn::Error::Word { name: "FlushType", error: word });
+    let others = [word, E::Purge { scope: Scope::Path, error: query }];
+    others.into_iter().chain(purges).map(Error::CdnPurge).collect()
+}
+
 fn all() -> Vec<Error> {
     [
         of_the_caller(),
         of_the_request(),
         of_an_action(),
+        of_purges(),
         of_the_engine(),
         teo::all(),
         cdn_domain::all(),
@@ -172,5 +196,19 @@ fn every_code_stands_in_the_compatibility_document() {
     for error in all() {
         let code = error.answer(Language::English).code;
         assert!(document.contains(&format!("`{code}`")), "{code} is not in docs/compat/tencent.md");
+    }
+}
+
+#[test]
+fn every_sentence_is_told_in_both_languages_and_names_the_same_things() {
+    let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    let named = |text: &str| -> BTreeSet<String> {
+        text.split('`').skip(1).step_by(2).map(Into::into).collect()
+    };
+    for error in all() {
+        let zh = error.answer(Language::Chinese).message;
+        let en = error.answer(Language::English).message;
+        assert!(is_chinese(&zh) && !is_chinese(&en), "{zh} / {en}");
+        assert_eq!(named(&zh), named(&en), "{zh} / {en}");
     }
 }

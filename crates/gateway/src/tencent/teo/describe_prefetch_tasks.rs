@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Gateway,
-    tencent::{error::Error as CallError, params::Params},
+    tencent::{error::Error as CallError, message::Message, params::Params},
 };
 
 const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
@@ -78,7 +78,7 @@ fn read(mut params: Params, now: Timestamp) -> Result<TargetFilter, CallError> {
     // times have whole seconds, and the last one belongs to the range
     let to = to.map(|to| to + Duration::from_millis(999));
     let mut filter = TargetFilter { from, to, ..TargetFilter::default() };
-    let too_many = |name| Error::Filter(format!("`{name}` has more than 20 values"));
+    let too_many = Error::too_many_values;
     for wish in filters::filters(&mut params, FILTERS, too_many)? {
         apply(&mut filter, wish)?;
     }
@@ -98,18 +98,25 @@ fn read(mut params: Params, now: Timestamp) -> Result<TargetFilter, CallError> {
 fn apply(filter: &mut TargetFilter, wish: Filter) -> Result<(), Error> {
     let Filter { name, values, is_fuzzy } = wish;
     if is_fuzzy {
-        return Err(Error::Filter(format!("`{name}` is never fuzzy")));
+        return Err(Error::Filter(Message::new(
+            format!("`{name}` is never fuzzy"),
+            format!("`{name}` 不支持模糊查询"),
+        )));
     }
     let takes_one = matches!(name.as_str(), "job-id" | "target");
     if takes_one && values.len() > 1 {
-        return Err(Error::Filter(format!("`{name}` takes one value")));
+        return Err(Error::Filter(Message::new(
+            format!("`{name}` takes one value"),
+            format!("`{name}` 只接受一个值"),
+        )));
     }
     let first = values.first().cloned().unwrap_or_default();
     match name.as_str() {
         "job-id" => filter.task = Some(TaskId(first)),
         "target" => {
             let target = Target::parse(&first, true);
-            let target = target.map_err(|_| Error::Filter("`target` must be a full URL".into()))?;
+            let rule = || Message::new("`target` must be a full URL", "`target` 必须是完整的 URL");
+            let target = target.map_err(|_| Error::Filter(rule()))?;
             filter.url = Some(target.url);
         }
         "domains" => {

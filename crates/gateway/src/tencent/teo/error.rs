@@ -5,7 +5,10 @@
 use stoker_domain::area::UnknownWord;
 use stoker_engine::{DomainError, Error as LedgerError, SubmitError, ZoneError};
 
-use crate::request_fields;
+use crate::{
+    request_fields,
+    tencent::message::{self, Message},
+};
 
 /// Why an action was refused.
 #[derive(Debug, thiserror::Error)]
@@ -44,13 +47,13 @@ pub(crate) enum Error {
     NoSelection,
     /// A filter that the action does not have, or not so.
     #[error("filter {0}")]
-    Filter(String),
+    Filter(Message),
     /// A filter with too many values, where a code of its own tells so.
     #[error("filter `{0}` has more than 20 values")]
     TooManyFilterValues(String),
     /// An origin that cannot be asked.
     #[error("`OriginInfo` {0}")]
-    Origin(String),
+    Origin(Message),
     /// The caller has no such zone.
     #[error("zone `{0}` is not in this account")]
     ZoneForeign(String),
@@ -135,6 +138,14 @@ impl From<SubmitError> for Error {
 }
 
 impl Error {
+    /// A filter with too many values, where no code of its own tells so.
+    pub(crate) fn too_many_values(name: String) -> Self {
+        Self::Filter(Message::new(
+            format!("`{name}` has more than 20 values"),
+            format!("`{name}` 的值超过了 20 个"),
+        ))
+    }
+
     /// The vendor's code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -173,6 +184,48 @@ impl Error {
             Self::Zone(error) => zone_code(error),
             Self::Ledger(_) => "InternalError.BackendError",
         }
+    }
+
+    /// What the caller reads.
+    pub(crate) fn message(&self) -> Message {
+        let zh = match self {
+            Self::Word { name, error } => return message::unknown_word(name, error),
+            Self::Range { name, given, least, most } => {
+                return message::range(name, *given, *least, *most);
+            }
+            Self::Fields(error) => return message::fields(error),
+            Self::Date(name) => format!("参数 `{name}` 不是 `YYYY-MM-DDTHH:MM:SSZ` 格式的时间"),
+            Self::Span => "`EndTime` 不得早于 `StartTime`，且时间跨度不得超过 7 天".into(),
+            Self::NoSelection => "必须填写时间范围或过滤条件 `job-id`".into(),
+            Self::Filter(rule) => return rule.clone().after("filter ", "过滤条件 "),
+            Self::TooManyFilterValues(name) => format!("过滤条件 `{name}` 的值超过了 20 个"),
+            Self::Origin(rule) => return rule.clone().after("`OriginInfo` ", "`OriginInfo` "),
+            Self::ZoneForeign(zone) | Self::ZoneDenied(zone) => {
+                format!("站点 `{zone}` 不属于当前账号")
+            }
+            Self::DomainEmpty => "当前账号没有域名".into(),
+            Self::DomainNotFound(host) => format!("域名 `{host}` 不属于该站点"),
+            Self::DomainNotMatchZone { host, zone } => {
+                format!("域名 `{host}` 与站点 `{zone}` 不匹配")
+            }
+            Self::NoneAccepted(error) => return message::none_accepted(error),
+            Self::LimitArea => "`Area` 必须是 `Overseas` 或 `MainlandChina`".into(),
+            Self::LimitEnabled => "`Enabled` 必须是 `on` 或 `off`".into(),
+            Self::LimitTooSmall => "`Bandwidth` 不得小于 100 Mbps".into(),
+            Self::LimitTooLarge => "`Bandwidth` 不得大于 100000 Mbps".into(),
+            Self::LimitZoneArea => "该站点不支持此区域".into(),
+            Self::LimitDomainArea => "该域名未在此区域提供服务".into(),
+            Self::LimitNotFound => "该域名在此区域没有限速配置".into(),
+            Self::LimitCount => "单个账号最多 100 条限速配置".into(),
+            Self::DailyQuota { available, needed, limit } => {
+                format!("需要 {needed} 条额度，当日上限 {limit} 条，仅剩 {available} 条")
+            }
+            Self::Submit(error) => return message::submit(error),
+            Self::Domain(error) => return message::domain(error),
+            Self::Zone(error) => return message::zone(error),
+            Self::Ledger(_) => "请求暂时无法完成，请稍后重试".into(),
+        };
+        Message::new(self.to_string(), zh)
     }
 
     /// The rule that is broken, without what was given.

@@ -7,7 +7,7 @@ use stoker_domain::{account::Account, area::UnknownWord, zone::Zone};
 use super::Error;
 use crate::{
     Gateway,
-    tencent::{error::Error as CallError, params::Params},
+    tencent::{error::Error as CallError, message::Message, params::Params},
 };
 
 /// Values that one filter takes.
@@ -82,14 +82,21 @@ pub(super) fn filters(
         let is_fuzzy = entry.boolean("Fuzzy")?.unwrap_or_default();
         if !known.contains(&name.as_str()) {
             let known = known.join("`, `");
-            return Err(Error::Filter(format!("`{name}` is not one of `{known}`")).into());
+            let rule = Message::new(
+                format!("`{name}` is not one of `{known}`"),
+                format!("`{name}` 不在可选值 `{known}` 之中"),
+            );
+            return Err(Error::Filter(rule).into());
         }
         if values.len() > MOST_VALUES {
             return Err(too_many(name).into());
         }
         if values.is_empty() || filters.iter().any(|filter| filter.name == name) {
-            let text = format!("`{name}` must be given once, with a value");
-            return Err(Error::Filter(text).into());
+            let rule = Message::new(
+                format!("`{name}` must be given once, with a value"),
+                format!("`{name}` 只能填写一次，且必须有值"),
+            );
+            return Err(Error::Filter(rule).into());
         }
         filters.push(Filter { name, values, is_fuzzy });
     }

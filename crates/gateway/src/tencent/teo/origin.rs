@@ -12,7 +12,7 @@ use stoker_domain::domain::{Domain, Origin, Scheme};
 use super::{Error, KEPT};
 use crate::{
     request_fields,
-    tencent::{error::Error as CallError, params::Params},
+    tencent::{error::Error as CallError, message::Message, params::Params},
 };
 
 /// The parameters that describe an origin.
@@ -88,16 +88,17 @@ pub(super) fn said(domain: &Domain) -> Map<String, Value> {
 pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let info = said.get("OriginInfo").unwrap_or(&Value::Null);
-    let wrong = |text: String| Err(Error::Origin(text));
+    let wrong = |en: String, zh: String| Err(Error::Origin(Message::new(en, zh)));
     let Some(host) = text(&info["Origin"]).filter(|host| !host.is_empty()) else {
-        return wrong("has no `Origin`".into());
+        return wrong("has no `Origin`".into(), "缺少 `Origin`".into());
     };
     match text(&info["OriginType"]).unwrap_or_default().to_ascii_uppercase().as_str() {
         "IP_DOMAIN" | "COS" | "AWS_S3" => {}
         other => {
-            return wrong(format!(
-                "has the type `{other}`; `IP_DOMAIN`, `COS` and `AWS_S3` are served here"
-            ));
+            return wrong(
+                format!("has the type `{other}`; `IP_DOMAIN`, `COS` and `AWS_S3` are served here"),
+                format!("的类型为 `{other}`，支持 `IP_DOMAIN`、`COS` 和 `AWS_S3`"),
+            );
         }
     }
     let protocol = said.get("OriginProtocol").and_then(text).unwrap_or_default();
@@ -106,7 +107,10 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
         "" | "FOLLOW" | "HTTP" => ("http", "HttpOriginPort", 80),
         "HTTPS" => ("https", "HttpsOriginPort", 443),
         other => {
-            return wrong(format!("`OriginProtocol` `{other}` is not `FOLLOW`, `HTTP`, `HTTPS`"));
+            return wrong(
+                format!("`OriginProtocol` `{other}` is not `FOLLOW`, `HTTP`, `HTTPS`"),
+                format!("`OriginProtocol` 为 `{other}`，可选值为 `FOLLOW`、`HTTP`、`HTTPS`"),
+            );
         }
     };
     let port = said.get(field).and_then(Value::as_u64).unwrap_or(default);
@@ -114,7 +118,10 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
     let url = format!("{scheme}://{bracketed}:{port}");
     let is_plain = !host.contains(['/', '@', '?', '#']);
     let Some(mut origin) = url.parse::<Origin>().ok().filter(|_| is_plain) else {
-        return wrong(format!("has the `Origin` `{host}`, which is not an address or a name"));
+        return wrong(
+            format!("has the `Origin` `{host}`, which is not an address or a name"),
+            format!("的 `Origin` `{host}` 不是合法的地址或域名"),
+        );
     };
     if let Some(host) = text(&info["HostHeader"]).filter(|host| !host.is_empty()) {
         request_fields::check_value("HostHeader", &host)?;

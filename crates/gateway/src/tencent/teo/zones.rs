@@ -79,7 +79,7 @@ pub(super) async fn delete(gateway: &Gateway, account: &Account, mut params: Par
 pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(&["Offset", "Limit", "Filters", "Order", "Direction"])?;
     let page = filters::page(&mut params, 100)?;
-    let too_many = |name| Error::Filter(format!("`{name}` has more than 20 values"));
+    let too_many = Error::too_many_values;
     let filters = filters::filters(&mut params, FILTERS, too_many)?;
     let words = "`type`, `area`, `create-time`, `zone-name`, `use-time`, `active-status`";
     let order = filters::word(&mut params, "Order", ORDERS, words)?.unwrap_or("create-time");

@@ -113,7 +113,7 @@ impl Error {
             }
             Self::TooMany => (4400, "RequestLimitExceeded", "too many requests".into()),
             Self::Rate(error) => {
-                (4400, "RequestLimitExceeded", too_often(error, Language::English))
+                (4400, "RequestLimitExceeded", too_often(error).text(Language::English))
             }
             Self::Action => (4000, "InvalidAction", "the Action does not exist".into()),
             Self::Purge { scope, error } => purge_answer(*scope, error),

@@ -14,7 +14,10 @@ use stoker_domain::{
 use super::Error;
 use crate::{
     request_fields,
-    tencent::params::{self, Params},
+    tencent::{
+        message::Message,
+        params::{self, Params},
+    },
 };
 
 /// Under which name settings of this API are kept.
@@ -150,7 +153,11 @@ pub(super) fn take(
     let service = said.get("ServiceType").and_then(Value::as_str);
     if service.is_some_and(|service| !SERVICES.contains(&service)) {
         let known = SERVICES.join("`, `");
-        return Err(Error::Param(format!("`ServiceType` must be one of `{known}`")).into());
+        let rule = Message::new(
+            format!("`ServiceType` must be one of `{known}`"),
+            format!("`ServiceType` 必须是 `{known}` 之一"),
+        );
+        return Err(Error::Param(rule).into());
     }
     check_size(&said)?;
     Ok(said)
@@ -160,7 +167,10 @@ pub(super) fn take(
 pub(super) fn check_size(said: &Map<String, Value>) -> Result<(), Error> {
     let bytes: usize = said.values().map(|value| value.to_string().len()).sum();
     if bytes > MOST_BYTES {
-        return Err(Error::Param(format!("values have {bytes} bytes; at most {MOST_BYTES}")));
+        return Err(Error::Param(Message::new(
+            format!("values have {bytes} bytes; at most {MOST_BYTES}"),
+            format!("总长 {bytes} 字节，上限为 {MOST_BYTES} 字节"),
+        )));
     }
     Ok(())
 }
@@ -208,16 +218,26 @@ pub(super) fn origin(said: &Map<String, Value>) -> Result<Origin, Error> {
     let origin = said.get("Origin").unwrap_or(&Value::Null);
     let text = |field: &str| origin[field].as_str().filter(|text| !text.is_empty());
     let Some(first) = origin["Origins"][0].as_str() else {
-        return Err(Error::Param("`Origin.Origins` must name an origin".into()));
+        return Err(Error::Param(Message::new(
+            "`Origin.Origins` must name an origin",
+            "`Origin.Origins` 必须填写源站",
+        )));
     };
-    let wrong = || Error::Param(format!("`Origin.Origins`: `{first}` is not HOST[:PORT[:WEIGHT]]"));
+    let wrong = || {
+        Error::Param(Message::new(
+            format!("`Origin.Origins`: `{first}` is not HOST[:PORT[:WEIGHT]]"),
+            format!("`Origin.Origins`：`{first}` 不符合 HOST[:PORT[:WEIGHT]] 格式"),
+        ))
+    };
     let scheme = match text("OriginPullProtocol").unwrap_or("http") {
         // `follow`: what a node asks of another does not tell the viewer's scheme
         "http" | "follow" => Scheme::Http,
         "https" => Scheme::Https,
         other => {
-            let text = format!("`OriginPullProtocol` is `{other}`; not `http`, `follow`, `https`");
-            return Err(Error::Param(text));
+            return Err(Error::Param(Message::new(
+                format!("`OriginPullProtocol` is `{other}`; not `http`, `follow`, `https`"),
+                format!("`OriginPullProtocol` 为 `{other}`，可选值为 `http`、`follow`、`https`"),
+            )));
         }
     };
     let (host, port) = split(first, scheme).ok_or_else(wrong)?;
@@ -257,8 +277,10 @@ pub(super) fn cache(said: &Map<String, Value>) -> Result<CacheRules, Error> {
     let simple = &cache["SimpleCache"];
     let is_on = |value: &Value| value.as_str() == Some("on");
     if is_on(&simple["FollowOrigin"]) && is_on(&simple["CompareMaxAge"]) {
-        let text = "`Cache`: `FollowOrigin` and `CompareMaxAge` exclude each other";
-        return Err(Error::Param(text.into()));
+        return Err(Error::Param(Message::new(
+            "`Cache`: `FollowOrigin` and `CompareMaxAge` exclude each other",
+            "`Cache`：`FollowOrigin` 与 `CompareMaxAge` 不能同时开启",
+        )));
     }
     let entries = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let simple = entries(&simple["CacheRules"])
@@ -269,7 +291,10 @@ pub(super) fn cache(said: &Map<String, Value>) -> Result<CacheRules, Error> {
         .map(|rule| (rule["RuleType"].clone(), rule["CacheConfig"]["Cache"]["CacheTime"].clone()));
     for (kind, time) in simple.chain(rule).filter(|(_, time)| !time.is_null()) {
         let Some(seconds) = time.as_u64().filter(|seconds| *seconds <= YEAR) else {
-            return Err(Error::Param("`CacheTime` must be from 0 to 31536000 seconds".into()));
+            return Err(Error::Param(Message::new(
+                "`CacheTime` must be from 0 to 31536000 seconds",
+                "`CacheTime` 的取值范围为 0 到 31536000 秒",
+            )));
         };
         if kind == "all" {
             rules.default_lifetime_seconds = seconds;

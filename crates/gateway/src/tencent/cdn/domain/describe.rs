@@ -12,7 +12,7 @@ use stoker_domain::{
 use super::{Error, Reply, config};
 use crate::{
     Gateway,
-    tencent::{clock, error::Error as CallError, params::Params},
+    tencent::{clock, error::Error as CallError, message::Message, params::Params},
 };
 
 const NAMES: &[&str] = &[
@@ -68,7 +68,12 @@ fn select(
     let mut number = |name: &'static str, default: i64, least: i64, most: i64| {
         let given = params.integer(name)?.unwrap_or(default);
         let within = usize::try_from(given).ok().filter(|_| (least..=most).contains(&given));
-        let wrong = || Error::Param(format!("`{name}` must be from {least} to {most}"));
+        let wrong = || {
+            Error::Param(Message::new(
+                format!("`{name}` must be from {least} to {most}"),
+                format!("`{name}` 的取值范围为 {least} 到 {most}"),
+            ))
+        };
         within.ok_or_else(|| CallError::from(wrong()))
     };
     let (offset, limit) = (number("Offset", 0, 0, 1_000_000_000)?, number("Limit", 100, 1, 1000)?);
@@ -96,15 +101,25 @@ impl Filter {
         let name = params.required_text("Name")?;
         let values = params.texts("Value")?.ok_or_else(|| params.missing("Value"))?;
         let is_fuzzy = params.boolean("Fuzzy")?.unwrap_or_default();
-        let wrong = |text: String| Err(Error::Param(text).into());
+        let wrong = |en: String, zh: String| Err(Error::Param(Message::new(en, zh)).into());
         if !NAMES.contains(&name.as_str()) {
-            return wrong(format!("`Filters`: `{name}` is not one of `{}`", NAMES.join("`, `")));
+            let known = NAMES.join("`, `");
+            return wrong(
+                format!("`Filters`: `{name}` is not one of `{known}`"),
+                format!("`Filters`：`{name}` 不在可选值 `{known}` 之中"),
+            );
         }
         if values.is_empty() || values.len() > MOST_VALUES {
-            return wrong(format!("`Filters`: `{name}` takes 1 to {MOST_VALUES} values"));
+            return wrong(
+                format!("`Filters`: `{name}` takes 1 to {MOST_VALUES} values"),
+                format!("`Filters`：`{name}` 需要 1 到 {MOST_VALUES} 个值"),
+            );
         }
         if is_fuzzy && (!matches!(name.as_str(), "origin" | "domain") || values.len() > 1) {
-            return wrong("`Filters`: only one `origin` or `domain` may be fuzzy".into());
+            return wrong(
+                "`Filters`: only one `origin` or `domain` may be fuzzy".into(),
+                "`Filters`：仅单个 `origin` 或 `domain` 支持模糊查询".into(),
+            );
         }
         Ok(Self { name, values, is_fuzzy })
     }

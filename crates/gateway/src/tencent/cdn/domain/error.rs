@@ -3,14 +3,17 @@
 use stoker_domain::area::UnknownWord;
 use stoker_engine::{DomainError, ZoneError};
 
-use crate::request_fields;
+use crate::{
+    request_fields,
+    tencent::message::{self, Message},
+};
 
 /// Why an action was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A parameter or filter that is not taken; the rule.
     #[error("parameter {0}")]
-    Param(String),
+    Param(Message),
     /// Not one of a closed list.
     #[error("parameter `{name}`: {error}")]
     Word {
@@ -57,6 +60,20 @@ impl Error {
                 DomainError::Zone(_) => "InternalError.CdnConfigError",
             },
         }
+    }
+
+    /// What the caller reads.
+    pub(crate) fn message(&self) -> Message {
+        let zh = match self {
+            Self::Param(rule) => return rule.clone().after("parameter ", "参数 "),
+            Self::Word { name, error } => return message::unknown_word(name, error),
+            Self::Fields(error) => return message::fields(error),
+            Self::OfAnother(host) => format!("域名 `{host}` 已被其他账号使用"),
+            Self::Status(host) => format!("域名 `{host}` 已处于该状态"),
+            Self::NotOffline(host) => format!("删除域名 `{host}` 前请先停用"),
+            Self::Domain(error) => return message::domain(error),
+        };
+        Message::new(self.to_string(), zh)
     }
 
     /// Whether somebody has to act: the server failed, not the caller.

@@ -3,6 +3,8 @@
 use stoker_domain::{purge::Scope, target};
 use stoker_engine::{PurgeError, SubmitError};
 
+use crate::tencent::message::{self, Message};
+
 /// Why an action on purges was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
@@ -10,7 +12,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Parameter(#[from] super::super::Error),
     /// The engine refused it.
-    #[error("{}", with_hint(.error))]
+    #[error("{error}")]
     Purge {
         /// Which of the two actions.
         scope: Scope,
@@ -31,12 +33,13 @@ impl Error {
     }
 
     /// What the caller reads.
-    pub(crate) fn message(&self) -> String {
+    pub(crate) fn message(&self) -> Message {
         match self {
+            Self::Parameter(error) => error.message(),
             Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(_)), .. } => {
-                "The request cannot be carried out now; try again.".into()
+                message::try_again()
             }
-            other => other.to_string(),
+            Self::Purge { error, .. } => message::purge(error),
         }
     }
 
@@ -84,13 +87,6 @@ fn code(scope: Scope, error: &SubmitError) -> &'static str {
         (E::OverQuota { .. }, Scope::Path) => "LimitExceeded.CdnPurgePathExceedDayLimit",
         (E::NoNode { .. }, _) => "InternalError.CdnConfigError",
         (E::Ledger(_), _) => "InternalError.CdnDbError",
-    }
-}
-
-fn with_hint(error: &PurgeError) -> String {
-    match error.hint() {
-        Some(hint) => format!("{error}; hint: {hint}"),
-        None => error.to_string(),
     }
 }
 

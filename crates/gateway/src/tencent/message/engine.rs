@@ -1,0 +1,152 @@
+//! What the engine refuses, told to callers. The English is the engine's own.
+
+use stoker_domain::{
+    area::{Area, Tier},
+    target,
+};
+use stoker_engine::{DomainError, PurgeError, SubmitError, ZoneError};
+
+use super::Message;
+
+/// A refused task.
+pub(crate) fn submit(error: &SubmitError) -> Message {
+    use SubmitError as E;
+    let zh = match error {
+        E::NoUrls => "任务中没有 URL".into(),
+        E::TooManyUrls { given, limit } => {
+            format!("单次提交了 {given} 条 URL，超过了单次上限 {limit} 条")
+        }
+        E::Url { index, url, error } => {
+            format!("第 {} 条 URL `{}` {}", index + 1, shown(url), target(error))
+        }
+        E::DomainUnknown { host, url } => {
+            format!("URL `{}` 的域名 `{host}` 不属于当前账号", shown(url))
+        }
+        E::DomainOffline { host } => format!("域名 `{host}` 未上线"),
+        E::AreaNotEnabled { host, area } => {
+            format!("域名 `{host}` 未在{}（`{area}`）启用", area_name(*area))
+        }
+        E::OverQuota { area, available, needed, limit } => format!(
+            "需要 {needed} 条 URL 的额度，{}（`{area}`）当日上限 {limit} 条，仅剩 {available} 条",
+            area_name(*area)
+        ),
+        E::NoNode { area, tier } => {
+            format!("{}（`{area}`）没有可用的{}节点", area_name(*area), tier_name(*tier))
+        }
+        E::Ledger(_) => "无法受理该任务".into(),
+    };
+    Message::new(error.to_string(), zh)
+}
+
+/// A refused task, and what can be done about it.
+pub(crate) fn with_hint(error: &SubmitError) -> Message {
+    let told = submit(error);
+    let Some(hint) = error.hint() else { return told };
+    hinted(&told, &hint, &submit_hint(error))
+}
+
+fn submit_hint(error: &SubmitError) -> String {
+    use SubmitError as E;
+    const DAY: &str = "下一个额度日的开始时间可用 `stoker quota show` 查看";
+    match error {
+        E::NoUrls => "请至少提供一条 URL".into(),
+        E::TooManyUrls { limit, .. } => format!("请按每次 {limit} 条拆分提交"),
+        E::Url { .. } => "所有 URL 均未受理，请修正后重新提交".into(),
+        E::DomainUnknown { host, .. } => {
+            format!("请先添加域名：`stoker domain add {host} --origin URL`")
+        }
+        E::DomainOffline { host } => format!("请先启用域名 `{host}`"),
+        E::AreaNotEnabled { host, area } => {
+            format!("请为域名 `{host}` 启用 `{area}`，或改用其已启用的区域")
+        }
+        E::OverQuota { available: 0, .. } => DAY.into(),
+        E::OverQuota { available, .. } => format!("本次最多可提交 {available} 条；{DAY}"),
+        E::NoNode { area, tier } => {
+            format!("请在 `{area}` 启动{}节点，或改用其他区域或层级", tier_name(*tier))
+        }
+        E::Ledger(_) => String::new(),
+    }
+}
+
+/// A refused purge, and what can be done about it.
+pub(crate) fn purge(error: &PurgeError) -> Message {
+    match error {
+        PurgeError::Refused(error) => with_hint(error),
+        PurgeError::Query { index, path } => {
+            let zh = format!("第 {} 个目录 `{path}` 含有查询串，请填写目录", index + 1);
+            let told = Message::new(error.to_string(), zh);
+            let hint = error.hint().unwrap_or_default();
+            hinted(&told, &hint, "如需刷新带查询串的单条 URL，请使用 URL 刷新")
+        }
+    }
+}
+
+/// A list of which nothing was accepted; the reason of its first target.
+pub(crate) fn none_accepted(error: &SubmitError) -> Message {
+    submit(error).after("no task was made: ", "未生成任务：")
+}
+
+/// A refused change of a domain.
+pub(crate) fn domain(error: &DomainError) -> Message {
+    let zh = match error {
+        DomainError::InvalidHost { host } => format!("`{host}` 不是合法的域名或 IP 地址"),
+        DomainError::Exists { host } => format!("域名 `{host}` 已存在"),
+        DomainError::Unknown { host } => format!("域名 `{host}` 不属于当前账号"),
+        DomainError::Zone(error) => return zone(error),
+        DomainError::Ledger { host, .. } => format!("暂时无法修改域名 `{host}`"),
+    };
+    Message::new(error.to_string(), zh)
+}
+
+/// A refused change of a zone.
+pub(crate) fn zone(error: &ZoneError) -> Message {
+    let zh = match error {
+        ZoneError::InvalidName { name } => format!("`{name}` 不是合法的站点名称"),
+        ZoneError::Exists { name } => format!("站点 `{name}` 已存在"),
+        ZoneError::Unknown { zone } => format!("站点 `{zone}` 不属于当前账号"),
+        ZoneError::InUse { name, domains } => format!("站点 `{name}` 下还有 {domains} 个域名"),
+        ZoneError::Ledger { name, .. } => format!("暂时无法修改站点 `{name}`"),
+    };
+    Message::new(error.to_string(), zh)
+}
+
+fn target(error: &target::Error) -> String {
+    use target::Error as E;
+    match error {
+        E::Scheme => "必须以 `http://` 或 `https://` 开头".into(),
+        E::TooLong(given) => format!("长度为 {given} 字节，上限为 {} 字节", target::MAX_LENGTH),
+        E::WildcardHost => "的域名含有通配符，请填写具体域名".into(),
+        E::Host => "没有合法的域名".into(),
+        E::UserInfo => "的域名前带有用户信息，凭证请放在请求头中".into(),
+        E::NotAscii => "含有非 ASCII 字符或空格，请先做 URL 编码，或开启 URL 编码参数".into(),
+        E::Character => "含有 URI 不允许的字符".into(),
+    }
+}
+
+fn hinted(told: &Message, en: &str, zh: &str) -> Message {
+    let Message { en: told_en, zh: told_zh } = told;
+    Message::new(format!("{told_en}; hint: {en}"), format!("{told_zh}；提示：{zh}"))
+}
+
+const fn area_name(area: Area) -> &'static str {
+    match area {
+        Area::Mainland => "境内",
+        Area::Overseas => "境外",
+    }
+}
+
+const fn tier_name(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Edge => "边缘",
+        Tier::Middle => "中间层",
+    }
+}
+
+/// A URL cut to a length that a person reads, as the engine cuts it.
+fn shown(url: &str) -> String {
+    const LONGEST: usize = 200;
+    match url.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &url[..end]),
+        None => url.into(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Sentences about what stands in a request.
+
+use stoker_domain::area::UnknownWord;
+
+use super::Message;
+use crate::{
+    request_fields::{self, LONGEST_NAME, LONGEST_VALUE, MOST},
+    tencent::authorization,
+};
+
+/// Not one of a closed list.
+pub(crate) fn unknown_word(name: &str, error: &UnknownWord) -> Message {
+    let UnknownWord { given, expected } = error;
+    Message::new(
+        format!("parameter `{name}`: {error}"),
+        format!("参数 `{name}`：`{given}` 不在可选值 {expected} 之中"),
+    )
+}
+
+/// A number out of bounds.
+pub(crate) fn range(name: &str, given: i64, least: i64, most: i64) -> Message {
+    Message::new(
+        format!("parameter `{name}` is {given}; it must be from {least} to {most}"),
+        format!("参数 `{name}` 的值为 {given}，取值范围为 {least} 到 {most}"),
+    )
+}
+
+/// Fields of requests to an origin.
+pub(crate) fn fields(error: &request_fields::Error) -> Message {
+    use request_fields::Error as E;
+    let zh = match error {
+        E::TooMany(given) => format!("共有 {given} 个请求头，上限为 {MOST} 个"),
+        E::Name(place) => {
+            format!("第 {place} 个请求头的名称必须是 1 到 {LONGEST_NAME} 字节的合法记号")
+        }
+        E::Value(name) => {
+            format!("`{name}` 的值不得超过 {LONGEST_VALUE} 字节，且不得含有控制字符")
+        }
+        E::Forbidden(name) => format!("任务不允许设置请求头 `{name}`"),
+    };
+    Message::new(error.to_string(), zh)
+}
+
+/// The `Authorization` field.
+pub(crate) fn authorization(error: &authorization::Error) -> Message {
+    use authorization::Error as E;
+    let zh = match error {
+        E::Algorithm => "算法必须是 `TC3-HMAC-SHA256`",
+        E::Credential => "`Credential` 必须是 `<SecretId>/<date>/<service>/tc3_request`",
+        E::SignedHeaders => "`SignedHeaders` 必须包含 `content-type` 和 `host`，且各出现一次",
+        E::Signature => "缺少 `Signature`",
+    };
+    Message::new(
+        format!("The request `Authorization` header is not valid: {error}."),
+        format!("请求头 `Authorization` 不合法：{zh}。"),
+    )
+}
