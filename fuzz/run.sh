@@ -55,7 +55,7 @@ status=0
 work | xargs -P 2 -L 1 bash -c 'run_one "$@" || { touch "target/$1.failed"; exit 1; }' _ || status=$?
 
 total=$((${#readers[@]} + ${#others[@]}))
-failed=$(find target -maxdepth 1 -name '*.failed' -print -delete | wc -l)
+failed=$(find target/ -maxdepth 1 -name '*.failed' -print -delete | wc -l)
 printf 'test result: %s. %d passed; %d failed; 0 ignored; fuzz targets\n' \
     "$( ((status == 0)) && echo ok || echo FAILED)" $((total - failed)) "$failed"
 exit "$status"
