@@ -11,12 +11,17 @@ use stoker_ledger::{Error, Ledger};
 use crate::Engine;
 
 impl Engine {
-    /// URLs that one call of `account` for `product` may have, whatever its areas.
+    /// URLs that one call of `account` for `product` may have that goes to `areas`.
     ///
     /// # Errors
     /// What the ledger said.
-    pub async fn batch_limit(&self, account: AccountId, product: Product) -> Result<u32, Error> {
-        Ok(self.ledger.limits(account, product).await?.batch(product, AreaScope::Global))
+    pub async fn batch_limit(
+        &self,
+        account: AccountId,
+        product: Product,
+        areas: AreaScope,
+    ) -> Result<u32, Error> {
+        Ok(self.ledger.limits(account, product).await?.batch(product, areas))
     }
 
     /// What `account` has and has used today for `product`, one entry per area.

@@ -9,6 +9,7 @@ mod lease;
 mod pace;
 mod partial;
 mod purge;
+mod quota;
 mod report;
 mod stage;
 mod submit;

@@ -226,10 +226,9 @@ fn signed_told(error: &signed::Error) -> Told {
                 format!("请求体超过了 {limit} 字节的上限。"),
             ),
         ),
-        E::Content(content::Error::Broken | content::Error::Slow) => (
-            "InvalidRequest",
-            Message::new("The request body is incomplete.", "请求体不完整。"),
-        ),
+        E::Content(content::Error::Broken | content::Error::Slow) => {
+            ("InvalidRequest", Message::new("The request body is incomplete.", "请求体不完整。"))
+        }
         E::Signature => (
             "AuthFailure.SignatureFailure",
             Message::new(

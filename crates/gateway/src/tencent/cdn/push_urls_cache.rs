@@ -27,7 +27,8 @@ pub(super) async fn call(
     params: Params,
 ) -> Result<Map<String, Value>, error::Error> {
     let mut submission = read(params)?;
-    submission.batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn).await?;
+    let areas = submission.areas;
+    submission.batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn, areas).await?;
     let receipt = gateway.engine.submit(account, submission).await?;
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))
 }

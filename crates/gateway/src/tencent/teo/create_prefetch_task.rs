@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
-    area::Tier,
+    area::{AreaScope, Tier},
     quota::Product,
     task::{FetchOptions, MediaPolicy},
 };
@@ -35,15 +35,19 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     };
     let mut submission = read(params)?;
     submission.zone = zone;
-    let batch_limit = gateway.engine.batch_limit(account.id, submission.product).await;
+    let (product, areas) = (submission.product, AreaScope::Global);
+    let batch_limit = gateway.engine.batch_limit(account.id, product, areas).await;
     submission.batch_limit = batch_limit.map_err(Error::Ledger)?;
     let done = gateway.engine.submit_what_can_be(account, submission).await;
     let done = done.map_err(Error::from)?;
     match (done.receipt, done.refused) {
-        (Some(receipt), refused) => Ok(Map::from_iter([
-            ("JobId".into(), receipt.task.0.into()),
-            ("FailedList".into(), failed_list(refused).into()),
-        ])),
+        (Some(receipt), refused) => {
+            let refused = refused.into_iter().map(|(url, error)| (url, reason(&error)));
+            Ok(Map::from_iter([
+                ("JobId".into(), receipt.task.0.into()),
+                ("FailedList".into(), failed_list(refused).into()),
+            ]))
+        }
         (None, refused) => {
             let first = refused.into_iter().next().map_or(SubmitError::NoUrls, |(_, error)| error);
             Err(Error::NoneAccepted(first).into())
@@ -81,10 +85,11 @@ fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
 }
 
 /// Refused targets by reason, both in the order given.
-fn failed_list(refused: Vec<(String, SubmitError)>) -> Vec<Value> {
+pub(super) fn failed_list(
+    refused: impl IntoIterator<Item = (String, &'static str)>,
+) -> Vec<Value> {
     let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
-    for (url, error) in refused {
-        let reason = reason(&error);
+    for (url, reason) in refused {
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, urls)) => urls.push(url),
             None => reasons.push((reason, vec![url])),
@@ -94,7 +99,8 @@ fn failed_list(refused: Vec<(String, SubmitError)>) -> Vec<Value> {
     reasons.into_iter().map(entry).collect()
 }
 
-const fn reason(error: &SubmitError) -> &'static str {
+/// Why a target is in the list.
+pub(super) const fn reason(error: &SubmitError) -> &'static str {
     match error {
         SubmitError::DomainUnknown { .. } => "domain not valid",
         SubmitError::DomainOffline { .. } | SubmitError::AreaNotEnabled { .. } => {

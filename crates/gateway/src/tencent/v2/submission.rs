@@ -20,7 +20,7 @@ pub(super) async fn read(
     areas: AreaScope,
 ) -> Result<Submission, Error> {
     let urls = params.texts("urls")?.ok_or(Error::missing("urls"))?;
-    let batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn).await;
+    let batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn, areas).await;
     let batch_limit = batch_limit.map_err(Error::Ledger)?.min(MOST_URLS);
     let options = FetchOptions { user_agent: Some(USER_AGENT.into()), ..FetchOptions::default() };
     Ok(Submission {
