@@ -164,20 +164,25 @@ impl Engine {
         grants
     }
 
-    /// Submits `new`; its limit counts before the first of its jobs can be leased.
-    pub(crate) async fn submit_at_pace(&self, new: NewTask) -> Result<Submitted, Error> {
-        if new.task.options.limit_mbps.is_none() {
-            return self.ledger.submit(new).await;
+    /// Submits all of `new` or none; limits count before the first of their jobs can be leased.
+    pub(crate) async fn submit_at_pace(&self, new: Vec<NewTask>) -> Result<Vec<Submitted>, Error> {
+        let is_limited = |new: &&NewTask| new.task.options.limit_mbps.is_some();
+        let limited: Vec<_> = new.iter().filter(is_limited).collect();
+        if limited.is_empty() {
+            return self.ledger.submit_all(new).await;
         }
-        let id = new.task.id.clone();
-        self.pace.add(&new.task, new.targets.iter().map(|target| target.host.clone()));
+        for new in &limited {
+            self.pace.add(&new.task, new.targets.iter().map(|target| target.host.clone()));
+        }
+        let ids: Vec<_> = limited.iter().map(|new| new.task.id.clone()).collect();
         self.publish_limits();
-        let submitted = self.ledger.submit(new).await;
-        if submitted.is_err() {
-            // it may have been accepted all the same: then the limit must stay
-            let limited = self.ledger.limited_tasks().await;
-            if limited.is_ok_and(|tasks| tasks.iter().all(|(task, _)| task.id != id)) {
-                self.end_limit(&id);
+        let submitted = self.ledger.submit_all(new).await;
+        // after an error they may have been accepted all the same: then the limits must stay
+        if submitted.is_err()
+            && let Ok(tasks) = self.ledger.limited_tasks().await
+        {
+            for id in ids.iter().filter(|id| tasks.iter().all(|(task, _)| task.id != **id)) {
+                self.end_limit(id);
             }
         }
         submitted

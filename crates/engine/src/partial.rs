@@ -90,8 +90,9 @@ impl Engine {
         let nodes: BTreeSet<String> =
             targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
         let new = NewTask { task, charges, targets };
-        let submitted = self.submit_at_pace(new).await;
+        let submitted = self.submit_at_pace(vec![new]).await;
         let submitted = submitted.map_err(|error| refused(error, &limits))?;
+        let submitted = submitted.into_iter().next().unwrap_or_default();
         tracing::info!(
             task.id = %id,
             target.count = submitted.targets,

@@ -1,11 +1,9 @@
-//! Accepting a list as one task per domain.
-//!
-//! All of it is checked before any of it is written, the quota too. The tasks are then written one
-//! after the other: when a quota is used up by another call in between, those before stay.
+//! Accepting a list as one task per domain: all of it in one transaction, or nothing of it.
 
 use std::collections::HashMap;
 
-use stoker_domain::{account::Account, quota::Counter, target::Target, time::Timestamp};
+use stoker_domain::{account::Account, time::Timestamp};
+use stoker_ledger::PlannedTarget;
 
 use crate::{
     Engine, Receipt, Submission, SubmitError,
@@ -31,44 +29,20 @@ impl Engine {
         account: &Account,
         submission: Submission,
     ) -> Result<SplitReceipt, SubmitError> {
-        self.check(account, &submission).await?;
-        let mut lists: Vec<Vec<String>> = Vec::new();
+        let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
+        check_count(submission.urls.len(), limit)?;
+        let targets = plan(&self.board.now(), account.id, &submission).await?;
+        let mut lists: Vec<Vec<PlannedTarget>> = Vec::new();
         let mut places = HashMap::new();
-        for url in &submission.urls {
-            let Ok(target) = Target::parse(url, submission.encode) else { continue };
-            let place = *places.entry(target.host).or_insert_with(|| {
+        for target in targets {
+            let place = *places.entry(target.host.clone()).or_insert_with(|| {
                 lists.push(Vec::new());
                 lists.len() - 1
             });
-            lists[place].push(target.url);
+            lists[place].push(target);
         }
         let accepted_at = self.clock.now();
-        let mut receipts = Vec::with_capacity(lists.len());
-        for urls in lists {
-            receipts.push(self.submit(account, Submission { urls, ..submission.clone() }).await?);
-        }
+        let receipts = self.accept_tasks(account, &submission, lists).await?;
         Ok(SplitReceipt { accepted_at, receipts })
-    }
-
-    /// Checks the whole list as [`Engine::submit`] does, and that the quota suffices now.
-    async fn check(&self, account: &Account, submission: &Submission) -> Result<(), SubmitError> {
-        let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
-        check_count(submission.urls.len(), limit)?;
-        let mut targets = plan(&self.board.now(), account.id, submission).await?;
-        targets.sort_by(|a, b| a.url.cmp(&b.url));
-        targets.dedup_by(|a, b| a.url == b.url);
-        let needed = targets.len() as u64;
-        let product = submission.product;
-        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
-        for area in product.counted(submission.areas).iter().copied() {
-            let counter = Counter { product, area, day: self.quota_day() };
-            let used = self.ledger.used(account.id, counter).await.map_err(SubmitError::Ledger)?;
-            let limit = limits.of(area).daily;
-            let available = limit.saturating_sub(used);
-            if available < needed {
-                return Err(SubmitError::OverQuota { area, available, needed, limit });
-            }
-        }
-        Ok(())
     }
 }

@@ -70,34 +70,51 @@ impl Engine {
         let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
         check_count(submission.urls.len(), limit)?;
         let targets = plan(&self.board.now(), account.id, &submission).await?;
+        let mut receipts = self.accept_tasks(account, &submission, vec![targets]).await?;
+        Ok(receipts.pop().expect("one receipt for each list"))
+    }
+
+    /// Accepts a task for each of `lists`, or nothing: none is empty, and all are checked but for
+    /// the quota.
+    pub(crate) async fn accept_tasks(
+        &self,
+        account: &Account,
+        submission: &Submission,
+        lists: Vec<Vec<PlannedTarget>>,
+    ) -> Result<Vec<Receipt>, SubmitError> {
         let now = self.clock.now();
         let limits = self.ledger.limits(account.id, submission.product).await;
         let limits = limits.map_err(SubmitError::Ledger)?;
-        let task = Task {
-            id: self.ids.next(now, self.random()),
-            account: account.id,
-            product: submission.product,
-            areas: submission.areas,
-            tier: submission.tier,
-            options: submission.options,
-            created_at: now,
-        };
-        let id = task.id.clone();
-        let charges = charges(&task, self.calendar.day(now), &limits);
         let nodes: BTreeSet<String> =
-            targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
-        let submitted = self
-            .submit_at_pace(NewTask { task, charges, targets })
-            .await
-            .map_err(|error| refused(error, &limits))?;
-        tracing::info!(
-            task.id = %id,
-            target.count = submitted.targets,
-            job.count = submitted.jobs,
-            "task accepted"
-        );
+            lists.iter().flatten().flat_map(|target| target.nodes.iter().cloned()).collect();
+        let new = |targets| {
+            let task = Task {
+                id: self.ids.next(now, self.random()),
+                account: account.id,
+                product: submission.product,
+                areas: submission.areas,
+                tier: submission.tier,
+                options: submission.options.clone(),
+                created_at: now,
+            };
+            let charges = charges(&task, self.calendar.day(now), &limits);
+            NewTask { task, charges, targets }
+        };
+        let new: Vec<_> = lists.into_iter().map(new).collect();
+        let ids: Vec<_> = new.iter().map(|new| new.task.id.clone()).collect();
+        let submitted = self.submit_at_pace(new).await.map_err(|error| refused(error, &limits))?;
+        let mut receipts = Vec::with_capacity(ids.len());
+        for (task, submitted) in ids.into_iter().zip(submitted) {
+            tracing::info!(
+                task.id = %task,
+                target.count = submitted.targets,
+                job.count = submitted.jobs,
+                "task accepted"
+            );
+            receipts.push(Receipt { task, targets: submitted.targets, merged: submitted.merged });
+        }
         self.doorbells.ring(nodes.iter().map(String::as_str));
-        Ok(Receipt { task: id, targets: submitted.targets, merged: submitted.merged })
+        Ok(receipts)
     }
 }
 

@@ -97,7 +97,15 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// [`ErrorKind::OverQuota`] with the counter, what it had left and what was needed.
-    async fn submit(&self, task: NewTask) -> Result<Submitted, Error>;
+    async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
+        Ok(self.submit_all(vec![task]).await?.pop().unwrap_or_default())
+    }
+    /// Accepts several tasks in one transaction, or none of them: each as in [`Self::submit`], but
+    /// the counters must suffice for all together.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    async fn submit_all(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, Error>;
 
     /// Adds targets found in a playlist to a task that is not final, in one transaction.
     ///

@@ -169,8 +169,8 @@ impl Ledger for Flaky {
     async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error> {
         meet!(self, self.inner.purge_nodes(purge))
     }
-    async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
-        meet!(self, self.inner.submit(task))
+    async fn submit_all(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, Error> {
+        meet!(self, self.inner.submit_all(tasks))
     }
     async fn add_children(&self, plan: ChildPlan) -> Result<Submitted, Error> {
         meet!(self, self.inner.add_children(plan))

@@ -176,16 +176,19 @@ impl Ledger for Sqlite {
         self.0.writer.run("remove a zone", 1, move |c| zones::remove(c, &id)).await
     }
 
-    async fn submit(&self, task: NewTask) -> Result<Submitted, Error> {
+    async fn submit_all(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, Error> {
         // planned here, so that the one writer does not spend its time on it
-        let plan = submit::Plan::new(task);
-        let rows = plan.rows();
-        self.0.writer.run_checked("submit a task", rows, move |c| submit::submit(c, &plan)).await
+        let plans: Vec<_> = tasks.into_iter().map(submit::Plan::new).collect();
+        let rows = plans.iter().map(submit::Plan::rows).sum();
+        self.0.writer.run_checked("submit a task", rows, move |c| submit::submit(c, &plans)).await
     }
 
     async fn add_children(&self, plan: ChildPlan) -> Result<Submitted, Error> {
         let rows = plan.targets.len();
-        self.0.writer.run_session("add children", rows, move |c| submit::add_children(c, plan)).await
+        self.0
+            .writer
+            .run_session("add children", rows, move |c| submit::add_children(c, plan))
+            .await
     }
 
     async fn lease(

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("zones.sql"),
     include_str!("purge.sql"),
     include_str!("quota.sql"),
+    include_str!("task_limited.sql"),
 ];
 
 /// The number of migrations that this version knows.

@@ -1,11 +1,12 @@
 //! Accepting targets: of a new task, and of playlists found while it runs.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use stoker_domain::{
     account::AccountId,
     outcome::{Block, Outcome},
+    quota::Counter,
     task::{Task, TaskId},
     time::Timestamp,
 };
@@ -71,16 +72,44 @@ fn orphan() -> Failure {
 }
 
 /// Everything that can be refused is refused before anything is written.
-pub(super) fn submit(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
-    if plan.has_orphan {
+pub(super) fn submit(session: &Session, plans: &[Plan]) -> Result<Vec<Submitted>, Failure> {
+    if plans.iter().any(|plan| plan.has_orphan) {
         return Err(orphan());
     }
-    let (task, targets) = (&plan.task, plan.counts.targets);
-    if let Some(refusal) = quota::refusal(session, task.account, &plan.charges, targets)? {
-        return Err(refusal);
+    let needed = needed(plans);
+    for ((account, counter), (daily, units)) in &needed {
+        let charge = Charge { counter: *counter, daily: *daily };
+        if let Some(refusal) = quota::refusal(session, *account, &[charge], *units)? {
+            return Err(refusal);
+        }
     }
+    let mut submitted = Vec::with_capacity(plans.len());
+    for plan in plans {
+        submitted.push(write(session, plan)?);
+    }
+    for ((account, counter), (daily, units)) in needed {
+        quota::charge(session, account, &[Charge { counter, daily }], units)?;
+    }
+    Ok(submitted)
+}
+
+/// What all `plans` together take of each counter, with the lowest limit that they name for it.
+fn needed(plans: &[Plan]) -> BTreeMap<(AccountId, Counter), (u64, u64)> {
+    let mut needed = BTreeMap::new();
+    for plan in plans {
+        for Charge { counter, daily } in &plan.charges {
+            let key = (plan.task.account, *counter);
+            let (limit, units) = needed.entry(key).or_insert((*daily, 0));
+            *limit = (*daily).min(*limit);
+            *units += plan.counts.targets;
+        }
+    }
+    needed
+}
+
+fn write(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
+    let (task, targets) = (&plan.task, plan.counts.targets);
     let id = insert_task(session, task, plan.counts)?;
-    quota::charge(session, task.account, &plan.charges, targets)?;
     let owner = Owner {
         task: id,
         account: task.account,

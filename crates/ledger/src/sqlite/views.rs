@@ -28,7 +28,7 @@ use crate::{Page, RunningJob, TaskFilter, TaskRow};
 pub(super) fn limited_tasks(connection: &Connection) -> Result<Vec<(Task, Vec<String>)>, Failure> {
     let ids: Vec<i64> = connection
         .prepare_cached(
-            "/* limited tasks */ SELECT id FROM task
+            "/* limited tasks */ SELECT id FROM task INDEXED BY task_limited
              WHERE finished_at IS NULL AND json_extract(options, '$.limit_mbps') IS NOT NULL",
         )?
         .query_map([], |row| row.get(0))?

@@ -38,6 +38,7 @@ macro_rules! ledger_suite {
             purge::purges_are_listed_newest_first_by_every_condition,
             submit::equal_urls_are_merged_and_charged_once,
             submit::over_quota_writes_nothing_and_names_the_counter,
+            submit::several_tasks_are_accepted_together_or_not_at_all,
             submit::a_global_task_charges_both_areas_or_none,
             submit::another_day_is_another_counter,
             submit::a_task_id_is_taken_once,

@@ -49,6 +49,35 @@ pub async fn over_quota_writes_nothing_and_names_the_counter(ledger: Arc<dyn Led
     assert_eq!(error.kind, over);
 }
 
+pub async fn several_tasks_are_accepted_together_or_not_at_all(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let new = |id: &str, host, count, nodes: &[&str]| NewTask {
+        task: fixture.task(id),
+        charges: charges(AreaScope::Mainland, 5),
+        targets: targets(&urls(host, count), nodes),
+    };
+    let submit_all = async |tasks| fixture.ledger.submit_all(tasks).await;
+    let (a, b) = ("a.example", "b.example");
+    // the first alone would fit
+    let error = submit_all(vec![new("1", a, 4, &["edge"]), new("2", b, 2, &["edge"])]).await;
+    let over = ErrorKind::OverQuota { counter: counter(Area::Mainland), available: 5, needed: 6 };
+    assert_eq!(error.expect_err("6 of 5").kind, over);
+    let error = submit_all(vec![new("1", a, 1, &["edge"]), new("2", b, 1, &[])]).await;
+    assert_eq!(error.expect_err("an orphan").kind, ErrorKind::NotFound);
+    let none = TaskFilter { limit: 9, ..TaskFilter::default() };
+    assert_eq!(fixture.ledger.tasks(&none).await.expect("tasks").total, 0);
+    assert_eq!(fixture.used(Area::Mainland).await, 0);
+    assert_eq!(fixture.lease("edge", 10, T0).await.len(), 0);
+    let both = vec![new("1", a, 3, &["edge"]), new("2", b, 2, &["edge", "other"])];
+    let submitted = submit_all(both).await.expect("5 of 5");
+    let expected = [(3, 1), (2, 2)]
+        .map(|(targets, jobs)| Submitted { targets, jobs, merged: 0, over_quota: 0 });
+    assert_eq!(submitted, expected);
+    assert_eq!(fixture.used(Area::Mainland).await, 5);
+    assert_eq!((fixture.row("1").await.targets, fixture.row("2").await.targets), (3, 2));
+    assert_eq!(submit_all(Vec::new()).await.expect("nothing"), []);
+}
+
 pub async fn a_global_task_charges_both_areas_or_none(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     let global = |id: &str| Task { areas: AreaScope::Global, ..fixture.task(id) };
