@@ -71,3 +71,47 @@ pub async fn a_quota_is_never_passed_by_concurrent_submits(ledger: Arc<dyn Ledge
     assert_eq!(fixture.used(Area::Mainland).await, 250);
     assert_eq!(fixture.lease("edge", 1000, T0).await.len(), 25);
 }
+
+pub async fn no_area_is_passed_when_calls_for_one_and_for_both_race(ledger: Arc<dyn Ledger>) {
+    const DAILY: u64 = 300;
+    let fixture = Fixture::new(ledger).await;
+    let mut submits = JoinSet::new();
+    for number in 0..CALLERS {
+        let fixture = fixture.clone();
+        submits.spawn(async move {
+            let areas = [AreaScope::Mainland, AreaScope::Overseas, AreaScope::Global][number % 3];
+            let count = 3 + number % 8;
+            let task = NewTask {
+                task: fixture.task(&number.to_string()),
+                charges: charges(areas, DAILY),
+                targets: targets(&urls("a.example", count), &["edge"]),
+            };
+            fixture.ledger.submit(task).await.map(|_| (areas, count as u64))
+        });
+    }
+    let mut charged = [0, 0];
+    let mut refused = 0;
+    for submit in submits.join_all().await {
+        match submit {
+            Ok((areas, count)) => {
+                for area in areas.areas() {
+                    charged[*area as usize] += count;
+                }
+            }
+            Err(error) => {
+                let kind = error.kind;
+                assert!(
+                    matches!(kind, ErrorKind::OverQuota { available, needed, .. } if available < needed),
+                    "{kind:?}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    let used = [fixture.used(Area::Mainland).await, fixture.used(Area::Overseas).await];
+    assert_eq!(used, charged, "what was accepted is charged, and nothing else");
+    assert!(
+        refused > 0 && used.iter().all(|used| *used <= DAILY && *used > DAILY - 10),
+        "{used:?}"
+    );
+}
