@@ -160,3 +160,27 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     assert_eq!(ran.code, Some(1));
     assert!(ran.stdout.contains("fail"), "{}", ran.stdout);
 }
+
+#[test]
+fn limits_and_what_was_used_survive_a_restart_with_another_reset() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let stoker = Stoker::start(&data);
+    stoker.add_domain("www.example.com", "http://127.0.0.1:1", &[]);
+    stoker.json(&["quota", "set", "cdn", "--area", "mainland", "--daily", "5"]);
+    let prefetch = ["prefetch", "http://www.example.com/a", "--area", "mainland"];
+    stoker.json(&prefetch);
+    let before = stoker.json(&["quota", "show"]);
+    assert_eq!(
+        (&before["prefetch"][0]["daily"], &before["prefetch"][0]["used"]),
+        (&5.into(), &1.into())
+    );
+    let ports = stoker.ports();
+    stoker.terminate();
+    let flags = ["--quota-reset", "09:30-03:00", "--calls-per-second", "0"];
+    let stoker = Stoker::start_with(&data, ports, &flags);
+    let after = stoker.json(&["quota", "show"]);
+    assert_eq!(after["products"], before["products"]);
+    assert!(after["resets_at"].as_str() > before["resets_at"].as_str(), "{before} {after}");
+    assert!(after["resets_at"].as_str().unwrap().ends_with("T12:30:00Z"), "{after}");
+}
