@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use stoker_domain::{media::MAX_CHILDREN, placement::Node, quota::Reset};
 
+use crate::SealKeys;
+
 /// Bounds and periods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -21,6 +23,9 @@ pub struct Config {
     /// When quota days begin. After a change the day that is running goes on until the first such
     /// instant after its end.
     pub quota_reset: Reset,
+    /// What secrets in the ledger are sealed with. Without any they are kept as they are, which is
+    /// for tests.
+    pub seal: SealKeys,
 }
 
 impl Default for Config {
@@ -31,6 +36,7 @@ impl Default for Config {
             max_children: MAX_CHILDREN,
             nodes: Vec::new(),
             quota_reset: Reset::DEFAULT,
+            seal: SealKeys::default(),
         }
     }
 }

@@ -8,13 +8,13 @@
 //! Every message from a node may be lost, repeated or late, and time may jump; neither loses a
 //! target nor settles one twice. `tests/simulation` holds it to that.
 
-mod accounts;
 mod config;
 mod directory;
 mod domains;
 mod doorbell;
 mod error;
 mod expand;
+mod identity;
 mod ids;
 mod lease;
 mod nodes;
@@ -37,10 +37,14 @@ use stoker_domain::{placement::Directory, quota::Calendar, time::Clock};
 use stoker_ledger::Ledger;
 use tokio::sync::watch;
 
-pub use accounts::Caller;
 pub use config::Config;
 pub use domains::NewDomain;
 pub use error::{DomainError, SubmitError, ZoneError};
+pub use identity::{
+    Caller, DEFAULT_LIFETIME, IdentityError, Issued, MAX_ATTACHED, MAX_GROUPS, MAX_KEYS,
+    MAX_LIFETIME, MAX_POLICIES, MAX_POLICY_BYTES, MAX_TEMPORARY, MAX_USERS, MIN_LIFETIME, OpenError,
+    SealKey, SealKeys, Thing, Unopened,
+};
 pub use nodes::NodeView;
 pub use partial::{PartialReceipt, PartialSubmission};
 pub use purge::{PurgeError, PurgeSubmission};
@@ -67,7 +71,7 @@ pub struct Engine {
     board: directory::Board,
     zones: zones::Zones,
     domain_writes: tokio::sync::Mutex<()>,
-    callers: accounts::Callers,
+    identities: identity::Identities,
     nodes: nodes::Nodes,
     pace: pace::Pace,
     doorbells: doorbell::Doorbells,
@@ -83,13 +87,15 @@ impl Engine {
     /// has registered.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// What the ledger said, or that a secret in it does not open with the keys of
+    /// [`Config::seal`].
     pub async fn open(
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
         seed: u64,
         config: Config,
-    ) -> Result<Arc<Self>, Error> {
+    ) -> Result<Arc<Self>, OpenError> {
+        let identities = identity::Identities::open(&*ledger, &config, seed).await?;
         let domains = ledger.domains().await?;
         let zones = ledger.zones().await?;
         let newest = ledger.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await?;
@@ -106,7 +112,7 @@ impl Engine {
             clock,
             config,
             domain_writes: tokio::sync::Mutex::default(),
-            callers: accounts::Callers::default(),
+            identities,
             doorbells: doorbell::Doorbells::default(),
             purge_bells: doorbell::Doorbells::default(),
             progress: progress::Leases::default(),

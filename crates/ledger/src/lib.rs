@@ -1,15 +1,17 @@
-//! Durable state: accounts, keys, domains, tasks, jobs, quotas.
+//! Durable state: accounts, users, keys, domains, tasks, jobs, quotas.
 //!
 //! One trait of use-case verbs, [`Ledger`]; each verb is one transaction and is durable when it
 //! returns. The ledger is the only truth: whatever is not in it was never accepted. It decides
 //! nothing that `domain` can decide, never reads a clock and never makes a random number.
 
+mod identity;
 mod purge;
 mod records;
 mod sqlite;
 #[doc(hidden)]
 pub mod suite;
 
+pub use identity::Identity;
 pub use purge::{NewPurge, PurgeFilter, PurgeNode, PurgeRow, PurgeTarget, Purged};
 pub use records::{
     Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask, Page,
@@ -20,7 +22,7 @@ pub use sqlite::{OpenError, Sqlite, Stats};
 
 use async_trait::async_trait;
 use stoker_domain::{
-    account::{AccessKey, Account, AccountId},
+    account::{AccessKey, Account, AccountId, Attachment, Group, NamedPolicy, User, UserId},
     area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
@@ -39,6 +41,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Creates an account; its `id` is ignored and the one given by the ledger is returned.
     async fn create_account(&self, account: Account) -> Result<AccountId, Error>;
+    /// Writes the name of an account and whether it is enabled.
+    async fn change_account(&self, account: &Account) -> Result<(), Error>;
     /// All accounts, oldest first.
     async fn accounts(&self) -> Result<Vec<Account>, Error>;
     /// Sets the limits of `account` for `product` in `areas`.
@@ -65,10 +69,79 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn quota_eras(&self) -> Result<Vec<Era>, Error>;
     /// Replaces the eras of the quota days.
     async fn set_quota_eras(&self, eras: &[Era]) -> Result<(), Error>;
-    /// Creates or replaces a key.
+
+    // ---- users, groups and policies ----
+
+    /// Creates a user; its `id` is ignored and the one given by the ledger is returned.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Conflict`] when its name or its number is taken.
+    async fn create_user(&self, user: &User) -> Result<UserId, Error>;
+    /// Writes the name of a user and whether it is enabled.
+    async fn change_user(&self, user: &User) -> Result<(), Error>;
+    /// Removes a user with its keys, memberships and attachments; whether it was there.
+    async fn remove_user(&self, user: UserId) -> Result<bool, Error>;
+    /// The users of an account, oldest first.
+    async fn users(&self, account: AccountId) -> Result<Vec<User>, Error>;
+    /// Creates a group without members; those that are given are ignored.
+    async fn create_group(&self, group: &Group) -> Result<(), Error>;
+    /// Removes a group with its memberships and attachments; whether it was there.
+    async fn remove_group(&self, account: AccountId, name: &str) -> Result<bool, Error>;
+    /// The groups of an account, by name.
+    async fn groups(&self, account: AccountId) -> Result<Vec<Group>, Error>;
+    /// Puts a user into a group, or takes it out; not again if it is so already.
+    async fn set_member(
+        &self,
+        account: AccountId,
+        group: &str,
+        user: UserId,
+        is_member: bool,
+    ) -> Result<(), Error>;
+    /// Creates a policy, or replaces the text of the one with this name.
+    async fn put_policy(&self, policy: &NamedPolicy) -> Result<(), Error>;
+    /// Removes a policy; whether it was there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] while it is attached: who it is attached to would lose it.
+    async fn remove_policy(&self, account: AccountId, name: &str) -> Result<bool, Error>;
+    /// The policies of an account, by name.
+    async fn policies(&self, account: AccountId) -> Result<Vec<NamedPolicy>, Error>;
+    /// Name and text of the policies of a user and of all its groups, each once, by name.
+    async fn policies_of(&self, user: UserId) -> Result<Vec<(String, String)>, Error>;
+    /// Attaches a policy, or detaches it; not again if it is so already.
+    async fn set_attachment(
+        &self,
+        account: AccountId,
+        attachment: &Attachment,
+        is_attached: bool,
+    ) -> Result<(), Error>;
+    /// All attachments of an account, in order.
+    async fn attachments(&self, account: AccountId) -> Result<Vec<Attachment>, Error>;
+
+    // ---- keys: the ledger sees their secret halves sealed, and does not look inside ----
+
+    /// Creates a key. Of one that is there, replaces the secret half, the owner and whether it is
+    /// enabled, and keeps the rest.
     async fn put_key(&self, key: AccessKey) -> Result<(), Error>;
     /// The key with this public half.
     async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error>;
+    /// The keys of an account that are not temporary, oldest first.
+    async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error>;
+    /// Removes a key; whether it was there.
+    async fn remove_key(&self, secret_id: &str) -> Result<bool, Error>;
+    /// Removes up to `most` temporary keys of an account that ended before `now`; how many
+    /// temporary ones it has left, ended ones included.
+    async fn sweep_keys(&self, account: AccountId, now: Timestamp, most: u32)
+    -> Result<u64, Error>;
+    /// Notes when keys were last used; of keys that are gone nothing.
+    async fn keys_used(&self, uses: Vec<(String, Timestamp)>) -> Result<(), Error>;
+    /// The key behind a public half with everything that decides what it may do.
+    async fn identity(&self, secret_id: &str) -> Result<Option<Identity>, Error>;
+    /// Up to `most` keys of all accounts after the public half `after`, by public half.
+    async fn keys_after(&self, after: &str, most: u32) -> Result<Vec<AccessKey>, Error>;
+    /// Replaces secret halves, given with the public ones, and leaves no byte of the old ones in the
+    /// ledger's files: also none of those that were replaced before.
+    async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error>;
 
     // ---- domains ----
 

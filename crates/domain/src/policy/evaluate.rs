@@ -100,6 +100,16 @@ pub fn evaluate<'a>(
     if caller.is_root() {
         return Decision::Root;
     }
+    evaluate_as_bound(policies, caller, call)
+}
+
+/// As [`evaluate`], but the root user too may do only what the policies allow: how the policy of a
+/// temporary key narrows whoever the key is for.
+pub fn evaluate_as_bound<'a>(
+    policies: impl IntoIterator<Item = &'a Policy>,
+    caller: &Caller,
+    call: &Call<'a>,
+) -> Decision<'a> {
     let candidates: Vec<_> = candidates(policies, caller, call.action).collect();
     let decide = |resource| decide(&candidates, caller, resource, call.context);
     if call.resources.is_empty() {
@@ -128,8 +138,16 @@ pub fn allows_somewhere<'a>(
     caller: &Caller,
     action: &Action,
 ) -> bool {
-    caller.is_root()
-        || candidates(policies, caller, action).any(|it| it.statement.effect == Effect::Allow)
+    caller.is_root() || allows_somewhere_as_bound(policies, caller, action)
+}
+
+/// As [`allows_somewhere`] for policies that bind the root user too.
+pub fn allows_somewhere_as_bound<'a>(
+    policies: impl IntoIterator<Item = &'a Policy>,
+    caller: &Caller,
+    action: &Action,
+) -> bool {
+    candidates(policies, caller, action).any(|it| it.statement.effect == Effect::Allow)
 }
 
 /// Whether some statement denies the operation on some resource, conditions aside. Tells a caller

@@ -41,6 +41,7 @@ pub use document::{Document, Effect, MAX_LENGTH};
 pub use draft::Draft;
 pub use error::{Error, Problem};
 pub use evaluate::{
-    Call, Caller, Decision, Policy, allows_somewhere, denies_somewhere, evaluate,
+    Call, Caller, Decision, Policy, allows_somewhere, allows_somewhere_as_bound, denies_somewhere,
+    evaluate, evaluate_as_bound,
 };
 pub use resource::{NotAResource, Resource};

@@ -7,7 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use stoker_domain::{
-    account::{AccessKey, Account, AccountId},
+    account::{AccessKey, Account, AccountId, Attachment, Group, NamedPolicy, User, UserId},
     area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
@@ -19,9 +19,9 @@ use stoker_domain::{
     zone::{Zone, ZoneId},
 };
 use stoker_ledger::{
-    Applied, ChildPlan, Error, ErrorKind, Leased, Ledger, NewPurge, NewTask, Page, PurgeFilter,
-    PurgeNode, PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow,
-    TaskFilter, TaskRow,
+    Applied, ChildPlan, Error, ErrorKind, Identity, Leased, Ledger, NewPurge, NewTask, Page,
+    PurgeFilter, PurgeNode, PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter,
+    TargetRow, TaskFilter, TaskRow,
 };
 
 /// Wraps a ledger and fails when told to.
@@ -130,11 +130,93 @@ impl Ledger for Flaky {
     async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {
         meet!(self, self.inner.used(account, counter))
     }
+    async fn change_account(&self, account: &Account) -> Result<(), Error> {
+        meet!(self, self.inner.change_account(account))
+    }
+    async fn create_user(&self, user: &User) -> Result<UserId, Error> {
+        meet!(self, self.inner.create_user(user))
+    }
+    async fn change_user(&self, user: &User) -> Result<(), Error> {
+        meet!(self, self.inner.change_user(user))
+    }
+    async fn remove_user(&self, user: UserId) -> Result<bool, Error> {
+        meet!(self, self.inner.remove_user(user))
+    }
+    async fn users(&self, account: AccountId) -> Result<Vec<User>, Error> {
+        meet!(self, self.inner.users(account))
+    }
+    async fn create_group(&self, group: &Group) -> Result<(), Error> {
+        meet!(self, self.inner.create_group(group))
+    }
+    async fn remove_group(&self, account: AccountId, name: &str) -> Result<bool, Error> {
+        meet!(self, self.inner.remove_group(account, name))
+    }
+    async fn groups(&self, account: AccountId) -> Result<Vec<Group>, Error> {
+        meet!(self, self.inner.groups(account))
+    }
+    async fn set_member(
+        &self,
+        account: AccountId,
+        group: &str,
+        user: UserId,
+        is_member: bool,
+    ) -> Result<(), Error> {
+        meet!(self, self.inner.set_member(account, group, user, is_member))
+    }
+    async fn put_policy(&self, policy: &NamedPolicy) -> Result<(), Error> {
+        meet!(self, self.inner.put_policy(policy))
+    }
+    async fn remove_policy(&self, account: AccountId, name: &str) -> Result<bool, Error> {
+        meet!(self, self.inner.remove_policy(account, name))
+    }
+    async fn policies(&self, account: AccountId) -> Result<Vec<NamedPolicy>, Error> {
+        meet!(self, self.inner.policies(account))
+    }
+    async fn policies_of(&self, user: UserId) -> Result<Vec<(String, String)>, Error> {
+        meet!(self, self.inner.policies_of(user))
+    }
+    async fn set_attachment(
+        &self,
+        account: AccountId,
+        attachment: &Attachment,
+        is_attached: bool,
+    ) -> Result<(), Error> {
+        meet!(self, self.inner.set_attachment(account, attachment, is_attached))
+    }
+    async fn attachments(&self, account: AccountId) -> Result<Vec<Attachment>, Error> {
+        meet!(self, self.inner.attachments(account))
+    }
     async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
         meet!(self, self.inner.put_key(key))
     }
     async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error> {
         meet!(self, self.inner.key(secret_id))
+    }
+    async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
+        meet!(self, self.inner.keys(account))
+    }
+    async fn remove_key(&self, secret_id: &str) -> Result<bool, Error> {
+        meet!(self, self.inner.remove_key(secret_id))
+    }
+    async fn sweep_keys(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u64, Error> {
+        meet!(self, self.inner.sweep_keys(account, now, most))
+    }
+    async fn keys_used(&self, uses: Vec<(String, Timestamp)>) -> Result<(), Error> {
+        meet!(self, self.inner.keys_used(uses))
+    }
+    async fn identity(&self, secret_id: &str) -> Result<Option<Identity>, Error> {
+        meet!(self, self.inner.identity(secret_id))
+    }
+    async fn keys_after(&self, after: &str, most: u32) -> Result<Vec<AccessKey>, Error> {
+        meet!(self, self.inner.keys_after(after, most))
+    }
+    async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error> {
+        meet!(self, self.inner.reseal_keys(secrets))
     }
     async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {
         meet!(self, self.inner.put_domain(domain))

@@ -321,6 +321,8 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         id: stoker_domain::account::AccountId(0),
         uin: "100000000001".into(),
         app_id: 1,
+        name: String::new(),
+        is_enabled: true,
         created_at: now,
     };
     owner.id = ledger.create_account(owner.clone()).await.unwrap();
@@ -350,7 +352,11 @@ fn key(secret_id: &str, account: &Account, is_enabled: bool) -> AccessKey {
         secret_id: secret_id.into(),
         secret_key: SECRET.into(),
         account: account.id,
+        user: None,
         is_enabled,
+        created_at: account.created_at,
+        last_used_at: None,
+        temporary: None,
     }
 }
 

@@ -1,8 +1,8 @@
-//! Accounts and their keys.
+//! Accounts.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, Row, params};
 use stoker_domain::{
-    account::{AccessKey, Account, AccountId},
+    account::{Account, AccountId},
     time::Timestamp,
 };
 
@@ -11,56 +11,57 @@ use super::failure::Failure;
 pub(super) fn create(connection: &Connection, account: &Account) -> Result<AccountId, Failure> {
     let id = connection
         .prepare_cached(
-            "/* create_account */ INSERT INTO account (uin, app_id, created_at)
-             VALUES (?1, ?2, ?3) RETURNING id",
+            "/* create_account */ INSERT INTO account (uin, app_id, created_at, name, is_enabled)
+             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
         )?
-        .query_row(params![account.uin, account.app_id, account.created_at.as_millis()], |row| {
-            row.get(0)
-        })?;
+        .query_row(
+            params![
+                account.uin,
+                account.app_id,
+                account.created_at.as_millis(),
+                account.name,
+                account.is_enabled
+            ],
+            |row| row.get(0),
+        )?;
     Ok(AccountId(id))
+}
+
+pub(super) fn change(connection: &Connection, account: &Account) -> Result<(), Failure> {
+    let changed = connection
+        .prepare_cached(
+            "/* change_account */ UPDATE account SET name = ?2, is_enabled = ?3 WHERE id = ?1",
+        )?
+        .execute(params![account.id.0, account.name, account.is_enabled])?;
+    if changed == 0 { Err(Failure::not_found("no such account")) } else { Ok(()) }
 }
 
 pub(super) fn list(connection: &Connection) -> Result<Vec<Account>, Failure> {
     let mut statement = connection.prepare_cached(
-        "/* accounts */ SELECT id, uin, app_id, created_at FROM account ORDER BY id",
+        "/* accounts */ SELECT id, uin, app_id, name, is_enabled, created_at
+         FROM account ORDER BY id",
     )?;
-    let rows = statement.query_map([], |row| {
-        Ok(Account {
-            id: AccountId(row.get(0)?),
-            uin: row.get(1)?,
-            app_id: row.get(2)?,
-            created_at: Timestamp::from_millis(row.get(3)?),
-        })
-    })?;
+    let rows = statement.query_map([], |row| read(row))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn put_key(connection: &Connection, key: &AccessKey) -> Result<(), Failure> {
-    connection
+pub(super) fn find(connection: &Connection, id: AccountId) -> Result<Account, Failure> {
+    let account = connection
         .prepare_cached(
-            "/* put_key */ INSERT INTO access_key (secret_id, secret_key, account, is_enabled)
-             VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO UPDATE SET secret_key = excluded.secret_key,
-                 account = excluded.account, is_enabled = excluded.is_enabled",
+            "/* account */ SELECT id, uin, app_id, name, is_enabled, created_at
+             FROM account WHERE id = ?1",
         )?
-        .execute(params![key.secret_id, key.secret_key, key.account.0, key.is_enabled])?;
-    Ok(())
+        .query_row([id.0], |row| read(row))?;
+    Ok(account)
 }
 
-pub(super) fn key(connection: &Connection, secret_id: &str) -> Result<Option<AccessKey>, Failure> {
-    let key = connection
-        .prepare_cached(
-            "/* key */ SELECT secret_id, secret_key, account, is_enabled FROM access_key
-             WHERE secret_id = ?1",
-        )?
-        .query_row([secret_id], |row| {
-            Ok(AccessKey {
-                secret_id: row.get(0)?,
-                secret_key: row.get(1)?,
-                account: AccountId(row.get(2)?),
-                is_enabled: row.get(3)?,
-            })
-        })
-        .optional()?;
-    Ok(key)
+fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
+    Ok(Account {
+        id: AccountId(row.get(0)?),
+        uin: row.get(1)?,
+        app_id: row.get(2)?,
+        name: row.get(3)?,
+        is_enabled: row.get(4)?,
+        created_at: Timestamp::from_millis(row.get(5)?),
+    })
 }

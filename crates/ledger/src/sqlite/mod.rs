@@ -8,12 +8,14 @@ mod accounts;
 mod domains;
 mod failure;
 mod insert;
+mod keys;
 mod lease;
 mod limits;
 mod merge;
 mod names;
 mod number;
 mod open;
+mod policies;
 mod purge;
 mod quota;
 mod readers;
@@ -23,6 +25,7 @@ mod session;
 mod submit;
 mod tally;
 mod targets;
+mod users;
 mod views;
 mod writer;
 mod zones;
@@ -31,7 +34,7 @@ use std::path::Path;
 
 use async_trait::async_trait;
 use stoker_domain::{
-    account::{AccessKey, Account, AccountId},
+    account::{AccessKey, Account, AccountId, Attachment, Group, NamedPolicy, User, UserId},
     area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
@@ -47,9 +50,9 @@ pub use open::OpenError;
 pub use writer::Stats;
 
 use crate::{
-    Applied, ChildPlan, Error, Leased, Ledger, NewPurge, NewTask, Page, PurgeFilter, PurgeNode,
-    PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TaskFilter,
-    TaskRow,
+    Applied, ChildPlan, Error, Identity, Leased, Ledger, NewPurge, NewTask, Page, PurgeFilter,
+    PurgeNode, PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow,
+    TaskFilter, TaskRow,
 };
 
 /// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.
@@ -87,6 +90,12 @@ impl Ledger for Sqlite {
     async fn create_account(&self, account: Account) -> Result<AccountId, Error> {
         let work = move |c: &_| accounts::create(c, &account);
         self.0.writer.run("create an account", 1, work).await
+    }
+
+    async fn change_account(&self, account: &Account) -> Result<(), Error> {
+        let account = account.clone();
+        let work = move |c: &_| accounts::change(c, &account);
+        self.0.writer.run("change an account", 1, work).await
     }
 
     async fn accounts(&self) -> Result<Vec<Account>, Error> {
@@ -139,13 +148,133 @@ impl Ledger for Sqlite {
         self.0.writer.run("set the quota days", 1, work).await
     }
 
+    async fn create_user(&self, user: &User) -> Result<UserId, Error> {
+        let user = user.clone();
+        self.0.writer.run("create a user", 1, move |c| users::create(c, &user)).await
+    }
+
+    async fn change_user(&self, user: &User) -> Result<(), Error> {
+        let user = user.clone();
+        self.0.writer.run("change a user", 1, move |c| users::change(c, &user)).await
+    }
+
+    async fn remove_user(&self, user: UserId) -> Result<bool, Error> {
+        self.0.writer.run("remove a user", 1, move |c| users::remove(c, user)).await
+    }
+
+    async fn users(&self, account: AccountId) -> Result<Vec<User>, Error> {
+        self.0.readers.run("list users", move |c| users::list(c, account)).await
+    }
+
+    async fn create_group(&self, group: &Group) -> Result<(), Error> {
+        let group = group.clone();
+        self.0.writer.run("create a group", 1, move |c| users::create_group(c, &group)).await
+    }
+
+    async fn remove_group(&self, account: AccountId, name: &str) -> Result<bool, Error> {
+        let name = name.to_owned();
+        let work = move |c: &_| users::remove_group(c, account, &name);
+        self.0.writer.run("remove a group", 1, work).await
+    }
+
+    async fn groups(&self, account: AccountId) -> Result<Vec<Group>, Error> {
+        self.0.readers.run("list groups", move |c| users::groups(c, account)).await
+    }
+
+    async fn set_member(
+        &self,
+        account: AccountId,
+        group: &str,
+        user: UserId,
+        is_member: bool,
+    ) -> Result<(), Error> {
+        let group = group.to_owned();
+        let work = move |c: &_| users::set_member(c, account, &group, user, is_member);
+        self.0.writer.run("change a group", 1, work).await
+    }
+
+    async fn put_policy(&self, policy: &NamedPolicy) -> Result<(), Error> {
+        let policy = policy.clone();
+        self.0.writer.run("put a policy", 1, move |c| policies::put(c, &policy)).await
+    }
+
+    async fn remove_policy(&self, account: AccountId, name: &str) -> Result<bool, Error> {
+        let name = name.to_owned();
+        let work = move |c: &_| policies::remove(c, account, &name);
+        self.0.writer.run("remove a policy", 1, work).await
+    }
+
+    async fn policies(&self, account: AccountId) -> Result<Vec<NamedPolicy>, Error> {
+        self.0.readers.run("list policies", move |c| policies::list(c, account)).await
+    }
+
+    async fn policies_of(&self, user: UserId) -> Result<Vec<(String, String)>, Error> {
+        self.0.readers.run("list the policies of a user", move |c| policies::of_user(c, user)).await
+    }
+
+    async fn set_attachment(
+        &self,
+        account: AccountId,
+        attachment: &Attachment,
+        is_attached: bool,
+    ) -> Result<(), Error> {
+        let attachment = attachment.clone();
+        let work = move |c: &_| policies::set_attachment(c, account, &attachment, is_attached);
+        self.0.writer.run("attach a policy", 1, work).await
+    }
+
+    async fn attachments(&self, account: AccountId) -> Result<Vec<Attachment>, Error> {
+        self.0.readers.run("list attachments", move |c| policies::attachments(c, account)).await
+    }
+
     async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
-        self.0.writer.run("put a key", 1, move |c| accounts::put_key(c, &key)).await
+        self.0.writer.run("put a key", 1, move |c| keys::put(c, &key)).await
     }
 
     async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error> {
         let secret_id = secret_id.to_owned();
-        self.0.readers.run("read a key", move |c| accounts::key(c, &secret_id)).await
+        self.0.readers.run("read a key", move |c| keys::find(c, &secret_id)).await
+    }
+
+    async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
+        self.0.readers.run("list keys", move |c| keys::list(c, account)).await
+    }
+
+    async fn remove_key(&self, secret_id: &str) -> Result<bool, Error> {
+        let secret_id = secret_id.to_owned();
+        self.0.writer.run("remove a key", 1, move |c| keys::remove(c, &secret_id)).await
+    }
+
+    async fn sweep_keys(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u64, Error> {
+        let work = move |c: &_| keys::sweep(c, account, now, most);
+        self.0.writer.run("sweep keys", 1, work).await
+    }
+
+    async fn keys_used(&self, uses: Vec<(String, Timestamp)>) -> Result<(), Error> {
+        let rows = uses.len();
+        self.0.writer.run("note the use of keys", rows, move |c| keys::used(c, &uses)).await
+    }
+
+    async fn identity(&self, secret_id: &str) -> Result<Option<Identity>, Error> {
+        let secret_id = secret_id.to_owned();
+        self.0.readers.run("find a caller", move |c| keys::identity(c, &secret_id)).await
+    }
+
+    async fn keys_after(&self, after: &str, most: u32) -> Result<Vec<AccessKey>, Error> {
+        let after = after.to_owned();
+        self.0.readers.run("read keys", move |c| keys::after(c, &after, most)).await
+    }
+
+    async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error> {
+        const VERB: &str = "seal keys";
+        let rows = secrets.len();
+        self.0.writer.run(VERB, rows, move |c| keys::reseal(c, &secrets)).await?;
+        self.0.readers.empty_log(VERB).await
     }
 
     async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {

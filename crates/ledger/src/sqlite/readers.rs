@@ -35,13 +35,31 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
     {
+        self.lend(verb, |connection| in_snapshot(connection, work)).await
+    }
+
+    /// Moves the log into the file and empties it, so that it keeps nothing of what was replaced.
+    pub(super) async fn empty_log(&self, verb: &'static str) -> Result<(), Error> {
+        self.lend(verb, |connection| {
+            let is_busy: bool =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            if is_busy { Err(Failure::unavailable("the log is in use")) } else { Ok(()) }
+        })
+        .await
+    }
+
+    async fn lend<T, F>(&self, verb: &'static str, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
+    {
         let gone = |cause: &str| Failure::unavailable(cause).into_error(verb);
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
             .map_err(|_| gone("the ledger is closed"))?;
         let lent = Lent::take(&self.idle, permit).ok_or_else(|| gone("no connection is left"))?;
-        spawn_blocking(move || in_snapshot(lent.connection(), work))
+        spawn_blocking(move || work(lent.connection()))
             .await
             .map_err(|_| gone("the view did not finish"))?
             .map_err(|failure| failure.into_error(verb))

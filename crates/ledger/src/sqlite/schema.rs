@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("purge.sql"),
     include_str!("quota.sql"),
     include_str!("task_limited.sql"),
+    include_str!("identity.sql"),
 ];
 
 /// The number of migrations that this version knows.

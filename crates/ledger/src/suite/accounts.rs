@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stoker_domain::{
-    account::{AccessKey, AccountId},
+    account::AccountId,
     area::{Area, AreaScope},
     domain::{CacheRules, Domain, Shield, Status},
     quota::{AreaLimits, Era, Limits, Product},
@@ -74,24 +74,6 @@ pub async fn the_quota_days_are_kept_whole(ledger: Arc<dyn Ledger>) {
         ledger.set_quota_eras(&set).await.expect("set eras");
         assert_eq!(eras().await, set);
     }
-}
-
-pub async fn a_key_is_found_by_its_public_half_and_replaced_whole(ledger: Arc<dyn Ledger>) {
-    let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
-    let key = AccessKey {
-        secret_id: "AKIDexample".into(),
-        secret_key: "s3cret".into(),
-        account,
-        is_enabled: true,
-    };
-    assert_eq!(ledger.key("AKIDexample").await.expect("key"), None);
-    ledger.put_key(key.clone()).await.expect("put key");
-    assert_eq!(ledger.key("AKIDexample").await.expect("key"), Some(key.clone()));
-    let other =
-        AccessKey { secret_key: "other".into(), account: stranger, is_enabled: false, ..key };
-    ledger.put_key(other.clone()).await.expect("put key");
-    assert_eq!(ledger.key("AKIDexample").await.expect("key"), Some(other));
-    assert_eq!(ledger.key("akidexample").await.expect("key"), None);
 }
 
 fn domain(host: &str, account: AccountId) -> Domain {

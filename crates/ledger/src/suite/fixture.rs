@@ -197,7 +197,14 @@ impl Fixture {
 
 /// An account with this number.
 pub fn account(uin: &str) -> Account {
-    Account { id: AccountId(0), uin: uin.into(), app_id: 1_250_000_000, created_at: T0 }
+    Account {
+        id: AccountId(0),
+        uin: uin.into(),
+        app_id: 1_250_000_000,
+        name: String::new(),
+        is_enabled: true,
+        created_at: T0,
+    }
 }
 
 /// A seeded generator (splitmix64), so that a failure repeats.

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod children;
 pub mod concurrent;
 pub mod fixture;
+pub mod identity;
 pub mod lease;
 pub mod purge;
 pub mod report;
@@ -27,7 +28,7 @@ macro_rules! ledger_suite {
             accounts::limits_are_the_default_until_they_are_set_by_product,
             accounts::limits_are_set_by_area_and_added_where_there_are_none,
             accounts::the_quota_days_are_kept_whole,
-            accounts::a_key_is_found_by_its_public_half_and_replaced_whole,
+            identity::a_key_is_found_by_its_public_half_and_replaced,
             accounts::a_domain_is_kept_whole_and_listed_by_host,
             accounts::what_belongs_to_no_account_is_not_found,
             zones::a_zone_is_kept_whole_and_listed_by_id,

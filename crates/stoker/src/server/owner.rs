@@ -56,7 +56,11 @@ pub(super) async fn ensure(
         secret_id: wanted.secret_id.clone(),
         secret_key: wanted.secret_key.clone(),
         account: account.id,
+        user: None,
         is_enabled: true,
+        created_at: account.created_at,
+        last_used_at: None,
+        temporary: None,
     };
     engine.put_key(key).await.map_err(refused)?;
     Ok(wanted)

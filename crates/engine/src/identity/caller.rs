@@ -1,0 +1,179 @@
+//! Who stands behind a key, and what its policies say.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use stoker_domain::{
+    account::{AccessKey, Account, User},
+    policy::{self, Document, Policy},
+};
+use stoker_ledger::{Error, ErrorKind, Identity, Ledger};
+
+use super::Identities;
+use crate::Engine;
+
+/// Callers kept in memory; when there are more, all are found anew.
+const MOST_CALLERS: usize = 10_000;
+/// The name under which the policy of a temporary key decides.
+const SESSION: &str = "session";
+
+/// Who makes a call.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The account that the key belongs to.
+    pub account: Account,
+    /// The user whose key it is; absent = the root user.
+    pub user: Option<User>,
+    /// The key that signed.
+    pub key: AccessKey,
+    /// The policies of the user and of all its groups.
+    pub policies: Arc<[Policy]>,
+    /// The policy of a temporary key, which must allow a call too.
+    pub session: Option<Arc<Policy>>,
+}
+
+impl Caller {
+    /// Who it is for policies.
+    pub fn identity(&self) -> policy::Caller {
+        let owner_uin = self.account.uin.clone();
+        policy::Caller {
+            uin: self.user.as_ref().map_or_else(|| owner_uin.clone(), |user| user.uin.clone()),
+            owner_uin,
+            app_id: self.account.app_id,
+        }
+    }
+
+    /// What the policies decide about a call. Where the policy of a temporary key refuses, it is
+    /// named `session`.
+    pub fn decide<'a>(&'a self, call: &policy::Call<'a>) -> policy::Decision<'a> {
+        let identity = self.identity();
+        let decision = policy::evaluate(&*self.policies, &identity, call);
+        match &self.session {
+            Some(session) if decision.is_allowed() => {
+                policy::evaluate_as_bound([&**session], &identity, call)
+            }
+            _ => decision,
+        }
+    }
+
+    /// Whether the policies allow the operation on some resource, conditions aside.
+    pub fn may_somewhere(&self, action: &policy::Action) -> bool {
+        let identity = self.identity();
+        policy::allows_somewhere(&*self.policies, &identity, action)
+            && self.session.as_ref().is_none_or(|session| {
+                policy::allows_somewhere_as_bound([&**session], &identity, action)
+            })
+    }
+}
+
+impl Engine {
+    /// Who stands behind an enabled key of an enabled user of an enabled account; nothing for any
+    /// other key. A temporary key is found even when it has ended, as long as it is not swept.
+    ///
+    /// # Errors
+    /// What the ledger said; [`ErrorKind::Corrupt`] when a secret does not open or a policy is none.
+    pub async fn caller(&self, secret_id: &str) -> Result<Option<Caller>, Error> {
+        let callers = &self.identities.callers;
+        let changes = match callers.known(secret_id) {
+            Ok(caller) => return Ok(Some(caller)),
+            Err(changes) => changes,
+        };
+        let Some(caller) = find(&*self.ledger, &self.identities, secret_id).await? else {
+            return Ok(None);
+        };
+        callers.keep(&caller, changes);
+        Ok(Some(caller))
+    }
+
+    /// The caller that a user of `account` would be with a lasting key, or the root user; for asking
+    /// what somebody may do.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub(super) fn caller_of(account: Account, user: Option<User>, policies: Vec<Policy>) -> Caller {
+        let key = AccessKey {
+            secret_id: String::new(),
+            secret_key: String::new(),
+            account: account.id,
+            user: user.as_ref().map(|user| user.id),
+            is_enabled: false,
+            created_at: account.created_at,
+            last_used_at: None,
+            temporary: None,
+        };
+        Caller { account, user, key, policies: policies.into(), session: None }
+    }
+}
+
+async fn find(
+    ledger: &dyn Ledger,
+    identities: &Identities,
+    secret_id: &str,
+) -> Result<Option<Caller>, Error> {
+    let Some(Identity { account, user, key, policies }) = ledger.identity(secret_id).await? else {
+        return Ok(None);
+    };
+    let is_enabled =
+        key.is_enabled && account.is_enabled && user.as_ref().is_none_or(|user| user.is_enabled);
+    if !is_enabled {
+        return Ok(None);
+    }
+    let key = identities.opened(key)?;
+    let policies =
+        policies.into_iter().map(|(name, text)| read(name, &text)).collect::<Result<_, _>>()?;
+    let session = key.temporary.as_ref().and_then(|temporary| temporary.policy.as_deref());
+    let session = session.map(|text| read(SESSION.into(), text)).transpose()?.map(Arc::new);
+    Ok(Some(Caller { account, user, key, policies, session }))
+}
+
+/// Reads a policy that was found to be one when it was written. One that is none any more must not
+/// be left out: it may deny.
+pub(super) fn read(name: String, text: &str) -> Result<Policy, Error> {
+    match Document::parse(text, serde_json::from_str) {
+        Ok(document) => Ok(Policy { name, document }),
+        Err(error) => Err(Error {
+            verb: "read a policy",
+            kind: ErrorKind::Corrupt,
+            cause: Some(error.into()),
+        }),
+    }
+}
+
+/// The callers found so far. Unknown keys are not kept: anybody can invent them without end.
+#[derive(Debug, Default)]
+pub(super) struct Callers(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    callers: HashMap<String, Caller>,
+    /// Counts the changes, so that what was read before a change is not kept after it.
+    changes: u64,
+}
+
+impl Callers {
+    /// Forgets them all. To be called after each change, also one that failed: it may have been
+    /// written all the same.
+    pub(super) fn forget(&self) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.callers.clear();
+        known.changes += 1;
+    }
+
+    /// The caller if it is known, else the number of changes up to now.
+    fn known(&self, secret_id: &str) -> Result<Caller, u64> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.callers.get(secret_id).cloned().ok_or(known.changes)
+    }
+
+    fn keep(&self, caller: &Caller, changes: u64) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.changes == changes {
+            if known.callers.len() >= MOST_CALLERS {
+                known.callers.clear();
+            }
+            known.callers.insert(caller.key.secret_id.clone(), caller.clone());
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What can be wrong with a change of accounts, users, policies and keys, and the way out of it.
+
+use std::fmt;
+
+use stoker_domain::{account::MAX_NAME, policy};
+use stoker_ledger::Error as LedgerError;
+
+use super::Unopened;
+
+/// What a change is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// An account.
+    Account,
+    /// A user of an account.
+    User,
+    /// A group of users.
+    Group,
+    /// A policy.
+    Policy,
+    /// A key.
+    Key,
+}
+
+impl Thing {
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Account => ("account", "accounts"),
+            Self::User => ("user", "users"),
+            Self::Group => ("group", "groups"),
+            Self::Policy => ("policy", "policies"),
+            Self::Key => ("key", "keys"),
+        }
+    }
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words().0)
+    }
+}
+
+/// Why accounts, users, groups, policies or keys could not be changed. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Not a name.
+    #[error("`{name}` is not a name for a {thing}")]
+    InvalidName {
+        /// Of what.
+        thing: Thing,
+        /// The text as given.
+        name: String,
+    },
+    /// There is one with this name or number.
+    #[error("{thing} `{name}` exists already")]
+    Exists {
+        /// What.
+        thing: Thing,
+        /// Its name.
+        name: String,
+    },
+    /// There is none with this name or number.
+    #[error("there is no {thing} `{name}`")]
+    Unknown {
+        /// What.
+        thing: Thing,
+        /// The text as given.
+        name: String,
+    },
+    /// As many as there may be.
+    #[error("{of} has {limit} {}: that is the limit", .thing.words().1)]
+    TooMany {
+        /// Of what.
+        thing: Thing,
+        /// Whose, in words.
+        of: String,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// Somebody has the policy.
+    #[error("policy `{name}` is attached to {holders}")]
+    Attached {
+        /// The policy.
+        name: String,
+        /// To whom, in words.
+        holders: String,
+    },
+    /// The text is not a policy.
+    #[error("policy `{name}` cannot be used")]
+    InvalidPolicy {
+        /// The policy.
+        name: String,
+        /// What is wrong with it.
+        #[source]
+        source: policy::Error,
+    },
+    /// The text is longer than anything that could be a policy.
+    #[error("policy `{name}` has {given} bytes: the limit is {limit}")]
+    PolicyTooLong {
+        /// The policy.
+        name: String,
+        /// How many were given.
+        given: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A temporary key may not last so long or so short.
+    #[error("a temporary key cannot last {seconds} seconds: it lasts {least} to {most}")]
+    Lifetime {
+        /// What was asked for.
+        seconds: u64,
+        /// The shortest.
+        least: u64,
+        /// The longest.
+        most: u64,
+    },
+    /// The key is a temporary one.
+    #[error("key `{secret_id}` is temporary")]
+    Temporary {
+        /// Its public half.
+        secret_id: String,
+    },
+    /// The account owns the installation.
+    #[error("account `{uin}` owns this installation and cannot be disabled")]
+    Owner {
+        /// Its number.
+        uin: String,
+    },
+    /// The ledger did not take it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+impl IdentityError {
+    /// What the caller can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::InvalidName { .. } => {
+                format!("use 1 to {MAX_NAME} letters, digits and the characters `-_.@`")
+            }
+            Self::Exists { thing, .. } | Self::Unknown { thing, .. } => {
+                format!("`stoker {thing} list` shows what there is")
+            }
+            Self::TooMany { thing: Thing::Key, .. } => {
+                "remove a key that is no longer used; `stoker key list` shows when each was".into()
+            }
+            Self::TooMany { thing: Thing::Policy, .. } => {
+                "join policies, detach some, or attach them to groups".into()
+            }
+            Self::TooMany { .. } => "remove what is no longer used".into(),
+            Self::Attached { .. } => "detach it first".into(),
+            Self::InvalidPolicy { .. } | Self::PolicyTooLong { .. } => {
+                "correct the document; nothing was changed".into()
+            }
+            Self::Lifetime { least, most, .. } => {
+                format!("name a number of seconds from {least} to {most}")
+            }
+            Self::Temporary { .. } => "it ends by itself; remove it, or disable its user".into(),
+            Self::Owner { .. } => "disable its keys instead".into(),
+            Self::Ledger(_) => return None,
+        })
+    }
+}
+
+/// Why an engine does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A secret in the ledger was sealed with a key that is not there, or is damaged.
+    #[error("cannot open the secret of key `{secret_id}`")]
+    Sealed {
+        /// The public half of the key.
+        secret_id: String,
+        /// Why not.
+        #[source]
+        source: Unopened,
+    },
+}

@@ -1,0 +1,159 @@
+//! Keys and who stands behind them.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use stoker_domain::{
+    account::{AccessKey, AccountId, Temporary, UserId},
+    time::Timestamp,
+};
+
+use super::{accounts, failure::Failure, number::unsigned, policies, users};
+use crate::Identity;
+
+pub(super) fn put(connection: &Connection, key: &AccessKey) -> Result<(), Failure> {
+    let temporary = key.temporary.as_ref();
+    connection
+        .prepare_cached(
+            "/* put_key */ INSERT INTO access_key (secret_id, secret_key, account, user,
+                 is_enabled, created_at, last_used_at, token_hash, expires_at, policy)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+             ON CONFLICT DO UPDATE SET secret_key = excluded.secret_key,
+                 account = excluded.account, user = excluded.user,
+                 is_enabled = excluded.is_enabled",
+        )?
+        .execute(params![
+            key.secret_id,
+            key.secret_key,
+            key.account.0,
+            key.user.map(|user| user.0),
+            key.is_enabled,
+            key.created_at.as_millis(),
+            key.last_used_at.map(Timestamp::as_millis),
+            temporary.map(|temporary| temporary.token_hash),
+            temporary.map(|temporary| temporary.expires_at.as_millis()),
+            temporary.and_then(|temporary| temporary.policy.as_deref()),
+        ])?;
+    Ok(())
+}
+
+pub(super) fn find(connection: &Connection, secret_id: &str) -> Result<Option<AccessKey>, Failure> {
+    let key = connection
+        .prepare_cached(
+            "/* key */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
+                 last_used_at, token_hash, expires_at, policy
+             FROM access_key WHERE secret_id = ?1",
+        )?
+        .query_row([secret_id], |row| read(row))
+        .optional()?;
+    Ok(key)
+}
+
+pub(super) fn list(connection: &Connection, account: AccountId) -> Result<Vec<AccessKey>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* keys */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
+             last_used_at, token_hash, expires_at, policy
+         FROM access_key WHERE account = ?1 AND expires_at IS NULL
+         ORDER BY created_at, secret_id",
+    )?;
+    let rows = statement.query_map([account.0], |row| read(row))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn after(
+    connection: &Connection,
+    after: &str,
+    most: u32,
+) -> Result<Vec<AccessKey>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* keys_after */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
+             last_used_at, token_hash, expires_at, policy
+         FROM access_key WHERE secret_id > ?1 ORDER BY secret_id LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![after, most], |row| read(row))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn remove(connection: &Connection, secret_id: &str) -> Result<bool, Failure> {
+    let removed = connection
+        .prepare_cached("/* remove_key */ DELETE FROM access_key WHERE secret_id = ?1")?
+        .execute([secret_id])?;
+    Ok(removed > 0)
+}
+
+pub(super) fn sweep(
+    connection: &Connection,
+    account: AccountId,
+    now: Timestamp,
+    most: u32,
+) -> Result<u64, Failure> {
+    connection
+        .prepare_cached(
+            "/* sweep_keys */ DELETE FROM access_key WHERE secret_id IN (
+                 SELECT secret_id FROM access_key
+                 WHERE account = ?1 AND expires_at IS NOT NULL AND expires_at <= ?2
+                 ORDER BY expires_at LIMIT ?3)",
+        )?
+        .execute(params![account.0, now.as_millis(), most])?;
+    let left = connection
+        .prepare_cached(
+            "/* count temporary keys */ SELECT count(*) FROM access_key
+             WHERE account = ?1 AND expires_at IS NOT NULL",
+        )?
+        .query_row([account.0], |row| unsigned(row, 0))?;
+    Ok(left)
+}
+
+pub(super) fn used(connection: &Connection, uses: &[(String, Timestamp)]) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* keys_used */ UPDATE access_key SET last_used_at = ?2
+         WHERE secret_id = ?1 AND coalesce(last_used_at < ?2, TRUE)",
+    )?;
+    for (secret_id, at) in uses {
+        statement.execute(params![secret_id, at.as_millis()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn reseal(connection: &Connection, secrets: &[(String, String)]) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* reseal_keys */ UPDATE access_key SET secret_key = ?2 WHERE secret_id = ?1",
+    )?;
+    for (secret_id, sealed) in secrets {
+        statement.execute([secret_id, sealed])?;
+    }
+    Ok(())
+}
+
+pub(super) fn identity(
+    connection: &Connection,
+    secret_id: &str,
+) -> Result<Option<Identity>, Failure> {
+    let Some(key) = find(connection, secret_id)? else { return Ok(None) };
+    let account = accounts::find(connection, key.account)?;
+    let user = key.user.map(|user| users::find(connection, user)).transpose()?;
+    let policies = match key.user {
+        Some(user) => policies::of_user(connection, user)?,
+        None => Vec::new(),
+    };
+    Ok(Some(Identity { account, user, key, policies }))
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<AccessKey> {
+    let temporary = match row.get::<_, Option<[u8; 32]>>(7)? {
+        Some(token_hash) => Some(Temporary {
+            token_hash,
+            expires_at: Timestamp::from_millis(row.get(8)?),
+            policy: row.get(9)?,
+        }),
+        None => None,
+    };
+    Ok(AccessKey {
+        secret_id: row.get(0)?,
+        secret_key: row.get(1)?,
+        account: AccountId(row.get(2)?),
+        user: row.get::<_, Option<i64>>(3)?.map(UserId),
+        is_enabled: row.get(4)?,
+        created_at: Timestamp::from_millis(row.get(5)?),
+        last_used_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+        temporary,
+    })
+}
