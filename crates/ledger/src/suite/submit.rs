@@ -70,8 +70,12 @@ pub async fn several_tasks_are_accepted_together_or_not_at_all(ledger: Arc<dyn L
     assert_eq!(fixture.lease("edge", 10, T0).await.len(), 0);
     let both = vec![new("1", a, 3, &["edge"]), new("2", b, 2, &["edge", "other"])];
     let submitted = submit_all(both).await.expect("5 of 5");
-    let expected = [(3, 1), (2, 2)]
-        .map(|(targets, jobs)| Submitted { targets, jobs, merged: 0, over_quota: 0 });
+    let expected = [(3, 1), (2, 2)].map(|(targets, jobs)| Submitted {
+        targets,
+        jobs,
+        merged: 0,
+        over_quota: 0,
+    });
     assert_eq!(submitted, expected);
     assert_eq!(fixture.used(Area::Mainland).await, 5);
     assert_eq!((fixture.row("1").await.targets, fixture.row("2").await.targets), (3, 2));
