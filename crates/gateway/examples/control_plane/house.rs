@@ -102,7 +102,11 @@ async fn furnish(engine: &Engine) -> Account {
         secret_id: SECRET_ID.into(),
         secret_key: SECRET.into(),
         account: account.id,
+        user: None,
         is_enabled: true,
+        created_at: account.created_at,
+        last_used_at: None,
+        temporary: None,
     };
     engine.put_key(key).await.expect("key");
     for number in 0..HOSTS {
