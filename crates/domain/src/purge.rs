@@ -39,6 +39,8 @@ pub enum Scope {
     Url,
     /// Everything below a path; `/` is the whole host.
     Path,
+    /// What a host's origin has marked with a tag.
+    Tag,
 }
 
 impl Scope {
@@ -47,6 +49,7 @@ impl Scope {
         match self {
             Self::Url => "url",
             Self::Path => "path",
+            Self::Tag => "tag",
         }
     }
 }
@@ -66,8 +69,25 @@ pub struct PurgeOrder {
     pub scope: Scope,
     /// What becomes of it.
     pub method: Method,
-    /// Normalised URLs; for [`Scope::Path`] they end in `/`.
+    /// Normalised URLs; for [`Scope::Path`] they end in `/`, and for [`Scope::Tag`] they are
+    /// written by [`tagged`].
     pub targets: Vec<String>,
+}
+
+/// A tag of a host, as an order names it: what no URL looks like.
+pub fn tagged(host: &str, tag: &str) -> String {
+    format!("{host} {tag}")
+}
+
+/// The host and the tag that [`tagged`] wrote.
+pub fn split_tagged(text: &str) -> Option<(&str, &str)> {
+    text.split_once(' ')
+}
+
+/// Whether `text` can be a tag: printable ASCII without spaces and commas, 1 to 128 characters.
+pub fn is_tag(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
 }
 
 /// Why a text does not name a directory.
@@ -100,6 +120,17 @@ pub fn directory(text: &str, encode: bool) -> Result<Target, PathError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_is_one_word_and_comes_back_with_its_host() {
+        for text in ["a", "A-1:b/c", &"x".repeat(128)] {
+            assert!(is_tag(text), "{text}");
+            assert_eq!(split_tagged(&tagged("a.example", text)), Some(("a.example", text)));
+        }
+        for text in ["", "a b", "a,b", "\u{e9}", "\n", &"x".repeat(129)] {
+            assert!(!is_tag(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_directory_ends_in_a_slash_and_has_no_query() {

@@ -20,6 +20,8 @@ pub struct Config {
     /// Nodes that are known before they register. What is submitted in the first moments after a
     /// start is planned on them too, and not only on those that happened to register first.
     pub nodes: Vec<Node>,
+    /// How long a purge may take before it counts as overdue. Its open orders stand.
+    pub purge_patience: Duration,
     /// When quota days begin. After a change the day that is running goes on until the first such
     /// instant after its end.
     pub quota_reset: Reset,
@@ -35,6 +37,7 @@ impl Default for Config {
             max_targets_per_task: 1_000_000,
             max_children: MAX_CHILDREN,
             nodes: Vec::new(),
+            purge_patience: Duration::from_secs(600),
             quota_reset: Reset::DEFAULT,
             seal: SealKeys::default(),
         }

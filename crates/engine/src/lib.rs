@@ -47,11 +47,11 @@ pub use identity::{
 };
 pub use nodes::NodeView;
 pub use partial::{PartialReceipt, PartialSubmission};
-pub use purge::{PurgeError, PurgeSubmission};
+pub use purge::{PartialPurge, PartialPurged, PurgeError, PurgeSubmission};
 pub use split::SplitReceipt;
 pub use stoker_ledger::{
-    Error, ErrorKind, Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow, TargetState,
-    TaskFilter, TaskRow,
+    Error, ErrorKind, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState, TargetFilter, TargetRow,
+    TargetState, TaskFilter, TaskRow,
 };
 pub use submit::{Receipt, Submission};
 pub use views::{TargetView, TaskView};

@@ -18,10 +18,12 @@ use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{Domain, Shield, Status},
     placement::Directory,
-    purge::{Method, PathError, PurgeOrder, Scope, directory},
+    purge::{Method, PathError, PurgeOrder, Scope, directory, is_tag},
     quota::{Counter, Product},
     target::Target,
     task::TaskId,
+    time::Timestamp,
+    zone::ZoneId,
 };
 use stoker_ledger::{Charge, Error, NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeTarget};
 use tokio::time::{Instant, timeout};
@@ -39,7 +41,7 @@ const ORDERS: usize = 16;
 pub struct PurgeSubmission {
     /// URLs or directories as given; equal ones are merged.
     pub targets: Vec<String>,
-    /// What they name.
+    /// What they name: URLs or directories.
     pub scope: Scope,
     /// What becomes of it.
     pub method: Method,
@@ -47,8 +49,42 @@ pub struct PurgeSubmission {
     pub areas: Option<AreaScope>,
     /// Whether bytes outside ASCII, and spaces, may be percent-encoded.
     pub encode: bool,
+    /// Whose quota is charged.
+    pub product: Product,
     /// Targets that this call may have.
     pub batch_limit: u32,
+}
+
+/// What a caller asks for who wants one bad target not to cost him the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartialPurge {
+    /// URLs, directories or tags as given; equal ones are merged.
+    pub targets: Vec<String>,
+    /// What they name.
+    pub scope: Scope,
+    /// For tags: the domains in which they are looked for.
+    pub hosts: Vec<String>,
+    /// The zone in which the domains must be; absent = any domain of the account.
+    pub zone: Option<ZoneId>,
+    /// What becomes of it.
+    pub method: Method,
+    /// Whether bytes outside ASCII, and spaces, may be percent-encoded.
+    pub encode: bool,
+    /// Whose quota is charged.
+    pub product: Product,
+    /// What it costs; absent = one unit for each target.
+    pub units: Option<u64>,
+    /// Targets that this call may have.
+    pub batch_limit: u32,
+}
+
+/// What became of a list.
+#[derive(Debug)]
+pub struct PartialPurged {
+    /// The purge of what was accepted; absent when nothing was.
+    pub receipt: Option<Receipt>,
+    /// What was not: the place of each in the list, from 0, and the reason.
+    pub refused: Vec<(usize, PurgeError)>,
 }
 
 /// Why a purge was refused. Nothing of it was written or charged.
@@ -65,6 +101,14 @@ pub enum PurgeError {
         /// The text as given.
         path: String,
     },
+    /// Not a tag.
+    #[error("tag {} `{tag}` is not one word of 1 to 128 printable characters", .index + 1)]
+    Tag {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// The text as given.
+        tag: String,
+    },
 }
 
 impl PurgeError {
@@ -73,20 +117,13 @@ impl PurgeError {
         match self {
             Self::Refused(error) => error.hint(),
             Self::Query { .. } => Some("to purge one URL with its query, purge it as a URL".into()),
+            Self::Tag { .. } => Some("give the tags as the origin names them, one by one".into()),
         }
     }
 }
 
-/// Which counters a purge charges.
-const fn product(scope: Scope) -> Product {
-    match scope {
-        Scope::Url => Product::CdnPurgeUrl,
-        Scope::Path => Product::CdnPurgePath,
-    }
-}
-
 impl Engine {
-    /// Accepts a purge, or nothing of it.
+    /// Accepts a purge of URLs or directories, or nothing of it.
     ///
     /// Not cancel safe, as [`Self::submit`].
     ///
@@ -102,28 +139,92 @@ impl Engine {
         check_count(given, submission.batch_limit.into())?;
         let board = self.board.now();
         let found = read(&board, account.id, &submission).await?;
-        let reach = Reach::of(&found, submission.areas);
-        let phases = phases(&board, &reach);
-        if phases.is_empty() {
-            return Err(SubmitError::NoNode { area: reach.first(), tier: Tier::Edge }.into());
-        }
-        let now = self.clock.now();
-        let product = product(submission.scope);
-        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
-        let charges = reach.targets.iter().map(|(area, count)| {
-            let counter = Counter { product, area: *area, day: self.calendar.day(now) };
-            (Charge { counter, daily: limits.of(*area).daily }, *count)
-        });
         let random = ids::short(self.random());
-        let id = TaskId(format!("{}-{}", now.as_seconds(), &random[..8]));
-        let nodes: BTreeSet<String> = phases[0].iter().cloned().collect();
-        let targets: Vec<PurgeTarget> = found.into_iter().map(|(target, _)| target).collect();
-        let count = targets.len();
-        let purge = NewPurge {
-            id: id.clone(),
+        let accepted = Accepted {
+            id: TaskId(format!("{}-{}", self.clock.now().as_seconds(), &random[..8])),
             account: account.id,
+            product: submission.product,
             scope: submission.scope,
             method: submission.method,
+            asked: submission.areas,
+            merged: (given - found.len()) as u64,
+            units: None,
+            found,
+        };
+        Ok(self.accept_purge(&board, accepted).await?)
+    }
+
+    /// Accepts a purge of those targets that can be accepted. Its name has 12 characters.
+    ///
+    /// Not cancel safe, as [`Self::submit`].
+    ///
+    /// # Errors
+    /// What concerns the whole list: its length, the quota, missing nodes, the ledger.
+    pub async fn purge_what_can_be(
+        &self,
+        account: &Account,
+        purge: PartialPurge,
+    ) -> Result<PartialPurged, SubmitError> {
+        check_count(purge.targets.len(), purge.batch_limit.into())?;
+        let board = self.board.now();
+        let (mut seen, mut found, mut refused) = (HashSet::new(), Vec::new(), Vec::new());
+        let mut accepted = 0;
+        for index in 0..purge.targets.len() {
+            share_the_thread(index).await;
+            match find(&board, account.id, &purge, index) {
+                Ok(targets) => {
+                    let known = found.len();
+                    found.extend(targets.into_iter().filter(|(target, _)| {
+                        seen.insert((target.url.clone(), target.host.clone()))
+                    }));
+                    accepted += u64::from(found.len() > known);
+                }
+                Err(error) => refused.push((index, error)),
+            }
+        }
+        if found.is_empty() {
+            return Ok(PartialPurged { receipt: None, refused });
+        }
+        let given = (purge.targets.len() - refused.len()) as u64;
+        let new = Accepted {
+            id: TaskId(ids::short(self.random())),
+            account: account.id,
+            product: purge.product,
+            scope: purge.scope,
+            method: purge.method,
+            asked: None,
+            merged: given.saturating_sub(accepted),
+            units: Some(purge.units.unwrap_or(accepted)),
+            found,
+        };
+        let receipt = self.accept_purge(&board, new).await?;
+        Ok(PartialPurged { receipt: Some(receipt), refused })
+    }
+
+    async fn accept_purge(&self, board: &Directory, new: Accepted) -> Result<Receipt, SubmitError> {
+        let reach = Reach::of(&new.found, new.asked);
+        let phases = phases(board, &reach);
+        if phases.is_empty() {
+            return Err(SubmitError::NoNode { area: reach.first(), tier: Tier::Edge });
+        }
+        let now = self.clock.now();
+        let limits = self.ledger.limits(new.account, new.product).await;
+        let limits = limits.map_err(SubmitError::Ledger)?;
+        let day = self.calendar.day(now);
+        let charge = |(area, count): (Area, u64)| {
+            let counter = Counter { product: new.product, area, day };
+            (Charge { counter, daily: limits.of(area).daily }, count)
+        };
+        let charges = reach.costs(new.product, new.units).into_iter().map(charge);
+        let nodes: BTreeSet<String> = phases[0].iter().cloned().collect();
+        let targets: Vec<PurgeTarget> = new.found.into_iter().map(|(target, _)| target).collect();
+        let count = targets.len() as u64;
+        let purge = NewPurge {
+            id: new.id.clone(),
+            account: new.account,
+            product: new.product,
+            scope: new.scope,
+            method: new.method,
             areas: reach.areas(),
             created_at: now,
             targets,
@@ -131,9 +232,9 @@ impl Engine {
             phases,
         };
         self.ledger.submit_purge(purge).await.map_err(|error| refused(error, &limits))?;
-        tracing::info!(task.id = %id, target.count = count, "purge accepted");
+        tracing::info!(task.id = %new.id, target.count = count, "purge accepted");
         self.purge_bells.ring(nodes.iter().map(String::as_str));
-        Ok(Receipt { task: id, targets: count as u64, merged: (given - count) as u64 })
+        Ok(Receipt { task: new.id, targets: count, merged: new.merged })
     }
 
     /// The purge orders that `node` has to carry out, waiting up to `wait` for the first of them.
@@ -172,12 +273,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Targets of purges, newest purge first.
+    /// Targets of purges, newest purge first. Those that take longer than
+    /// [`Config::purge_patience`](crate::Config::purge_patience) are overdue.
     ///
     /// # Errors
     /// What the ledger said.
     pub async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error> {
-        self.ledger.purges(filter).await
+        let now = self.clock.now().as_millis();
+        let patience = i64::try_from(self.config.purge_patience.as_millis()).unwrap_or(i64::MAX);
+        let overdue = Some(Timestamp::from_millis(now.saturating_sub(patience)));
+        self.ledger.purges(&PurgeFilter { overdue, ..filter.clone() }).await
     }
 
     /// How far each node is with a purge.
@@ -191,6 +296,20 @@ impl Engine {
 
 type Found = Vec<(PurgeTarget, Arc<Domain>)>;
 
+/// A purge whose targets have been checked.
+struct Accepted {
+    id: TaskId,
+    account: AccountId,
+    product: Product,
+    scope: Scope,
+    method: Method,
+    asked: Option<AreaScope>,
+    merged: u64,
+    /// What it costs of each counter; absent = one unit for each target that goes there.
+    units: Option<u64>,
+    found: Found,
+}
+
 /// The targets, checked, each once.
 async fn read(
     board: &Directory,
@@ -201,14 +320,7 @@ async fn read(
     let mut found = Vec::with_capacity(submission.targets.len());
     for (index, text) in submission.targets.iter().enumerate() {
         share_the_thread(index).await;
-        let url = |error| SubmitError::Url { index, url: text.clone(), error };
-        let target = match submission.scope {
-            Scope::Url => Target::parse(text, submission.encode).map_err(url)?,
-            Scope::Path => directory(text, submission.encode).map_err(|error| match error {
-                PathError::Target(error) => url(error).into(),
-                PathError::Query => PurgeError::Query { index, path: text.clone() },
-            })?,
-        };
+        let target = parse(submission.scope, text, submission.encode, index)?;
         let owned = |domain: &&Arc<Domain>| domain.account == account;
         let Some(domain) = board.domain(&target.host).filter(owned) else {
             return Err(SubmitError::DomainUnknown { host: target.host, url: target.url }.into());
@@ -225,6 +337,49 @@ async fn read(
         }
     }
     Ok(found)
+}
+
+fn parse(scope: Scope, text: &str, encode: bool, index: usize) -> Result<Target, PurgeError> {
+    let url = |error| SubmitError::Url { index, url: text.into(), error };
+    match scope {
+        Scope::Path => directory(text, encode).map_err(|error| match error {
+            PathError::Target(error) => url(error).into(),
+            PathError::Query => PurgeError::Query { index, path: text.into() },
+        }),
+        Scope::Url | Scope::Tag => Ok(Target::parse(text, encode).map_err(url)?),
+    }
+}
+
+/// What one text of the list names: a tag is looked for in several domains.
+fn find(
+    board: &Directory,
+    account: AccountId,
+    purge: &PartialPurge,
+    index: usize,
+) -> Result<Found, PurgeError> {
+    let text = &purge.targets[index];
+    let is_meant = |domain: &&Arc<Domain>| {
+        domain.account == account
+            && purge.zone.as_ref().is_none_or(|zone| domain.zone.as_ref() == Some(zone))
+    };
+    if purge.scope == Scope::Tag {
+        if !is_tag(text) {
+            return Err(PurgeError::Tag { index, tag: text.clone() });
+        }
+        let named = purge.hosts.iter().filter_map(|host| {
+            let domain = board.domain(host).filter(is_meant)?;
+            Some((PurgeTarget { url: text.clone(), host: host.clone() }, Arc::clone(domain)))
+        });
+        return Ok(named.filter(|(_, domain)| domain.status != Status::Offline).collect());
+    }
+    let target = parse(purge.scope, text, purge.encode, index)?;
+    let Some(domain) = board.domain(&target.host).filter(is_meant) else {
+        return Err(SubmitError::DomainUnknown { host: target.host, url: target.url }.into());
+    };
+    if domain.status == Status::Offline {
+        return Err(SubmitError::DomainOffline { host: target.host }.into());
+    }
+    Ok(vec![(PurgeTarget { url: target.url, host: target.host }, Arc::clone(domain))])
 }
 
 /// Where a purge goes.
@@ -252,6 +407,13 @@ impl Reach {
 
     fn first(&self) -> Area {
         self.targets.keys().next().copied().unwrap_or(Area::Mainland)
+    }
+
+    /// What is charged where.
+    fn costs(&self, product: Product, units: Option<u64>) -> Vec<(Area, u64)> {
+        let count = |area: &Area| self.targets.get(area).copied().unwrap_or_default();
+        let counted = product.counted(self.areas()).iter();
+        counted.map(|area| (*area, units.unwrap_or_else(|| count(area)))).collect()
     }
 
     fn areas(&self) -> AreaScope {

@@ -12,7 +12,7 @@ mod sqlite;
 pub mod suite;
 
 pub use identity::Identity;
-pub use purge::{NewPurge, PurgeFilter, PurgeNode, PurgeRow, PurgeTarget, Purged};
+pub use purge::{NewPurge, PurgeFilter, PurgeNode, PurgeRow, PurgeState, PurgeTarget, Purged};
 pub use records::{
     Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask, Page,
     PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TargetState,

@@ -4,6 +4,7 @@ use stoker_domain::{
     account::AccountId,
     area::{Area, AreaScope},
     purge::{Method, Scope},
+    quota::Product,
     task::TaskId,
     time::Timestamp,
 };
@@ -13,7 +14,7 @@ use crate::Charge;
 /// One target of a purge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurgeTarget {
-    /// Normalised URL; of a directory it ends in `/`.
+    /// Normalised URL; of a directory it ends in `/`. For [`Scope::Tag`] the tag.
     pub url: String,
     /// Its host, for filters.
     pub host: String,
@@ -26,6 +27,8 @@ pub struct NewPurge {
     pub id: TaskId,
     /// Whose quota it charges.
     pub account: AccountId,
+    /// What was asked for, by whose quota it charges.
+    pub product: Product,
     /// What its targets name.
     pub scope: Scope,
     /// What becomes of it.
@@ -53,6 +56,17 @@ pub struct Purged {
     pub finished: Option<TaskId>,
 }
 
+/// How far a purge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PurgeState {
+    /// Some node has not confirmed.
+    Processing,
+    /// Some node has not confirmed for too long. Its order stands: the purge may still get done.
+    Overdue,
+    /// Every node has confirmed.
+    Done,
+}
+
 /// Which targets of purges. All conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PurgeFilter {
@@ -66,14 +80,22 @@ pub struct PurgeFilter {
     pub to: Option<Timestamp>,
     /// Of one of these hosts; absent = of any.
     pub hosts: Option<Vec<String>>,
-    /// With this URL exactly.
-    pub url: Option<String>,
+    /// With one of these URLs or tags exactly.
+    pub urls: Option<Vec<String>>,
+    /// With this text in its URL or tag.
+    pub text: Option<String>,
     /// Of a purge that reaches this area, alone or with the other.
     pub area: Option<Area>,
     /// That name this.
     pub scope: Option<Scope>,
-    /// Whether the purge is done.
-    pub is_done: Option<bool>,
+    /// Of purges that asked for one of these.
+    pub products: Option<Vec<Product>>,
+    /// Of purges in one of these states.
+    pub states: Option<Vec<PurgeState>>,
+    /// Only the first target of each purge.
+    pub is_per_purge: bool,
+    /// Purges accepted before this and not done are overdue; absent = none is.
+    pub overdue: Option<Timestamp>,
     /// Rows to skip.
     pub offset: u64,
     /// Rows at most.
@@ -85,18 +107,26 @@ pub struct PurgeFilter {
 pub struct PurgeRow {
     /// Name of the purge.
     pub id: TaskId,
-    /// Its URL.
+    /// Its host.
+    pub host: String,
+    /// Its URL or tag.
     pub url: String,
+    /// What was asked for.
+    pub product: Product,
     /// What it names.
     pub scope: Scope,
     /// What becomes of it.
     pub method: Method,
+    /// How many targets the purge has; told only where a filter is per purge.
+    pub targets: Option<u64>,
     /// Areas that the purge reaches.
     pub areas: AreaScope,
     /// When the purge was accepted.
     pub created_at: Timestamp,
-    /// When the last node confirmed; absent while it is processing.
+    /// When the last node confirmed; absent while some have not.
     pub finished_at: Option<Timestamp>,
+    /// How far the purge is.
+    pub state: PurgeState,
 }
 
 /// How far one node is with a purge.

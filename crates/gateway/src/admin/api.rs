@@ -118,7 +118,8 @@ pub struct PurgeView {
     pub method: Method,
     /// Areas that it reaches.
     pub areas: AreaScope,
-    /// Whether every node has carried it out durably: `processing` or `done`.
+    /// Whether every node has carried it out durably: `processing`, `done`, or `failed` where some
+    /// node has not for too long. What has failed is done when the last node comes back.
     pub status: Progress,
     /// How many targets it has.
     pub targets: u64,
@@ -128,6 +129,15 @@ pub struct PurgeView {
     pub finished_at: Option<String>,
     /// Its nodes, turn by turn.
     pub nodes: Vec<PurgeNodeView>,
+}
+
+/// Answer of `GET /admin/v1/purges`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purges {
+    /// Newest first.
+    pub purges: Vec<PurgeView>,
+    /// How many there are in all.
+    pub total: u64,
 }
 
 /// How far one node is with a purge.

@@ -57,7 +57,8 @@ pub(crate) fn routes() -> Router<Gateway> {
         )
         .route(
             "/admin/v1/purges",
-            post(|s, r| run(s, r, "admin.purge.submit", MUCH, purges::submit)),
+            post(|s, r| run(s, r, "admin.purge.submit", MUCH, purges::submit))
+                .get(|s, r| run(s, r, "admin.purge.list", LITTLE, purges::list)),
         )
         .route(
             "/admin/v1/purges/{id}",

@@ -1,12 +1,13 @@
 //! Purges: submit and show. The rules are the engine's.
 
 use http::StatusCode;
+use serde::Deserialize;
 use stoker_domain::{
     purge::{Method, Scope},
     quota::Product,
     task::{Progress, TaskId},
 };
-use stoker_engine::{PurgeError, PurgeFilter, PurgeSubmission};
+use stoker_engine::{PurgeError, PurgeFilter, PurgeRow, PurgeState, PurgeSubmission};
 
 use super::{
     api,
@@ -15,11 +16,23 @@ use super::{
     rfc3339,
 };
 
+const DEFAULT_LIMIT: u64 = 20;
+const MOST: u64 = 1000;
+
+/// Which purges.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Selection {
+    offset: Option<u64>,
+    limit: Option<u64>,
+}
+
 pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
     let new: api::NewPurge = call.json()?;
     let (product, method) = match new.scope {
         Scope::Url => (Product::CdnPurgeUrl, Method::Delete),
         Scope::Path => (Product::CdnPurgePath, new.method),
+        Scope::Tag => return Err(Error::Content("tags are purged through their zones".into())),
     };
     let usage = call.gateway.engine.quota(call.account.id, product).await?;
     let submission = PurgeSubmission {
@@ -28,12 +41,13 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
         method,
         areas: new.areas,
         encode: new.encode,
+        product,
         batch_limit: usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0),
     };
     let receipt = call.gateway.engine.purge(&call.account, submission).await;
     let receipt = receipt.map_err(|error| match error {
         PurgeError::Refused(error) => Error::Submit(error),
-        PurgeError::Query { .. } => Error::Content(error.to_string()),
+        PurgeError::Query { .. } | PurgeError::Tag { .. } => Error::Content(error.to_string()),
     })?;
     let receipt = api::PurgeReceipt {
         purge: receipt.task.0,
@@ -43,33 +57,61 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
     Ok(Reply::json(StatusCode::ACCEPTED, &receipt))
 }
 
+pub(super) async fn list(call: Call) -> Result<Reply, Error> {
+    let Selection { offset, limit } = call.query()?;
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MOST).contains(&limit) {
+        return Err(Error::Query(format!("`limit` is {limit}; it must be from 1 to {MOST}")));
+    }
+    let filter = PurgeFilter {
+        account: Some(call.account.id),
+        offset: offset.unwrap_or_default(),
+        limit,
+        is_per_purge: true,
+        ..PurgeFilter::default()
+    };
+    let page = call.gateway.engine.purges(&filter).await?;
+    let mut purges = Vec::with_capacity(page.rows.len());
+    for row in page.rows {
+        purges.push(view(&call, row).await?);
+    }
+    Ok(Reply::json(StatusCode::OK, &api::Purges { purges, total: page.total }))
+}
+
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let id = TaskId(call.segment().await?);
     let filter = PurgeFilter {
         account: Some(call.account.id),
         id: Some(id.clone()),
         limit: 1,
+        is_per_purge: true,
         ..PurgeFilter::default()
     };
     let mut page = call.gateway.engine.purges(&filter).await?;
     let Some(row) = page.rows.pop() else { return Err(Error::Task(id.0)) };
-    let nodes = call.gateway.engine.purge_nodes(&id).await?;
+    Ok(Reply::json(StatusCode::OK, &view(&call, row).await?))
+}
+
+async fn view(call: &Call, row: PurgeRow) -> Result<api::PurgeView, Error> {
+    let nodes = call.gateway.engine.purge_nodes(&row.id).await?;
     let nodes = nodes.into_iter().map(|node| api::PurgeNodeView {
         node: node.node,
         turn: node.phase + 1,
         done_at: node.done_at.map(rfc3339),
     });
-    let is_done = row.finished_at.is_some();
-    let view = api::PurgeView {
+    Ok(api::PurgeView {
         purge: row.id.0,
         scope: row.scope,
         method: row.method,
         areas: row.areas,
-        status: if is_done { Progress::Done } else { Progress::Processing },
-        targets: page.total,
+        status: match row.state {
+            PurgeState::Processing => Progress::Processing,
+            PurgeState::Overdue => Progress::Failed,
+            PurgeState::Done => Progress::Done,
+        },
+        targets: row.targets.unwrap_or_default(),
         created_at: rfc3339(row.created_at),
         finished_at: row.finished_at.map(rfc3339),
         nodes: nodes.collect(),
-    };
-    Ok(Reply::json(StatusCode::OK, &view))
+    })
 }

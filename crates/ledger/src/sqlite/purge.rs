@@ -7,7 +7,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, typ
 use serde_json::json;
 use stoker_domain::{
     area::AreaScope,
-    purge::{Method, PurgeOrder, Scope},
+    purge::{Method, PurgeOrder, Scope, tagged},
+    quota::Product,
     task::TaskId,
     time::Timestamp,
 };
@@ -19,7 +20,7 @@ use super::{
     quota, tally,
     views::word,
 };
-use crate::{NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, Purged};
+use crate::{NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState, Purged};
 
 pub(super) fn submit(connection: &Connection, purge: &NewPurge) -> Result<(), Failure> {
     if purge.phases.first().is_none_or(Vec::is_empty) || purge.targets.is_empty() {
@@ -37,8 +38,8 @@ pub(super) fn submit(connection: &Connection, purge: &NewPurge) -> Result<(), Fa
     let id: i64 = connection
         .prepare_cached(
             "/* purge: submit */ INSERT INTO purge
-                 (public_id, account, scope, method, areas, created_at, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL) RETURNING id",
+                 (public_id, account, scope, method, areas, created_at, finished_at, product)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, NULL, ?7) RETURNING id",
         )?
         .query_row(
             params![
@@ -48,6 +49,7 @@ pub(super) fn submit(connection: &Connection, purge: &NewPurge) -> Result<(), Fa
                 purge.method.as_str(),
                 purge.areas.as_str(),
                 purge.created_at.as_millis(),
+                purge.product.as_str(),
             ],
             |row| row.get(0),
         )?;
@@ -118,19 +120,22 @@ pub(super) fn orders(
          WHERE o.state < 2 AND o.node = ?1 AND o.number > 0 ORDER BY o.number LIMIT ?2",
     )?;
     let mut targets = connection.prepare_cached(
-        "/* purge: targets */ SELECT url FROM purge_target WHERE purge = ?1 ORDER BY id",
+        "/* purge: targets */ SELECT url, host FROM purge_target WHERE purge = ?1 ORDER BY id",
     )?;
     let mut rows = open.query([node, limit])?;
     let mut orders = Vec::new();
     while let Some(row) = rows.next()? {
         let purge: i64 = row.get(3)?;
-        let urls = targets.query_map([purge], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        orders.push(PurgeOrder {
-            number: unsigned(row, 0)?,
-            scope: scope(row, 1)?,
-            method: method(row, 2)?,
-            targets: urls,
-        });
+        let scope = scope(row, 1)?;
+        let target = |row: &Row<'_>| -> rusqlite::Result<String> {
+            Ok(match scope {
+                Scope::Url | Scope::Path => row.get(0)?,
+                Scope::Tag => tagged(row.get_ref(1)?.as_str()?, row.get_ref(0)?.as_str()?),
+            })
+        };
+        let targets = targets.query_map([purge], target)?.collect::<Result<_, _>>()?;
+        let (number, method) = (unsigned(row, 0)?, method(row, 2)?);
+        orders.push(PurgeOrder { number, scope, method, targets });
     }
     Ok(orders)
 }
@@ -187,21 +192,35 @@ pub(super) fn page(
     let total = connection
         .prepare_cached(&count)?
         .query_row(params_from_iter(&values), |row| unsigned(row, 0))?;
+    let targets = match filter.is_per_purge {
+        true => "(SELECT count(*) FROM purge_target c WHERE c.purge = k.id)",
+        false => "NULL",
+    };
     let list = format!(
         "/* purge: list */ SELECT k.public_id, t.url, k.scope, k.method, k.areas, k.created_at,
-             k.finished_at {from} ORDER BY k.id DESC, t.id LIMIT ? OFFSET ?"
+             k.finished_at, t.host, k.product, {targets} {from} ORDER BY k.id DESC, t.id LIMIT ? OFFSET ?"
     );
     values.extend([Value::Integer(signed(filter.limit)), Value::Integer(signed(filter.offset))]);
     let mut statement = connection.prepare_cached(&list)?;
     let rows = statement.query_map(params_from_iter(&values), |row| {
+        let created_at = Timestamp::from_millis(row.get(5)?);
+        let finished_at = row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis);
         Ok(PurgeRow {
             id: TaskId(row.get(0)?),
             url: row.get(1)?,
             scope: scope(row, 2)?,
             method: method(row, 3)?,
             areas: word::<AreaScope>(row, 4)?,
-            created_at: Timestamp::from_millis(row.get(5)?),
-            finished_at: row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis),
+            created_at,
+            finished_at,
+            host: row.get(7)?,
+            targets: row.get::<_, Option<i64>>(9)?.map(i64::unsigned_abs),
+            product: read(row, 8, &Product::ALL, Product::as_str)?,
+            state: match finished_at {
+                Some(_) => PurgeState::Done,
+                None if filter.overdue.is_some_and(|late| created_at < late) => PurgeState::Overdue,
+                None => PurgeState::Processing,
+            },
         })
     })?;
     Ok(Page { rows: rows.collect::<Result<_, _>>()?, total })
@@ -214,21 +233,46 @@ fn conditions(filter: &PurgeFilter) -> (String, Vec<Value>) {
     let moment = |moment: Timestamp| Value::Integer(moment.as_millis());
     // one value, however many hosts there are
     let list = |names: &Vec<String>| Value::Text(json!(names).to_string());
+    let products = |products: &Vec<Product>| {
+        Value::Text(json!(products.iter().map(|one| one.as_str()).collect::<Vec<_>>()).to_string())
+    };
     let given = [
         (" AND k.account = ?", filter.account.map(|account| Value::Integer(account.0))),
         (" AND k.public_id = ?", filter.id.as_ref().map(|id| text(&id.0))),
         (" AND k.created_at >= ?", filter.from.map(moment)),
         (" AND k.created_at <= ?", filter.to.map(moment)),
         (" AND t.host IN (SELECT value FROM json_each(?))", filter.hosts.as_ref().map(list)),
-        (" AND t.url = ?", filter.url.as_deref().map(text)),
+        (" AND t.url IN (SELECT value FROM json_each(?))", filter.urls.as_ref().map(list)),
+        (" AND instr(t.url, ?) > 0", filter.text.as_deref().map(text)),
         (" AND k.scope = ?", filter.scope.map(|scope| text(scope.as_str()))),
-        (" AND (k.finished_at IS NOT NULL) = ?", filter.is_done.map(|is| i64::from(is).into())),
+        (
+            " AND k.product IN (SELECT value FROM json_each(?))",
+            filter.products.as_ref().map(products),
+        ),
     ];
     for (condition, value) in given {
         if let Some(value) = value {
             conditions.push_str(condition);
             values.push(value);
         }
+    }
+    if filter.is_per_purge {
+        conditions.push_str(" AND t.id = (SELECT min(id) FROM purge_target WHERE purge = k.id)");
+    }
+    if let Some(states) = &filter.states {
+        let late = Value::Integer(filter.overdue.map_or(i64::MIN, Timestamp::as_millis));
+        let mut any = vec!["0"];
+        for state in states {
+            any.push(match state {
+                PurgeState::Done => "k.finished_at IS NOT NULL",
+                PurgeState::Overdue => "(k.finished_at IS NULL AND k.created_at < ?)",
+                PurgeState::Processing => "(k.finished_at IS NULL AND k.created_at >= ?)",
+            });
+            if *state != PurgeState::Done {
+                values.push(late.clone());
+            }
+        }
+        conditions.push_str(&format!(" AND ({})", any.join(" OR ")));
     }
     (conditions, values)
 }
@@ -250,7 +294,7 @@ pub(super) fn nodes(connection: &Connection, purge: &TaskId) -> Result<Vec<Purge
 }
 
 fn scope(row: &Row<'_>, column: usize) -> rusqlite::Result<Scope> {
-    read(row, column, &[Scope::Url, Scope::Path], Scope::as_str)
+    read(row, column, &[Scope::Url, Scope::Path, Scope::Tag], Scope::as_str)
 }
 
 fn method(row: &Row<'_>, column: usize) -> rusqlite::Result<Method> {

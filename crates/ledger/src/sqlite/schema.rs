@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("quota.sql"),
     include_str!("task_limited.sql"),
     include_str!("identity.sql"),
+    include_str!("purge_product.sql"),
 ];
 
 /// The number of migrations that this version knows.

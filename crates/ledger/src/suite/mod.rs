@@ -28,7 +28,14 @@ macro_rules! ledger_suite {
             accounts::limits_are_the_default_until_they_are_set_by_product,
             accounts::limits_are_set_by_area_and_added_where_there_are_none,
             accounts::the_quota_days_are_kept_whole,
+            identity::an_account_is_named_and_disabled,
             identity::a_key_is_found_by_its_public_half_and_replaced,
+            identity::keys_are_listed_by_account_and_their_use_is_noted,
+            identity::temporary_keys_are_kept_apart_and_swept,
+            identity::users_are_kept_whole_with_names_of_their_account,
+            identity::groups_have_members_of_their_account,
+            identity::policies_are_kept_and_stay_while_they_are_attached,
+            identity::an_identity_has_the_policies_of_a_user_and_its_groups,
             accounts::a_domain_is_kept_whole_and_listed_by_host,
             accounts::what_belongs_to_no_account_is_not_found,
             zones::a_zone_is_kept_whole_and_listed_by_id,
@@ -37,6 +44,7 @@ macro_rules! ledger_suite {
             purge::an_unconfirmed_order_holds_back_the_jobs_of_its_account_and_node,
             purge::a_purge_over_quota_writes_nothing,
             purge::purges_are_listed_newest_first_by_every_condition,
+            purge::an_order_for_tags_names_the_host_of_each,
             submit::equal_urls_are_merged_and_charged_once,
             submit::over_quota_writes_nothing_and_names_the_counter,
             submit::several_tasks_are_accepted_together_or_not_at_all,
@@ -75,6 +83,7 @@ macro_rules! ledger_suite {
             views::running_jobs_are_those_that_are_not_final,
             concurrent::sums_hold_under_concurrent_submits_and_reports,
             concurrent::a_quota_is_never_passed_by_concurrent_submits,
+            concurrent::no_area_is_passed_when_calls_for_one_and_for_both_race,
         }
     };
     ($open:path; $($group:ident::$name:ident),+ $(,)?) => {

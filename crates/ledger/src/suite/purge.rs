@@ -10,7 +10,7 @@ use stoker_domain::{
 };
 
 use super::fixture::{Fixture, LEASE, T0, at, urls};
-use crate::{Charge, ErrorKind, Ledger, NewPurge, PurgeFilter, PurgeTarget};
+use crate::{Charge, ErrorKind, Ledger, NewPurge, PurgeFilter, PurgeState, PurgeTarget};
 
 fn counter(area: Area) -> Counter {
     Counter { product: Product::CdnPurgePath, area, day: quota::day(T0) }
@@ -25,6 +25,7 @@ fn purge(fixture: &Fixture, id: &str, urls: &[&str], phases: &[&[&str]]) -> NewP
     NewPurge {
         id: TaskId(id.into()),
         account: fixture.account,
+        product: Product::CdnPurgePath,
         scope: Scope::Path,
         method: Method::Invalidate,
         areas: AreaScope::Mainland,
@@ -151,6 +152,7 @@ pub async fn purges_are_listed_newest_first_by_every_condition(ledger: Arc<dyn L
     };
     let first = new("p", &["http://a.example/x/", "http://b.example/x/"], "e1");
     let second = NewPurge {
+        product: Product::TeoPurgeUrl,
         scope: Scope::Url,
         method: Method::Delete,
         areas: AreaScope::Global,
@@ -173,6 +175,10 @@ pub async fn purges_are_listed_newest_first_by_every_condition(ledger: Arc<dyn L
     let one = PurgeFilter { offset: 1, limit: 1, ..own() };
     let page = ledger.purges(&one).await.expect("purges");
     assert_eq!((page.total, &*page.rows[0].url), (3, "http://a.example/x/"));
+    let per_purge = PurgeFilter { is_per_purge: true, limit: 1, offset: 1, ..own() };
+    let page = ledger.purges(&per_purge).await.expect("purges");
+    let row = &page.rows[0];
+    assert_eq!((page.total, &*row.id.0, row.targets), (2, "p", Some(2)));
     let id = Some(TaskId("q".into()));
     assert_eq!(found(PurgeFilter { id, ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { from: Some(at(1)), ..own() }).await, all[..1]);
@@ -182,10 +188,51 @@ pub async fn purges_are_listed_newest_first_by_every_condition(ledger: Arc<dyn L
     let hosts = of(&["b.example", "c.example", "a.example"]);
     assert_eq!(found(PurgeFilter { hosts, ..own() }).await, all);
     assert!(found(PurgeFilter { hosts: of(&[]), ..own() }).await.is_empty());
-    let url = Some("http://a.example/1".into());
-    assert_eq!(found(PurgeFilter { url, ..own() }).await, all[..1]);
+    let urls = Some(vec!["http://a.example/1".into(), "http://b.example/x/".into()]);
+    assert_eq!(found(PurgeFilter { urls, ..own() }).await, ["a.example/1", "b.example/x/"]);
+    assert_eq!(found(PurgeFilter { text: Some("e/x".into()), ..own() }).await, all[1..]);
+    let products = Some(vec![Product::TeoPurgeUrl, Product::TeoPurgeHost]);
+    assert_eq!(found(PurgeFilter { products, ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { area: Some(Area::Overseas), ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { scope: Some(Scope::Path), ..own() }).await, all[1..]);
-    assert_eq!(found(PurgeFilter { is_done: Some(true), ..own() }).await, all[..1]);
-    assert_eq!(found(PurgeFilter { is_done: Some(false), ..own() }).await, all[1..]);
+    let of = async |states: &[PurgeState], overdue| {
+        found(PurgeFilter { states: Some(states.into()), overdue, ..own() }).await
+    };
+    use PurgeState::{Done, Overdue, Processing};
+    assert_eq!(of(&[Done], Some(at(99))).await, all[..1], "what is done is never overdue");
+    assert_eq!(of(&[Processing], None).await, all[1..]);
+    assert!(of(&[Overdue], None).await.is_empty());
+    assert_eq!(of(&[Overdue], Some(at(1))).await, all[1..]);
+    assert!(of(&[Processing], Some(at(1))).await.is_empty());
+    assert_eq!(of(&[Processing], Some(T0)).await, all[1..], "it has its whole time");
+    assert_eq!(of(&[Overdue, Done], Some(at(1))).await, all);
+    assert!(of(&[], None).await.is_empty());
+    let overdue = PurgeFilter { overdue: Some(at(1)), limit: 9, ..own() };
+    let rows = ledger.purges(&overdue).await.expect("purges").rows;
+    let told: Vec<_> = rows.iter().map(|row| (row.state, row.product, &*row.host)).collect();
+    let path = Product::CdnPurgePath;
+    let first = (Done, Product::TeoPurgeUrl, "a.example");
+    assert_eq!(told, [first, (Overdue, path, "a.example"), (Overdue, path, "b.example")]);
+}
+
+pub async fn an_order_for_tags_names_the_host_of_each(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let ledger = &fixture.ledger;
+    let target = |host: &str| PurgeTarget { url: "news".into(), host: host.into() };
+    let purge = NewPurge {
+        product: Product::TeoPurgeCacheTag,
+        scope: Scope::Tag,
+        targets: vec![target("a.example"), target("b.example")],
+        ..purge(&fixture, "p", &[], &[&["e1"]])
+    };
+    ledger.submit_purge(purge).await.expect("submit");
+    let open = orders(ledger, "e1").await;
+    assert_eq!((open[0].scope, &open[0].targets[..]), (Scope::Tag, &named()[..]));
+    let page = ledger.purges(&PurgeFilter { limit: 9, ..PurgeFilter::default() }).await;
+    let rows = page.expect("purges").rows;
+    assert_eq!((&*rows[1].url, &*rows[1].host, rows[1].scope), ("news", "b.example", Scope::Tag));
+}
+
+fn named() -> [String; 2] {
+    ["a.example news".into(), "b.example news".into()]
 }

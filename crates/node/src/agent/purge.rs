@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use stoker_domain::{
     key::Key,
     placement::Node,
-    purge::{PurgeOrder, Scope},
+    purge::{PurgeOrder, Scope, split_tagged},
     target::Target,
 };
 use tokio::time::{Instant, sleep};
@@ -66,16 +66,12 @@ impl Purger {
             return Ok(());
         }
         // the ledger holds none that cannot be read
-        let targets: Vec<(Key, String)> = order
-            .targets
-            .iter()
-            .filter_map(|url| Target::parse(url, false).ok())
-            .map(named)
-            .collect();
+        let read = |target: &String| named(order.scope, target);
+        let targets: Vec<(Key, String)> = order.targets.iter().filter_map(read).collect();
         let purge = |(key, url): &(Key, String)| -> Ticket {
             match order.scope {
                 Scope::Url => self.store.remove(*key),
-                Scope::Path => self.store.purge(url, order.method),
+                Scope::Path | Scope::Tag => self.store.purge(url, order.method),
             }
         };
         let tickets: Vec<Ticket> = targets.iter().map(purge).collect();
@@ -84,6 +80,10 @@ impl Purger {
             targets.iter().any(|(purged, name)| match order.scope {
                 Scope::Url => *purged == key,
                 Scope::Path => url.starts_with(name),
+                // what a fill that runs is tagged with may not be known yet
+                Scope::Tag => split_tagged(name).is_some_and(|(host, _)| {
+                    url.strip_prefix(host).is_some_and(|path| path.starts_with('/'))
+                }),
             })
         });
         for ticket in tickets {
@@ -97,8 +97,14 @@ impl Purger {
     }
 }
 
-fn named(target: Target) -> (Key, String) {
-    (target.key(), stored_url(&target.host, &target.path_and_query))
+/// What the store calls the target; a tag has no key.
+fn named(scope: Scope, target: &str) -> Option<(Key, String)> {
+    if scope == Scope::Tag {
+        split_tagged(target)?;
+        return Some((Key([0; 16]), target.into()));
+    }
+    let target = Target::parse(target, false).ok()?;
+    Some((target.key(), stored_url(&target.host, &target.path_and_query)))
 }
 
 /// Why orders are not carried out now.

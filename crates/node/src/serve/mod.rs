@@ -48,6 +48,8 @@ pub(crate) use self::{
 };
 use self::{peer::Caller, refusal::Refusal};
 
+/// Where an origin names the tags by which its responses are purged.
+const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Answers requests. Clones answer from the same store.
@@ -171,6 +173,10 @@ impl Service {
             Ok(asked) => self.find_and_answer(asked).await,
             Err(refusal) => refusal.reply(&self.0.cache, is_peer),
         };
+        if !is_peer {
+            // between origin and caches; the nodes behind this one keep it
+            reply.headers_mut().remove(CACHE_TAG);
+        }
         reply.headers_mut().append(header::VIA, self.0.via.clone());
         reply
     }

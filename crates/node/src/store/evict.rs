@@ -112,7 +112,8 @@ impl Log {
         let mut group = Group::default();
         for (reason, listed) in worthy {
             let Some(draft) = self.copy(shared, segment, listed) else { continue };
-            if reason != Reason::IsPurge && shared.rules.is_gone(draft.url(), listed.generation) {
+            let response = (draft.url(), draft.head());
+            if reason != Reason::IsPurge && shared.rules.is_gone(response, listed.generation) {
                 continue;
             }
             let len = padded(&draft);

@@ -10,7 +10,7 @@
 //! a lower one, and the bytes of two never mix. Up to [`SLICE`] bytes a response is one record;
 //! larger ones are sliced, and a sliced generation survives restarts half filled.
 //!
-//! The store never interprets a head, decides freshness, or talks to the network.
+//! The store interprets a head only to find the tags that a purge names; it never decides freshness, or talks to the network.
 
 mod disk;
 mod evict;

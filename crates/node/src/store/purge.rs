@@ -20,7 +20,7 @@ const NO_KEY: Key = Key([0; 16]);
 impl Store {
     /// Purges all that is stored under URLs beginning with `prefix`: every generation begun before
     /// this call, also those still being written. `prefix` names a whole host, as in `a.example/`,
-    /// or more. Holds for lookups at once, and for good once the ticket says durable; asked for again
+    /// or more; or a tag of a host, as [`stoker_domain::purge::tagged`] writes it. Holds for lookups at once, and for good once the ticket says durable; asked for again
     /// it does no harm.
     pub fn purge(&self, prefix: &str, method: Method) -> Ticket {
         let shared = self.shared();

@@ -356,7 +356,8 @@ async fn open(
     if stored_url != url.as_bytes() {
         return Ok(None);
     }
-    let verdict = shared.rules.verdict(&stored_url, generation, header.validated());
+    let head = record.slice(HEADER + header.url_len..start);
+    let verdict = shared.rules.verdict((&stored_url, &head), generation, header.validated());
     if verdict == Verdict::Gone {
         // its record stays until eviction comes by, the rule keeps it from coming back
         let (kind, slice, written_s) = (header.kind, header.slice, header.written_s);
@@ -364,7 +365,6 @@ async fn open(
         shared.index.forget(&Listed { kind, key, generation, size, slice, written_s, place });
         return Ok(None);
     }
-    let head = record.slice(HEADER + header.url_len..start);
     let body = match found {
         Found::Sliced(sliced, _) => Body::Sliced(sliced),
         Found::Whole(_) => Body::Whole {

@@ -278,6 +278,10 @@ impl Draft {
         &self.url
     }
 
+    pub(super) fn head(&self) -> &Bytes {
+        &self.head
+    }
+
     pub(super) fn into_content(self) -> Vec<Bytes> {
         self.content
     }

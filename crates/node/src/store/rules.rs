@@ -6,6 +6,9 @@
 //! before it brings back what it removed. Rules are tested at each lookup and before each write;
 //! eviction applies them to what it carries.
 //!
+//! A rule for a tag names a host and a word that the origin has put into the response's `Cache-Tag`.
+//! Which responses those are is read from their heads, and only where the host has such a rule.
+//!
 //! Every rule is also a record. When the oldest segment goes, so do the rules in it, unless they are
 //! young: by then nothing is on the disk that is older than they are, but a slow fill may be.
 
@@ -17,10 +20,14 @@ use std::sync::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use stoker_domain::purge::Method;
+use http::HeaderValue;
+use stoker_domain::{http::StoredResponse, purge::Method};
 
 /// A rule younger than this is carried forward by eviction: no fill takes longer.
 pub(super) const YOUNG_S: u32 = 24 * 3600;
+
+/// Where an origin names the tags of a response.
+const CACHE_TAG: &str = "cache-tag";
 
 /// What the rules say of a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +40,8 @@ pub(super) enum Verdict {
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// Of URLs as the store knows them: host and path, without scheme.
+    /// Of URLs as the store knows them: host and path, without scheme. For a tag, as `tagged` writes
+    /// it: the host, a space and the tag.
     pub prefix: Bytes,
     pub method: Method,
     /// It concerns the generations below.
@@ -64,18 +72,52 @@ impl Rule {
         let method = if head == b"invalidate" { Method::Invalidate } else { Method::Delete };
         Self { prefix, method, generation }
     }
+
+    /// Whether it names the response of `url`, which begins with its host.
+    fn names(&self, url: &[u8], host_len: usize, tags: &mut Tags<'_>) -> bool {
+        match self.prefix.get(host_len..) {
+            Some([b' ', tag @ ..]) => tags.contains(tag),
+            _ => url.starts_with(&self.prefix),
+        }
+    }
+}
+
+/// The tags of a response, read from its head when they are first asked for.
+struct Tags<'a> {
+    head: &'a Bytes,
+    read: Option<Vec<HeaderValue>>,
+}
+
+impl Tags<'_> {
+    fn contains(&mut self, tag: &[u8]) -> bool {
+        let read = || {
+            let response = StoredResponse::decode(self.head)?;
+            Some(response.fields.get_all(CACHE_TAG).into_iter().cloned().collect())
+        };
+        let values = self.read.get_or_insert_with(|| read().unwrap_or_default());
+        let mut words =
+            values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        words.any(|word| word.trim_ascii() == tag)
+    }
 }
 
 impl Rules {
     /// What is to be done with `url`, of `generation`, last confirmed upstream at `validated`.
-    pub(super) fn verdict(&self, url: &[u8], generation: u64, validated: u64) -> Verdict {
+    pub(super) fn verdict(
+        &self,
+        (url, head): (&[u8], &Bytes),
+        generation: u64,
+        validated: u64,
+    ) -> Verdict {
         let table = self.table.load();
         if table.is_empty() {
             return Verdict::Kept;
         }
         let mut verdict = Verdict::Kept;
-        for rule in table.get(host(url)).into_iter().flatten() {
-            if rule.generation <= generation || !url.starts_with(&rule.prefix) {
+        let host = host(url);
+        let mut tags = Tags { head, read: None };
+        for rule in table.get(host).into_iter().flatten() {
+            if rule.generation <= generation || !rule.names(url, host.len(), &mut tags) {
                 continue;
             }
             match rule.method {
@@ -88,8 +130,8 @@ impl Rules {
     }
 
     /// Whether `url` of `generation` is gone.
-    pub(super) fn is_gone(&self, url: &[u8], generation: u64) -> bool {
-        self.verdict(url, generation, u64::MAX) == Verdict::Gone
+    pub(super) fn is_gone(&self, response: (&[u8], &Bytes), generation: u64) -> bool {
+        self.verdict(response, generation, u64::MAX) == Verdict::Gone
     }
 
     /// How many there are.
@@ -131,14 +173,17 @@ impl Rules {
     }
 }
 
-/// The host that a stored URL begins with.
+/// The host that a stored URL, or the name of a tag, begins with.
 fn host(url: &[u8]) -> &[u8] {
-    let end = url.iter().position(|byte| *byte == b'/').unwrap_or(url.len());
+    let end = url.iter().position(|byte| matches!(byte, b'/' | b' ')).unwrap_or(url.len());
     &url[..end]
 }
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderMap, StatusCode};
+    use stoker_domain::time::Timestamp;
+
     use super::*;
 
     fn rule(prefix: &'static str, method: Method, generation: u64) -> Rule {
@@ -149,7 +194,9 @@ mod tests {
     fn a_rule_concerns_what_is_below_its_path_and_older_than_itself() {
         let rules = Rules::default();
         rules.insert(rule("a.example/x/", Method::Delete, 10));
-        let verdict = |url: &str, generation| rules.verdict(url.as_bytes(), generation, generation);
+        let none = Bytes::new();
+        let verdict =
+            |url: &str, generation| rules.verdict((url.as_bytes(), &none), generation, generation);
         assert_eq!(verdict("a.example/x/1", 9), Verdict::Gone);
         assert_eq!(verdict("a.example/x/", 9), Verdict::Gone);
         assert_eq!(verdict("a.example/x/1", 10), Verdict::Kept);
@@ -165,12 +212,45 @@ mod tests {
     fn what_was_confirmed_after_an_invalidation_is_not_stale_and_deletion_wins() {
         let rules = Rules::default();
         rules.insert(rule("a.example/", Method::Invalidate, 10));
-        assert_eq!(rules.verdict(b"a.example/1", 5, 5), Verdict::Stale);
-        assert_eq!(rules.verdict(b"a.example/1", 5, 10), Verdict::Kept);
-        assert!(!rules.is_gone(b"a.example/1", 5));
+        let none = Bytes::new();
+        let url = (&b"a.example/1"[..], &none);
+        assert_eq!(rules.verdict(url, 5, 5), Verdict::Stale);
+        assert_eq!(rules.verdict(url, 5, 10), Verdict::Kept);
+        assert!(!rules.is_gone(url, 5));
         rules.insert(rule("a.example/1", Method::Delete, 8));
-        assert_eq!(rules.verdict(b"a.example/1", 5, 20), Verdict::Gone);
-        assert_eq!(rules.verdict(b"a.example/1", 9, 9), Verdict::Stale);
+        assert_eq!(rules.verdict(url, 5, 20), Verdict::Gone);
+        assert_eq!(rules.verdict(url, 9, 9), Verdict::Stale);
+    }
+
+    #[test]
+    fn a_rule_for_a_tag_concerns_the_tagged_responses_of_its_host() {
+        let rules = Rules::default();
+        rules.insert(rule("a.example news", Method::Delete, 10));
+        let verdict = |url: &str, tags: &[&str], generation| {
+            let mut fields = HeaderMap::new();
+            for tag in tags {
+                fields.append(CACHE_TAG, HeaderValue::from_str(tag).unwrap());
+            }
+            let response = StoredResponse {
+                status: StatusCode::OK,
+                fields,
+                size: 0,
+                vary: Vec::new(),
+                response_time: Timestamp::from_seconds(0),
+                corrected_initial_age_ms: 0,
+                lifetime_ms: 0,
+            };
+            rules.verdict((url.as_bytes(), &response.encode().into()), generation, generation)
+        };
+        for tags in [&["news"][..], &["x, news ,y"], &["x", "y,news"]] {
+            assert_eq!(verdict("a.example/1", tags, 9), Verdict::Gone, "{tags:?}");
+        }
+        for tags in [&[][..], &["new"], &["news2"], &["old news"], &["News"]] {
+            assert_eq!(verdict("a.example/1", tags, 9), Verdict::Kept, "{tags:?}");
+        }
+        assert_eq!(verdict("a.example/1", &["news"], 10), Verdict::Kept);
+        assert_eq!(verdict("b.example/1", &["news"], 9), Verdict::Kept);
+        assert_eq!(rules.verdict((b"a.example/1", &Bytes::from_static(b"?")), 9, 9), Verdict::Kept);
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Log {
             };
             let header = draft.header();
             if shared.index.is_superseded(header.key, header.generation)
-                || shared.rules.is_gone(draft.url(), header.generation)
+                || shared.rules.is_gone((draft.url(), draft.head()), header.generation)
             {
                 resolver.fail(WriteError::Superseded);
                 continue;

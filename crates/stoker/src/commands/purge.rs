@@ -1,16 +1,23 @@
 //! `stoker purge`: makes the caches forget URLs, or everything below a path.
 
-use std::{process::ExitCode, time::Duration};
+use std::{collections::BTreeSet, process::ExitCode, time::Duration};
 
+use clap::Subcommand;
 use stoker_domain::{
     area::AreaScope,
     purge::{Method, Scope},
     task::Progress,
 };
-use stoker_gateway::admin::api::{NewPurge, PurgeReceipt, PurgeView};
+use stoker_gateway::admin::api::{NewPurge, PurgeNodeView, PurgeReceipt, PurgeView, Purges};
 use tokio::time::sleep;
 
-use crate::{client::Client, commands::area_words, config::Access, failure::Failure, output};
+use crate::{
+    client::Client,
+    commands::{area_words, table},
+    config::Access,
+    failure::Failure,
+    output,
+};
 
 /// How often a purge that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -21,7 +28,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// host. Any other target is one URL. A purge is done when every node has carried it out for good;
 /// a node that is down is waited for. What is prefetched afterwards is fetched anew.
 #[derive(clap::Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// URLs, and paths that end in `/`
     #[arg(required = true, value_name = "URL|PREFIX/")]
     targets: Vec<String>,
@@ -41,7 +51,89 @@ pub(super) struct Args {
     access: Access,
 }
 
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List purges, newest first
+    List(List),
+    /// Show a purge: what it names, and how far each node is
+    Show(Show),
+}
+
+#[derive(clap::Args, Debug)]
+struct List {
+    /// Purges at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    limit: u64,
+    /// Print a JSON array
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
+#[derive(clap::Args, Debug)]
+struct Show {
+    /// Which purge
+    id: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    access: Access,
+}
+
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    match args.command {
+        Some(Command::List(command)) => list(command).await,
+        Some(Command::Show(command)) => show(command).await,
+        None => submit(args).await,
+    }
+}
+
+async fn list(command: List) -> Result<ExitCode, Failure> {
+    let path = format!("/admin/v1/purges?limit={}", command.limit);
+    let Purges { purges, total } = command.access.client()?.get(&path).await?;
+    if command.json {
+        output::json(&purges);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |view: &PurgeView| {
+        [
+            view.purge.clone(),
+            table::word(&view.status),
+            view.scope.to_string(),
+            view.method.as_str().into(),
+            view.areas.to_string(),
+            view.targets.to_string(),
+            view.created_at.clone(),
+        ]
+    };
+    let head = ["PURGE", "STATUS", "SCOPE", "METHOD", "AREAS", "TARGETS", "CREATED"];
+    table::print(head, &purges.iter().map(row).collect::<Vec<_>>());
+    if total > purges.len() as u64 {
+        output::note(&format!("{} of {total} purges; more with --limit", purges.len()));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(command: Show) -> Result<ExitCode, Failure> {
+    let view = look(&command.access.client()?, &command.id).await?;
+    if command.json {
+        output::json(&view);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let PurgeView { purge, status, scope, method, areas, targets, .. } = &view;
+    let (method, status) = (method.as_str(), table::word(status));
+    output::line(format!("purge {purge}: {status}; {targets} {scope}, {method}, {areas}"));
+    let row = |node: &PurgeNodeView| {
+        [node.node.clone(), node.turn.to_string(), table::or_dash(node.done_at.as_ref())]
+    };
+    let rows: Vec<_> = view.nodes.iter().map(row).collect();
+    table::print(["NODE", "TURN", "DONE"], &rows);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn submit(args: Args) -> Result<ExitCode, Failure> {
     let client = args.access.client()?;
     let (paths, urls): (Vec<String>, Vec<String>) =
         args.targets.iter().cloned().partition(|target| target.ends_with('/'));
@@ -68,14 +160,26 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
                 *view = look(&client, &view.purge).await?;
             }
             if !args.json {
-                output::line(format!("purge {}: done", view.purge));
+                output::line(told(view));
             }
         }
     }
     if args.json {
         output::json(&views);
     }
-    Ok(ExitCode::SUCCESS)
+    let has_failed = views.iter().any(|view| view.status == Progress::Failed);
+    Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// How a purge that was waited for ended.
+fn told(view: &PurgeView) -> String {
+    let missing = view.nodes.iter().filter(|node| node.done_at.is_none());
+    let missing: BTreeSet<&str> = missing.map(|node| node.node.as_str()).collect();
+    if missing.is_empty() {
+        return format!("purge {}: done", view.purge);
+    }
+    let missing = Vec::from_iter(missing).join(", ");
+    format!("purge {}: failed so far; not carried out by {missing}", view.purge)
 }
 
 async fn look(client: &Client, purge: &str) -> Result<PurgeView, Failure> {

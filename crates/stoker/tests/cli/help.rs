@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 27] = [
     &["zone", "remove"],
     &["prefetch"],
     &["purge"],
+    &["purge", "list"],
+    &["purge", "show"],
     &["quota"],
     &["quota", "show"],
     &["quota", "set"],

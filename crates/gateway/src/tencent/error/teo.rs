@@ -1,6 +1,6 @@
 //! The part of the table of codes that belongs to `teo`.
 
-use stoker_engine::{DomainError, ZoneError};
+use stoker_engine::{DomainError, PurgeError, ZoneError};
 
 use super::*;
 use crate::tencent::teo::Error as E;
@@ -37,6 +37,9 @@ pub(super) fn all() -> Vec<Error> {
         E::NoneAccepted(url(target::Error::Scheme)),
         E::NoneAccepted(SubmitError::DomainUnknown { host: text(), url: "http://a/".into() }),
         E::NoneAccepted(SubmitError::DomainOffline { host: text() }),
+        E::NonePurged(url(target::Error::Scheme).into()),
+        E::NonePurged(PurgeError::Query { index: 0, path: "http://a/?b".into() }),
+        E::NonePurged(PurgeError::Tag { index: 0, tag: "a b".into() }),
         E::from(SubmitError::NoUrls),
         E::from(SubmitError::TooManyUrls { given: 501, limit: 500 }),
         E::from(SubmitError::OverQuota { area: Area::Mainland, available: 1, needed: 2, limit: 3 }),

@@ -78,6 +78,12 @@ pub(crate) fn purge(error: &PurgeError) -> Message {
             let hint = error.hint().unwrap_or_default();
             hinted(&told, &hint, "如需刷新带查询串的单条 URL，请使用 URL 刷新")
         }
+        PurgeError::Tag { index, tag } => {
+            let zh = format!("第 {} 个标签 `{tag}` 必须是 1 至 128 个可见字符", index + 1);
+            let told = Message::new(error.to_string(), zh);
+            let hint = error.hint().unwrap_or_default();
+            hinted(&told, &hint, "请逐个填写源站响应中的标签")
+        }
     }
 }
 

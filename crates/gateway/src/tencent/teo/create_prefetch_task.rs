@@ -85,9 +85,7 @@ fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
 }
 
 /// Refused targets by reason, both in the order given.
-pub(super) fn failed_list(
-    refused: impl IntoIterator<Item = (String, &'static str)>,
-) -> Vec<Value> {
+pub(super) fn failed_list(refused: impl IntoIterator<Item = (String, &'static str)>) -> Vec<Value> {
     let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
     for (url, reason) in refused {
         match reasons.iter_mut().find(|(known, _)| *known == reason) {

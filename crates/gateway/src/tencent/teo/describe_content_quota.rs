@@ -5,28 +5,37 @@
 use serde_json::{Map, Value, json};
 use stoker_domain::{account::Account, quota::Product};
 
-use super::{Error, Reply, filters};
+use super::{Error, Reply, filters, purge_kind::KINDS};
 use crate::{Gateway, tencent::params::Params};
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(&["ZoneId"])?;
     filters::zone(gateway, account, &mut params)?;
-    let usage = gateway.engine.quota(account.id, Product::Teo).await.map_err(Error::Ledger)?;
-    // counted once, wherever it goes: the first entry holds it
-    let prefetch: Vec<Value> = usage
-        .iter()
-        .take(1)
-        .map(|usage| {
-            json!({
-                "Batch": usage.limits.batch,
-                "Daily": usage.limits.daily,
-                "DailyAvailable": usage.available(),
-                "Type": "prefetch_url",
-            })
-        })
-        .collect();
+    let mut purges = Vec::new();
+    for (_, kind) in KINDS {
+        purges.extend(quota(gateway, account, kind.product(), kind.name()).await?);
+    }
+    let prefetch = quota(gateway, account, Product::Teo, "prefetch_url").await?;
     Ok(Map::from_iter([
-        ("PurgeQuota".into(), Value::Null),
-        ("PrefetchQuota".into(), prefetch.into()),
+        ("PurgeQuota".into(), purges.into()),
+        ("PrefetchQuota".into(), Vec::from_iter(prefetch).into()),
     ]))
+}
+
+async fn quota(
+    gateway: &Gateway,
+    account: &Account,
+    product: Product,
+    kind: &'static str,
+) -> Result<Option<Value>, Error> {
+    let usage = gateway.engine.quota(account.id, product).await.map_err(Error::Ledger)?;
+    // counted once, wherever it goes: the first entry holds it
+    Ok(usage.first().map(|usage| {
+        json!({
+            "Batch": usage.limits.batch,
+            "Daily": usage.limits.daily,
+            "DailyAvailable": usage.available(),
+            "Type": kind,
+        })
+    }))
 }

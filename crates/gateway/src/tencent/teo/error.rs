@@ -3,7 +3,7 @@
 //! Texts name the parameter and the rule; what the caller gave never reaches the log.
 
 use stoker_domain::area::UnknownWord;
-use stoker_engine::{DomainError, Error as LedgerError, SubmitError, ZoneError};
+use stoker_engine::{DomainError, Error as LedgerError, PurgeError, SubmitError, ZoneError};
 
 use crate::{
     request_fields,
@@ -77,6 +77,9 @@ pub(crate) enum Error {
     /// None of the targets was accepted; the reason of the first.
     #[error("no task was made: {0}")]
     NoneAccepted(#[source] SubmitError),
+    /// None of the targets was accepted to be purged; the reason of the first.
+    #[error("no task was made: {0}")]
+    NonePurged(#[source] PurgeError),
     /// The limit's area does not exist.
     #[error("`Area` must be `Overseas` or `MainlandChina`")]
     LimitArea,
@@ -163,7 +166,10 @@ impl Error {
             Self::DomainEmpty => "UnauthorizedOperation.DomainEmpty",
             Self::DomainNotFound(_) => "InvalidParameter.DomainNotFound",
             Self::DomainNotMatchZone { .. } => "InvalidParameterValue.DomainNotMatchZone",
-            Self::NoneAccepted(error) => none_accepted(error),
+            Self::NoneAccepted(error) | Self::NonePurged(PurgeError::Refused(error)) => {
+                none_accepted(error)
+            }
+            Self::NonePurged(_) => "InvalidParameter.Target",
             Self::LimitArea => "InvalidParameter.PrefetchOriginLimitAreaInvalid",
             Self::LimitEnabled => "InvalidParameter.PrefetchOriginLimitEnabledInvalid",
             Self::LimitTooSmall => "InvalidParameter.PrefetchOriginLimitBandwidthTooSmall",
@@ -208,7 +214,12 @@ impl Error {
             Self::DomainNotMatchZone { host, zone } => {
                 format!("域名 `{host}` 与站点 `{zone}` 不匹配")
             }
-            Self::NoneAccepted(error) => return message::none_accepted(error),
+            Self::NoneAccepted(error) | Self::NonePurged(PurgeError::Refused(error)) => {
+                return message::none_accepted(error);
+            }
+            Self::NonePurged(error) => {
+                return message::purge(error).after("no task was made: ", "未生成任务：");
+            }
             Self::LimitArea => "`Area` 必须是 `Overseas` 或 `MainlandChina`".into(),
             Self::LimitEnabled => "`Enabled` 必须是 `on` 或 `off`".into(),
             Self::LimitTooSmall => "`Bandwidth` 不得小于 100 Mbps".into(),

@@ -4,13 +4,16 @@
 
 mod clock;
 mod create_prefetch_task;
+mod create_purge_task;
 mod describe_content_quota;
 mod describe_prefetch_tasks;
+mod describe_purge_tasks;
 mod domains;
 mod error;
 mod filters;
 mod origin;
 mod origin_limit;
+mod purge_kind;
 mod zones;
 
 use serde_json::{Map, Value};
@@ -67,6 +70,8 @@ macro_rules! actions {
 actions! {
     CreatePrefetchTask => create_prefetch_task::call,
     DescribePrefetchTasks => describe_prefetch_tasks::call,
+    CreatePurgeTask => create_purge_task::call,
+    DescribePurgeTasks => describe_purge_tasks::call,
     DescribeContentQuota => describe_content_quota::call,
     ModifyPrefetchOriginLimit => origin_limit::modify,
     DescribePrefetchOriginLimit => origin_limit::describe,

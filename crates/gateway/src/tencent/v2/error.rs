@@ -184,7 +184,7 @@ fn is_ours(error: &PurgeError) -> bool {
 fn purge_answer(scope: Scope, error: &PurgeError) -> Told {
     use SubmitError as E;
     let code = match (error, scope) {
-        (PurgeError::Query { .. }, _) => "9003",
+        (PurgeError::Query { .. } | PurgeError::Tag { .. }, _) => "9003",
         (PurgeError::Refused(E::Ledger(_)), _) => return internal(),
         (PurgeError::Refused(E::NoNode { .. }), _) => {
             return module(6000, "9000", error.to_string());
@@ -194,8 +194,8 @@ fn purge_answer(scope: Scope, error: &PurgeError) -> Told {
         }
         (PurgeError::Refused(E::TooManyUrls { .. }), Scope::Url) => "22043",
         (PurgeError::Refused(E::OverQuota { .. }), Scope::Url) => "22044",
-        (PurgeError::Refused(E::TooManyUrls { .. }), Scope::Path) => "22045",
-        (PurgeError::Refused(E::OverQuota { .. }), Scope::Path) => "22046",
+        (PurgeError::Refused(E::TooManyUrls { .. }), Scope::Path | Scope::Tag) => "22045",
+        (PurgeError::Refused(E::OverQuota { .. }), Scope::Path | Scope::Tag) => "22046",
         (PurgeError::Refused(E::DomainOffline { .. }), _) => "28007",
         (PurgeError::Refused(error), _) => submit_code(error),
     };

@@ -15,7 +15,7 @@ use stoker_engine::{PurgeFilter, PurgeRow};
 use super::{error::Error, get_push_logs::start_of};
 use crate::{
     Gateway,
-    tencent::{clock, params::Params},
+    tencent::{cdn::purge::SHOWN, clock, params::Params},
 };
 
 /// URLs looked at; the newest.
@@ -40,13 +40,15 @@ pub(super) async fn call(
 fn read(mut params: Params) -> Result<PurgeFilter, Error> {
     let mut text = |name| Ok::<_, Error>(params.text(name)?.filter(|text| !text.is_empty()));
     let mut filter = PurgeFilter {
+        products: Some(SHOWN.into()),
         id: text("taskId")?.map(TaskId),
         from: text("startDate")?.map(|text| moment(&text, Duration::ZERO)).transpose()?,
         to: text("endDate")?.map(|text| moment(&text, DAY)).transpose()?,
         ..PurgeFilter::default()
     };
     if let Some(url) = text("url")? {
-        filter.url = Some(Target::parse(&url, true).map_err(|_| Error::Value("url"))?.url);
+        let target = Target::parse(&url, true).map_err(|_| Error::Value("url"))?;
+        filter.urls = Some(vec![target.url]);
     }
     if let Some(host) = text("host")?.map(|host| host.to_ascii_lowercase()) {
         let host = Some(host).filter(|host| target::is_host(host));

@@ -50,16 +50,18 @@ pub(super) async fn purge(
     let targets = params.texts(name)?.ok_or(Error::missing(name))?;
     let (product, method, most) = match scope {
         Scope::Url => (Product::CdnPurgeUrl, Method::Delete, u32::MAX),
-        Scope::Path => (Product::CdnPurgePath, method(params, name)?, MOST_DIRS),
+        Scope::Path | Scope::Tag => (Product::CdnPurgePath, method(params, name)?, MOST_DIRS),
     };
-    let usage = gateway.engine.quota(account.id, product).await.map_err(Error::Ledger)?;
+    let batch_limit = gateway.engine.batch_limit(account.id, product, areas).await;
+    let batch_limit = batch_limit.map_err(Error::Ledger)?;
     let submission = PurgeSubmission {
         targets,
         scope,
         method,
         areas: Some(areas),
         encode: true,
-        batch_limit: usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0).min(most),
+        product,
+        batch_limit: batch_limit.min(most),
     };
     let purged = gateway.engine.purge(account, submission).await;
     purged.map_err(|error| Error::Purge { scope, error })

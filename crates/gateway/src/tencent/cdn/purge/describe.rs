@@ -11,9 +11,9 @@ use stoker_domain::{
     task::TaskId,
     time::Timestamp,
 };
-use stoker_engine::{PurgeFilter, PurgeRow};
+use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
 
-use super::{Error, Reply};
+use super::{Error, Reply, SHOWN};
 use crate::{
     Gateway,
     tencent::{cdn, clock, error::Error as CallError, params::Params},
@@ -35,26 +35,14 @@ const MOST: i64 = 1000;
 const FURTHEST: i64 = 1_000_000_000;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, params: Params) -> Reply {
-    let query = read(params)?;
-    let filter = PurgeFilter { account: Some(account.id), ..query.filter };
-    let page = match query.is_empty {
-        true => None,
-        false => Some(gateway.engine.purges(&filter).await?),
-    };
-    let (rows, total) = page.map_or((Vec::new(), 0), |page| (page.rows, page.total));
-    let logs: Vec<Value> = rows.iter().map(log).collect();
+    let filter = PurgeFilter { account: Some(account.id), ..read(params)? };
+    let page = gateway.engine.purges(&filter).await?;
+    let logs: Vec<Value> = page.rows.iter().map(log).collect();
+    let total = page.total;
     Ok(Map::from_iter([("PurgeLogs".into(), logs.into()), ("TotalCount".into(), total.into())]))
 }
 
-/// What is asked for.
-#[derive(Debug)]
-struct Query {
-    filter: PurgeFilter,
-    /// Nothing can match: no purge ends as `fail`.
-    is_empty: bool,
-}
-
-fn read(mut params: Params) -> Result<Query, CallError> {
+fn read(mut params: Params) -> Result<PurgeFilter, CallError> {
     params.only(PARAMETERS)?;
     let area: Option<AreaScope> = word(&mut params, "Area")?;
     let mut filter = PurgeFilter {
@@ -67,6 +55,7 @@ fn read(mut params: Params) -> Result<Query, CallError> {
             "path" => Some(Scope::Path),
             _ => None,
         })?,
+        products: Some(SHOWN.into()),
         // `global` finds the purges that reach both areas and those that reach one
         area: match area {
             None | Some(AreaScope::Global) => None,
@@ -78,16 +67,16 @@ fn read(mut params: Params) -> Result<Query, CallError> {
         ..PurgeFilter::default()
     };
     let status = one_of(&mut params, "Status", "`fail`, `done`, `process`", |word| match word {
-        "done" => Some(Some(true)),
-        "process" => Some(Some(false)),
-        "fail" => Some(None),
+        "done" => Some(PurgeState::Done),
+        "process" => Some(PurgeState::Processing),
+        "fail" => Some(PurgeState::Overdue),
         _ => None,
     })?;
-    filter.is_done = status.flatten();
+    filter.states = status.map(|state| vec![state]);
     if let Some(keyword) = params.text("Keyword")?.filter(|keyword| !keyword.is_empty()) {
         if keyword.contains("://") {
             let target = Target::parse(&keyword, true).map_err(|_| refused(cdn::Error::Keyword))?;
-            filter.url = Some(target.url);
+            filter.urls = Some(vec![target.url]);
         } else {
             let host = Some(keyword.to_ascii_lowercase()).filter(|host| target::is_host(host));
             filter.hosts = Some(vec![host.ok_or_else(|| refused(cdn::Error::Keyword))?]);
@@ -100,7 +89,7 @@ fn read(mut params: Params) -> Result<Query, CallError> {
     if filter.from.zip(filter.to).is_some_and(|(from, to)| to < from) {
         return Err(refused(cdn::Error::DateOrder));
     }
-    Ok(Query { filter, is_empty: status == Some(None) })
+    Ok(filter)
 }
 
 fn refused(error: cdn::Error) -> CallError {
@@ -147,7 +136,11 @@ fn log(row: &PurgeRow) -> Value {
     json!({
         "TaskId": row.id,
         "Url": row.url,
-        "Status": if row.finished_at.is_some() { "done" } else { "process" },
+        "Status": match row.state {
+            PurgeState::Processing => "process",
+            PurgeState::Overdue => "fail",
+            PurgeState::Done => "done",
+        },
         "PurgeType": row.scope.as_str(),
         "FlushType": match row.method {
             Method::Delete => "delete",

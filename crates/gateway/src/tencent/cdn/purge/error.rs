@@ -25,7 +25,8 @@ impl Error {
     /// The vendor's code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
-            Self::Parameter(_) | Self::Purge { error: PurgeError::Query { .. }, .. } => {
+            Self::Parameter(_)
+            | Self::Purge { error: PurgeError::Query { .. } | PurgeError::Tag { .. }, .. } => {
                 "InvalidParameter.CdnParamError"
             }
             Self::Purge { scope, error: PurgeError::Refused(error) } => code(*scope, error),
@@ -65,7 +66,7 @@ fn code(scope: Scope, error: &SubmitError) -> &'static str {
     match (error, scope) {
         (E::NoUrls, _) => "InvalidParameter.CdnParamError",
         (E::TooManyUrls { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedBatchLimit",
-        (E::TooManyUrls { .. }, Scope::Path) => "LimitExceeded.CdnPurgePathExceedBatchLimit",
+        (E::TooManyUrls { .. }, Scope::Path | Scope::Tag) => "LimitExceeded.CdnPurgePathExceedBatchLimit",
         (E::Url { error, .. }, _) => match error {
             target::Error::WildcardHost => "InvalidParameter.CdnPurgeWildcardNotAllowed",
             target::Error::TooLong(_) => "InvalidParameter.CdnUrlExceedLength",
@@ -80,11 +81,11 @@ fn code(scope: Scope, error: &SubmitError) -> &'static str {
             "ResourceUnavailable.CdnHostIsNotOnline"
         }
         // the other action's code is not published for this one
-        (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Path) => {
+        (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Path | Scope::Tag) => {
             "InvalidParameter.CdnHostInvalidStatus"
         }
         (E::OverQuota { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedDayLimit",
-        (E::OverQuota { .. }, Scope::Path) => "LimitExceeded.CdnPurgePathExceedDayLimit",
+        (E::OverQuota { .. }, Scope::Path | Scope::Tag) => "LimitExceeded.CdnPurgePathExceedDayLimit",
         (E::NoNode { .. }, _) => "InternalError.CdnConfigError",
         (E::Ledger(_), _) => "InternalError.CdnDbError",
     }

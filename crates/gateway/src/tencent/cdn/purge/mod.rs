@@ -98,20 +98,32 @@ fn submission(
 ) -> Result<PurgeSubmission, CallError> {
     let areas: Option<AreaScope> = word(&mut params, "Area")?;
     let encode = params.boolean("UrlEncode")?.unwrap_or_default();
-    Ok(PurgeSubmission { targets, scope, method, areas, encode, batch_limit: 0 })
+    let product = product(scope);
+    Ok(PurgeSubmission { targets, scope, method, areas, encode, product, batch_limit: 0 })
 }
+
+/// The kinds of purges that these APIs have words for.
+pub(crate) const SHOWN: [Product; 6] = [
+    Product::CdnPurgeUrl,
+    Product::CdnPurgePath,
+    Product::TeoPurgeUrl,
+    Product::TeoPurgePrefix,
+    Product::TeoPurgeHost,
+    Product::TeoPurgeAll,
+];
 
 const fn product(scope: Scope) -> Product {
     match scope {
         Scope::Url => Product::CdnPurgeUrl,
-        Scope::Path => Product::CdnPurgePath,
+        Scope::Path | Scope::Tag => Product::CdnPurgePath,
     }
 }
 
 async fn purge(gateway: &Gateway, account: &Account, mut submission: PurgeSubmission) -> Reply {
     let scope = submission.scope;
-    let usage = gateway.engine.quota(account.id, product(scope)).await?;
-    submission.batch_limit = usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0);
+    // without areas each target goes to those of its domain
+    let areas = submission.areas.unwrap_or(AreaScope::Global);
+    submission.batch_limit = gateway.engine.batch_limit(account.id, product(scope), areas).await?;
     let receipt = gateway.engine.purge(account, submission).await;
     let receipt = receipt.map_err(|error| Error::Purge { scope, error })?;
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))

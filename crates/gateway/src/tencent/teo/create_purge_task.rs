@@ -1,0 +1,183 @@
+//! `CreatePurgeTask`: purges URLs, directories, hosts, a whole zone or tags; what cannot be accepted
+//! is named (wire.md 4.3).
+
+use std::sync::Arc;
+
+use serde_json::Map;
+use stoker_domain::{
+    account::Account,
+    area::{AreaScope, UnknownWord},
+    domain::{Domain, Status},
+    purge::Method,
+    target,
+    zone::ZoneId,
+};
+use stoker_engine::{PartialPurge, PartialPurged, PurgeError};
+
+use super::{
+    Error, Reply,
+    create_prefetch_task::{failed_list, reason},
+    filters,
+    purge_kind::{EXPECTED, KINDS, Kind},
+};
+use crate::{
+    Gateway,
+    tencent::{error::Error as CallError, params::Params},
+};
+
+const PARAMETERS: &[&str] = &["ZoneId", "Type", "Method", "Targets", "EncodeUrl", "CacheTag"];
+
+/// All zones of the account, and what is in none.
+const ANY: &str = "*";
+
+pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    params.only(PARAMETERS)?;
+    let zone = params.required_text("ZoneId")?;
+    let asked = read(params)?;
+    let zone = match zone.as_str() {
+        ANY if asked.kind == Kind::All => {
+            let error = UnknownWord { given: zone, expected: "the zones of this account" };
+            return Err(Error::Word { name: "ZoneId", error }.into());
+        }
+        ANY => None,
+        id => {
+            let zone = filters::find_zone(gateway, account, id);
+            Some(zone.ok_or_else(|| Error::ZoneForeign(id.into()))?.id.clone())
+        }
+    };
+    let Asked { kind, given, domains, .. } = &asked;
+    let hosts = match kind {
+        Kind::CacheTag if !domains.is_empty() => domains.clone(),
+        Kind::CacheTag | Kind::All => online(gateway, account, zone.as_ref()),
+        Kind::Url | Kind::Prefix | Kind::Host => Vec::new(),
+    };
+    if hosts.is_empty() && matches!(kind, Kind::CacheTag | Kind::All) {
+        return Err(Error::DomainNotFound(ANY.into()).into());
+    }
+    let given = if *kind == Kind::All { hosts.clone() } else { given.clone() };
+    let limit = gateway.engine.batch_limit(account.id, kind.product(), AreaScope::Global).await;
+    let limit = limit.map_err(Error::Ledger)?;
+    let purge = PartialPurge {
+        targets: given.iter().map(|given| kind.target(given)).collect(),
+        scope: kind.scope(),
+        hosts,
+        zone,
+        method: asked.method,
+        encode: asked.encode,
+        product: kind.product(),
+        // a zone is one, however many domains it has
+        units: (*kind == Kind::All).then_some(1),
+        batch_limit: if *kind == Kind::All { u32::MAX } else { limit },
+    };
+    let done = gateway.engine.purge_what_can_be(account, purge).await.map_err(Error::from)?;
+    answer(&given, done)
+}
+
+fn answer(given: &[String], done: PartialPurged) -> Reply {
+    match (done.receipt, done.refused) {
+        (Some(receipt), refused) => {
+            let refused = refused.iter().map(|(index, error)| (given[*index].clone(), why(error)));
+            Ok(Map::from_iter([
+                ("JobId".into(), receipt.task.0.into()),
+                ("FailedList".into(), failed_list(refused).into()),
+            ]))
+        }
+        (None, refused) => Err(match refused.into_iter().next() {
+            Some((_, error)) => Error::NonePurged(error).into(),
+            // tags, and none of the domains named is there
+            None => Error::DomainNotFound(ANY.into()).into(),
+        }),
+    }
+}
+
+/// What a call asks for.
+#[derive(Debug)]
+struct Asked {
+    kind: Kind,
+    method: Method,
+    given: Vec<String>,
+    encode: bool,
+    /// Of tags: where they are looked for, if not everywhere.
+    domains: Vec<String>,
+}
+
+fn read(mut params: Params) -> Result<Asked, CallError> {
+    let kind = filters::word(&mut params, "Type", &KINDS, EXPECTED)?;
+    let kind = kind.ok_or_else(|| params.missing("Type"))?;
+    let methods = [("invalidate", Method::Invalidate), ("delete", Method::Delete)];
+    let method = filters::word(&mut params, "Method", &methods, "`invalidate`, `delete`")?;
+    let domains = match params.structure("CacheTag")? {
+        Some(mut tag) => {
+            tag.only(&["Domains"])?;
+            tag.texts("Domains")?.unwrap_or_default()
+        }
+        None => Vec::new(),
+    };
+    Ok(Asked {
+        kind,
+        method: kind.method(method.unwrap_or(Method::Invalidate)),
+        given: params.texts("Targets")?.unwrap_or_default(),
+        encode: params.boolean("EncodeUrl")?.unwrap_or_default(),
+        domains: domains.iter().map(|host| host.to_ascii_lowercase()).collect(),
+    })
+}
+
+impl Kind {
+    /// The target as the engine knows it.
+    fn target(self, given: &str) -> String {
+        let is_host = || target::is_host(&given.to_ascii_lowercase());
+        match self {
+            Self::Host | Self::All if is_host() => format!("http://{given}/"),
+            // what is no bare host must not become a URL: this is none
+            Self::Host | Self::All => format!("host {given}"),
+            Self::Url | Self::Prefix | Self::CacheTag => given.into(),
+        }
+    }
+}
+
+/// The domains of the zone, or of the account, that are not offline.
+fn online(gateway: &Gateway, account: &Account, zone: Option<&ZoneId>) -> Vec<String> {
+    let domains = gateway.engine.domains(account.id);
+    let is_meant = |domain: &&Arc<Domain>| {
+        domain.status != Status::Offline
+            && zone.is_none_or(|zone| domain.zone.as_ref() == Some(zone))
+    };
+    domains.iter().filter(is_meant).map(|domain| domain.host.clone()).collect()
+}
+
+const fn why(error: &PurgeError) -> &'static str {
+    match error {
+        PurgeError::Refused(error) => reason(error),
+        PurgeError::Query { .. } | PurgeError::Tag { .. } => "target not valid",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::purge::Scope;
+
+    use super::*;
+
+    fn asked(json: &str) -> Asked {
+        read(Params::from_json(json.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_stored_stays_unless_deletion_is_asked_for() {
+        assert_eq!(asked(r#"{"Type":"purge_host"}"#).method, Method::Invalidate);
+        assert_eq!(asked(r#"{"Type":"purge_url"}"#).method, Method::Delete);
+        let all = asked(r#"{"Type":"purge_all","Method":"delete","EncodeUrl":true}"#);
+        assert_eq!((all.method, all.encode, all.kind), (Method::Delete, true, Kind::All));
+        let tag = r#"{"Type":"purge_cache_tag","CacheTag":{"Domains":["A.example"]}}"#;
+        assert_eq!(asked(tag).domains, ["a.example"]);
+    }
+
+    #[test]
+    fn a_host_is_its_root_and_nothing_else_is_a_host() {
+        assert_eq!(Kind::Host.target("a.example"), "http://a.example/");
+        for text in ["http://a.example/", "a.example/x", "*.example", ""] {
+            assert!(target::Target::parse(&Kind::Host.target(text), true).is_err(), "{text}");
+        }
+        assert_eq!(Kind::Host.scope(), Scope::Path);
+    }
+}

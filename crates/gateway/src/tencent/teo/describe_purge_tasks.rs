@@ -1,0 +1,177 @@
+//! `DescribePurgeTasks`: shows how far purges are (wire.md 4.3).
+//!
+//! Purges of the account are shown whichever API they came through. A tag is shown once for each
+//! domain that it is purged in, and a whole zone as its domains.
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::{Map, Value, json};
+use stoker_domain::{
+    account::Account,
+    area::UnknownWord,
+    domain::Domain,
+    purge::Method,
+    quota::Product,
+    target::{self, Target},
+    task::TaskId,
+    time::Timestamp,
+};
+use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
+
+use super::{
+    Error, Reply, clock,
+    filters::{self, Filter},
+    purge_kind::{EXPECTED, KINDS, Kind},
+};
+use crate::{
+    Gateway,
+    tencent::{error::Error as CallError, message::Message, params::Params},
+};
+
+const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
+const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses", "type"];
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const MOST: i64 = 1000;
+
+pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    params.only(PARAMETERS)?;
+    let zone = params.text("ZoneId")?.filter(|zone| !zone.is_empty() && zone != "*");
+    let zone = zone
+        .map(|id| filters::find_zone(gateway, account, &id).ok_or_else(|| Error::ZoneDenied(id)));
+    let zone = zone.transpose()?.map(|zone| zone.id.clone());
+    let (offset, limit) = filters::page(&mut params, MOST)?;
+    let is_bound = params.visible().is_some();
+    let is_inside = |domain: &&Arc<Domain>| match &domain.zone {
+        None => zone.is_none() && !is_bound,
+        Some(id) => zone.as_ref().is_none_or(|zone| zone == id) && params.shows(&id.0),
+    };
+    let domains = gateway.engine.domains(account.id);
+    let inside: Vec<String> =
+        domains.iter().filter(is_inside).map(|domain| domain.host.clone()).collect();
+    let mut filter = read(params, gateway.clock.now())?;
+    filter.account = Some(account.id);
+    (filter.offset, filter.limit) = (offset, limit);
+    if zone.is_some() || is_bound {
+        filter.hosts = Some(match filter.hosts {
+            None => inside,
+            Some(hosts) => hosts.into_iter().filter(|host| inside.contains(host)).collect(),
+        });
+    }
+    let page = gateway.engine.purges(&filter).await.map_err(Error::Ledger)?;
+    let tasks: Vec<Value> = page.rows.iter().map(task).collect();
+    Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
+}
+
+fn read(mut params: Params, now: Timestamp) -> Result<PurgeFilter, CallError> {
+    let mut time = |name: &'static str| -> Result<Option<Timestamp>, CallError> {
+        let text = params.text(name)?.filter(|text| !text.is_empty());
+        Ok(text.map(|text| clock::parse(&text).ok_or(Error::Date(name))).transpose()?)
+    };
+    let (from, to) = (time("StartTime")?, time("EndTime")?);
+    // times have whole seconds, and the last one belongs to the range
+    let to = to.map(|to| to + Duration::from_millis(999));
+    let mut filter = PurgeFilter { from, to, ..PurgeFilter::default() };
+    for wish in filters::filters(&mut params, FILTERS, Error::too_many_values)? {
+        apply(&mut filter, wish)?;
+    }
+    if filter.id.is_none() && from.is_none() {
+        return Err(Error::NoSelection.into());
+    }
+    if let Some(from) = from {
+        let is_backwards = to.is_some_and(|to| to < from);
+        if is_backwards || to.unwrap_or(now).since(from) >= WEEK + Duration::from_secs(1) {
+            return Err(Error::Span.into());
+        }
+    }
+    Ok(filter)
+}
+
+fn apply(filter: &mut PurgeFilter, wish: Filter) -> Result<(), Error> {
+    let Filter { name, values, is_fuzzy } = wish;
+    if is_fuzzy && name != "target" {
+        return Err(Error::Filter(Message::new(
+            format!("`{name}` is never fuzzy"),
+            format!("`{name}` 不支持模糊查询"),
+        )));
+    }
+    let takes_one = matches!(name.as_str(), "job-id" | "target" | "type");
+    if takes_one && values.len() > 1 {
+        return Err(Error::Filter(Message::new(
+            format!("`{name}` takes one value"),
+            format!("`{name}` 只接受一个值"),
+        )));
+    }
+    let first = values.first().cloned().unwrap_or_default();
+    match name.as_str() {
+        "job-id" => filter.id = Some(TaskId(first)),
+        "target" if is_fuzzy => filter.text = Some(first),
+        "target" => filter.urls = Some(spellings(first)),
+        "type" => filter.products = Some(products(first)?),
+        "domains" => {
+            filter.hosts = Some(values.iter().map(|value| value.to_ascii_lowercase()).collect());
+        }
+        _ => {
+            let states = values.iter().map(|word| state(word));
+            filter.states = Some(states.filter_map(Result::transpose).collect::<Result<_, _>>()?);
+        }
+    }
+    Ok(())
+}
+
+/// What `given` may be in the records: a URL, a host, a tag.
+fn spellings(given: String) -> Vec<String> {
+    let url = Target::parse(&given, true).ok().map(|target| target.url);
+    let host = Some(given.to_ascii_lowercase()).filter(|host| target::is_host(host));
+    let host = host.map(|host| format!("http://{host}/"));
+    url.into_iter().chain(host).chain([given]).collect()
+}
+
+/// The purges that are shown as the given kind.
+fn products(given: String) -> Result<Vec<Product>, Error> {
+    let Some((_, kind)) = KINDS.iter().find(|(word, _)| *word == given) else {
+        let error = UnknownWord { given, expected: EXPECTED };
+        return Err(Error::Word { name: "Filters", error });
+    };
+    let shown = Product::ALL.into_iter().filter(|product| !Product::PREFETCH.contains(product));
+    Ok(shown.filter(|product| Kind::of(*product) == *kind).collect())
+}
+
+/// Which purges have the status word; none fails otherwise than by time.
+fn state(word: &str) -> Result<Option<PurgeState>, Error> {
+    match word {
+        "processing" => Ok(Some(PurgeState::Processing)),
+        "success" => Ok(Some(PurgeState::Done)),
+        "timeout" => Ok(Some(PurgeState::Overdue)),
+        "failed" | "canceled" => Ok(None),
+        _ => Err(Error::Word {
+            name: "Filters",
+            error: UnknownWord {
+                given: word.into(),
+                expected: "`processing`, `success`, `failed`, `timeout`, `canceled`",
+            },
+        }),
+    }
+}
+
+fn task(row: &PurgeRow) -> Value {
+    let kind = Kind::of(row.product);
+    let (status, fail_type, message) = match row.state {
+        PurgeState::Processing => ("processing", "", ""),
+        PurgeState::Done => ("success", "", ""),
+        PurgeState::Overdue => ("timeout", "taskFailed", "some node has not confirmed yet"),
+    };
+    json!({
+        "JobId": row.id,
+        "Target": if matches!(kind, Kind::Host | Kind::All) { &row.host } else { &row.url },
+        "Type": kind.name(),
+        "Method": match row.method {
+            Method::Delete => "delete",
+            Method::Invalidate => "invalidate",
+        },
+        "Status": status,
+        "CreateTime": clock::format(row.created_at),
+        "UpdateTime": clock::format(row.finished_at.unwrap_or(row.created_at)),
+        "FailType": fail_type,
+        "FailMessage": message,
+    })
+}
