@@ -141,6 +141,11 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
     if verified.service != SERVICE {
         return Err(Error::Service);
     }
-    let (account, content) = (verified.account, verified.content);
+    let (caller, content) = (verified.caller, verified.content);
+    // a session's policy names actions of the vendor's, so it grants nothing here
+    if caller.user.is_some() || caller.session.is_some() {
+        return Err(Error::RootKey(caller.account.uin));
+    }
+    let account = caller.account;
     Ok(Call { gateway: gateway.clone(), account, parts, content })
 }

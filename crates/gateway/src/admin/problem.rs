@@ -20,6 +20,9 @@ pub(crate) enum Error {
     /// Signed for another service.
     #[error("the credential scope must name the service `admin`")]
     Service,
+    /// Signed by a sub-user, or by a session that is bound by a policy.
+    #[error("only a key of the root user of account `{0}` may do this")]
+    RootKey(String),
     /// No such page, or not by this method.
     #[error("there is no such resource here")]
     Page,
@@ -129,6 +132,7 @@ impl Error {
         match self {
             Self::Signed(error) => signed_hint(error).map(Into::into),
             Self::Service => Some("sign with the service `admin` in the credential scope".into()),
+            Self::RootKey(_) => Some("policies grant nothing here; sign with a root key".into()),
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
             Self::Domain(error) => error.hint(),
             Self::Zone(error) => error.hint(),
@@ -146,6 +150,7 @@ impl Error {
         match self {
             Self::Signed(error) => signed_kind(error),
             Self::Service => Kind(StatusCode::FORBIDDEN, "wrong-service", "wrong service"),
+            Self::RootKey(_) => Kind(StatusCode::FORBIDDEN, "root-key-needed", "root key needed"),
             Self::Page => Kind(StatusCode::NOT_FOUND, "no-such-page", "no such page"),
             Self::Method => Kind(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "wrong method"),
             Self::Content(_) => Kind(StatusCode::BAD_REQUEST, "bad-content", "bad content"),
@@ -196,6 +201,7 @@ fn signed_kind(error: &signed::Error) -> Kind {
         E::NoTimestamp | E::Timestamp => unauthorized("bad-timestamp", "bad timestamp"),
         E::Expired => unauthorized("expired", "signature expired"),
         E::Signature => unauthorized("bad-signature", "wrong signature"),
+        E::Token(_) => unauthorized("bad-token", "wrong token"),
         E::Content(content::Error::TooLarge { .. }) => {
             Kind(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "content too large")
         }
@@ -215,6 +221,7 @@ fn signed_hint(error: &signed::Error) -> Option<&'static str> {
         E::SecretId | E::Signature => {
             Some("use the SecretId and SecretKey of `credentials.json` in the data directory")
         }
+        E::Token(_) => Some("send the token of the temporary key as `X-TC-Token`"),
         E::Expired => Some("set the clock of this machine right"),
         E::Content(content::Error::TooLarge { .. }) => Some("split it into several calls"),
         E::Content(_) => None,

@@ -9,6 +9,7 @@ use stoker_engine::{Error as LedgerError, SubmitError};
 
 pub(crate) use super::message::Language;
 use super::{
+    access::{self, token},
     cdn,
     message::{self, Message, missing, type_error},
     params, rate, signed, teo,
@@ -34,9 +35,6 @@ pub(crate) enum Error {
     /// The caller is refused.
     #[error(transparent)]
     Signed(#[from] signed::Error),
-    /// Carries a token, and there are no temporary credentials.
-    #[error("the token is not valid")]
-    Token,
     /// A common parameter is absent.
     #[error("the common parameter `{0}` is missing")]
     MissingCommon(&'static str),
@@ -55,6 +53,9 @@ pub(crate) enum Error {
     /// The parameters cannot be read.
     #[error("the parameters cannot be read")]
     Params(#[from] params::Error),
+    /// The caller may not do this.
+    #[error(transparent)]
+    Access(#[from] access::Refused),
     /// A parameter of a `cdn` action has a wrong value.
     #[error(transparent)]
     Cdn(#[from] cdn::Error),
@@ -117,13 +118,6 @@ impl Error {
             ),
             Self::Caller(error) => caller_told(error),
             Self::Signed(error) => signed_told(error),
-            Self::Token => (
-                "AuthFailure.TokenFailure",
-                Message::new(
-                    "The token is not valid: there are no temporary credentials here.",
-                    "Token 无效：这里没有临时密钥。",
-                ),
-            ),
             Self::MissingCommon(name) => ("MissingParameter", missing(name)),
             Self::Version(version) => (
                 "NoSuchVersion",
@@ -151,6 +145,7 @@ impl Error {
                 ),
             ),
             Self::Params(error) => params_told(error),
+            Self::Access(refused) => (refused.code(), refused.message()),
             Self::Cdn(error) => (cdn_code(error), error.message()),
             Self::CdnDomain(error) => (error.code(), error.message()),
             Self::CdnPurge(error) => (error.code(), error.message()),
@@ -169,6 +164,7 @@ impl Error {
             Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
                 format!("domain `{host}` is not in this account")
             }
+            Self::Access(refused) => refused.for_log(),
             Self::Cdn(error) => error.for_log().into(),
             Self::CdnDomain(error) if !error.is_internal() => error.code().into(),
             Self::CdnPurge(error) => error.for_log(),
@@ -237,8 +233,22 @@ fn signed_told(error: &signed::Error) -> Told {
                 "请求签名验证失败，请检查您的签名计算是否正确。",
             ),
         ),
+        E::Token(error) => token_told(*error),
         E::Ledger(_) => internal(),
     }
+}
+
+fn token_told(error: token::Error) -> Told {
+    use token::Error as E;
+    let zh = match error {
+        E::Missing => "临时密钥需要与 Token 一起使用",
+        E::Unasked => "长期密钥不使用 Token",
+        E::Wrong => "Token 与密钥不匹配",
+        E::Expired => "临时密钥已过期",
+    };
+    let message =
+        Message::new(format!("The token is not valid: {error}."), format!("Token 无效：{zh}。"));
+    ("AuthFailure.TokenFailure", message)
 }
 
 fn caller_told(error: &caller::Error) -> Told {
@@ -249,7 +259,7 @@ fn caller_told(error: &caller::Error) -> Told {
         E::SecretId => signed_told(&signed::Error::SecretId),
         E::Expired => signed_told(&signed::Error::Expired),
         E::Signature => signed_told(&signed::Error::Signature),
-        E::Token => Error::Token.told(),
+        E::Token(error) => token_told(*error),
         E::Ledger(_) => internal(),
     }
 }

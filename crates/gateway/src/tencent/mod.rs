@@ -3,6 +3,7 @@
 //! The vendor's words, shapes and codes exist only below here. A caller is verified before a
 //! parameter is read (wire.md 2.7 gives the order); what comes out is a command of the engine.
 
+mod access;
 mod authorization;
 mod cdn;
 mod clock;
@@ -30,9 +31,11 @@ use axum::{body::Body, extract::State};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts};
 use serde_json::{Map, Value};
 use stoker_domain::account::{Account, AccountId};
+use stoker_engine::Caller;
 
 pub(crate) use self::error::chain;
 use self::{
+    access::Rule,
     error::{Answer, Error, Language},
     params::Params,
     v1::{
@@ -53,7 +56,6 @@ const TOLERANCE_SECONDS: u64 = 300;
 
 const ACTION: HeaderName = HeaderName::from_static("x-tc-action");
 const VERSION: HeaderName = HeaderName::from_static("x-tc-version");
-const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 const LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
 
 /// What becomes known of a call while it is looked at.
@@ -135,18 +137,15 @@ async fn call(
         return call_v1(gateway, parts, pairs, seen).await;
     }
     let verified = signed::verify(gateway, parts, body, "/", MOST_CONTENT).await?;
-    if parts.headers.get(TOKEN).is_some_and(|token| !token.is_empty()) {
-        return Err(Error::Token);
-    }
     let field = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let action = route(field(&ACTION), field(&VERSION))?;
     seen.action = action.name();
-    action.admit(gateway, verified.account.id)?;
+    action.admit(gateway, verified.caller.account.id)?;
     let params = match parts.method {
         Method::GET => Params::from_query(query)?,
         _ => from_content(&parts.headers, &verified.content)?,
     };
-    action.call(gateway, &verified.account, params).await
+    carry_out(gateway, &verified.caller, parts, action, params).await
 }
 
 /// The parameters of a call without `Authorization`: a query, or a form.
@@ -183,9 +182,21 @@ async fn call_v1(
     let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
     let action = route(value("Action"), value("Version"))?;
     seen.action = action.name();
-    action.admit(gateway, verified.account.id)?;
+    action.admit(gateway, verified.caller.account.id)?;
     let params = own_params(verified.pairs)?;
-    action.call(gateway, &verified.account, params).await
+    carry_out(gateway, &verified.caller, parts, action, params).await
+}
+
+/// Carries out what the caller may do.
+async fn carry_out(
+    gateway: &Gateway,
+    caller: &Caller,
+    parts: &Parts,
+    action: Action,
+    mut params: Params,
+) -> Result<Map<String, Value>, Error> {
+    access::check(gateway, caller, parts, &Rule::of(action), &mut params)?;
+    action.call(gateway, &caller.account, params).await
 }
 
 /// The parameters that are the action's own. Clients write `_` for `.`, and sign either.

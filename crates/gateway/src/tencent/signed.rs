@@ -1,26 +1,29 @@
 //! A signed call: who made it, and its content, read within bounds.
 //!
-//! Every check of a caller happens here, in the order of wire.md 2.7: credentials, key, time, then
-//! the signature over the raw bytes. Serves the API at `/` and the admin API; decides no code and
+//! Every check of a caller happens here, in the order of wire.md 2.7: credentials, key, time, the
+//! signature over the raw bytes, then the token. Serves the API at `/` and the admin API; decides no code and
 //! no status.
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{header, request::Parts};
-use stoker_domain::account::Account;
-use stoker_engine::Error as LedgerError;
+use http::{HeaderName, HeaderValue, header, request::Parts};
+use stoker_engine::{Caller, Error as LedgerError};
 
+pub(crate) use super::access::token;
 use super::{
     authorization::{self, Authorization},
     tc3::{self, Message},
 };
 use crate::{Gateway, content};
 
+/// The field that carries the token of temporary credentials. No client signs it.
+const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
+
 /// A call whose signature was verified.
 #[derive(Debug)]
 pub(crate) struct Verified {
     /// Whose key signed.
-    pub(crate) account: Account,
+    pub(crate) caller: Caller,
     /// Service of the credential scope.
     pub(crate) service: String,
     /// Content as sent.
@@ -54,6 +57,9 @@ pub(crate) enum Error {
     /// The signature is not the caller's.
     #[error("the signature does not match")]
     Signature,
+    /// The token is not the key's.
+    #[error("the token is not valid")]
+    Token(#[source] token::Error),
     /// The ledger did not answer.
     #[error("the key cannot be looked up")]
     Ledger(#[source] LedgerError),
@@ -86,17 +92,20 @@ pub(crate) async fn verify(
         content: &content,
         aliases: &gateway.config.host_aliases,
     };
-    let Known { secret_key, authorization, timestamp, .. } = &known;
-    if !tc3::verify(&gateway.signing_keys, secret_key, authorization, timestamp, &message) {
+    let Known { caller, authorization, timestamp } = known;
+    let (keys, secret_key) = (&gateway.signing_keys, &caller.key.secret_key);
+    if !tc3::verify(keys, secret_key, &authorization, &timestamp, &message) {
         return Err(Error::Signature);
     }
-    Ok(Verified { account: known.account, service: known.authorization.service, content })
+    let token = parts.headers.get(TOKEN).map(HeaderValue::as_bytes);
+    token::check(&caller.key, token, gateway.clock.now()).map_err(Error::Token)?;
+    gateway.engine.key_used(&caller.key.secret_id);
+    Ok(Verified { caller, service: authorization.service, content })
 }
 
 /// Who a call claims to be from, before the signature is checked.
 struct Known {
-    account: Account,
-    secret_key: String,
+    caller: Caller,
     authorization: Authorization,
     timestamp: String,
 }
@@ -113,12 +122,7 @@ async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, Error> {
     if !tc3::is_current(seconds, gateway.clock.now()) {
         return Err(Error::Expired);
     }
-    Ok(Known {
-        account: caller.account,
-        secret_key: caller.key.secret_key,
-        authorization,
-        timestamp: timestamp.into(),
-    })
+    Ok(Known { caller, authorization, timestamp: timestamp.into() })
 }
 
 fn host(parts: &Parts) -> &[u8] {

@@ -12,11 +12,17 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::house::{Call, House, OWNER, SMALL};
+use crate::{
+    house::{Call, House, OWNER, SMALL},
+    people::SUB,
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
+    /// Policies of a sub-user, who makes the call.
+    #[serde(default)]
+    policies: Vec<Value>,
     /// What happened before.
     #[serde(default)]
     before: Vec<Step>,
@@ -94,7 +100,15 @@ async fn run(case: &Case) -> Value {
             }
         }
     }
-    let mut response = house.call(&case.call.call(&task, &zone)).await.response();
+    let mut call = case.call.call(&task, &zone);
+    if !case.policies.is_empty() {
+        let texts =
+            case.policies.iter().map(|policy| policy.to_string().replace("<zone-id>", &zone));
+        let texts: Vec<String> = texts.collect();
+        house.sub_user(SUB, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        call = call.key(SUB);
+    }
+    let mut response = house.call(&call).await.response();
     normalise(&mut response);
     serde_json::json!({ "Response": response })
 }
@@ -107,12 +121,21 @@ fn normalise(response: &mut Value) {
                     "RequestId" => *value = "<request-id>".into(),
                     "TaskId" | "JobId" => *value = "<task-id>".into(),
                     "ZoneId" => *value = "<zone-id>".into(),
+                    "Message" => *value = without_zone(value.as_str().unwrap()).into(),
                     _ => normalise(value),
                 }
             }
         }
         Value::Array(values) => values.iter_mut().for_each(normalise),
         _ => {}
+    }
+}
+
+/// Names of zones are random.
+fn without_zone(text: &str) -> String {
+    match text.split_once(":zone/zone-") {
+        Some((head, tail)) => format!("{head}:zone/<zone-id>{}", &tail[12..]),
+        None => text.into(),
     }
 }
 

@@ -7,6 +7,9 @@
     reason = "helpers of tests fail as tests do; clippy knows only the test functions themselves"
 )]
 
+mod access;
+mod access_old;
+mod access_views;
 mod actions;
 mod admin;
 mod codes;
@@ -14,6 +17,8 @@ mod golden;
 mod house;
 mod logs;
 mod old;
+mod people;
+mod policy;
 mod rate;
 mod recorded;
 mod teo;

@@ -20,6 +20,7 @@ use stoker_engine::TaskFilter;
 use crate::{
     house::{FORM, HOST, House, OWNER, SMALL},
     old::{Old, sign},
+    people::SUB,
 };
 
 const PATH: &str = "/v2/index.php";
@@ -27,6 +28,9 @@ const PATH: &str = "/v2/index.php";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
+    /// Policies of a sub-user, who makes the call.
+    #[serde(default)]
+    policies: Vec<Value>,
     #[serde(default)]
     before: Vec<Step>,
     call: BTreeMap<String, String>,
@@ -72,7 +76,13 @@ async fn run(case: &Case) -> Value {
             }
         }
     }
-    let answer = house.old(&call(&case.call, &task, 999, case.is_small)).await;
+    let mut wish = call(&case.call, &task, 999, case.is_small);
+    if !case.policies.is_empty() {
+        let texts: Vec<String> = case.policies.iter().map(Value::to_string).collect();
+        house.sub_user(SUB, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        wish = wish.with("SecretId", SUB);
+    }
+    let answer = house.old(&wish).await;
     assert_eq!(
         (answer.status.as_u16(), &answer.fields["content-type"]),
         (200, &"application/json".parse().unwrap())
@@ -89,6 +99,13 @@ fn normalise(reply: &mut Value) {
                 match (name.as_str(), &value) {
                     ("task_id", Value::Number(_)) => *value = "<number>".into(),
                     ("id" | "task_id", _) => *value = "<text>".into(),
+                    ("message", Value::String(text)) => {
+                        if let Some((_, rest)) =
+                            text.split_once("[request id:").and_then(|(_, it)| it.split_once(']'))
+                        {
+                            *value = format!("[request id:<request-id>]{rest}").into();
+                        }
+                    }
                     _ => normalise(value),
                 }
             }

@@ -46,6 +46,10 @@ fn of_the_caller() -> Vec<Error> {
             E::Content(content::Error::Broken),
             E::Content(content::Error::Slow),
             E::Signature,
+            E::Token(token::Error::Missing),
+            E::Token(token::Error::Unasked),
+            E::Token(token::Error::Wrong),
+            E::Token(token::Error::Expired),
             E::Ledger(ledger()),
         ]
         .map(Error::Signed),
@@ -58,7 +62,7 @@ fn of_the_caller() -> Vec<Error> {
             C::SecretId,
             C::Expired,
             C::Signature,
-            C::Token,
+            C::Token(token::Error::Wrong),
             C::Ledger(ledger()),
         ]
         .map(Error::Caller),
@@ -69,7 +73,6 @@ fn of_the_caller() -> Vec<Error> {
 fn of_the_request() -> Vec<Error> {
     let name = || String::from("Headers.0.Name");
     vec![
-        Error::Token,
         Error::MissingCommon("Action"),
         Error::MissingCommon("Version"),
         Error::Version("2022-09-01".into()),
@@ -161,6 +164,7 @@ fn all() -> Vec<Error> {
         of_the_engine(),
         teo::all(),
         cdn_domain::all(),
+        access::tests::refusals().into_iter().map(Error::Access).collect(),
     ]
     .into_iter()
     .flatten()

@@ -4,14 +4,13 @@
 //! API 3.0 differ in how far a timestamp may be off and in what they answer, which is theirs.
 
 use http::{header, request::Parts};
-use stoker_domain::account::Account;
-use stoker_engine::Error as LedgerError;
+use stoker_engine::{Caller, Error as LedgerError};
 
 use super::{
     Covered, Message,
     pairs::{self, Pair, SIGNATURE},
 };
-use crate::Gateway;
+use crate::{Gateway, tencent::access::token};
 
 /// Why a caller is refused.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +30,9 @@ pub(crate) enum Error {
     /// The signature is not the caller's.
     #[error("the signature does not match")]
     Signature,
-    /// Carries a token, and there are no temporary credentials.
+    /// The token is not the key's.
     #[error("the token is not valid")]
-    Token,
+    Token(#[source] token::Error),
     /// The ledger did not answer.
     #[error("the key cannot be looked up")]
     Ledger(#[source] LedgerError),
@@ -43,7 +42,7 @@ pub(crate) enum Error {
 #[derive(Debug)]
 pub(crate) struct Verified {
     /// Whose key signed.
-    pub(crate) account: Account,
+    pub(crate) caller: Caller,
     /// When the client says it signed, in seconds.
     pub(crate) timestamp: i64,
     /// The client's random number.
@@ -80,14 +79,13 @@ pub(crate) async fn verify(
         aliases: &gateway.config.host_aliases,
     };
     let covered = super::verify(&caller.key.secret_key, &message).ok_or(Error::Signature)?;
-    let has_token = given("Token").is_some();
-    if has_token {
-        return Err(Error::Token);
-    }
+    let token = given("Token").map(str::as_bytes);
+    token::check(&caller.key, token, gateway.clock.now()).map_err(Error::Token)?;
+    gateway.engine.key_used(&secret_id);
     if covered == Covered::WithoutAt {
         pairs.retain(|pair| !pair.value.starts_with('@'));
     }
-    Ok(Verified { account: caller.account, timestamp, nonce, secret_id, pairs })
+    Ok(Verified { caller, timestamp, nonce, secret_id, pairs })
 }
 
 fn host(parts: &Parts) -> &[u8] {

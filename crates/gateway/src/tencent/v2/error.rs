@@ -8,6 +8,7 @@ use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 use crate::{
     content,
     tencent::{
+        access::{self, Kind},
         error::{Language, chain, too_often},
         params, rate,
         v1::{caller, pairs},
@@ -35,6 +36,14 @@ pub(super) enum Error {
     /// The caller is refused.
     #[error(transparent)]
     Caller(#[from] caller::Error),
+    /// The caller may not do this.
+    #[error("{refused}")]
+    Access {
+        /// What.
+        refused: access::Refused,
+        /// Stands in the answer and in the log.
+        request_id: String,
+    },
     /// The call was made before.
     #[error("the call was made before")]
     Replay,
@@ -108,6 +117,7 @@ impl Error {
             Self::Params(params::Error::Missing(name)) => (4000, invalid, missing(name)),
             Self::Params(error) => (4000, invalid, error.to_string()),
             Self::Caller(error) => caller_answer(error),
+            Self::Access { refused, request_id } => access_answer(refused, request_id),
             Self::Replay => {
                 (4500, "ReplayAttack", "the pair of Nonce and Timestamp was used before".into())
             }
@@ -141,6 +151,9 @@ impl Error {
             Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
                 format!("domain `{host}` is not in this account")
             }
+            Self::Access { refused, request_id } => {
+                format!("request {request_id}: {}", refused.for_log())
+            }
             Self::Purge { scope, error } if !is_ours(error) => {
                 format!("({}) a purge is refused", purge_answer(*scope, error).1)
             }
@@ -170,8 +183,18 @@ fn caller_answer(error: &caller::Error) -> Told {
         E::SecretId => (4104, "SecretidNotExit", "SecretId 不存在".into()),
         E::Expired => (4200, "RequestExpired", "the request is expired".into()),
         E::Signature => (4100, "AuthFailure", "鉴权失败，请参考文档中鉴权部分。".into()),
-        E::Token => (4105, "SendTokenError", "the token is not valid".into()),
+        E::Token(error) => (4105, "SendTokenError", format!("the token is not valid: {error}")),
         E::Ledger(_) => internal(),
+    }
+}
+
+/// The sentence is the vendor's (wire.md 1.5).
+fn access_answer(refused: &access::Refused, request_id: &str) -> Told {
+    let message = format!("[request id:{request_id}]{refused}");
+    match refused.kind {
+        Kind::Action => (4101, "SecretidNotAuthAccessResource", message),
+        Kind::Resource => (4102, "SecretidNotAuthAccessResource", message),
+        Kind::User => (4103, "UnauthorizedOperation", message),
     }
 }
 

@@ -32,6 +32,7 @@ use self::{
     error::Error,
 };
 use super::{
+    access::{self, Rule},
     answer_v1, own_params,
     params::Params,
     v1::{
@@ -222,7 +223,10 @@ async fn call(
     let action = Action::from_name(action.ok_or(Error::missing("Action"))?).ok_or(Error::Action)?;
     *name = action.name();
     let now = gateway.clock.now();
-    let account = verified.account.id;
+    let account = verified.caller.account.id;
     gateway.calls.admit(&gateway.config.calls, account, ("v2", action.name()), now)?;
-    action.call(gateway, &verified.account, own_params(verified.pairs)?).await
+    let (caller, mut params) = (verified.caller, own_params(verified.pairs)?);
+    let permitted = access::check(gateway, &caller, parts, &Rule::of_old(action), &mut params);
+    permitted.map_err(|refused| Error::Access { refused, request_id: gateway.request_id() })?;
+    action.call(gateway, &caller.account, params).await
 }

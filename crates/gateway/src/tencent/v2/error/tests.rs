@@ -5,6 +5,7 @@ use std::fmt::Write;
 use stoker_domain::area::{Area, Tier};
 
 use super::*;
+use crate::tencent::access::token;
 
 fn ledger() -> LedgerError {
     LedgerError {
@@ -36,12 +37,17 @@ fn of_the_caller() -> Vec<Error> {
             C::SecretId,
             C::Expired,
             C::Signature,
-            C::Token,
+            C::Token(token::Error::Wrong),
             C::Ledger(ledger()),
         ]
         .map(Error::Caller),
     );
     all
+}
+
+fn access(kind: Kind) -> Error {
+    let refused = access::tests::refusal(kind, "cdn", ["", ""]);
+    Error::Access { refused, request_id: "<request-id>".into() }
 }
 
 fn purge(scope: Scope, error: SubmitError) -> Error {
@@ -53,6 +59,9 @@ fn of_the_action() -> Vec<Error> {
     let unknown =
         SubmitError::DomainUnknown { host: host(), url: "http://www.test.com/?t=secret".into() };
     vec![
+        access(Kind::Action),
+        access(Kind::Resource),
+        access(Kind::User),
         Error::Replay,
         Error::TooMany,
         Error::Rate(rate::Exceeded { calls: 7, limit: 5, period: rate::Period::Second }),

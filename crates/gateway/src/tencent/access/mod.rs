@@ -1,0 +1,209 @@
+//! Whether a caller may do what a call asks for (wire.md 5): looked at after the parameters were
+//! read and before the action runs.
+//!
+//! A [`Rule`] tells what an action touches; what the call touches is read from its parameters, which
+//! stay as they are. What cannot be read there touches nothing: the action refuses it in its own
+//! words. A query that names nothing shows what the caller may see, [`Params::visible`]. Keys of the
+//! root user may do everything, unless a session's policy narrows them.
+
+mod old;
+mod peek;
+mod rule;
+mod table;
+pub(crate) mod token;
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    slice,
+};
+
+use axum::extract::ConnectInfo;
+use http::request::Parts;
+use stoker_domain::policy::{Action, Call, Context, Decision, Resource, denies_somewhere};
+use stoker_engine::Caller;
+
+use self::rule::Touches;
+pub(crate) use self::rule::{Kind, Refused, Rule};
+use super::params::Params;
+use crate::Gateway;
+
+/// Checks the call against `rule` and notes in `params` what its caller may see.
+///
+/// # Errors
+/// The first thing that the call touches and its caller may not.
+pub(crate) fn check(
+    gateway: &Gateway,
+    caller: &Caller,
+    parts: &Parts,
+    rule: &Rule,
+    params: &mut Params,
+) -> Result<(), Refused> {
+    if caller.user.is_none() && caller.session.is_none() {
+        return Ok(());
+    }
+    let identity = caller.identity();
+    let context = Context::of_call(&identity, gateway.clock.now(), address(parts));
+    let check = Check { gateway, caller, rule, actions: rule.actions(), context };
+    let visible = check.run(params)?;
+    params.show_only(visible);
+    Ok(())
+}
+
+/// Where the call came from, if the listener told.
+fn address(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
+}
+
+/// One call whose caller is bound by policies.
+struct Check<'a> {
+    gateway: &'a Gateway,
+    caller: &'a Caller,
+    rule: &'a Rule,
+    /// Names under which policies allow the action: one of them suffices, none may be denied.
+    actions: Vec<Action>,
+    context: Context,
+}
+
+impl Check<'_> {
+    /// What the call may show; `None` = all there is.
+    fn run(&self, params: &Params) -> Result<Option<Vec<String>>, Refused> {
+        match self.rule.touches {
+            Touches::Nothing => self.need(None)?,
+            Touches::NotForUsers => return Err(self.refused(Kind::User, None, None)),
+            Touches::Urls(name) => {
+                self.need_each(peek::hosts(params, name).iter().map(|host| self.domain(host)))?;
+            }
+            Touches::Domain(name) => {
+                self.need_each(peek::domain(params, name).iter().map(|host| self.domain(host)))?;
+            }
+            Touches::Domains(names) => {
+                let named = names.iter().flat_map(|name| peek::named_hosts(params, name));
+                self.need_each(named.map(|host| self.domain(&host)))?;
+                let domains = self.gateway.engine.domains(self.caller.account.id);
+                let domains = domains.iter().map(|domain| domain.host.clone());
+                return self.visible(domains, |host| self.domain(host));
+            }
+            Touches::Zone => match peek::zone(params).as_deref() {
+                Some(peek::EVERY_ZONE) => self.need_each(self.every_zone())?,
+                zone => self.need_each(zone.iter().map(|id| self.zone(id)))?,
+            },
+            Touches::Zones => {
+                return match peek::zone(params) {
+                    Some(id) if id != peek::EVERY_ZONE => {
+                        self.need(Some(&self.zone(&id)))?;
+                        Ok(Some(vec![id]))
+                    }
+                    _ => {
+                        let zones = self.gateway.engine.zones(self.caller.account.id);
+                        let zones = zones.iter().map(|zone| zone.id.0.clone());
+                        self.visible(zones, |id| self.zone(id))
+                    }
+                };
+            }
+        }
+        Ok(None)
+    }
+
+    /// Every one must be allowed. Where there is none, the action itself finds out that its
+    /// parameter is missing; told only to those who may use it somewhere.
+    fn need_each(&self, resources: impl IntoIterator<Item = Resource>) -> Result<(), Refused> {
+        let mut is_empty = true;
+        for resource in resources {
+            self.need(Some(&resource))?;
+            is_empty = false;
+        }
+        if is_empty && !self.may_somewhere() {
+            return Err(self.refused(Kind::Action, None, None));
+        }
+        Ok(())
+    }
+
+    fn need(&self, resource: Option<&Resource>) -> Result<(), Refused> {
+        self.decide(resource).map_err(|by| self.refused(self.kind(), resource, by))
+    }
+
+    /// Whether it is allowed; otherwise the statement that denies it, if there is one.
+    fn decide(&self, resource: Option<&Resource>) -> Result<(), Option<String>> {
+        let mut is_allowed = false;
+        for action in &self.actions {
+            let resources = resource.map_or(&[][..], slice::from_ref);
+            let call = Call { action, resources, context: &self.context };
+            match self.caller.decide(&call) {
+                Decision::Denied { policy, statement, .. } => {
+                    return Err(Some(format!("statement {statement} of policy `{policy}`")));
+                }
+                decision => is_allowed |= decision.is_allowed(),
+            }
+        }
+        if is_allowed { Ok(()) } else { Err(None) }
+    }
+
+    /// Those of `all` that may be seen; `None` = all there is, now and before.
+    fn visible(
+        &self,
+        all: impl Iterator<Item = String>,
+        resource: impl Fn(&str) -> Resource,
+    ) -> Result<Option<Vec<String>>, Refused> {
+        let (seen, hidden): (Vec<_>, Vec<_>) =
+            all.partition(|name| self.decide(Some(&resource(name))).is_ok());
+        if seen.is_empty() && (!hidden.is_empty() || !self.may_somewhere()) {
+            return Err(self.refused(self.kind(), Some(&resource("*")), None));
+        }
+        // a statement may deny what is in the records and no longer in the account
+        let is_all = hidden.is_empty() && self.decide(None).is_ok() && !self.is_denied_somewhere();
+        Ok((!is_all).then_some(seen))
+    }
+
+    fn may_somewhere(&self) -> bool {
+        self.actions.iter().any(|action| self.caller.may_somewhere(action))
+    }
+
+    fn is_denied_somewhere(&self) -> bool {
+        let identity = self.caller.identity();
+        let policies = || self.caller.policies.iter().chain(self.caller.session.as_deref());
+        self.actions.iter().any(|action| denies_somewhere(policies(), &identity, action))
+    }
+
+    fn kind(&self) -> Kind {
+        if self.may_somewhere() { Kind::Resource } else { Kind::Action }
+    }
+
+    fn refused(&self, kind: Kind, resource: Option<&Resource>, by: Option<String>) -> Refused {
+        Refused {
+            kind,
+            action: self.actions[0].to_string(),
+            resource: resource.map_or_else(|| "*".into(), Resource::to_string),
+            codes: self.rule.codes,
+            denied_by: by,
+        }
+    }
+
+    fn domain(&self, host: &str) -> Resource {
+        let account = &self.caller.account;
+        let domain = self.gateway.engine.domain(account.id, host);
+        let tags = domain.map(|domain| peek::domain_tags(&domain)).unwrap_or_default();
+        Resource::new("cdn", &account.uin, &format!("domain/{host}")).with_tags(tags)
+    }
+
+    fn zone(&self, id: &str) -> Resource {
+        let account = &self.caller.account;
+        let zone = self.gateway.engine.zone(account.id, id).filter(|zone| zone.id.0 == id);
+        let tags = zone.map(|zone| peek::zone_tags(&zone)).unwrap_or_default();
+        Resource::new("teo", &account.uin, &format!("zone/{id}")).with_tags(tags)
+    }
+
+    /// All zones. Domains may lie outside of all of them: only who may use every zone that there
+    /// could be may use those.
+    fn every_zone(&self) -> Vec<Resource> {
+        let account = self.caller.account.id;
+        let zones = self.gateway.engine.zones(account);
+        let domains = self.gateway.engine.domains(account);
+        let has_outside = domains.iter().any(|domain| domain.zone.is_none());
+        let rest = has_outside || zones.is_empty();
+        let zones = zones.iter().map(|zone| self.zone(&zone.id.0));
+        zones.chain(rest.then(|| self.zone(peek::EVERY_ZONE))).collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,86 @@
+//! The rules of API 3.0, one for each action. Adding an action without one does not compile.
+
+use super::rule::{Rule, Touches};
+use crate::tencent::{
+    Action,
+    cdn::{self, domain, purge},
+    teo,
+};
+
+/// The gateway's own code, for actions whose lists have no other.
+const COMMON: &str = "AuthFailure.UnauthorizedOperation";
+const CAM: &str = "UnauthorizedOperation.CdnCamUnauthorized";
+const HOST: &str = "UnauthorizedOperation.CdnHostUnauthorized";
+const TEO: [&str; 2] =
+    ["UnauthorizedOperation.CamUnauthorized", "UnauthorizedOperation.NoPermission"];
+
+/// All pairs of codes, for the table of codes.
+#[cfg(test)]
+pub(super) const CODES: [(&str, [&str; 2]); 3] =
+    [("cdn", [CAM, HOST]), ("cdn", [COMMON, COMMON]), ("teo", TEO)];
+
+impl Rule {
+    /// The rule of an action.
+    pub(crate) fn of(action: Action) -> Self {
+        let (service, (touches, codes)) = match action {
+            Action::Cdn(action) => ("cdn", of_cdn(action)),
+            Action::CdnDomain(action) => ("cdn", of_domain(action)),
+            Action::CdnPurge(action) => ("cdn", of_purge(action)),
+            Action::Teo(action) => ("teo", of_teo(action)),
+        };
+        Self { service, name: action.name(), also: None, touches, codes }
+    }
+}
+
+type Entry = (Touches, [&'static str; 2]);
+
+const fn of_cdn(action: cdn::Action) -> Entry {
+    use cdn::Action as A;
+    match action {
+        A::PushUrlsCache => (Touches::Urls("Urls"), [CAM, HOST]),
+        A::DescribePushTasks => (Touches::Domains(&["Keyword"]), [CAM, COMMON]),
+        A::DescribePushQuota => (Touches::Nothing, [COMMON, COMMON]),
+    }
+}
+
+const fn of_domain(action: domain::Action) -> Entry {
+    use domain::Action as A;
+    match action {
+        A::AddCdnDomain
+        | A::UpdateDomainConfig
+        | A::StartCdnDomain
+        | A::StopCdnDomain
+        | A::DeleteCdnDomain => (Touches::Domain("Domain"), [CAM, HOST]),
+        A::DescribeDomains | A::DescribeDomainsConfig => (Touches::Domains(&[]), [CAM, HOST]),
+    }
+}
+
+const fn of_purge(action: purge::Action) -> Entry {
+    use purge::Action as A;
+    match action {
+        A::PurgeUrlsCache => (Touches::Urls("Urls"), [CAM, HOST]),
+        A::PurgePathCache => (Touches::Urls("Paths"), [CAM, HOST]),
+        A::DescribePurgeTasks => (Touches::Domains(&["Keyword"]), [CAM, COMMON]),
+        A::DescribePurgeQuota => (Touches::Nothing, [COMMON, COMMON]),
+    }
+}
+
+const fn of_teo(action: teo::Action) -> Entry {
+    use teo::Action as A;
+    match action {
+        A::CreatePrefetchTask
+        | A::DescribeContentQuota
+        | A::ModifyPrefetchOriginLimit
+        | A::DescribePrefetchOriginLimit
+        | A::DeleteZone
+        | A::CreateAccelerationDomain
+        | A::DescribeAccelerationDomains
+        | A::ModifyAccelerationDomain
+        | A::ModifyAccelerationDomainStatuses
+        | A::DeleteAccelerationDomains => (Touches::Zone, TEO),
+        A::DescribePrefetchTasks => (Touches::Zones, [COMMON, COMMON]),
+        A::DescribeZones => (Touches::Zones, TEO),
+        // there is no zone yet
+        A::CreateZone => (Touches::Nothing, TEO),
+    }
+}
