@@ -76,6 +76,13 @@ fn actions(zone: &str) -> Vec<(&'static str, Value, Needs, [&'static str; 2])> {
             Needs::Zone,
             [TEO_CAM, TEO_ZONE],
         ),
+        (
+            "teo:CreatePurgeTask",
+            in_zone(json!({ "Type": "purge_url", "Targets": [url] })),
+            Needs::Zone,
+            [TEO_CAM, TEO_ZONE],
+        ),
+        ("teo:DescribePurgeTasks", teo_range.clone(), Needs::SomeZone, [COMMON, COMMON]),
         ("teo:DescribePrefetchTasks", teo_range, Needs::SomeZone, [COMMON, COMMON]),
         ("teo:DescribeContentQuota", in_zone(json!({})), Needs::Zone, [TEO_CAM, TEO_ZONE]),
         ("teo:ModifyPrefetchOriginLimit", in_zone(limit), Needs::Zone, [TEO_CAM, TEO_ZONE]),

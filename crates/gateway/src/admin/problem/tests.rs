@@ -50,40 +50,12 @@ fn all() -> Vec<Error> {
         Error::Zone(ZoneError::InUse { name: "example.com".into(), domains: 2 }),
         Error::Zone(ZoneError::Ledger { name: "example.com".into(), source: ledger() }),
         Error::NotOwner,
-        Error::Identity(IdentityError::InvalidName { thing: Thing::User, name: "a b".into() }),
-        Error::Identity(IdentityError::Exists { thing: Thing::Group, name: "ops".into() }),
-        Error::Identity(IdentityError::TooMany {
-            thing: Thing::Key,
-            of: "the user".into(),
-            limit: 5,
-        }),
-        Error::Identity(IdentityError::Attached {
-            name: "push".into(),
-            holders: "user `ann`".into(),
-        }),
-        Error::Identity(IdentityError::InvalidPolicy {
-            name: "push".into(),
-            source: stoker_domain::policy::Error::NoStatement,
-        }),
-        Error::Identity(IdentityError::PolicyTooLong {
-            name: "push".into(),
-            given: 32_769,
-            limit: 32_768,
-        }),
-        Error::Identity(IdentityError::Lifetime { seconds: 1, least: 60, most: 129_600 }),
-        Error::Identity(IdentityError::Temporary { secret_id: "AKID1".into() }),
-        Error::Identity(IdentityError::Owner { uin: "100000000001".into() }),
-        Error::Identity(IdentityError::Ledger(ledger())),
         Error::Account("100000000009".into()),
         Error::Task("1".into()),
         Error::Areas(host(), "b.example".into()),
         Error::Fields(request_fields::Error::TooMany(21)),
         Error::Ledger(ledger()),
     ]);
-    let things = [Thing::Account, Thing::User, Thing::Group, Thing::Policy, Thing::Key];
-    all.extend(things.map(|thing| {
-        Error::Identity(IdentityError::Unknown { thing, name: format!("{thing}-1") })
-    }));
     let url = || String::from("http://a.example/?token=secret");
     let submit = [
         SubmitError::NoUrls,

@@ -69,6 +69,7 @@ const fn of_teo(action: teo::Action) -> Entry {
     use teo::Action as A;
     match action {
         A::CreatePrefetchTask
+        | A::CreatePurgeTask
         | A::DescribeContentQuota
         | A::ModifyPrefetchOriginLimit
         | A::DescribePrefetchOriginLimit
@@ -78,7 +79,7 @@ const fn of_teo(action: teo::Action) -> Entry {
         | A::ModifyAccelerationDomain
         | A::ModifyAccelerationDomainStatuses
         | A::DeleteAccelerationDomains => (Touches::Zone, TEO),
-        A::DescribePrefetchTasks => (Touches::Zones, [COMMON, COMMON]),
+        A::DescribePrefetchTasks | A::DescribePurgeTasks => (Touches::Zones, [COMMON, COMMON]),
         A::DescribeZones => (Touches::Zones, TEO),
         // there is no zone yet
         A::CreateZone => (Touches::Nothing, TEO),
