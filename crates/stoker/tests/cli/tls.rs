@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::{
     running::{Ports, Ran, Stoker, Tls, eventually},
     stoker_with,
@@ -24,6 +26,13 @@ fn call(stoker: &Stoker, endpoint: &str, authority: Option<&Path>) -> Ran {
     ];
     variables.extend(authority.map(|path| ("STOKER_CA", path.to_str().unwrap())));
     stoker_with(&["task", "list", "--json"], &variables)
+}
+
+/// Tells the server that files have changed.
+fn hang_up(stoker: &Stoker) {
+    let process = fs::read_to_string(stoker.data().join("lock")).unwrap();
+    let process = Pid::from_raw(process.trim().parse().unwrap()).unwrap();
+    kill_process(process, Signal::HUP).unwrap();
 }
 
 fn start(folder: &Path) -> (Stoker, Tls) {
@@ -107,13 +116,13 @@ fn a_new_certificate_is_used_after_sighup_and_a_broken_one_is_not() {
     let after = other.authority_file();
     tls.put(&other.authority.issue(&["localhost"]));
     assert!(is_trusted(&before) && !is_trusted(&after), "nobody told the server");
-    stoker.hang_up();
+    hang_up(&stoker);
     eventually(Duration::from_secs(10), "the new certificate is used", || {
         is_trusted(&after).then_some(())
     });
     assert!(!is_trusted(&before));
     fs::write(folder.path().join("key.pem"), "").unwrap();
-    stoker.hang_up();
+    hang_up(&stoker);
     eventually(Duration::from_secs(10), "the broken key is told", || {
         stoker.log().contains("holds no private key").then_some(())
     });

@@ -1,4 +1,4 @@
-//! The vendor's command line tool, GET calls, and callers who may not.
+//! The vendor's command line tool as a person runs it, and GET calls.
 
 use serde_json::{Value, json};
 
@@ -47,19 +47,4 @@ fn get_calls_are_signed_over_the_query_as_sent() {
     let urls = [format!("http://{HOST}/1 2/中_文.jpg?a=b&c=d"), format!("http://{HOST}/2.jpg")];
     let task = sdk.push(json!({"Urls": urls, "Area": "overseas", "UrlEncode": true}));
     assert_eq!(sdk.records(&task).len(), 2);
-}
-
-#[test]
-fn a_wrong_key_an_unknown_id_and_an_expired_time_are_told_apart() {
-    let folder = tempfile::tempdir().unwrap();
-    let stoker = Stoker::start(&folder.path().join("data"));
-    let sdk = Sdk::of(&stoker);
-    let code = |sdk: &Sdk| sdk.refused("DescribePushQuota", json!({}));
-    assert_eq!(code(&sdk.clone().with_key("wrong")), "AuthFailure.SignatureFailure");
-    assert_eq!(code(&sdk.clone().with_id("AKIDnobody")), "AuthFailure.SecretIdNotFound");
-    for clock_shift in [-400, 400] {
-        let late = sdk.clone().with_clock_shift(clock_shift);
-        assert_eq!(code(&late), "AuthFailure.SignatureExpire", "{clock_shift} s");
-    }
-    assert_eq!(sdk.charged(), (0, 0), "the right key is accepted");
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{Client, Content, Nginx, Sdk, sha256},
-    running::{Http, Stoker, eventually},
+    running::{Http, Ports, Stoker, Tls, eventually},
 };
 
 const CLIENTS: [(Client, &str); 3] =
@@ -131,7 +131,7 @@ fn purge(sdk: &Sdk, action: &str, parameters: Value) {
 }
 
 #[test]
-fn every_client_manages_prefetches_and_limits_through_teo() {
+fn every_client_manages_prefetches_purges_and_limits_through_teo() {
     let stage = Stage::new();
     let port: u16 = stage.nginx.url().rsplit(':').next().unwrap().parse().unwrap();
     for (client, name) in CLIENTS {
@@ -176,6 +176,12 @@ fn every_client_manages_prefetches_and_limits_through_teo() {
         prefetch(&sdk, with(json!({"Targets": [stage.url(host)]})));
         assert_eq!(left(), before - 1, "{sdk:?}: the allotment of `edge` is another one");
 
+        let url = json!({"Type": "purge_url", "Targets": [stage.url(host)]});
+        finish(&sdk, ["CreatePurgeTask", "DescribePurgeTasks"], with(url));
+        assert!(!stage.is_held(host), "{sdk:?}");
+        let whole = json!({"Type": "purge_host", "Targets": [host], "Method": "delete"});
+        finish(&sdk, ["CreatePurgeTask", "DescribePurgeTasks"], with(whole));
+
         let limit = |bandwidth: u32, enabled: &str| {
             with(json!({"DomainName": host, "Area": "Overseas", "Bandwidth": bandwidth,
                 "Enabled": enabled}))
@@ -197,11 +203,16 @@ fn every_client_manages_prefetches_and_limits_through_teo() {
 
 /// Prefetches one target and waits until it is there.
 fn prefetch(sdk: &Sdk, wish: Value) {
-    let job = sdk.accepted("CreatePrefetchTask", wish.clone())["JobId"].clone();
+    finish(sdk, ["CreatePrefetchTask", "DescribePrefetchTasks"], wish);
+}
+
+/// Asks for something and then for it until it is done.
+fn finish(sdk: &Sdk, [create, describe]: [&str; 2], wish: Value) {
+    let job = sdk.accepted(create, wish.clone())["JobId"].clone();
     let filter =
         json!({"ZoneId": wish["ZoneId"], "Filters": [{"Name": "job-id", "Values": [job]}]});
     let status = eventually(PATIENCE, "the job is over", || {
-        let reply = sdk.accepted("DescribePrefetchTasks", filter.clone());
+        let reply = sdk.accepted(describe, filter.clone());
         assert_eq!(reply["TotalCount"], 1, "{sdk:?}");
         let status = reply["Tasks"][0]["Status"].clone();
         (status != "processing").then_some(status)
@@ -257,7 +268,7 @@ fn every_client_is_told_that_the_day_is_used_up() {
     let folder = tempfile::tempdir().unwrap();
     let stoker = Stoker::start(&folder.path().join("data"));
     stoker.add_domain("www.example.com", "http://127.0.0.1:1", &[]);
-    for product in ["cdn", "teo", "cdn-purge-url", "cdn-purge-path"] {
+    for product in ["cdn", "teo", "cdn-purge-url", "cdn-purge-path", "teo-purge-url"] {
         let set = stoker.cli(&["quota", "set", product, "--daily", "1"]);
         assert_eq!(set.code, Some(0), "{set:?}");
     }
@@ -280,6 +291,8 @@ fn every_client_is_told_that_the_day_is_used_up() {
             "LimitExceeded.DailyQuota",
             "{teo:?}"
         );
+        let targets = json!({"ZoneId": "*", "Type": "purge_url", "Targets": urls});
+        assert_eq!(teo.refused("CreatePurgeTask", targets), "LimitExceeded.DailyQuota", "{teo:?}");
     }
     assert_eq!(Sdk::of(&stoker).charged(), (0, 0));
 }
@@ -325,6 +338,24 @@ fn the_python_sdk_may_send_a_form_of_parts() {
     assert_eq!(Sdk::of(&stoker).records(&task).len(), 2);
     let reply = sdk.accepted("DescribePushTasks", json!({"TaskId": task, "Area": "overseas"}));
     assert_eq!(reply["TotalCount"], 2);
-    let code = sdk.clone().with_key("wrong").refused("DescribePushTasks", json!({"TaskId": task}));
+    let code = sdk.with_key("wrong").refused("DescribePushTasks", json!({"TaskId": task}));
     assert_eq!(code, "AuthFailure.SignatureFailure");
+}
+
+#[test]
+fn the_python_sdk_may_speak_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = Tls::new(folder.path());
+    let ports = Ports::free();
+    let flags = tls.flags(ports);
+    let flags = flags.each_ref().map(String::as_str);
+    let stoker = Stoker::start_with(&folder.path().join("data"), ports, &flags);
+    stoker.add_domain("www.example.com", "http://127.0.0.1:1", &[]);
+    let sdk = Sdk::of(&stoker).with_tls(&stoker, &tls.authority_file());
+    for sdk in [sdk.clone(), sdk.clone().with_get(), sdk.with_signature("HmacSHA1")] {
+        let task = sdk.push(json!({"Urls": ["http://www.example.com/1"], "Area": "overseas"}));
+        assert_eq!(sdk.records(&task).len(), 1);
+        let code = sdk.with_key("wrong").refused("DescribePushQuota", json!({}));
+        assert_eq!(code, "AuthFailure.SignatureFailure");
+    }
 }

@@ -91,11 +91,6 @@ impl Stoker {
         self.child.wait().unwrap();
     }
 
-    /// Tells it that files have changed.
-    pub(crate) fn hang_up(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::HUP).unwrap();
-    }
-
     /// Asks it to end and waits; how it ended, and what it had printed.
     pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
         kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();

@@ -1,4 +1,5 @@
-// Makes calls with the vendor's Node SDK. Input and output are those of sdk.py, without MULTIPART.
+// Makes calls with the vendor's Node SDK. Input and output are those of sdk.py, without MULTIPART
+// and TLS.
 "use strict";
 
 const readline = require("readline");

@@ -1,8 +1,9 @@
 """Makes calls with the vendor's Python SDK.
 
 Each line of standard input asks for one: {"product", "endpoint", "secret_id", "secret_key",
-"clock_shift", "method", "signature", "action", "parameters"}, all as the SDK has them but `method`,
-which is also MULTIPART. Each line of standard output is what it gave: the reply, {"Error": {"Code",
+"clock_shift", "method", "signature", "authority", "action", "parameters"}, all as the SDK has them
+but `method`, which is also MULTIPART, and `authority`: the file of the certificates to trust, if TLS is
+to be spoken. Each line of standard output is what it gave: the reply, {"Error": {"Code",
 "Message"}}, or {"Fault": text} when it was no answer of a server.
 """
 
@@ -37,7 +38,13 @@ def client_for(spec):
     product, method = spec["product"], spec["method"]
     module = import_module(f"{PACKAGES[product]}.{product}_client")
     method = "POST" if method == "MULTIPART" else method
-    http = HttpProfile(protocol="http", endpoint=spec["endpoint"], reqMethod=method)
+    authority = spec["authority"]
+    http = HttpProfile(
+        protocol="https" if authority else "http",
+        endpoint=spec["endpoint"],
+        reqMethod=method,
+        certification=authority,
+    )
     keys = credential.Credential(spec["secret_id"], spec["secret_key"])
     profile = ClientProfile(signMethod=spec["signature"], httpProfile=http)
     return getattr(module, product.capitalize() + "Client")(keys, "", profile)

@@ -1,6 +1,6 @@
 //! The vendor's SDKs, unmodified, as the caller.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -20,6 +20,8 @@ pub(crate) struct Sdk {
     method: &'static str,
     /// `SignatureMethod` of signature v1, or what stands for TC3.
     signature: &'static str,
+    /// The file of the certificates to trust, when it is to speak TLS.
+    authority: Option<String>,
 }
 
 impl Sdk {
@@ -36,6 +38,7 @@ impl Sdk {
             clock_shift: 0,
             method: "POST",
             signature: "TC3-HMAC-SHA256",
+            authority: None,
         }
     }
 
@@ -67,6 +70,12 @@ impl Sdk {
     /// The same caller with signature v1 by this method.
     pub(crate) fn with_signature(self, signature: &'static str) -> Self {
         Self { signature, ..self }
+    }
+
+    /// The same caller over TLS, trusting this authority alone; the SDK for Python can do that.
+    pub(crate) fn with_tls(self, stoker: &Stoker, authority: &Path) -> Self {
+        let endpoint = format!("127.0.0.1:{}", stoker.ports().tls());
+        Self { endpoint, authority: authority.to_str().map(String::from), ..self }
     }
 
     /// The same caller, calling `teo` instead of `cdn`.
@@ -108,6 +117,7 @@ impl Sdk {
             "clock_shift": self.clock_shift,
             "method": self.method,
             "signature": self.signature,
+            "authority": self.authority,
             "action": action,
             "parameters": parameters,
         }))
