@@ -6,8 +6,11 @@ use stoker_domain::{
     area::AreaScope,
     domain::Shield,
     purge::{Method, Scope},
+    quota::Product,
 };
-use stoker_engine::{NewDomain, PurgeError, PurgeFilter, PurgeSubmission, SubmitError};
+use stoker_engine::{
+    NewDomain, PartialPurge, PurgeError, PurgeFilter, PurgeState, PurgeSubmission, SubmitError,
+};
 
 use crate::stage::{HOST, MIDDLE, Stage, domain};
 
@@ -20,6 +23,7 @@ fn submission(scope: Scope, targets: &[&str]) -> PurgeSubmission {
         method: Method::Delete,
         areas: None,
         encode: false,
+        product: if scope == Scope::Url { Product::CdnPurgeUrl } else { Product::CdnPurgePath },
         batch_limit: 3,
     }
 }
@@ -67,6 +71,75 @@ async fn middle_nodes_have_two_turns_and_then_the_edges_of_the_areas_one() {
     assert_eq!(turn(&stage).await, ["middle-mainland"]);
     assert_eq!(turn(&stage).await, ["edge-mainland"]);
     assert!(is_done(&stage).await);
+}
+
+#[tokio::test]
+async fn a_purge_that_a_node_leaves_open_is_overdue_until_the_node_comes_back() {
+    let stage = Stage::new().await;
+    let one = submission(Scope::Path, &["http://www.example.com/x/"]);
+    stage.engine.purge(&stage.account, one).await.unwrap();
+    let found = async |state| {
+        let states = Some(vec![state]);
+        let filter = PurgeFilter { states, limit: 9, ..PurgeFilter::default() };
+        let rows = stage.engine.purges(&filter).await.unwrap().rows;
+        rows.iter().all(|row| row.state == state) && rows.len() == 1
+    };
+    stage.clock.advance(Duration::from_secs(600));
+    assert!(found(PurgeState::Processing).await, "it has ten minutes");
+    stage.clock.advance(Duration::from_millis(1));
+    assert!(found(PurgeState::Overdue).await && !found(PurgeState::Processing).await);
+    for _ in 0..3 {
+        assert!(!found(PurgeState::Done).await);
+        turn(&stage).await;
+    }
+    assert!(found(PurgeState::Done).await && !found(PurgeState::Overdue).await);
+}
+
+fn partial(scope: Scope, targets: &[&str]) -> PartialPurge {
+    PartialPurge {
+        targets: targets.iter().map(|target| (*target).into()).collect(),
+        scope,
+        hosts: vec![HOST.into(), "stranger.example.org".into()],
+        zone: None,
+        method: Method::Invalidate,
+        encode: false,
+        product: Product::TeoPurgeCacheTag,
+        units: None,
+        batch_limit: 9,
+    }
+}
+
+#[tokio::test]
+async fn what_can_be_purged_is_and_the_rest_is_named() {
+    let stage = Stage::new().await;
+    let url = "http://www.example.com/1";
+    let list = [url, "ftp://x", url, "http://stranger.example.org/", "http://www.example.com/2"];
+    let purge = PartialPurge { product: Product::TeoPurgeUrl, ..partial(Scope::Url, &list) };
+    let done = stage.engine.purge_what_can_be(&stage.account, purge).await.unwrap();
+    let receipt = done.receipt.unwrap();
+    assert_eq!((receipt.targets, receipt.merged), (2, 1));
+    let refused: Vec<usize> = done.refused.iter().map(|(index, _)| *index).collect();
+    assert_eq!(refused, [1, 3]);
+    let quota = stage.engine.quota(stage.account.id, Product::TeoPurgeUrl).await.unwrap();
+    assert_eq!(quota[0].used, 2, "counted once, wherever it goes");
+    let none = partial(Scope::Url, &["ftp://x"]);
+    let done = stage.engine.purge_what_can_be(&stage.account, none).await.unwrap();
+    assert!(done.receipt.is_none() && done.refused.len() == 1);
+}
+
+#[tokio::test]
+async fn a_tag_goes_to_the_domains_of_the_caller_and_costs_one() {
+    let stage = Stage::new().await;
+    let purge = partial(Scope::Tag, &["news", "a b", "news"]);
+    let done = stage.engine.purge_what_can_be(&stage.account, purge).await.unwrap();
+    assert_eq!(done.receipt.unwrap().targets, 1);
+    assert!(matches!(done.refused[..], [(1, PurgeError::Tag { .. })]));
+    let orders = stage.engine.purge_orders(MIDDLE, Duration::ZERO).await.unwrap();
+    assert_eq!(orders[0].targets, [format!("{HOST} news")]);
+    let whole = PartialPurge { units: Some(1), ..partial(Scope::Tag, &["x", "y"]) };
+    stage.engine.purge_what_can_be(&stage.account, whole).await.unwrap();
+    let quota = stage.engine.quota(stage.account.id, Product::TeoPurgeCacheTag).await.unwrap();
+    assert_eq!(quota[0].used, 2);
 }
 
 #[tokio::test]
@@ -128,7 +201,7 @@ async fn each_refusal_is_told_and_costs_nothing() {
     // each area is charged for the targets that go there
     let both = submission(Scope::Path, &[fine, "http://mainland.example.com/"]);
     stage.engine.purge(&stage.account, both).await.unwrap();
-    let product = stoker_domain::quota::Product::CdnPurgePath;
+    let product = Product::CdnPurgePath;
     let quota = stage.engine.quota(owner, product).await.unwrap();
     assert_eq!((quota[0].used, quota[1].used), (2, 1));
     let many: Vec<String> = (0..99).map(|number| format!("{fine}{number}/")).collect();
