@@ -10,6 +10,7 @@
 mod bad_input;
 mod clients;
 mod every_client;
+mod every_field;
 mod generations;
 mod harness;
 mod hls;
