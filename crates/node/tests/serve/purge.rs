@@ -2,7 +2,7 @@
 
 use stoker_domain::{
     outcome::Outcome,
-    purge::{Method, Scope},
+    purge::{Method, Scope, tagged as tagged_as},
 };
 use stoker_testkit::{Script, content, eventually};
 
@@ -42,6 +42,47 @@ async fn after_a_purge_of_its_path_a_hit_is_a_miss_and_others_stay() {
 }
 
 #[tokio::test]
+async fn a_purge_of_a_tag_finds_what_the_origin_tagged_on_every_tier_and_after_a_restart() {
+    let mut net = Net::full().await;
+    let nodes = ["middle-mainland", "middle-overseas", "edge-mainland"];
+    let tagged = |text, tags| page(text, "\"v1\"").field("Cache-Tag", tags);
+    for (path, tags) in [("/1", "x, news"), ("/2", "new"), ("/3", "news")] {
+        net.origin.on(path, tagged("old", tags));
+        let reply = net.get("edge-mainland", path, &[]).await;
+        assert_eq!(reply.field("cache-tag"), "", "no viewer sees it");
+        net.until_hit("edge-mainland", path, &[]).await;
+        net.origin.on(path, tagged("new", tags));
+    }
+    let tag = tagged_as(HOST, "news");
+    net.sources[nodes[2]].purge(1, Scope::Tag, Method::Delete, &tag).await;
+    net.restart(nodes[2]).await;
+    assert!(net.get(nodes[2], "/2", &[]).await.status_is_hit());
+    // a shield holds it too, under the same tag
+    assert_eq!(net.get(nodes[2], "/1", &[]).await.text(), "old");
+    for (number, node) in (2..).zip(nodes) {
+        net.sources[node].purge(number, Scope::Tag, Method::Delete, &tag).await;
+    }
+    for (path, text) in [("/1", "new"), ("/2", "old"), ("/3", "new")] {
+        assert_eq!(net.get(nodes[2], path, &[]).await.text(), text, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_invalidated_by_its_tag_is_confirmed_and_a_hit_again() {
+    let net = Net::single().await;
+    net.origin.on("/a", page("same", "\"v1\"").field("Cache-Tag", "news"));
+    net.get("edge", "/a", &[]).await;
+    net.until_hit("edge", "/a", &[]).await;
+    let tag = tagged_as(HOST, "news");
+    net.sources["edge"].purge(1, Scope::Tag, Method::Invalidate, &tag).await;
+    assert_eq!(net.get("edge", "/a", &[]).await.text(), "same");
+    let seen = net.origin.requests_for("/a");
+    assert_eq!((seen.len(), seen[1].field("if-none-match")), (2, "\"v1\""));
+    net.until_hit("edge", "/a", &[]).await;
+    assert_eq!(net.origin.requests_for("/a").len(), 2);
+}
+
+#[tokio::test]
 async fn what_is_invalidated_is_confirmed_once_and_then_a_hit_again() {
     let net = Net::single().await;
     net.origin.on("/a/1", page("same", "\"v1\""));
@@ -64,19 +105,21 @@ async fn what_is_invalidated_is_confirmed_once_and_then_a_hit_again() {
 
 #[tokio::test]
 async fn a_fill_that_runs_during_a_purge_is_not_kept_and_nobody_joins_it() {
-    for (scope, purged) in [(Scope::Path, "/"), (Scope::Url, "/a")] {
+    let tag = tagged_as(HOST, "news");
+    for (scope, purged) in [(Scope::Path, url("/")), (Scope::Url, url("/a")), (Scope::Tag, tag)] {
         for size in [100_000, 5 << 20] {
             let net = Net::single().await;
             let old = content(size, 1);
             let new = content(size, 2);
-            net.origin.on("/a", Script::new(old.clone()).etag("\"v1\"").hold_after(50_000));
+            let script = Script::new(old.clone()).etag("\"v1\"").field("Cache-Tag", "news");
+            net.origin.on("/a", script.hold_after(50_000));
             let first = net.get("edge", "/a", &[]);
             let meanwhile = async {
                 eventually(SOON, "asked", || async {
                     (!net.origin.requests_for("/a").is_empty()).then_some(())
                 })
                 .await;
-                net.sources["edge"].purge(1, scope, DELETE, &url(purged)).await;
+                net.sources["edge"].purge(1, scope, DELETE, &purged).await;
                 net.origin.on("/a", Script::new(new.clone()).etag("\"v2\""));
                 // whoever comes now does not join what began before
                 let second = net.get("edge", "/a", &[]).await;
