@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("task_limited.sql"),
     include_str!("identity.sql"),
     include_str!("purge_product.sql"),
+    include_str!("target_failed.sql"),
 ];
 
 /// The number of migrations that this version knows.

@@ -48,6 +48,8 @@ enum Walk {
     Url,
     Host,
     Progress,
+    /// As `Progress`, for those that failed, by whether an origin status is why.
+    Failed,
     /// Tasks, their chunks, their targets.
     Tasks,
 }
@@ -156,10 +158,10 @@ impl<'a> Scope<'a> {
     /// How many targets match, and the index that finds them soonest.
     fn total(&self, connection: &Connection) -> Result<(u64, Walk), Failure> {
         let matching = |counts: Counts| counts.matching(self.progress, self.origin_status);
-        let by_progress = if self.progress.is_some() && self.account.is_some() {
-            Walk::Progress
-        } else {
-            Walk::Tasks
+        let by_progress = match self.account.and(self.progress) {
+            Some(Progress::Failed) if self.origin_status.is_some() => Walk::Failed,
+            Some(_) => Walk::Progress,
+            None => Walk::Tasks,
         };
         if self.url.is_some() {
             return Ok((self.count(connection, Walk::Url)?, Walk::Url));
@@ -174,9 +176,9 @@ impl<'a> Scope<'a> {
             return Ok((matching(self.tally(connection, ALL_HOSTS)?), by_progress));
         };
         let of_host = self.tally(connection, host)?;
-        let is_rare = by_progress == Walk::Progress
+        let is_rare = by_progress != Walk::Tasks
             && matching(self.tally(connection, ALL_HOSTS)?) < of_host.targets;
-        Ok((matching(of_host), if is_rare { Walk::Progress } else { Walk::Host }))
+        Ok((matching(of_host), if is_rare { by_progress } else { Walk::Host }))
     }
 
     fn tally(&self, connection: &Connection, host: i64) -> Result<Counts, Failure> {
@@ -271,7 +273,10 @@ impl<'a> Scope<'a> {
             query.condition(" AND t.url_hash = :hash", ":hash", hash);
             query.condition(" AND t.url = :url", ":url", Value::Text(url.into()));
         }
-        if let Some(progress) = self.progress {
+        if walk == Walk::Failed {
+            // spelt out as in the index, which has only these
+            query.sql.push_str(" AND t.progress = 2");
+        } else if let Some(progress) = self.progress {
             let number = Value::Integer(number(progress));
             query.condition(" AND t.progress = :progress", ":progress", number);
         }
@@ -396,6 +401,10 @@ const fn from(walk: Walk, account: Option<i64>) -> &'static str {
             "FROM target AS t INDEXED BY target_by_progress
              CROSS JOIN task AS k ON k.id = t.task CROSS JOIN chunk AS c ON c.id = t.id >> 9"
         }
+        (Walk::Failed, _) => {
+            "FROM target AS t INDEXED BY target_failed
+             CROSS JOIN task AS k ON k.id = t.task CROSS JOIN chunk AS c ON c.id = t.id >> 9"
+        }
         (Walk::Tasks, Some(_)) => {
             "FROM task AS k INDEXED BY task_by_account
              CROSS JOIN chunk AS c INDEXED BY chunk_by_task ON c.task = k.id
@@ -498,6 +507,11 @@ mod tests {
                 from: 0,
                 to: 60_000,
             };
+            if walks.contains(&Walk::Progress) {
+                let progress = Some(Progress::Failed);
+                let refused = Scope { progress, origin_status: Some(true), ..scope.clone() };
+                scopes.push((refused, vec![Walk::Failed]));
+            }
             scopes.push((scope, walks));
         }
         scopes
