@@ -11,6 +11,7 @@ mod partial;
 mod purge;
 mod quota;
 mod report;
+mod seal;
 mod stage;
 mod submit;
 mod views;
