@@ -55,7 +55,7 @@ pub(crate) enum Error {
     Params(#[from] params::Error),
     /// The caller may not do this.
     #[error(transparent)]
-    Access(#[from] access::Refused),
+    Access(#[from] Box<access::Refused>),
     /// A parameter of a `cdn` action has a wrong value.
     #[error(transparent)]
     Cdn(#[from] cdn::Error),

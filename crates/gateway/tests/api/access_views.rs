@@ -254,9 +254,9 @@ async fn whatever_is_submitted_touches_only_what_was_allowed() {
         let action = ["PushUrlsCache", "PurgeUrlsCache", "PurgePathCache"][round % 3];
         let response = house.call(&call(action, &content).key(SUB)).await.response();
         if response["Error"].is_null() {
-            accepted += 1
+            accepted += 1;
         } else {
-            refused += 1
+            refused += 1;
         }
         // where the check lets pass, the root user would have been let pass the parameters too
         if response["Error"]["Code"] == "UnauthorizedOperation.CdnHostUnauthorized" {

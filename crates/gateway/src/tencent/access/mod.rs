@@ -37,7 +37,7 @@ pub(crate) fn check(
     parts: &Parts,
     rule: &Rule,
     params: &mut Params,
-) -> Result<(), Refused> {
+) -> Result<(), Box<Refused>> {
     if caller.user.is_none() && caller.session.is_none() {
         return Ok(());
     }
@@ -66,7 +66,7 @@ struct Check<'a> {
 
 impl Check<'_> {
     /// What the call may show; `None` = all there is.
-    fn run(&self, params: &Params) -> Result<Option<Vec<String>>, Refused> {
+    fn run(&self, params: &Params) -> Result<Option<Vec<String>>, Box<Refused>> {
         match self.rule.touches {
             Touches::Nothing => self.need(None)?,
             Touches::NotForUsers => return Err(self.refused(Kind::User, None, None)),
@@ -106,7 +106,7 @@ impl Check<'_> {
 
     /// Every one must be allowed. Where there is none, the action itself finds out that its
     /// parameter is missing; told only to those who may use it somewhere.
-    fn need_each(&self, resources: impl IntoIterator<Item = Resource>) -> Result<(), Refused> {
+    fn need_each(&self, resources: impl IntoIterator<Item = Resource>) -> Result<(), Box<Refused>> {
         let mut is_empty = true;
         for resource in resources {
             self.need(Some(&resource))?;
@@ -118,7 +118,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn need(&self, resource: Option<&Resource>) -> Result<(), Refused> {
+    fn need(&self, resource: Option<&Resource>) -> Result<(), Box<Refused>> {
         self.decide(resource).map_err(|by| self.refused(self.kind(), resource, by))
     }
 
@@ -143,7 +143,7 @@ impl Check<'_> {
         &self,
         all: impl Iterator<Item = String>,
         resource: impl Fn(&str) -> Resource,
-    ) -> Result<Option<Vec<String>>, Refused> {
+    ) -> Result<Option<Vec<String>>, Box<Refused>> {
         let (seen, hidden): (Vec<_>, Vec<_>) =
             all.partition(|name| self.decide(Some(&resource(name))).is_ok());
         if seen.is_empty() && (!hidden.is_empty() || !self.may_somewhere()) {
@@ -168,14 +168,14 @@ impl Check<'_> {
         if self.may_somewhere() { Kind::Resource } else { Kind::Action }
     }
 
-    fn refused(&self, kind: Kind, resource: Option<&Resource>, by: Option<String>) -> Refused {
-        Refused {
+    fn refused(&self, kind: Kind, resource: Option<&Resource>, by: Option<String>) -> Box<Refused> {
+        Box::new(Refused {
             kind,
             action: self.actions[0].to_string(),
             resource: resource.map_or_else(|| "*".into(), Resource::to_string),
             codes: self.rule.codes,
             denied_by: by,
-        }
+        })
     }
 
     fn domain(&self, host: &str) -> Resource {

@@ -164,7 +164,7 @@ fn all() -> Vec<Error> {
         of_the_engine(),
         teo::all(),
         cdn_domain::all(),
-        access::tests::refusals().into_iter().map(Error::Access).collect(),
+        access::tests::refusals().into_iter().map(|it| Error::Access(it.into())).collect(),
     ]
     .into_iter()
     .flatten()

@@ -40,7 +40,7 @@ pub(super) enum Error {
     #[error("{refused}")]
     Access {
         /// What.
-        refused: access::Refused,
+        refused: Box<access::Refused>,
         /// Stands in the answer and in the log.
         request_id: String,
     },

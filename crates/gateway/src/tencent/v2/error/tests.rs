@@ -46,7 +46,7 @@ fn of_the_caller() -> Vec<Error> {
 }
 
 fn access(kind: Kind) -> Error {
-    let refused = access::tests::refusal(kind, "cdn", ["", ""]);
+    let refused = access::tests::refusal(kind, "cdn", ["", ""]).into();
     Error::Access { refused, request_id: "<request-id>".into() }
 }
 
