@@ -6,7 +6,7 @@ use insta::assert_snapshot;
 
 use crate::stoker;
 
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 29] = [
     &[],
     &["up"],
     &["domain"],
