@@ -20,6 +20,8 @@ const ENDPOINT: &str = "STOKER_ENDPOINT";
 const SECRET_ID: &str = "STOKER_SECRET_ID";
 const SECRET_KEY: &str = "STOKER_SECRET_KEY";
 const CA: &str = "STOKER_CA";
+/// The sealing keys themselves, as in a file of them.
+pub(crate) const SEAL_KEY: &str = "STOKER_SEAL_KEY";
 
 /// How a command finds the server and the keys to sign with.
 #[derive(Args, Clone, Debug)]
@@ -69,6 +71,27 @@ impl Access {
             (Some(data), _) => Some(data.clone()),
             (None, Some(_)) => None,
             (None, None) => Some(DEFAULT_DATA.into()),
+        }
+    }
+}
+
+/// Where the keys are that seal the secrets in the ledger.
+pub(crate) enum SealKeySource {
+    /// In this file.
+    File(PathBuf),
+    /// Here.
+    Text(String),
+    /// In a file of the data directory, made when absent.
+    DataDirectory,
+}
+
+impl SealKeySource {
+    /// In the file that a flag named, else in the environment, else in the data directory.
+    pub(crate) fn find(file: Option<PathBuf>) -> Self {
+        match (file, variable(SEAL_KEY)) {
+            (Some(file), _) => Self::File(file),
+            (None, Some(text)) => Self::Text(text),
+            (None, None) => Self::DataDirectory,
         }
     }
 }

@@ -158,10 +158,10 @@ mod tests {
 
     #[test]
     fn the_form_stays_as_it_is() {
-        let sealed = keys(&[1]).seal("hidden", OWNER, [9; NONCE]);
-        let expected = "sealed:1:";
-        assert!(sealed.starts_with(expected), "{sealed}");
-        assert_eq!(keys(&[1]).open(&sealed, OWNER).as_deref(), Ok("hidden"));
+        let sealed =
+            "sealed:1:6b683704:CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJm4Tb8juoPIIdiCALzjJd2rDNjF9LhA";
+        assert_eq!(keys(&[1]).seal("hidden", OWNER, [9; NONCE]), sealed);
+        assert_eq!(keys(&[1]).open(sealed, OWNER).as_deref(), Ok("hidden"));
     }
 
     #[test]

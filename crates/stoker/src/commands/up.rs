@@ -7,7 +7,7 @@ use stoker_domain::quota::Reset;
 use stoker_gateway::CallLimits;
 
 use crate::{
-    config::DEFAULT_DATA,
+    config::{DEFAULT_DATA, SealKeySource},
     failure::Failure,
     server::{self, Options, tls},
     size,
@@ -39,6 +39,12 @@ pub(super) struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 7801,
           value_parser = clap::value_parser!(u16).range(1..=65_524))]
     base_port: u16,
+    /// File with the keys that seal the secrets in the ledger, instead of DIR/seal.key
+    ///
+    /// One key of 64 hexadecimal digits on each line: the first seals, all of them open. Without the
+    /// flag STOKER_SEAL_KEY may hold the same; without both, DIR/seal.key is made and used.
+    #[arg(long, value_name = "FILE")]
+    seal_key: Option<PathBuf>,
     /// Disk space that the cache of each of the four nodes may take
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size::parse)]
     cache_size: u64,
@@ -77,6 +83,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         data: args.data,
         listen: args.listen,
         tls,
+        seal_key: SealKeySource::find(args.seal_key),
         base_port: args.base_port,
         cache_bytes: args.cache_size,
         quota_reset: args.quota_reset,

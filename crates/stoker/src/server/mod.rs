@@ -2,7 +2,7 @@
 //!
 //! 1. The data directory is made and locked.
 //! 2. The port of the API is taken, so that a busy one is told before anything is changed.
-//! 3. The ledger is opened, the owner made.
+//! 3. The sealing key is read or made, the ledger opened, the owner made.
 //! 4. The nodes start and register.
 //! 5. The API is served: whoever finds it ready finds everything ready.
 //!
@@ -13,6 +13,7 @@ mod data;
 mod logging;
 mod nodes;
 mod owner;
+mod seal;
 mod signal;
 pub(crate) mod tls;
 mod transport;
@@ -30,10 +31,11 @@ use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
 use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, router};
 use stoker_ledger::{Ledger, Sqlite};
-use tokio::{net::TcpListener, runtime::Builder};
+use tokio::{net::TcpListener, runtime::Builder, time};
 
 use crate::{
     clock::SystemClock,
+    config::SealKeySource,
     credentials::{self, Credentials},
     entropy,
     failure::Failure,
@@ -41,12 +43,15 @@ use crate::{
 };
 
 use api::Api;
+use seal::Seals;
 use signal::{Signals, Wish};
 
 pub(crate) use logging::log_to_stderr;
 
 /// How long calls and transfers that are under way may take to end.
 const GRACE: Duration = Duration::from_secs(10);
+/// How often is written down when keys were last used.
+const KEY_USES: Duration = Duration::from_secs(60);
 
 /// What `stoker up` was told.
 pub(crate) struct Options {
@@ -56,6 +61,8 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// The same API for callers who speak TLS.
     pub(crate) tls: Option<tls::Options>,
+    /// Where the keys are that seal the secrets in the ledger.
+    pub(crate) seal_key: SealKeySource,
     /// Port of the first edge node.
     pub(crate) base_port: u16,
     /// Disk space of each node's cache.
@@ -88,11 +95,16 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         None => None,
     };
     let mut random = StdRng::seed_from_u64(entropy::seed()?);
+    let seals = Seals::read(&options.data, &options.seal_key)?;
     let ledger = open_ledger(&options.data).await?;
-    let config = Config { quota_reset: options.quota_reset, ..Config::default() };
+    let config = Config {
+        quota_reset: options.quota_reset,
+        seal: seals.keys.clone(),
+        ..Config::default()
+    };
     let engine = Engine::open(ledger, Arc::clone(&clock), random.next_u64(), config)
         .await
-        .map_err(|error| unusable(&options.data, &error))?;
+        .map_err(|error| seals.refused(&options.data, &error))?;
     let owner = owner::ensure(&options.data, &engine, endpoint).await?;
     let nodes = nodes::start(options, &engine, &clock, &mut random).await?;
 
@@ -109,6 +121,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     tls::tell(&options.data, tls_endpoint)?;
     greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");
+    let notes = tokio::spawn(note_key_uses(Arc::clone(&engine)));
 
     let signal = loop {
         match (signals.next().await, &tls) {
@@ -120,9 +133,26 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     tracing::info!(signal, "draining");
     gateway.drain();
     api.drain(GRACE).await;
+    notes.abort();
+    flush_key_uses(&engine).await;
     nodes.shutdown(GRACE).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Writes down now and then when keys were last used.
+async fn note_key_uses(engine: Arc<Engine>) {
+    let mut turns = time::interval(KEY_USES);
+    loop {
+        turns.tick().await;
+        flush_key_uses(&engine).await;
+    }
+}
+
+async fn flush_key_uses(engine: &Engine) {
+    if let Err(error) = engine.flush_key_uses().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "cannot note when keys were used");
+    }
 }
 
 async fn open_ledger(data: &Path) -> Result<Arc<dyn Ledger>, Failure> {
