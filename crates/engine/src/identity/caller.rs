@@ -89,9 +89,6 @@ impl Engine {
 
     /// The caller that a user of `account` would be with a lasting key, or the root user; for asking
     /// what somebody may do.
-    ///
-    /// # Errors
-    /// What the ledger said.
     pub(super) fn caller_of(account: Account, user: Option<User>, policies: Vec<Policy>) -> Caller {
         let key = AccessKey {
             secret_id: String::new(),

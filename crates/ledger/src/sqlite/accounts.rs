@@ -41,7 +41,7 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Account>, Failure> {
         "/* accounts */ SELECT id, uin, app_id, name, is_enabled, created_at
          FROM account ORDER BY id",
     )?;
-    let rows = statement.query_map([], |row| read(row))?;
+    let rows = statement.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -51,7 +51,7 @@ pub(super) fn find(connection: &Connection, id: AccountId) -> Result<Account, Fa
             "/* account */ SELECT id, uin, app_id, name, is_enabled, created_at
              FROM account WHERE id = ?1",
         )?
-        .query_row([id.0], |row| read(row))?;
+        .query_row([id.0], read)?;
     Ok(account)
 }
 

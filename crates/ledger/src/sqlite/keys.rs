@@ -42,7 +42,7 @@ pub(super) fn find(connection: &Connection, secret_id: &str) -> Result<Option<Ac
                  last_used_at, token_hash, expires_at, policy
              FROM access_key WHERE secret_id = ?1",
         )?
-        .query_row([secret_id], |row| read(row))
+        .query_row([secret_id], read)
         .optional()?;
     Ok(key)
 }
@@ -54,7 +54,7 @@ pub(super) fn list(connection: &Connection, account: AccountId) -> Result<Vec<Ac
          FROM access_key WHERE account = ?1 AND expires_at IS NULL
          ORDER BY created_at, secret_id",
     )?;
-    let rows = statement.query_map([account.0], |row| read(row))?;
+    let rows = statement.query_map([account.0], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -68,7 +68,7 @@ pub(super) fn after(
              last_used_at, token_hash, expires_at, policy
          FROM access_key WHERE secret_id > ?1 ORDER BY secret_id LIMIT ?2",
     )?;
-    let rows = statement.query_map(params![after, most], |row| read(row))?;
+    let rows = statement.query_map(params![after, most], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

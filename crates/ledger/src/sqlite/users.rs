@@ -50,7 +50,7 @@ pub(super) fn list(connection: &Connection, account: AccountId) -> Result<Vec<Us
         "/* users */ SELECT id, account, uin, name, is_enabled, created_at
          FROM user WHERE account = ?1 ORDER BY id",
     )?;
-    let rows = statement.query_map([account.0], |row| read(row))?;
+    let rows = statement.query_map([account.0], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn find(connection: &Connection, id: UserId) -> Result<User, Failure>
             "/* user */ SELECT id, account, uin, name, is_enabled, created_at
              FROM user WHERE id = ?1",
         )?
-        .query_row([id.0], |row| read(row))?;
+        .query_row([id.0], read)?;
     Ok(user)
 }
 
