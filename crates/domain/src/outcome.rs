@@ -91,6 +91,8 @@ pub enum Block {
     PrivateAddress,
     /// A playlist nested too deep, or naming too many children.
     TooManyChildren,
+    /// A playlist leads to a domain that the submitter's policies do not allow.
+    Policy,
 }
 
 macro_rules! words {
@@ -138,6 +140,7 @@ words!(Block {
     Offline = "offline",
     PrivateAddress = "private-address",
     TooManyChildren = "too-many-children",
+    Policy = "policy",
 });
 
 impl Outcome {

@@ -53,6 +53,17 @@ pub struct FetchOptions {
     /// nodes together; absent = as fast as it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_mbps: Option<u32>,
+    /// Hosts to which playlists may lead; absent = every domain of the account. Nodes are not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub playlist_hosts: Option<Vec<String>>,
+}
+
+impl FetchOptions {
+    /// What a node has to know.
+    #[must_use]
+    pub fn for_nodes(self) -> Self {
+        Self { playlist_hosts: None, ..self }
+    }
 }
 
 /// What one API call asked for.

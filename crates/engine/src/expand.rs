@@ -107,6 +107,10 @@ fn areas(
     let Some(domain) = directory.domain(&target.host).filter(|d| d.account == task.account) else {
         return Err(Block::Ownership);
     };
+    let allowed = task.options.playlist_hosts.as_ref();
+    if allowed.is_some_and(|hosts| !hosts.contains(&domain.host)) {
+        return Err(Block::Policy);
+    }
     let areas = reach(task, domain).filter(|_| domain.status == Status::Online);
     let areas = areas.ok_or(Block::Offline)?;
     if child.is_playlist && levels == 0 { Err(Block::TooManyChildren) } else { Ok(areas) }

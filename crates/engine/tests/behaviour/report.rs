@@ -197,3 +197,28 @@ async fn a_full_call_leaves_room_for_the_largest_playlist() {
     let task = stage.task(&receipt.task).await.row;
     assert_eq!((task.targets, task.failed), (2 * FULL as u64, 0));
 }
+
+#[tokio::test]
+async fn children_go_no_further_than_the_submitter_may() {
+    let stage = Stage::new().await;
+    stage
+        .engine
+        .add_domain(stage.account.id, domain("other.example.com", AreaScope::Global))
+        .await
+        .unwrap();
+    let mut submission = submission(&["http://www.example.com/m.m3u8"]);
+    submission.options.playlist_hosts = Some(vec!["www.example.com".into()]);
+    let task = stage.engine.submit(&stage.account, submission).await.unwrap().task;
+    let job = stage.lease().await.remove(0);
+    assert_eq!(job.options.playlist_hosts, None, "nodes need not know");
+    let named = ["http://www.example.com/0.ts", "http://other.example.com/0.ts"];
+    assert!(stage.report(&job, vec![playlist(&named)]).await);
+    let rows = stage.targets(&task).await;
+    let outcomes: Vec<_> = rows.iter().map(|view| (&*view.row.url, view.row.outcome)).collect();
+    let expected = [
+        ("http://www.example.com/m.m3u8", Some(Outcome::Filled)),
+        (named[0], None),
+        (named[1], Some(Outcome::Blocked(Block::Policy))),
+    ];
+    assert_eq!(outcomes, expected);
+}

@@ -67,6 +67,7 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
         disable_range: new.disable_range,
         media: new.media,
         limit_mbps: new.limit_mbps,
+        playlist_hosts: None,
     };
     let submission = Submission {
         urls: new.urls,

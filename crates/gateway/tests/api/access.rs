@@ -1,7 +1,8 @@
 //! What sub-users may do: every action, refused and allowed, in the words of its API.
 
 use serde_json::{Value, json};
-use stoker_domain::time::Clock;
+use stoker_domain::{account::AccountId, time::Clock};
+use stoker_engine::TaskFilter;
 
 use crate::{
     house::{Call, House, OWNER, SMALL},
@@ -336,4 +337,30 @@ async fn the_admin_api_is_for_root_keys() {
         let answer = house.call(&call).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (403, "root-key-needed"));
     }
+}
+
+#[tokio::test]
+async fn playlists_of_a_sub_user_lead_to_allowed_domains_only() {
+    let house = House::new().await;
+    let zone_id = house.zone();
+    let urls = json!({ "Urls": ["http://www.test.com/a.m3u8"], "ParseM3U8": true });
+    let targets = json!({ "ZoneId": zone_id, "Targets": ["http://www.test.com/b.m3u8"],
+        "PrefetchMediaSegments": "on" });
+    let allowed = [allow("cdn:*", &domain("www.test.com")), allow("teo:*", &zone(&zone_id))];
+    house.sub_user(SUB, &[&allowed[0], &allowed[1]]).await;
+    assert_eq!(code(&house, &call("PushUrlsCache", &urls)).await, None);
+    assert_eq!(code(&house, &call("teo:CreatePrefetchTask", &targets)).await, None);
+    house.sub_user(SUB, &[&allow("*", "*")]).await;
+    assert_eq!(code(&house, &call("PushUrlsCache", &urls)).await, None);
+    let all = TaskFilter { limit: 9, ..TaskFilter::default() };
+    let tasks = house.engine.tasks(&all).await.unwrap().rows;
+    let hosts: Vec<_> = tasks.into_iter().map(|it| it.row.task.options.playlist_hosts).collect();
+    let of_zone = house.engine.domains(tasks_owner(&house).await);
+    let of_zone = of_zone.iter().filter(|it| it.zone.as_ref().is_some_and(|it| it.0 == zone_id));
+    let of_zone: Vec<_> = of_zone.map(|it| it.host.clone()).collect();
+    assert_eq!(hosts, [None, Some(of_zone), Some(vec!["www.test.com".into()])]);
+}
+
+async fn tasks_owner(house: &House) -> AccountId {
+    house.engine.accounts().await.unwrap()[0].id
 }

@@ -51,7 +51,7 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
             expires_at: wish.until,
             task: task.id,
             attempt: due.attempt + 1,
-            options: task.options,
+            options: task.options.for_nodes(),
             items: items
                 .into_iter()
                 .map(|LeasedItem { position, url, levels, .. }| JobItem { position, url, levels })

@@ -172,6 +172,7 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
         disable_range: true,
         media: MediaPolicy::Segments,
         limit_mbps: Some(8),
+        playlist_hosts: None,
     };
     let task = Task { tier: Some(Tier::Edge), options: options.clone(), ..fixture.task("1") };
     let submitted = fixture.ledger.submit(fixture.new_task(task.clone(), planned)).await;

@@ -72,6 +72,8 @@ impl Check<'_> {
             Touches::NotForUsers => return Err(self.refused(Kind::User, None, None)),
             Touches::Urls(name) => {
                 self.need_each(peek::hosts(params, name).iter().map(|host| self.domain(host)))?;
+                // where playlists may lead
+                return Ok(self.allowed(self.hosts(), |host| self.domain(host)).0);
             }
             Touches::Domain(name) => {
                 self.need_each(peek::domain(params, name).iter().map(|host| self.domain(host)))?;
@@ -79,13 +81,14 @@ impl Check<'_> {
             Touches::Domains(names) => {
                 let named = names.iter().flat_map(|name| peek::named_hosts(params, name));
                 self.need_each(named.map(|host| self.domain(&host)))?;
-                let domains = self.gateway.engine.domains(self.caller.account.id);
-                let domains = domains.iter().map(|domain| domain.host.clone());
-                return self.visible(domains, |host| self.domain(host));
+                return self.visible(self.hosts(), |host| self.domain(host));
             }
             Touches::Zone => match peek::zone(params).as_deref() {
                 Some(peek::EVERY_ZONE) => self.need_each(self.every_zone())?,
-                zone => self.need_each(zone.iter().map(|id| self.zone(id)))?,
+                zone => {
+                    self.need_each(zone.iter().map(|id| self.zone(id)))?;
+                    return Ok(self.allowed(self.zones(), |id| self.zone(id)).0);
+                }
             },
             Touches::Zones => {
                 return match peek::zone(params) {
@@ -93,11 +96,7 @@ impl Check<'_> {
                         self.need(Some(&self.zone(&id)))?;
                         Ok(Some(vec![id]))
                     }
-                    _ => {
-                        let zones = self.gateway.engine.zones(self.caller.account.id);
-                        let zones = zones.iter().map(|zone| zone.id.0.clone());
-                        self.visible(zones, |id| self.zone(id))
-                    }
+                    _ => self.visible(self.zones(), |id| self.zone(id)),
                 };
             }
         }
@@ -141,17 +140,39 @@ impl Check<'_> {
     /// Those of `all` that may be seen; `None` = all there is, now and before.
     fn visible(
         &self,
-        all: impl Iterator<Item = String>,
+        all: Vec<String>,
         resource: impl Fn(&str) -> Resource,
     ) -> Result<Option<Vec<String>>, Box<Refused>> {
-        let (seen, hidden): (Vec<_>, Vec<_>) =
-            all.partition(|name| self.decide(Some(&resource(name))).is_ok());
-        if seen.is_empty() && (!hidden.is_empty() || !self.may_somewhere()) {
+        let (seen, has_hidden) = self.allowed(all, &resource);
+        let sees_nothing = seen.as_ref().is_some_and(Vec::is_empty);
+        if sees_nothing && (has_hidden || !self.may_somewhere()) {
             return Err(self.refused(self.kind(), Some(&resource("*")), None));
         }
+        Ok(seen)
+    }
+
+    /// Those of `all` on which the action is allowed, `None` = on whatever there is or was; and
+    /// whether there are others.
+    fn allowed(
+        &self,
+        all: Vec<String>,
+        resource: impl Fn(&str) -> Resource,
+    ) -> (Option<Vec<String>>, bool) {
+        let (seen, hidden): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|name| self.decide(Some(&resource(name))).is_ok());
         // a statement may deny what is in the records and no longer in the account
         let is_all = hidden.is_empty() && self.decide(None).is_ok() && !self.is_denied_somewhere();
-        Ok((!is_all).then_some(seen))
+        ((!is_all).then_some(seen), !hidden.is_empty())
+    }
+
+    fn hosts(&self) -> Vec<String> {
+        let domains = self.gateway.engine.domains(self.caller.account.id);
+        domains.iter().map(|domain| domain.host.clone()).collect()
+    }
+
+    fn zones(&self) -> Vec<String> {
+        let zones = self.gateway.engine.zones(self.caller.account.id);
+        zones.iter().map(|zone| zone.id.0.clone()).collect()
     }
 
     fn may_somewhere(&self) -> bool {

@@ -50,6 +50,7 @@ fn read(mut params: Params) -> Result<Submission, error::Error> {
         headers,
         disable_range: params.boolean("DisableRange")?.unwrap_or_default(),
         media: if follows { MediaPolicy::Segments } else { MediaPolicy::Off },
+        playlist_hosts: params.visible().map(<[String]>::to_vec).filter(|_| follows),
         ..FetchOptions::default()
     };
     let encode = params.boolean("UrlEncode")?.unwrap_or_default();

@@ -1,9 +1,12 @@
 //! `CreatePrefetchTask`: submits targets; those that cannot be accepted are named (wire.md 4.1).
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::{AreaScope, Tier},
+    domain::Domain,
     quota::Product,
     task::{FetchOptions, MediaPolicy},
 };
@@ -33,8 +36,11 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
             Some(zone.ok_or_else(|| Error::ZoneForeign(id.into()))?.id.clone())
         }
     };
+    let allowed = params.visible().map(|zones| hosts(gateway, account, zones));
     let mut submission = read(params)?;
     submission.zone = zone;
+    let follows = submission.options.media != MediaPolicy::Off;
+    submission.options.playlist_hosts = allowed.filter(|_| follows);
     let (product, areas) = (submission.product, AreaScope::Global);
     let batch_limit = gateway.engine.batch_limit(account.id, product, areas).await;
     submission.batch_limit = batch_limit.map_err(Error::Ledger)?;
@@ -53,6 +59,14 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
             Err(Error::NoneAccepted(first).into())
         }
     }
+}
+
+/// The hosts of the domains in `zones`.
+fn hosts(gateway: &Gateway, account: &Account, zones: &[String]) -> Vec<String> {
+    let domains = gateway.engine.domains(account.id);
+    let is_in =
+        |domain: &&Arc<Domain>| domain.zone.as_ref().is_some_and(|it| zones.contains(&it.0));
+    domains.iter().filter(is_in).map(|domain| domain.host.clone()).collect()
 }
 
 fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
