@@ -36,7 +36,7 @@ pub use tencent::{
     rate::CallLimits,
     tc3::{Outgoing, authorize},
 };
-pub(crate) use tencent::{chain, signed};
+pub(crate) use tencent::{ask, chain, signed};
 
 /// What an operator may set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -135,6 +135,9 @@ impl IdentityError {
     /// What the caller can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::InvalidName { thing: Thing::Account, .. } => {
+                format!("use at most {MAX_NAME} characters, and no control characters")
+            }
             Self::InvalidName { .. } => {
                 format!("use 1 to {MAX_NAME} letters, digits and the characters `-_.@`")
             }

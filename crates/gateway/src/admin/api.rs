@@ -3,13 +3,15 @@
 //! Shared by the server and the command line, so that both sides mean the same. Times are RFC 3339
 //! in UTC; words are those of `domain`. Fields are only ever added.
 
+pub mod identity;
+
 use serde::{Deserialize, Serialize};
 use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{Shield, Status},
     outcome::Outcome,
-    quota::Product,
     purge::{Method, Scope},
+    quota::Product,
     task::{MediaPolicy, Progress},
 };
 

@@ -77,6 +77,12 @@ impl Call {
         let Path(segment) = self.parts.extract().await.map_err(|_| Error::Page)?;
         Ok(segment)
     }
+
+    /// The two variable segments of the path, decoded.
+    pub(crate) async fn segments(&mut self) -> Result<(String, String), Error> {
+        let Path(segments) = self.parts.extract().await.map_err(|_| Error::Page)?;
+        Ok(segments)
+    }
 }
 
 /// Answers one call with what `act` makes of it. `action` names it in metrics and logs; its content

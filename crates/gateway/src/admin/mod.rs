@@ -1,23 +1,29 @@
-//! The admin API under `/admin/v1`: domains, zones, nodes, tasks and quota of the account that signs.
+//! The admin API under `/admin/v1`: domains, zones, nodes, tasks, quota, users, keys and policies of
+//! the account that signs, and for the owner of the installation the accounts themselves.
 //!
 //! Calls are signed like those of the vendor's API, over the real path and with the service
 //! `admin`. The command line is a client of it and can do nothing that this API cannot.
 
+mod accounts;
 pub mod api;
 mod call;
 mod domains;
+mod keys;
 mod nodes;
+mod policies;
+mod policy_test;
 mod problem;
 mod purges;
 mod quota;
 mod tasks;
+mod users;
 mod zones;
 
 use axum::{
     Router,
     body::Body,
     extract::State,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use http::Response;
 use jiff::Timestamp as Moment;
@@ -83,7 +89,99 @@ pub(crate) fn routes() -> Router<Gateway> {
             get(|s, r| run(s, r, "admin.quota.show", LITTLE, quota::show))
                 .post(|s, r| run(s, r, "admin.quota.set", LITTLE, quota::change)),
         )
+        .merge(accounts_and_users())
+        .merge(keys_and_policies())
         .method_not_allowed_fallback(wrong_method)
+}
+
+fn accounts_and_users() -> Router<Gateway> {
+    Router::new()
+        .route(
+            "/admin/v1/accounts",
+            post(|s, r| run(s, r, "admin.account.add", LITTLE, accounts::add))
+                .get(|s, r| run(s, r, "admin.account.list", LITTLE, accounts::list)),
+        )
+        .route(
+            "/admin/v1/accounts/{uin}",
+            get(|s, r| run(s, r, "admin.account.show", LITTLE, accounts::show))
+                .post(|s, r| run(s, r, "admin.account.change", LITTLE, accounts::change)),
+        )
+        .route(
+            "/admin/v1/users",
+            post(|s, r| run(s, r, "admin.user.add", LITTLE, users::add))
+                .get(|s, r| run(s, r, "admin.user.list", LITTLE, users::list)),
+        )
+        .route(
+            "/admin/v1/users/{user}",
+            get(|s, r| run(s, r, "admin.user.show", LITTLE, users::show))
+                .post(|s, r| run(s, r, "admin.user.change", LITTLE, users::change))
+                .delete(|s, r| run(s, r, "admin.user.remove", LITTLE, users::remove)),
+        )
+        .route(
+            "/admin/v1/groups",
+            post(|s, r| run(s, r, "admin.group.add", LITTLE, users::add_group))
+                .get(|s, r| run(s, r, "admin.group.list", LITTLE, users::list_groups)),
+        )
+        .route(
+            "/admin/v1/groups/{group}",
+            get(|s, r| run(s, r, "admin.group.show", LITTLE, users::show_group))
+                .delete(|s, r| run(s, r, "admin.group.remove", LITTLE, users::remove_group)),
+        )
+        .route(
+            "/admin/v1/groups/{group}/members",
+            post(|s, r| run(s, r, "admin.group.join", LITTLE, users::join)),
+        )
+        .route(
+            "/admin/v1/groups/{group}/members/{user}",
+            delete(|s, r| run(s, r, "admin.group.leave", LITTLE, users::leave)),
+        )
+}
+
+fn keys_and_policies() -> Router<Gateway> {
+    Router::new()
+        .route(
+            "/admin/v1/keys",
+            post(|s, r| run(s, r, "admin.key.add", LITTLE, keys::add))
+                .get(|s, r| run(s, r, "admin.key.list", LITTLE, keys::list)),
+        )
+        .route(
+            "/admin/v1/keys/temporary",
+            post(|s, r| run(s, r, "admin.key.issue", LITTLE, keys::issue)),
+        )
+        .route(
+            "/admin/v1/keys/{key}",
+            get(|s, r| run(s, r, "admin.key.show", LITTLE, keys::show))
+                .post(|s, r| run(s, r, "admin.key.change", LITTLE, keys::change))
+                .delete(|s, r| run(s, r, "admin.key.remove", LITTLE, keys::remove)),
+        )
+        .route(
+            "/admin/v1/keys/{key}/rotate",
+            post(|s, r| run(s, r, "admin.key.rotate", LITTLE, keys::rotate)),
+        )
+        .route(
+            "/admin/v1/policies",
+            post(|s, r| run(s, r, "admin.policy.put", LITTLE, policies::put))
+                .get(|s, r| run(s, r, "admin.policy.list", LITTLE, policies::list)),
+        )
+        .route(
+            "/admin/v1/policies/{policy}",
+            get(|s, r| run(s, r, "admin.policy.show", LITTLE, policies::show))
+                .delete(|s, r| run(s, r, "admin.policy.remove", LITTLE, policies::remove)),
+        )
+        .route(
+            "/admin/v1/policies/test",
+            post(|s, r| run(s, r, "admin.policy.test", LITTLE, policy_test::test))
+                .get(|s, r| run(s, r, "admin.policy.show", LITTLE, policies::show))
+                .delete(|s, r| run(s, r, "admin.policy.remove", LITTLE, policies::remove)),
+        )
+        .route(
+            "/admin/v1/policies/{policy}/attach",
+            post(|s, r| run(s, r, "admin.policy.attach", LITTLE, policies::attach)),
+        )
+        .route(
+            "/admin/v1/policies/{policy}/detach",
+            post(|s, r| run(s, r, "admin.policy.detach", LITTLE, policies::detach)),
+        )
 }
 
 /// The answer where there is no route.

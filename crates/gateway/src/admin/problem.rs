@@ -6,7 +6,9 @@
 use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::domain::OriginError;
-use stoker_engine::{DomainError, Error as LedgerError, SubmitError, ZoneError};
+use stoker_engine::{
+    DomainError, Error as LedgerError, IdentityError, SubmitError, Thing, ZoneError,
+};
 
 use super::api::Problem;
 use crate::{chain, content, request_fields, signed};
@@ -44,6 +46,9 @@ pub(crate) enum Error {
     /// The zone cannot be added, shown or removed.
     #[error(transparent)]
     Zone(#[from] ZoneError),
+    /// The account, user, group, key or policy cannot be added, shown, changed or removed.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// Only the owner of the installation may do that.
     #[error("only the account that owns this installation may do that")]
     NotOwner,
@@ -90,6 +95,10 @@ impl Error {
             Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
                 format!("domain `{host}` is not in this account")
             }
+            // whoever mistakes the halves of a key names the secret one
+            Self::Identity(IdentityError::Unknown { thing: Thing::Key, .. }) => {
+                self.kind().2.into()
+            }
             Self::Content(_) | Self::Query(_) => self.kind().2.into(),
             _ => chain(self),
         }
@@ -124,6 +133,9 @@ impl Error {
         match self {
             Self::Signed(signed::Error::Authorization(error)) => error.to_string(),
             Self::Signed(signed::Error::Content(error)) => error.to_string(),
+            // what is wrong with the document is the caller's to know
+            Self::Identity(error @ IdentityError::InvalidPolicy { .. }) => chain(error),
+            Self::Identity(IdentityError::Ledger(_)) => "the ledger does not answer".into(),
             _ => self.to_string(),
         }
     }
@@ -136,13 +148,16 @@ impl Error {
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
             Self::Domain(error) => error.hint(),
             Self::Zone(error) => error.hint(),
+            Self::Identity(IdentityError::Ledger(_)) | Self::Ledger(_) => {
+                Some("try again; the server's log names the cause".into())
+            }
+            Self::Identity(error) => error.hint(),
             Self::NotOwner => Some("use the key of `credentials.json`".into()),
             Self::Account(_) => Some("give its number, of 12 digits".into()),
             Self::Task(_) => Some("`stoker task list` shows what there is".into()),
             Self::Areas(..) => Some("name the areas, or submit the domains one by one".into()),
             Self::Submit(error) => error.hint(),
             Self::Page | Self::Method | Self::Content(_) | Self::Query(_) | Self::Fields(_) => None,
-            Self::Ledger(_) => Some("try again; the server's log names the cause".into()),
         }
     }
 
@@ -168,6 +183,7 @@ impl Error {
                 DomainError::Ledger { .. } => unavailable(),
             },
             Self::Zone(error) => zone_kind(error),
+            Self::Identity(error) => identity_kind(error),
             Self::NotOwner => Kind(StatusCode::FORBIDDEN, "not-owner", "not the owner"),
             Self::Account(_) => Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account"),
             Self::Task(_) => Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task"),
@@ -188,6 +204,30 @@ const fn zone_kind(error: &ZoneError) -> Kind {
         ZoneError::Unknown { .. } => Kind(StatusCode::NOT_FOUND, "zone-unknown", "unknown zone"),
         ZoneError::InUse { .. } => Kind(StatusCode::CONFLICT, "zone-in-use", "zone in use"),
         ZoneError::Ledger { .. } => unavailable(),
+    }
+}
+
+const fn identity_kind(error: &IdentityError) -> Kind {
+    use IdentityError as E;
+    match error {
+        E::InvalidName { .. } => Kind(StatusCode::BAD_REQUEST, "bad-name", "bad name"),
+        E::Exists { .. } => Kind(StatusCode::CONFLICT, "name-taken", "name taken"),
+        E::Unknown { thing, .. } => match thing {
+            Thing::Account => Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account"),
+            Thing::User => Kind(StatusCode::NOT_FOUND, "user-unknown", "unknown user"),
+            Thing::Group => Kind(StatusCode::NOT_FOUND, "group-unknown", "unknown group"),
+            Thing::Policy => Kind(StatusCode::NOT_FOUND, "policy-unknown", "unknown policy"),
+            Thing::Key => Kind(StatusCode::NOT_FOUND, "no-such-key", "no such key"),
+        },
+        E::TooMany { .. } => Kind(StatusCode::CONFLICT, "too-many", "too many"),
+        E::Attached { .. } => Kind(StatusCode::CONFLICT, "policy-attached", "policy attached"),
+        E::InvalidPolicy { .. } | E::PolicyTooLong { .. } => {
+            Kind(StatusCode::BAD_REQUEST, "bad-policy", "bad policy")
+        }
+        E::Lifetime { .. } => Kind(StatusCode::BAD_REQUEST, "bad-lifetime", "bad lifetime"),
+        E::Temporary { .. } => Kind(StatusCode::CONFLICT, "key-temporary", "temporary key"),
+        E::Owner { .. } => Kind(StatusCode::CONFLICT, "account-owns", "account owns all"),
+        E::Ledger(_) => unavailable(),
     }
 }
 

@@ -10,7 +10,7 @@ use stoker_domain::{
 };
 
 use super::{
-    api,
+    accounts, api,
     call::{Call, Reply},
     problem::Error,
     rfc3339,
@@ -18,7 +18,7 @@ use super::{
 
 pub(super) async fn show(call: Call) -> Result<Reply, Error> {
     let api::QuotaQuery { account } = call.query()?;
-    let account = account_of(&call, account).await?;
+    let account = accounts::of(&call, account).await?;
     Ok(Reply::json(StatusCode::OK, &view(&call, &account).await?))
 }
 
@@ -27,7 +27,7 @@ pub(super) async fn change(call: Call) -> Result<Reply, Error> {
     if !call.gateway.engine.is_owner(&call.account).await? {
         return Err(Error::NotOwner);
     }
-    let account = account_of(&call, change.account).await?;
+    let account = accounts::of(&call, change.account).await?;
     let product = change.product;
     if let Some(area) = change.area
         && !product.counted(AreaScope::Global).contains(&area)
@@ -49,19 +49,6 @@ pub(super) async fn change(call: Call) -> Result<Reply, Error> {
         "limits set"
     );
     Ok(Reply::json(StatusCode::OK, &view(&call, &account).await?))
-}
-
-/// The account with this number, which only the owner may name; absent = the caller's own.
-async fn account_of(call: &Call, uin: Option<String>) -> Result<Account, Error> {
-    let Some(uin) = uin.filter(|uin| *uin != call.account.uin) else {
-        return Ok(call.account.clone());
-    };
-    let engine = &call.gateway.engine;
-    if !engine.is_owner(&call.account).await? {
-        return Err(Error::NotOwner);
-    }
-    let accounts = engine.accounts().await?;
-    accounts.into_iter().find(|account| account.uin == uin).ok_or(Error::Account(uin))
 }
 
 async fn view(call: &Call, account: &Account) -> Result<api::Quota, Error> {

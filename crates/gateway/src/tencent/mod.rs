@@ -33,7 +33,7 @@ use serde_json::{Map, Value};
 use stoker_domain::account::{Account, AccountId};
 use stoker_engine::Caller;
 
-pub(crate) use self::error::chain;
+pub(crate) use self::{access::ask, error::chain};
 use self::{
     access::Rule,
     error::{Answer, Error, Language},

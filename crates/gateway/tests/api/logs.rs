@@ -78,4 +78,15 @@ async fn every_answer_is_logged_and_no_secret_is() {
         assert!(!text.contains(&signature), "{text}");
     }
     assert!(!log.text().contains("hidden"), "{}", log.text());
+    for target in ["accounts", "keys", "keys/temporary"] {
+        let made = house.call(&Call::admin(Method::POST, target, "{}")).await.json();
+        let told = |name: &str| made[name].as_str().map(String::from);
+        assert!(log.text().contains(&told("uin").unwrap()), "{target} is in the log");
+        for secret in [told("secret_key"), told("token")].into_iter().flatten() {
+            // whoever mistakes the halves of a key does not tell the log either
+            let swapped = Call::admin(Method::GET, &format!("keys/{secret}"), "");
+            assert_eq!(house.call(&swapped).await.problem(), "no-such-key");
+            assert!(!log.text().contains(&secret), "{target}: {}", log.text());
+        }
+    }
 }

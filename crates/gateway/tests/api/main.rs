@@ -15,6 +15,7 @@ mod admin;
 mod codes;
 mod golden;
 mod house;
+mod identity;
 mod logs;
 mod old;
 mod people;

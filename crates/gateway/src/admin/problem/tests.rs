@@ -4,13 +4,33 @@ use std::fmt::Write;
 
 use stoker_domain::{
     area::{Area, Tier},
-    target,
+    policy, target,
 };
 
 use super::*;
 
 fn ledger() -> LedgerError {
     LedgerError { verb: "submit a task", kind: stoker_engine::ErrorKind::Unavailable, cause: None }
+}
+
+fn identities() -> impl Iterator<Item = IdentityError> {
+    use IdentityError as E;
+    let things = [Thing::Account, Thing::User, Thing::Group, Thing::Policy, Thing::Key];
+    let unknown = things.map(|thing| E::Unknown { thing, name: format!("{thing}-1") });
+    let others = [
+        E::InvalidName { thing: Thing::User, name: "a b".into() },
+        E::InvalidName { thing: Thing::Account, name: "a\nb".into() },
+        E::Exists { thing: Thing::Group, name: "ops".into() },
+        E::TooMany { thing: Thing::Key, of: "the user".into(), limit: 5 },
+        E::Attached { name: "push".into(), holders: "user `ann`".into() },
+        E::InvalidPolicy { name: "push".into(), source: policy::Error::NoStatement },
+        E::PolicyTooLong { name: "push".into(), given: 32_769, limit: 32_768 },
+        E::Lifetime { seconds: 1, least: 60, most: 129_600 },
+        E::Temporary { secret_id: "AKID1".into() },
+        E::Owner { uin: "100000000001".into() },
+        E::Ledger(ledger()),
+    ];
+    others.into_iter().chain(unknown)
 }
 
 fn all() -> Vec<Error> {
@@ -56,6 +76,7 @@ fn all() -> Vec<Error> {
         Error::Fields(request_fields::Error::TooMany(21)),
         Error::Ledger(ledger()),
     ]);
+    all.extend(identities().map(Error::Identity));
     let url = || String::from("http://a.example/?token=secret");
     let submit = [
         SubmitError::NoUrls,

@@ -6,6 +6,7 @@
 //! words. A query that names nothing shows what the caller may see, [`Params::visible`]. Keys of the
 //! root user may do everything, unless a session's policy narrows them.
 
+pub(crate) mod ask;
 mod old;
 mod peek;
 mod rule;

@@ -67,7 +67,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::CdnPusherV2,
         Self::CdnOverseaPushser,
         Self::CdnUrlPusher,

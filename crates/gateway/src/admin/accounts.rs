@@ -1,0 +1,92 @@
+//! Accounts: add, list, show, change; and which account a call is about.
+//!
+//! All but the caller's own is for the owner of the installation alone.
+
+use http::StatusCode;
+use stoker_domain::account::Account;
+
+use super::{
+    api::identity as api,
+    call::{Call, Reply},
+    problem::Error,
+    rfc3339,
+};
+
+pub(super) async fn add(call: Call) -> Result<Reply, Error> {
+    let new: api::NewAccount = call.json()?;
+    let engine = &call.gateway.engine;
+    if !engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    let account = engine.add_account(&new.name).await?;
+    let key = engine.create_key(account.id, None).await?;
+    tracing::info!(account = account.uin, "account added");
+    let (secret_id, secret_key) = (key.secret_id, key.secret_key);
+    let made = api::AccountMade { account: view(&account), secret_id, secret_key };
+    Ok(Reply::json(StatusCode::CREATED, &made))
+}
+
+pub(super) async fn list(call: Call) -> Result<Reply, Error> {
+    if !call.gateway.engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    let accounts = call.gateway.engine.accounts().await?;
+    let accounts = accounts.iter().map(view).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Accounts { accounts }))
+}
+
+pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
+    let uin = call.segment().await?;
+    let account = of(&call, Some(uin)).await?;
+    Ok(Reply::json(StatusCode::OK, &view(&account)))
+}
+
+pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
+    let uin = call.segment().await?;
+    let change: api::AccountChange = call.json()?;
+    let engine = &call.gateway.engine;
+    if !engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    let mut account = of(&call, Some(uin)).await?;
+    if let Some(is_enabled) = change.is_enabled {
+        account = engine.enable_account(&account.uin, is_enabled).await?;
+        tracing::info!(account = account.uin, is_enabled, "account switched");
+    }
+    if let Some(name) = change.name {
+        account = engine.rename_account(&account.uin, &name).await?;
+        tracing::info!(account = account.uin, "account renamed");
+    }
+    Ok(Reply::json(StatusCode::OK, &view(&account)))
+}
+
+/// The account that the query of a call names.
+pub(super) async fn whose(call: &Call) -> Result<Account, Error> {
+    match call.query()? {
+        api::Whose { account, user: None } => of(call, account).await,
+        api::Whose { user: Some(_), .. } => Err(Error::Query("`user` is for lists of keys".into())),
+    }
+}
+
+/// The account with this number, which only the owner may name; absent = the caller's own.
+pub(super) async fn of(call: &Call, uin: Option<String>) -> Result<Account, Error> {
+    let Some(uin) = uin.filter(|uin| *uin != call.account.uin) else {
+        return Ok(call.account.clone());
+    };
+    let engine = &call.gateway.engine;
+    if !engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    let accounts = engine.accounts().await?;
+    accounts.into_iter().find(|account| account.uin == uin).ok_or(Error::Account(uin))
+}
+
+fn view(account: &Account) -> api::AccountView {
+    api::AccountView {
+        uin: account.uin.clone(),
+        app_id: account.app_id,
+        name: account.name.clone(),
+        is_enabled: account.is_enabled,
+        created_at: rfc3339(account.created_at),
+    }
+}
