@@ -15,7 +15,11 @@ use stoker_domain::{
 };
 use stoker_node::fill::Intent;
 use stoker_testkit::{Script, content};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    io::AsyncWriteExt,
+    net::TcpSocket,
+    time::{Instant, sleep, timeout_at},
+};
 
 use crate::house::{HOST, House, SLICE, directory, fills, node, range};
 
@@ -23,6 +27,8 @@ use crate::house::{HOST, House, SLICE, directory, fills, node, range};
 const LIMIT: u32 = 16;
 /// What the system may hold ahead of the reader.
 const AHEAD: u64 = 512 << 10;
+/// How long an origin without ranges is watched.
+const TIME: Duration = Duration::from_secs(3);
 
 impl House {
     fn limit(&mut self, megabits: u32, change: impl FnOnce(&mut Directory)) {
@@ -119,4 +125,29 @@ async fn a_viewer_is_not_slowed_whether_it_comes_first_or_joins_a_prefetch() {
     assert!(read == bytes);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(prefetch.durable().await.outcome, Outcome::Filled);
+}
+
+#[tokio::test]
+async fn an_origin_without_ranges_is_held_by_its_connection_alone() {
+    let mut house = House::new().await;
+    // the scripted origin's system takes megabytes at once; this one's takes little
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(16 << 10).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(8).unwrap();
+    Arc::make_mut(&mut house.domain).origin.port = listener.local_addr().unwrap().port();
+    house.limit(1, |_| ());
+    let prefetch = tokio::spawn(house.read("/x", Intent::Prefetch).await.durable());
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: {}\r\n\r\n", 8 * SLICE);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let (began, mut sent) = (Instant::now(), 0);
+    while let Ok(written) = timeout_at(began + TIME, stream.write(&[7; 4096])).await {
+        sent += written.unwrap();
+        let allowed = began.elapsed().as_secs_f64() * bytes_per_second(1) as f64;
+        assert!(sent as f64 <= allowed + AHEAD as f64, "{sent} of {allowed}");
+    }
+    println!("{sent} bytes in {TIME:?}");
+    assert!(sent as f64 >= 0.9 * TIME.as_secs_f64() * bytes_per_second(1) as f64, "{sent}");
+    prefetch.abort();
 }
