@@ -49,6 +49,18 @@ pub(crate) fn show(bytes: u64) -> String {
     }
 }
 
+/// Reads `90s`, `30m`, `36h`. A bare number is refused here too.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a time; write a number and a unit, as in `30m`");
+    let text = text.trim();
+    let (number, unit) = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]
+        .iter()
+        .find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit)))
+        .ok_or_else(wrong)?;
+    let number: u64 = number.trim_end().parse().map_err(|_| wrong())?;
+    number.checked_mul(unit).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 /// `29d 23h`, `4m 5s`, `12s`: the two largest units.
 pub(crate) fn show_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -75,6 +87,16 @@ mod tests {
         }
         for text in ["10", "GiB", "ten GiB", "-1GiB", "1e400GiB", "10gib", "infGiB"] {
             assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_duration_is_a_number_with_a_unit() {
+        for (text, seconds) in [("90s", 90), ("30m", 1800), ("36 h", 129_600), ("1d", 86_400)] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
+        }
+        for text in ["", "30", "m", "1.5h", "-1s", "1w", "18446744073709551615d"] {
+            assert!(parse_duration(text).is_err(), "{text}");
         }
     }
 

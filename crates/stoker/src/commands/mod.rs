@@ -3,17 +3,24 @@
 //! A command gives the exit code 0 when what was asked for is so, 1 when it is not, 2 for wrong
 //! usage. It reaches the server only through `client`.
 
+mod account;
 mod check;
 mod completions;
 mod doctor;
 mod domain;
 mod follow;
+mod group;
+mod key;
+mod policy;
 mod prefetch;
 mod purge;
 mod quota;
+mod secret;
 mod table;
 mod task;
 mod up;
+mod user;
+mod whose;
 mod zone;
 
 use std::{future::Future, process::ExitCode};
@@ -43,6 +50,11 @@ enum Command {
     Up(up::Args),
     Domain(domain::Args),
     Zone(zone::Args),
+    Account(account::Args),
+    User(user::Args),
+    Group(group::Args),
+    Key(key::Args),
+    Policy(policy::Args),
     Prefetch(prefetch::Args),
     Purge(purge::Args),
     Quota(quota::Args),
@@ -58,6 +70,11 @@ pub(crate) fn run(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Up(args) => up::run(args),
         Command::Domain(args) => wait_for(domain::run(args)),
         Command::Zone(args) => wait_for(zone::run(args)),
+        Command::Account(args) => wait_for(account::run(args)),
+        Command::User(args) => wait_for(user::run(args)),
+        Command::Group(args) => wait_for(group::run(args)),
+        Command::Key(args) => wait_for(key::run(args)),
+        Command::Policy(args) => wait_for(policy::run(args)),
         Command::Prefetch(args) => wait_for(prefetch::run(args)),
         Command::Purge(args) => wait_for(purge::run(args)),
         Command::Quota(args) => wait_for(quota::run(args)),

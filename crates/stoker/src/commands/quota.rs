@@ -12,7 +12,13 @@ use stoker_domain::{
 };
 use stoker_gateway::admin::api::{Quota, QuotaChange, QuotaView};
 
-use crate::{client::Client, commands::table, config::Access, failure::Failure, output};
+use crate::{
+    client::Client,
+    commands::{table, whose::uin},
+    config::Access,
+    failure::Failure,
+    output,
+};
 
 /// Show or set what an account may have prefetched and purged in a day
 #[derive(clap::Args, Debug)]
@@ -72,14 +78,6 @@ fn product_words() -> impl TypedValueParser<Value = Product> {
 fn area_words() -> impl TypedValueParser<Value = Area> {
     PossibleValuesParser::new(Area::ALL.map(Area::as_str))
         .map(|word| word.parse().expect("the words are those of `Area`"))
-}
-
-fn uin(text: &str) -> Result<String, String> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        Ok(text.into())
-    } else {
-        Err("the number of an account has digits only".into())
-    }
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {

@@ -6,7 +6,7 @@ use crate::{stoker, stoker_with, transcript};
 
 #[test]
 fn wrong_usage_is_told_with_the_right_one() {
-    let wrong: [&[&str]; 19] = [
+    let wrong: [&[&str]; 28] = [
         &[],
         &["warm"],
         &["up", "--listen", "7700"],
@@ -23,6 +23,15 @@ fn wrong_usage_is_told_with_the_right_one() {
         &["quota", "set", "cdn"],
         &["quota", "set", "dns", "--daily", "1"],
         &["quota", "show", "--account", "me"],
+        &["account", "show", "me"],
+        &["user", "add", "a b"],
+        &["user", "list", "--account", "me"],
+        &["group", "join", "ops"],
+        &["key", "disable", "../users"],
+        &["key", "temporary", "--duration", "60"],
+        &["policy", "put", "site", "--file", "missing.json"],
+        &["policy", "attach", "site"],
+        &["policy", "test", "--action", "cdn:PushUrlsCache"],
         &["task", "show"],
         &["check"],
         &["completions", "tcsh"],

@@ -101,31 +101,36 @@ fn check(session: &mut Session) {
 }
 
 /// A person at a terminal, and what they see.
-struct Session {
-    stoker: Stoker,
+pub(crate) struct Session {
+    pub(crate) stoker: Stoker,
     /// What differs from run to run, and what stands for it.
-    names: Vec<(String, String)>,
+    pub(crate) names: Vec<(String, String)>,
     text: String,
 }
 
 impl Session {
-    fn new(stoker: Stoker) -> Self {
+    pub(crate) fn new(stoker: Stoker) -> Self {
         let names = vec![(format!("127.0.0.1:{}", stoker.ports().api()), "[API]".into())];
         Self { stoker, names, text: String::new() }
     }
 
-    fn record(&mut self, args: &[&str]) {
-        let ran = self.stoker.cli(args);
+    pub(crate) fn record(&mut self, args: &[&str]) {
+        self.feed(args, "");
+    }
+
+    /// As [`Self::record`], with text on standard input.
+    pub(crate) fn feed(&mut self, args: &[&str], input: &str) {
+        let ran = self.stoker.cli_with_input(args, input);
         self.write(args, &ran);
     }
 
-    fn write(&mut self, args: &[&str], ran: &Ran) {
+    pub(crate) fn write(&mut self, args: &[&str], ran: &Ran) {
         let text = steady(&transcript(args, ran), self.stoker.data(), &self.names);
         self.text.push_str(&text);
         self.text.push('\n');
     }
 
-    fn taken(&mut self) -> String {
+    pub(crate) fn taken(&mut self) -> String {
         std::mem::take(&mut self.text)
     }
 }

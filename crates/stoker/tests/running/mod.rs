@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use http::Http;
 pub(crate) use ports::Ports;
-pub(crate) use stoker::{EXECUTABLE, Ran, Stoker};
+pub(crate) use stoker::{EXECUTABLE, Ran, Stoker, cli};
 pub(crate) use tls::Tls;
 
 /// Probes until the answer is there; panics with `what` when the time is over.
