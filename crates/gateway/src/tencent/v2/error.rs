@@ -1,5 +1,8 @@
 //! Every way in which a call of API v2 fails, and what its caller is told (wire.md 1.5 to 1.7): one
 //! match, pinned by a snapshot, shown in `docs/compat`.
+//!
+//! This API has no parameter for the language. The sentences that were seen are Chinese for the
+//! caller, a missing parameter and a wrong date, and stand so; all others are English.
 
 use http::StatusCode;
 use stoker_domain::{purge::Scope, target};
