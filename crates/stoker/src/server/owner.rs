@@ -6,8 +6,11 @@
 
 use std::path::Path;
 
-use stoker_domain::{account::AccessKey, quota::Limits};
-use stoker_engine::Engine;
+use stoker_domain::{
+    account::{AccessKey, Account},
+    quota::Limits,
+};
+use stoker_engine::{Engine, Error as LedgerError, IdentityError};
 
 use crate::{
     credentials::{self, Credentials},
@@ -52,6 +55,9 @@ pub(super) async fn ensure(
                 .hint("is the disk full or read-only?")
         })?;
     }
+    if is_known(engine, &account, &wanted).await.map_err(refused)? {
+        return Ok(wanted);
+    }
     let key = AccessKey {
         secret_id: wanted.secret_id.clone(),
         secret_key: wanted.secret_key.clone(),
@@ -64,4 +70,25 @@ pub(super) async fn ensure(
     };
     engine.put_key(key).await.map_err(refused)?;
     Ok(wanted)
+}
+
+/// Whether the ledger has the key already. One that somebody disabled stays so.
+async fn is_known(
+    engine: &Engine,
+    account: &Account,
+    wanted: &Credentials,
+) -> Result<bool, LedgerError> {
+    let secret_id = &wanted.secret_id;
+    match engine.key(account.id, secret_id).await {
+        Ok(key) if !key.is_enabled => {
+            tracing::warn!(key = secret_id, "the key in credentials.json is disabled");
+            Ok(true)
+        }
+        Ok(_) => {
+            let caller = engine.caller(secret_id).await?;
+            Ok(caller.is_some_and(|caller| caller.key.secret_key == wanted.secret_key))
+        }
+        Err(IdentityError::Ledger(error)) => Err(error),
+        Err(_) => Ok(false),
+    }
 }

@@ -14,6 +14,7 @@ mod every_field;
 mod generations;
 mod harness;
 mod hls;
+mod identity;
 mod kill;
 mod main_job;
 mod older_api;

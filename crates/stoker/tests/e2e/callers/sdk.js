@@ -16,7 +16,11 @@ Date.prototype.getTime = function () {
 async function call(spec) {
   clockShift = spec.clock_shift;
   const client = new products[spec.product][VERSIONS[spec.product]].Client({
-    credential: { secretId: spec.secret_id, secretKey: spec.secret_key },
+    credential: {
+      secretId: spec.secret_id,
+      secretKey: spec.secret_key,
+      token: spec.token || undefined,
+    },
     region: "",
     profile: {
       signMethod: spec.signature,

@@ -1,6 +1,6 @@
 """Makes calls with the vendor's Python SDK.
 
-Each line of standard input asks for one: {"product", "endpoint", "secret_id", "secret_key",
+Each line of standard input asks for one: {"product", "endpoint", "secret_id", "secret_key", "token",
 "clock_shift", "method", "signature", "authority", "action", "parameters"}, all as the SDK has them
 but `method`, which is also MULTIPART, and `authority`: the file of the certificates to trust, if TLS is
 to be spoken. Each line of standard output is what it gave: the reply, {"Error": {"Code",
@@ -45,7 +45,7 @@ def client_for(spec):
         reqMethod=method,
         certification=authority,
     )
-    keys = credential.Credential(spec["secret_id"], spec["secret_key"])
+    keys = credential.Credential(spec["secret_id"], spec["secret_key"], spec["token"])
     profile = ClientProfile(signMethod=spec["signature"], httpProfile=http)
     return getattr(module, product.capitalize() + "Client")(keys, "", profile)
 

@@ -15,6 +15,8 @@ pub(crate) struct Sdk {
     endpoint: String,
     secret_id: String,
     secret_key: String,
+    /// What a temporary key has besides.
+    token: Option<String>,
     /// Seconds by which the caller's clock is wrong.
     clock_shift: i64,
     method: &'static str,
@@ -35,6 +37,7 @@ impl Sdk {
             endpoint: format!("127.0.0.1:{}", stoker.ports().api()),
             secret_id: text("secret_id"),
             secret_key: text("secret_key"),
+            token: None,
             clock_shift: 0,
             method: "POST",
             signature: "TC3-HMAC-SHA256",
@@ -50,6 +53,18 @@ impl Sdk {
     /// The same caller with another secret id.
     pub(crate) fn with_id(self, secret_id: &str) -> Self {
         Self { secret_id: secret_id.into(), ..self }
+    }
+
+    /// The same caller with the key that a command of the command line has made.
+    pub(crate) fn with_made(self, made: &Value) -> Self {
+        let text = |name: &str| made[name].as_str().map(String::from);
+        let (secret_id, secret_key) = (text("secret_id").unwrap(), text("secret_key").unwrap());
+        Self { secret_id, secret_key, token: text("token"), ..self }
+    }
+
+    /// The same caller with another token; the SDKs for Python and Node send one.
+    pub(crate) fn with_token(self, token: Option<&str>) -> Self {
+        Self { token: token.map(String::from), ..self }
     }
 
     /// The same caller with a clock that is wrong by so many seconds.
@@ -114,6 +129,7 @@ impl Sdk {
             "endpoint": self.endpoint,
             "secret_id": self.secret_id,
             "secret_key": self.secret_key,
+            "token": self.token,
             "clock_shift": self.clock_shift,
             "method": self.method,
             "signature": self.signature,
