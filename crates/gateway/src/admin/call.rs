@@ -148,8 +148,9 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
         return Err(Error::Service);
     }
     let (caller, content) = (verified.caller, verified.content);
-    // a session's policy names actions of the vendor's, so it grants nothing here
-    if caller.user.is_some() || caller.session.is_some() {
+    // a session's policy names actions of the vendor's, so it grants nothing here; and a session
+    // without one could make itself a key that does not end
+    if caller.user.is_some() || caller.key.temporary.is_some() {
         return Err(Error::RootKey(caller.account.uin));
     }
     let account = caller.account;

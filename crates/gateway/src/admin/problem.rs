@@ -22,8 +22,8 @@ pub(crate) enum Error {
     /// Signed for another service.
     #[error("the credential scope must name the service `admin`")]
     Service,
-    /// Signed by a sub-user, or by a session that is bound by a policy.
-    #[error("only a key of the root user of account `{0}` may do this")]
+    /// Signed by a sub-user, or with a temporary key.
+    #[error("only a lasting key of the root user of account `{0}` may do this")]
     RootKey(String),
     /// No such page, or not by this method.
     #[error("there is no such resource here")]

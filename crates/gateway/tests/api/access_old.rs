@@ -198,7 +198,8 @@ async fn a_temporary_key_needs_its_token_while_it_lasts() {
     }
     let admin = Call::admin(http::Method::GET, "nodes", "").key(TEMPORARY);
     assert_eq!(house.call(&admin).await.problem(), "bad-token");
-    assert_eq!(house.call(&admin.clone().with("x-tc-token", TOKEN)).await.status, 200);
+    let good = admin.clone().with("x-tc-token", TOKEN);
+    assert_eq!(house.call(&good).await.problem(), "root-key-needed");
     house.clock.advance(Duration::from_secs(601));
     assert_eq!(house.call(&quota(Some(TOKEN))).await.code(), wrong);
     assert_eq!(house.old(&v1(Some(TOKEN))).await.code(), wrong);
@@ -245,5 +246,9 @@ async fn a_sessions_policy_narrows_and_never_widens() {
     assert_eq!(code("cn.test.com").await, None);
     assert_eq!(code("www.test.com").await, host);
     let admin = Call::admin(http::Method::GET, "nodes", "").key(TEMPORARY);
-    assert_eq!(house.call(&admin.with("x-tc-token", TOKEN)).await.problem(), "root-key-needed");
+    let admin = admin.with("x-tc-token", TOKEN);
+    assert_eq!(house.call(&admin).await.problem(), "root-key-needed");
+    house.temporary(None, lasts, None).await;
+    assert_eq!(code("www.test.com").await, None);
+    assert_eq!(house.call(&admin).await.problem(), "root-key-needed");
 }
