@@ -4,6 +4,7 @@
 
 use http::StatusCode;
 use stoker_domain::account::Account;
+use stoker_engine::IdentityError;
 
 use super::{
     api::identity as api,
@@ -48,14 +49,21 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     if !engine.is_owner(&call.account).await? {
         return Err(Error::NotOwner);
     }
+    if change == api::AccountChange::default() {
+        return Err(Error::Content("name `name`, `is_enabled` or both".into()));
+    }
     let mut account = of(&call, Some(uin)).await?;
-    if let Some(is_enabled) = change.is_enabled {
-        account = engine.enable_account(&account.uin, is_enabled).await?;
-        tracing::info!(account = account.uin, is_enabled, "account switched");
+    // looked at first, so that nothing was changed when this is refused
+    if change.is_enabled == Some(false) && account.id == call.account.id {
+        return Err(IdentityError::Owner { uin: account.uin }.into());
     }
     if let Some(name) = change.name {
         account = engine.rename_account(&account.uin, &name).await?;
         tracing::info!(account = account.uin, "account renamed");
+    }
+    if let Some(is_enabled) = change.is_enabled {
+        account = engine.enable_account(&account.uin, is_enabled).await?;
+        tracing::info!(account = account.uin, is_enabled, "account switched");
     }
     Ok(Reply::json(StatusCode::OK, &view(&account)))
 }

@@ -34,6 +34,8 @@ use crate::Gateway;
 
 /// Largest content of a call that carries little.
 const LITTLE: usize = 64 * 1024;
+/// Largest content of a call that carries a policy, whose quotes are escaped in it.
+const POLICY: usize = 128 * 1024;
 /// Largest content of a call that carries URLs.
 const MUCH: usize = 64 * 1024 * 1024;
 
@@ -146,7 +148,7 @@ fn keys_and_policies() -> Router<Gateway> {
         )
         .route(
             "/admin/v1/keys/temporary",
-            post(|s, r| run(s, r, "admin.key.issue", LITTLE, keys::issue)),
+            post(|s, r| run(s, r, "admin.key.issue", POLICY, keys::issue)),
         )
         .route(
             "/admin/v1/keys/{key}",
@@ -160,7 +162,7 @@ fn keys_and_policies() -> Router<Gateway> {
         )
         .route(
             "/admin/v1/policies",
-            post(|s, r| run(s, r, "admin.policy.put", LITTLE, policies::put))
+            post(|s, r| run(s, r, "admin.policy.put", POLICY, policies::put))
                 .get(|s, r| run(s, r, "admin.policy.list", LITTLE, policies::list)),
         )
         .route(
@@ -170,7 +172,7 @@ fn keys_and_policies() -> Router<Gateway> {
         )
         .route(
             "/admin/v1/policies/test",
-            post(|s, r| run(s, r, "admin.policy.test", LITTLE, policy_test::test))
+            post(|s, r| run(s, r, "admin.policy.test", POLICY, policy_test::test))
                 .get(|s, r| run(s, r, "admin.policy.show", LITTLE, policies::show))
                 .delete(|s, r| run(s, r, "admin.policy.remove", LITTLE, policies::remove)),
         )

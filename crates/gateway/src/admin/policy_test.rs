@@ -62,19 +62,37 @@ fn resources(
     action: &Action,
     texts: &[String],
 ) -> Result<Vec<Option<Resource>>, Error> {
-    let resource = |text: &String| {
-        let is_last_part = !text.starts_with("qcs:") && !text.contains(['*', ':']);
-        match text.split_once('/') {
-            Some((kind, name)) if is_last_part && !kind.is_empty() && !name.is_empty() => {
-                Ok(Some(Resource::new(&action.service, &account.uin, text)))
-            }
-            _ => text.parse().map(Some).map_err(|error| told(&error)),
-        }
-    };
     if texts.is_empty() {
         return Ok(vec![None]);
     }
-    texts.iter().map(resource).collect()
+    let wrong = |text: &str| {
+        Error::Content(format!(
+            "`{text}` is neither one resource, as in `qcs::cdn:::domain/www.example.com`, nor the \
+             last part of one, as in `domain/www.example.com`"
+        ))
+    };
+    let read = |text: &String| {
+        let resource = resource(account, action, text);
+        resource.map(Some).ok_or_else(|| wrong(text))
+    };
+    texts.iter().map(read).collect()
+}
+
+/// A resource as somebody writes it: whole, without the account as policies may have it, or its last
+/// part alone.
+fn resource(account: &Account, action: &Action, text: &str) -> Option<Resource> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match *parts {
+        [head, project, service, region, "", name] => {
+            format!("{head}:{project}:{service}:{region}:uin/{}:{name}", account.uin).parse().ok()
+        }
+        [name] => {
+            let (kind, rest) = name.split_once('/')?;
+            let is_one = !kind.is_empty() && !rest.is_empty() && !name.contains('*');
+            is_one.then(|| Resource::new(&action.service, &account.uin, name))
+        }
+        _ => text.parse().ok(),
+    }
 }
 
 fn context(call: &Call, caller: &Caller, new: &api::NewTest) -> Result<Context, Error> {

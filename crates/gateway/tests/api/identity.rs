@@ -3,7 +3,10 @@
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::house::{Answer, Call, House, OWNER, SMALL};
+use crate::{
+    house::{Answer, Call, House, OWNER, SMALL},
+    people::SUB,
+};
 
 const SMALLS: &str = "100000000002";
 
@@ -59,6 +62,10 @@ async fn the_owner_makes_names_and_disables_accounts() {
     assert!(house.engine.caller(key).await.unwrap().is_some());
     let owner = post(&house, "accounts/100000000001", json!({ "is_enabled": false })).await;
     assert_eq!(owner.problem(), "account-owns");
+    let both = json!({ "is_enabled": false, "name": "x" });
+    assert_eq!(post(&house, "accounts/100000000001", both).await.problem(), "account-owns");
+    assert_eq!(get(&house, "accounts/100000000001").await["name"], "");
+    assert_eq!(post(&house, &path, json!({})).await.problem(), "bad-content");
     assert_eq!(post(&house, "accounts", json!({ "name": "a\nb" })).await.problem(), "bad-name");
 }
 
@@ -239,7 +246,7 @@ async fn a_test_of_policies_tells_which_statement_decides() {
     let told = ask(push("11.1.2.3", &["domain/www.test.com"])).await;
     assert_eq!(told["decisions"][0]["verdict"], "no_match");
     // the older action is covered by the newer one's permission, and some by none
-    let resources = json!(["qcs::cdn::uin/100000000001:domain/www.test.com"]);
+    let resources = json!(["qcs::cdn:::domain/www.test.com"]);
     for (action, verdict) in [("CdnPusherV2", "allowed"), ("CdnUrlPusher", "root_only")] {
         let told = ask(json!({ "user": "ann", "action": format!("cdn:{action}"),
             "ip": "10.1.2.3", "resources": resources }))
@@ -293,6 +300,53 @@ async fn a_test_of_policies_knows_time_tags_and_further_keys() {
 }
 
 #[tokio::test]
+async fn a_test_of_policies_and_the_call_itself_come_to_the_same() {
+    let house = House::new().await;
+    let www = "qcs::cdn::uin/100000000001:domain/www.test.com";
+    let later = json!({ "date_greater_than": { "qcs:current_time": "2026-01-01T00:00:00Z" } });
+    let conditioned = json!({ "version": "2.0", "statement": [
+        { "effect": "allow", "action": "cdn:*", "resource": "*", "condition": later },
+        { "effect": "allow", "action": "cdn:PurgeUrlsCache", "resource": www },
+    ] });
+    let mut counts = [0, 0];
+    for policies in [
+        vec![],
+        vec![document("allow", "*", "*")],
+        vec![document("allow", "cdn:Push*", www)],
+        vec![document("allow", "cdn:*", "*"), document("deny", "cdn:*", www)],
+        vec![document("allow", "cdn:*", "*"), document("deny", "cdn:PurgeUrlsCache", "*")],
+        vec![document("allow", "cdn:*Quota", "*"), document("allow", "teo:*", "*")],
+        vec![document("allow", "cdn:*", "qcs::cdn:::domain/*")],
+        vec![conditioned.to_string()],
+    ] {
+        let texts: Vec<_> = policies.iter().map(String::as_str).collect();
+        house.sub_user(SUB, &texts).await;
+        for (action, hosts) in [
+            ("PushUrlsCache", &["www.test.com"][..]),
+            ("PushUrlsCache", &["www.test.com", "cn.test.com"]),
+            ("PurgeUrlsCache", &["cn.test.com"]),
+            ("PurgeUrlsCache", &["www.test.com"]),
+            ("DescribePushQuota", &[]),
+            ("DescribePurgeQuota", &[]),
+        ] {
+            let urls: Vec<_> = hosts.iter().map(|host| format!("http://{host}/a")).collect();
+            let content = if urls.is_empty() { json!({}) } else { json!({ "Urls": urls }) };
+            let call = Call::action(action, content.to_string()).key(SUB);
+            let response = house.call(&call).await.response();
+            let code = response["Error"]["Code"].as_str().unwrap_or_default();
+            let is_allowed = !code.contains("UnauthorizedOperation");
+            let resources: Vec<_> = hosts.iter().map(|host| format!("domain/{host}")).collect();
+            let asked = json!({ "user": "sub", "action": format!("cdn:{action}"),
+                "resources": resources });
+            let told = made(&house, "policies/test", asked).await;
+            assert_eq!(told["is_allowed"], is_allowed, "{policies:?} {action} {hosts:?}: {code}");
+            counts[usize::from(is_allowed)] += 1;
+        }
+    }
+    assert!(counts.iter().all(|count| *count >= 10), "{counts:?}");
+}
+
+#[tokio::test]
 async fn misuse_is_named() {
     let house = House::new().await;
     let deep = document("allow", "cdn:*", "domain/www.test.com");
@@ -322,6 +376,12 @@ async fn misuse_is_named() {
         let answer = post(&house, "policies/test", content).await;
         assert_eq!(answer.problem(), "bad-content");
         assert!(answer.json()["detail"].as_str().unwrap().contains(&format!("`{value}`")));
+    }
+    for resource in ["domain/*", "www.test.com", "qcs::cdn:::domain/*", "qcs::cdn", "/", ""] {
+        let content = json!({ "document": document("allow", "*", "*"), "action": "cdn:X",
+            "resources": [resource] });
+        let answer = post(&house, "policies/test", content).await;
+        assert_eq!(answer.problem(), "bad-content", "{resource}");
     }
     // also a policy of that name can be seen and removed
     let text = document("allow", "*", "*");
