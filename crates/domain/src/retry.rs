@@ -6,6 +6,9 @@ use crate::outcome::{OriginFault, Outcome, Uncacheable};
 
 /// Attempts in all, the first included.
 pub const MAX_ATTEMPTS: u32 = 6;
+/// Leases in a row under which nothing was settled, after which a job is given up: something in it
+/// may be what ends the node that works on it.
+pub const MAX_LEASES: u32 = 20;
 
 const FIRST_DELAY: Duration = Duration::from_secs(1);
 /// No delay is longer.

@@ -10,6 +10,7 @@ mod records;
 mod sqlite;
 #[doc(hidden)]
 pub mod suite;
+mod sweep;
 
 pub use identity::Identity;
 pub use purge::{NewPurge, PurgeFilter, PurgeNode, PurgeRow, PurgeState, PurgeTarget, Purged};
@@ -19,6 +20,7 @@ pub use records::{
     TaskFilter, TaskRow,
 };
 pub use sqlite::{OpenError, Sqlite, Stats};
+pub use sweep::{EndJobs, EndedJobs, Hopeless, Removed};
 
 use async_trait::async_trait;
 use stoker_domain::{
@@ -243,6 +245,22 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error>;
     /// The orders of a purge, by phase and node.
     async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error>;
+
+    // ---- sweep ----
+
+    /// Names of the nodes that have jobs which are due since before `due_before`, in order.
+    async fn overdue_nodes(&self, due_before: Timestamp) -> Result<Vec<String>, Error>;
+    /// Ends jobs that nobody will finish, and rolls them up as [`Self::report`] does. A late report
+    /// of one is stale. Repeated, it finds the next ones.
+    async fn end_jobs(&self, end: EndJobs) -> Result<EndedJobs, Error>;
+    /// Removes tasks that finished before `finished_before`, oldest first, with everything that
+    /// belongs to them: about `most` rows. Of the last one a part may be left; it is a shorter
+    /// task then. Totals never count what is gone.
+    async fn remove_tasks(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error>;
+    /// As [`Self::remove_tasks`], for purges.
+    async fn remove_purges(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error>;
+    /// Forgets what was charged on quota days before `day`; how many counters.
+    async fn forget_quotas(&self, day: i64) -> Result<u64, Error>;
 
     // ---- views ----
 

@@ -209,6 +209,8 @@ pub enum TargetState {
     Done,
     /// Failed, and its first failure is an origin status.
     FailedByOrigin,
+    /// Failed, and its first failure is a timeout.
+    FailedByTimeout,
     /// Failed for another reason.
     FailedOtherwise,
 }
@@ -220,7 +222,9 @@ impl TargetState {
         match progress {
             Progress::Processing => vec![Self::Processing],
             Progress::Done => vec![Self::Done],
-            Progress::Failed => vec![Self::FailedByOrigin, Self::FailedOtherwise],
+            Progress::Failed => {
+                vec![Self::FailedByOrigin, Self::FailedByTimeout, Self::FailedOtherwise]
+            }
         }
     }
 }

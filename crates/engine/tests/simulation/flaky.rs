@@ -19,9 +19,9 @@ use stoker_domain::{
     zone::{Zone, ZoneId},
 };
 use stoker_ledger::{
-    Applied, ChildPlan, Error, ErrorKind, Identity, Leased, Ledger, NewPurge, NewTask, Page,
-    PurgeFilter, PurgeNode, PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter,
-    TargetRow, TaskFilter, TaskRow,
+    Applied, ChildPlan, EndJobs, EndedJobs, Error, ErrorKind, Identity, Leased, Ledger, NewPurge,
+    NewTask, Page, PurgeFilter, PurgeNode, PurgeRow, Purged, Removed, ReportWrite, RunningJob,
+    Submitted, TargetFilter, TargetRow, TaskFilter, TaskRow,
 };
 
 /// Wraps a ledger and fails when told to.
@@ -291,6 +291,21 @@ impl Ledger for Flaky {
         positions: &Positions,
     ) -> Result<Option<Leased>, Error> {
         meet!(self, self.inner.leased(job, token, positions))
+    }
+    async fn overdue_nodes(&self, due_before: Timestamp) -> Result<Vec<String>, Error> {
+        meet!(self, self.inner.overdue_nodes(due_before))
+    }
+    async fn end_jobs(&self, end: EndJobs) -> Result<EndedJobs, Error> {
+        meet!(self, self.inner.end_jobs(end))
+    }
+    async fn remove_tasks(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error> {
+        meet!(self, self.inner.remove_tasks(finished_before, most))
+    }
+    async fn remove_purges(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error> {
+        meet!(self, self.inner.remove_purges(finished_before, most))
+    }
+    async fn forget_quotas(&self, day: i64) -> Result<u64, Error> {
+        meet!(self, self.inner.forget_quotas(day))
     }
     async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {
         meet!(self, self.inner.tasks(filter))

@@ -36,7 +36,8 @@ struct Due {
 pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJob>, Failure> {
     let Some(node) = names::find_node(connection, &wish.node)? else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
-        "/* lease */ UPDATE job SET state = 1, attempt = attempt + 1, due = ?2, token = ?3
+        "/* lease */ UPDATE job SET state = 1, attempt = attempt + 1, fruitless = fruitless + 1,
+             due = ?2, token = ?3
          WHERE id = ?1",
     )?;
     let mut jobs = Vec::new();

@@ -23,6 +23,7 @@ mod report;
 mod schema;
 mod session;
 mod submit;
+mod sweep;
 mod tally;
 mod targets;
 mod users;
@@ -38,7 +39,7 @@ use stoker_domain::{
     area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
-    plan::Positions,
+    plan::{CHUNK, Positions},
     purge::PurgeOrder,
     quota::{AreaLimits, Counter, Era, Limits, Product},
     task::{Task, TaskId},
@@ -50,9 +51,9 @@ pub use open::OpenError;
 pub use writer::Stats;
 
 use crate::{
-    Applied, ChildPlan, Error, Identity, Leased, Ledger, NewPurge, NewTask, Page, PurgeFilter,
-    PurgeNode, PurgeRow, Purged, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow,
-    TaskFilter, TaskRow,
+    Applied, ChildPlan, EndJobs, EndedJobs, Error, Identity, Leased, Ledger, NewPurge, NewTask,
+    Page, PurgeFilter, PurgeNode, PurgeRow, Purged, Removed, ReportWrite, RunningJob, Submitted,
+    TargetFilter, TargetRow, TaskFilter, TaskRow,
 };
 
 /// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.
@@ -386,6 +387,32 @@ impl Ledger for Sqlite {
     async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error> {
         let id = purge.clone();
         self.0.readers.run("list the nodes of a purge", move |c| purge::nodes(c, &id)).await
+    }
+
+    async fn overdue_nodes(&self, due_before: Timestamp) -> Result<Vec<String>, Error> {
+        let find = move |c: &_| sweep::overdue_nodes(c, due_before);
+        self.0.readers.run("find overdue jobs", find).await
+    }
+
+    async fn end_jobs(&self, end: EndJobs) -> Result<EndedJobs, Error> {
+        let rows = end.limit.saturating_mul(CHUNK);
+        self.0.writer.run_session("end jobs", rows, move |c| sweep::end_jobs(c, &end)).await
+    }
+
+    async fn remove_tasks(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error> {
+        let rows = usize::try_from(most).unwrap_or(usize::MAX);
+        let work = move |c: &_| sweep::remove_tasks(c, finished_before, most);
+        self.0.writer.run_session("remove tasks", rows, work).await
+    }
+
+    async fn remove_purges(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error> {
+        let rows = usize::try_from(most).unwrap_or(usize::MAX);
+        let work = move |c: &_| sweep::remove_purges(c, finished_before, most);
+        self.0.writer.run("remove purges", rows, work).await
+    }
+
+    async fn forget_quotas(&self, day: i64) -> Result<u64, Error> {
+        self.0.writer.run("forget quotas", 1, move |c| sweep::forget_quotas(c, day)).await
     }
 
     async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {

@@ -7,7 +7,11 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use stoker_domain::{
-    area::AreaScope, job::ItemReport, outcome::Outcome, plan::Positions, task::TaskId,
+    area::AreaScope,
+    job::{ItemReport, JobId, LeaseToken},
+    outcome::Outcome,
+    plan::Positions,
+    task::TaskId,
     time::Timestamp,
 };
 
@@ -21,7 +25,7 @@ use super::{
     tally::{self, ByHost, Place},
     views::word,
 };
-use crate::{Applied, ReportWrite};
+use crate::{Applied, ItemDecision, ReportWrite};
 
 /// An [`ItemReport`] as it is stored: an array, because there are many.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,10 +94,52 @@ struct Ended {
 }
 
 pub(super) fn apply(session: &Session, report: &ReportWrite) -> Result<Applied, Failure> {
-    let connection: &Connection = session;
-    let Some(mut job) = find_job(connection, report)? else {
-        return Ok(Applied { is_stale: true, ..Applied::default() });
+    match find_job(session, report)? {
+        Some(job) => apply_to(session, job, report),
+        None => Ok(Applied { is_stale: true, ..Applied::default() }),
+    }
+}
+
+/// Settles every item of a job that is not final with `outcome`, as the last report of its lease
+/// would. A lease that is out becomes stale.
+pub(super) fn end(
+    session: &Session,
+    id: JobId,
+    outcome: Outcome,
+    detail: &str,
+    now: Timestamp,
+) -> Result<Applied, Failure> {
+    let (job, token) = session
+        .prepare_cached(
+            "/* end a job */ SELECT chunk, members, settled, token FROM job
+             WHERE id = ?1 AND state < 2",
+        )?
+        .query_row([id.0], |row| {
+            let (members, settled) = (positions(row, 1)?, positions(row, 2)?);
+            Ok((Job { chunk: row.get(0)?, members, settled }, row.get::<_, i64>(3)?))
+        })?;
+    let decision = |position| ItemDecision {
+        report: ItemReport {
+            position,
+            outcome,
+            size_bytes: None,
+            pulled_bytes: 0,
+            validator: None,
+            verified_at: None,
+            fresh_until: None,
+            detail: Some(detail.to_owned()),
+            children: Vec::new(),
+        },
+        is_final: true,
     };
+    let items = job.members.minus(&job.settled).iter().map(decision).collect();
+    let token = LeaseToken(token.cast_unsigned());
+    let report = ReportWrite { job: id, token, items, is_last: true, not_before: now, now };
+    apply_to(session, job, &report)
+}
+
+fn apply_to(session: &Session, mut job: Job, report: &ReportWrite) -> Result<Applied, Failure> {
+    let connection: &Connection = session;
     let mut chunk = find_chunk(connection, job.chunk)?;
     let mut applied = Applied::default();
     let mut told = Vec::new();
@@ -213,7 +259,8 @@ fn write_job(
         .prepare_cached(
             "/* report: job */ UPDATE job SET settled = ?2,
                  state = CASE WHEN ?3 THEN 2 WHEN ?4 THEN 0 ELSE 1 END,
-                 due = CASE WHEN ?4 AND NOT ?3 THEN ?5 ELSE due END
+                 due = CASE WHEN ?4 AND NOT ?3 THEN ?5 ELSE due END,
+                 fruitless = CASE WHEN ?6 THEN 0 ELSE fruitless END
              WHERE id = ?1",
         )?
         .execute(params![
@@ -222,6 +269,7 @@ fn write_job(
             applied.job_is_final,
             report.is_last,
             report.not_before.as_millis(),
+            applied.settled > 0,
         ])?;
     Ok(())
 }
@@ -252,7 +300,8 @@ fn write_task(
     let (is_final, name, place): (bool, String, Place) = session
         .prepare_cached(
             "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
-                 failed_origin = failed_origin + ?4, updated_at = ?5,
+                 failed_origin = failed_origin + ?4, failed_timeout = failed_timeout + ?6,
+                 updated_at = ?5,
                  finished_at = CASE WHEN targets = done + ?2 + failed + ?3 THEN ?5 END
              WHERE id = ?1
              RETURNING finished_at IS NOT NULL, public_id, account, areas, created_at",
@@ -264,6 +313,7 @@ fn write_task(
                 signed(counts.failed),
                 signed(counts.failed_origin),
                 now.as_millis(),
+                signed(counts.failed_timeout),
             ],
             |row| {
                 let place = Place {

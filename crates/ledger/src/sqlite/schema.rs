@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("identity.sql"),
     include_str!("purge_product.sql"),
     include_str!("target_failed.sql"),
+    include_str!("sweep.sql"),
 ];
 
 /// The number of migrations that this version knows.

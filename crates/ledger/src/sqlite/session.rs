@@ -34,7 +34,8 @@ pub(super) struct Session {
 #[derive(Debug, Default)]
 struct Sums {
     tallies: Tallies,
-    /// New tasks, by account.
+    removed: Tallies,
+    /// New tasks less removed ones, by account.
     tasks: BTreeMap<i64, i64>,
 }
 
@@ -54,9 +55,19 @@ impl Session {
         tally::add(&mut self.verb.borrow_mut().tallies, place, counts);
     }
 
+    /// Takes what was removed out of the tallies of `place`.
+    pub(super) fn untally(&self, place: Place, counts: &ByHost) {
+        tally::add(&mut self.verb.borrow_mut().removed, place, counts);
+    }
+
     /// Counts a new task of `account`.
     pub(super) fn count_task(&self, account: i64) {
         *self.verb.borrow_mut().tasks.entry(account).or_default() += 1;
+    }
+
+    /// Counts a task of `account` that was removed.
+    pub(super) fn uncount_task(&self, account: i64) {
+        *self.verb.borrow_mut().tasks.entry(account).or_default() -= 1;
     }
 
     /// The number of the host with this name, made when there is none.
@@ -71,10 +82,13 @@ impl Session {
 
     /// The verb has run, and its rows stay.
     pub(super) fn keep(&self) {
-        let Sums { tallies, tasks } = mem::take(&mut *self.verb.borrow_mut());
+        let Sums { tallies, removed, tasks } = mem::take(&mut *self.verb.borrow_mut());
         let mut all = self.transaction.borrow_mut();
         for (bucket, counts) in tallies {
             all.tallies.entry(bucket).or_default().add(counts);
+        }
+        for (bucket, counts) in removed {
+            all.removed.entry(bucket).or_default().add(counts);
         }
         for (account, new) in tasks {
             *all.tasks.entry(account).or_default() += new;
@@ -98,6 +112,8 @@ impl Session {
     pub(super) fn flush(&self) -> Result<(), Failure> {
         let sums = self.transaction.take();
         tally::write(self, &sums.tallies)?;
+        // what is removed was added before
+        tally::write_removed(self, &sums.removed)?;
         for (account, new) in sums.tasks {
             self.prepare_cached(
                 "/* submit: count tasks */ UPDATE account SET tasks = tasks + ?2 WHERE id = ?1",

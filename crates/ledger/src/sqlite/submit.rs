@@ -129,8 +129,9 @@ fn insert_task(session: &Session, task: &Task, counts: Counts) -> Result<i64, Fa
     session
         .prepare_cached(
             "/* submit: task */ INSERT INTO task (id, public_id, account, product, areas, tier,
-                 options, created_at, targets, done, failed, failed_origin, updated_at, finished_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13)",
+                 options, created_at, targets, done, failed, failed_origin, updated_at, finished_at,
+                 failed_timeout)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13, ?14)",
         )?
         .execute(params![
             id,
@@ -146,6 +147,7 @@ fn insert_task(session: &Session, task: &Task, counts: Counts) -> Result<i64, Fa
             signed(counts.failed),
             signed(counts.failed_origin),
             is_finished.then_some(task.created_at.as_millis()),
+            signed(counts.failed_timeout),
         ])?;
     session.count_task(task.account.0);
     Ok(id)
@@ -162,7 +164,8 @@ fn count(
     connection
         .prepare_cached(
             "/* count targets */ UPDATE task SET targets = targets + ?2, done = done + ?3,
-                 failed = failed + ?4, failed_origin = failed_origin + ?5, updated_at = ?6,
+                 failed = failed + ?4, failed_origin = failed_origin + ?5,
+                 failed_timeout = failed_timeout + ?7, updated_at = ?6,
                  finished_at = CASE WHEN targets + ?2 = done + ?3 + failed + ?4 THEN ?6 END
              WHERE id = ?1",
         )?
@@ -173,6 +176,7 @@ fn count(
             signed(counts.failed),
             signed(counts.failed_origin),
             now.as_millis(),
+            signed(counts.failed_timeout),
         ])?;
     Ok(())
 }

@@ -32,6 +32,38 @@ pub(super) struct Counts {
     pub(super) failed: u64,
     /// Of the failed, those whose first failure is an origin status.
     pub(super) failed_origin: u64,
+    /// Of the failed, those whose first failure is a timeout.
+    pub(super) failed_timeout: u64,
+}
+
+/// Kinds of failures that are counted and found apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Other,
+    OriginStatus,
+    Timeout,
+}
+
+impl Kind {
+    /// The number of a target's kind in SQL, as the index `target_failed` has it.
+    pub(super) const SQL: &str = "(CASE outcome WHEN 'timeout' THEN 2
+                 ELSE substr(outcome, 1, 14) = 'origin_status:' END)";
+
+    const fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::OriginStatus(_) => Self::OriginStatus,
+            Outcome::Timeout => Self::Timeout,
+            _ => Self::Other,
+        }
+    }
+
+    pub(super) const fn number(self) -> i64 {
+        match self {
+            Self::Other => 0,
+            Self::OriginStatus => 1,
+            Self::Timeout => 2,
+        }
+    }
 }
 
 impl Counts {
@@ -41,7 +73,11 @@ impl Counts {
             self.done += 1;
         } else {
             self.failed += 1;
-            self.failed_origin += u64::from(matches!(outcome, Outcome::OriginStatus(_)));
+            match Kind::of(outcome) {
+                Kind::OriginStatus => self.failed_origin += 1,
+                Kind::Timeout => self.failed_timeout += 1,
+                Kind::Other => {}
+            }
         }
     }
 
@@ -50,16 +86,18 @@ impl Counts {
         self.done += other.done;
         self.failed += other.failed;
         self.failed_origin += other.failed_origin;
+        self.failed_timeout += other.failed_timeout;
     }
 
     /// Of these, how many are so far along; see `TargetFilter`.
-    pub(super) fn matching(&self, progress: Option<Progress>, origin_status: Option<bool>) -> u64 {
-        let failed = match origin_status {
+    pub(super) fn matching(&self, progress: Option<Progress>, kind: Option<Kind>) -> u64 {
+        let failed = match kind {
             None => self.failed,
-            Some(true) => self.failed_origin,
-            Some(false) => self.failed - self.failed_origin,
+            Some(Kind::OriginStatus) => self.failed_origin,
+            Some(Kind::Timeout) => self.failed_timeout,
+            Some(Kind::Other) => self.failed - self.failed_origin - self.failed_timeout,
         };
-        match (progress, origin_status) {
+        match (progress, kind) {
             (None, None) => self.targets,
             (None | Some(Progress::Failed), _) => failed,
             (Some(_), Some(_)) => 0,
@@ -68,13 +106,14 @@ impl Counts {
         }
     }
 
-    /// Reads four columns from `column` on, in the order of the fields.
+    /// Reads five columns from `column` on, in the order of the fields.
     pub(super) fn read(row: &Row<'_>, column: usize) -> rusqlite::Result<Self> {
         Ok(Self {
             targets: unsigned(row, column)?,
             done: unsigned(row, column + 1)?,
             failed: unsigned(row, column + 2)?,
             failed_origin: unsigned(row, column + 3)?,
+            failed_timeout: unsigned(row, column + 4)?,
         })
     }
 }
@@ -135,11 +174,13 @@ pub(super) fn add(tallies: &mut Tallies, place: Place, counts: &ByHost) {
 pub(super) fn write(connection: &Connection, tallies: &Tallies) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
         "/* tally */ INSERT INTO tally
-             (account, host, span, bucket, areas, targets, done, failed, failed_origin)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             (account, host, span, bucket, areas, targets, done, failed, failed_origin,
+              failed_timeout)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
          ON CONFLICT DO UPDATE SET targets = targets + excluded.targets,
              done = done + excluded.done, failed = failed + excluded.failed,
-             failed_origin = failed_origin + excluded.failed_origin",
+             failed_origin = failed_origin + excluded.failed_origin,
+             failed_timeout = failed_timeout + excluded.failed_timeout",
     )?;
     for (bucket, counts) in tallies {
         statement.execute(params![
@@ -152,7 +193,44 @@ pub(super) fn write(connection: &Connection, tallies: &Tallies) -> Result<(), Fa
             signed(counts.done),
             signed(counts.failed),
             signed(counts.failed_origin),
+            signed(counts.failed_timeout),
         ])?;
+    }
+    Ok(())
+}
+
+/// Takes what was removed out of the table, and rows out of which everything was taken.
+pub(super) fn write_removed(connection: &Connection, tallies: &Tallies) -> Result<(), Failure> {
+    let mut take = connection.prepare_cached(
+        "/* tally: take */ UPDATE tally SET targets = targets - ?6, done = done - ?7,
+             failed = failed - ?8, failed_origin = failed_origin - ?9,
+             failed_timeout = failed_timeout - ?10
+         WHERE account = ?1 AND host = ?2 AND span = ?3 AND bucket = ?4 AND areas = ?5
+         RETURNING targets",
+    )?;
+    let mut remove = connection.prepare_cached(
+        "/* tally: remove */ DELETE FROM tally
+         WHERE account = ?1 AND host = ?2 AND span = ?3 AND bucket = ?4 AND areas = ?5",
+    )?;
+    for (Bucket { account, host, span, number, areas }, counts) in tallies {
+        let left: i64 = take.query_row(
+            params![
+                account,
+                host,
+                span,
+                number,
+                areas,
+                signed(counts.targets),
+                signed(counts.done),
+                signed(counts.failed),
+                signed(counts.failed_origin),
+                signed(counts.failed_timeout),
+            ],
+            |row| row.get(0),
+        )?;
+        if left == 0 {
+            remove.execute(params![account, host, span, number, areas])?;
+        }
     }
     Ok(())
 }
@@ -199,7 +277,8 @@ fn count_buckets(connection: &Connection, range: &Range, part: Part) -> Result<C
     };
     let sql = format!(
         "/* tally: buckets */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
-             coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0)
+             coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0),
+             coalesce(sum(failed_timeout), 0)
          FROM tally AS k
          WHERE {account} AND host = ?2 AND span = ?3 AND bucket >= ?4 AND bucket < ?5{}",
         area_condition(range.area)
@@ -224,18 +303,20 @@ fn count_edge(
         None => "?1 IS NULL",
     };
     let area = area_condition(range.area);
+    let kind = Kind::SQL;
     let sql = if range.host == ALL_HOSTS {
         format!(
             "/* tally: edge */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
-                 coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0)
+                 coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0),
+                 coalesce(sum(failed_timeout), 0)
              FROM task AS k WHERE {account} AND ?2 = 0 AND k.id >= ?3 AND k.id < ?4{area}"
         )
     } else {
         format!(
             "/* tally: edge of a host */ SELECT count(*), count(*) FILTER (WHERE progress = 1),
                  count(*) FILTER (WHERE progress = 2),
-                 count(*) FILTER (WHERE progress = 2
-                     AND substr(outcome, 1, 14) = 'origin_status:')
+                 count(*) FILTER (WHERE progress = 2 AND {kind} = 1),
+                 count(*) FILTER (WHERE progress = 2 AND {kind} = 2)
              FROM target AS t INDEXED BY target_by_host CROSS JOIN task AS k ON k.id = t.task
              WHERE {account} AND t.host = ?2 AND t.task >= ?3 AND t.task < ?4{area}"
         )
@@ -306,18 +387,20 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_status_is_only_asked_of_the_failed() {
-        let counts = Counts { targets: 10, done: 3, failed: 5, failed_origin: 2 };
-        for (progress, origin_status, matching) in [
+    fn a_kind_is_only_asked_of_the_failed() {
+        let counts =
+            Counts { targets: 10, done: 3, failed: 5, failed_origin: 2, failed_timeout: 1 };
+        for (progress, kind, matching) in [
             (None, None, 10),
             (Some(Progress::Processing), None, 2),
             (Some(Progress::Done), None, 3),
             (Some(Progress::Failed), None, 5),
-            (Some(Progress::Failed), Some(true), 2),
-            (None, Some(false), 3),
-            (Some(Progress::Done), Some(true), 0),
+            (Some(Progress::Failed), Some(Kind::OriginStatus), 2),
+            (Some(Progress::Failed), Some(Kind::Timeout), 1),
+            (None, Some(Kind::Other), 2),
+            (Some(Progress::Done), Some(Kind::OriginStatus), 0),
         ] {
-            assert_eq!(counts.matching(progress, origin_status), matching, "{progress:?}");
+            assert_eq!(counts.matching(progress, kind), matching, "{progress:?}");
         }
     }
 }

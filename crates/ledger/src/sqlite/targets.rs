@@ -20,7 +20,7 @@ use super::{
     merge::merge,
     names,
     number::{signed, unsigned},
-    tally::{self, ALL_HOSTS, Counts},
+    tally::{self, ALL_HOSTS, Counts, Kind},
     views,
 };
 use crate::{Page, TargetFilter, TargetRow, TargetState};
@@ -36,7 +36,7 @@ struct Scope<'a> {
     url: Option<&'a str>,
     area: Option<Area>,
     progress: Option<Progress>,
-    origin_status: Option<bool>,
+    kind: Option<Kind>,
     /// Creation of the task, in milliseconds, `from..to`.
     from: i64,
     to: i64,
@@ -48,7 +48,7 @@ enum Walk {
     Url,
     Host,
     Progress,
-    /// As `Progress`, for those that failed, by whether an origin status is why.
+    /// As `Progress`, for those that failed, by the kind of failure.
     Failed,
     /// Tasks, their chunks, their targets.
     Tasks,
@@ -117,9 +117,9 @@ impl<'a> Scope<'a> {
         let states = states(filter.states.as_deref());
         let mut scopes = Vec::with_capacity(hosts.len() * states.len());
         for host in hosts {
-            for (progress, origin_status) in &states {
-                let (progress, origin_status) = (*progress, *origin_status);
-                scopes.push(Self { host, progress, origin_status, ..any.clone() });
+            for (progress, kind) in &states {
+                let (progress, kind) = (*progress, *kind);
+                scopes.push(Self { host, progress, kind, ..any.clone() });
             }
         }
         Ok(scopes)
@@ -134,7 +134,7 @@ impl<'a> Scope<'a> {
             url: filter.url.as_deref(),
             area: filter.area,
             progress: None,
-            origin_status: None,
+            kind: None,
             from: filter.from.map_or(-names::LATEST, names::task_millis),
             // a whole hour after the latest, so that an open end is cut into hours alone
             to: filter.to.map_or(names::LATEST + HOUR, |to| names::task_millis(to) + 1),
@@ -157,9 +157,9 @@ impl<'a> Scope<'a> {
 
     /// How many targets match, and the index that finds them soonest.
     fn total(&self, connection: &Connection) -> Result<(u64, Walk), Failure> {
-        let matching = |counts: Counts| counts.matching(self.progress, self.origin_status);
+        let matching = |counts: Counts| counts.matching(self.progress, self.kind);
         let by_progress = match self.account.and(self.progress) {
-            Some(Progress::Failed) if self.origin_status.is_some() => Walk::Failed,
+            Some(Progress::Failed) if self.kind.is_some() => Walk::Failed,
             Some(_) => Walk::Progress,
             None => Walk::Tasks,
         };
@@ -280,9 +280,9 @@ impl<'a> Scope<'a> {
             let number = Value::Integer(number(progress));
             query.condition(" AND t.progress = :progress", ":progress", number);
         }
-        if let Some(is_origin_status) = self.origin_status {
-            let condition = " AND (substr(t.outcome, 1, 14) = 'origin_status:') = :origin_status";
-            query.condition(condition, ":origin_status", Value::Integer(is_origin_status.into()));
+        if let Some(kind) = self.kind {
+            let condition = format!(" AND {} = :kind", Kind::SQL);
+            query.condition(&condition, ":kind", Value::Integer(kind.number()));
         }
         query
     }
@@ -315,8 +315,8 @@ fn hosts(
     Ok(numbers.into_iter().map(Some).collect())
 }
 
-/// The wanted states as the tables know them: `progress`, and whether an origin status is why.
-fn states(wanted: Option<&[TargetState]>) -> Vec<(Option<Progress>, Option<bool>)> {
+/// The wanted states as the tables know them: `progress`, and the kind of failure.
+fn states(wanted: Option<&[TargetState]>) -> Vec<(Option<Progress>, Option<Kind>)> {
     let Some(wanted) = wanted else { return vec![(None, None)] };
     let wants = |state| wanted.contains(&state);
     let mut states = Vec::new();
@@ -326,11 +326,16 @@ fn states(wanted: Option<&[TargetState]>) -> Vec<(Option<Progress>, Option<bool>
     if wants(TargetState::Done) {
         states.push((Some(Progress::Done), None));
     }
-    match (wants(TargetState::FailedByOrigin), wants(TargetState::FailedOtherwise)) {
-        (true, true) => states.push((Some(Progress::Failed), None)),
-        (true, false) => states.push((Some(Progress::Failed), Some(true))),
-        (false, true) => states.push((Some(Progress::Failed), Some(false))),
-        (false, false) => {}
+    let kinds = [
+        (TargetState::FailedByOrigin, Kind::OriginStatus),
+        (TargetState::FailedByTimeout, Kind::Timeout),
+        (TargetState::FailedOtherwise, Kind::Other),
+    ];
+    if kinds.iter().all(|(state, _)| wants(*state)) {
+        states.push((Some(Progress::Failed), None));
+    } else {
+        let wanted = kinds.into_iter().filter(|(state, _)| wants(*state));
+        states.extend(wanted.map(|(_, kind)| (Some(Progress::Failed), Some(kind))));
     }
     states
 }
@@ -433,7 +438,8 @@ fn first_chunk(connection: &Connection, task: i64, offset: u64) -> Result<u64, F
 fn task_counts(connection: &Connection, task: i64) -> Result<Counts, Failure> {
     let counts = connection
         .prepare_cached(
-            "/* targets: of a task */ SELECT targets, done, failed, failed_origin FROM task
+            "/* targets: of a task */ SELECT targets, done, failed, failed_origin,
+                 failed_timeout FROM task
              WHERE id = ?1",
         )?
         .query_row([task], |row| Counts::read(row, 0))?;
@@ -503,13 +509,13 @@ mod tests {
                 progress: has(3).then_some(Progress::Done),
                 task: has(4).then_some(1),
                 area: has(5).then_some(Area::Mainland),
-                origin_status: None,
+                kind: None,
                 from: 0,
                 to: 60_000,
             };
             if walks.contains(&Walk::Progress) {
                 let progress = Some(Progress::Failed);
-                let refused = Scope { progress, origin_status: Some(true), ..scope.clone() };
+                let refused = Scope { progress, kind: Some(Kind::OriginStatus), ..scope.clone() };
                 scopes.push((refused, vec![Walk::Failed]));
             }
             scopes.push((scope, walks));

@@ -12,6 +12,7 @@ pub mod lease;
 pub mod purge;
 pub mod report;
 pub mod submit;
+pub mod sweep;
 pub mod targets;
 pub mod views;
 pub mod zones;
@@ -73,9 +74,14 @@ macro_rules! ledger_suite {
             report::what_is_not_settled_waits_until_not_before,
             report::an_unfinal_report_is_kept_as_what_is_known_so_far,
             report::positions_of_others_are_ignored,
+            sweep::jobs_of_a_silent_node_end_as_timeouts_and_late_reports_are_stale,
+            sweep::a_job_that_is_always_lost_is_given_up,
+            sweep::finished_tasks_are_removed_by_parts_and_every_view_stays_right,
+            sweep::what_is_removed_belongs_to_nobody_else,
+            sweep::finished_purges_and_old_quotas_are_removed,
             targets::every_condition_of_a_filter_holds,
             targets::pages_are_newest_task_first_and_in_the_order_submitted,
-            targets::an_origin_status_is_told_from_other_failures,
+            targets::failures_are_told_apart_by_their_kind,
             targets::ranges_of_time_are_exact_to_the_millisecond,
             targets::pages_match_a_plain_model,
             views::tasks_are_listed_newest_first_with_their_counts,

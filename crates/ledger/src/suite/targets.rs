@@ -149,23 +149,28 @@ pub async fn pages_are_newest_task_first_and_in_the_order_submitted(ledger: Arc<
     }
 }
 
-pub async fn an_origin_status_is_told_from_other_failures(ledger: Arc<dyn Ledger>) {
+pub async fn failures_are_told_apart_by_their_kind(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
-    submit(&fixture, fixture.task("1"), "a.example", 4).await;
+    submit(&fixture, fixture.task("1"), "a.example", 6).await;
     let job = fixture.lease_one("edge", T0).await;
     let words = [
         (0, Outcome::OriginStatus(404)),
         (1, Outcome::OriginError(OriginFault::Connect)),
         (2, Outcome::OriginStatus(503)),
         (3, Outcome::Filled),
+        (4, Outcome::Timeout),
+        (5, Outcome::OriginError(OriginFault::Timeout)),
     ];
     fixture.settle(&job, &words, at(1)).await;
     let (refused, otherwise) = (TargetState::FailedByOrigin, TargetState::FailedOtherwise);
+    let late = TargetState::FailedByTimeout;
     for (states, rows, total) in [
-        (vec![refused, otherwise], "1-0 1-1 1-2", 3),
+        (vec![refused, otherwise, late], "1-0 1-1 1-2 1-4 1-5", 5),
+        (vec![refused, otherwise], "1-0 1-1 1-2 1-5", 4),
         (vec![refused], "1-0 1-2", 2),
-        (vec![otherwise], "1-1", 1),
-        (vec![TargetState::Done, otherwise], "1-1 1-3", 2),
+        (vec![late], "1-4", 1),
+        (vec![otherwise], "1-1 1-5", 2),
+        (vec![TargetState::Done, late], "1-3 1-4", 2),
     ] {
         for (account, task, host) in [
             (None, None, None),
@@ -231,6 +236,7 @@ async fn many_tasks(fixture: &Fixture, dice: &mut Dice) {
                 Outcome::Revalidated,
                 Outcome::TooLarge,
                 Outcome::OriginStatus(404),
+                Outcome::Timeout,
             ]);
             if dice.below(3) > 0 {
                 fixture.settle(&job, &[(leased.position, outcome)], at(9999)).await;
@@ -239,10 +245,11 @@ async fn many_tasks(fixture: &Fixture, dice: &mut Dice) {
     }
 }
 
-const STATES: [TargetState; 4] = [
+const STATES: [TargetState; 5] = [
     TargetState::Processing,
     TargetState::Done,
     TargetState::FailedByOrigin,
+    TargetState::FailedByTimeout,
     TargetState::FailedOtherwise,
 ];
 
@@ -251,6 +258,7 @@ fn state(row: &TargetRow) -> TargetState {
         (Progress::Processing, _) => TargetState::Processing,
         (Progress::Done, _) => TargetState::Done,
         (Progress::Failed, Some(Outcome::OriginStatus(_))) => TargetState::FailedByOrigin,
+        (Progress::Failed, Some(Outcome::Timeout)) => TargetState::FailedByTimeout,
         (Progress::Failed, _) => TargetState::FailedOtherwise,
     }
 }

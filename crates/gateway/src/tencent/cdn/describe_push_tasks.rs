@@ -58,7 +58,7 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
         Some(AreaScope::Overseas) => Some(Area::Overseas),
     };
     if let Some(status) = params.text("Status")? {
-        filter.states = Some(vec![selection(&status)?]);
+        filter.states = Some(selection(&status)?);
     }
     if let Some(keyword) = params.text("Keyword")?.filter(|keyword| !keyword.is_empty()) {
         if keyword.contains("://") {
@@ -98,12 +98,12 @@ fn number(
 }
 
 /// Which targets have the vendor's status word; the inverse of [`status`].
-fn selection(word: &str) -> Result<TargetState, Error> {
+fn selection(word: &str) -> Result<Vec<TargetState>, Error> {
     match word {
-        "process" => Ok(TargetState::Processing),
-        "done" => Ok(TargetState::Done),
-        "invalid" => Ok(TargetState::FailedByOrigin),
-        "fail" => Ok(TargetState::FailedOtherwise),
+        "process" => Ok(vec![TargetState::Processing]),
+        "done" => Ok(vec![TargetState::Done]),
+        "invalid" => Ok(vec![TargetState::FailedByOrigin]),
+        "fail" => Ok(vec![TargetState::FailedByTimeout, TargetState::FailedOtherwise]),
         _ => Err(Error::Word {
             name: "Status",
             error: UnknownWord {

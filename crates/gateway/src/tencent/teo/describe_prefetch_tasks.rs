@@ -130,15 +130,15 @@ fn apply(filter: &mut TargetFilter, wish: Filter) -> Result<(), Error> {
     Ok(())
 }
 
-/// Which targets have the status word; the inverse of [`verdict`]. Nothing ends as `timeout` or
-/// `canceled` by itself.
+/// Which targets have the status word; the inverse of [`verdict`]. Nobody can cancel a target.
 fn selection(word: &str) -> Result<Option<TargetState>, Error> {
     match word {
         "processing" => Ok(Some(TargetState::Processing)),
         "success" => Ok(Some(TargetState::Done)),
         "invalid" => Ok(Some(TargetState::FailedByOrigin)),
         "failed" => Ok(Some(TargetState::FailedOtherwise)),
-        "timeout" | "canceled" => Ok(None),
+        "timeout" => Ok(Some(TargetState::FailedByTimeout)),
+        "canceled" => Ok(None),
         _ => Err(Error::Word {
             name: "Filters",
             error: UnknownWord {
