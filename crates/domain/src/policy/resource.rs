@@ -111,7 +111,10 @@ impl ResourcePattern {
             project: unless_empty(project)?,
             service: Pattern::parse_lower_case(service)?,
             region: unless_empty(region)?,
-            account: unless_empty(account)?,
+            // both forms without a number stand in policies that people write
+            account: unless_empty(
+                account.strip_prefix("uin/").filter(|it| it.is_empty()).unwrap_or(account),
+            )?,
             name: Pattern::parse_lower_case(name)?,
         };
         let plain = [segments.project.as_ref(), Some(&segments.service), segments.region.as_ref()];

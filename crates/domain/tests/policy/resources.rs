@@ -54,6 +54,8 @@ pub(crate) const MATCHING: &[(&str, &str, bool)] = &[
 
     ("qcs::cdn:::domain/www.test.com", WWW, true),
     ("qcs::cdn:::domain/www.test.com", FOREIGN, false),
+    ("qcs::cdn::uin/:domain/www.test.com", WWW, true),
+    ("qcs::cdn::uin/:domain/www.test.com", FOREIGN, false),
     ("qcs::cdn::*:domain/www.test.com", WWW, true),
     ("qcs::cdn::*:domain/www.test.com", FOREIGN, true),
     ("qcs::cdn::uin/*:domain/www.test.com", FOREIGN, true),
