@@ -1,8 +1,12 @@
 //! An accelerated domain: a host, its origin, the areas it serves and the rules of its cache.
 
+mod rules;
+
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+pub use self::rules::{CachePolicy, CacheRule, CacheRules, Cookies, Paths, RuleLifetime};
 
 use crate::{
     account::AccountId,
@@ -30,7 +34,7 @@ pub struct Domain {
     pub status: Status,
     /// How many middle nodes may speak to the origin.
     pub shield: Shield,
-    /// What its cache does where the origin says nothing.
+    /// What its cache keeps and for how long.
     pub cache: CacheRules,
     /// When it was created.
     pub created_at: Timestamp,
@@ -83,19 +87,6 @@ pub enum Shield {
     Global,
     /// One in each area, for content that may not cross the border.
     PerArea,
-}
-
-/// Cache behaviour where the origin's response states none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CacheRules {
-    /// Freshness lifetime, in seconds, of a 200 response without explicit freshness.
-    pub default_lifetime_seconds: u64,
-}
-
-impl Default for CacheRules {
-    fn default() -> Self {
-        Self { default_lifetime_seconds: DEFAULT_LIFETIME.as_secs() }
-    }
 }
 
 /// The scheme in which an origin is asked.

@@ -49,6 +49,8 @@ pub enum Uncacheable {
     SetCookie,
     /// The request carried `Authorization` and the response does not allow sharing.
     Authorization,
+    /// A rule of the domain says that it is not to be kept.
+    Rule,
     /// A partial response that cannot be combined.
     Partial,
     /// The node's disk is full.
@@ -120,6 +122,7 @@ words!(Uncacheable {
     NoLifetime = "no-lifetime",
     SetCookie = "set-cookie",
     Authorization = "authorization",
+    Rule = "rule",
     Partial = "partial",
     DiskFull = "disk-full",
     DiskError = "disk-error",

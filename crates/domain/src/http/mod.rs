@@ -23,5 +23,5 @@ pub use range::{
     ByteRange, ContentRange, RangeRequest, parse_byte_range, parse_content_range, parse_range,
     parse_unsatisfied_range, unsatisfied_range,
 };
-pub use response::{StoredResponse, Validator, strong_validator};
+pub use response::{StoredResponse, Validator, drop_cookies, strong_validator};
 pub use storable::{Lifetime, storable};

@@ -10,7 +10,11 @@ use super::{
     fields::{combined, members, parse_http_date, strip_hop_by_hop},
     storable::{Lifetime, storable},
 };
-use crate::{domain::CacheRules, outcome::Uncacheable, time::Timestamp};
+use crate::{
+    domain::{CachePolicy, Cookies},
+    outcome::Uncacheable,
+    time::Timestamp,
+};
 
 /// A stored response, without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,7 +142,7 @@ impl StoredResponse {
         &self,
         not_modified: &HeaderMap,
         request_fields: &HeaderMap,
-        rules: &CacheRules,
+        policy: &CachePolicy,
         request_time: Timestamp,
         response_time: Timestamp,
     ) -> Result<Self, Uncacheable> {
@@ -147,6 +151,7 @@ impl StoredResponse {
         for name in KEPT_AT_304 {
             news.remove(name);
         }
+        drop_cookies(policy, &mut news);
         let mut fields = self.fields.clone();
         for name in news.keys() {
             fields.remove(name);
@@ -159,7 +164,7 @@ impl StoredResponse {
             fields.remove(header::DATE);
         }
         let lifetime =
-            storable(request_fields, self.status, &fields, rules, request_time, response_time)?;
+            storable(request_fields, self.status, &fields, policy, request_time, response_time)?;
         let vary = match news.contains_key(header::VARY) {
             true => vary(request_fields, &fields),
             false => self.vary.clone(),
@@ -226,6 +231,13 @@ impl StoredResponse {
             corrected_initial_age_ms,
             lifetime_ms,
         })
+    }
+}
+
+/// Removes the cookies from `fields` that are to be kept, where `policy` says so.
+pub fn drop_cookies(policy: &CachePolicy, fields: &mut HeaderMap) {
+    if policy.cookies == Cookies::Drop {
+        fields.remove(header::SET_COOKIE);
     }
 }
 

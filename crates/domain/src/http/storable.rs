@@ -8,7 +8,11 @@ use super::{
     cache_control::CacheControl,
     fields::{members, parse_http_date},
 };
-use crate::{domain::CacheRules, outcome::Uncacheable, time::Timestamp};
+use crate::{
+    domain::{CachePolicy, Cookies, DEFAULT_LIFETIME, RuleLifetime},
+    outcome::Uncacheable,
+    time::Timestamp,
+};
 
 /// How long a response is fresh, and how old it was when it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,10 @@ pub struct Lifetime {
 
 /// Whether the response to a GET with `request_fields` may be stored, and its lifetime.
 ///
+/// `policy` is that of the domain for the target's path. What it says of `Cache-Control` is for the
+/// response's `no-store` and `no-cache` alone, as what is private never becomes common, and its
+/// lifetimes are for statuses that may have one without the origin's word.
+///
 /// A partial response is refused here: whoever combines slices asks with 200 for the whole.
 /// The clocks are the receiver's: when the request was sent and when the head came.
 ///
@@ -30,11 +38,18 @@ pub fn storable(
     request_fields: &HeaderMap,
     status: StatusCode,
     fields: &HeaderMap,
-    rules: &CacheRules,
+    policy: &CachePolicy,
     request_time: Timestamp,
     response_time: Timestamp,
 ) -> Result<Lifetime, Uncacheable> {
-    let said = CacheControl::of(fields);
+    if policy.lifetime == RuleLifetime::Never {
+        return Err(Uncacheable::Rule);
+    }
+    let mut said = CacheControl::of(fields);
+    if policy.ignores_cache_control {
+        said.no_store = false;
+        said.no_cache = false;
+    }
     if said.no_store || CacheControl::of(request_fields).no_store {
         return Err(Uncacheable::NoStore);
     }
@@ -45,7 +60,12 @@ pub fn storable(
         return Err(Uncacheable::VaryStar);
     }
     let shares = said.public || said.s_maxage.is_some();
-    if fields.contains_key(header::SET_COOKIE) && !shares {
+    let takes_cookies = match policy.cookies {
+        Cookies::Ask => shares,
+        Cookies::Drop => true,
+        Cookies::Refuse => false,
+    };
+    if fields.contains_key(header::SET_COOKIE) && !takes_cookies {
         return Err(Uncacheable::SetCookie);
     }
     // RFC 9111 section 3.5
@@ -56,12 +76,15 @@ pub fn storable(
         return Err(Uncacheable::Partial);
     }
     let corrected_initial_age = corrected_initial_age(fields, request_time, response_time);
-    let lifetime = match explicit_lifetime(&said, fields, response_time) {
+    let explicit = explicit_lifetime(&said, fields, response_time);
+    let stated = match has_default_lifetime(status) {
+        true => Some(ruled_lifetime(policy.lifetime, explicit)),
+        false => explicit,
+    };
+    let lifetime = match stated {
+        None => return Err(Uncacheable::NoLifetime),
         Some(_) if said.no_cache => Duration::ZERO,
-        Some(explicit) => explicit,
-        None if !has_default_lifetime(status) => return Err(Uncacheable::NoLifetime),
-        None if said.no_cache => Duration::ZERO,
-        None => Duration::from_secs(rules.default_lifetime_seconds),
+        Some(lifetime) => lifetime,
     };
     let has_validator =
         fields.contains_key(header::ETAG) || fields.contains_key(header::LAST_MODIFIED);
@@ -71,7 +94,20 @@ pub fn storable(
     Ok(Lifetime { lifetime, corrected_initial_age })
 }
 
-/// Statuses that get the domain's default where the origin states no lifetime.
+fn ruled_lifetime(rule: RuleLifetime, explicit: Option<Duration>) -> Duration {
+    match rule {
+        RuleLifetime::Never => Duration::ZERO,
+        RuleLifetime::Origin { otherwise_seconds } => explicit
+            .unwrap_or_else(|| otherwise_seconds.map_or(DEFAULT_LIFETIME, Duration::from_secs)),
+        RuleLifetime::Exactly(seconds) => Duration::from_secs(seconds),
+        RuleLifetime::AtMost(seconds) => {
+            let most = Duration::from_secs(seconds);
+            explicit.map_or(most, |explicit| explicit.min(most))
+        }
+    }
+}
+
+/// Statuses that get the lifetime of a rule, or the domain's default where the origin states no lifetime.
 fn has_default_lifetime(status: StatusCode) -> bool {
     matches!(
         status,

@@ -31,7 +31,7 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
         ..new.origin.parse()?
     };
     let cache = new.default_lifetime_seconds.map_or_else(CacheRules::default, |seconds| {
-        CacheRules { default_lifetime_seconds: seconds }
+        CacheRules { default_lifetime_seconds: seconds, ..CacheRules::default() }
     });
     let areas = new.areas.unwrap_or(AreaScope::Global);
     let new = NewDomain { host: new.host, origin, areas, shield: new.shield, cache };

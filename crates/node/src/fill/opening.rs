@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, StatusCode, header};
 use stoker_domain::{
     http::{
-        ByteRange, Lifetime, Reuse, StoredResponse, Validator, reuse, storable, strong_validator,
+        ByteRange, Lifetime, Reuse, StoredResponse, Validator, drop_cookies, reuse, storable,
+        strong_validator,
     },
     outcome::{Outcome, Uncacheable},
     time::Timestamp,
@@ -215,7 +216,7 @@ impl Driver {
         known.response.refreshed_by_304(
             &reply.response.fields,
             selecting,
-            &self.request.domain.cache,
+            &self.request.policy(),
             reply.request_time,
             reply.response_time,
         )
@@ -301,7 +302,7 @@ impl Driver {
             selecting,
             status,
             &response.fields,
-            &self.request.domain.cache,
+            &self.request.policy(),
             *request_time,
             *response_time,
         );
@@ -384,6 +385,8 @@ impl Driver {
     ) -> Result<Filled, Stop> {
         let forward_status = reply.response.status;
         let writer = reply.writer.clone();
+        let mut reply = reply;
+        drop_cookies(&self.request.policy(), &mut reply.response.fields);
         let (response, content) = made(reply, &extent, lifetime, selecting);
         let generation = self.course(writer, response, extent.total, forward_status);
         self.fill.state().generation = Some(generation.writer.generation());

@@ -3,7 +3,12 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use stoker_domain::{domain::Domain, http::ByteRange, key::Key, task::FetchOptions};
+use stoker_domain::{
+    domain::{CachePolicy, Domain},
+    http::ByteRange,
+    key::Key,
+    task::FetchOptions,
+};
 
 use super::slices::{RUN, SLICE_BYTES, slice_of};
 
@@ -54,6 +59,11 @@ impl Request {
     /// The text under which the store keeps the target, see [`stored_url`].
     pub fn url(&self) -> String {
         stored_url(&self.host, &self.path_and_query)
+    }
+
+    /// What the domain's rules say of the path.
+    pub(super) fn policy(&self) -> CachePolicy {
+        self.domain.cache.policy_for(&self.path_and_query)
     }
 
     /// The request fields by which a response is selected and judged: the viewer's and the task's.

@@ -11,4 +11,5 @@ mod pace;
 mod parent;
 mod refuse;
 mod resume;
+mod rules;
 mod share;

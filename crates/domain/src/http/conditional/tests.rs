@@ -4,7 +4,7 @@ use http::StatusCode;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{domain::CacheRules, http::storable, time::Timestamp};
+use crate::{domain::CachePolicy, http::storable, time::Timestamp};
 
 const BEFORE: &str = "Sun, 06 Nov 1994 08:00:00 GMT";
 const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -23,7 +23,7 @@ fn stored(status: u16, response: &[(&'static str, &str)]) -> StoredResponse {
     response.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
     let (status, now) = (StatusCode::from_u16(status).unwrap(), Timestamp::from_seconds(0));
     let request = HeaderMap::new();
-    let lifetime = storable(&request, status, &response, &CacheRules::default(), now, now).unwrap();
+    let lifetime = storable(&request, status, &response, &CachePolicy::default(), now, now).unwrap();
     StoredResponse::new(&request, status, response, 5, lifetime, now)
 }
 

@@ -4,7 +4,7 @@ use http::{HeaderValue, StatusCode};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{domain::CacheRules, http::storable};
+use crate::{domain::CachePolicy, http::storable};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
@@ -19,7 +19,7 @@ fn fields(lines: &[(&'static str, &str)]) -> HeaderMap {
 fn stored(request: &[(&'static str, &str)], response: &[(&'static str, &str)]) -> StoredResponse {
     let (request, mut response) = (fields(request), fields(response));
     response.insert(header::ETAG, HeaderValue::from_static("\"a\""));
-    let rules = CacheRules::default();
+    let rules = CachePolicy::default();
     let lifetime = storable(&request, StatusCode::OK, &response, &rules, NOW, NOW).unwrap();
     StoredResponse::new(&request, StatusCode::OK, response, 5, lifetime, NOW)
 }

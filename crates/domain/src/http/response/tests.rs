@@ -16,7 +16,7 @@ fn fields(lines: &[(&'static str, &str)]) -> HeaderMap {
 
 fn stored(request: &[(&'static str, &str)], response: &[(&'static str, &str)]) -> StoredResponse {
     let (request, response) = (fields(request), fields(response));
-    let rules = CacheRules::default();
+    let rules = CachePolicy::default();
     let lifetime = storable(&request, StatusCode::OK, &response, &rules, NOW, NOW).unwrap();
     StoredResponse::new(&request, StatusCode::OK, response, 5, lifetime, NOW)
 }
@@ -27,7 +27,7 @@ fn refreshed(
     later: u64,
 ) -> StoredResponse {
     let moment = NOW + Duration::from_secs(later);
-    let rules = CacheRules::default();
+    let rules = CachePolicy::default();
     old.refreshed_by_304(&fields(not_modified), &HeaderMap::new(), &rules, moment, moment).unwrap()
 }
 
@@ -150,7 +150,7 @@ fn a_304_without_fields_renews_the_lifetime_that_was_known() {
 fn a_304_may_end_the_permission_to_keep() {
     let old = stored(&[], &[("etag", "\"a\"")]);
     let said = fields(&[("cache-control", "no-store")]);
-    let refused = old.refreshed_by_304(&said, &HeaderMap::new(), &CacheRules::default(), NOW, NOW);
+    let refused = old.refreshed_by_304(&said, &HeaderMap::new(), &CachePolicy::default(), NOW, NOW);
     assert_eq!(refused, Err(Uncacheable::NoStore));
 }
 
@@ -231,4 +231,14 @@ proptest! {
         kept.is_fresh(now);
         kept.fresh_until();
     }
+}
+
+#[test]
+fn a_304_brings_no_cookies_where_a_rule_drops_them() {
+    use crate::domain::Cookies;
+    let old = stored(&[], &[("etag", "\"a\"")]);
+    let said = fields(&[("set-cookie", "a=b"), ("x", "y")]);
+    let policy = CachePolicy { cookies: Cookies::Drop, ..CachePolicy::default() };
+    let new = old.refreshed_by_304(&said, &HeaderMap::new(), &policy, NOW, NOW).unwrap();
+    assert!(new.fields.contains_key("x") && !new.fields.contains_key("set-cookie"));
 }

@@ -26,7 +26,7 @@ fn decide_for(
     response: &[(&'static str, &str)],
 ) -> Result<Lifetime, Uncacheable> {
     let status = StatusCode::from_u16(status).unwrap();
-    storable(&fields(request), status, &fields(response), &CacheRules::default(), NOW, NOW)
+    storable(&fields(request), status, &fields(response), &CachePolicy::default(), NOW, NOW)
 }
 
 fn lifetime(response: &[(&'static str, &str)]) -> u64 {
@@ -139,7 +139,7 @@ fn age_counts_from_where_it_was_told_or_from_the_date() {
     let age = |response: &[(&'static str, &str)], delay: u64| {
         let response = fields(response);
         let sent = NOW - Duration::from_secs(delay);
-        storable(&HeaderMap::new(), StatusCode::OK, &response, &CacheRules::default(), sent, NOW)
+        storable(&HeaderMap::new(), StatusCode::OK, &response, &CachePolicy::default(), sent, NOW)
             .unwrap()
             .corrected_initial_age
             .as_secs()
@@ -180,4 +180,96 @@ proptest! {
             prop_assert!(decided.corrected_initial_age.as_secs() >= age);
         }
     }
+}
+
+/// What a rule of the domain makes of a 200 response, in words.
+fn ruled(policy: CachePolicy, response: &[(&'static str, &str)]) -> String {
+    let response = fields(response);
+    match storable(&HeaderMap::new(), StatusCode::OK, &response, &policy, NOW, NOW) {
+        Ok(decided) => decided.lifetime.as_secs().to_string(),
+        Err(reason) => reason.as_str().into(),
+    }
+}
+
+#[test]
+fn a_rule_decides_as_this_table_says() {
+    use RuleLifetime::{AtMost, Exactly, Never, Origin};
+    let (silent, followed) =
+        (Origin { otherwise_seconds: None }, Origin { otherwise_seconds: Some(9) });
+    let (etag, cookie) = (("etag", "\"a\""), ("set-cookie", "a=b"));
+    let said = |text: &'static str| ("cache-control", text);
+    let expires = ("expires", "0");
+    for (lifetime, response, expected) in [
+        (Never, &[said("public, max-age=60"), etag][..], "rule"),
+        (silent, &[said("max-age=60")], "60"),
+        (silent, &[], "2592000"),
+        (followed, &[said("max-age=60")], "60"),
+        (followed, &[], "9"),
+        (Exactly(600), &[said("max-age=60")], "600"),
+        (Exactly(600), &[said("s-maxage=6000")], "600"),
+        (Exactly(600), &[expires], "600"),
+        (Exactly(600), &[], "600"),
+        (Exactly(600), &[said("no-store")], "no-store"),
+        (Exactly(600), &[said("private")], "private"),
+        (Exactly(600), &[said("no-cache"), etag], "0"),
+        (Exactly(600), &[cookie], "set-cookie"),
+        (Exactly(0), &[etag], "0"),
+        (Exactly(0), &[], "no-lifetime"),
+        (AtMost(600), &[said("max-age=60")], "60"),
+        (AtMost(600), &[said("max-age=6000")], "600"),
+        (AtMost(600), &[], "600"),
+        (AtMost(600), &[expires, etag], "0"),
+    ] {
+        let policy = CachePolicy { lifetime, ..CachePolicy::default() };
+        assert_eq!(ruled(policy, response), expected, "{lifetime:?} {response:?}");
+    }
+}
+
+#[test]
+fn a_rule_may_ignore_no_store_and_no_cache_but_never_private() {
+    let policy = CachePolicy {
+        lifetime: RuleLifetime::Exactly(600),
+        ignores_cache_control: true,
+        ..CachePolicy::default()
+    };
+    for (said, expected) in [
+        ("no-store", "600"),
+        ("no-cache", "600"),
+        ("no-cache, no-store, max-age=0, must-revalidate", "600"),
+        ("private", "private"),
+        ("private, no-store", "private"),
+    ] {
+        assert_eq!(ruled(policy, &[("cache-control", said)]), expected, "{said}");
+    }
+    let (asked, etag) = (fields(&[("cache-control", "no-store")]), fields(&[("etag", "\"a\"")]));
+    let decided = storable(&asked, StatusCode::OK, &etag, &policy, NOW, NOW);
+    assert_eq!(decided, Err(Uncacheable::NoStore), "the request's word counts");
+}
+
+#[test]
+fn a_rule_may_drop_or_refuse_cookies() {
+    let (cookie, leave) = (("set-cookie", "a=b"), ("cache-control", "public, max-age=60"));
+    for (cookies, alone, with_leave) in [
+        (Cookies::Ask, "set-cookie", "60"),
+        (Cookies::Drop, "2592000", "60"),
+        (Cookies::Refuse, "set-cookie", "set-cookie"),
+    ] {
+        let policy = CachePolicy { cookies, ..CachePolicy::default() };
+        assert_eq!(ruled(policy, &[cookie]), alone, "{cookies:?}");
+        assert_eq!(ruled(policy, &[cookie, leave]), with_leave, "{cookies:?}");
+        assert_eq!(ruled(policy, &[leave]), "60", "{cookies:?}");
+    }
+}
+
+#[test]
+fn a_rule_gives_no_lifetime_to_a_status_that_needs_the_origins_word() {
+    let lifetime = RuleLifetime::Exactly(600);
+    let policy = CachePolicy { lifetime, ..CachePolicy::default() };
+    let decide = |response: &[(&'static str, &str)]| {
+        let response = fields(response);
+        storable(&HeaderMap::new(), StatusCode::NOT_FOUND, &response, &policy, NOW, NOW)
+    };
+    assert_eq!(decide(&[]), Err(Uncacheable::NoLifetime));
+    let stated = decide(&[("cache-control", "max-age=9")]).unwrap();
+    assert_eq!(stated.lifetime.as_secs(), 9);
 }

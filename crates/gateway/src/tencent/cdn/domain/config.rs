@@ -1,4 +1,4 @@
-//! What a caller says of a domain, and what of it acts: origin, areas, lifetime.
+//! What a caller says of a domain, and what of it acts: origin, areas, cache.
 //!
 //! Everything said is kept as it was given. When the domain was changed in another way since, what
 //! was kept is out of date and a plain description of the domain takes its place.
@@ -8,10 +8,10 @@ use std::net::Ipv6Addr;
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     area::AreaScope,
-    domain::{CacheRules, Domain, Origin, Scheme},
+    domain::{Domain, Origin, Scheme},
 };
 
-use super::Error;
+use super::{Error, rules};
 use crate::{
     request_fields,
     tencent::{
@@ -24,8 +24,6 @@ use crate::{
 pub(crate) const KEPT: &str = "cdn";
 /// More is not a configuration.
 const MOST_BYTES: usize = 64 * 1024;
-/// Longest `CacheTime`.
-const YEAR: u64 = 365 * 86_400;
 const SERVICES: &[&str] = &["web", "download", "media", "hybrid", "dynamic"];
 
 /// Parameters of `AddCdnDomain` beside `Domain`.
@@ -184,10 +182,8 @@ pub(super) fn said(domain: &Domain) -> Map<String, Value> {
     if !origin(&said).is_ok_and(same) {
         said.insert("Origin".into(), plain_origin(&domain.origin, &domain.host));
     }
-    if !cache(&said).is_ok_and(|cache| cache == domain.cache) {
-        let time = domain.cache.default_lifetime_seconds.min(YEAR);
-        let rule = json!({ "CacheType": "all", "CacheContents": ["*"], "CacheTime": time });
-        said.insert("Cache".into(), json!({ "SimpleCache": { "CacheRules": [rule] } }));
+    if !rules::read(&said).is_ok_and(|cache| cache == domain.cache) {
+        said.insert("Cache".into(), rules::write(&domain.cache));
     }
     said.insert("Area".into(), domain.areas.as_str().into());
     said.entry("ServiceType").or_insert_with(|| "web".into());
@@ -268,39 +264,6 @@ fn split(text: &str, scheme: Scheme) -> Option<(String, u16)> {
     let weight = rest.next().map_or(Some(0), |weight| weight.parse::<u16>().ok());
     let is_done = weight.is_some() && rest.next().is_none() && !host.is_empty();
     is_done.then(|| (host.into(), port))
-}
-
-/// The lifetime that is meant where the origin states none: that of the last rule for everything.
-pub(super) fn cache(said: &Map<String, Value>) -> Result<CacheRules, Error> {
-    let mut rules = CacheRules::default();
-    let cache = said.get("Cache").unwrap_or(&Value::Null);
-    let simple = &cache["SimpleCache"];
-    let is_on = |value: &Value| value.as_str() == Some("on");
-    if is_on(&simple["FollowOrigin"]) && is_on(&simple["CompareMaxAge"]) {
-        return Err(Error::Param(Message::new(
-            "`Cache`: `FollowOrigin` and `CompareMaxAge` exclude each other",
-            "`Cache`：`FollowOrigin` 与 `CompareMaxAge` 不能同时开启",
-        )));
-    }
-    let entries = |value: &Value| value.as_array().cloned().unwrap_or_default();
-    let simple = entries(&simple["CacheRules"])
-        .into_iter()
-        .map(|rule| (rule["CacheType"].clone(), rule["CacheTime"].clone()));
-    let rule = entries(&cache["RuleCache"])
-        .into_iter()
-        .map(|rule| (rule["RuleType"].clone(), rule["CacheConfig"]["Cache"]["CacheTime"].clone()));
-    for (kind, time) in simple.chain(rule).filter(|(_, time)| !time.is_null()) {
-        let Some(seconds) = time.as_u64().filter(|seconds| *seconds <= YEAR) else {
-            return Err(Error::Param(Message::new(
-                "`CacheTime` must be from 0 to 31536000 seconds",
-                "`CacheTime` 的取值范围为 0 到 31536000 秒",
-            )));
-        };
-        if kind == "all" {
-            rules.default_lifetime_seconds = seconds;
-        }
-    }
-    Ok(rules)
 }
 
 #[cfg(test)]

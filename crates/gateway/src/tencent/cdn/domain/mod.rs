@@ -5,6 +5,7 @@
 mod config;
 mod describe;
 mod error;
+mod rules;
 
 use serde_json::{Map, Value};
 use stoker_domain::{
@@ -100,7 +101,7 @@ async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply 
         origin: config::origin(&said)?,
         areas: config::areas(&said)?.unwrap_or(AreaScope::Mainland),
         shield: Shield::default(),
-        cache: config::cache(&said)?,
+        cache: rules::read(&said)?,
     };
     let host = new.host.to_ascii_lowercase();
     let is_ours = gateway.engine.domain(account.id, &host).is_some_and(|d| d.host == host);
@@ -128,7 +129,7 @@ async fn update(gateway: &Gateway, account: &Account, mut params: Params) -> Rep
         let allow_private = is_same && domain.origin.allow_private;
         domain.origin = Origin { allow_private, ..origin };
         domain.areas = config::areas(&said)?.unwrap_or(domain.areas);
-        domain.cache = config::cache(&said)?;
+        domain.cache = rules::read(&said)?;
         domain.kept.insert(KEPT.into(), said);
         Ok(())
     };
