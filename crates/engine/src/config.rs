@@ -22,6 +22,12 @@ pub struct Config {
     pub nodes: Vec<Node>,
     /// How long a purge may take before it counts as overdue. Its open orders stand.
     pub purge_patience: Duration,
+    /// How long jobs wait for a node that gives no sign of life, from when they are due; then what
+    /// is missing of them times out. Neither API's documents tell a time; a day lets somebody come
+    /// to work and repair a machine.
+    pub job_patience: Duration,
+    /// How long tasks and purges are kept after they finished.
+    pub retention: Duration,
     /// When quota days begin. After a change the day that is running goes on until the first such
     /// instant after its end.
     pub quota_reset: Reset,
@@ -38,6 +44,8 @@ impl Default for Config {
             max_children: MAX_CHILDREN,
             nodes: Vec::new(),
             purge_patience: Duration::from_secs(600),
+            job_patience: Duration::from_secs(24 * 3600),
+            retention: Duration::from_secs(30 * 24 * 3600),
             quota_reset: Reset::DEFAULT,
             seal: SealKeys::default(),
         }

@@ -27,6 +27,7 @@ mod report;
 mod schedule;
 mod split;
 mod submit;
+mod sweep;
 mod views;
 mod zones;
 
@@ -54,6 +55,7 @@ pub use stoker_ledger::{
     TargetState, TaskFilter, TaskRow,
 };
 pub use submit::{Receipt, Submission};
+pub use sweep::Swept;
 pub use views::{TargetView, TaskView};
 pub use zones::{NewZone, ZoneChoice};
 
@@ -78,6 +80,7 @@ pub struct Engine {
     purge_bells: doorbell::Doorbells,
     progress: progress::Leases,
     failures: report::Failures,
+    sweep: sweep::Sweep,
 }
 
 impl Engine {
@@ -107,6 +110,7 @@ impl Engine {
             zones: zones::Zones::new(zones),
             nodes: nodes::Nodes::new(&config.nodes, clock.now()),
             pace: pace::Pace::new(ledger.limited_tasks().await?),
+            sweep: sweep::Sweep::new(clock.now()),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,
             clock,

@@ -88,6 +88,11 @@ impl Nodes {
         }
     }
 
+    /// When a node was last heard of, if it is known.
+    pub(crate) fn last_seen(&self, name: &str) -> Option<Timestamp> {
+        self.get(name).map(|session| session.last_seen)
+    }
+
     fn put(&self, name: &str, number: u64, now: Timestamp) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.insert(name.into(), Session { number: Some(number), last_seen: now });

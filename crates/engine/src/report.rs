@@ -125,7 +125,7 @@ impl Failures {
         counts.get(&job).filter(|count| count.token == token).map(|count| count.attempts)
     }
 
-    fn forget(&self, job: JobId) {
+    pub(crate) fn forget(&self, job: JobId) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.remove(&job);
     }

@@ -14,5 +14,6 @@ mod report;
 mod seal;
 mod stage;
 mod submit;
+mod sweep;
 mod views;
 mod zones;
