@@ -125,5 +125,6 @@ pub fn router(gateway: Gateway) -> Router {
 async fn exposition(
     State(gateway): State<Gateway>,
 ) -> ([(http::HeaderName, &'static str); 1], String) {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], gateway.metrics.render())
+    let text = gateway.metrics.render() + &metrics::swept(gateway.engine.swept());
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

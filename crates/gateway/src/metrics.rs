@@ -1,4 +1,4 @@
-//! Every metric of the gateway, and their text form (`docs/reference/metrics.md` lists them).
+//! Every metric of the gateway, and the text form of all (`docs/reference/metrics.md` lists them).
 //!
 //! Labels come from closed sets: actions, and codes of answers. Never a host, a URL or a text.
 
@@ -9,8 +9,27 @@ use std::{
     time::Duration,
 };
 
+use stoker_engine::Swept;
+
 /// Upper bounds of the buckets of durations, in seconds.
 const BUCKETS: [f64; 7] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+/// What the sweep did, as text exposition.
+pub(crate) fn swept(swept: Swept) -> String {
+    let mut text = String::new();
+    for (name, help, value) in [
+        ("jobs_ended", "Jobs ended because nobody would finish them.", swept.jobs),
+        ("targets_timed_out", "Targets whose last node timed out.", swept.timeouts),
+        ("tasks_removed", "Old tasks removed.", swept.tasks),
+        ("targets_removed", "Targets removed with their tasks.", swept.targets),
+        ("purges_removed", "Old purges removed.", swept.purges),
+    ] {
+        let name = format!("stoker_sweep_{name}_total");
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}")
+            .expect("a String takes any text");
+    }
+    text
+}
 
 /// Counts of what was answered.
 #[derive(Debug, Default)]
@@ -117,7 +136,8 @@ mod tests {
     #[test]
     fn every_metric_stands_in_the_reference() {
         let reference = include_str!("../../../docs/reference/metrics.md");
-        for line in Metrics::default().render().lines() {
+        let text = Metrics::default().render() + &swept(Swept::default());
+        for line in text.lines() {
             let Some(rest) = line.strip_prefix("# TYPE ") else { continue };
             let (name, kind) = rest.split_once(' ').unwrap();
             assert!(reference.contains(&format!("| `{name}` | {kind} |")), "{name}");

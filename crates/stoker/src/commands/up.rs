@@ -1,6 +1,6 @@
 //! `stoker up`: the whole product in one process.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::ValueEnum;
 use stoker_domain::quota::Reset;
@@ -54,6 +54,10 @@ pub(super) struct Args {
     /// Calls of one action that an account may make in a second; 0 = as many as it likes
     #[arg(long, value_name = "N", default_value_t = 20)]
     calls_per_second: u32,
+    /// Days that tasks and purges are kept after they finished
+    #[arg(long, value_name = "DAYS", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    keep_records: u32,
     /// How log lines are written to standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -87,6 +91,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         base_port: args.base_port,
         cache_bytes: args.cache_size,
         quota_reset: args.quota_reset,
+        retention: Duration::from_secs(u64::from(args.keep_records) * 86_400),
         calls: CallLimits { per_second: args.calls_per_second, ..CallLimits::default() },
     })?;
     Ok(ExitCode::SUCCESS)

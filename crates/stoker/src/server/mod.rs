@@ -31,7 +31,11 @@ use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
 use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, router};
 use stoker_ledger::{Ledger, Sqlite};
-use tokio::{net::TcpListener, runtime::Builder, time};
+use tokio::{
+    net::TcpListener,
+    runtime::Builder,
+    time::{self, MissedTickBehavior},
+};
 
 use crate::{
     clock::SystemClock,
@@ -52,6 +56,10 @@ pub(crate) use logging::log_to_stderr;
 const GRACE: Duration = Duration::from_secs(10);
 /// How often is written down when keys were last used.
 const KEY_USES: Duration = Duration::from_secs(60);
+/// How often the sweep takes a turn.
+const SWEEP: Duration = Duration::from_secs(60);
+/// How long a turn may take.
+const SWEEP_BUDGET: Duration = Duration::from_secs(2);
 
 /// What `stoker up` was told.
 pub(crate) struct Options {
@@ -69,6 +77,8 @@ pub(crate) struct Options {
     pub(crate) cache_bytes: u64,
     /// When quota days begin.
     pub(crate) quota_reset: Reset,
+    /// How long tasks and purges are kept after they finished.
+    pub(crate) retention: Duration,
     /// How often each account may call each action.
     pub(crate) calls: CallLimits,
 }
@@ -99,6 +109,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     let ledger = open_ledger(&options.data).await?;
     let config = Config {
         quota_reset: options.quota_reset,
+        retention: options.retention,
         seal: seals.keys.clone(),
         ..Config::default()
     };
@@ -122,6 +133,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");
     let notes = tokio::spawn(note_key_uses(Arc::clone(&engine)));
+    let sweeps = tokio::spawn(sweep(Arc::clone(&engine)));
 
     let signal = loop {
         match (signals.next().await, &tls) {
@@ -134,6 +146,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     gateway.drain();
     api.drain(GRACE).await;
     notes.abort();
+    sweeps.abort();
     flush_key_uses(&engine).await;
     nodes.shutdown(GRACE).await;
     tracing::info!("stopped");
@@ -146,6 +159,18 @@ async fn note_key_uses(engine: Arc<Engine>) {
     loop {
         turns.tick().await;
         flush_key_uses(&engine).await;
+    }
+}
+
+/// Ends what nobody will finish and removes what is old, now and then.
+async fn sweep(engine: Arc<Engine>) {
+    let mut turns = time::interval(SWEEP);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        if let Err(error) = engine.sweep(SWEEP_BUDGET).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "cannot sweep");
+        }
     }
 }
 
