@@ -29,6 +29,9 @@ pub(crate) enum Op {
     Start { node: usize },
     /// The engine's process dies and starts anew on the same file; the nodes register again.
     RestartEngine { before_nodes: usize },
+    /// The sweep takes a turn. No case lasts so long that it may end or remove anything: clocks
+    /// that are set, dead nodes and lost leases must not make it think so.
+    Sweep,
     /// After `after` more verbs of the ledger, `verbs` fail; with `is_applied`, after they took
     /// effect. Most verbs come in the middle of something.
     Outage { after: u32, verbs: u32, is_applied: bool },
@@ -66,6 +69,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(node, loses_cache)| Op::Kill { node, loses_cache }),
         1 => node.prop_map(|node| Op::Start { node }),
         1 => (0..=NODES.len()).prop_map(|before_nodes| Op::RestartEngine { before_nodes }),
+        2 => Just(Op::Sweep),
         3 => (0..8u32, 1..3u32, any::<bool>())
             .prop_map(|(after, verbs, is_applied)| Op::Outage { after, verbs, is_applied }),
     ]

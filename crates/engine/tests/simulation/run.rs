@@ -17,7 +17,7 @@ use stoker_domain::{
     task::{FetchOptions, MediaPolicy, Progress, TaskId},
     time::{Clock, Timestamp},
 };
-use stoker_engine::{Config, Engine, NewDomain, Receipt, Submission, SubmitError};
+use stoker_engine::{Config, Engine, NewDomain, Receipt, Submission, SubmitError, Swept};
 use stoker_ledger::{Ledger, Sqlite, TargetFilter, TargetRow, TaskFilter, TaskRow};
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
@@ -151,6 +151,11 @@ impl World {
             Op::Kill { node, loses_cache } => self.nodes[*node].die(*loses_cache),
             Op::Start { node } => self.start(*node).await,
             Op::RestartEngine { before_nodes } => self.restart_engine(*before_nodes).await,
+            Op::Sweep => {
+                if let Ok(swept) = self.engine().sweep(Duration::from_secs(60)).await {
+                    assert_eq!(swept, Swept::default());
+                }
+            }
             Op::Outage { after, verbs, is_applied } => {
                 self.flaky().fail(*after, *verbs, *is_applied);
             }
@@ -470,7 +475,10 @@ async fn open(dir: &TempDir, clock: &FakeClock, seed: u64) -> (Arc<Flaky>, Arc<E
     let sqlite = Sqlite::open(dir.path().join("ledger.sqlite")).unwrap();
     let flaky = Arc::new(Flaky::new(Arc::new(sqlite)));
     let nodes = SimulatedNode::all().into_iter().map(|node| node.node).collect();
-    let config = Config { max_targets_per_task: MAX_TARGETS, nodes, ..Config::default() };
+    // longer than all jumps of a case together
+    let retention = Duration::from_secs(400 * 86_400);
+    let config =
+        Config { max_targets_per_task: MAX_TARGETS, nodes, retention, ..Config::default() };
     let ledger: Arc<dyn Ledger> = Arc::clone(&flaky) as _;
     let engine = Engine::open(ledger, Arc::new(clock.clone()), seed, config).await.unwrap();
     (flaky, engine)
