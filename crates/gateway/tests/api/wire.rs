@@ -135,6 +135,7 @@ async fn answers_are_counted_in_metrics() {
         "stoker_gateway_requests_total{action=\"DescribePushQuota\",code=\"ok\"} 1",
         "stoker_gateway_requests_total{action=\"unknown\",code=\"InvalidAction\"} 1",
         "stoker_gateway_requests_total{action=\"admin.node.list\",code=\"ok\"} 1",
+        "stoker_sweep_tasks_removed_total 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
