@@ -1,5 +1,7 @@
 //! Domains: add, list, show, change, remove. The rules are the engine's.
 
+use std::mem;
+
 use http::StatusCode;
 use stoker_domain::{
     area::AreaScope,
@@ -70,8 +72,9 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     }
     let apply = |domain: &mut Domain| -> Result<(), DomainError> {
         if let Some(origin) = origin {
-            let host_header = domain.origin.host_header.take();
-            domain.origin = Origin { host_header, ..origin };
+            let (host_header, pull) =
+                (domain.origin.host_header.take(), mem::take(&mut domain.origin.pull));
+            domain.origin = Origin { host_header, pull, ..origin };
         }
         if let Some(text) = change.host_header {
             domain.origin.host_header = Some(text).filter(|text| !text.is_empty());

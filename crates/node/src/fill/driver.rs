@@ -71,6 +71,13 @@ impl Driver {
         Self { fills, fill, request, source, keeps }
     }
 
+    /// Ranges are not to be asked for: the task says so, or the domain of the origin that is asked.
+    pub(super) fn asks_whole(&self) -> bool {
+        let without_ranges =
+            matches!(&self.source, Source::Origin(domain) if domain.origin.pull.without_ranges);
+        self.request.options.disable_range || without_ranges
+    }
+
     pub(super) async fn run(self, stored: Option<Stored>) {
         let config = *self.fills.config();
         let (mut restarts, mut retries) = (0, 0);

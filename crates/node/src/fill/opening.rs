@@ -59,7 +59,7 @@ impl Driver {
             None if known.is_fresh => self.nothing_to_do(known).await,
             None => self.validate(known, &selecting).await,
             Some(run) => match known.response.strong_validator() {
-                Some(validator) if !self.request.options.disable_range => {
+                Some(validator) if !self.asks_whole() => {
                     self.complete(known, run, validator, &selecting).await
                 }
                 _ => {
@@ -109,7 +109,7 @@ impl Driver {
     async fn begin_anew(&self, selecting: &HeaderMap) -> Result<Filled, Stop> {
         let want = self.fill.state().widest_want();
         let range = match want {
-            _ if self.request.options.disable_range => None,
+            _ if self.asks_whole() => None,
             Want::Range(_) | Want::All if self.keeps => Some(self.probe(want)),
             Want::Head if self.keeps => Some(self.probe(want)),
             Want::Head | Want::All => None,
@@ -161,7 +161,7 @@ impl Driver {
         let if_none_match = fields.get(header::ETAG).cloned();
         let if_modified_since = fields.get(header::LAST_MODIFIED).cloned();
         let want = self.fill.state().widest_want();
-        let range = (!self.request.options.disable_range).then(|| self.probe(want));
+        let range = (!self.asks_whole()).then(|| self.probe(want));
         let reply =
             self.ask(Ask { range, if_none_match, if_modified_since, ..Ask::default() }).await?;
         let status = reply.response.status;
@@ -344,10 +344,11 @@ impl Driver {
     ) -> Filled {
         let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age: Duration::ZERO };
         let forward_status = reply.response.status;
+        let detail = format!("{} answered {forward_status}", reply.response.content.sender());
         let (response, content) = made(reply, extent, lifetime, by);
         let mut filled = self.ended(outcome, &response);
         filled.size = extent.total;
-        filled.detail = Some(format!("{} answered {forward_status}", self.source.describe()));
+        filled.detail = Some(detail);
         let head = FillHead {
             response,
             size: extent.total,
@@ -378,14 +379,13 @@ impl Driver {
     /// Begins a new generation.
     async fn keep(
         &self,
-        reply: Reply,
+        mut reply: Reply,
         extent: Extent,
         lifetime: Lifetime,
         selecting: &HeaderMap,
     ) -> Result<Filled, Stop> {
         let forward_status = reply.response.status;
         let writer = reply.writer.clone();
-        let mut reply = reply;
         drop_cookies(&self.request.policy(), &mut reply.response.fields);
         let (response, content) = made(reply, &extent, lifetime, selecting);
         let generation = self.course(writer, response, extent.total, forward_status);

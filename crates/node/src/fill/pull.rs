@@ -198,7 +198,7 @@ impl<'a> Puller<'a> {
         self.generation.course.validator.is_some()
             && self.size.is_some()
             && self.generation.course.size == self.size
-            && !self.driver.request.options.disable_range
+            && !self.driver.asks_whole()
     }
 
     fn is_parallel(&self) -> bool {

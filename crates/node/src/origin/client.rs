@@ -21,11 +21,12 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::crypto::ring;
-use stoker_domain::outcome::OriginFault;
+use stoker_domain::{domain::Domain, outcome::OriginFault};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
     Ask, FAULT, FAULT_DETAIL, Fault, Source,
+    aim::{Aim, Shunned},
     connect::{Connector, Timed},
     request,
 };
@@ -55,6 +56,8 @@ impl Default for TimeOuts {
 /// Most origins close an unused connection after 60 s or more; whoever closes first wins a race
 /// that costs a retry.
 const POOL_IDLE: Duration = Duration::from_secs(30);
+/// Redirections that are followed one after the other.
+const MAX_REDIRECTS: u32 = 3;
 /// Read at once from a socket at most; the larger, the fewer wake-ups for large content.
 const READ_BUFFER: usize = 512 << 10;
 /// The same where content is read at a pace.
@@ -72,6 +75,7 @@ pub struct Client {
     paced_open: Pool,
     time_outs: TimeOuts,
     peer_secret: HeaderValue,
+    shunned: Arc<Shunned>,
 }
 
 impl Client {
@@ -89,6 +93,7 @@ impl Client {
             paced_open: pool(true, true, time_outs.connect),
             time_outs,
             peer_secret: secret,
+            shunned: Arc::default(),
         }
     }
 
@@ -103,41 +108,108 @@ impl Client {
         ask: &Ask,
         toll: Option<Toll>,
     ) -> Result<Response, Fault> {
-        let request = request::build(source, target, ask, &self.peer_secret)?;
-        let is_parent = source.is_parent();
-        let pool = match source {
-            Source::Origin(domain) => match (domain.origin.allow_private, &toll) {
-                (false, None) => &self.vetted,
-                (true, None) => &self.open,
-                (false, Some(_)) => &self.paced_vetted,
-                (true, Some(_)) => &self.paced_open,
-            },
-            Source::Parent(_) => &self.open,
-        };
-        let reply = match timeout(self.time_outs.head, pool.request(request)).await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => return Err(Fault::of(&error, &source.describe(), is_parent)),
-            Err(_) => {
-                let limit = self.time_outs.head;
-                let detail = format!("no reply from {} within {limit:?}", source.describe());
-                return Err(Fault::origin(OriginFault::Timeout, detail).seen(is_parent));
+        let (sent, to, idle) = match source {
+            Source::Origin(domain) => {
+                let (sent, to) = self.ask_origin(domain, target, ask, toll.is_some()).await?;
+                (sent, to, domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle))
+            }
+            Source::Parent(node) => {
+                let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
+                let (to, limit) = (request::parent_name(node), self.time_outs.head);
+                let sent = send(&self.open, request, limit, &to).await;
+                (sent.map_err(|sent| sent.fault.seen(true))?, to, self.time_outs.idle)
             }
         };
-        let (mut head, incoming) = reply.into_parts();
+        let is_parent = source.is_parent();
+        let (mut head, incoming) = sent.into_parts();
         if let Some(fault) = told_fault(&mut head.headers, head.status, is_parent) {
             return Err(fault);
         }
         Ok(Response {
             status: head.status,
             fields: head.headers,
-            content: Content {
-                incoming,
-                idle: self.time_outs.idle,
-                waiting: None,
-                source: source.clone(),
-                toll,
-            },
+            content: Content { incoming, idle, waiting: None, to, is_parent, toll },
         })
+    }
+
+    /// Asks one server after the other until one replies.
+    async fn ask_origin(
+        &self,
+        domain: &Domain,
+        target: &fill::Request,
+        ask: &Ask,
+        is_paced: bool,
+    ) -> Result<(http::Response<Incoming>, String), Fault> {
+        let mut aims = Aim::all(domain, target);
+        self.shunned.put_last(&mut aims);
+        let mut last = None;
+        for aim in aims {
+            match self.ask_server(domain, aim, target, ask, is_paced).await {
+                Ok(sent) => return Ok(sent),
+                Err(fault) => last = Some(fault),
+            }
+        }
+        Err(last.unwrap_or_else(|| Fault::origin(OriginFault::Connect, "the origin has no server")))
+    }
+
+    /// Asks one server, and where the domain follows redirections those to which it leads.
+    async fn ask_server(
+        &self,
+        domain: &Domain,
+        mut aim: Aim,
+        target: &fill::Request,
+        ask: &Ask,
+        is_paced: bool,
+    ) -> Result<(http::Response<Incoming>, String), Fault> {
+        let pull = &domain.origin.pull;
+        let mut hops = if pull.follows_redirects { MAX_REDIRECTS } else { 0 };
+        loop {
+            let request = request::build_for_origin(domain, &aim, target, ask)?;
+            let pool = match (domain.origin.allow_private && !aim.is_foreign, is_paced) {
+                (false, false) => &self.vetted,
+                (true, false) => &self.open,
+                (false, true) => &self.paced_vetted,
+                (true, true) => &self.paced_open,
+            };
+            let limit = pull.receive_timeout().unwrap_or(self.time_outs.head);
+            let sent = send(pool, request, limit, &aim.name).await.map_err(|unsent| {
+                if unsent.is_unconnected {
+                    self.shunned.add(&aim);
+                }
+                unsent.fault
+            })?;
+            match aim.redirected(domain, sent.status(), sent.headers()).filter(|_| hops > 0) {
+                Some(next) => (aim, hops) = (next, hops - 1),
+                None => return Ok((sent, aim.name)),
+            }
+        }
+    }
+}
+
+/// No reply came.
+struct Unsent {
+    fault: Fault,
+    /// Nor did a connection.
+    is_unconnected: bool,
+}
+
+async fn send(
+    pool: &Pool,
+    request: http::Request<Empty<Bytes>>,
+    limit: Duration,
+    to: &str,
+) -> Result<http::Response<Incoming>, Unsent> {
+    match timeout(limit, pool.request(request)).await {
+        Ok(Ok(reply)) => Ok(reply),
+        Ok(Err(error)) => {
+            let is_unconnected = error.is_connect();
+            Err(Unsent { fault: Fault::of(&error, to, false), is_unconnected })
+        }
+        Err(_) => {
+            let detail = format!("no reply from {to} within {limit:?}");
+            let fault = Fault::origin(OriginFault::Timeout, detail);
+            Err(Unsent { fault, is_unconnected: false })
+        }
     }
 }
 
@@ -182,11 +254,18 @@ pub(crate) struct Content {
     idle: Duration,
     /// Runs while nothing comes; content that is there costs no timer.
     waiting: Option<Pin<Box<Sleep>>>,
-    source: Source,
+    /// Who sends it.
+    to: String,
+    is_parent: bool,
     toll: Option<Toll>,
 }
 
 impl Content {
+    /// Who sends it, as it stands in the detail of a fault.
+    pub(crate) fn sender(&self) -> &str {
+        &self.to
+    }
+
     /// As [`Self::next`], at the pace of the origin's domain unless `is_urgent`. Cancel safe.
     pub(crate) async fn next_at_pace(
         &mut self,
@@ -222,8 +301,7 @@ impl Content {
                     }
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    let to = self.source.describe();
-                    let fault = Fault::of_content(&error, &to, self.source.is_parent());
+                    let fault = Fault::of_content(&error, &self.to, self.is_parent);
                     return Poll::Ready(Some(Err(fault)));
                 }
                 Poll::Ready(None) => return Poll::Ready(None),
@@ -234,10 +312,9 @@ impl Content {
         let waiting =
             self.waiting.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
         waiting.as_mut().poll(cx).map(|()| {
-            let detail =
-                format!("no further content from {} within {idle:?}", self.source.describe());
+            let detail = format!("no further content from {} within {idle:?}", self.to);
             let fault = Fault::origin(OriginFault::Timeout, detail);
-            Some(Err(fault.seen(self.source.is_parent())))
+            Some(Err(fault.seen(self.is_parent)))
         })
     }
 }

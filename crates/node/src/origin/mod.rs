@@ -1,10 +1,11 @@
 //! Speaking to the next cache towards the origin, and to the origin itself.
 //!
 //! Builds the requests, keeps the connections, vets addresses on every new one, bounds every wait
-//! and names what went wrong as a [`Fault`]. Redirects are never followed, content is never decoded
-//! and nothing is decided here about caching. RFC 9110, RFC 9112.
+//! and names what went wrong as a [`Fault`]. Redirects are followed where the domain says so, content
+//! is never decoded and nothing is decided here about caching. RFC 9110, RFC 9112.
 
 mod address;
+mod aim;
 mod client;
 mod connect;
 mod fault;

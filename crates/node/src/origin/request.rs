@@ -19,14 +19,14 @@ use http::{
 };
 use http_body_util::Empty;
 use stoker_domain::{
-    domain::{Domain, Scheme as OriginScheme},
+    domain::{Domain, HeaderMode, HeaderRule},
     http::strip_hop_by_hop,
     outcome::OriginFault,
     placement::Node,
     task::FetchOptions,
 };
 
-use super::Fault;
+use super::{Fault, aim::Aim};
 use crate::fill;
 
 /// The secret that nodes share.
@@ -94,13 +94,17 @@ impl Source {
         matches!(self, Self::Parent(_))
     }
 
-    /// As it stands in the detail of a fault.
+    /// As it stands in the detail of a fault; of an origin, its first server.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::Origin(domain) => format!("origin `{}`", domain.origin),
-            Self::Parent(node) => format!("parent node `{}`", node.name),
+            Self::Parent(node) => parent_name(node),
         }
     }
+}
+
+pub(super) fn parent_name(node: &Node) -> String {
+    format!("parent node `{}`", node.name)
 }
 
 /// What is asked beyond the target itself.
@@ -118,58 +122,108 @@ pub(crate) struct Ask {
     pub(crate) is_patient: bool,
 }
 
-/// The request to `source` for what `request` names.
-pub(super) fn build(
-    source: &Source,
+/// The request to the server that `aim` names for what `request` names.
+pub(super) fn build_for_origin(
+    domain: &Domain,
+    aim: &Aim,
+    request: &fill::Request,
+    ask: &Ask,
+) -> Result<Request<Empty<Bytes>>, Fault> {
+    let mut fields = match aim.is_foreign {
+        // what the viewer and the task say is for the origin alone
+        true => HeaderMap::new(),
+        false => passed_on(request),
+    };
+    ask_origin(&mut fields, aim, domain, request);
+    finish(fields, aim.uri.clone(), request, ask, &aim.name)
+}
+
+/// The request to another node for what `request` names.
+pub(super) fn build_for_parent(
+    node: &Node,
     request: &fill::Request,
     ask: &Ask,
     peer_secret: &HeaderValue,
 ) -> Result<Request<Empty<Bytes>>, Fault> {
+    let mut fields = passed_on(request);
+    ask_parent(&mut fields, request, peer_secret);
+    if ask.is_patient {
+        fields.insert(PATIENT, HeaderValue::from_static("1"));
+    }
+    let uri = parent_uri(node, &request.path_and_query);
+    finish(fields, uri, request, ask, &parent_name(node))
+}
+
+/// The fields of the viewer that travel.
+fn passed_on(request: &fill::Request) -> HeaderMap {
     let mut fields = request.fields.clone();
     strip_hop_by_hop(&mut fields);
     for name in OWN {
         fields.remove(name);
     }
-    let uri = match source {
-        Source::Origin(domain) => {
-            ask_origin(&mut fields, domain, request);
-            uri_of(domain, &request.path_and_query)
-        }
-        Source::Parent(node) => {
-            ask_parent(&mut fields, request, peer_secret);
-            if ask.is_patient {
-                fields.insert(PATIENT, HeaderValue::from_static("1"));
-            }
-            parent_uri(node, &request.path_and_query)
-        }
-    };
+    fields
+}
+
+fn finish(
+    mut fields: HeaderMap,
+    uri: Option<Uri>,
+    request: &fill::Request,
+    ask: &Ask,
+    to: &str,
+) -> Result<Request<Empty<Bytes>>, Fault> {
     put_conditions(&mut fields, ask);
     let mut built = Request::new(Empty::new());
     *built.uri_mut() = uri.ok_or_else(|| {
         let path = request.path_and_query.split('?').next().unwrap_or_default();
-        let detail = format!("cannot ask {} for path `{path}`", source.describe());
+        let detail = format!("cannot ask {to} for path `{path}`");
         Fault::origin(OriginFault::Protocol, detail)
     })?;
     *built.headers_mut() = fields;
     Ok(built)
 }
 
-fn ask_origin(fields: &mut HeaderMap, domain: &Domain, request: &fill::Request) {
+fn ask_origin(fields: &mut HeaderMap, aim: &Aim, domain: &Domain, request: &fill::Request) {
     fields.insert(USER_AGENT, DEFAULT_USER_AGENT);
     fields.append(VIA, HeaderValue::from_static("1.1 stoker"));
-    for (name, value) in &request.options.headers {
-        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value))
-            && !OWN.contains(&name)
-        {
-            fields.insert(name, value);
+    if !aim.is_foreign {
+        for (name, value) in &request.options.headers {
+            if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value))
+                && !OWN.contains(&name)
+            {
+                fields.insert(name, value);
+            }
         }
     }
     if let Some(Ok(agent)) = request.options.user_agent.as_deref().map(HeaderValue::from_str) {
         fields.insert(USER_AGENT, agent);
     }
+    if !aim.is_foreign {
+        for rule in domain.origin.pull.headers_for(&request.path_and_query) {
+            change(fields, rule);
+        }
+    }
     strip_hop_by_hop(fields);
-    let host = domain.origin.host_header.as_deref().unwrap_or(&domain.host);
-    put_host(fields, host);
+    put_host(fields, &aim.host);
+}
+
+/// Does what `rule` says, unless the field is made anew or never travels.
+fn change(fields: &mut HeaderMap, rule: &HeaderRule) {
+    let Ok(name) = rule.name.parse::<HeaderName>() else { return };
+    if OWN.contains(&name) || name == VIA {
+        return;
+    }
+    match (rule.mode, HeaderValue::from_str(&rule.value)) {
+        (HeaderMode::Del, _) => {
+            fields.remove(name);
+        }
+        (HeaderMode::Set, Ok(value)) => {
+            fields.insert(name, value);
+        }
+        (HeaderMode::Add, Ok(value)) => {
+            fields.append(name, value);
+        }
+        (_, Err(_)) => {}
+    }
 }
 
 fn ask_parent(fields: &mut HeaderMap, request: &fill::Request, peer_secret: &HeaderValue) {
@@ -207,22 +261,6 @@ fn put_conditions(fields: &mut HeaderMap, ask: &Ask) {
     }
 }
 
-fn uri_of(domain: &Domain, path_and_query: &str) -> Option<Uri> {
-    let origin = &domain.origin;
-    let scheme = match origin.scheme {
-        OriginScheme::Http => Scheme::HTTP,
-        OriginScheme::Https => Scheme::HTTPS,
-    };
-    let path = if origin.base_path.is_empty() {
-        path_and_query.parse::<PathAndQuery>()
-    } else {
-        format!("{}{path_and_query}", origin.base_path).parse()
-    };
-    let authority = format!("{}:{}", origin.host, origin.port).parse::<Authority>();
-    let builder = Uri::builder().scheme(scheme).authority(authority.ok()?);
-    builder.path_and_query(path.ok()?).build().ok()
-}
-
 fn parent_uri(node: &Node, path_and_query: &str) -> Option<Uri> {
     let authority = node.address.parse::<Authority>().ok()?;
     let path = path_and_query.parse::<PathAndQuery>().ok()?;
@@ -231,6 +269,15 @@ fn parent_uri(node: &Node, path_and_query: &str) -> Option<Uri> {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+    use stoker_domain::{
+        account::AccountId,
+        area::AreaScope,
+        domain::{CacheRules, Kept, Origin, Paths, Shield, Status},
+        key::Key,
+        time::Timestamp,
+    };
+
     use super::*;
 
     #[test]
@@ -245,5 +292,66 @@ mod tests {
         let value = encode_options(&options).unwrap();
         assert_eq!(decode_options(&value), Some(options));
         assert_eq!(decode_options(&HeaderValue::from_static("%%")), None);
+    }
+
+    #[test]
+    fn a_server_out_of_the_domain_gets_nothing_that_is_for_the_origin() {
+        let mut origin: Origin = "http://192.0.2.1".parse().unwrap();
+        let (mode, paths) = (HeaderMode::Set, Paths::All);
+        let (name, value) = ("x-rule".into(), "1".into());
+        origin.pull.headers = vec![HeaderRule { mode, name, value, paths }];
+        let domain = Domain {
+            host: "www.example.com".into(),
+            account: AccountId(1),
+            origin,
+            areas: AreaScope::Global,
+            status: Status::Online,
+            shield: Shield::Global,
+            cache: CacheRules::default(),
+            created_at: Timestamp::from_seconds(0),
+            updated_at: Timestamp::from_seconds(0),
+            zone: None,
+            origin_limits: Vec::new(),
+            kept: Kept::new(),
+        };
+        let mut fields = HeaderMap::new();
+        fields.insert("authorization", HeaderValue::from_static("Basic eDp5"));
+        fields.insert("accept-language", HeaderValue::from_static("de"));
+        let headers = vec![("X-Task".into(), "1".into())];
+        let options = FetchOptions { headers, ..FetchOptions::default() };
+        let request = fill::Request {
+            key: Key::new("www.example.com", "/a"),
+            domain: Arc::new(domain),
+            host: "www.example.com".into(),
+            path_and_query: "/a".into(),
+            fields,
+            options: Arc::new(options),
+            intent: fill::Intent::Prefetch,
+            hops: 0,
+            is_patient: true,
+        };
+        let aim = Aim::all(&request.domain, &request).remove(0);
+        let ask = Ask { range: Some((0, 9)), ..Ask::default() };
+        let names = |aim: &Aim| {
+            let built = build_for_origin(&request.domain, aim, &request, &ask).unwrap();
+            let mut names: Vec<_> = built.headers().keys().map(ToString::to_string).collect();
+            names.sort_unstable();
+            (built.uri().to_string(), built.headers()[HOST].clone(), names.join(" "))
+        };
+        let (uri, host, all) = names(&aim);
+        assert_eq!(
+            (uri.as_str(), host.as_bytes()),
+            ("http://192.0.2.1:80/a", &b"www.example.com"[..])
+        );
+        assert_eq!(all, "accept-language authorization host range user-agent via x-rule x-task");
+        let mut reply = HeaderMap::new();
+        reply.insert("location", HeaderValue::from_static("https://other.example:81/b#c"));
+        let there = aim.redirected(&request.domain, StatusCode::FOUND, &reply).unwrap();
+        let (uri, host, few) = names(&there);
+        assert_eq!(
+            (uri.as_str(), host.as_bytes()),
+            ("https://other.example:81/b", &b"other.example:81"[..])
+        );
+        assert_eq!(few, "host range user-agent via");
     }
 }

@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
+mod asking;
 mod hostile;
 mod house;
 mod keep;
@@ -12,4 +13,5 @@ mod parent;
 mod refuse;
 mod resume;
 mod rules;
+mod servers;
 mod share;

@@ -1,6 +1,6 @@
 //! Acceleration domains of a zone: create, describe, modify, switch, delete (wire.md 4.6).
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
@@ -64,10 +64,10 @@ pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Par
         let mut said = origin::said(domain);
         said.extend(given);
         let origin = origin::read(&said)?;
-        // leave to connect to a private address was given for the host there was
-        let is_same = (&origin.host, origin.port) == (&domain.origin.host, domain.origin.port);
-        let allow_private = is_same && domain.origin.allow_private;
-        domain.origin = Origin { allow_private, ..origin };
+        // leave to connect to a private address was given for the servers there were
+        let allow_private = domain.origin.allow_private && origin.is_within(&domain.origin);
+        let pull = mem::take(&mut domain.origin.pull);
+        domain.origin = Origin { allow_private, pull, ..origin };
         domain.kept.insert(KEPT.into(), said);
         Ok(())
     };

@@ -59,7 +59,8 @@ pub(super) fn take(params: &mut Params) -> Result<Map<String, Value>, CallError>
 pub(super) fn said(domain: &Domain) -> Map<String, Value> {
     let kept = domain.kept.get(KEPT).cloned().unwrap_or_default();
     let means = |origin: Origin| {
-        Origin { allow_private: domain.origin.allow_private, ..origin } == domain.origin
+        let pull = domain.origin.pull.clone();
+        Origin { allow_private: domain.origin.allow_private, pull, ..origin } == domain.origin
     };
     if read(&kept).is_ok_and(means) {
         return kept;
@@ -92,15 +93,18 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
     let Some(host) = text(&info["Origin"]).filter(|host| !host.is_empty()) else {
         return wrong("has no `Origin`".into(), "缺少 `Origin`".into());
     };
-    match text(&info["OriginType"]).unwrap_or_default().to_ascii_uppercase().as_str() {
-        "IP_DOMAIN" | "COS" | "AWS_S3" => {}
+    // a store of objects is asked by its own name
+    let is_store = match text(&info["OriginType"]).unwrap_or_default().to_ascii_uppercase().as_str()
+    {
+        "IP_DOMAIN" => false,
+        "COS" | "AWS_S3" => true,
         other => {
             return wrong(
                 format!("has the type `{other}`; `IP_DOMAIN`, `COS` and `AWS_S3` are served here"),
                 format!("的类型为 `{other}`，支持 `IP_DOMAIN`、`COS` 和 `AWS_S3`"),
             );
         }
-    }
+    };
     let protocol = said.get("OriginProtocol").and_then(text).unwrap_or_default();
     // `FOLLOW`: what a node asks of another does not tell the viewer's scheme
     let (scheme, field, default) = match protocol.to_ascii_uppercase().as_str() {
@@ -126,6 +130,8 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
     if let Some(host) = text(&info["HostHeader"]).filter(|host| !host.is_empty()) {
         request_fields::check_value("HostHeader", &host)?;
         origin.host_header = Some(host);
+    } else if is_store {
+        origin.host_header = Some(origin.host.clone());
     }
     Ok(origin)
 }

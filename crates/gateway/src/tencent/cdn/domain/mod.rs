@@ -5,6 +5,8 @@
 mod config;
 mod describe;
 mod error;
+mod origin;
+mod pull;
 mod rules;
 
 use serde_json::{Map, Value};
@@ -98,7 +100,7 @@ async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply 
     }
     let new = NewDomain {
         host,
-        origin: config::origin(&said)?,
+        origin: origin::read(&said)?,
         areas: config::areas(&said)?.unwrap_or(AreaScope::Mainland),
         shield: Shield::default(),
         cache: rules::read(&said)?,
@@ -123,10 +125,9 @@ async fn update(gateway: &Gateway, account: &Account, mut params: Params) -> Rep
         let mut said = config::said(domain);
         said.extend(given);
         config::check_size(&said)?;
-        let origin = config::origin(&said)?;
-        // leave to connect to a private address was given for the host there was
-        let is_same = (&origin.host, origin.port) == (&domain.origin.host, domain.origin.port);
-        let allow_private = is_same && domain.origin.allow_private;
+        let origin = origin::read(&said)?;
+        // leave to connect to a private address was given for the servers there were
+        let allow_private = domain.origin.allow_private && origin.is_within(&domain.origin);
         domain.origin = Origin { allow_private, ..origin };
         domain.areas = config::areas(&said)?.unwrap_or(domain.areas);
         domain.cache = rules::read(&said)?;

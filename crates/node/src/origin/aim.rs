@@ -1,0 +1,164 @@
+//! Which server of an origin is asked, and where a redirection leads.
+//!
+//! The servers of a domain are tried in the order that its key has; one to which no connection came
+//! about a moment ago is left for the last. A redirection to another server than the domain's leads
+//! out of what its operator vouched for: that server gets nothing that was meant for the origin,
+//! and its address must be public.
+
+use std::{
+    collections::HashMap,
+    fmt::Write,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::{
+    HeaderMap, StatusCode, Uri,
+    header::LOCATION,
+    uri::{Authority, PathAndQuery, Scheme},
+};
+use stoker_domain::domain::{Domain, Place, Scheme as OriginScheme};
+use tokio::time::Instant;
+use url::Url;
+
+use crate::fill;
+
+/// How long a server is left for the last.
+const SHUNNED: Duration = Duration::from_secs(10);
+/// Servers that are remembered at most.
+const MOST_SHUNNED: usize = 1024;
+
+/// One server, and what is asked of it.
+#[derive(Clone, Debug)]
+pub(super) struct Aim {
+    /// Absolute; absent where host and path make no URI.
+    pub(super) uri: Option<Uri>,
+    /// The `Host` field.
+    pub(super) host: String,
+    /// A redirection led there, out of the domain's servers.
+    pub(super) is_foreign: bool,
+    /// As it stands in the detail of a fault.
+    pub(super) name: String,
+    server: (String, u16),
+}
+
+impl Aim {
+    /// The servers that may be asked, first choice first.
+    pub(super) fn all(domain: &Domain, request: &fill::Request) -> Vec<Self> {
+        let places = domain.origin.places(request.key);
+        places.iter().map(|place| Self::of(domain, place, &request.path_and_query)).collect()
+    }
+
+    fn of(domain: &Domain, place: &Place<'_>, path_and_query: &str) -> Self {
+        let origin = &domain.origin;
+        let mut name = format!("origin `{}://{}", origin.scheme.as_str(), place.host);
+        if place.port != origin.scheme.default_port() {
+            // writing to a text cannot fail
+            let _ = write!(name, ":{}", place.port);
+        }
+        name.push_str(&origin.base_path);
+        name.push('`');
+        Self {
+            uri: uri_of(domain, place, path_and_query),
+            host: place.host_header.unwrap_or(&domain.host).into(),
+            is_foreign: false,
+            name,
+            server: (place.host.into(), place.port),
+        }
+    }
+
+    /// Where a reply with `status` and `fields` leads; nowhere unless it is a redirection of a GET
+    /// to something that can be asked.
+    pub(super) fn redirected(
+        &self,
+        domain: &Domain,
+        status: StatusCode,
+        fields: &HeaderMap,
+    ) -> Option<Self> {
+        if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+            return None;
+        }
+        let here = self.uri.as_ref()?;
+        let base = Url::parse(&here.to_string()).ok()?;
+        let mut url = base.join(fields.get(LOCATION)?.to_str().ok()?).ok()?;
+        let is_http = matches!(url.scheme(), "http" | "https");
+        let is_plain = url.username().is_empty() && url.password().is_none();
+        if !is_http || !is_plain {
+            return None;
+        }
+        url.set_fragment(None);
+        // the origin calls itself by the name under which it was asked, which may lead here
+        let named = host_and_port(&url);
+        let is_itself = url.scheme() == base.scheme() && named == self.host;
+        if is_itself {
+            url.set_host(base.host_str()).ok()?;
+            url.set_port(base.port()).ok()?;
+        }
+        let server = (url.host_str()?.to_owned(), url.port_or_known_default()?);
+        let is_foreign = !domain.origin.has_server(&server.0, server.1);
+        if is_foreign && server.0 == domain.host {
+            // it would be asked of ourselves
+            return None;
+        }
+        let host = match is_foreign {
+            true => named,
+            false => self.host.clone(),
+        };
+        let name =
+            format!("`{}://{}`, to which the origin redirects", url.scheme(), host_and_port(&url));
+        Some(Self { uri: url.as_str().parse().ok(), host, is_foreign, name, server })
+    }
+}
+
+/// As in a `Host` field.
+fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.into(), |port| format!("{host}:{port}"))
+}
+
+fn uri_of(domain: &Domain, place: &Place<'_>, path_and_query: &str) -> Option<Uri> {
+    let origin = &domain.origin;
+    let scheme = match origin.scheme {
+        OriginScheme::Http => Scheme::HTTP,
+        OriginScheme::Https => Scheme::HTTPS,
+    };
+    let path = if origin.base_path.is_empty() {
+        path_and_query.parse::<PathAndQuery>()
+    } else {
+        format!("{}{path_and_query}", origin.base_path).parse()
+    };
+    let authority = format!("{}:{}", place.host, place.port).parse::<Authority>();
+    let builder = Uri::builder().scheme(scheme).authority(authority.ok()?);
+    builder.path_and_query(path.ok()?).build().ok()
+}
+
+/// Servers to which no connection came about.
+#[derive(Debug, Default)]
+pub(super) struct Shunned(
+    // held for a look-up, never across an await
+    Mutex<HashMap<(String, u16), Instant>>,
+);
+
+impl Shunned {
+    /// Leaves the server of `aim` for the last, for a moment.
+    pub(super) fn add(&self, aim: &Aim) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, since| since.elapsed() < SHUNNED);
+        if known.len() < MOST_SHUNNED {
+            known.insert(aim.server.clone(), Instant::now());
+        }
+    }
+
+    /// Puts those servers last, without changing the order otherwise.
+    pub(super) fn put_last(&self, aims: &mut [Aim]) {
+        if aims.len() < 2 {
+            return;
+        }
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.is_empty() {
+            aims.sort_by_cached_key(|aim| {
+                known.get(&aim.server).is_some_and(|since| since.elapsed() < SHUNNED)
+            });
+        }
+    }
+}
