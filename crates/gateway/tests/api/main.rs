@@ -18,6 +18,7 @@ mod house;
 mod identity;
 mod logs;
 mod old;
+mod origins;
 mod people;
 mod policy;
 mod rate;
