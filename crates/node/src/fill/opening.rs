@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, StatusCode, header};
 use stoker_domain::{
+    domain::RuleLifetime,
     http::{
         ByteRange, Lifetime, Reuse, StoredResponse, Validator, drop_cookies, reuse, storable,
         strong_validator,
@@ -108,10 +109,12 @@ impl Driver {
 
     async fn begin_anew(&self, selecting: &HeaderMap) -> Result<Filled, Stop> {
         let want = self.fill.state().widest_want();
+        // what is not kept in any case is asked for as it is wanted, once
+        let keeps = self.keeps && self.request.policy().lifetime != RuleLifetime::Never;
         let range = match want {
             _ if self.asks_whole() => None,
-            Want::Range(_) | Want::All if self.keeps => Some(self.probe(want)),
-            Want::Head if self.keeps => Some(self.probe(want)),
+            Want::Range(_) | Want::All if keeps => Some(self.probe(want)),
+            Want::Head if keeps => Some(self.probe(want)),
             Want::Head | Want::All => None,
             Want::Range(range) => exact(range),
         };

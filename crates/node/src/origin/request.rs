@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Request, Uri,
     header::{
-        ACCEPT_ENCODING, CONTENT_LENGTH, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+        ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
         IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, USER_AGENT, VIA,
     },
     uri::{Authority, PathAndQuery, Scheme},
@@ -209,7 +209,8 @@ fn ask_origin(fields: &mut HeaderMap, aim: &Aim, domain: &Domain, request: &fill
 /// Does what `rule` says, unless the field is made anew or never travels.
 fn change(fields: &mut HeaderMap, rule: &HeaderRule) {
     let Ok(name) = rule.name.parse::<HeaderName>() else { return };
-    if OWN.contains(&name) || name == VIA {
+    let is_ours = OWN.contains(&name) || [VIA, EXPECT].contains(&name);
+    if is_ours || name.as_str().starts_with("stoker-") {
         return;
     }
     match (rule.mode, HeaderValue::from_str(&rule.value)) {

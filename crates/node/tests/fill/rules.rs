@@ -63,8 +63,11 @@ async fn what_a_rule_forbids_to_keep_reaches_the_viewer_and_is_not_kept() {
     let filled = house.prefetch("/a.php").await;
     assert_eq!(filled.outcome, Outcome::Uncacheable(Uncacheable::Rule));
     assert_eq!(filled.outcome.to_string(), "uncacheable:rule");
+    let asked = house.origin.requests().len();
     let (_, body) = house.get("/a.php").await.unwrap();
     assert_eq!(body, bytes);
+    assert_eq!(house.get_range("/a.php", 5, 9).await, bytes.slice(5..10));
+    assert_eq!(house.origin.requests().len(), asked + 2, "each viewer costs one request");
     assert!(house.stored("/a.php").await.is_none());
 }
 
