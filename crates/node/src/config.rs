@@ -33,6 +33,9 @@ pub struct Config {
     pub head_bytes: usize,
     /// How long the parent and the origin are waited for.
     pub time_outs: TimeOuts,
+    /// A node that starts answers nobody before it has carried out the purges that it missed. When
+    /// the engine has not answered for this long it serves all the same.
+    pub gate_patience: Duration,
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
 }
@@ -53,6 +56,7 @@ impl Config {
             write_timeout: Duration::from_secs(60),
             head_bytes: 32 << 10,
             time_outs: TimeOuts::default(),
+            gate_patience: Duration::from_secs(10),
             connections: 16_384,
         }
     }

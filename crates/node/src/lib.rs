@@ -9,6 +9,7 @@
 mod agent;
 mod config;
 pub mod fill;
+mod gate;
 pub mod origin;
 mod pace;
 mod serve;

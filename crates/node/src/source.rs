@@ -33,6 +33,10 @@ pub trait JobSource: Send + Sync {
     async fn purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
         pending().await
     }
+    /// As [`Self::purges`], without waiting: what a node asks before it serves.
+    async fn open_purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+        Ok(Vec::new())
+    }
     /// Confirms that the order is carried out and will outlive a power cut. Repeating it changes
     /// nothing.
     async fn purged(&self, _node: &str, _number: u64) -> Result<(), Unreachable> {

@@ -21,6 +21,7 @@ use crate::{
     agent::{Agent, Purger, Runner},
     config::Config,
     fill::{self, Fills},
+    gate::Gate,
     origin::Client,
     serve::{Answered, Bounds, Service, listen},
     source::JobSource,
@@ -114,7 +115,8 @@ pub struct Stats {
     pub answered: Answered,
 }
 
-/// Starts a node. It serves when this returns, and leases jobs as soon as the engine answers.
+/// Starts a node. When this returns it has carried out the purges that it missed and serves, or the
+/// engine has not answered for [`Config::gate_patience`]. It leases jobs as soon as the engine does.
 ///
 /// # Errors
 /// See [`StartError`].
@@ -150,21 +152,24 @@ pub async fn start(
         Arc::clone(&clock),
         fill::Config { seed: config.seed, ..fill::Config::default() },
     );
+    let gate = Gate::shut();
     let service = Service::new(
         &name,
         &config.peer_secret,
-        store.clone(),
-        fills.clone(),
+        (store.clone(), fills.clone()),
+        gate.clone(),
         directory.clone(),
         Arc::clone(&clock),
     );
-    let purger = Purger::new(store.clone(), fills.clone());
+    let purger = Purger::new(store.clone(), fills.clone(), gate.clone(), config.gate_patience);
     let runner = Runner::new(service.clone(), store.clone(), fills.clone(), directory, clock);
     let mut random = StdRng::seed_from_u64(config.seed);
     let pace_source = Arc::clone(&source);
     let agent = Agent::new(node, random.random(), source, (runner, purger), &config);
-    info!(node.id = name, address = %address, "node serves");
     let tasks = spawn(agent, listener, service.clone(), &config);
+    // a bound for a store that cannot carry out what it must: the node goes on trying
+    let _ = timeout(config.gate_patience, gate.opened()).await;
+    info!(node.id = name, address = %address, is_open = gate.is_open(), "node serves");
     tokio::spawn(fills.clone().keep_pace(pace_source, tasks.stop_pace.clone()));
     Ok(Running { address, store, fills, service, tasks })
 }

@@ -69,11 +69,18 @@ impl Agent {
         let running = TaskTracker::new();
         let (node, source) = (Arc::clone(&self.node), Arc::clone(&self.source));
         let purger = Arc::clone(&self.purger);
-        let purges = purger.run(&node, source, self.rest.fork());
+        let (rest, purges_rest) = (self.rest.fork(), self.rest.fork());
+        let session = self.session;
+        let works = async {
+            purger.come_back(&node, session, &*source, rest).await;
+            tokio::select! {
+                () = self.work(&running, &stop) => {}
+                () = purger.run(&node, Arc::clone(&source), purges_rest) => {}
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.work(&running, &stop) => {}
-            () = purges => {}
+            () = works => {}
         }
         running.close();
         running.wait().await;
@@ -81,15 +88,14 @@ impl Agent {
 
     async fn work(&mut self, running: &TaskTracker, stop: &CancellationToken) {
         loop {
-            if let Err(error) = self.source.register(&self.node, self.session).await {
-                warn!(node.id = self.node.name, error = %error, "cannot register");
-                self.rest.take().await;
-                continue;
-            }
-            self.rest.end();
             let Err(error) = self.lease_on(running, stop).await;
             warn!(node.id = self.node.name, error = %error, "cannot lease jobs");
             self.rest.take().await;
+            while let Err(error) = self.source.register(&self.node, self.session).await {
+                warn!(node.id = self.node.name, error = %error, "cannot register");
+                self.rest.take().await;
+            }
+            self.rest.end();
         }
     }
 

@@ -3,7 +3,7 @@
 //! An order is confirmed only when all of it, and its number, are durable: what comes again after
 //! that changes nothing, and what was lost on the way is carried out again before anything else.
 
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 
 use stoker_domain::{
     key::Key,
@@ -11,12 +11,17 @@ use stoker_domain::{
     purge::{PurgeOrder, Scope, split_tagged},
     target::Target,
 };
-use tokio::time::{Instant, sleep};
+use tokio::{
+    select,
+    sync::watch,
+    time::{Instant, sleep, sleep_until},
+};
 use tracing::{debug, warn};
 
 use super::Rest;
 use crate::{
     fill::{Fills, stored_url},
+    gate::Gate,
     source::{JobSource, Unreachable},
     store::{Store, Ticket, WriteError},
 };
@@ -28,21 +33,93 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Purger {
     store: Store,
     fills: Fills,
+    gate: Gate,
+    /// How long the gate stays shut, and stays open, while nothing is heard from the source.
+    patience: Duration,
 }
 
 impl Purger {
-    pub(crate) fn new(store: Store, fills: Fills) -> Self {
-        Self { store, fills }
+    pub(crate) fn new(store: Store, fills: Fills, gate: Gate, patience: Duration) -> Self {
+        Self { store, fills, gate, patience }
+    }
+
+    /// Makes the node known, carries out what was purged while it was away, and opens the gate.
+    pub(super) async fn come_back(
+        &self,
+        node: &Node,
+        session: u64,
+        source: &dyn JobSource,
+        mut rest: Rest,
+    ) {
+        let heard_at = watch::Sender::new(Instant::now());
+        let catch_up = async {
+            loop {
+                let tried = async {
+                    source.register(node, session).await?;
+                    heard_at.send_replace(Instant::now());
+                    self.catch_up(&node.name, source, &heard_at).await
+                };
+                let Err(error) = tried.await else { return };
+                warn!(node.id = node.name, error = %error, "not ready to serve");
+                rest.take().await;
+            }
+        };
+        let serve_anyway = async {
+            loop {
+                let until = *heard_at.borrow() + self.patience;
+                if until <= Instant::now() {
+                    break;
+                }
+                sleep_until(until).await;
+            }
+            warn!(
+                node.id = node.name,
+                "the engine does not answer: serving what may have been purged meanwhile"
+            );
+            self.gate.set_open(true);
+            pending::<()>().await;
+        };
+        select! {
+            () = catch_up => {}
+            () = serve_anyway => {}
+        }
+        self.gate.set_open(true);
+    }
+
+    /// Carries out orders until there are none.
+    async fn catch_up(
+        &self,
+        node: &str,
+        source: &dyn JobSource,
+        heard_at: &watch::Sender<Instant>,
+    ) -> Result<(), Error> {
+        loop {
+            let orders = source.open_purges(node).await?;
+            heard_at.send_replace(Instant::now());
+            if orders.is_empty() {
+                return Ok(());
+            }
+            self.carry_out_all(node, source, &orders).await?;
+        }
     }
 
     /// Works until it is dropped.
     pub(super) async fn run(&self, node: &Node, source: Arc<dyn JobSource>, mut rest: Rest) {
+        let mut lost_at = None;
         loop {
             let asked_at = Instant::now();
-            match self.turn(&node.name, &*source).await {
-                Ok(0) if asked_at.elapsed() < PAUSE => sleep(PAUSE).await,
-                Ok(_) => rest.end(),
+            let is_back = lost_at.is_some_and(|at: Instant| at.elapsed() >= self.patience);
+            match self.turn(&node.name, &*source, is_back).await {
+                Ok(0) if asked_at.elapsed() < PAUSE => {
+                    lost_at = None;
+                    sleep(PAUSE).await;
+                }
+                Ok(_) => {
+                    lost_at = None;
+                    rest.end();
+                }
                 Err(error) => {
+                    lost_at.get_or_insert(asked_at);
                     warn!(node.id = node.name, error = %error, "purge orders wait");
                     rest.take().await;
                 }
@@ -50,15 +127,40 @@ impl Purger {
         }
     }
 
-    /// Carries out what there is; how many orders that was.
-    async fn turn(&self, node: &str, source: &dyn JobSource) -> Result<usize, Error> {
+    /// Carries out what there is; how many orders that was. After a long absence nobody is answered
+    /// meanwhile.
+    async fn turn(
+        &self,
+        node: &str,
+        source: &dyn JobSource,
+        is_back: bool,
+    ) -> Result<usize, Error> {
+        if is_back {
+            let missed = source.open_purges(node).await?;
+            self.gate.set_open(missed.is_empty());
+            let done = self.carry_out_all(node, source, &missed).await;
+            // on failure too: what is left is carried out in the next turn, or the source is gone
+            self.gate.set_open(true);
+            done?;
+            return Ok(missed.len());
+        }
         let orders = source.purges(node).await?;
-        for order in &orders {
+        self.carry_out_all(node, source, &orders).await?;
+        Ok(orders.len())
+    }
+
+    async fn carry_out_all(
+        &self,
+        node: &str,
+        source: &dyn JobSource,
+        orders: &[PurgeOrder],
+    ) -> Result<(), Error> {
+        for order in orders {
             self.carry_out(order).await?;
             source.purged(node, order.number).await?;
             debug!(node.id = node, order = order.number, "purge order carried out");
         }
-        Ok(orders.len())
+        Ok(())
     }
 
     async fn carry_out(&self, order: &PurgeOrder) -> Result<(), WriteError> {

@@ -37,6 +37,7 @@ use tokio::sync::watch;
 
 use crate::{
     fill::{Fills, stored_url},
+    gate::Gate,
     origin::MAX_HOPS,
     store::{Store, Stored},
 };
@@ -63,6 +64,7 @@ struct Inner {
     peer_secret: Vec<u8>,
     store: Store,
     fills: Fills,
+    gate: Gate,
     directory: watch::Receiver<Arc<Directory>>,
     clock: Arc<dyn Clock>,
     counters: Counters,
@@ -128,8 +130,8 @@ impl Service {
     pub(crate) fn new(
         node: &str,
         peer_secret: &str,
-        store: Store,
-        fills: Fills,
+        (store, fills): (Store, Fills),
+        gate: Gate,
         directory: watch::Receiver<Arc<Directory>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -139,6 +141,7 @@ impl Service {
             peer_secret: peer_secret.as_bytes().to_vec(),
             store,
             fills,
+            gate,
             directory,
             clock,
             counters: Counters::default(),
@@ -188,6 +191,10 @@ impl Service {
             Method::HEAD => true,
             _ => return Err(Refusal::Method),
         };
+        // a read-back belongs to a job, and those come when the gate has been open
+        if !wants_proof && !self.0.gate.is_open() {
+            return Err(Refusal::ComingBack);
+        }
         if matches!(caller, Caller::Peer { hops, .. } if hops > MAX_HOPS) {
             return Err(Refusal::Loop);
         }

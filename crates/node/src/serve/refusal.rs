@@ -22,6 +22,8 @@ pub(super) enum Refusal {
     Offline,
     /// It has passed too many nodes.
     Loop,
+    /// The node has just come back and does not know yet what was purged meanwhile.
+    ComingBack,
     /// Nothing stored answers it and the request wants nothing else (RFC 9111 section 5.2.1.7).
     OnlyIfCached,
 }
@@ -34,6 +36,7 @@ impl Refusal {
             Self::UnknownDomain => StatusCode::MISDIRECTED_REQUEST,
             Self::Offline => StatusCode::FORBIDDEN,
             Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::ComingBack => StatusCode::SERVICE_UNAVAILABLE,
             Self::OnlyIfCached => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -46,6 +49,7 @@ impl Refusal {
             Self::UnknownDomain => "no domain of this host is served here",
             Self::Offline => "this domain is stopped",
             Self::Loop => "the request goes in a circle of nodes",
+            Self::ComingBack => "the node has just come back and looks for purges that it missed",
             Self::OnlyIfCached => "nothing stored answers this request, and it asks for no more",
         }
     }
@@ -58,6 +62,7 @@ impl Refusal {
             Self::UnknownDomain => "unknown-domain",
             Self::Offline => "offline",
             Self::Loop => "loop",
+            Self::ComingBack => "coming-back",
             Self::OnlyIfCached => "only-if-cached",
         }
     }
@@ -79,6 +84,9 @@ impl Refusal {
         fields.insert(CACHE_STATUS, status.to_value(cache));
         if self == Self::Method {
             fields.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        }
+        if self == Self::ComingBack {
+            fields.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if to_peer {
             tell_peer(fields, self.outcome(), self.sentence());

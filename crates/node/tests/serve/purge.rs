@@ -1,12 +1,14 @@
 //! Purges: what viewers get after them, whatever was under way.
 
+use std::sync::Arc;
+
 use stoker_domain::{
     outcome::Outcome,
     purge::{Method, Scope, tagged as tagged_as},
 };
 use stoker_testkit::{Script, content, eventually};
 
-use crate::support::{HOST, Net, SOON};
+use crate::support::{HOST, Net, SOON, Source};
 
 const DELETE: Method = Method::Delete;
 
@@ -215,4 +217,59 @@ async fn purged_tier_by_tier_nothing_old_is_served_by_edge_or_middle() {
             assert_eq!(net.get(node, path, &[]).await.text(), "new", "{node} {path}");
         }
     }
+}
+
+/// A node that holds `/a` and was away when that was purged.
+async fn away() -> (Net, Arc<Source>) {
+    let net = Net::single().await;
+    net.origin.on("/a", page("old", "\"v1\""));
+    net.get("edge", "/a", &[]).await;
+    net.until_hit("edge", "/a", &[]).await;
+    net.origin.on("/a", page("new", "\"v2\""));
+    let source = Arc::<Source>::default();
+    source.put_purge(1, Scope::Path, DELETE, &url("/"));
+    (net, source)
+}
+
+#[tokio::test]
+async fn a_node_that_comes_back_forgets_first_and_serves_then() {
+    let (mut net, source) = away().await;
+    net.restart_with("edge", Arc::clone(&source)).await;
+    assert_eq!(source.purged(), [1], "before the start is over");
+    assert_eq!(net.get("edge", "/a", &[]).await.text(), "new");
+}
+
+#[tokio::test]
+async fn a_node_whose_purges_are_not_confirmed_asks_to_come_later() {
+    let (mut net, source) = away().await;
+    source.lose_confirmations(usize::MAX);
+    source.put(1, &[&url("/b")], 0, Default::default());
+    net.restart_with("edge", Arc::clone(&source)).await;
+    let reply = net.get("edge", "/a", &[]).await;
+    assert_eq!((reply.status, reply.field("retry-after").as_str()), (503, "1"));
+    assert!(reply.cache_status().contains("coming-back"), "{}", reply.cache_status());
+    assert!(source.leased().is_empty(), "jobs wait too");
+    source.lose_confirmations(0);
+    eventually(SOON, "the gate", || async {
+        (net.get("edge", "/a", &[]).await.text() == "new").then_some(())
+    })
+    .await;
+    source.ended(1).await;
+}
+
+#[tokio::test]
+async fn a_node_that_hears_nothing_serves_after_a_while_and_purges_when_it_does() {
+    let (mut net, source) = away().await;
+    source.be_deaf(true);
+    net.restart_with("edge", Arc::clone(&source)).await;
+    let only = [("cache-control", "only-if-cached")];
+    let reply = eventually(SOON, "service", || async {
+        let reply = net.get("edge", "/a", &only).await;
+        (reply.status != 503).then_some(reply)
+    })
+    .await;
+    assert_eq!(reply.text(), "old");
+    source.be_deaf(false);
+    eventually(SOON, "the purge", || async { source.purged().contains(&1).then_some(()) }).await;
+    assert_eq!(net.get("edge", "/a", &[]).await.text(), "new");
 }

@@ -78,6 +78,10 @@ impl Net {
     }
 
     async fn start(&mut self, name: &str, area: Area, tier: Tier) {
+        self.start_with(name, area, tier, Arc::default()).await;
+    }
+
+    async fn start_with(&mut self, name: &str, area: Area, tier: Tier, source: Arc<Source>) {
         let node = Node {
             name: name.into(),
             area,
@@ -85,7 +89,6 @@ impl Net {
             cluster: format!("{name}-cluster"),
             address: String::new(),
         };
-        let source = Arc::<Source>::default();
         let running = self.launch(&node, &source).await;
         let node = Node { address: running.address().to_string(), ..node };
         self.directory.send_modify(|directory| {
@@ -104,6 +107,7 @@ impl Net {
         config.seed = 7;
         config.head_timeout = Duration::from_millis(500);
         config.write_timeout = Duration::from_secs(1);
+        config.gate_patience = Duration::from_millis(500);
         let source: Arc<dyn JobSource> = Arc::clone(source) as _;
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         start(config, self.directory.subscribe(), source, clock).await.expect("a node that starts")
@@ -111,10 +115,15 @@ impl Net {
 
     /// Stops a node and starts it again in the same directory.
     pub(crate) async fn restart(&mut self, name: &str) {
+        self.restart_with(name, Arc::default()).await;
+    }
+
+    /// As [`Self::restart`], with a source that has something for it already.
+    pub(crate) async fn restart_with(&mut self, name: &str, source: Arc<Source>) {
         self.take(name).shutdown(SOON).await;
         let directory = self.directory.borrow().clone();
         let node = directory.nodes.iter().find(|n| n.name == name).expect("a node of that name");
-        self.start(name, node.area, node.tier).await;
+        self.start_with(name, node.area, node.tier, source).await;
     }
 
     /// Takes a node out, so that the test can stop it.
@@ -289,6 +298,7 @@ struct SourceState {
     purges: Vec<PurgeOrder>,
     purged: Vec<u64>,
     unheard_purges: usize,
+    is_deaf: bool,
 }
 
 impl Source {
@@ -338,6 +348,11 @@ impl Source {
     /// The next `confirmations` of purge orders are lost on the way.
     pub(crate) fn lose_confirmations(&self, confirmations: usize) {
         self.with(|state| state.unheard_purges = confirmations);
+    }
+
+    /// Whether nobody can register or ask for purges.
+    pub(crate) fn be_deaf(&self, is_deaf: bool) {
+        self.with(|state| state.is_deaf = is_deaf);
     }
 
     /// From now on the lease of job `id` is somebody else's.
@@ -393,8 +408,13 @@ impl Source {
 #[async_trait]
 impl JobSource for Source {
     async fn register(&self, node: &Node, session: u64) -> Result<(), Unreachable> {
-        self.with(|state| state.registered.push((node.clone(), session)));
-        Ok(())
+        self.with(|state| match state.is_deaf {
+            true => Err(Unreachable(None)),
+            false => {
+                state.registered.push((node.clone(), session));
+                Ok(())
+            }
+        })
     }
 
     async fn lease(&self, _node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable> {
@@ -432,6 +452,13 @@ impl JobSource for Source {
             }
             self.purge_bell.notified().await;
         }
+    }
+
+    async fn open_purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+        self.with(|state| match state.is_deaf {
+            true => Err(Unreachable(None)),
+            false => Ok(state.purges.clone()),
+        })
     }
 
     async fn purged(&self, _node: &str, number: u64) -> Result<(), Unreachable> {

@@ -54,6 +54,10 @@ impl JobSource for InProcess {
         self.engine.purge_orders(node, WAIT).await.map_err(unreachable)
     }
 
+    async fn open_purges(&self, node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+        self.engine.purge_orders(node, Duration::ZERO).await.map_err(unreachable)
+    }
+
     async fn purged(&self, node: &str, number: u64) -> Result<(), Unreachable> {
         self.engine.purged(node, number).await.map_err(unreachable)
     }
