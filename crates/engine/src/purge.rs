@@ -4,7 +4,8 @@
 //! their content may come through. Orders go out in phases, so that no node can fetch again from
 //! another what it has just forgotten: first the middle nodes, which may still take old content from
 //! the one that is the shield; then the middle nodes once more, all shields being clean; then the
-//! edges. A purge is done when the last order is confirmed, and a prefetch accepted after it waits
+//! edges. Where a silent node is waited for, the edges get an order early, and one more in their
+//! turn. A purge is done when the last order is confirmed, and a prefetch accepted after it waits
 //! on each node for that node's orders.
 
 use std::{
@@ -270,6 +271,31 @@ impl Engine {
         if let Some(task) = &purged.finished {
             tracing::info!(task.id = %task, "purge finished");
         }
+        Ok(())
+    }
+
+    /// Lets the edges carry out purges that wait for nodes that are silent for longer than a lease.
+    pub(crate) async fn purge_past_silent(
+        &self,
+        now: Timestamp,
+        watching_since: Timestamp,
+    ) -> Result<(), Error> {
+        let is_silent = |name: &str| {
+            let seen = self.nodes.last_seen(name).filter(|seen| *seen <= now);
+            now.since(seen.unwrap_or(watching_since).max(watching_since)) > self.config.lease
+        };
+        let board = self.board.now();
+        let names = board.nodes.iter().map(|node| &node.name);
+        let silent: Vec<String> = names.filter(|name| is_silent(name)).cloned().collect();
+        if silent.is_empty() {
+            return Ok(());
+        }
+        let released = self.ledger.hand_out_past(&silent, now).await?;
+        if !released.is_empty() {
+            let nodes = silent.join(", ");
+            tracing::warn!(node.ids = nodes, "purges go on without nodes that are silent");
+        }
+        self.purge_bells.ring(released.iter().map(String::as_str));
         Ok(())
     }
 

@@ -69,6 +69,7 @@ impl Engine {
         let now = self.clock.now();
         let watching_since = self.sweep.begin(now);
         let before = self.sweep.totals();
+        self.purge_past_silent(now, watching_since).await?;
         self.end_silent(now, watching_since, deadline).await?;
         let detail = format!("lost {MAX_LEASES} times in a row with nothing settled");
         self.end_jobs(Hopeless::Fruitless, detail, deadline).await?;

@@ -95,6 +95,39 @@ async fn a_purge_that_a_node_leaves_open_is_overdue_until_the_node_comes_back() 
     assert!(found(PurgeState::Done).await && !found(PurgeState::Overdue).await);
 }
 
+#[tokio::test]
+async fn edges_purge_past_a_silent_middle_node_and_again_when_it_is_back() {
+    let stage = Stage::new().await;
+    let one = submission(Scope::Path, &["http://www.example.com/x/"]);
+    stage.engine.purge(&stage.account, one).await.unwrap();
+    let purge = async |node: &str| {
+        let orders = stage.engine.purge_orders(node, Duration::ZERO).await.unwrap();
+        for order in &orders {
+            stage.engine.purged(node, order.number).await.unwrap();
+        }
+        orders.len()
+    };
+    let budget = Duration::from_secs(1);
+    assert_eq!(purge("middle-mainland").await, 1);
+    stage.engine.sweep(budget).await.unwrap();
+    assert_eq!(purge("edge-mainland").await, 0, "the other one may be slow");
+    stage.clock.advance(Duration::from_secs(31));
+    for name in &NODES[..3] {
+        stage.engine.purged(name, 0).await.unwrap();
+    }
+    stage.engine.sweep(budget).await.unwrap();
+    for edge in &NODES[..2] {
+        assert_eq!(purge(edge).await, 1, "{edge}");
+    }
+    assert_eq!(purge("middle-mainland").await, 0);
+    stage.engine.sweep(budget).await.unwrap();
+    assert!(turn(&stage).await == ["middle-overseas"] && !is_done(&stage).await);
+    assert_eq!(turn(&stage).await, NODES[2..]);
+    assert!(!is_done(&stage).await);
+    assert_eq!(turn(&stage).await, NODES[..2]);
+    assert!(is_done(&stage).await);
+}
+
 fn partial(scope: Scope, targets: &[&str]) -> PartialPurge {
     PartialPurge {
         targets: targets.iter().map(|target| (*target).into()).collect(),

@@ -379,6 +379,16 @@ impl Ledger for Sqlite {
         self.0.writer.run("confirm a purge order", 1, work).await
     }
 
+    async fn hand_out_past(
+        &self,
+        silent: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<String>, Error> {
+        let silent = silent.to_vec();
+        let work = move |c: &_| purge::hand_out_past(c, &silent, now);
+        self.0.writer.run("hand out orders early", 1, work).await
+    }
+
     async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error> {
         let filter = filter.clone();
         self.0.readers.run("list purges", move |c| purge::page(c, &filter)).await

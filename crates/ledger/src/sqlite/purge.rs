@@ -22,6 +22,9 @@ use super::{
 };
 use crate::{NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState, Purged};
 
+const NUMBER: &str =
+    "/* purge: number */ UPDATE purge_number SET last = max(last + 1, ?1) RETURNING last";
+
 pub(super) fn submit(connection: &Connection, purge: &NewPurge) -> Result<(), Failure> {
     if purge.phases.first().is_none_or(Vec::is_empty) || purge.targets.is_empty() {
         return Err(Failure::not_found("the purge names no node or no target"));
@@ -93,9 +96,7 @@ fn release(
     let held: Vec<(i64, String)> = held
         .query_map([purge, phase], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let mut number = connection.prepare_cached(
-        "/* purge: number */ UPDATE purge_number SET last = max(last + 1, ?1) RETURNING last",
-    )?;
+    let mut number = connection.prepare_cached(NUMBER)?;
     let mut hand_out = connection.prepare_cached(
         "/* purge: hand out */ UPDATE purge_order SET state = 1, number = ?2 WHERE id = ?1",
     )?;
@@ -155,16 +156,19 @@ pub(super) fn confirm(
         .query_row(params![node, signed(number), now.as_millis()], |row| row.get(0))
         .optional()?;
     let Some(purge) = confirmed else { return Ok(Purged::default()) };
-    let (is_handed_out, next): (bool, Option<i64>) = connection
+    let (waited_for, next): (i64, Option<i64>) = connection
         .prepare_cached(
-            "/* purge: what is left */ SELECT count(*) FILTER (WHERE state = 1) > 0,
-                 min(phase) FILTER (WHERE state = 0)
-             FROM purge_order WHERE purge = ?1",
+            "/* purge: what is left */ SELECT
+                 count(*) FILTER (WHERE state = 1 AND (held.phase IS NULL OR o.phase < held.phase)),
+                 held.phase
+             FROM (SELECT min(phase) AS phase FROM purge_order WHERE purge = ?1 AND state = 0) held,
+                 purge_order o
+             WHERE o.purge = ?1",
         )?
         .query_row([purge], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut purged = Purged { is_new: true, ..Purged::default() };
     match next {
-        _ if is_handed_out => {}
+        _ if waited_for > 0 => {}
         Some(phase) => purged.released = release(connection, purge, phase, now)?,
         None => {
             let name = connection
@@ -177,6 +181,45 @@ pub(super) fn confirm(
         }
     }
     Ok(purged)
+}
+
+pub(super) fn hand_out_past(
+    connection: &Connection,
+    silent: &[String],
+    now: Timestamp,
+) -> Result<Vec<String>, Failure> {
+    let mut early = connection.prepare_cached(
+        "/* purge: early */ WITH silent AS (
+             SELECT id FROM node WHERE name IN (SELECT value FROM json_each(?1))),
+         stuck AS (
+             SELECT DISTINCT purge FROM purge_order INDEXED BY purge_order_open
+             WHERE state < 2 AND node IN silent AND number > 0)
+         SELECT o.purge, o.account, o.node, o.phase, n.name
+         FROM stuck s JOIN purge_order o ON o.purge = s.purge JOIN node n ON n.id = o.node
+         WHERE o.state = 0 AND o.node NOT IN silent
+             AND o.phase = (SELECT max(phase) FROM purge_order WHERE purge = o.purge)
+             AND NOT EXISTS (SELECT 1 FROM purge_order e
+                 WHERE e.purge = o.purge AND e.phase = o.phase AND e.node = o.node AND e.state > 0)
+             AND NOT EXISTS (SELECT 1 FROM purge_order w
+                 WHERE w.purge = o.purge AND w.state = 1 AND w.node NOT IN silent)
+         LIMIT 1000",
+    )?;
+    let found = early.query_map([json!(silent).to_string()], |row| {
+        Ok(([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?], row.get(4)?))
+    })?;
+    let found: Vec<([i64; 4], String)> = found.collect::<Result<_, _>>()?;
+    let mut number = connection.prepare_cached(NUMBER)?;
+    let mut insert = connection.prepare_cached(
+        "/* purge: order early */ INSERT INTO purge_order
+             (purge, account, node, phase, state, number, done_at)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, NULL)",
+    )?;
+    let now = now.as_millis().saturating_mul(1000);
+    for ([purge, account, node, phase], _) in &found {
+        let number: i64 = number.query_row([now], |row| row.get(0))?;
+        insert.execute([*purge, *account, *node, *phase, number])?;
+    }
+    Ok(found.into_iter().map(|(_, node)| node).collect())
 }
 
 pub(super) fn page(

@@ -41,6 +41,7 @@ macro_rules! ledger_suite {
             accounts::what_belongs_to_no_account_is_not_found,
             zones::a_zone_is_kept_whole_and_listed_by_id,
             purge::a_purge_is_done_when_every_node_of_every_phase_has_confirmed,
+            purge::the_edges_are_ordered_early_and_again_where_a_silent_node_is_waited_for,
             purge::orders_are_numbered_upwards_and_confirmed_once,
             purge::an_unconfirmed_order_holds_back_the_jobs_of_its_account_and_node,
             purge::a_purge_over_quota_writes_nothing,

@@ -78,6 +78,30 @@ pub async fn a_purge_is_done_when_every_node_of_every_phase_has_confirmed(ledger
     assert!(nodes.iter().all(|node| node.done_at == Some(at(1))));
 }
 
+pub async fn the_edges_are_ordered_early_and_again_where_a_silent_node_is_waited_for(
+    ledger: Arc<dyn Ledger>,
+) {
+    let fixture = Fixture::new(ledger).await;
+    let ledger = &fixture.ledger;
+    let phases: [&[&str]; 3] = [&["m1", "m2"], &["m1", "m2"], &["e1", "e2"]];
+    let new = purge(&fixture, "p", &["http://a.example/x/"], &phases);
+    ledger.submit_purge(new).await.expect("submit");
+    let silent = ["m2".to_owned(), "e2".to_owned()];
+    let past = async || ledger.hand_out_past(&silent, at(2)).await.expect("early orders");
+    assert_eq!(past().await, [""; 0], "m1 lives and has not confirmed");
+    confirm(ledger, "m1").await;
+    assert_eq!(past().await, ["e1"]);
+    assert_eq!(past().await, [""; 0], "once");
+    assert_eq!(confirm(ledger, "e1").await, (vec![], false));
+    assert_eq!(past().await, [""; 0]);
+    // back again: all turns are taken, that of e1 too
+    assert_eq!(confirm(ledger, "m2").await, (vec!["m1".into(), "m2".into()], false));
+    assert_eq!(confirm(ledger, "m2").await, (vec![], false));
+    assert_eq!(confirm(ledger, "m1").await, (vec!["e1".into(), "e2".into()], false));
+    assert_eq!(confirm(ledger, "e1").await, (vec![], false));
+    assert_eq!(confirm(ledger, "e2").await, (vec![], true));
+}
+
 pub async fn orders_are_numbered_upwards_and_confirmed_once(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     let ledger = &fixture.ledger;
