@@ -2,6 +2,8 @@
 //!
 //! Says what is meant; whether a response may be kept is decided in [`crate::http`].
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::DEFAULT_LIFETIME;
@@ -43,6 +45,47 @@ pub struct CacheRule {
     pub paths: Paths,
     /// What holds there.
     pub policy: CachePolicy,
+}
+
+impl fmt::Display for CacheRule {
+    /// As an operator reads it: `*.jpg: 600 s, without cookies`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, texts, after) = match &self.paths {
+            Paths::All => ("*", &[][..], ""),
+            Paths::Index => ("/", &[][..], ""),
+            Paths::Suffixes(texts) => ("*.", &texts[..], ""),
+            Paths::Directories(texts) => ("", &texts[..], "/*"),
+            Paths::Exact(texts) => ("", &texts[..], ""),
+        };
+        if texts.is_empty() && before.len() == 1 {
+            f.write_str(before)?;
+        }
+        for (number, text) in texts.iter().enumerate() {
+            let comma = if number > 0 { ", " } else { "" };
+            write!(f, "{comma}{before}{}{after}", text.trim_end_matches('/'))?;
+        }
+        match self.policy.lifetime {
+            RuleLifetime::Never => f.write_str(": not kept")?,
+            RuleLifetime::Origin { otherwise_seconds: None } => {
+                f.write_str(": as the origin says")?;
+            }
+            RuleLifetime::Origin { otherwise_seconds: Some(seconds) } => {
+                write!(f, ": as the origin says, else {seconds} s")?;
+            }
+            RuleLifetime::Exactly(seconds) => write!(f, ": {seconds} s")?,
+            RuleLifetime::AtMost(seconds) => {
+                write!(f, ": as the origin says, at most {seconds} s")?;
+            }
+        }
+        if self.policy.ignores_cache_control {
+            f.write_str(", no-store or not")?;
+        }
+        f.write_str(match self.policy.cookies {
+            Cookies::Ask => "",
+            Cookies::Drop => ", without cookies",
+            Cookies::Refuse => ", not with cookies",
+        })
+    }
 }
 
 /// What holds for the responses of one path.
@@ -229,6 +272,37 @@ mod tests {
         }
         rules.rules.push(CacheRule { paths: Paths::All, policy: CachePolicy::default() });
         assert_eq!(lifetime(&rules, "/a/b.jpg"), default);
+    }
+
+    #[test]
+    fn a_rule_is_a_sentence() {
+        let policy = |lifetime| CachePolicy { lifetime, ..CachePolicy::default() };
+        let strict = CachePolicy {
+            ignores_cache_control: true,
+            cookies: Cookies::Drop,
+            ..policy(RuleLifetime::Exactly(600))
+        };
+        for (paths, policy, text) in [
+            (Paths::All, CachePolicy::default(), "*: as the origin says"),
+            (Paths::Index, policy(RuleLifetime::Never), "/: not kept"),
+            (
+                Paths::Suffixes(texts(&["jpg", "png"])),
+                strict,
+                "*.jpg, *.png: 600 s, no-store or not, without cookies",
+            ),
+            (
+                Paths::Directories(texts(&["/a/"])),
+                policy(RuleLifetime::AtMost(5)),
+                "/a/*: as the origin says, at most 5 s",
+            ),
+            (
+                Paths::Exact(texts(&["/a"])),
+                policy(RuleLifetime::Origin { otherwise_seconds: Some(5) }),
+                "/a: as the origin says, else 5 s",
+            ),
+        ] {
+            assert_eq!(CacheRule { paths, policy }.to_string(), text);
+        }
     }
 
     #[test]

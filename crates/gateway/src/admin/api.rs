@@ -206,6 +206,15 @@ pub struct DomainView {
     pub allow_private_origin: bool,
     /// `Host` field sent to the origin; absent = `host`.
     pub host_header: Option<String>,
+    /// Servers beside that of `origin`, `HOST:PORT`; absent when there are none, as the next two.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_origins: Vec<String>,
+    /// Servers that are asked when none of those answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backup_origins: Vec<String>,
+    /// Rules of the cache by path, one sentence each; of those that match, the last counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cache_rules: Vec<String>,
     /// Freshness lifetime where the origin states none.
     pub default_lifetime_seconds: u64,
     /// The zone that it is in.

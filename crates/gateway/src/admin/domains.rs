@@ -5,7 +5,7 @@ use std::mem;
 use http::StatusCode;
 use stoker_domain::{
     area::AreaScope,
-    domain::{CacheRules, Domain, Kept, Origin},
+    domain::{CacheRules, Domain, Kept, Origin, Server},
 };
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
@@ -103,6 +103,9 @@ pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
 }
 
 fn view(domain: &Domain) -> api::DomainView {
+    let servers = |servers: &[Server]| -> Vec<String> {
+        servers.iter().map(|server| format!("{}:{}", server.host, server.port)).collect()
+    };
     api::DomainView {
         host: domain.host.clone(),
         origin: domain.origin.to_string(),
@@ -111,6 +114,9 @@ fn view(domain: &Domain) -> api::DomainView {
         shield: domain.shield,
         allow_private_origin: domain.origin.allow_private,
         host_header: domain.origin.host_header.clone(),
+        further_origins: servers(&domain.origin.others),
+        backup_origins: servers(&domain.origin.backups),
+        cache_rules: domain.cache.rules.iter().map(ToString::to_string).collect(),
         default_lifetime_seconds: domain.cache.default_lifetime_seconds,
         zone_id: domain.zone.as_ref().map(ToString::to_string),
         created_at: rfc3339(domain.created_at),

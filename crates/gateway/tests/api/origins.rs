@@ -79,6 +79,11 @@ async fn a_change_of_one_thing_leaves_the_others_in_force() {
     is_whole(&domain(&house));
     assert_eq!((domain(&house).origin.weight, domain(&house).origin.others.len()), (9, 1));
 
+    let show = Call::admin(Method::GET, &format!("domains/{HOST}"), "");
+    let shown = house.call(&show).await.json();
+    assert_eq!(shown["further_origins"], json!(["192.0.2.2:80"]));
+    assert_eq!(shown["cache_rules"], json!(["*.php: not kept"]));
+
     // changed by another way, what is described is what there is
     set(&house, json!({ "origin": "http://o.example:81", "default_lifetime_seconds": 60 })).await;
     is_whole(&domain(&house));

@@ -264,7 +264,14 @@ async fn show(client: &Client, show: Show) -> Result<(), Failure> {
         ("zone", domain.zone_id.unwrap_or_else(|| "none".into())),
         ("created", domain.created_at),
     ];
-    for (name, value) in lines {
+    let lists = [
+        ("further origin", domain.further_origins),
+        ("backup origin", domain.backup_origins),
+        ("cache rule", domain.cache_rules),
+    ];
+    let lists =
+        lists.into_iter().flat_map(|(name, all)| all.into_iter().map(move |one| (name, one)));
+    for (name, value) in lines.into_iter().chain(lists) {
         output::line(format!("{name:<18}{value}"));
     }
     Ok(())
