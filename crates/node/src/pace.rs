@@ -32,10 +32,35 @@ const ROUND: Duration = Duration::from_millis(200);
 /// How long a wait goes on before the rate and the viewers are looked at again.
 const LOOK: Duration = Duration::from_millis(25);
 /// Asked for at once at least.
-const PIECE: u64 = 64 << 10;
+const PIECE: u64 = 8 << 10;
 /// What a reply is expected to bring at most before its first bytes are read; the system takes
 /// about so much ahead of the reader.
 const AHEAD: u64 = 128 << 10;
+
+/// How much one paced connection may have on the way ahead of its reader: about what a tenth of a
+/// second brings, in steps of a factor of two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window(u8);
+
+impl Window {
+    pub(crate) const ALL: [Self; 5] = [Self(0), Self(1), Self(2), Self(3), Self(4)];
+
+    fn of(rate: u64) -> Self {
+        // the system doubles what it is told
+        let wide = Self::ALL.iter().rev().find(|window| u64::from(window.bytes()) <= rate / 20);
+        wide.copied().unwrap_or(Self(0))
+    }
+
+    /// What the system is to be told.
+    pub(crate) const fn bytes(self) -> u32 {
+        (4 << 10) << self.0
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self.0.into()
+    }
+}
 
 /// The lanes of a node.
 #[derive(Debug)]
@@ -190,16 +215,17 @@ impl Lane {
     }
 
     /// Waits for room for one more transfer and pays in advance for what it will bring at once.
-    /// `known` bytes of content, or what is usual.
+    /// `asked` bytes of content, or what is usual unless they `are_there` for certain.
     pub(crate) async fn enter(
         self: &Arc<Self>,
-        known: Option<u64>,
+        asked: u64,
+        are_there: bool,
         is_urgent: impl Fn() -> bool,
     ) -> Option<Toll> {
         if !self.is_limited() || is_urgent() {
             return None;
         }
-        let credit = known.unwrap_or_else(|| self.state().expected);
+        let credit = if are_there { asked } else { asked.min(self.state().expected) };
         let toll = Toll { lane: Arc::clone(self), credit, owed: 0, came: 0 };
         self.state().open += 1;
         self.pay(credit, is_urgent).await;
@@ -306,6 +332,11 @@ pub(crate) struct Toll {
 }
 
 impl Toll {
+    /// How much may be on the way ahead of the reader.
+    pub(crate) fn window(&self) -> Window {
+        Window::of(self.lane.state().bucket.rate())
+    }
+
     /// Pays for what came, before more is read.
     pub(crate) async fn settle(&mut self, is_urgent: impl Fn() -> bool) {
         let owed = mem::take(&mut self.owed);

@@ -42,7 +42,7 @@ use stoker_domain::{
     placement::{Directory, Node, Parent},
     time::{Clock, Timestamp},
 };
-use tokio::sync::watch;
+use tokio::{pin, select, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use body::Body;
@@ -166,6 +166,8 @@ impl Fills {
                 let number = fill.state().join(&request);
                 drop(shard);
                 fill.asked.notify_one();
+                // a transfer may have to hurry from now on
+                fill.changed.notify_waiters();
                 return Reader::new(self.clone(), fill, number, request, true);
             }
             // two targets with one key: astronomically rare, and never mixed
@@ -252,13 +254,26 @@ impl Fills {
         ask.is_patient = !is_urgent();
         let toll = match self.lane(source) {
             Some(lane) => {
+                let asked = ask.range.map_or(u64::MAX, |(start, end)| end - start + 1);
                 // the first request of a target does not know what is there
-                let known = ask.range.filter(|_| ask.if_range.is_some());
-                lane.enter(known.map(|(start, end)| end - start + 1), is_urgent).await
+                lane.enter(asked, ask.if_range.is_some(), is_urgent).await
             }
             None => None,
         };
-        self.0.client.get(source, request, &ask, toll).await
+        let getting = self.0.client.get(source, request, &ask, toll);
+        if !(source.is_parent() && ask.is_patient) {
+            return getting.await;
+        }
+        pin!(getting);
+        select! {
+            biased;
+            response = &mut getting => return response,
+            () = fill.is_in_a_hurry(first, last) => {}
+        }
+        // Asked once more, the parent hurries with what it brings already. The first request goes
+        // only after the second is answered, so that somebody wants it all the time.
+        let ask = Ask { is_patient: false, ..ask.clone() };
+        self.0.client.get(source, request, &ask, None).await
     }
 
     /// The lane of the domain whose origin is asked, if anything limits it.

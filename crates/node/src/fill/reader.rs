@@ -162,6 +162,11 @@ impl Fill {
         .await
     }
 
+    /// Awaits a viewer who waits for any of slices `first..=last`. Cancel safe.
+    pub(super) async fn is_in_a_hurry(&self, first: u32, last: u32) {
+        self.wait_for(|state| state.is_urgent(first, last).then_some(())).await;
+    }
+
     async fn verdict(&self) -> Arc<Filled> {
         self.wait_for(|state| state.verdict.clone()).await
     }

@@ -8,6 +8,7 @@ use stoker_domain::{
     http::{Validator, strong_validator},
     outcome::{OriginFault, Outcome},
 };
+use tokio::select;
 
 use super::{
     Fills,
@@ -130,10 +131,25 @@ impl Run {
         if !self.carry.is_empty() {
             return Ok(Some(mem::take(&mut self.carry)));
         }
-        let (fill, rest) = (Arc::clone(&self.course.fill), self.rest());
-        let Some(content) = &mut self.content else { return Ok(None) };
-        let is_urgent = || fill.state().is_urgent(*rest.start(), *rest.end());
-        let chunk = content.next_at_pace(is_urgent).await.transpose().map_err(Event::Failed)?;
+        let fill = Arc::clone(&self.course.fill);
+        let (first, last) = self.rest().into_inner();
+        let chunk = loop {
+            let can_hurry = self.end.is_some() && self.course.can_go_on();
+            let Some(content) = &mut self.content else { return Ok(None) };
+            if !content.is_patient || !can_hurry {
+                break content.next_at_pace(|| fill.state().is_urgent(first, last)).await;
+            }
+            select! {
+                biased;
+                () = fill.is_in_a_hurry(first, last) => {}
+                chunk = content.next() => break chunk,
+            }
+            // the parent hears of the viewer; somebody wants it there all the time
+            let former = self.content.take();
+            self.open().await?;
+            drop(former);
+        };
+        let chunk = chunk.transpose().map_err(Event::Failed)?;
         if let Some(chunk) = &chunk {
             self.course.fill.count_pulled(chunk.len());
         }
@@ -182,6 +198,11 @@ impl Run {
 }
 
 impl Course {
+    /// Further transfers can join this generation.
+    fn can_go_on(&self) -> bool {
+        self.validator.is_some() && self.size.is_some()
+    }
+
     /// What `response` carries, if it is of this generation.
     pub(super) fn continues(
         &self,

@@ -30,7 +30,10 @@ use super::{
     connect::{Connector, Timed},
     request,
 };
-use crate::{fill, pace::Toll};
+use crate::{
+    fill,
+    pace::{Toll, Window},
+};
 
 /// How long is waited for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +68,25 @@ const PACED_BUFFER: usize = 16 << 10;
 
 type Pool = legacy::Client<Timed<HttpsConnector<Connector>>, Empty<Bytes>>;
 
+/// Connections to vetted addresses, and to any.
+#[derive(Clone, Debug)]
+struct Pools {
+    vetted: Pool,
+    open: Pool,
+}
+
+impl Pools {
+    fn new(window: Option<Window>, limit: Duration) -> Self {
+        Self { vetted: pool(false, window, limit), open: pool(true, window, limit) }
+    }
+}
+
 /// Speaks to origins and to other nodes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    vetted: Pool,
-    open: Pool,
-    /// As the two above, for what is read at a pace: little is on the way ahead of the reader.
-    paced_vetted: Pool,
-    paced_open: Pool,
+    free: Pools,
+    /// For what is read at a pace, by window: little is on the way ahead of the reader.
+    paced: [Pools; Window::ALL.len()],
     time_outs: TimeOuts,
     peer_secret: HeaderValue,
     shunned: Arc<Shunned>,
@@ -87,10 +101,8 @@ impl Client {
             .unwrap_or_else(|_| HeaderValue::from_static("unusable"));
         secret.set_sensitive(true);
         Self {
-            vetted: pool(false, false, time_outs.connect),
-            open: pool(true, false, time_outs.connect),
-            paced_vetted: pool(false, true, time_outs.connect),
-            paced_open: pool(true, true, time_outs.connect),
+            free: Pools::new(None, time_outs.connect),
+            paced: Window::ALL.map(|window| Pools::new(Some(window), time_outs.connect)),
             time_outs,
             peer_secret: secret,
             shunned: Arc::default(),
@@ -110,13 +122,14 @@ impl Client {
     ) -> Result<Response, Fault> {
         let (sent, to, idle) = match source {
             Source::Origin(domain) => {
-                let (sent, to) = self.ask_origin(domain, target, ask, toll.is_some()).await?;
+                let window = toll.as_ref().map(Toll::window);
+                let (sent, to) = self.ask_origin(domain, target, ask, window).await?;
                 (sent, to, domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle))
             }
             Source::Parent(node) => {
                 let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
                 let (to, limit) = (request::parent_name(node), self.time_outs.head);
-                let sent = send(&self.open, request, limit, &to).await;
+                let sent = send(&self.free.open, request, limit, &to).await;
                 (sent.map_err(|sent| sent.fault.seen(true))?, to, self.time_outs.idle)
             }
         };
@@ -128,7 +141,15 @@ impl Client {
         Ok(Response {
             status: head.status,
             fields: head.headers,
-            content: Content { incoming, idle, waiting: None, to, is_parent, toll },
+            content: Content {
+                incoming,
+                idle,
+                waiting: None,
+                to,
+                is_parent,
+                is_patient: is_parent && ask.is_patient,
+                toll,
+            },
         })
     }
 
@@ -138,13 +159,13 @@ impl Client {
         domain: &Domain,
         target: &fill::Request,
         ask: &Ask,
-        is_paced: bool,
+        window: Option<Window>,
     ) -> Result<(http::Response<Incoming>, String), Fault> {
         let mut aims = Aim::all(domain, target);
         self.shunned.put_last(&mut aims);
         let mut last = None;
         for aim in aims {
-            match self.ask_server(domain, aim, target, ask, is_paced).await {
+            match self.ask_server(domain, aim, target, ask, window).await {
                 Ok(sent) => return Ok(sent),
                 Err(fault) => last = Some(fault),
             }
@@ -159,18 +180,15 @@ impl Client {
         mut aim: Aim,
         target: &fill::Request,
         ask: &Ask,
-        is_paced: bool,
+        window: Option<Window>,
     ) -> Result<(http::Response<Incoming>, String), Fault> {
         let pull = &domain.origin.pull;
         let mut hops = if pull.follows_redirects { MAX_REDIRECTS } else { 0 };
         loop {
             let request = request::build_for_origin(domain, &aim, target, ask)?;
-            let pool = match (domain.origin.allow_private && !aim.is_foreign, is_paced) {
-                (false, false) => &self.vetted,
-                (true, false) => &self.open,
-                (false, true) => &self.paced_vetted,
-                (true, true) => &self.paced_open,
-            };
+            let pools = window.map_or(&self.free, |window| &self.paced[window.index()]);
+            let allows_private = domain.origin.allow_private && !aim.is_foreign;
+            let pool = if allows_private { &pools.open } else { &pools.vetted };
             let limit = pull.receive_timeout().unwrap_or(self.time_outs.head);
             let sent = send(pool, request, limit, &aim.name).await.map_err(|unsent| {
                 if unsent.is_unconnected {
@@ -213,17 +231,17 @@ async fn send(
     }
 }
 
-fn pool(allows_private: bool, is_paced: bool, limit: Duration) -> Pool {
+fn pool(allows_private: bool, window: Option<Window>, limit: Duration) -> Pool {
     let tls = HttpsConnectorBuilder::new()
         .with_provider_and_webpki_roots(Arc::new(ring::default_provider()))
         .expect("ring provides the default protocol versions")
         .https_or_http()
         .enable_http1()
-        .wrap_connector(Connector { allows_private, is_paced, limit });
+        .wrap_connector(Connector { allows_private, window, limit });
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
-        .http1_max_buf_size(if is_paced { PACED_BUFFER } else { READ_BUFFER })
+        .http1_max_buf_size(if window.is_some() { PACED_BUFFER } else { READ_BUFFER })
         .build(Timed { inner: tls, limit })
 }
 
@@ -257,6 +275,8 @@ pub(crate) struct Content {
     /// Who sends it.
     to: String,
     is_parent: bool,
+    /// A parent was told that only a prefetch waits for it.
+    pub(crate) is_patient: bool,
     toll: Option<Toll>,
 }
 

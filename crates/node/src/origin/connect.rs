@@ -22,6 +22,7 @@ use tokio::{
 use tower_service::Service;
 
 use super::address::is_public;
+use crate::pace::Window;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -48,9 +49,6 @@ pub(super) enum ConnectError {
     TimedOut(Duration),
 }
 
-/// Receive buffer of paced connections; the system doubles it.
-const PACED_WINDOW: u32 = 64 << 10;
-
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
@@ -59,8 +57,8 @@ type Boxed<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 pub(super) struct Connector {
     /// Private addresses pass.
     pub(super) allows_private: bool,
-    /// Little is to be on the way ahead of the reader.
-    pub(super) is_paced: bool,
+    /// What may be on the way ahead of the reader; what the system likes when nothing is paced.
+    pub(super) window: Option<Window>,
     /// For each address.
     pub(super) limit: Duration,
 }
@@ -104,9 +102,9 @@ impl Connector {
             SocketAddr::V4(_) => TcpSocket::new_v4(),
             SocketAddr::V6(_) => TcpSocket::new_v6(),
         }?;
-        if self.is_paced {
-            // before connecting, so that the window is never offered larger
-            socket.set_recv_buffer_size(PACED_WINDOW)?;
+        if let Some(window) = self.window {
+            // before connecting, so that it is never offered larger
+            socket.set_recv_buffer_size(window.bytes())?;
         }
         socket.connect(address).await
     }
@@ -174,8 +172,7 @@ mod tests {
     use super::*;
 
     async fn resolve(host: &str, allows_private: bool) -> Result<Vec<SocketAddr>, ConnectError> {
-        let connector =
-            Connector { allows_private, is_paced: false, limit: Duration::from_secs(1) };
+        let connector = Connector { allows_private, window: None, limit: Duration::from_secs(1) };
         connector.resolve(&format!("http://{host}/").parse().unwrap()).await
     }
 

@@ -27,6 +27,8 @@ use crate::house::{HOST, House, SLICE, directory, fills, node, range};
 const LIMIT: u32 = 16;
 /// What the system may hold ahead of the reader.
 const AHEAD: u64 = 512 << 10;
+/// What the origin's system holds of one transfer; it has not left the origin.
+const UNSENT: u32 = 16 << 10;
 /// How long an origin without ranges is watched.
 const TIME: Duration = Duration::from_secs(3);
 
@@ -132,7 +134,7 @@ async fn an_origin_without_ranges_is_held_by_its_connection_alone() {
     let mut house = House::new().await;
     // the scripted origin's system takes megabytes at once; this one's takes little
     let socket = TcpSocket::new_v4().unwrap();
-    socket.set_send_buffer_size(16 << 10).unwrap();
+    socket.set_send_buffer_size(UNSENT).unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(8).unwrap();
     Arc::make_mut(&mut house.domain).origin.port = listener.local_addr().unwrap().port();
@@ -142,12 +144,16 @@ async fn an_origin_without_ranges_is_held_by_its_connection_alone() {
     let head = format!("HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: {}\r\n\r\n", 8 * SLICE);
     stream.write_all(head.as_bytes()).await.unwrap();
     let (began, mut sent) = (Instant::now(), 0);
+    let mut most = 0.0_f64;
     while let Ok(written) = timeout_at(began + TIME, stream.write(&[7; 4096])).await {
         sent += written.unwrap();
         let allowed = began.elapsed().as_secs_f64() * bytes_per_second(1) as f64;
-        assert!(sent as f64 <= allowed + AHEAD as f64, "{sent} of {allowed}");
+        most = most.max(sent as f64 - allowed);
     }
-    println!("{sent} bytes in {TIME:?}");
+    println!("{sent} bytes in {TIME:?}, at most {most} ahead");
+    // the system doubles its buffer, and the last write is not taken yet
+    let within = f64::from(2 * UNSENT) + 4096.0 + 0.02 * 10.0 * bytes_per_second(1) as f64;
+    assert!(most <= within, "{most}, more than 2 % over ten seconds");
     assert!(sent as f64 >= 0.9 * TIME.as_secs_f64() * bytes_per_second(1) as f64, "{sent}");
     prefetch.abort();
 }

@@ -1,6 +1,10 @@
 //! Edge, middle and shield: what one node asks of another, and that the origin is read once.
 
-use std::{cell::Cell, time::Duration};
+use std::{
+    cell::Cell,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use stoker_domain::{area::Area, domain::Shield, key::Key, outcome::Outcome, task::FetchOptions};
 use stoker_testkit::{Script, content, eventually};
@@ -152,6 +156,48 @@ async fn options_of_a_task_travel_to_the_shield() {
     assert_eq!((requests[0].field("x-token"), requests[0].field("range")), ("1", ""));
     assert_eq!(requests[0].field("stoker-options"), "");
     net.until_hit(edge, "/a", &[("x-token", "1")]).await;
+}
+
+#[tokio::test]
+async fn a_viewer_who_joins_a_slow_prefetch_far_from_the_shield_is_not_slowed() {
+    let net = Net::full().await;
+    net.directory.send_modify(|directory| {
+        // at this pace each would take minutes
+        Arc::make_mut(directory).task_limits.insert(HOST.into(), 1);
+    });
+    let bytes = content(LARGE, 9);
+    let directory = net.directory.borrow().clone();
+    let domain = directory.domain(HOST).unwrap();
+    for (id, (path, begun)) in
+        [("/head", 0), ("/early", 1), ("/late", 200_000), ("/middle", 1)].into_iter().enumerate()
+    {
+        net.origin.on(path, Script::new(bytes.clone()).etag("\"v1\""));
+        // an edge whose middle node is not the shield: the longest way
+        let shield = directory.shield(domain, Key::new(HOST, path), Area::Mainland).unwrap();
+        let far = match shield.area {
+            Area::Mainland => "overseas",
+            Area::Overseas => "mainland",
+        };
+        let edge = format!("edge-{far}");
+        let id = 1 + id as i64;
+        let url = format!("http://{HOST}{path}");
+        net.sources[&edge].put(id, &[&url], 0, FetchOptions::default());
+        eventually(SOON, "the prefetch goes on", || async {
+            let is_leased = net.sources[&edge].leased().contains(&id);
+            (is_leased && net.origin.sent_for(path) >= begun).then_some(())
+        })
+        .await;
+        assert!(net.origin.sent_for(path) < 1 << 20, "{path}: it is held back");
+        let viewed = if path == "/middle" { format!("middle-{far}") } else { edge.clone() };
+        let began = Instant::now();
+        let reply = net.get(&viewed, path, &[]).await;
+        let took = began.elapsed();
+        assert!(reply.is_whole && reply.body == bytes, "{path}: {}", reply.status);
+        assert!(took < Duration::from_secs(6), "{path}: {took:?}");
+        let report = net.sources[&edge].ended(id).await.remove(0);
+        assert!(report.outcome.is_success(), "{report:?}");
+        assert_eq!(net.origin.sent_for(path), LARGE as u64, "{path}: every byte once");
+    }
 }
 
 #[tokio::test]
