@@ -87,10 +87,12 @@ impl Aim {
             return None;
         }
         url.set_fragment(None);
-        // the origin calls itself by the name under which it was asked, which may lead here
+        // the origin calls itself by the name under which it was asked, which may lead here, or by
+        // that under which viewers know it
         let named = host_and_port(&url);
-        let is_itself = url.scheme() == base.scheme() && named == self.host;
-        if is_itself {
+        let is_known =
+            [&self.host, &domain.host].iter().any(|own| own.eq_ignore_ascii_case(&named));
+        if is_known && !self.is_foreign && url.scheme() == base.scheme() {
             url.set_host(base.host_str()).ok()?;
             url.set_port(base.port()).ok()?;
         }
@@ -100,9 +102,10 @@ impl Aim {
             // it would be asked of ourselves
             return None;
         }
-        let host = match is_foreign {
-            true => named,
-            false => self.host.clone(),
+        let host = match (is_foreign, self.is_foreign) {
+            (true, _) => named,
+            (false, false) => self.host.clone(),
+            (false, true) => domain.origin.host_header.as_ref().unwrap_or(&domain.host).clone(),
         };
         let name =
             format!("`{}://{}`, to which the origin redirects", url.scheme(), host_and_port(&url));

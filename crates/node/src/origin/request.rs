@@ -354,5 +354,18 @@ mod tests {
             ("https://other.example:81/b", &b"other.example:81"[..])
         );
         assert_eq!(few, "host range user-agent via");
+
+        // it speaks for itself alone: neither its name nor ours becomes that of the other
+        let mut back = |location: &'static str| {
+            reply.insert("location", HeaderValue::from_static(location));
+            there.redirected(&request.domain, StatusCode::FOUND, &reply)
+        };
+        assert!(back("https://www.example.com/c").is_none());
+        let (uri, host, all) = names(&back("http://192.0.2.1/d").unwrap());
+        assert_eq!(
+            (uri.as_str(), host.as_bytes()),
+            ("http://192.0.2.1/d", &b"www.example.com"[..])
+        );
+        assert!(all.contains("x-rule"));
     }
 }

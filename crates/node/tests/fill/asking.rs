@@ -48,6 +48,22 @@ async fn redirections_are_followed_and_the_end_is_stored_under_the_beginning() {
 }
 
 #[tokio::test]
+async fn an_origin_may_call_itself_by_its_names() {
+    let mut house = following().await;
+    let origin = &mut Arc::make_mut(&mut house.domain).origin;
+    origin.host_header = Some("Origin.Example".into());
+    house.restart_fills();
+    house.origin.on("/a", to(302, "http://origin.example/b"));
+    house.origin.on("/b", to(302, &format!("//{HOST}/c")));
+    house.origin.on("/c", Script::new("content"));
+    let filled = house.prefetch("/a").await;
+    assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
+    for seen in house.origin.requests() {
+        assert_eq!(seen.field("host"), "Origin.Example", "{}", seen.path);
+    }
+}
+
+#[tokio::test]
 async fn a_redirection_is_handed_on_where_it_is_not_to_be_followed() {
     let plain = house(Pull::default()).await;
     plain.origin.on("/a", to(302, "/b"));
