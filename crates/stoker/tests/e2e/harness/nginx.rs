@@ -81,6 +81,16 @@ impl Nginx {
         pulled
     }
 
+    /// When each reply ended, in seconds, and its bytes of content; in order.
+    pub(crate) fn ends(&self) -> Vec<(f64, u64)> {
+        let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
+        let read = |line: &str| {
+            let bytes = line.split(' ').nth(2)?.parse().ok()?;
+            Some((line.rsplit(' ').next()?.parse().ok()?, bytes))
+        };
+        text.lines().map(|line| read(line).unwrap_or_else(|| panic!("log line `{line}`"))).collect()
+    }
+
     /// Path, status and bytes of content of each request so far.
     pub(crate) fn log(&self) -> Vec<(String, u16, u64)> {
         let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
@@ -112,7 +122,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 2048; }}
 http {{
-    log_format witness '$request_uri $status $body_bytes_sent "$http_range"';
+    log_format witness '$request_uri $status $body_bytes_sent "$http_range" $msec';
     access_log {folder}/access.log witness;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;
@@ -124,6 +134,7 @@ http {{
         listen 127.0.0.1:{port};
         root {folder}/www;
         location /no-ranges/ {{ max_ranges 0; }}
+        location /tagged/ {{ add_header Cache-Tag "news, front"; }}
         location /no-store/ {{ add_header Cache-Control no-store; }}
         location /private/ {{ add_header Cache-Control private; }}
         location /error/500 {{ return 500; }}
