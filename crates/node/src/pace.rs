@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::source::JobSource;
 
+/// Bytes per second that a node asks for while its transfers bring nothing.
+const TRICKLE: u64 = 1 << 10;
 /// How often grants are asked for.
 const ROUND: Duration = Duration::from_millis(200);
 /// How long a wait goes on before the rate and the viewers are looked at again.
@@ -35,7 +37,7 @@ const LOOK: Duration = Duration::from_millis(25);
 const PIECE: u64 = 8 << 10;
 /// What a reply is expected to bring at most before its first bytes are read; the system takes
 /// about so much ahead of the reader.
-const AHEAD: u64 = 128 << 10;
+pub(crate) const AHEAD: u64 = 128 << 10;
 
 /// How much one paced connection may have on the way ahead of its reader: about what a tenth of a
 /// second brings, in steps of a factor of two.
@@ -170,6 +172,8 @@ struct State {
     waiting: usize,
     was_short: bool,
     used: u64,
+    /// Bytes per second of late; falls fast.
+    recent: u64,
     asked_at: Instant,
     had_demand: bool,
 }
@@ -198,11 +202,12 @@ impl Lane {
             start,
             floor: None,
             grant: None,
-            expected: AHEAD / 2,
+            expected: AHEAD,
             open: 0,
             waiting: 0,
             was_short: false,
             used: 0,
+            recent: 0,
             asked_at: start,
             had_demand: false,
         };
@@ -296,11 +301,12 @@ impl Lane {
         let used = mem::take(&mut state.used);
         let was_short = mem::take(&mut state.was_short) || state.waiting > 0;
         let rate = u64::try_from(u128::from(used) * 1000 / passed.as_millis()).unwrap_or(u64::MAX);
+        state.recent = rate.max(state.recent / 4);
         let wanted = match state.open {
             0 => 0,
             _ if was_short => u64::MAX,
-            // room to grow
-            _ => rate.saturating_mul(2).max(AHEAD),
+            // room to grow, and hardly more: others may have use for it
+            _ => state.recent.saturating_mul(2).max(TRICKLE),
         };
         let has_demand = wanted > 0;
         let had_demand = mem::replace(&mut state.had_demand, has_demand);

@@ -26,6 +26,7 @@ use super::{
 };
 use crate::{
     origin::{Ask, Content, Response},
+    pace::AHEAD,
     store::{Stored, Ticket, Writer},
 };
 
@@ -72,7 +73,10 @@ impl Driver {
     }
 
     fn probe(&self, want: Want) -> (u64, u64) {
-        self.piece_of(want.probe())
+        let (start, end) = self.piece_of(want.probe());
+        // what is paid for in advance is a guess, and many may begin at once
+        let is_limited = self.fills.is_paced(&self.fill, &self.source);
+        (start, if is_limited { end.min(start.saturating_add(AHEAD - 1)) } else { end })
     }
 
     /// As much of `start..=end` as one request may bring.
