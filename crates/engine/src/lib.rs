@@ -23,6 +23,7 @@ mod partial;
 mod progress;
 mod purge;
 mod quota;
+mod replay;
 mod report;
 mod schedule;
 mod split;

@@ -59,7 +59,6 @@ pub struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Config,
     pub(crate) metrics: metrics::Metrics,
-    pub(crate) replays: tencent::v2::Replays,
     pub(crate) calls: tencent::rate::Windows,
     pub(crate) signing_keys: tencent::signing_keys::SigningKeys,
     // a std mutex, held for sixteen bytes and never across an await
@@ -75,7 +74,6 @@ impl Gateway {
             clock,
             config,
             metrics: metrics::Metrics::default(),
-            replays: tencent::v2::Replays::default(),
             calls: tencent::rate::Windows::default(),
             signing_keys: tencent::signing_keys::SigningKeys::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),

@@ -145,6 +145,16 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// ledger's files: also none of those that were replaced before.
     async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error>;
 
+    /// Takes a signed call once; false when it was taken before. `time` is its timestamp in seconds
+    /// since 1970, `call` tells it from others of that second. Calls whose time lies before
+    /// `forget_before` are forgotten.
+    async fn admit_once(
+        &self,
+        time: i64,
+        call: [u8; 16],
+        forget_before: i64,
+    ) -> Result<bool, Error>;
+
     // ---- domains ----
 
     /// Creates or replaces the domain with this host, whoever owns it: the caller has checked.

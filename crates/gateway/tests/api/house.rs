@@ -236,6 +236,17 @@ impl House {
         Self { engine, ledger, clock, router, gateway, _dir: dir }
     }
 
+    /// Another process over the same ledger; its nodes have not registered yet.
+    pub(crate) async fn restart(&mut self) {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let ledger = Arc::clone(&self.ledger);
+        let engine = Engine::open(ledger as _, Arc::clone(&clock), 8, Default::default());
+        self.engine = engine.await.unwrap();
+        let config = Config { calls: CallLimits::OFF, ..Config::default() };
+        self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 8, config);
+        self.router = router(self.gateway.clone());
+    }
+
     /// The zone of the owner's domains.
     pub(crate) fn zone(&self) -> String {
         self.engine

@@ -25,7 +25,7 @@ async fn asked(house: &House, call: &Old) -> Value {
 
 #[tokio::test]
 async fn who_calls_wrongly_late_or_twice_is_told_so() {
-    let house = House::new().await;
+    let mut house = House::new().await;
     let call = Old::v2(&[("Action", "GetFlushQuota")]);
     let late = house.clock.now().as_seconds() - 7201;
     let late = asked(&house, &call.clone().with("Timestamp", &late.to_string())).await;
@@ -41,6 +41,8 @@ async fn who_calls_wrongly_late_or_twice_is_told_so() {
     assert!(!forged.to_string().contains(SECRET));
 
     assert_eq!(asked(&house, &call).await["code"], 0);
+    assert_eq!(refusal(&asked(&house, &call).await), (4500, "ReplayAttack"));
+    house.restart().await;
     assert_eq!(refusal(&asked(&house, &call).await), (4500, "ReplayAttack"));
 }
 

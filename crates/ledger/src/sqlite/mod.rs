@@ -19,6 +19,7 @@ mod policies;
 mod purge;
 mod quota;
 mod readers;
+mod replay;
 mod report;
 mod schema;
 mod session;
@@ -419,6 +420,16 @@ impl Ledger for Sqlite {
         let rows = usize::try_from(most).unwrap_or(usize::MAX);
         let work = move |c: &_| sweep::remove_purges(c, finished_before, most);
         self.0.writer.run("remove purges", rows, work).await
+    }
+
+    async fn admit_once(
+        &self,
+        time: i64,
+        call: [u8; 16],
+        forget_before: i64,
+    ) -> Result<bool, Error> {
+        let work = move |c: &_| replay::admit(c, time, call, forget_before);
+        self.0.writer.run("take a call", 1, work).await
     }
 
     async fn forget_quotas(&self, day: i64) -> Result<u64, Error> {

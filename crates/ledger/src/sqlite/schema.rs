@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("purge_product.sql"),
     include_str!("target_failed.sql"),
     include_str!("sweep.sql"),
+    include_str!("replay.sql"),
 ];
 
 /// The number of migrations that this version knows.

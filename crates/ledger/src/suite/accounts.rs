@@ -127,3 +127,16 @@ pub async fn what_belongs_to_no_account_is_not_found(ledger: Arc<dyn Ledger>) {
     assert_eq!(error.kind, ErrorKind::NotFound);
     assert_eq!(ledger.domains().await.expect("domains"), vec![]);
 }
+
+/// [`Ledger::admit_once`]: the second comes too late, whatever else was taken in between.
+pub async fn a_signed_call_is_taken_once_while_it_is_remembered(ledger: Arc<dyn Ledger>) {
+    let admit = async |time, call, forget_before| {
+        ledger.admit_once(time, [call; 16], forget_before).await.expect("admit")
+    };
+    assert!(admit(100, 1, 0).await);
+    assert!(!admit(100, 1, 0).await);
+    assert!(admit(100, 2, 0).await && admit(101, 1, 0).await);
+    assert!(!admit(100, 1, 100).await, "what is as old as that is remembered");
+    assert!(admit(100, 1, 101).await, "what is older is forgotten");
+    assert!(!admit(101, 1, 101).await);
+}

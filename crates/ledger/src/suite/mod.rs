@@ -29,6 +29,7 @@ macro_rules! ledger_suite {
             accounts::limits_are_the_default_until_they_are_set_by_product,
             accounts::limits_are_set_by_area_and_added_where_there_are_none,
             accounts::the_quota_days_are_kept_whole,
+            accounts::a_signed_call_is_taken_once_while_it_is_remembered,
             identity::an_account_is_named_and_disabled,
             identity::a_key_is_found_by_its_public_half_and_replaced,
             identity::keys_are_listed_by_account_and_their_use_is_noted,

@@ -50,9 +50,6 @@ pub(super) enum Error {
     /// The call was made before.
     #[error("the call was made before")]
     Replay,
-    /// More calls than can be remembered.
-    #[error("there are too many calls to remember")]
-    TooMany,
     /// The account has called the action too often.
     #[error(transparent)]
     Rate(#[from] rate::Exceeded),
@@ -124,7 +121,6 @@ impl Error {
             Self::Replay => {
                 (4500, "ReplayAttack", "the pair of Nonce and Timestamp was used before".into())
             }
-            Self::TooMany => (4400, "RequestLimitExceeded", "too many requests".into()),
             Self::Rate(error) => {
                 (4400, "RequestLimitExceeded", too_often(error).text(Language::English))
             }

@@ -16,7 +16,6 @@ mod get_flush_quota;
 mod get_push_logs;
 mod number;
 mod refresh;
-mod replay;
 mod submission;
 
 use std::time::Instant;
@@ -26,7 +25,6 @@ use http::{Method, Request, Response, request::Parts};
 use serde_json::Value;
 use stoker_domain::{account::Account, area::AreaScope};
 
-pub(crate) use self::replay::Replays;
 use self::{
     envelope::{failure, success},
     error::Error,
@@ -213,12 +211,11 @@ async fn call(
     name: &mut &'static str,
 ) -> Result<Option<Value>, Error> {
     let verified = caller::verify(gateway, parts, pairs, TOLERANCE_SECONDS).await?;
-    gateway.replays.admit(
-        &verified.secret_id,
-        verified.nonce,
-        verified.timestamp,
-        gateway.clock.now().as_seconds(),
-    )?;
+    let (id, nonce, time) = (&verified.secret_id, verified.nonce, verified.timestamp);
+    let is_first = gateway.engine.admit_once(id, nonce, time, TOLERANCE_SECONDS).await;
+    if !is_first.map_err(Error::Ledger)? {
+        return Err(Error::Replay);
+    }
     let action = pairs::value(&verified.pairs, "Action").filter(|action| !action.is_empty());
     let action = Action::from_name(action.ok_or(Error::missing("Action"))?).ok_or(Error::Action)?;
     *name = action.name();

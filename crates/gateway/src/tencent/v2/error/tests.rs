@@ -63,7 +63,6 @@ fn of_the_action() -> Vec<Error> {
         access(Kind::Resource),
         access(Kind::User),
         Error::Replay,
-        Error::TooMany,
         Error::Rate(rate::Exceeded { calls: 7, limit: 5, period: rate::Period::Second }),
         Error::Action,
         purge(Scope::Url, SubmitError::TooManyUrls { given: 1001, limit: 1000 }),
