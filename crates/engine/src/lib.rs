@@ -44,8 +44,8 @@ pub use domains::NewDomain;
 pub use error::{DomainError, SubmitError, ZoneError};
 pub use identity::{
     Caller, DEFAULT_LIFETIME, IdentityError, Issued, MAX_ATTACHED, MAX_GROUPS, MAX_KEYS,
-    MAX_LIFETIME, MAX_POLICIES, MAX_POLICY_BYTES, MAX_TEMPORARY, MAX_USERS, MIN_LIFETIME, OpenError,
-    SealKey, SealKeys, Thing, Unopened,
+    MAX_LIFETIME, MAX_POLICIES, MAX_POLICY_BYTES, MAX_TEMPORARY, MAX_USERS, MIN_LIFETIME,
+    OpenError, SealKey, SealKeys, Thing, Unopened,
 };
 pub use nodes::NodeView;
 pub use partial::{PartialReceipt, PartialSubmission};

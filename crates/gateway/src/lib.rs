@@ -32,11 +32,11 @@ use uuid::Builder;
 
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
+pub(crate) use tencent::{ask, chain, signed};
 pub use tencent::{
     rate::CallLimits,
     tc3::{Outgoing, authorize},
 };
-pub(crate) use tencent::{ask, chain, signed};
 
 /// What an operator may set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

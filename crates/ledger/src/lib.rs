@@ -255,11 +255,7 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// once and before their turn; the silent ones not. In their turn they are ordered again,
     /// because until then they may have fetched the old through a silent node that still serves.
     /// The names of the nodes that have an order now, some of them if they are many.
-    async fn hand_out_past(
-        &self,
-        silent: &[String],
-        now: Timestamp,
-    ) -> Result<Vec<String>, Error>;
+    async fn hand_out_past(&self, silent: &[String], now: Timestamp) -> Result<Vec<String>, Error>;
     /// Targets of purges that match, newest purge first, in the order submitted.
     async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error>;
     /// The orders of a purge, by phase and node.

@@ -245,11 +245,7 @@ impl Ledger for Flaky {
     async fn purged(&self, node: &str, number: u64, now: Timestamp) -> Result<Purged, Error> {
         meet!(self, self.inner.purged(node, number, now))
     }
-    async fn hand_out_past(
-        &self,
-        silent: &[String],
-        now: Timestamp,
-    ) -> Result<Vec<String>, Error> {
+    async fn hand_out_past(&self, silent: &[String], now: Timestamp) -> Result<Vec<String>, Error> {
         meet!(self, self.inner.hand_out_past(silent, now))
     }
     async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error> {

@@ -151,7 +151,9 @@ fn new_task(house: &House, number: u64) -> NewTask {
     };
     let targets = (0..EACH).map(|n| {
         let settled = match (number + n) % 100 {
-            _ if n == 0 && number.is_multiple_of(10) => Some(Outcome::OriginError(OriginFault::Connect)),
+            _ if n == 0 && number.is_multiple_of(10) => {
+                Some(Outcome::OriginError(OriginFault::Connect))
+            }
             0..75 => Some(Outcome::Filled),
             75..85 => Some(Outcome::OriginStatus(404)),
             _ => None,

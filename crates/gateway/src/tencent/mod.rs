@@ -33,7 +33,6 @@ use serde_json::{Map, Value};
 use stoker_domain::account::{Account, AccountId};
 use stoker_engine::Caller;
 
-pub(crate) use self::{access::ask, error::chain};
 use self::{
     access::Rule,
     error::{Answer, Error, Language},
@@ -43,6 +42,7 @@ use self::{
         pairs::{self, Pair},
     },
 };
+pub(crate) use self::{access::ask, error::chain};
 use crate::{Gateway, content};
 
 /// Largest content of a signed call (wire.md 2.1).

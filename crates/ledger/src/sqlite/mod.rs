@@ -380,11 +380,7 @@ impl Ledger for Sqlite {
         self.0.writer.run("confirm a purge order", 1, work).await
     }
 
-    async fn hand_out_past(
-        &self,
-        silent: &[String],
-        now: Timestamp,
-    ) -> Result<Vec<String>, Error> {
+    async fn hand_out_past(&self, silent: &[String], now: Timestamp) -> Result<Vec<String>, Error> {
         let silent = silent.to_vec();
         let work = move |c: &_| purge::hand_out_past(c, &silent, now);
         self.0.writer.run("hand out orders early", 1, work).await

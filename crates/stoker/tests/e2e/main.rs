@@ -21,6 +21,6 @@ mod older_api;
 mod pace;
 mod purge;
 mod refusals;
-mod tags;
 #[path = "../running/mod.rs"]
 mod running;
+mod tags;

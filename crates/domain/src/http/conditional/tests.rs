@@ -23,7 +23,8 @@ fn stored(status: u16, response: &[(&'static str, &str)]) -> StoredResponse {
     response.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
     let (status, now) = (StatusCode::from_u16(status).unwrap(), Timestamp::from_seconds(0));
     let request = HeaderMap::new();
-    let lifetime = storable(&request, status, &response, &CachePolicy::default(), now, now).unwrap();
+    let lifetime =
+        storable(&request, status, &response, &CachePolicy::default(), now, now).unwrap();
     StoredResponse::new(&request, status, response, 5, lifetime, now)
 }
 

@@ -66,7 +66,9 @@ fn code(scope: Scope, error: &SubmitError) -> &'static str {
     match (error, scope) {
         (E::NoUrls, _) => "InvalidParameter.CdnParamError",
         (E::TooManyUrls { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedBatchLimit",
-        (E::TooManyUrls { .. }, Scope::Path | Scope::Tag) => "LimitExceeded.CdnPurgePathExceedBatchLimit",
+        (E::TooManyUrls { .. }, Scope::Path | Scope::Tag) => {
+            "LimitExceeded.CdnPurgePathExceedBatchLimit"
+        }
         (E::Url { error, .. }, _) => match error {
             target::Error::WildcardHost => "InvalidParameter.CdnPurgeWildcardNotAllowed",
             target::Error::TooLong(_) => "InvalidParameter.CdnUrlExceedLength",
@@ -85,7 +87,9 @@ fn code(scope: Scope, error: &SubmitError) -> &'static str {
             "InvalidParameter.CdnHostInvalidStatus"
         }
         (E::OverQuota { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedDayLimit",
-        (E::OverQuota { .. }, Scope::Path | Scope::Tag) => "LimitExceeded.CdnPurgePathExceedDayLimit",
+        (E::OverQuota { .. }, Scope::Path | Scope::Tag) => {
+            "LimitExceeded.CdnPurgePathExceedDayLimit"
+        }
         (E::NoNode { .. }, _) => "InternalError.CdnConfigError",
         (E::Ledger(_), _) => "InternalError.CdnDbError",
     }
