@@ -1,18 +1,15 @@
 //! Requests and replies in files: `tests/golden/<Action>/<case>.{request,response}.json`.
 //!
 //! A request file holds the call and what happened before it; `<task-id>` stands for the task of
-//! the last submission, `<zone-id>` for the zone made last, at first that of `test.com`. Set `UPDATE_GOLDEN` to write the replies anew.
+//! the last submission, `<zone-id>` for the zone made last, at first that of `test.com`.
 
-use std::{
-    collections::HashMap,
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    cases,
     house::{Call, House, OWNER, SMALL},
     people::SUB,
 };
@@ -139,38 +136,7 @@ fn without_zone(text: &str) -> String {
     }
 }
 
-fn cases() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
-    let mut found = Vec::new();
-    for action in fs::read_dir(root).unwrap() {
-        for file in fs::read_dir(action.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.to_string_lossy().ends_with(".request.json") {
-                found.push(path);
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
 #[tokio::test]
 async fn every_recorded_request_gets_its_recorded_reply() {
-    let cases = cases();
-    assert!(cases.len() > 150, "only {} cases were found", cases.len());
-    let mut wrong = Vec::new();
-    for path in cases {
-        let case: Case = serde_json::from_slice(&fs::read(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let reply = run(&case).await;
-        let expected = PathBuf::from(path.to_string_lossy().replace(".request.", ".response."));
-        if env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&expected, format!("{reply:#}\n")).unwrap();
-        }
-        let recorded: Value = serde_json::from_slice(&fs::read(&expected).unwrap()).unwrap();
-        if recorded != reply {
-            wrong.push(format!("{}\n{reply:#}", expected.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    cases::check("golden", 150, run).await;
 }

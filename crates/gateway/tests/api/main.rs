@@ -12,6 +12,7 @@ mod access_old;
 mod access_views;
 mod actions;
 mod admin;
+mod cases;
 mod codes;
 mod golden;
 mod house;

@@ -2,13 +2,9 @@
 //! needs more than one call.
 //!
 //! A request file holds the parameters and what happened before; `<task-id>` stands for the task
-//! of the last submission. Set `UPDATE_GOLDEN` to write the replies anew.
+//! of the last submission.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    env, fs,
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, HashMap};
 
 use axum::body::Body;
 use http::{Method, Request};
@@ -18,6 +14,7 @@ use stoker_domain::time::Clock;
 use stoker_engine::TaskFilter;
 
 use crate::{
+    cases,
     house::{FORM, HOST, House, OWNER, SMALL},
     old::{Old, sign},
     people::SUB,
@@ -115,36 +112,9 @@ fn normalise(reply: &mut Value) {
     }
 }
 
-fn cases() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden-v2");
-    let mut found = Vec::new();
-    for action in fs::read_dir(root).unwrap() {
-        let files = fs::read_dir(action.unwrap().path()).unwrap().map(|file| file.unwrap().path());
-        found.extend(files.filter(|path| path.to_string_lossy().ends_with(".request.json")));
-    }
-    found.sort();
-    found
-}
-
 #[tokio::test]
 async fn every_recorded_call_gets_its_recorded_reply() {
-    let cases = cases();
-    assert!(cases.len() > 30, "only {} cases were found", cases.len());
-    let mut wrong = Vec::new();
-    for path in cases {
-        let case: Case = serde_json::from_slice(&fs::read(&path).unwrap())
-            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let reply = run(&case).await;
-        let expected = PathBuf::from(path.to_string_lossy().replace(".request.", ".response."));
-        if env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(&expected, format!("{reply:#}\n")).unwrap();
-        }
-        let recorded: Value = serde_json::from_slice(&fs::read(&expected).unwrap()).unwrap();
-        if recorded != reply {
-            wrong.push(format!("{}\n{reply:#}", expected.display()));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    cases::check("golden-v2", 30, run).await;
 }
 
 #[tokio::test]

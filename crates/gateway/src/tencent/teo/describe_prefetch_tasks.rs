@@ -3,7 +3,7 @@
 //! The only place where outcomes become this API's status and failure words. Tasks of the account
 //! are shown whichever API submitted them.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
@@ -21,6 +21,7 @@ use stoker_engine::{TargetFilter, TargetState, TargetView};
 use super::{
     Error, Reply, clock,
     filters::{self, Filter},
+    range::Range,
 };
 use crate::{
     Gateway,
@@ -29,7 +30,6 @@ use crate::{
 
 const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
 const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses"];
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const MOST: i64 = 1000;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
@@ -70,28 +70,13 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
 }
 
 fn read(mut params: Params, now: Timestamp) -> Result<TargetFilter, CallError> {
-    let mut time = |name: &'static str| -> Result<Option<Timestamp>, CallError> {
-        let text = params.text(name)?.filter(|text| !text.is_empty());
-        Ok(text.map(|text| clock::parse(&text).ok_or(Error::Date(name))).transpose()?)
-    };
-    let (from, to) = (time("StartTime")?, time("EndTime")?);
-    // times have whole seconds, and the last one belongs to the range
-    let to = to.map(|to| to + Duration::from_millis(999));
-    let mut filter = TargetFilter { from, to, ..TargetFilter::default() };
+    let range = Range::read(&mut params)?;
+    let mut filter = TargetFilter { from: range.from, to: range.to, ..TargetFilter::default() };
     let too_many = Error::too_many_values;
     for wish in filters::filters(&mut params, FILTERS, too_many)? {
         apply(&mut filter, wish)?;
     }
-    if filter.task.is_none() && from.is_none() {
-        return Err(Error::NoSelection.into());
-    }
-    if let Some(from) = from {
-        let to = to.unwrap_or(now);
-        let is_backwards = filter.to.is_some_and(|to| to < from);
-        if is_backwards || to.since(from) >= WEEK + Duration::from_secs(1) {
-            return Err(Error::Span.into());
-        }
-    }
+    range.check(filter.task.is_none(), now)?;
     Ok(filter)
 }
 

@@ -3,7 +3,7 @@
 //! Purges of the account are shown whichever API they came through. A tag is shown once for each
 //! domain that it is purged in, and a whole zone as its domains.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
@@ -22,6 +22,7 @@ use super::{
     Error, Reply, clock,
     filters::{self, Filter},
     purge_kind::{EXPECTED, KINDS, Kind},
+    range::Range,
 };
 use crate::{
     Gateway,
@@ -30,7 +31,6 @@ use crate::{
 
 const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
 const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses", "type"];
-const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const MOST: i64 = 1000;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
@@ -63,26 +63,12 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
 }
 
 fn read(mut params: Params, now: Timestamp) -> Result<PurgeFilter, CallError> {
-    let mut time = |name: &'static str| -> Result<Option<Timestamp>, CallError> {
-        let text = params.text(name)?.filter(|text| !text.is_empty());
-        Ok(text.map(|text| clock::parse(&text).ok_or(Error::Date(name))).transpose()?)
-    };
-    let (from, to) = (time("StartTime")?, time("EndTime")?);
-    // times have whole seconds, and the last one belongs to the range
-    let to = to.map(|to| to + Duration::from_millis(999));
-    let mut filter = PurgeFilter { from, to, ..PurgeFilter::default() };
+    let range = Range::read(&mut params)?;
+    let mut filter = PurgeFilter { from: range.from, to: range.to, ..PurgeFilter::default() };
     for wish in filters::filters(&mut params, FILTERS, Error::too_many_values)? {
         apply(&mut filter, wish)?;
     }
-    if filter.id.is_none() && from.is_none() {
-        return Err(Error::NoSelection.into());
-    }
-    if let Some(from) = from {
-        let is_backwards = to.is_some_and(|to| to < from);
-        if is_backwards || to.unwrap_or(now).since(from) >= WEEK + Duration::from_secs(1) {
-            return Err(Error::Span.into());
-        }
-    }
+    range.check(filter.id.is_none(), now)?;
     Ok(filter)
 }
 

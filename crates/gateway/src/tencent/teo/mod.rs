@@ -14,6 +14,7 @@ mod filters;
 mod origin;
 mod origin_limit;
 mod purge_kind;
+mod range;
 mod zones;
 
 use serde_json::{Map, Value};

@@ -21,8 +21,8 @@ pub(crate) const KEPT: &str = "cdn";
 const MOST_BYTES: usize = 64 * 1024;
 const SERVICES: &[&str] = &["web", "download", "media", "hybrid", "dynamic"];
 
-/// Parameters of `AddCdnDomain` beside `Domain`.
-pub(super) const ADD: &[&str] = &[
+/// Parameters of `AddCdnDomain` and `UpdateDomainConfig` beside `Domain`.
+const BOTH: &[&str] = &[
     "ServiceType",
     "Origin",
     "ProjectId",
@@ -48,11 +48,9 @@ pub(super) const ADD: &[&str] = &[
     "ForceRedirect",
     "Referer",
     "MaxAge",
-    "Ipv6",
     "SpecificConfig",
     "Area",
     "OriginPullTimeout",
-    "Tag",
     "Ipv6Access",
     "OfflineCache",
     "Quic",
@@ -63,61 +61,35 @@ pub(super) const ADD: &[&str] = &[
     "OthersPrivateAccess",
     "HttpsBilling",
 ];
-
-/// Parameters of `UpdateDomainConfig` beside `Domain`.
-pub(super) const UPDATE: &[&str] = &[
-    "ProjectId",
-    "Origin",
-    "IpFilter",
-    "IpFreqLimit",
-    "StatusCodeCache",
-    "Compression",
-    "BandwidthAlert",
-    "RangeOriginPull",
-    "FollowRedirect",
-    "ErrorPage",
-    "RequestHeader",
-    "ResponseHeader",
-    "DownstreamCapping",
-    "CacheKey",
-    "ResponseHeaderCache",
-    "VideoSeek",
-    "Cache",
-    "OriginPullOptimization",
-    "Https",
-    "Authentication",
-    "Seo",
-    "ForceRedirect",
-    "Referer",
-    "MaxAge",
-    "SpecificConfig",
-    "ServiceType",
-    "Area",
-    "OriginPullTimeout",
-    "AwsPrivateAccess",
+/// Further ones of `AddCdnDomain`.
+const ADD: &[&str] = &["Ipv6", "Tag"];
+/// Further ones of `UpdateDomainConfig`.
+const UPDATE: &[&str] = &[
     "UserAgentFilter",
     "AccessControl",
     "UrlRedirect",
     "AccessPort",
     "AdvancedAuthentication",
     "OriginAuthentication",
-    "Ipv6Access",
-    "OfflineCache",
     "OriginCombine",
     "PostMaxSize",
-    "Quic",
-    "OssPrivateAccess",
     "WebSocket",
     "RemoteAuthentication",
     "ShareCname",
-    "HwPrivateAccess",
-    "QnPrivateAccess",
-    "OthersPrivateAccess",
-    "HttpsBilling",
     "ParamFilter",
     "AutoGuard",
     "GeoBlocker",
 ];
+
+/// Parameters of `AddCdnDomain` beside `Domain`.
+pub(super) fn of_add() -> Vec<&'static str> {
+    [BOTH, ADD].concat()
+}
+
+/// Parameters of `UpdateDomainConfig` beside `Domain`.
+pub(super) fn of_update() -> Vec<&'static str> {
+    [BOTH, UPDATE].concat()
+}
 
 /// Takes what is said, as it was given.
 pub(super) fn take(

@@ -206,8 +206,8 @@ fn full(account: &Account, domain: &Domain) -> Value {
     let mut fields = head(account, domain);
     fields.remove("Product");
     let said = config::said(domain);
-    for field in config::ADD.iter().chain(config::UPDATE) {
-        fields.insert((*field).into(), said.get(*field).cloned().unwrap_or_default());
+    for field in config::of_add().into_iter().chain(config::of_update()) {
+        fields.insert(field.into(), said.get(field).cloned().unwrap_or_default());
     }
     json!(fields)
 }

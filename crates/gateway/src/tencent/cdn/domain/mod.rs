@@ -17,7 +17,6 @@ use stoker_domain::{
 };
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
-use self::config::{ADD, UPDATE};
 pub(crate) use self::{config::KEPT, error::Error};
 use crate::{
     Gateway,
@@ -90,9 +89,10 @@ impl Action {
 }
 
 async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
-    params.only(&[&["Domain"][..], ADD].concat())?;
+    let parameters = config::of_add();
+    params.only(&[&["Domain"][..], &parameters].concat())?;
     let host = params.required_text("Domain")?;
-    let said = config::take(&mut params, ADD)?;
+    let said = config::take(&mut params, &parameters)?;
     for field in ["ServiceType", "Origin"] {
         if !said.contains_key(field) {
             return Err(params.missing(field).into());
@@ -118,9 +118,10 @@ async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply 
 }
 
 async fn update(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
-    params.only(&[&["Domain"][..], UPDATE].concat())?;
+    let parameters = config::of_update();
+    params.only(&[&["Domain"][..], &parameters].concat())?;
     let host = params.required_text("Domain")?;
-    let given = config::take(&mut params, UPDATE)?;
+    let given = config::take(&mut params, &parameters)?;
     let change = |domain: &mut Domain| -> Result<(), Error> {
         let mut said = config::said(domain);
         said.extend(given);
