@@ -3,7 +3,7 @@
 //! A request file holds the call and what happened before it; `<task-id>` stands for the task of
 //! the last submission, `<zone-id>` for the zone made last, at first that of `test.com`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,6 +32,8 @@ struct Case {
 enum Step {
     /// All nodes report; outcomes by the end of the URL.
     Settle { settle: HashMap<String, String> },
+    /// So much time passes.
+    Wait { wait_seconds: u64 },
     /// All nodes carry out so many purge orders.
     Purge { purge_orders: usize },
     /// Another call, which has to succeed.
@@ -83,6 +85,7 @@ async fn run(case: &Case) -> Value {
     for step in &case.before {
         match step {
             Step::Settle { settle } => house.settle(settle).await,
+            Step::Wait { wait_seconds } => house.clock.advance(Duration::from_secs(*wait_seconds)),
             Step::Purge { purge_orders } => house.purge(*purge_orders).await,
             Step::Call(sent) => {
                 let response = house.call(&sent.call(&task, &zone)).await.response();
