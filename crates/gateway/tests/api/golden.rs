@@ -96,7 +96,7 @@ async fn run(case: &Case) -> Value {
                 if let Some(id) = response["ZoneId"].as_str() {
                     zone = id.into();
                 }
-                house.clock.advance(std::time::Duration::from_secs(1));
+                house.clock.advance(Duration::from_secs(1));
             }
         }
     }
