@@ -147,7 +147,7 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Takes a signed call once; false when it was taken before. `time` is its timestamp in seconds
     /// since 1970, `call` tells it from others of that second. Calls whose time lies before
-    /// `forget_before` are forgotten.
+    /// `forget_before` may be forgotten, the oldest first.
     async fn admit_once(
         &self,
         time: i64,

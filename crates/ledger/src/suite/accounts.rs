@@ -139,4 +139,9 @@ pub async fn a_signed_call_is_taken_once_while_it_is_remembered(ledger: Arc<dyn 
     assert!(!admit(100, 1, 100).await, "what is as old as that is remembered");
     assert!(admit(100, 1, 101).await, "what is older is forgotten");
     assert!(!admit(101, 1, 101).await);
+    for call in 0..250 {
+        assert!(admit(200, call, 0).await);
+    }
+    assert!(admit(300, 0, 300).await, "many are forgotten by and by, and none is in the way");
+    assert!(!admit(300, 0, 300).await);
 }
