@@ -125,7 +125,8 @@ async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, Error> {
     Ok(Known { caller, authorization, timestamp: timestamp.into() })
 }
 
-fn host(parts: &Parts) -> &[u8] {
+/// `Host` as sent, or the authority of the request target.
+pub(crate) fn host(parts: &Parts) -> &[u8] {
     match parts.headers.get(header::HOST) {
         Some(host) => host.as_bytes(),
         None => parts.uri.authority().map_or(b"", |authority| authority.as_str().as_bytes()),

@@ -3,14 +3,17 @@
 //! The checks of wire.md 2.7 in their order: credentials, key, time, signature, token. API v2 and
 //! API 3.0 differ in how far a timestamp may be off and in what they answer, which is theirs.
 
-use http::{header, request::Parts};
+use http::request::Parts;
 use stoker_engine::{Caller, Error as LedgerError};
 
 use super::{
     Covered, Message,
     pairs::{self, Pair, SIGNATURE},
 };
-use crate::{Gateway, tencent::access::token};
+use crate::{
+    Gateway,
+    tencent::{access::token, signed},
+};
 
 /// Why a caller is refused.
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +76,7 @@ pub(crate) async fn verify(
     }
     let message = Message {
         method: &parts.method,
-        host: host(parts),
+        host: signed::host(parts),
         path: parts.uri.path(),
         pairs: &pairs,
         aliases: &gateway.config.host_aliases,
@@ -86,11 +89,4 @@ pub(crate) async fn verify(
         pairs.retain(|pair| !pair.value.starts_with('@'));
     }
     Ok(Verified { caller, timestamp, nonce, secret_id, pairs })
-}
-
-fn host(parts: &Parts) -> &[u8] {
-    match parts.headers.get(header::HOST) {
-        Some(host) => host.as_bytes(),
-        None => parts.uri.authority().map_or(b"", |authority| authority.as_str().as_bytes()),
-    }
 }
