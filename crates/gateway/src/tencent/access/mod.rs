@@ -73,8 +73,9 @@ impl Check<'_> {
             Touches::NotForUsers => return Err(self.refused(Kind::User, None, None)),
             Touches::Urls(name) => {
                 self.need_each(peek::hosts(params, name).iter().map(|host| self.domain(host)))?;
-                // where playlists may lead
-                return Ok(self.allowed(self.hosts(), |host| self.domain(host)).0);
+                if self.follows_playlists(params) {
+                    return Ok(self.allowed(self.hosts(), |host| self.domain(host)).0);
+                }
             }
             Touches::Domain(name) => {
                 self.need_each(peek::domain(params, name).iter().map(|host| self.domain(host)))?;
@@ -88,7 +89,9 @@ impl Check<'_> {
                 Some(peek::EVERY_ZONE) => self.need_each(self.every_zone())?,
                 zone => {
                     self.need_each(zone.iter().map(|id| self.zone(id)))?;
-                    return Ok(self.allowed(self.zones(), |id| self.zone(id)).0);
+                    if self.follows_playlists(params) {
+                        return Ok(self.allowed(self.zones(), |id| self.zone(id)).0);
+                    }
                 }
             },
             Touches::Zones => {
@@ -102,6 +105,12 @@ impl Check<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Whether the call asks for what playlists lead to. What the parameter says is the action's to
+    /// judge; that it is there suffices to look where playlists may lead.
+    fn follows_playlists(&self, params: &Params) -> bool {
+        self.rule.playlists.is_some_and(|name| params.peek(name, Some).is_some())
     }
 
     /// Every one must be allowed. Where there is none, the action itself finds out that its

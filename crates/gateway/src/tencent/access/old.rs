@@ -18,6 +18,13 @@ impl Rule {
             A::RefreshCdnDir | A::RefreshCdnOverSeaDir => ("PurgePathCache", Touches::Urls("dirs")),
             A::GetCdnRefreshLog => ("DescribePurgeTasks", Touches::Domains(&["host", "url"])),
         };
-        Self { service: "cdn", name: action.name(), also: Some(also), touches, codes: ["", ""] }
+        Self {
+            service: "cdn",
+            name: action.name(),
+            also: Some(also),
+            touches,
+            playlists: None,
+            codes: ["", ""],
+        }
     }
 }

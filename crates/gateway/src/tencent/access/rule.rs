@@ -17,11 +17,18 @@ pub(crate) struct Rule {
     pub(super) also: Option<&'static str>,
     /// What it touches.
     pub(super) touches: Touches,
+    /// The parameter that has playlists followed, which may lead to further resources.
+    pub(super) playlists: Option<&'static str>,
     /// Codes of a refusal: of the action everywhere, and of a resource.
     pub(super) codes: [&'static str; 2],
 }
 
 impl Rule {
+    /// The same, with a parameter that has playlists followed.
+    pub(super) const fn following(self, playlists: &'static str) -> Self {
+        Self { playlists: Some(playlists), ..self }
+    }
+
     /// The names under which policies allow the action; at least one.
     pub(super) fn actions(&self) -> Vec<Action> {
         let action = |name: &str| Action { service: self.service.into(), name: name.into() };

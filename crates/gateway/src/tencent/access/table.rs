@@ -28,7 +28,13 @@ impl Rule {
             Action::CdnPurge(action) => ("cdn", of_purge(action)),
             Action::Teo(action) => ("teo", of_teo(action)),
         };
-        Self { service, name: action.name(), also: None, touches, codes }
+        let rule =
+            Self { service, name: action.name(), also: None, touches, playlists: None, codes };
+        match action {
+            Action::Cdn(cdn::Action::PushUrlsCache) => rule.following("ParseM3U8"),
+            Action::Teo(teo::Action::CreatePrefetchTask) => rule.following("PrefetchMediaSegments"),
+            _ => rule,
+        }
     }
 }
 
