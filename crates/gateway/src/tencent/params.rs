@@ -123,14 +123,7 @@ impl Params {
 
     /// Those of `wanted` that the caller may be shown; in both, `None` = all.
     pub(crate) fn visible_of(&self, wanted: Option<Vec<String>>) -> Option<Vec<String>> {
-        match (self.visible(), wanted) {
-            (None, wanted) => wanted,
-            (Some(visible), None) => Some(visible.to_vec()),
-            (Some(_), Some(mut wanted)) => {
-                wanted.retain(|name| self.shows(name));
-                Some(wanted)
-            }
-        }
+        narrow(self.visible(), wanted)
     }
 
     /// A parameter as `read` understands it, left where it is.
@@ -238,6 +231,21 @@ fn insert(fields: &mut BTreeMap<String, Value>, path: &[&str], value: String) ->
     match fields.entry((*first).into()).or_insert_with(|| Value::Tree(BTreeMap::new())) {
         Value::Tree(below) => insert(below, rest, value),
         _ => false,
+    }
+}
+
+/// Those of `wanted` that stand in `within`; in both, `None` = all.
+pub(crate) fn narrow(
+    within: Option<&[String]>,
+    wanted: Option<Vec<String>>,
+) -> Option<Vec<String>> {
+    match (within, wanted) {
+        (None, wanted) => wanted,
+        (Some(within), None) => Some(within.to_vec()),
+        (Some(within), Some(mut wanted)) => {
+            wanted.retain(|name| within.contains(name));
+            Some(wanted)
+        }
     }
 }
 

@@ -3,13 +3,10 @@
 //! The only place where outcomes become this API's status and failure words. Tasks of the account
 //! are shown whichever API submitted them.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::UnknownWord,
-    domain::Domain,
     media::is_playlist,
     outcome::Outcome,
     target::Target,
@@ -25,7 +22,11 @@ use super::{
 };
 use crate::{
     Gateway,
-    tencent::{error::Error as CallError, message::Message, params::Params},
+    tencent::{
+        error::Error as CallError,
+        message::Message,
+        params::{Params, narrow},
+    },
 };
 
 const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
@@ -34,35 +35,21 @@ const MOST: i64 = 1000;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(PARAMETERS)?;
-    let zone = params.text("ZoneId")?.filter(|zone| !zone.is_empty() && zone != "*");
-    let domains = gateway.engine.domains(account.id);
-    if domains.is_empty() {
+    let zone = filters::zone_of_query(&mut params)?;
+    let domains = gateway.engine.domains(account.id).len();
+    if domains == 0 {
         return Err(Error::DomainEmpty.into());
     }
-    let zone = zone
-        .map(|id| filters::find_zone(gateway, account, &id).ok_or_else(|| Error::ZoneDenied(id)));
-    let zone = zone.transpose()?.map(|zone| zone.id.clone());
-    let (offset, limit) = filters::page(&mut params, MOST)?;
+    let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
     let is_bound = params.visible().is_some();
-    let is_inside = |domain: &&Arc<Domain>| match &domain.zone {
-        None => zone.is_none() && !is_bound,
-        Some(id) => zone.as_ref().is_none_or(|zone| zone == id) && params.shows(&id.0),
-    };
-    let inside: Vec<String> =
-        domains.iter().filter(is_inside).map(|domain| domain.host.clone()).collect();
+    let is_every = !is_bound && inside.as_ref().is_some_and(|hosts| hosts.len() == domains);
+    let (offset, limit) = filters::page(&mut params, MOST)?;
     let mut filter = read(params, gateway.clock.now())?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
-    if zone.is_some() || is_bound {
-        filter.hosts = match filter.hosts {
-            // every domain: no need to look at each
-            None if inside.len() == domains.len() && !is_bound => None,
-            None => Some(inside),
-            Some(mut hosts) => {
-                hosts.retain(|host| inside.contains(host));
-                Some(hosts)
-            }
-        };
+    // every domain: no need to look at each
+    if !is_every || filter.hosts.is_some() {
+        filter.hosts = narrow(inside.as_deref(), filter.hosts);
     }
     let page = gateway.engine.targets(&filter).await.map_err(Error::Ledger)?;
     let tasks: Vec<Value> = page.rows.iter().map(task).collect();
@@ -81,20 +68,8 @@ fn read(mut params: Params, now: Timestamp) -> Result<TargetFilter, CallError> {
 }
 
 fn apply(filter: &mut TargetFilter, wish: Filter) -> Result<(), Error> {
-    let Filter { name, values, is_fuzzy } = wish;
-    if is_fuzzy {
-        return Err(Error::Filter(Message::new(
-            format!("`{name}` is never fuzzy"),
-            format!("`{name}` 不支持模糊查询"),
-        )));
-    }
-    let takes_one = matches!(name.as_str(), "job-id" | "target");
-    if takes_one && values.len() > 1 {
-        return Err(Error::Filter(Message::new(
-            format!("`{name}` takes one value"),
-            format!("`{name}` 只接受一个值"),
-        )));
-    }
+    wish.check(&[], &["job-id", "target"])?;
+    let Filter { name, values, .. } = wish;
     let first = values.first().cloned().unwrap_or_default();
     match name.as_str() {
         "job-id" => filter.task = Some(TaskId(first)),

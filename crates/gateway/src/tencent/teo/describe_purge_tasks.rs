@@ -3,13 +3,10 @@
 //! Purges of the account are shown whichever API they came through. A tag is shown once for each
 //! domain that it is purged in, and a whole zone as its domains.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::UnknownWord,
-    domain::Domain,
     purge::Method,
     quota::Product,
     target::{self, Target},
@@ -26,7 +23,10 @@ use super::{
 };
 use crate::{
     Gateway,
-    tencent::{error::Error as CallError, message::Message, params::Params},
+    tencent::{
+        error::Error as CallError,
+        params::{Params, narrow},
+    },
 };
 
 const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
@@ -35,28 +35,13 @@ const MOST: i64 = 1000;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(PARAMETERS)?;
-    let zone = params.text("ZoneId")?.filter(|zone| !zone.is_empty() && zone != "*");
-    let zone = zone
-        .map(|id| filters::find_zone(gateway, account, &id).ok_or_else(|| Error::ZoneDenied(id)));
-    let zone = zone.transpose()?.map(|zone| zone.id.clone());
+    let zone = filters::zone_of_query(&mut params)?;
+    let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
     let (offset, limit) = filters::page(&mut params, MOST)?;
-    let is_bound = params.visible().is_some();
-    let is_inside = |domain: &&Arc<Domain>| match &domain.zone {
-        None => zone.is_none() && !is_bound,
-        Some(id) => zone.as_ref().is_none_or(|zone| zone == id) && params.shows(&id.0),
-    };
-    let domains = gateway.engine.domains(account.id);
-    let inside: Vec<String> =
-        domains.iter().filter(is_inside).map(|domain| domain.host.clone()).collect();
     let mut filter = read(params, gateway.clock.now())?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
-    if zone.is_some() || is_bound {
-        filter.hosts = Some(match filter.hosts {
-            None => inside,
-            Some(hosts) => hosts.into_iter().filter(|host| inside.contains(host)).collect(),
-        });
-    }
+    filter.hosts = narrow(inside.as_deref(), filter.hosts);
     let page = gateway.engine.purges(&filter).await.map_err(Error::Ledger)?;
     let tasks: Vec<Value> = page.rows.iter().map(task).collect();
     Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
@@ -73,20 +58,8 @@ fn read(mut params: Params, now: Timestamp) -> Result<PurgeFilter, CallError> {
 }
 
 fn apply(filter: &mut PurgeFilter, wish: Filter) -> Result<(), Error> {
+    wish.check(&["target"], &["job-id", "target", "type"])?;
     let Filter { name, values, is_fuzzy } = wish;
-    if is_fuzzy && name != "target" {
-        return Err(Error::Filter(Message::new(
-            format!("`{name}` is never fuzzy"),
-            format!("`{name}` 不支持模糊查询"),
-        )));
-    }
-    let takes_one = matches!(name.as_str(), "job-id" | "target" | "type");
-    if takes_one && values.len() > 1 {
-        return Err(Error::Filter(Message::new(
-            format!("`{name}` takes one value"),
-            format!("`{name}` 只接受一个值"),
-        )));
-    }
     let first = values.first().cloned().unwrap_or_default();
     match name.as_str() {
         "job-id" => filter.id = Some(TaskId(first)),

@@ -2,7 +2,11 @@
 
 use std::{ops::RangeInclusive, sync::Arc};
 
-use stoker_domain::{account::Account, area::UnknownWord, zone::Zone};
+use stoker_domain::{
+    account::Account,
+    area::UnknownWord,
+    zone::{Zone, ZoneId},
+};
 
 use super::Error;
 use crate::{
@@ -31,6 +35,50 @@ impl Filter {
         };
         self.values.iter().any(one)
     }
+
+    /// Refuses a fuzzy filter unless its name is in `fuzzy`, and several values of one in `single`.
+    pub(super) fn check(&self, fuzzy: &[&str], single: &[&str]) -> Result<(), Error> {
+        let name = &self.name;
+        let is_in = |names: &[&str]| names.contains(&name.as_str());
+        if self.is_fuzzy && !is_in(fuzzy) {
+            return Err(Error::Filter(Message::new(
+                format!("`{name}` is never fuzzy"),
+                format!("`{name}` 不支持模糊查询"),
+            )));
+        }
+        if self.values.len() > 1 && is_in(single) {
+            return Err(Error::Filter(Message::new(
+                format!("`{name}` takes one value"),
+                format!("`{name}` 只接受一个值"),
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The zone that a query is about; an empty text and `*` count as none.
+pub(super) fn zone_of_query(params: &mut Params) -> Result<Option<String>, CallError> {
+    Ok(params.text("ZoneId")?.filter(|zone| !zone.is_empty() && zone != "*"))
+}
+
+/// The hosts that a query may show: of the domains in `zone`, and in zones that the caller may see.
+/// `None` = all of the account, also those of former days.
+pub(super) fn hosts_of_query(
+    gateway: &Gateway,
+    account: &Account,
+    zone: Option<String>,
+    params: &Params,
+) -> Result<Option<Vec<String>>, CallError> {
+    let zone = zone.map(|id| find_zone(gateway, account, &id).ok_or(Error::ZoneDenied(id)));
+    let zone = zone.transpose()?;
+    if zone.is_none() && params.visible().is_none() {
+        return Ok(None);
+    }
+    let is_inside =
+        |id: &ZoneId| zone.as_ref().is_none_or(|zone| zone.id == *id) && params.shows(&id.0);
+    let domains = gateway.engine.domains(account.id);
+    let inside = domains.iter().filter(|domain| domain.zone.as_ref().is_some_and(is_inside));
+    Ok(Some(inside.map(|domain| domain.host.clone()).collect()))
 }
 
 /// The zone that `ZoneId` names, which is required.
