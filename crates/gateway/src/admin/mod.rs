@@ -195,7 +195,9 @@ async fn wrong_method(State(gateway): State<Gateway>) -> Response<Body> {
     Error::Method.reply(&gateway.request_id())
 }
 
-/// A moment as the API writes it; a moment beyond the calendar becomes its beginning.
+/// A moment as the API writes it, always to the millisecond, so that texts sort as moments do; a
+/// moment beyond the calendar becomes its beginning.
 fn rfc3339(moment: Timestamp) -> String {
-    Moment::from_millisecond(moment.as_millis()).unwrap_or(Moment::UNIX_EPOCH).to_string()
+    let moment = Moment::from_millisecond(moment.as_millis()).unwrap_or(Moment::UNIX_EPOCH);
+    format!("{moment:.3}")
 }

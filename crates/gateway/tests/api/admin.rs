@@ -42,7 +42,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
             "status": "online", "shield": "global", "allow_private_origin": true,
             "host_header": "origin.example", "default_lifetime_seconds": 2_592_000,
             "zone_id": zone["zone_id"],
-            "created_at": "2025-06-15T15:06:40Z", "updated_at": "2025-06-15T15:06:40Z",
+            "created_at": "2025-06-15T15:06:40.000Z", "updated_at": "2025-06-15T15:06:40.000Z",
         })
     );
     assert_eq!(house.call(&call).await.problem(), "domain-exists");
@@ -84,7 +84,7 @@ async fn a_task_tells_for_each_target_and_node_what_became_of_it() {
     let task = get(&house, &format!("tasks/{id}")).await;
     assert_eq!((&task["status"], &task["done"]), (&json!("failed"), &json!(1)));
     assert_eq!((&task["failed"], &task["areas"]), (&json!(1), &json!("global")));
-    assert_eq!(task["finished_at"], "2025-06-15T15:06:42Z");
+    assert_eq!(task["finished_at"], "2025-06-15T15:06:42.000Z");
     let targets = get(&house, &format!("tasks/{id}/targets?status=failed")).await;
     assert_eq!(targets["total"], 1);
     let gone = &targets["targets"][0];
@@ -96,8 +96,8 @@ async fn a_task_tells_for_each_target_and_node_what_became_of_it() {
         targets["targets"][0]["outcomes"][0],
         json!({
             "node": "edge-mainland", "area": "mainland", "outcome": "filled", "size_bytes": 4096,
-            "pulled_bytes": 4096, "validator": "\"v1\"", "verified_at": "2025-06-15T15:06:42Z",
-            "fresh_until": "2025-06-15T16:06:42Z", "detail": null,
+            "pulled_bytes": 4096, "validator": "\"v1\"", "verified_at": "2025-06-15T15:06:42.000Z",
+            "fresh_until": "2025-06-15T16:06:42.000Z", "detail": null,
         })
     );
     let list = get(&house, "tasks?limit=1").await;
@@ -158,7 +158,7 @@ async fn the_owner_sets_limits_of_any_account_while_all_is_running() {
     assert_eq!(entry(&quota, "cdn", "mainland")["available"], 998);
     assert_eq!(quota["account"], "100000000001");
     // 00:00 in UTC+8
-    assert!(quota["resets_at"].as_str().unwrap().ends_with("T16:00:00Z"), "{quota}");
+    assert!(quota["resets_at"].as_str().unwrap().ends_with("T16:00:00.000Z"), "{quota}");
     for (area, code) in [("global", "LimitExceeded.CdnPushExceedDayLimit"), ("mainland", "")] {
         let content = json!({ "Urls": ["http://www.test.com/c"], "Area": area }).to_string();
         let response = house.call(&Call::action("PushUrlsCache", content)).await.response();

@@ -196,7 +196,7 @@ async fn a_temporary_key_ends_and_is_narrowed() {
     let policy = document("allow", "cdn:PushUrlsCache", "*");
     let content = json!({ "duration_seconds": 60, "policy": policy });
     let key = made(&house, "keys/temporary", content).await;
-    assert_eq!(key["expires_at"], "2025-06-15T15:07:40Z");
+    assert_eq!(key["expires_at"], "2025-06-15T15:07:40.000Z");
     assert_eq!(key["token"].as_str().unwrap().len(), 64);
     let id = key["secret_id"].as_str().unwrap();
     let caller = house.engine.caller(id).await.unwrap().unwrap();
