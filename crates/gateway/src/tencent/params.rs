@@ -3,7 +3,7 @@
 //! Called after the signature is verified. Knows forms and types; which parameters an action has
 //! is the action's own business.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use percent_encoding::percent_decode;
 
@@ -104,6 +104,19 @@ impl Params {
 
     fn top(fields: BTreeMap<String, Value>) -> Self {
         Self { prefix: String::new(), fields, visible: None }
+    }
+
+    /// Takes a number that is not negative and lies within `bounds`; `default` where none is given.
+    pub(crate) fn bounded(
+        &mut self,
+        name: &'static str,
+        default: i64,
+        bounds: RangeInclusive<i64>,
+    ) -> Result<Result<u64, OutOfBounds>, Error> {
+        let given = self.integer(name)?.unwrap_or(default);
+        let (least, most) = (*bounds.start(), *bounds.end());
+        let within = u64::try_from(given).ok().filter(|_| bounds.contains(&given));
+        Ok(within.ok_or(OutOfBounds { name, given, least, most }))
     }
 
     /// The only hosts (of `teo`: zones) that the caller may be shown; `None` = all of the account.
@@ -232,6 +245,20 @@ fn insert(fields: &mut BTreeMap<String, Value>, path: &[&str], value: String) ->
         Value::Tree(below) => insert(below, rest, value),
         _ => false,
     }
+}
+
+/// A number out of bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("parameter `{name}` is {given}; it must be from {least} to {most}")]
+pub(crate) struct OutOfBounds {
+    /// The parameter.
+    pub(crate) name: &'static str,
+    /// What was given.
+    pub(crate) given: i64,
+    /// Least that is taken.
+    pub(crate) least: i64,
+    /// Most that is taken.
+    pub(crate) most: i64,
 }
 
 /// Those of `wanted` that stand in `within`; in both, `None` = all.

@@ -47,8 +47,8 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
         // times have whole seconds, and the last one belongs to the range
         to: time(&mut params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
         task: params.text("TaskId")?.filter(|id| !id.is_empty()).map(TaskId),
-        offset: number(&mut params, "Offset", 0, 0..=FURTHEST)?,
-        limit: number(&mut params, "Limit", DEFAULT_LIMIT, 1..=MOST)?,
+        offset: params.bounded("Offset", 0, 0..=FURTHEST)?.map_err(Error::Range)?,
+        limit: params.bounded("Limit", DEFAULT_LIMIT, 1..=MOST)?.map_err(Error::Range)?,
         ..TargetFilter::default()
     };
     // `global` finds the tasks that asked for both areas and those that asked for one
@@ -83,18 +83,6 @@ fn time(params: &mut Params, name: &'static str) -> Result<Option<Timestamp>, er
     let text = params.text(name)?.filter(|text| !text.is_empty());
     let read = text.map(|text| clock::parse(&text).ok_or(Error::Date { name }));
     Ok(read.transpose()?)
-}
-
-fn number(
-    params: &mut Params,
-    name: &'static str,
-    default: i64,
-    bounds: std::ops::RangeInclusive<i64>,
-) -> Result<u64, error::Error> {
-    let given = params.integer(name)?.unwrap_or(default);
-    let (least, most) = (*bounds.start(), *bounds.end());
-    let within = u64::try_from(given).ok().filter(|_| bounds.contains(&given));
-    Ok(within.ok_or(Error::Range { name, given, least, most })?)
 }
 
 /// Which targets have the vendor's status word; the inverse of [`status`].

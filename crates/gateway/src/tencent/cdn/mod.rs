@@ -15,7 +15,7 @@ use stoker_domain::{account::Account, area::UnknownWord};
 use super::{
     error,
     message::{self, Message},
-    params::Params,
+    params::{OutOfBounds, Params},
 };
 use crate::{Gateway, request_fields};
 
@@ -45,17 +45,8 @@ pub(crate) enum Error {
         error: UnknownWord,
     },
     /// A number out of bounds.
-    #[error("parameter `{name}` is {given}; it must be from {least} to {most}")]
-    Range {
-        /// The parameter.
-        name: &'static str,
-        /// What was given.
-        given: i64,
-        /// Least that is taken.
-        least: i64,
-        /// Most that is taken.
-        most: i64,
-    },
+    #[error(transparent)]
+    Range(#[from] OutOfBounds),
     /// `Headers` or `UserAgent`.
     #[error(transparent)]
     Fields(#[from] request_fields::Error),
@@ -81,9 +72,7 @@ impl Error {
     pub(crate) fn message(&self) -> Message {
         let zh = match self {
             Self::Word { name, error } => return message::unknown_word(name, error),
-            Self::Range { name, given, least, most } => {
-                return message::range(name, *given, *least, *most);
-            }
+            Self::Range(bounds) => return message::range(*bounds),
             Self::Fields(error) => return message::fields(error),
             Self::NoSelection => "`TaskId` 和 `StartTime` 必须填写其中之一".into(),
             Self::Date { name } => format!("参数 `{name}` 不是 `YYYY-MM-DD HH:MM:SS` 格式的时间"),
@@ -96,7 +85,9 @@ impl Error {
     /// The rule that is broken, without what was given.
     pub(crate) fn for_log(&self) -> &'static str {
         match self {
-            Self::Word { name, .. } | Self::Range { name, .. } | Self::Date { name } => name,
+            Self::Word { name, .. }
+            | Self::Range(OutOfBounds { name, .. })
+            | Self::Date { name } => name,
             Self::Fields(_) => "Headers",
             Self::NoSelection => "neither TaskId nor StartTime",
             Self::DateOrder => "EndTime before StartTime",

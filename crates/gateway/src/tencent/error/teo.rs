@@ -3,14 +3,14 @@
 use stoker_engine::{DomainError, PurgeError, ZoneError};
 
 use super::*;
-use crate::tencent::teo::Error as E;
+use crate::tencent::{params::OutOfBounds, teo::Error as E};
 
 pub(super) fn all() -> Vec<Error> {
     let text = || String::from("www.test.com");
     let word = UnknownWord { given: "x".into(), expected: "`on`, `off`" };
     let of_parameters = [
         E::Word { name: "Mode", error: word },
-        E::Range { name: "Limit", given: 1001, least: 1, most: 1000 },
+        E::Range(OutOfBounds { name: "Limit", given: 1001, least: 1, most: 1000 }),
         E::Fields(request_fields::Error::TooMany(21)),
         E::Date("StartTime"),
         E::Span,

@@ -92,7 +92,7 @@ fn of_an_action() -> Vec<Error> {
     let word = UnknownWord { given: "x".into(), expected: "`mainland`, `overseas`, `global`" };
     [
         cdn::Error::Word { name: "Area", error: word },
-        cdn::Error::Range { name: "Limit", given: 1001, least: 1, most: 1000 },
+        cdn::Error::Range(params::OutOfBounds { name: "Limit", given: 1001, least: 1, most: 1000 }),
         cdn::Error::Fields(request_fields::Error::TooMany(21)),
         cdn::Error::Fields(request_fields::Error::Name(1)),
         cdn::Error::Fields(request_fields::Error::Value("X-A".into())),

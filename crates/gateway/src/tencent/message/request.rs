@@ -5,7 +5,7 @@ use stoker_domain::area::UnknownWord;
 use super::Message;
 use crate::{
     request_fields::{self, LONGEST_NAME, LONGEST_VALUE, MOST},
-    tencent::authorization,
+    tencent::{authorization, params::OutOfBounds},
 };
 
 /// Not one of a closed list.
@@ -18,9 +18,10 @@ pub(crate) fn unknown_word(name: &str, error: &UnknownWord) -> Message {
 }
 
 /// A number out of bounds.
-pub(crate) fn range(name: &str, given: i64, least: i64, most: i64) -> Message {
+pub(crate) fn range(bounds: OutOfBounds) -> Message {
+    let OutOfBounds { name, given, least, most } = bounds;
     Message::new(
-        format!("parameter `{name}` is {given}; it must be from {least} to {most}"),
+        bounds.to_string(),
         format!("参数 `{name}` 的值为 {given}，取值范围为 {least} 到 {most}"),
     )
 }

@@ -7,7 +7,10 @@ use stoker_engine::{DomainError, Error as LedgerError, PurgeError, SubmitError, 
 
 use crate::{
     request_fields,
-    tencent::message::{self, Message},
+    tencent::{
+        message::{self, Message},
+        params::OutOfBounds,
+    },
 };
 
 /// Why an action was refused.
@@ -22,17 +25,8 @@ pub(crate) enum Error {
         error: UnknownWord,
     },
     /// A number out of bounds.
-    #[error("parameter `{name}` is {given}; it must be from {least} to {most}")]
-    Range {
-        /// The parameter.
-        name: &'static str,
-        /// What was given.
-        given: i64,
-        /// Least that is taken.
-        least: i64,
-        /// Most that is taken.
-        most: i64,
-    },
+    #[error(transparent)]
+    Range(#[from] OutOfBounds),
     /// `Headers` or `HostHeader`.
     #[error(transparent)]
     Fields(#[from] request_fields::Error),
@@ -153,7 +147,7 @@ impl Error {
     pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::Word { .. }
-            | Self::Range { .. }
+            | Self::Range(_)
             | Self::Fields(_)
             | Self::Date(_)
             | Self::Span
@@ -196,9 +190,7 @@ impl Error {
     pub(crate) fn message(&self) -> Message {
         let zh = match self {
             Self::Word { name, error } => return message::unknown_word(name, error),
-            Self::Range { name, given, least, most } => {
-                return message::range(name, *given, *least, *most);
-            }
+            Self::Range(bounds) => return message::range(*bounds),
             Self::Fields(error) => return message::fields(error),
             Self::Date(name) => format!("参数 `{name}` 不是 `YYYY-MM-DDTHH:MM:SSZ` 格式的时间"),
             Self::Span => "`EndTime` 不得早于 `StartTime`，且时间跨度不得超过 7 天".into(),
@@ -242,7 +234,7 @@ impl Error {
     /// The rule that is broken, without what was given.
     pub(crate) fn for_log(&self) -> String {
         match self {
-            Self::Word { name, .. } | Self::Range { name, .. } => (*name).into(),
+            Self::Word { name, .. } | Self::Range(OutOfBounds { name, .. }) => (*name).into(),
             Self::Ledger(_) | Self::Submit(SubmitError::Ledger(_)) | Self::Domain(_) => {
                 crate::chain(self)
             }

@@ -1,6 +1,6 @@
 //! What the queries of this API share: the zone, pages, filters and words.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::sync::Arc;
 
 use stoker_domain::{
     account::Account,
@@ -98,21 +98,9 @@ pub(super) fn find_zone(gateway: &Gateway, account: &Account, id: &str) -> Optio
 
 /// Takes `Offset` (0) and `Limit` (20).
 pub(super) fn page(params: &mut Params, most: i64) -> Result<(u64, u64), CallError> {
-    let offset = number(params, "Offset", 0, 0..=1_000_000_000)?;
-    let limit = number(params, "Limit", 20, 1..=most)?;
+    let offset = params.bounded("Offset", 0, 0..=1_000_000_000)?.map_err(Error::Range)?;
+    let limit = params.bounded("Limit", 20, 1..=most)?.map_err(Error::Range)?;
     Ok((offset, limit))
-}
-
-fn number(
-    params: &mut Params,
-    name: &'static str,
-    default: i64,
-    bounds: RangeInclusive<i64>,
-) -> Result<u64, CallError> {
-    let given = params.integer(name)?.unwrap_or(default);
-    let (least, most) = (*bounds.start(), *bounds.end());
-    let within = u64::try_from(given).ok().filter(|_| bounds.contains(&given));
-    Ok(within.ok_or(Error::Range { name, given, least, most })?)
 }
 
 /// Takes `Filters`, each with a name of `known` and none twice. `too_many` makes the refusal of a

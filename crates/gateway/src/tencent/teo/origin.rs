@@ -12,7 +12,11 @@ use stoker_domain::domain::{Domain, Origin, Scheme};
 use super::{Error, KEPT};
 use crate::{
     request_fields,
-    tencent::{error::Error as CallError, message::Message, params::Params},
+    tencent::{
+        error::Error as CallError,
+        message::Message,
+        params::{OutOfBounds, Params},
+    },
 };
 
 /// The parameters that describe an origin.
@@ -42,7 +46,8 @@ pub(super) fn take(params: &mut Params) -> Result<Map<String, Value>, CallError>
     for port in ["HttpOriginPort", "HttpsOriginPort"] {
         if let Some(given) = params.integer(port)? {
             if !(1..=65535).contains(&given) {
-                return Err(Error::Range { name: port, given, least: 1, most: 65535 }.into());
+                let bounds = OutOfBounds { name: port, given, least: 1, most: 65535 };
+                return Err(Error::Range(bounds).into());
             }
             said.insert(port.into(), given.into());
         }

@@ -12,7 +12,10 @@ use stoker_engine::{Page, TargetFilter, TargetState, TargetView};
 use super::{error::Error, number};
 use crate::{
     Gateway,
-    tencent::{clock, params::Params},
+    tencent::{
+        clock,
+        params::{OutOfBounds, Params},
+    },
 };
 
 const DEFAULT_LIMIT: i64 = 20;
@@ -64,8 +67,8 @@ fn read(params: &mut Params) -> Result<(TargetFilter, Selection), Error> {
         task: params.text("taskId")?.filter(|id| !id.is_empty()).map(|id| number::task(&id)),
         from: moment(params, "startDate")?,
         to: moment(params, "endDate")?.map(|time| time + Duration::from_millis(999)),
-        offset: bounded(params, "offset", 0, 0, FURTHEST)?,
-        limit: bounded(params, "limit", DEFAULT_LIMIT, 1, MOST)?,
+        offset: params.bounded("offset", 0, 0..=FURTHEST)?.map_err(out_of_bounds)?,
+        limit: params.bounded("limit", DEFAULT_LIMIT, 1..=MOST)?.map_err(out_of_bounds)?,
         ..TargetFilter::default()
     };
     if let Some(day) = params.text("date")?.filter(|date| !date.is_empty()) {
@@ -99,6 +102,10 @@ fn read(params: &mut Params) -> Result<(TargetFilter, Selection), Error> {
     Ok((filter, selection))
 }
 
+fn out_of_bounds(bounds: OutOfBounds) -> Error {
+    Error::Value(bounds.name)
+}
+
 /// The first moment of a day.
 pub(super) fn start_of(day: &str) -> Result<Timestamp, Error> {
     clock::parse(&format!("{day} 00:00:00")).ok_or(Error::Date)
@@ -107,18 +114,6 @@ pub(super) fn start_of(day: &str) -> Result<Timestamp, Error> {
 fn moment(params: &mut Params, name: &str) -> Result<Option<Timestamp>, Error> {
     let text = params.text(name)?.filter(|text| !text.is_empty());
     text.map(|text| clock::parse(&text).ok_or(Error::Date)).transpose()
-}
-
-fn bounded(
-    params: &mut Params,
-    name: &'static str,
-    default: i64,
-    least: i64,
-    most: i64,
-) -> Result<u64, Error> {
-    let given = params.integer(name)?.unwrap_or(default);
-    let within = u64::try_from(given).ok().filter(|_| (least..=most).contains(&given));
-    within.ok_or(Error::Value(name))
 }
 
 async fn page(

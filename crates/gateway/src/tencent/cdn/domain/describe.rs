@@ -66,15 +66,15 @@ fn select(
     params: &mut Params,
 ) -> Result<(Vec<Arc<Domain>>, usize), CallError> {
     let mut number = |name: &'static str, default: i64, least: i64, most: i64| {
-        let given = params.integer(name)?.unwrap_or(default);
-        let within = usize::try_from(given).ok().filter(|_| (least..=most).contains(&given));
+        let given = params.bounded(name, default, least..=most)?;
+        let given = given.ok().and_then(|given| usize::try_from(given).ok());
         let wrong = || {
             Error::Param(Message::new(
                 format!("`{name}` must be from {least} to {most}"),
                 format!("`{name}` 的取值范围为 {least} 到 {most}"),
             ))
         };
-        within.ok_or_else(|| CallError::from(wrong()))
+        given.ok_or_else(|| CallError::from(wrong()))
     };
     let (offset, limit) = (number("Offset", 0, 0, 1_000_000_000)?, number("Limit", 100, 1, 1000)?);
     let filters = params.structures("Filters")?;

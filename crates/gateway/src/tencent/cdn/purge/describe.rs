@@ -1,6 +1,6 @@
 //! `DescribePurgeTasks`: shows how far purges are (wire.md 3.6).
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
@@ -16,7 +16,11 @@ use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
 use super::{Error, Reply, SHOWN};
 use crate::{
     Gateway,
-    tencent::{cdn, clock, error::Error as CallError, params::Params},
+    tencent::{
+        cdn, clock,
+        error::Error as CallError,
+        params::{OutOfBounds, Params},
+    },
 };
 
 const PARAMETERS: &[&str] = &[
@@ -62,8 +66,8 @@ fn read(mut params: Params) -> Result<PurgeFilter, CallError> {
             Some(AreaScope::Mainland) => Some(Area::Mainland),
             Some(AreaScope::Overseas) => Some(Area::Overseas),
         },
-        offset: number(&mut params, "Offset", 0, 0..=FURTHEST)?,
-        limit: number(&mut params, "Limit", DEFAULT_LIMIT, 1..=MOST)?,
+        offset: params.bounded("Offset", 0, 0..=FURTHEST)?.map_err(out_of_bounds)?,
+        limit: params.bounded("Limit", DEFAULT_LIMIT, 1..=MOST)?.map_err(out_of_bounds)?,
         ..PurgeFilter::default()
     };
     let status = one_of(&mut params, "Status", "`fail`, `done`, `process`", |word| match word {
@@ -96,22 +100,14 @@ fn refused(error: cdn::Error) -> CallError {
     Error::Parameter(error).into()
 }
 
+fn out_of_bounds(bounds: OutOfBounds) -> CallError {
+    refused(cdn::Error::Range(bounds))
+}
+
 fn time(params: &mut Params, name: &'static str) -> Result<Option<Timestamp>, CallError> {
     let text = params.text(name)?.filter(|text| !text.is_empty());
     text.map(|text| clock::parse(&text).ok_or_else(|| refused(cdn::Error::Date { name })))
         .transpose()
-}
-
-fn number(
-    params: &mut Params,
-    name: &'static str,
-    default: i64,
-    bounds: RangeInclusive<i64>,
-) -> Result<u64, CallError> {
-    let given = params.integer(name)?.unwrap_or(default);
-    let (least, most) = (*bounds.start(), *bounds.end());
-    let within = u64::try_from(given).ok().filter(|_| bounds.contains(&given));
-    within.ok_or_else(|| refused(cdn::Error::Range { name, given, least, most }))
 }
 
 fn word(params: &mut Params, name: &'static str) -> Result<Option<AreaScope>, CallError> {
