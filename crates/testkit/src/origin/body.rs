@@ -84,8 +84,11 @@ impl Scripted {
             let mut gate = self.gate.clone();
             let held = self.held.get_or_insert_with(|| {
                 Box::pin(async move {
-                    // an origin that is gone holds nothing
-                    let _ = gate.wait_for(|open| *open).await;
+                    if gate.wait_for(|open| *open).await.is_err() {
+                        // the origin is gone, and its connections are about to be cut: what is
+                        // held must not slip out before
+                        std::future::pending::<()>().await;
+                    }
                 })
             });
             ready!(held.as_mut().poll(cx));
