@@ -5,7 +5,7 @@
 //! instant after its own end, and its number is never used again. So every day lasts 24 hours at
 //! least, and no change, however often it is made, gives anything back earlier.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -181,7 +181,8 @@ impl Calendar {
         let is_same = era.starts_at.as_seconds().rem_euclid(DAY_SECONDS) == reset.second();
         if !(is_same && now < end) {
             let starts_at = match was_charged {
-                true => reset.not_before(end.max(now)),
+                // a long day may be running already, and a change begins none at once
+                true => reset.not_before(end.max(now + Duration::from_millis(1))),
                 false => Timestamp::from_seconds(
                     reset.not_before(now).as_seconds()
                         - if reset.not_before(now) > now { DAY_SECONDS } else { 0 },
@@ -258,6 +259,16 @@ mod tests {
         // changed back while the long day runs: it becomes longer, and there is no third allotment
         let back = changed.reset_at(Reset::DEFAULT, at(25), true);
         assert_eq!((back.day(at(47)) - day, back.day(at(48)) - day), (0, 1));
+    }
+
+    #[test]
+    fn a_change_at_the_very_instant_that_it_names_begins_no_day() {
+        let long = Calendar::default().reset_at(reset("18:00Z"), at(5), true);
+        let day = long.day(at(25));
+        let changed = long.reset_at(reset("17:00Z"), at(25), true);
+        assert_eq!((changed.day(at(25)), changed.ends_at(at(25))), (day, at(49)));
+        let sooner = long.reset_at(reset("17:01Z"), at(25), true);
+        assert_eq!(sooner.ends_at(at(25)), at(25) + Duration::from_secs(60));
     }
 
     #[test]
