@@ -13,10 +13,11 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::sleep,
 };
+use tokio_io_timeout::TimeoutWriter;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
 
-use super::{Service, patience::Patience};
+use super::Service;
 
 /// Bounds on what a client may do to a listener.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +108,10 @@ async fn serve(
     bounds: Bounds,
     drain: CancellationToken,
 ) {
-    let io = TokioIo::new(Patience::new(stream, bounds.write_timeout));
+    // slow readers do not hold buffers for ever
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(bounds.write_timeout));
+    let io = TokioIo::new(Box::pin(stream));
     let answer = service_fn(move |request: Request<Incoming>| {
         let service = service.clone();
         // the content of a GET or HEAD means nothing (RFC 9110 section 9.3.1); hyper discards it

@@ -9,7 +9,6 @@ mod body;
 mod forward;
 mod hit;
 mod listener;
-mod patience;
 mod peer;
 mod refusal;
 mod select;

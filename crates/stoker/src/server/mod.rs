@@ -9,6 +9,7 @@
 //! The end is the other way round: the API drains, then the nodes.
 
 mod api;
+mod connections;
 mod data;
 mod logging;
 mod nodes;
