@@ -129,6 +129,12 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error>;
     /// The keys of an account that are not temporary, oldest first.
     async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error>;
+    /// The temporary keys of an account that end after `now`, the soonest first.
+    async fn temporary_keys(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<AccessKey>, Error>;
     /// Removes a key; whether it was there.
     async fn remove_key(&self, secret_id: &str) -> Result<bool, Error>;
     /// Removes up to `most` temporary keys of an account that ended before `now`; how many

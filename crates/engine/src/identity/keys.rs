@@ -82,12 +82,24 @@ impl Engine {
     /// # Errors
     /// What the ledger said.
     pub async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
-        let mut keys = self.ledger.keys(account).await?;
+        Ok(self.shown(self.ledger.keys(account).await?))
+    }
+
+    /// The temporary keys of an account that have not ended, the soonest to end first, without
+    /// their secret halves.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn temporary_keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
+        Ok(self.shown(self.ledger.temporary_keys(account, self.clock.now()).await?))
+    }
+
+    fn shown(&self, mut keys: Vec<AccessKey>) -> Vec<AccessKey> {
         for key in &mut keys {
             key.secret_key = String::new();
             key.last_used_at = key.last_used_at.max(self.identities.uses.last(&key.secret_id));
         }
-        Ok(keys)
+        keys
     }
 
     /// The key of `account` with this public half, without its secret half.

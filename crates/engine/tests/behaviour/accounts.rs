@@ -195,9 +195,13 @@ async fn a_temporary_key_is_narrowed_ends_and_is_swept() {
     let temporary = caller.key.temporary.unwrap();
     assert_eq!(temporary.expires_at, stoker_domain::time::Clock::now(clock) + minute);
     assert!(engine.keys(id).await.unwrap().is_empty(), "lists have lasting keys only");
+    let running = engine.temporary_keys(id).await.unwrap();
+    assert_eq!(running.len(), 3);
+    assert!(running.iter().all(|key| key.secret_key.is_empty()));
     let shown = format!("{issued:?} {caller:?}", caller = caller.user);
     assert!(!shown.contains(&issued.token) && !shown.contains(&issued.key.secret_key), "{shown}");
     clock.advance(minute);
+    assert!(engine.temporary_keys(id).await.unwrap().is_empty(), "all have ended");
     let found = engine.caller(&issued.key.secret_id).await.unwrap();
     assert!(found.is_some(), "it is known that it has ended");
     engine.issue_key(id, None, minute, None).await.unwrap();

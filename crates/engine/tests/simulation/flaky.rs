@@ -195,6 +195,13 @@ impl Ledger for Flaky {
     async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
         meet!(self, self.inner.keys(account))
     }
+    async fn temporary_keys(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<AccessKey>, Error> {
+        meet!(self, self.inner.temporary_keys(account, now))
+    }
     async fn remove_key(&self, secret_id: &str) -> Result<bool, Error> {
         meet!(self, self.inner.remove_key(secret_id))
     }

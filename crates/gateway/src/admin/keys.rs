@@ -26,11 +26,23 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
+    listed(&call, false).await
+}
+
+pub(super) async fn list_temporary(call: Call) -> Result<Reply, Error> {
+    listed(&call, true).await
+}
+
+async fn listed(call: &Call, is_temporary: bool) -> Result<Reply, Error> {
     let query: api::Whose = call.query()?;
-    let account = of(&call, query.account).await?;
-    let of_user = user(&call, &account, query.user).await?.map(|user| user.id);
-    let users = call.gateway.engine.users(account.id).await?;
-    let mut keys = call.gateway.engine.keys(account.id).await?;
+    let account = of(call, query.account).await?;
+    let of_user = user(call, &account, query.user).await?.map(|user| user.id);
+    let engine = &call.gateway.engine;
+    let users = engine.users(account.id).await?;
+    let mut keys = match is_temporary {
+        false => engine.keys(account.id).await?,
+        true => engine.temporary_keys(account.id).await?,
+    };
     if of_user.is_some() {
         keys.retain(|key| key.user == of_user);
     }

@@ -148,7 +148,8 @@ fn keys_and_policies() -> Router<Gateway> {
         )
         .route(
             "/admin/v1/keys/temporary",
-            post(|s, r| run(s, r, "admin.key.issue", POLICY, keys::issue)),
+            get(|s, r| run(s, r, "admin.key.list", LITTLE, keys::list_temporary))
+                .post(|s, r| run(s, r, "admin.key.issue", POLICY, keys::issue)),
         )
         .route(
             "/admin/v1/keys/{key}",

@@ -203,6 +203,10 @@ async fn a_temporary_key_ends_and_is_narrowed() {
     assert!(caller.user.is_none() && caller.session.is_some());
     assert_eq!(get(&house, &format!("keys/{id}")).await["expires_at"], key["expires_at"]);
     assert!(!get(&house, "keys").await.to_string().contains(id));
+    let listed = get(&house, "keys/temporary").await;
+    assert_eq!(listed["keys"], json!([get(&house, &format!("keys/{id}")).await]));
+    made(&house, "users", json!({ "name": "ann" })).await;
+    assert_eq!(get(&house, "keys/temporary?user=ann").await["keys"], json!([]));
     for (content, word) in [
         (json!({ "duration_seconds": 59 }), "bad-lifetime"),
         (json!({ "duration_seconds": 129_601 }), "bad-lifetime"),

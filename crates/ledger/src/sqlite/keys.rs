@@ -58,6 +58,20 @@ pub(super) fn list(connection: &Connection, account: AccountId) -> Result<Vec<Ac
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+pub(super) fn temporary(
+    connection: &Connection,
+    account: AccountId,
+    now: Timestamp,
+) -> Result<Vec<AccessKey>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* temporary_keys */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
+             last_used_at, token_hash, expires_at, policy
+         FROM access_key WHERE account = ?1 AND expires_at > ?2 ORDER BY expires_at, secret_id",
+    )?;
+    let rows = statement.query_map(params![account.0, now.as_millis()], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn after(
     connection: &Connection,
     after: &str,

@@ -242,6 +242,15 @@ impl Ledger for Sqlite {
         self.0.readers.run("list keys", move |c| keys::list(c, account)).await
     }
 
+    async fn temporary_keys(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<AccessKey>, Error> {
+        let work = move |c: &_| keys::temporary(c, account, now);
+        self.0.readers.run("list temporary keys", work).await
+    }
+
     async fn remove_key(&self, secret_id: &str) -> Result<bool, Error> {
         let secret_id = secret_id.to_owned();
         self.0.writer.run("remove a key", 1, move |c| keys::remove(c, &secret_id)).await

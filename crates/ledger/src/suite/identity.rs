@@ -141,6 +141,11 @@ pub async fn temporary_keys_are_kept_apart_and_swept(ledger: Arc<dyn Ledger>) {
         assert_eq!(ledger.key(id).await.expect("key"), Some(key));
     }
     assert_eq!(ledger.keys(account).await.expect("keys").len(), 1);
+    let of_account = async |now| ledger.temporary_keys(account, at(now)).await.expect("keys");
+    let running = of_account(2).await;
+    let ids: Vec<_> = running.iter().map(|key| key.secret_id.as_str()).collect();
+    assert_eq!(ids, ["3", "9"], "those that have not ended, the soonest first");
+    assert_eq!(running[0], temporary("3", account, 3));
     let sweep = async |now, most| ledger.sweep_keys(account, at(now), most).await.expect("sweep");
     assert_eq!(sweep(0, 10).await, 4);
     assert_eq!(sweep(3, 2).await, 2, "no more than two");

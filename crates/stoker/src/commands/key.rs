@@ -32,7 +32,7 @@ pub(super) struct Args {
 enum Command {
     /// Make a key; its secret is shown this once
     Add(Add),
-    /// List the keys of the account, without secrets and without temporary ones
+    /// List the keys of the account, without secrets; the temporary ones apart
     List(List),
     /// Let a key be known again
     Enable(Which),
@@ -60,6 +60,9 @@ struct List {
     /// Only those of this user, by name or number
     #[arg(long, value_name = "USER", value_parser = whose::name)]
     user: Option<String>,
+    /// Those that end by themselves and have not yet, the soonest to end first
+    #[arg(long)]
+    temporary: bool,
     /// Print a JSON array
     #[arg(long)]
     json: bool,
@@ -119,9 +122,14 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
             let made: KeyMade = client.post(&whose.path("keys"), &NewKey { user }).await?;
             place.put(&made, client.endpoint())?;
         }
-        Command::List(List { user, json }) => {
-            let Keys { keys } = client.get(&whose.path_of("keys", user.as_deref())).await?;
-            list(keys, json);
+        Command::List(List { user, temporary, json }) => {
+            let path = if temporary { "keys/temporary" } else { "keys" };
+            let Keys { keys } = client.get(&whose.path_of(path, user.as_deref())).await?;
+            match (json, temporary) {
+                (true, _) => output::json(&keys),
+                (false, true) => list_temporary(keys),
+                (false, false) => list(keys),
+            }
         }
         Command::Enable(which) => switch(&client, &path(&which.secret_id), &which, true).await?,
         Command::Disable(which) => switch(&client, &path(&which.secret_id), &which, false).await?,
@@ -186,15 +194,25 @@ async fn rotate(client: &Client, whose: &Whose, rotate: Rotate) -> Result<(), Fa
     Ok(())
 }
 
-fn list(keys: Vec<KeyView>, json: bool) {
-    if json {
-        output::json(&keys);
-    } else if keys.is_empty() {
-        output::note("no keys; `stoker key add` makes them");
-    } else {
-        let rows: Vec<_> = keys.into_iter().map(row).collect();
-        table::print(["KEY", "USER", "STATE", "CREATED", "LAST USED"], &rows);
+fn list(keys: Vec<KeyView>) {
+    if keys.is_empty() {
+        return output::note("no keys; `stoker key add` makes them");
     }
+    let rows: Vec<_> = keys.into_iter().map(row).collect();
+    table::print(["KEY", "USER", "STATE", "CREATED", "LAST USED"], &rows);
+}
+
+fn list_temporary(keys: Vec<KeyView>) {
+    if keys.is_empty() {
+        return output::note("no temporary keys; `stoker key temporary` makes them");
+    }
+    let row = |mut key: KeyView| {
+        let ends = or_dash(key.expires_at.take());
+        let [id, user, state, created, used] = row(key);
+        [id, user, state, created, used, ends]
+    };
+    let rows: Vec<_> = keys.into_iter().map(row).collect();
+    table::print(["KEY", "USER", "STATE", "CREATED", "LAST USED", "ENDS"], &rows);
 }
 
 fn row(key: KeyView) -> [String; 5] {

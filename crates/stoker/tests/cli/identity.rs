@@ -88,6 +88,7 @@ fn keys(session: &mut Session) {
     session.record(&["key", "remove", new["secret_id"].as_str().unwrap()]);
     session.record(&["key", "remove", new["secret_id"].as_str().unwrap()]);
     make(session, &["key", "temporary", "--user", "ann", "--duration", "60s"], "SHORT");
+    session.record(&["key", "list", "--temporary", "--user", "ann"]);
     session.record(&["key", "temporary", "--duration", "59s"]);
     session.record(&["user", "remove", "ann"]);
     session.record(&["key", "list", "--user", "ann"]);

@@ -190,10 +190,11 @@ pub struct KeyView {
     pub expires_at: Option<String>,
 }
 
-/// Answer of `GET /admin/v1/keys`.
+/// Answer of `GET /admin/v1/keys` and `GET /admin/v1/keys/temporary`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Keys {
-    /// The account's keys, oldest first; temporary ones are left out.
+    /// The account's lasting keys, oldest first; or its temporary ones that have not ended, the
+    /// soonest to end first.
     pub keys: Vec<KeyView>,
 }
 
