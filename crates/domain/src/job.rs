@@ -90,6 +90,23 @@ pub struct ItemReport {
     pub children: Vec<Child>,
 }
 
+impl ItemReport {
+    /// Says what became of an item and nothing more.
+    pub fn new(position: u16, outcome: Outcome) -> Self {
+        Self {
+            position,
+            outcome,
+            size_bytes: None,
+            pulled_bytes: 0,
+            validator: None,
+            verified_at: None,
+            fresh_until: None,
+            detail: None,
+            children: Vec::new(),
+        }
+    }
+}
+
 /// A target found in a playlist.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Child {

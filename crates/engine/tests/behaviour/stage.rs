@@ -118,14 +118,8 @@ pub(crate) fn submission(urls: &[&str]) -> Submission {
 
 pub(crate) fn item(position: u16, outcome: Outcome) -> ItemReport {
     ItemReport {
-        position,
-        outcome,
         size_bytes: outcome.is_success().then_some(1000),
         pulled_bytes: if outcome == Outcome::Filled { 1000 } else { 0 },
-        validator: None,
-        verified_at: None,
-        fresh_until: None,
-        detail: None,
-        children: Vec::new(),
+        ..ItemReport::new(position, outcome)
     }
 }

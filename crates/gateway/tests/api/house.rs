@@ -313,15 +313,13 @@ impl House {
         let now = self.clock.now();
         let held = outcome.is_success();
         ItemReport {
-            position,
-            outcome,
             size_bytes: held.then_some(4096),
             pulled_bytes: if held { 4096 } else { 0 },
             validator: held.then(|| "\"v1\"".into()),
             verified_at: held.then_some(now),
             fresh_until: held.then(|| now + Duration::from_secs(3600)),
             detail: (!held).then(|| "the origin said no".into()),
-            children: Vec::new(),
+            ..ItemReport::new(position, outcome)
         }
     }
 }

@@ -120,15 +120,8 @@ pub(super) fn end(
         })?;
     let decision = |position| ItemDecision {
         report: ItemReport {
-            position,
-            outcome,
-            size_bytes: None,
-            pulled_bytes: 0,
-            validator: None,
-            verified_at: None,
-            fresh_until: None,
             detail: Some(detail.to_owned()),
-            children: Vec::new(),
+            ..ItemReport::new(position, outcome)
         },
         is_final: true,
     };

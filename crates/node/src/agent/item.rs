@@ -157,7 +157,7 @@ impl Runner {
             pulled_bytes: filled.pulled_bytes,
             validator: filled.validator,
             detail: filled.detail,
-            ..failed(task.item, filled.outcome, "")
+            ..ItemReport::new(task.item.position, filled.outcome)
         };
         if !filled.outcome.is_success() {
             return report;
@@ -239,15 +239,12 @@ impl Runner {
         proof: &Proof,
     ) -> ItemReport {
         let mut report = ItemReport {
-            position: task.item.position,
-            outcome,
             size_bytes: proof.stored.size(),
             pulled_bytes,
             validator: proof.validator.clone(),
             verified_at: Some(self.clock.now()),
             fresh_until: Some(proof.fresh_until),
-            detail: None,
-            children: Vec::new(),
+            ..ItemReport::new(task.item.position, outcome)
         };
         if task.item.levels > 0 {
             match children(task.item, &proof.stored).await {
@@ -280,15 +277,5 @@ async fn children(item: &JobItem, stored: &Stored) -> Result<Vec<Child>, String>
 }
 
 fn failed(item: &JobItem, outcome: Outcome, detail: &str) -> ItemReport {
-    ItemReport {
-        position: item.position,
-        outcome,
-        size_bytes: None,
-        pulled_bytes: 0,
-        validator: None,
-        verified_at: None,
-        fresh_until: None,
-        detail: (!detail.is_empty()).then(|| detail.to_owned()),
-        children: Vec::new(),
-    }
+    ItemReport { detail: Some(detail.to_owned()), ..ItemReport::new(item.position, outcome) }
 }
