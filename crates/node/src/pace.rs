@@ -3,7 +3,8 @@
 //! One [`Lane`] for each domain whose origin this node reads. What is limited is told by the
 //! directory; how much of it this node may use, by the engine's grants, each for about a second.
 //! Without a grant a lane falls to the node's equal share of the limit: it neither stops nor runs
-//! free. Viewers' bytes never come here.
+//! free. It rises to that share only when what others were granted has ended too, so that all nodes
+//! together keep to the limit while the engine is silent. Viewers' bytes never come here.
 
 use std::{
     collections::HashMap,
@@ -16,7 +17,7 @@ use std::{
 };
 
 use stoker_domain::{
-    pace::{Bucket, Demand, Grant},
+    pace::{Bucket, Demand, Grant, LEASE},
     placement::{Directory, Node},
 };
 use tokio::{
@@ -104,9 +105,10 @@ impl Pacer {
                 let demands = self.demands();
                 let is_idle = demands.iter().all(|demand| demand.wanted == 0);
                 if !demands.is_empty() {
+                    let asked = Instant::now();
                     let reply = timeout(ROUND * 5, source.pace(&self.node.name, demands)).await;
                     if let Ok(Ok(grants)) = reply {
-                        self.take(grants);
+                        self.take(grants, asked);
                     }
                 }
                 if is_idle {
@@ -130,12 +132,11 @@ impl Pacer {
         demands
     }
 
-    fn take(&self, grants: Vec<Grant>) {
-        let now = Instant::now();
+    fn take(&self, grants: Vec<Grant>, asked: Instant) {
         for grant in grants {
             let lane = self.lanes().get(&grant.host).cloned();
             if let (Some(lane), Some(rate)) = (lane, grant.bytes_per_second) {
-                lane.set_grant(rate, now + Duration::from_millis(grant.lease_ms));
+                lane.set_grant(rate, asked, Duration::from_millis(grant.lease_ms));
             }
         }
     }
@@ -163,7 +164,10 @@ struct State {
     /// All times of the bucket are since then.
     start: Instant,
     floor: Option<u64>,
-    grant: Option<(u64, Instant)>,
+    grant: Option<Granted>,
+    /// The engine was last told that nothing is wanted, or was told nothing yet: what this node
+    /// might read may be granted to others.
+    is_given_up: bool,
     /// What a reply is expected to bring, see [`AHEAD`].
     expected: u64,
     /// Transfers that are open.
@@ -178,14 +182,26 @@ struct State {
     had_demand: bool,
 }
 
+/// A word of the engine, and what follows from it while no other comes.
+#[derive(Clone, Copy, Debug)]
+struct Granted {
+    rate: u64,
+    /// No later than the engine takes it to be over.
+    until: Instant,
+    /// When all is over that the engine may have granted to others while it still counted: until
+    /// then the lane must not rise.
+    free_at: Instant,
+}
+
 impl State {
     fn refresh(&mut self) -> Duration {
         let now = Instant::now();
-        let granted = self.grant.filter(|(_, until)| now < *until).map(|(rate, _)| rate);
-        if granted.is_none() {
-            self.grant = None;
-        }
-        let rate = granted.or(self.floor).unwrap_or(0);
+        let floor = self.floor.unwrap_or(0);
+        let rate = match self.grant {
+            Some(granted) if now < granted.until => granted.rate,
+            Some(granted) if now < granted.free_at => granted.rate.min(floor),
+            _ => floor,
+        };
         let at = now - self.start;
         if rate != self.bucket.rate() {
             self.bucket.set_rate(rate, at);
@@ -202,6 +218,7 @@ impl Lane {
             start,
             floor: None,
             grant: None,
+            is_given_up: true,
             expected: AHEAD,
             open: 0,
             waiting: 0,
@@ -246,6 +263,10 @@ impl Lane {
     async fn pay(&self, bytes: u64, is_urgent: impl Fn() -> bool) {
         let position = {
             let mut state = self.state();
+            if mem::take(&mut state.is_given_up) {
+                let now = Instant::now();
+                state.grant = Some(Granted { rate: 0, until: now, free_at: now + LEASE });
+            }
             let at = state.refresh();
             state.used += bytes;
             state.waiting += 1;
@@ -277,16 +298,21 @@ impl Lane {
         self.is_limited.store(floor.is_some(), Ordering::Relaxed);
         let mut state = self.state();
         if state.floor != floor {
+            state.is_given_up |= state.floor.is_none();
             state.floor = floor;
             // an old grant may be above the new limit
-            state.grant = None;
+            if let (Some(granted), Some(floor)) = (&mut state.grant, floor) {
+                granted.rate = granted.rate.min(floor);
+            }
             state.refresh();
         }
     }
 
-    fn set_grant(&self, rate: u64, until: Instant) {
+    /// Takes up an answer to what was `asked` then. The engine has counted from some moment since.
+    fn set_grant(&self, rate: u64, asked: Instant, lease: Duration) {
         let mut state = self.state();
-        state.grant = Some((rate, until));
+        let free_at = Instant::now() + lease + LEASE;
+        state.grant = Some(Granted { rate, until: asked + lease, free_at });
         state.refresh();
     }
 
@@ -309,6 +335,7 @@ impl Lane {
             _ => state.recent.saturating_mul(2).max(TRICKLE),
         };
         let has_demand = wanted > 0;
+        state.is_given_up |= !has_demand;
         let had_demand = mem::replace(&mut state.had_demand, has_demand);
         (has_demand || had_demand).then_some(Demand { host, wanted, used })
     }
@@ -375,3 +402,6 @@ impl Drop for Toll {
         state.expected = (state.expected * 7 + self.came.clamp(2 << 10, AHEAD)) / 8;
     }
 }
+
+#[cfg(test)]
+mod tests;

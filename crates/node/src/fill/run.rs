@@ -1,6 +1,6 @@
 //! One upstream transfer: a run of slices, cut while it streams.
 
-use std::{mem, sync::Arc};
+use std::{mem, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -8,7 +8,8 @@ use stoker_domain::{
     http::{Validator, strong_validator},
     outcome::{OriginFault, Outcome},
 };
-use tokio::select;
+use tokio::{select, time::sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Fills,
@@ -18,6 +19,9 @@ use super::{
     state::Fill,
 };
 use crate::origin::{Ask, Content, Fault, Response, Source};
+
+/// Before the parent is urged again.
+const URGE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What every transfer of one generation has in common.
 #[derive(Debug)]
@@ -49,6 +53,8 @@ pub(super) struct Run {
     pub(super) brought: u64,
     /// The reply honours ranges.
     pub(super) is_partial: bool,
+    /// Makes the parent hurry with a reply that no other can continue.
+    urging: Option<AbortOnDropHandle<()>>,
 }
 
 /// What one step of a run came to.
@@ -73,14 +79,15 @@ impl Run {
         let whole = |end: u64| start_of(slice_of(end - 1) + 1).min(course.size.unwrap_or(end));
         let end = reply_end.map(|end| if is_partial && end > 0 { whole(end) } else { end });
         let content = Some(content);
-        Self { course, content, carry, next, end, reply_end, brought: 0, is_partial }
+        Self { course, content, carry, next, end, reply_end, brought: 0, is_partial, urging: None }
     }
 
     /// A run that has yet to ask for bytes `next..end`.
     pub(super) fn planned(course: Arc<Course>, next: u64, end: u64) -> Self {
         let (carry, end) = (Bytes::new(), Some(end));
         let (content, reply_end) = (None, None);
-        Self { course, content, carry, next, end, reply_end, brought: 0, is_partial: false }
+        let (brought, is_partial, urging) = (0, false, None);
+        Self { course, content, carry, next, end, reply_end, brought, is_partial, urging }
     }
 
     /// Slices that the run would still bring, the one it is in included.
@@ -133,21 +140,30 @@ impl Run {
         }
         let fill = Arc::clone(&self.course.fill);
         let (first, last) = self.rest().into_inner();
+        let is_urgent = || fill.state().is_urgent(first, last);
+        if self.urging.is_some() && !is_urgent() {
+            self.urging = None;
+        }
         let chunk = loop {
-            let can_hurry = self.end.is_some() && self.course.can_go_on();
             let Some(content) = &mut self.content else { return Ok(None) };
-            if !content.is_patient || !can_hurry {
-                break content.next_at_pace(|| fill.state().is_urgent(first, last)).await;
+            if !content.is_patient || self.urging.is_some() {
+                break content.next_at_pace(is_urgent).await;
             }
             select! {
                 biased;
                 () = fill.is_in_a_hurry(first, last) => {}
                 chunk = content.next() => break chunk,
             }
-            // the parent hears of the viewer; somebody wants it there all the time
-            let former = self.content.take();
-            self.open().await?;
-            drop(former);
+            // the parent hears of the viewer
+            if self.end.is_some() && self.course.can_go_on() {
+                // somebody wants it there all the time
+                let former = self.content.take();
+                self.open().await?;
+                drop(former);
+            } else {
+                let urging = tokio::spawn(Arc::clone(&self.course).urge());
+                self.urging = Some(AbortOnDropHandle::new(urging));
+            }
         };
         let chunk = chunk.transpose().map_err(Event::Failed)?;
         if let Some(chunk) = &chunk {
@@ -201,6 +217,21 @@ impl Course {
     /// Further transfers can join this generation.
     fn can_go_on(&self) -> bool {
         self.validator.is_some() && self.size.is_some()
+    }
+
+    /// Wants, without patience, the last byte of what the parent brings already, or all of it where
+    /// nobody knows which is the last: that joins the parent's fill. What comes is of no use here.
+    async fn urge(self: Arc<Self>) {
+        let range = self.size.and_then(|size| size.checked_sub(1)).map(|last| (last, last));
+        let ask = Ask { range, ..Ask::default() };
+        loop {
+            let got = self.fills.0.client.get(&self.source, &self.request, &ask, None).await;
+            if let Ok(mut response) = got {
+                while let Some(Ok(_)) = response.content.next().await {}
+            }
+            // nothing may have come for too long
+            sleep(URGE_AGAIN).await;
+        }
     }
 
     /// What `response` carries, if it is of this generation.

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use stoker_domain::{area::Area, domain::Shield, key::Key, outcome::Outcome, task::FetchOptions};
 use stoker_testkit::{Script, content, eventually};
 
@@ -160,39 +161,56 @@ async fn options_of_a_task_travel_to_the_shield() {
 
 #[tokio::test]
 async fn a_viewer_who_joins_a_slow_prefetch_far_from_the_shield_is_not_slowed() {
+    let bytes = content(LARGE, 9);
+    let with_ranges = Script::new(bytes.clone()).etag("\"v1\"");
+    join_slow_prefetch(
+        &bytes,
+        &with_ranges,
+        &[("/head", 0), ("/early", 1), ("/late", 200_000), ("/middle", 1)],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn nor_where_no_other_reply_can_continue_what_comes() {
+    let bytes = content(LARGE, 10);
+    let whole = Script::new(bytes.clone()).without_ranges();
+    join_slow_prefetch(&bytes, &whole, &[("/head", 0), ("/early", 1), ("/middle", 1)]).await;
+    let of_unknown_length = whole.chunked();
+    join_slow_prefetch(&bytes, &of_unknown_length, &[("/head", 0), ("/early", 1)]).await;
+}
+
+/// Prefetches each path, at an edge as far from the shield as can be, so slowly that it would take
+/// minutes; once the origin has sent so many bytes, a viewer joins there or, for `/middle`, on the
+/// way.
+async fn join_slow_prefetch(bytes: &Bytes, script: &Script, paths: &[(&str, u64)]) {
     let net = Net::full().await;
     net.directory.send_modify(|directory| {
-        // at this pace each would take minutes
         Arc::make_mut(directory).task_limits.insert(HOST.into(), 1);
     });
-    let bytes = content(LARGE, 9);
     let directory = net.directory.borrow().clone();
     let domain = directory.domain(HOST).unwrap();
-    for (id, (path, begun)) in
-        [("/head", 0), ("/early", 1), ("/late", 200_000), ("/middle", 1)].into_iter().enumerate()
-    {
-        net.origin.on(path, Script::new(bytes.clone()).etag("\"v1\""));
-        // an edge whose middle node is not the shield: the longest way
+    for (id, (path, begun)) in (1..).zip(paths) {
+        net.origin.on(path, script.clone());
         let shield = directory.shield(domain, Key::new(HOST, path), Area::Mainland).unwrap();
         let far = match shield.area {
             Area::Mainland => "overseas",
             Area::Overseas => "mainland",
         };
         let edge = format!("edge-{far}");
-        let id = 1 + id as i64;
         let url = format!("http://{HOST}{path}");
         net.sources[&edge].put(id, &[&url], 0, FetchOptions::default());
         eventually(SOON, "the prefetch goes on", || async {
             let is_leased = net.sources[&edge].leased().contains(&id);
-            (is_leased && net.origin.sent_for(path) >= begun).then_some(())
+            (is_leased && net.origin.sent_for(path) >= *begun).then_some(())
         })
         .await;
-        assert!(net.origin.sent_for(path) < 1 << 20, "{path}: it is held back");
-        let viewed = if path == "/middle" { format!("middle-{far}") } else { edge.clone() };
+        assert!(net.origin.sent_for(path) < LARGE as u64 / 2, "{path}: it is held back");
+        let viewed = if *path == "/middle" { format!("middle-{far}") } else { edge.clone() };
         let began = Instant::now();
         let reply = net.get(&viewed, path, &[]).await;
         let took = began.elapsed();
-        assert!(reply.is_whole && reply.body == bytes, "{path}: {}", reply.status);
+        assert!(reply.is_whole && reply.body == *bytes, "{path}: {}", reply.status);
         assert!(took < Duration::from_secs(6), "{path}: {took:?}");
         let report = net.sources[&edge].ended(id).await.remove(0);
         assert!(report.outcome.is_success(), "{report:?}");
