@@ -1,0 +1,248 @@
+//! What a lane lets pass while the engine answers, answers late and falls silent.
+//!
+//! Time is paused: it passes only when all wait for it. The node under test is one of two that may
+//! ask the origin, so its share is half of the limit.
+
+use std::sync::atomic::AtomicU64;
+
+use async_trait::async_trait;
+use stoker_domain::{
+    area::{Area, Tier},
+    job::{Heartbeat, LeasedJob, Report},
+};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::source::Unreachable;
+
+const HOST: &str = "www.example.com";
+/// Megabits per second of the limit, and the node's share in bytes.
+const LIMIT: u32 = 16;
+const SHARE: u64 = 1_000_000;
+const PIECE: u64 = 2_000;
+
+const fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+#[derive(Clone, Copy)]
+enum Answer {
+    Grant(u64),
+    Late(Duration, u64),
+    /// The call gets through and the engine says nothing of the domain.
+    Nothing,
+    Silence,
+}
+
+struct Engine {
+    answer: Mutex<Answer>,
+    heard: Mutex<Vec<Demand>>,
+}
+
+#[async_trait]
+impl JobSource for Engine {
+    async fn register(&self, _: &Node, _: u64) -> Result<(), Unreachable> {
+        Err(Unreachable(None))
+    }
+
+    async fn lease(&self, _: &str, _: usize) -> Result<Vec<LeasedJob>, Unreachable> {
+        Err(Unreachable(None))
+    }
+
+    async fn heartbeat(&self, _: Heartbeat) -> Result<bool, Unreachable> {
+        Err(Unreachable(None))
+    }
+
+    async fn report(&self, _: Report) -> Result<bool, Unreachable> {
+        Err(Unreachable(None))
+    }
+
+    async fn pace(&self, _: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
+        let answer = *self.answer.lock().unwrap();
+        let rate = match answer {
+            Answer::Grant(rate) => rate,
+            Answer::Late(time, rate) => {
+                sleep(time).await;
+                rate
+            }
+            Answer::Nothing => return Ok(Vec::new()),
+            Answer::Silence => std::future::pending().await,
+        };
+        self.heard.lock().unwrap().extend(demands.clone());
+        let grant = |demand: Demand| Grant {
+            host: demand.host,
+            bytes_per_second: Some(rate),
+            lease_ms: 1000,
+        };
+        Ok(demands.into_iter().filter(|demand| demand.wanted > 0).map(grant).collect())
+    }
+}
+
+struct Stage {
+    engine: Arc<Engine>,
+    pacer: Arc<Pacer>,
+    directory: watch::Sender<Arc<Directory>>,
+    read: Arc<AtomicU64>,
+}
+
+impl Stage {
+    fn new(answer: Answer) -> Self {
+        let node = |name: &str, area| {
+            let (name, cluster) = (name.to_owned(), "one".to_owned());
+            Arc::new(Node {
+                name,
+                area,
+                tier: Tier::Middle,
+                cluster,
+                address: "127.0.0.1:1".into(),
+            })
+        };
+        let mut directory = Directory::default();
+        directory.nodes.push(node("this", Area::Mainland));
+        directory.nodes.push(node("other", Area::Overseas));
+        directory.task_limits.insert(HOST.into(), LIMIT);
+        let this = Arc::clone(&directory.nodes[0]);
+        let (directory, watched) = watch::channel(Arc::new(directory));
+        let engine = Engine { answer: Mutex::new(answer), heard: Mutex::default() };
+        let (engine, pacer) = (Arc::new(engine), Arc::new(Pacer::new(this, watched)));
+        let (asking, source) = (Arc::clone(&pacer), Arc::clone(&engine));
+        tokio::spawn(async move { asking.run(source, CancellationToken::new()).await });
+        Self { engine, pacer, directory, read: Arc::default() }
+    }
+
+    fn answer(&self, answer: Answer) {
+        *self.engine.answer.lock().unwrap() = answer;
+    }
+
+    /// Reads without end: as fast as it may, or with a rest after each piece.
+    fn begin(&self, rest: Duration) -> JoinHandle<()> {
+        let (lane, read) = (self.pacer.lane(HOST), Arc::clone(&self.read));
+        tokio::spawn(async move {
+            let mut toll = lane.enter(0, false, || false).await.unwrap();
+            loop {
+                toll.count(PIECE);
+                toll.settle(|| false).await;
+                read.fetch_add(PIECE, Ordering::Relaxed);
+                if !rest.is_zero() {
+                    sleep(rest).await;
+                }
+            }
+        })
+    }
+
+    /// Bytes per second that pass during `time` from now.
+    async fn rate(&self, time: Duration) -> u64 {
+        let before = self.read.load(Ordering::Relaxed);
+        sleep(time).await;
+        let passed = self.read.load(Ordering::Relaxed) - before;
+        (passed as f64 / time.as_secs_f64()) as u64
+    }
+
+    fn wanted(&self) -> u64 {
+        self.engine.heard.lock().unwrap().last().unwrap().wanted
+    }
+}
+
+#[track_caller]
+fn assert_near(rate: u64, due: u64) {
+    assert!((due - due / 50..=due + due / 50).contains(&rate), "{rate} instead of {due}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_ends_in_the_share_and_counts_again_when_the_engine_is_heard_again() {
+    let stage = Stage::new(Answer::Grant(1_600_000));
+    let _reading = stage.begin(Duration::ZERO);
+    sleep(millis(300)).await;
+    assert_near(stage.rate(millis(2000)).await, 1_600_000);
+    stage.answer(Answer::Silence);
+    assert_near(stage.rate(millis(750)).await, 1_600_000);
+    sleep(millis(300)).await;
+    assert_near(stage.rate(millis(5000)).await, SHARE);
+    stage.answer(Answer::Grant(1_600_000));
+    // a call that is not answered is given up after a second
+    sleep(millis(1300)).await;
+    assert_near(stage.rate(millis(2000)).await, 1_600_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_below_the_share_rises_only_when_the_grants_of_others_are_over_too() {
+    let stage = Stage::new(Answer::Grant(200_000));
+    let _reading = stage.begin(Duration::ZERO);
+    sleep(millis(1000)).await;
+    stage.answer(Answer::Silence);
+    assert_near(stage.rate(millis(1750)).await, 200_000);
+    sleep(millis(300)).await;
+    assert_near(stage.rate(millis(3000)).await, SHARE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_counts_from_when_it_was_asked_for() {
+    // a tenth of a second is left of each when it comes, and the next comes a second later
+    let stage = Stage::new(Answer::Late(millis(900), 1_800_000));
+    let _reading = stage.begin(Duration::ZERO);
+    sleep(millis(2000)).await;
+    let due = (1_800_000 + 10 * SHARE) / 11;
+    assert_near(stage.rate(millis(11_000)).await, due);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_begins_waits_for_a_word_but_no_longer_than_a_grant_counts() {
+    for answer in [Answer::Silence, Answer::Nothing] {
+        let stage = Stage::new(answer);
+        let _reading = stage.begin(Duration::ZERO);
+        assert_eq!(stage.rate(millis(990)).await, 0, "others may read at the limit");
+        sleep(millis(50)).await;
+        assert_near(stage.rate(millis(3000)).await, SHARE);
+    }
+    let stage = Stage::new(Answer::Grant(1_600_000));
+    let _reading = stage.begin(Duration::ZERO);
+    assert_near(stage.rate(millis(1000)).await, 1_600_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_is_not_read_before_the_engine_has_granted_it_again() {
+    let stage = Stage::new(Answer::Grant(1_600_000));
+    let reading = stage.begin(Duration::ZERO);
+    sleep(millis(1000)).await;
+    reading.abort();
+    sleep(millis(300)).await;
+    assert_eq!(stage.wanted(), 0, "the engine may grant it to others");
+    stage.answer(Answer::Silence);
+    let _reading = stage.begin(Duration::ZERO);
+    assert_eq!(stage.rate(millis(990)).await, 0);
+    stage.answer(Answer::Grant(1_600_000));
+    sleep(millis(300)).await;
+    assert_near(stage.rate(millis(2000)).await, 1_600_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_used_is_left_to_others_within_a_second_and_wanted_again_at_once() {
+    let stage = Stage::new(Answer::Grant(1_600_000));
+    let fast = stage.begin(Duration::ZERO);
+    sleep(millis(1000)).await;
+    assert_eq!(stage.wanted(), u64::MAX, "the limit holds it back");
+    fast.abort();
+    let slow = stage.begin(millis(20));
+    sleep(millis(1000)).await;
+    let wanted = stage.wanted();
+    assert!((100_000..250_000).contains(&wanted), "{wanted} for 100,000");
+    stage.answer(Answer::Grant(wanted));
+    assert_near(stage.rate(millis(2000)).await, 100_000);
+    slow.abort();
+    let _fast = stage.begin(Duration::ZERO);
+    sleep(millis(400)).await;
+    assert_eq!(stage.wanted(), u64::MAX);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lower_limit_binds_a_grant_that_counts_still() {
+    let stage = Stage::new(Answer::Grant(1_600_000));
+    let _reading = stage.begin(Duration::ZERO);
+    sleep(millis(1000)).await;
+    stage.answer(Answer::Silence);
+    stage.directory.send_modify(|directory| {
+        Arc::make_mut(directory).task_limits.insert(HOST.into(), 4);
+    });
+    stage.pacer.lane(HOST);
+    assert_near(stage.rate(millis(3000)).await, 250_000);
+}
