@@ -28,9 +28,9 @@ pub struct Config {
     pub job_patience: Duration,
     /// How long tasks and purges are kept after they finished.
     pub retention: Duration,
-    /// When quota days begin. After a change the day that is running goes on until the first such
-    /// instant after its end.
-    pub quota_reset: Reset,
+    /// When quota days begin; `None` = as they did before, at first 00:00 UTC+8. After a change the
+    /// day that is running goes on until the first such instant after its end.
+    pub quota_reset: Option<Reset>,
     /// What secrets in the ledger are sealed with. Without any they are kept as they are, which is
     /// for tests.
     pub seal: SealKeys,
@@ -46,7 +46,7 @@ impl Default for Config {
             purge_patience: Duration::from_secs(600),
             job_patience: Duration::from_secs(24 * 3600),
             retention: Duration::from_secs(30 * 24 * 3600),
-            quota_reset: Reset::DEFAULT,
+            quota_reset: None,
             seal: SealKeys::default(),
         }
     }

@@ -35,7 +35,7 @@ mod zones;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use stoker_domain::{placement::Directory, quota::Calendar, time::Clock};
+use stoker_domain::{placement::Directory, time::Clock};
 use stoker_ledger::Ledger;
 use tokio::sync::watch;
 
@@ -70,7 +70,7 @@ pub struct Engine {
     random: Mutex<StdRng>,
     ids: ids::Ids,
     schedule: schedule::Schedule,
-    calendar: Calendar,
+    calendar: quota::Days,
     board: directory::Board,
     zones: zones::Zones,
     domain_writes: tokio::sync::Mutex<()>,
@@ -106,7 +106,7 @@ impl Engine {
         let engine = Arc::new(Self {
             ids: ids::Ids::after(newest.rows.first().map(|row| &row.task.id)),
             schedule: schedule::Schedule::new(&*clock),
-            calendar: quota::open(&*ledger, config.quota_reset, clock.now()).await?,
+            calendar: quota::Days::open(&*ledger, config.quota_reset, clock.now()).await?,
             board: directory::Board::new(domains, &config.nodes),
             zones: zones::Zones::new(zones),
             nodes: nodes::Nodes::new(&config.nodes, clock.now()),

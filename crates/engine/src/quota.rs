@@ -1,5 +1,7 @@
 //! Quotas: what an account has, what it has used, and on which day.
 
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
 use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope},
@@ -7,6 +9,7 @@ use stoker_domain::{
     time::Timestamp,
 };
 use stoker_ledger::{Error, Ledger};
+use tokio::sync::Mutex;
 
 use crate::Engine;
 
@@ -99,7 +102,16 @@ impl Engine {
 
     /// When the quota day that is running ends.
     pub fn quota_resets_at(&self) -> Timestamp {
-        self.calendar.ends_at(self.clock.now())
+        self.calendar.known().ends_at(self.clock.now())
+    }
+
+    /// Lets quota days begin at `reset`, once the running one has ended; that goes on until the
+    /// first such instant after its own end.
+    ///
+    /// # Errors
+    /// What the ledger said.
+    pub async fn set_quota_reset(&self, reset: Reset) -> Result<(), Error> {
+        self.calendar.begin_at(&*self.ledger, reset, self.clock.now(), true).await
     }
 
     /// The number of the quota day that is running.
@@ -116,19 +128,56 @@ fn scope(area: Option<Area>) -> AreaScope {
     }
 }
 
-/// The days of the installation, which from now on begin at `reset`.
-pub(crate) async fn open(
-    ledger: &dyn Ledger,
-    reset: Reset,
-    now: Timestamp,
-) -> Result<Calendar, Error> {
-    let known = Calendar::new(ledger.quota_eras().await?);
-    let was_charged = !ledger.accounts().await?.is_empty();
-    let calendar = known.reset_at(reset, now, was_charged);
-    if calendar != known {
-        ledger.set_quota_eras(calendar.eras()).await?;
-        let ends_at_ms = calendar.ends_at(now).as_millis();
-        tracing::info!(%reset, ends_at_ms, "quota days begin at another time");
+/// The quota days of the installation.
+#[derive(Debug)]
+pub(crate) struct Days {
+    // a std lock, held for a few instructions and never across an await
+    calendar: RwLock<Calendar>,
+    /// One change at a time.
+    change: Mutex<()>,
+}
+
+impl Days {
+    /// Takes up what the ledger holds; from now on days begin at `reset`, if there is one.
+    pub(crate) async fn open(
+        ledger: &dyn Ledger,
+        reset: Option<Reset>,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        let known = Calendar::new(ledger.quota_eras().await?);
+        let days = Self { calendar: RwLock::new(known), change: Mutex::default() };
+        if let Some(reset) = reset {
+            let was_charged = !ledger.accounts().await?.is_empty();
+            days.begin_at(ledger, reset, now, was_charged).await?;
+        }
+        Ok(days)
     }
-    Ok(calendar)
+
+    async fn begin_at(
+        &self,
+        ledger: &dyn Ledger,
+        reset: Reset,
+        now: Timestamp,
+        was_charged: bool,
+    ) -> Result<(), Error> {
+        let _turn = self.change.lock().await;
+        let known = self.known().clone();
+        let calendar = known.reset_at(reset, now, was_charged);
+        if calendar != known {
+            ledger.set_quota_eras(calendar.eras()).await?;
+            let ends_at_ms = calendar.ends_at(now).as_millis();
+            tracing::info!(%reset, ends_at_ms, "quota days begin at another time");
+            *self.calendar.write().unwrap_or_else(PoisonError::into_inner) = calendar;
+        }
+        Ok(())
+    }
+
+    /// The number of the day that holds `now`.
+    pub(crate) fn day(&self, now: Timestamp) -> i64 {
+        self.known().day(now)
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Calendar> {
+        self.calendar.read().unwrap_or_else(PoisonError::into_inner)
+    }
 }

@@ -99,8 +99,12 @@ struct Restarts {
 
 impl Restarts {
     async fn start(&self, reset: &str) -> Arc<Engine> {
+        self.start_with(Some(reset.parse().unwrap())).await
+    }
+
+    async fn start_with(&self, quota_reset: Option<Reset>) -> Arc<Engine> {
         let ledger = Arc::new(Sqlite::open(self.dir.path().join("ledger.sqlite")).unwrap());
-        let config = Config { quota_reset: reset.parse().unwrap(), ..Config::default() };
+        let config = Config { quota_reset, ..Config::default() };
         let engine = Engine::open(ledger, Arc::new(self.clock.clone()), 1, config).await.unwrap();
         engine.register(node(Area::Mainland, stoker_domain::area::Tier::Middle), 1).await.unwrap();
         engine
@@ -154,5 +158,30 @@ async fn a_new_reset_counts_after_the_day_that_runs_and_is_remembered() {
     let engine = restarts.start("01:00+00:00").await;
     assert_eq!(engine.quota_resets_at(), later);
     restarts.clock.advance(Duration::from_secs(26 * 3600));
+    assert_eq!(engine.quota_resets_at(), later + Duration::from_secs(24 * 3600));
+}
+
+#[tokio::test]
+async fn a_reset_is_changed_while_all_is_running_and_stays_when_none_is_named() {
+    let restarts = Restarts { dir: tempfile::tempdir().unwrap(), clock: FakeClock::default() };
+    let engine = restarts.start_with(None).await;
+    let limits = Limits { batch: 500, daily: 10 };
+    let account = engine.create_account("100000000001".into(), 1, limits).await.unwrap();
+    engine.add_domain(account.id, domain(HOST, AreaScope::Global)).await.unwrap();
+    let end = engine.quota_resets_at();
+    assert_eq!(end.as_seconds() % 86_400, 16 * 3600, "00:00 UTC+8");
+    engine.submit(&account, urls("a", 10, AreaScope::Mainland)).await.unwrap();
+    engine.set_quota_reset("18:00Z".parse().unwrap()).await.unwrap();
+    let later = end + Duration::from_secs(2 * 3600);
+    assert_eq!(engine.quota_resets_at(), later);
+    drop(engine);
+    let engine = restarts.start_with(None).await;
+    assert_eq!(engine.quota_resets_at(), later);
+    // the day does not end where it would have ended
+    restarts.clock.advance(end.since(restarts.clock.now()));
+    let error = engine.submit(&account, urls("b", 1, AreaScope::Mainland)).await.unwrap_err();
+    assert!(matches!(error, SubmitError::OverQuota { available: 0, .. }), "{error}");
+    restarts.clock.advance(Duration::from_secs(2 * 3600));
+    engine.submit(&account, urls("c", 10, AreaScope::Mainland)).await.unwrap();
     assert_eq!(engine.quota_resets_at(), later + Duration::from_secs(24 * 3600));
 }

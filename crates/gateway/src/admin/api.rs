@@ -12,6 +12,7 @@ use stoker_domain::{
     outcome::Outcome,
     purge::{Method, Scope},
     quota::Product,
+    quota::Reset,
     task::{MediaPolicy, Progress},
 };
 
@@ -462,6 +463,14 @@ pub struct QuotaChange {
     pub batch: Option<u32>,
     /// URLs in one day.
     pub daily: Option<u64>,
+}
+
+/// Content of `POST /admin/v1/quota/day`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaDay {
+    /// The time of day, with its zone, at which quota days begin: `00:00+08:00`.
+    pub begins_at: Reset,
 }
 
 /// Why a call was refused (RFC 9457), sent as `application/problem+json`.

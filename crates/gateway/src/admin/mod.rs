@@ -91,6 +91,10 @@ pub(crate) fn routes() -> Router<Gateway> {
             get(|s, r| run(s, r, "admin.quota.show", LITTLE, quota::show))
                 .post(|s, r| run(s, r, "admin.quota.set", LITTLE, quota::change)),
         )
+        .route(
+            "/admin/v1/quota/day",
+            post(|s, r| run(s, r, "admin.quota.day", LITTLE, quota::change_day)),
+        )
         .merge(accounts_and_users())
         .merge(keys_and_policies())
         .method_not_allowed_fallback(wrong_method)

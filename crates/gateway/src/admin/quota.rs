@@ -51,6 +51,15 @@ pub(super) async fn change(call: Call) -> Result<Reply, Error> {
     Ok(Reply::json(StatusCode::OK, &view(&call, &account).await?))
 }
 
+pub(super) async fn change_day(call: Call) -> Result<Reply, Error> {
+    let api::QuotaDay { begins_at } = call.json()?;
+    if !call.gateway.engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    call.gateway.engine.set_quota_reset(begins_at).await?;
+    Ok(Reply::json(StatusCode::OK, &view(&call, &call.account).await?))
+}
+
 async fn view(call: &Call, account: &Account) -> Result<api::Quota, Error> {
     let mut products = Vec::new();
     for product in Product::ALL {

@@ -164,6 +164,9 @@ async fn the_owner_sets_limits_of_any_account_while_all_is_running() {
         let response = house.call(&Call::action("PushUrlsCache", content)).await.response();
         assert_eq!(response["Error"]["Code"].as_str().unwrap_or_default(), code, "{response}");
     }
+    let day = json!({ "begins_at": "18:30+00:00" }).to_string();
+    let quota = house.call(&Call::admin(Method::POST, "quota/day", &day)).await.json();
+    assert!(quota["resets_at"].as_str().unwrap().ends_with("T18:30:00.000Z"), "{quota}");
     // of another account, in both areas, and a purge product
     let small =
         json!({ "account": "100000000002", "product": "cdn-purge-path", "batch": 1, "daily": 9 });
@@ -190,6 +193,11 @@ async fn limits_are_the_owners_alone_and_wrong_ones_are_refused() {
         let call = Call::admin(Method::POST, "quota", &content.to_string()).key(SMALL);
         assert_eq!(house.call(&call).await.problem(), "not-owner");
     }
+    let day = json!({ "begins_at": "18:30+00:00" }).to_string();
+    let call = Call::admin(Method::POST, "quota/day", &day).key(SMALL);
+    assert_eq!(house.call(&call).await.problem(), "not-owner");
+    let call = Call::admin(Method::POST, "quota/day", r#"{ "begins_at": "18:30" }"#);
+    assert_eq!(house.call(&call).await.problem(), "bad-content");
     let call = |target| Call::admin(Method::GET, target, "").key(SMALL);
     assert_eq!(house.call(&call("quota?account=100000000001")).await.problem(), "not-owner");
     assert_eq!(house.call(&call("quota?account=100000000002")).await.status, 200);

@@ -8,9 +8,9 @@ use clap::{
 };
 use stoker_domain::{
     area::{Area, AreaScope},
-    quota::Product,
+    quota::{Product, Reset},
 };
-use stoker_gateway::admin::api::{Quota, QuotaChange, QuotaView};
+use stoker_gateway::admin::api::{Quota, QuotaChange, QuotaDay, QuotaView};
 
 use crate::{
     client::Client,
@@ -35,6 +35,8 @@ enum Command {
     Show(Show),
     /// Set limits; the next call has them
     Set(Set),
+    /// Let daily quotas be full again at another time of day, once the running day has ended
+    Day(Day),
 }
 
 #[derive(clap::Args, Debug)]
@@ -70,6 +72,16 @@ struct Set {
     json: bool,
 }
 
+#[derive(clap::Args, Debug)]
+struct Day {
+    /// Time of day with its zone, like `00:00+08:00`
+    #[arg(value_name = "HH:MM+HH:MM")]
+    begins_at: Reset,
+    /// Print the limits as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 fn product_words() -> impl TypedValueParser<Value = Product> {
     PossibleValuesParser::new(Product::ALL.map(Product::as_str))
         .map(|word| word.parse().expect("the words are those of `Product`"))
@@ -87,6 +99,9 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Set(command) => {
             let json = command.json;
             (set(&client, command).await?, json)
+        }
+        Command::Day(Day { begins_at, json }) => {
+            (client.post("/admin/v1/quota/day", &QuotaDay { begins_at }).await?, json)
         }
     };
     if json {

@@ -49,8 +49,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size::parse)]
     cache_size: u64,
     /// Time of day at which daily quotas are full again; a change lets the running day last longer
-    #[arg(long, value_name = "HH:MM+HH:MM", default_value_t = Reset::DEFAULT)]
-    quota_reset: Reset,
+    /// [default: as it was; at first 00:00+08:00]
+    #[arg(long, value_name = "HH:MM+HH:MM")]
+    quota_reset: Option<Reset>,
     /// Calls of one action that an account may make in a second; 0 = as many as it likes
     #[arg(long, value_name = "N", default_value_t = 20)]
     calls_per_second: u32,

@@ -77,7 +77,7 @@ pub(crate) struct Options {
     /// Disk space of each node's cache.
     pub(crate) cache_bytes: u64,
     /// When quota days begin.
-    pub(crate) quota_reset: Reset,
+    pub(crate) quota_reset: Option<Reset>,
     /// How long tasks and purges are kept after they finished.
     pub(crate) retention: Duration,
     /// How often each account may call each action.

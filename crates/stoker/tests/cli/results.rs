@@ -188,4 +188,10 @@ fn limits_and_what_was_used_survive_a_restart_with_another_reset() {
     assert_eq!(after["products"], before["products"]);
     assert!(after["resets_at"].as_str() > before["resets_at"].as_str(), "{before} {after}");
     assert!(after["resets_at"].as_str().unwrap().ends_with("T12:30:00.000Z"), "{after}");
+    let changed = stoker.json(&["quota", "day", "13:00Z"]);
+    assert!(changed["resets_at"].as_str().unwrap().ends_with("T13:00:00.000Z"), "{changed}");
+    let ports = stoker.ports();
+    stoker.terminate();
+    let stoker = Stoker::start_with(&data, ports, &[]);
+    assert_eq!(stoker.json(&["quota", "show"])["resets_at"], changed["resets_at"]);
 }
