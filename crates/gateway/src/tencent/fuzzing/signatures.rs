@@ -38,11 +38,9 @@ pub fn authorization(data: &[u8]) {
         );
         assert_eq!(Authorization::parse(&written).as_ref(), Ok(&read));
         assert!(signed_headers.windows(2).all(|pair| pair[0] < pair[1]));
-        let printed = format!("{read:?}");
-        let may_print = format!("{secret_id:?} {service:?}");
-        assert!(
-            signature.len() < 16 || may_print.contains(signature) || !printed.contains(signature)
-        );
+        let shown =
+            format!("Authorization {{ secret_id: {secret_id:?}, service: {service:?}, .. }}");
+        assert_eq!(format!("{read:?}"), shown, "no signature is printed");
     }
 }
 
