@@ -71,6 +71,8 @@ pub struct Engine {
     ids: ids::Ids,
     schedule: schedule::Schedule,
     calendar: quota::Days,
+    /// One change at a time of what an account may have.
+    limit_writes: tokio::sync::Mutex<()>,
     board: directory::Board,
     zones: zones::Zones,
     domain_writes: tokio::sync::Mutex<()>,
@@ -116,6 +118,7 @@ impl Engine {
             ledger,
             clock,
             config,
+            limit_writes: tokio::sync::Mutex::default(),
             domain_writes: tokio::sync::Mutex::default(),
             identities,
             doorbells: doorbell::Doorbells::default(),

@@ -69,6 +69,7 @@ impl Engine {
         area: Option<Area>,
         (batch, daily): (Option<u32>, Option<u64>),
     ) -> Result<(), Error> {
+        let _turn = self.limit_writes.lock().await;
         let known = self.ledger.limits(account, product).await?;
         for area in scope(area).areas() {
             let Limits { batch: old_batch, daily: old_daily } = known.of(*area);

@@ -91,6 +91,22 @@ async fn the_owner_keeps_what_was_set_and_gets_what_was_not() {
     assert!(!engine.is_owner(&other).await.unwrap());
 }
 
+#[tokio::test]
+async fn two_changes_at_once_both_count() {
+    let stage = Stage::new().await;
+    let account = stage.account.id;
+    for round in 1..20 {
+        let expected = Limits { batch: round, daily: u64::from(round) * 100 };
+        let change = |limits| stage.engine.change_limits(account, Product::Cdn, None, limits);
+        let (batch, daily) =
+            tokio::join!(change((Some(round), None)), change((None, Some(expected.daily))));
+        (batch.unwrap(), daily.unwrap());
+        for usage in stage.engine.quota(account, Product::Cdn).await.unwrap() {
+            assert_eq!(usage.limits, expected);
+        }
+    }
+}
+
 /// An engine that is started again and again on one ledger.
 struct Restarts {
     dir: TempDir,
