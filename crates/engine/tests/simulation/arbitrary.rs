@@ -1,9 +1,15 @@
 //! What can happen, and how often. Says nothing of what it leads to.
 
 use proptest::{collection::vec, prelude::*};
-use stoker_domain::area::{AreaScope, Tier};
+use stoker_domain::{
+    area::{AreaScope, Tier},
+    purge::Method,
+};
 
-use crate::model::{NODES, URLS};
+use crate::{
+    model::{NODES, TAGS, URLS},
+    purging::What,
+};
 
 /// One event. Numbers that choose among things are taken modulo how many there are, so that every
 /// list of ops can be run and stays so when some are left out.
@@ -23,10 +29,25 @@ pub(crate) enum Op {
     Beat { node: usize },
     /// A message that was sent before arrives again.
     Repeat { message: usize },
+    /// A caller purges.
+    Purge { what: What, areas: Option<AreaScope>, method: Method },
+    /// A node that has carried out what it knew of asks for purge orders, or all do; with `is_lost`,
+    /// the answer does not arrive.
+    TakeOrders { node: Option<usize>, is_lost: bool },
+    /// A node, or all, carries out some of the orders that it has and confirms each. One that has
+    /// none asks for them first.
+    CarryOut { node: Option<usize>, orders: usize, fate: Fate },
+    /// A confirmation that was sent before arrives again, or at last.
+    RepeatPurged { message: usize },
+    /// A node confirms an order that another was handed.
+    ForgePurged { node: usize, order: usize },
+    /// A viewer asks an edge.
+    View { node: usize, url: usize },
     /// A node dies; its cache may die with it. It comes back with [`Op::Start`].
     Kill { node: usize, loses_cache: bool },
-    /// A node starts, or registers again.
-    Start { node: usize },
+    /// A node starts, or registers again. One that started carries out the orders that it missed
+    /// before it does anything else, unless it hears nothing of them for too long.
+    Start { node: usize, hears_orders: bool },
     /// The engine's process dies and starts anew on the same file; the nodes register again.
     RestartEngine { before_nodes: usize },
     /// The sweep takes a turn. No case lasts so long that it may end or remove anything: clocks
@@ -49,9 +70,11 @@ pub(crate) enum Fate {
     Twice,
 }
 
-/// A whole case.
-pub(crate) fn ops() -> impl Strategy<Value = Vec<Op>> {
-    vec(op(), 1..60)
+/// A whole case; `has_purges` is false for those that are about prefetches alone.
+pub(crate) fn ops(has_purges: bool) -> impl Strategy<Value = Vec<Op>> {
+    // a purge takes many messages, so its cases are longer
+    let (purging, most) = if has_purges { (80, 90) } else { (0, 60) };
+    vec(prop_oneof![34 => op(), purging => purge_op()], 1..most)
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -67,11 +90,29 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (0..100usize).prop_map(|message| Op::Repeat { message }),
         1 => (node.clone(), any::<bool>())
             .prop_map(|(node, loses_cache)| Op::Kill { node, loses_cache }),
-        1 => node.prop_map(|node| Op::Start { node }),
+        1 => (node, prop::bool::weighted(0.7))
+            .prop_map(|(node, hears_orders)| Op::Start { node, hears_orders }),
         1 => (0..=NODES.len()).prop_map(|before_nodes| Op::RestartEngine { before_nodes }),
         2 => Just(Op::Sweep),
         3 => (0..8u32, 1..3u32, any::<bool>())
             .prop_map(|(after, verbs, is_applied)| Op::Outage { after, verbs, is_applied }),
+    ]
+}
+
+fn purge_op() -> impl Strategy<Value = Op> {
+    let node = 0..NODES.len();
+    prop_oneof![
+        2 => purge(),
+        6 => (prop::option::of(node.clone()), prop::bool::weighted(0.1))
+            .prop_map(|(node, is_lost)| Op::TakeOrders { node, is_lost }),
+        10 => (prop::option::of(node.clone()), 1..4usize, fate())
+            .prop_map(|(node, orders, fate)| Op::CarryOut { node, orders, fate }),
+        2 => (0..100usize).prop_map(|message| Op::RepeatPurged { message }),
+        1 => (node.clone(), 0..100usize).prop_map(|(node, order)| Op::ForgePurged { node, order }),
+        6 => (node.clone(), 0..=URLS.len()).prop_map(|(node, url)| Op::View { node, url }),
+        3 => node.prop_map(|node| Op::Start { node, hears_orders: true }),
+        3 => (0..40u32).prop_map(|seconds| Op::Advance { seconds }),
+        2 => Just(Op::Sweep),
     ]
 }
 
@@ -87,12 +128,33 @@ fn submit() -> impl Strategy<Value = Op> {
 }
 
 fn work() -> impl Strategy<Value = Op> {
-    let fate = prop_oneof![
+    (0..12usize, 0..4usize, 0..12usize, prop::bool::weighted(0.7), fate())
+        .prop_map(|(node, job, items, is_last, fate)| Op::Work { node, job, items, is_last, fate })
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
         6 => Just(Fate::Delivered),
         1 => Just(Fate::RequestLost),
         1 => Just(Fate::ReplyLost),
         1 => Just(Fate::Twice),
+    ]
+}
+
+fn purge() -> impl Strategy<Value = Op> {
+    let what = prop_oneof![
+        3 => vec(0..URLS.len(), 1..6).prop_map(What::Urls),
+        1 => Just(What::Directory),
+        2 => any::<bool>().prop_map(|is_mainland| What::Host { is_mainland }),
+        1 => Just(What::Zone),
+        2 => (0..TAGS.len()).prop_map(What::Tag),
     ];
-    (0..12usize, 0..4usize, 0..12usize, prop::bool::weighted(0.7), fate)
-        .prop_map(|(node, job, items, is_last, fate)| Op::Work { node, job, items, is_last, fate })
+    let areas = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(AreaScope::Mainland)),
+        1 => Just(Some(AreaScope::Overseas)),
+        1 => Just(Some(AreaScope::Global)),
+    ];
+    let method = prop_oneof![Just(Method::Delete), Just(Method::Invalidate)];
+    (what, areas, method).prop_map(|(what, areas, method)| Op::Purge { what, areas, method })
 }

@@ -1,4 +1,5 @@
-//! The world around the engine: an origin that is a table, and nodes that are sets of URLs.
+//! The world around the engine: an origin that is a table, and nodes that are sets of URLs, each
+//! with the moment at which it left the origin.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +7,9 @@ use stoker_domain::{
     area::{Area, Tier},
     job::{Child, ItemReport, JobItem, LeasedJob},
     outcome::{OriginFault, Outcome},
-    placement::Node,
+    placement::{Directory, Node, Parent},
+    purge::{PurgeOrder, Scope, split_tagged},
+    target::Target,
     time::Timestamp,
 };
 
@@ -34,7 +37,14 @@ pub(crate) const URLS: &[&str] = &[
     "http://www.example.com/master.m3u8",
     "http://www.example.com/loop.m3u8",
     "http://www.example.com/deep-1.m3u8",
+    "http://www.example.com/dir/4.bin",
 ];
+
+/// What viewers ask for besides: served in the mainland alone, through the middle nodes there.
+pub(crate) const MAINLAND_URL: &str = "http://mainland.example.com/5.bin";
+
+/// The tags that the origin gives, by what its URLs end in.
+pub(crate) const TAGS: &[&str] = &["bin", "m3u8", "ts"];
 
 /// What the origin does with a normalised URL.
 pub(crate) fn origin(url: &str) -> Origin {
@@ -81,8 +91,13 @@ pub(crate) struct SimulatedNode {
     pub(crate) node: Node,
     pub(crate) session: u64,
     pub(crate) is_up: bool,
-    pub(crate) held: HashSet<String>,
+    /// When what it holds left the origin.
+    pub(crate) held: HashMap<String, u64>,
     pub(crate) jobs: Vec<LeasedJob>,
+    /// Purge orders that it was handed and has not come to yet.
+    pub(crate) orders: Vec<PurgeOrder>,
+    /// Those that it has carried out; kept beside the cache.
+    carried_out: HashSet<u64>,
     failures: HashMap<String, u32>,
 }
 
@@ -100,8 +115,10 @@ impl SimulatedNode {
                 },
                 session: 1,
                 is_up: true,
-                held: HashSet::new(),
+                held: HashMap::new(),
                 jobs: Vec::new(),
+                orders: Vec::new(),
+                carried_out: HashSet::new(),
                 failures: HashMap::new(),
             })
             .collect()
@@ -112,18 +129,64 @@ impl SimulatedNode {
         self.is_up = false;
         self.session += 1;
         self.jobs.clear();
+        self.orders.clear();
         if loses_cache {
             self.held.clear();
+            self.carried_out.clear();
         }
     }
 
-    /// Fetches one item, unless it is held, and reads it back.
-    pub(crate) fn fetch(&mut self, item: &JobItem, now: Timestamp) -> ItemReport {
-        let outcome = if self.held.contains(&item.url) {
-            Outcome::AlreadyFresh
-        } else {
-            self.pull(&item.url)
-        };
+    /// As the agent does: what is not above the last order is taken for carried out.
+    pub(crate) fn carry_out(&mut self, order: &PurgeOrder) {
+        if self.carried_out.iter().any(|done| *done >= order.number) {
+            assert!(self.carried_out.contains(&order.number), "skipped, never carried out");
+            return;
+        }
+        self.held.retain(|url, _| !order.targets.iter().any(|name| names(order.scope, name, url)));
+        self.carried_out.insert(order.number);
+    }
+
+    /// The origin's answer, which is kept.
+    fn ask_origin(&mut self, url: &str, moment: u64) -> Outcome {
+        let failures = self.failures.entry(url.into()).or_default();
+        match origin(url) {
+            Origin::Missing => Outcome::OriginStatus(404),
+            Origin::Fails(times) if *failures < times => {
+                *failures += 1;
+                Outcome::OriginError(OriginFault::Connect)
+            }
+            _ => {
+                self.held.insert(url.into(), moment);
+                Outcome::Filled
+            }
+        }
+    }
+}
+
+/// Whether a purge's target is, or contains, the URL.
+pub(crate) fn names(scope: Scope, target: &str, url: &str) -> bool {
+    match scope {
+        Scope::Url => target == url,
+        Scope::Path => url.starts_with(target),
+        Scope::Tag => {
+            let (host, tag) = split_tagged(target).unwrap();
+            url.split('/').nth(2) == Some(host) && url.rsplit('.').next() == Some(tag)
+        }
+    }
+}
+
+/// The nodes, and whom they ask.
+pub(crate) struct Net<'a> {
+    pub(crate) nodes: &'a mut [SimulatedNode],
+    pub(crate) directory: &'a Directory,
+    /// What leaves the origin now is as new as this.
+    pub(crate) moment: u64,
+}
+
+impl Net<'_> {
+    /// Lets a node fetch one item, unless it is held, and read it back.
+    pub(crate) fn fetch(&mut self, number: usize, item: &JobItem, now: Timestamp) -> ItemReport {
+        let outcome = self.pull(number, &item.url);
         let is_success = outcome.is_success();
         let children = match origin(&item.url) {
             Origin::Playlist(children) if is_success && item.levels > 0 => children,
@@ -146,18 +209,29 @@ impl SimulatedNode {
         }
     }
 
-    fn pull(&mut self, url: &str) -> Outcome {
-        let failures = self.failures.entry(url.into()).or_default();
-        match origin(url) {
-            Origin::Missing => Outcome::OriginStatus(404),
-            Origin::Fails(times) if *failures < times => {
-                *failures += 1;
-                Outcome::OriginError(OriginFault::Connect)
-            }
-            _ => {
-                self.held.insert(url.into());
-                Outcome::Filled
-            }
+    /// Fetches through the nodes on the way, which all keep it, or past one that is down. A node
+    /// that the engine does not hear of serves its neighbours all the same.
+    pub(crate) fn pull(&mut self, number: usize, url: &str) -> Outcome {
+        if self.nodes[number].held.contains_key(url) {
+            return Outcome::AlreadyFresh;
         }
+        let target = Target::parse(url, false).unwrap();
+        let domain = self.directory.domain(&target.host).unwrap();
+        let parent = match self.directory.parent(&self.nodes[number].node, domain, target.key()) {
+            Parent::Node(parent) => {
+                self.nodes.iter().position(|node| node.is_up && node.node.name == parent.name)
+            }
+            Parent::Origin => None,
+        };
+        let Some(parent) = parent else {
+            return self.nodes[number].ask_origin(url, self.moment);
+        };
+        let outcome = self.pull(parent, url);
+        if !outcome.is_success() {
+            return outcome;
+        }
+        let left_at = self.nodes[parent].held[url];
+        self.nodes[number].held.insert(url.into(), left_at);
+        Outcome::Filled
     }
 }

@@ -2,22 +2,26 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    ops::Range,
     sync::Arc,
     time::Duration,
 };
 
 use stoker_domain::{
-    account::Account,
+    account::{Account, AccountId},
     area::{Area, AreaScope, Tier},
-    domain::{CacheRules, Domain, Shield, Status},
+    domain::{CacheRules, Domain, Kept, Shield, Status},
     job::{Heartbeat, ItemProgress, Report},
     outcome::{Block, Outcome},
+    placement::Directory,
     quota::{Counter, Limits, Product, day},
     target::Target,
     task::{FetchOptions, MediaPolicy, Progress, TaskId},
     time::{Clock, Timestamp},
 };
-use stoker_engine::{Config, Engine, NewDomain, Receipt, Submission, SubmitError, Swept};
+use stoker_engine::{
+    Config, Engine, NewDomain, Receipt, Submission, SubmitError, Swept, ZoneChoice,
+};
 use stoker_ledger::{Ledger, Sqlite, TargetFilter, TargetRow, TaskFilter, TaskRow};
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
@@ -25,8 +29,17 @@ use tempfile::TempDir;
 use crate::{
     arbitrary::{Fate, Op},
     flaky::Flaky,
-    model::{Origin, SimulatedNode, URLS, origin},
+    model::{MAINLAND_URL, NODES, Net, Origin, SimulatedNode, URLS, origin},
+    purges::Purges,
+    purging::DAILY_PURGES,
 };
+
+/// The host of all URLs that are submitted.
+pub(crate) const WWW: &str = "www.example.com";
+/// A host with shields of its own in the mainland, where alone it is served.
+pub(crate) const MAINLAND: &str = "mainland.example.com";
+/// The zone of that host.
+pub(crate) const APART: &str = "apart";
 
 /// Small, so that cases run into it.
 const DAILY: u64 = 60;
@@ -51,14 +64,17 @@ pub(crate) fn run(ops: &[Op]) {
     });
 }
 
-struct World {
+pub(crate) struct World {
     dir: TempDir,
-    clock: FakeClock,
+    pub(crate) clock: FakeClock,
     // absent only while the engine is restarted
     parts: Option<(Arc<Flaky>, Arc<Engine>)>,
     starts: u64,
-    account: Account,
-    nodes: Vec<SimulatedNode>,
+    pub(crate) account: Account,
+    pub(crate) nodes: Vec<SimulatedNode>,
+    /// Grows with every purge: what leaves the origin later is newer.
+    pub(crate) moment: u64,
+    pub(crate) purges: Purges,
     accepted: Vec<(Receipt, Vec<String>)>,
     /// Submissions whose answer was lost.
     doubtful: u64,
@@ -77,17 +93,7 @@ impl World {
         let parts = open(&dir, &clock, 0).await;
         let limits = Limits { batch: 100, daily: DAILY };
         let account = parts.1.create_account("100000000001".into(), 1, limits).await.unwrap();
-        let new = NewDomain {
-            host: "WWW.example.com".into(),
-            origin: "http://origin.example.com".parse().unwrap(),
-            areas: AreaScope::Global,
-            shield: Shield::Global,
-            cache: CacheRules::default(),
-        };
-        let domain = parts.1.add_domain(account.id, new).await.unwrap();
-        let host = "stopped.example.com".into();
-        let stopped = Domain { host, status: Status::Offline, ..domain };
-        parts.0.put_domain(&stopped).await.unwrap();
+        add_domains(&parts, account.id).await;
         let mut world = Self {
             dir,
             clock,
@@ -95,6 +101,8 @@ impl World {
             starts: 0,
             account,
             nodes: SimulatedNode::all(),
+            moment: 0,
+            purges: Purges::default(),
             accepted: Vec::new(),
             doubtful: 0,
             proofs: HashSet::new(),
@@ -106,11 +114,11 @@ impl World {
         world
     }
 
-    fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         &self.parts.as_ref().unwrap().1
     }
 
-    fn flaky(&self) -> &Flaky {
+    pub(crate) fn flaky(&self) -> &Flaky {
         &self.parts.as_ref().unwrap().0
     }
 
@@ -126,11 +134,8 @@ impl World {
                 let urls = urls.iter().map(|number| URLS[*number].to_owned()).collect();
                 self.submit(urls, *areas, *tier, *follow).await;
             }
-            Op::Lease { node: Some(node), limit, is_lost } => {
-                self.lease(*node, *limit, *is_lost).await;
-            }
-            Op::Lease { node: None, limit, is_lost } => {
-                for node in 0..self.nodes.len() {
+            Op::Lease { node, limit, is_lost } => {
+                for node in each(*node) {
                     self.lease(node, *limit, *is_lost).await;
                 }
             }
@@ -148,10 +153,26 @@ impl World {
                     let _ = self.engine().report(report).await;
                 }
             }
+            Op::Purge { what, areas, method } => self.purge(what, *areas, *method).await,
+            Op::TakeOrders { node, is_lost } => {
+                for node in each(*node) {
+                    self.take_orders(node, *is_lost).await;
+                }
+            }
+            Op::CarryOut { node, orders, fate } => {
+                for node in each(*node) {
+                    self.take_orders(node, false).await;
+                    self.carry_out(node, *orders, *fate).await;
+                }
+            }
+            Op::RepeatPurged { message } => self.repeat_purged(*message).await,
+            Op::ForgePurged { node, order } => self.forge_purged(*node, *order).await,
+            Op::View { node, url } => self.view(*node, *url),
             Op::Kill { node, loses_cache } => self.nodes[*node].die(*loses_cache),
-            Op::Start { node } => self.start(*node).await,
+            Op::Start { node, hears_orders } => self.start(*node, *hears_orders).await,
             Op::RestartEngine { before_nodes } => self.restart_engine(*before_nodes).await,
             Op::Sweep => {
+                self.expect_sweep().await;
                 if let Ok(swept) = self.engine().sweep(Duration::from_secs(60)).await {
                     assert_eq!(swept, Swept::default());
                 }
@@ -203,6 +224,9 @@ impl World {
         }
         let name = self.nodes[number].node.name.clone();
         let Ok(jobs) = self.engine().lease(&name, limit, Duration::ZERO).await else { return };
+        if !jobs.is_empty() {
+            assert!(!self.has_to_purge(number).await, "{name} was to purge first");
+        }
         assert!(jobs.len() <= limit);
         for job in &jobs {
             assert!(!job.items.is_empty(), "a job without items was leased");
@@ -216,14 +240,17 @@ impl World {
     /// `items` of the `job`-th job of a node; all of them when there are no more.
     async fn work(&mut self, number: usize, job: usize, items: usize, is_last: bool, fate: Fate) {
         let now = self.clock.now();
+        let index = job % self.nodes[number].jobs.len();
+        let job = self.nodes[number].jobs[index].clone();
+        let reports: Vec<_> = {
+            let directory = self.engine().directory().borrow().clone();
+            let mut net = self.net(&directory);
+            job.items.iter().take(items).map(|item| net.fetch(number, item, now)).collect()
+        };
         let node = &mut self.nodes[number];
-        let index = job % node.jobs.len();
-        let job = node.jobs[index].clone();
-        let reports: Vec<_> =
-            job.items.iter().take(items).map(|item| node.fetch(item, now)).collect();
         for (item, report) in job.items.iter().zip(&reports) {
             if report.outcome.is_success() {
-                assert!(node.held.contains(&item.url));
+                assert!(node.held.contains_key(&item.url));
                 let proof = (job.task.clone(), node.node.name.clone(), item.url.clone());
                 self.proofs.insert(proof);
             }
@@ -271,7 +298,31 @@ impl World {
         }
     }
 
-    async fn start(&mut self, number: usize) {
+    /// A viewer asks an edge for the URL with this number, or the one of the mainland.
+    fn view(&mut self, node: usize, url: usize) {
+        let url = URLS.get(url).copied().unwrap_or(MAINLAND_URL);
+        let (_, area, tier, _) = NODES[node];
+        let is_served = url != MAINLAND_URL || area == Area::Mainland;
+        if tier == Tier::Edge && is_served && self.nodes[node].is_up {
+            let url = Target::parse(url, false).unwrap().url;
+            let directory = self.engine().directory().borrow().clone();
+            self.net(&directory).pull(node, &url);
+        }
+    }
+
+    fn net<'a>(&'a mut self, directory: &'a Directory) -> Net<'a> {
+        Net { nodes: &mut self.nodes, directory, moment: self.moment }
+    }
+
+    async fn start(&mut self, number: usize, hears_orders: bool) {
+        let was_up = self.nodes[number].is_up;
+        self.register(number).await;
+        if !was_up && hears_orders {
+            self.catch_up(number).await;
+        }
+    }
+
+    async fn register(&mut self, number: usize) {
         let node = &mut self.nodes[number];
         node.is_up = true;
         let (node, session) = (node.node.clone(), node.session);
@@ -295,7 +346,7 @@ impl World {
         self.parts = Some(open(&self.dir, &self.clock, self.starts).await);
         for number in 0..self.nodes.len().min(before_nodes) {
             if self.nodes[number].is_up {
-                self.start(number).await;
+                self.register(number).await;
             }
         }
     }
@@ -305,16 +356,19 @@ impl World {
         self.flaky().fail(0, 0, false);
         for number in 0..self.nodes.len() {
             self.nodes[number].jobs.clear(); // whatever they held, they gave up
-            self.start(number).await;
+            self.start(number, true).await;
         }
         for _ in 0..120 {
             for number in 0..self.nodes.len() {
+                self.take_orders(number, false).await;
+                self.carry_out(number, usize::MAX, Fate::Delivered).await;
                 self.lease(number, 10, false).await;
                 while !self.nodes[number].jobs.is_empty() {
                     self.work(number, 0, usize::MAX, true, Fate::Delivered).await;
                 }
             }
-            if self.tasks().await.iter().all(|task| task.finished_at.is_some()) {
+            let tasks = self.tasks().await;
+            if tasks.iter().all(|task| task.finished_at.is_some()) && self.are_purges_done().await {
                 return;
             }
             self.clock.advance(Duration::from_secs(5));
@@ -334,6 +388,7 @@ impl World {
     }
 
     async fn check(&mut self) {
+        self.check_purges().await;
         let tasks = self.tasks().await;
         let known = tasks.len() as u64;
         let accepted = self.accepted.len() as u64;
@@ -468,6 +523,32 @@ fn is_allowed(row: &TargetRow, outcome: Outcome) -> bool {
         Origin::Fails(u32::MAX) => matches!(outcome, Outcome::OriginError(_)),
         Origin::Fails(_) => outcome.is_success() || matches!(outcome, Outcome::OriginError(_)),
         Origin::Fine | Origin::Playlist(_) => outcome.is_success(),
+    }
+}
+
+/// This node, or all.
+fn each(node: Option<usize>) -> Range<usize> {
+    node.map_or(0..NODES.len(), |node| node..node + 1)
+}
+
+async fn add_domains((flaky, engine): &(Arc<Flaky>, Arc<Engine>), account: AccountId) {
+    let new = |host: &str, areas, shield| NewDomain {
+        host: host.into(),
+        origin: "http://origin.example.com".parse().unwrap(),
+        areas,
+        shield,
+        cache: CacheRules::default(),
+    };
+    let www = new("WWW.example.com", AreaScope::Global, Shield::Global);
+    let domain = engine.add_domain(account, www).await.unwrap();
+    let host = "stopped.example.com".into();
+    flaky.put_domain(&Domain { host, status: Status::Offline, ..domain }).await.unwrap();
+    let apart = ZoneChoice::Named(APART.into());
+    let new = new(MAINLAND, AreaScope::Mainland, Shield::PerArea);
+    engine.add_domain_to(account, new, apart, Kept::new()).await.unwrap();
+    let limits = Limits { batch: 100, daily: DAILY_PURGES };
+    for product in Product::ALL.into_iter().filter(|one| !Product::PREFETCH.contains(one)) {
+        engine.set_limits(account, product, None, limits).await.unwrap();
     }
 }
 
