@@ -7,6 +7,7 @@
 mod errors;
 mod help;
 mod identity;
+mod purges;
 mod results;
 #[path = "../running/mod.rs"]
 #[expect(dead_code, reason = "end to end uses the rest")]
