@@ -3,11 +3,16 @@
 //! What is carried is bounded by half a segment and half of the records, so that every eviction
 //! makes progress even when all is in use. First the heads of sliced responses of which slices are
 //! left, for their slices would be lost with them; then what was read since eviction last came by;
-//! then what was written just now. What a purge rule removes is not carried; the rules themselves go
-//! first while they are young, for a slow fill may still have to meet them. A slice that is not carried leaves its response incomplete, and
+//! then what was written just now. A slice that is not carried leaves its response incomplete, and
 //! only it has to be filled again.
+//!
+//! What a purge rule removes is not carried, nor what it has made stale and nobody confirmed since:
+//! it would outlive the rule. The rules themselves go first while they are young, for a slow fill
+//! may still have to meet them. Their age is counted up to the newest record of their segment: once
+//! that is a day younger than a rule, whatever a slow fill wrote after the rule goes with it or went
+//! before.
 
-use std::error::Error;
+use std::{collections::HashSet, error::Error};
 
 use tracing::warn;
 
@@ -18,7 +23,7 @@ use super::{
     log::{GROUP_BYTES, Group, Item, Log, padded},
     record::{Draft, Header, Kind},
     recover::scan,
-    rules::YOUNG_S,
+    rules::{Verdict, YOUNG_S},
     segment::{Segment, file_name},
 };
 
@@ -87,9 +92,10 @@ impl Log {
     fn carry(&mut self, shared: &Shared, segment: &Segment, listed: &[Listed]) {
         let protected_from =
             (self.clock.now() - self.limits.protection).as_seconds().try_into().unwrap_or(0u32);
+        let (most, young_from) = (listed.len() / 2, young_from(listed));
         let mut worthy: Vec<(Reason, &Listed)> = Vec::new();
         for listed in listed {
-            let is_young = listed.written_s > self.young_from();
+            let is_young = listed.written_s > young_from;
             let is_mark = listed.kind == Kind::Mark && listed.size == Some(shared.rules.order());
             if listed.kind == Kind::Rule && is_young || is_mark {
                 worthy.push((Reason::IsPurge, listed));
@@ -107,13 +113,21 @@ impl Log {
             worthy.push((reason, listed));
         }
         worthy.sort_by_key(|&(reason, _)| reason);
-        worthy.truncate(listed.len() / 2);
         let (mut count, mut bytes) = (0, 0);
         let mut group = Group::default();
+        // a slice does not tell where it belongs; its head comes first
+        let mut purged = HashSet::new();
         for (reason, listed) in worthy {
+            let response = (listed.key, listed.generation);
+            if count == most as u64 {
+                break;
+            }
+            if purged.contains(&response) {
+                continue;
+            }
             let Some(draft) = self.copy(shared, segment, listed) else { continue };
-            let response = (draft.url(), draft.head());
-            if reason != Reason::IsPurge && shared.rules.is_gone(response, listed.generation) {
+            if reason != Reason::IsPurge && !is_kept(shared, &draft) {
+                purged.insert(response);
                 continue;
             }
             let len = padded(&draft);
@@ -138,18 +152,12 @@ impl Log {
 
     /// Ends the rules whose records go with their segment and that no fill can be older than.
     fn drop_old_rules(&self, shared: &Shared, listed: &[Listed]) {
-        let young_from = self.young_from();
+        let young_from = young_from(listed);
         for listed in listed.iter().filter(|listed| listed.kind == Kind::Rule) {
             if listed.written_s <= young_from {
                 shared.rules.remove(listed.generation);
             }
         }
-    }
-
-    /// What was written later, in seconds since 1970, counts as young.
-    fn young_from(&self) -> u32 {
-        let now = u32::try_from(self.clock.now().as_seconds()).unwrap_or(0);
-        now.saturating_sub(YOUNG_S)
     }
 
     /// The record as a draft for a new place; `None` when it cannot be read or is damaged.
@@ -169,6 +177,18 @@ impl Log {
             }
         }
     }
+}
+
+/// What was written later, in seconds since 1970, counts as young.
+fn young_from(listed: &[Listed]) -> u32 {
+    let newest = listed.iter().map(|listed| listed.written_s).max();
+    newest.unwrap_or(0).saturating_sub(YOUNG_S)
+}
+
+/// Whether no rule has anything against the response as it is.
+fn is_kept(shared: &Shared, draft: &Draft) -> bool {
+    let (response, header) = ((draft.url(), draft.head()), draft.header());
+    shared.rules.verdict(response, header.generation, header.validated()) == Verdict::Kept
 }
 
 /// What stands in a closed segment; `None` when its file cannot tell.

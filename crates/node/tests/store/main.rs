@@ -7,6 +7,7 @@
 #![expect(clippy::print_stderr, reason = "a failing test prints its seed")]
 
 mod crash;
+mod evict;
 mod faults;
 mod limits;
 mod model;
