@@ -34,10 +34,11 @@ impl Engine {
     /// What the ledger said; the node has to register again.
     pub async fn register(&self, node: Node, session: u64) -> Result<(), Error> {
         let name = node.name.clone();
-        if self.nodes.get(&name).and_then(|known| known.number) != Some(session) {
+        let former = self.nodes.get(&name).and_then(|known| known.number);
+        if former != Some(session) {
             let released = self.ledger.release(&name, self.schedule.now(&*self.clock)).await?;
             self.progress.end_all(&name);
-            self.pace.forget(&name);
+            self.pace.hear(&name, former.is_some());
             tracing::info!(node.id = name, job.count = released, "node registered");
         }
         self.nodes.put(&name, session, self.clock.now());
@@ -91,6 +92,11 @@ impl Nodes {
     /// When a node was last heard of, if it is known.
     pub(crate) fn last_seen(&self, name: &str) -> Option<Timestamp> {
         self.get(name).map(|session| session.last_seen)
+    }
+
+    /// Whether it has registered since this engine was opened.
+    pub(crate) fn has_registered(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|session| session.number.is_some())
     }
 
     fn put(&self, name: &str, number: u64, now: Timestamp) {

@@ -2,7 +2,8 @@
 //!
 //! Limits come from the tasks that run, as the ledger knows them, and from the domains themselves.
 //! Nodes say what they want and get leases of about a second; at no moment do the leases of one
-//! domain add up to more than its limit. Leases are in memory: after a start nodes ask again.
+//! domain add up to more than its limit. Leases are in memory: after a start nodes ask again, and
+//! nothing is granted before what an engine before this one granted has ended.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -11,8 +12,9 @@ use std::{
 };
 
 use stoker_domain::{
-    area::Area,
+    area::{Area, Tier},
     pace::{Demand, Grant, LEASE, Limits, Wish, share},
+    placement::Directory,
     task::{Task, TaskId},
 };
 use stoker_ledger::{Error, NewTask, Submitted};
@@ -24,11 +26,12 @@ use crate::Engine;
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The limits of the tasks that run, and the leases of the nodes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace(Mutex<State>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    opened: Instant,
     tasks: HashMap<TaskId, (u32, BTreeSet<String>)>,
     /// By host and node.
     leases: HashMap<String, HashMap<String, Lease>>,
@@ -37,6 +40,7 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 struct Lease {
     area: Area,
+    /// Zero for a node that this engine has not heard of.
     wanted: u64,
     rate: u64,
     /// What the node falls back to.
@@ -60,7 +64,8 @@ impl Lease {
 impl Pace {
     /// Takes up the limits of the tasks that the ledger holds.
     pub(crate) fn new(tasks: Vec<(Task, Vec<String>)>) -> Self {
-        let pace = Self::default();
+        let (opened, leases) = (Instant::now(), HashMap::new());
+        let pace = Self(Mutex::new(State { opened, tasks: HashMap::new(), leases }));
         for (task, hosts) in tasks {
             pace.add(&task, hosts);
         }
@@ -92,10 +97,11 @@ impl Pace {
         limits
     }
 
-    /// The node forgot what it was granted.
-    pub(crate) fn forget(&self, node: &str) {
+    /// The node is there. If it `is_anew`, it forgot what it was granted; otherwise it may have been
+    /// granted something before it could say who it is.
+    pub(crate) fn hear(&self, node: &str, is_anew: bool) {
         for leases in self.state().leases.values_mut() {
-            leases.remove(node);
+            leases.retain(|name, lease| name != node || !(is_anew || lease.wanted == 0));
         }
     }
 
@@ -134,13 +140,15 @@ fn wish(lease: &Lease) -> Wish {
 }
 
 impl Engine {
-    /// Says how fast `node` may read each origin that it wants to read.
+    /// Says how fast `node` may read each origin that it wants to read. Says nothing of one whose
+    /// limit may be used up by what an engine before this one granted.
     pub fn pace(&self, node: &str, demands: &[Demand]) -> Vec<Grant> {
         let directory = self.board.now();
         let Some(known) = directory.nodes.iter().find(|known| known.name == node) else {
             return Vec::new();
         };
         let area = known.area;
+        let now = Instant::now();
         let mut state = self.pace.state();
         let mut grants = Vec::with_capacity(demands.len());
         for demand in demands {
@@ -151,17 +159,40 @@ impl Engine {
             if demand.wanted == 0 {
                 continue;
             }
-            let bytes_per_second = (!limits.is_free(area)).then(|| {
+            let mut bytes_per_second = None;
+            if !limits.is_free(area) {
+                self.count_unheard(&mut state, &directory, &demand.host);
                 let floor = directory.floor(&demand.host, area).unwrap_or(0);
-                let until = Instant::now() + LEASE;
-                let lease = Lease { area, wanted: demand.wanted, rate: 0, floor, until };
-                state.grant(node, demand, limits, lease)
-            });
+                let (wanted, until) = (demand.wanted, now + LEASE);
+                let lease = Lease { area, wanted, rate: floor, floor, until };
+                if now < state.opened + LEASE {
+                    let leases = state.leases.entry(demand.host.clone()).or_default();
+                    leases.insert(node.into(), lease);
+                    continue;
+                }
+                bytes_per_second = Some(state.grant(node, demand, limits, lease));
+            }
             let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
             grants.push(Grant { host: demand.host.clone(), bytes_per_second, lease_ms });
         }
         state.leases.retain(|_, leases| !leases.is_empty());
         grants
+    }
+
+    /// Leaves their share to nodes that have not been heard of since the start: they may be reading
+    /// all the same.
+    fn count_unheard(&self, state: &mut State, directory: &Directory, host: &str) {
+        let until = state.opened + LEASE;
+        if Instant::now() >= until + SILENCE {
+            return;
+        }
+        let leases = state.leases.entry(host.into()).or_default();
+        let middles = directory.nodes.iter().filter(|node| node.tier == Tier::Middle);
+        for node in middles.filter(|node| !self.nodes.has_registered(&node.name)) {
+            let floor = directory.floor(host, node.area).unwrap_or(0);
+            let lease = Lease { area: node.area, wanted: 0, rate: floor, floor, until };
+            leases.entry(node.name.clone()).or_insert(lease);
+        }
     }
 
     /// Submits all of `new` or none; limits count before the first of their jobs can be leased.
