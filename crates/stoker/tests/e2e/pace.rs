@@ -1,5 +1,5 @@
 //! A limit is a law: over any ten seconds the origin's log shows no more, and hardly less, also across
-//! a kill.
+//! a kill and where two shields read at the same time.
 
 use std::time::Duration;
 
@@ -71,4 +71,71 @@ fn the_origin_sees_the_lower_of_two_limits_over_any_ten_seconds_and_across_a_kil
     let (_, high) = extremes(&ends, 0.0, again + WATCHED);
     println!("never more than {high:.4} of the limit");
     assert!(high <= 1.02, "{high:.4} of the limit");
+}
+
+/// Submits 24 megabits per second for `area`.
+fn prefetch(stoker: &Stoker, area: &str, contents: &[Content]) {
+    let mut command = vec!["prefetch", "--limit-rate", LIMIT.0, "--area", area];
+    let urls: Vec<_> =
+        contents.iter().map(|content| format!("http://{HOST}{}", content.path)).collect();
+    command.extend(urls.iter().map(String::as_str));
+    let submitted = stoker.cli(&command);
+    assert_eq!(submitted.code, Some(0), "{submitted:?}");
+}
+
+/// Bytes of paths that begin with `start` in replies that ended within `from..to`.
+fn read_of(nginx: &Nginx, start: &str, from: f64, to: f64) -> u64 {
+    let ends = nginx.ends().into_iter().zip(nginx.log());
+    let within =
+        ends.filter(|((at, _), (path, ..))| (from..to).contains(at) && path.starts_with(start));
+    within.map(|((_, bytes), _)| bytes).sum()
+}
+
+#[test]
+fn two_shields_keep_to_a_limit_together_and_one_alone_has_all_of_it() {
+    let nginx = Nginx::start();
+    let contents = |name: &str, count: u64, size: usize| -> Vec<Content> {
+        let path = |n| format!("/{name}/{n}");
+        (0..count).map(|n| Content::write(&nginx.www(), &path(n), size, n)).collect()
+    };
+    let both = contents("both", 4, 1_000_000);
+    let overseas = contents("overseas", 8, 1_500_000);
+    let mainland = contents("mainland", 10, 8_000_000);
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start_with(&folder.path().join("data"), Ports::free(), &[]);
+    stoker.add_domain(HOST, &nginx.url(), &["--shield", "per-area"]);
+    prefetch(&stoker, "global", &both);
+    prefetch(&stoker, "overseas", &overseas);
+    prefetch(&stoker, "mainland", &mainland);
+
+    let first = eventually(Duration::from_secs(20), "the origin is read", || {
+        nginx.ends().first().map(|(at, _)| *at)
+    });
+    let size: u64 = overseas.iter().map(|content| content.size).sum();
+    eventually(Duration::from_secs(60), "one shield has no work any more", || {
+        (read_of(&nginx, "/overseas/", 0.0, f64::MAX) >= size).then_some(())
+    });
+    pause(Duration::from_secs_f64(WATCHED));
+    let ends = nginx.ends();
+    let last = ends.last().unwrap().0;
+    let log = ends.iter().zip(nginx.log());
+    let of_overseas = log.filter(|(_, (path, ..))| path.starts_with("/overseas/"));
+    let alone = of_overseas.map(|((at, _), _)| *at).next_back().unwrap();
+
+    let (low, high) = extremes(&ends, first + 0.2, last);
+    println!("two shields, then one: {low:.4}..{high:.4} of the limit");
+    assert!(low >= 0.95 && high <= 1.02, "{low:.4}..{high:.4} of the limit");
+    assert!(last > alone + WINDOW, "it was read for {:.1} s", last - alone);
+    let (low, high) = extremes(&ends, alone, last);
+    println!("one alone: {low:.4}..{high:.4} of the limit");
+    assert!(low >= 0.95 && high <= 1.02, "one alone {low:.4}..{high:.4} of the limit");
+    let [all, shared, own] =
+        ["/", "/both/", "/overseas/"].map(|start| read_of(&nginx, start, first, alone) as f64);
+    let part = (own + shared / 2.0) / all;
+    println!("both for {:.1} s, {part:.2} of it by one of them", alone - first);
+    assert!((0.35..0.65).contains(&part), "{part:.2} of what both read while both had work");
+    for content in &both {
+        let read = read_of(&nginx, &content.path, 0.0, f64::MAX);
+        assert_eq!(read, 2 * content.size, "{} once for each area", content.path);
+    }
 }
