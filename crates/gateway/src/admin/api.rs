@@ -130,6 +130,10 @@ pub struct PurgeView {
     pub created_at: String,
     /// When the last node confirmed; absent while it is processing.
     pub finished_at: Option<String>,
+    /// What its targets name, 10,000 at most: URLs, beginnings of URLs, or a host and a tag. Left
+    /// out in lists.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// Its nodes, turn by turn.
     pub nodes: Vec<PurgeNodeView>,
 }

@@ -58,6 +58,9 @@ pub(crate) enum Error {
     /// The account has no such task.
     #[error("task `{0}` is not in this account")]
     Task(String),
+    /// The account has no such purge.
+    #[error("purge `{0}` is not in this account")]
+    Purge(String),
     /// No areas were named, and the domains of the URLs are served in different ones.
     #[error("domains `{0}` and `{1}` are served in different areas")]
     Areas(String, String),
@@ -155,6 +158,7 @@ impl Error {
             Self::NotOwner => Some("use the key of `credentials.json`".into()),
             Self::Account(_) => Some("give its number, of 12 digits".into()),
             Self::Task(_) => Some("`stoker task list` shows what there is".into()),
+            Self::Purge(_) => Some("`stoker purge list` shows what there is".into()),
             Self::Areas(..) => Some("name the areas, or submit the domains one by one".into()),
             Self::Submit(error) => error.hint(),
             Self::Page | Self::Method | Self::Content(_) | Self::Query(_) | Self::Fields(_) => None,
@@ -187,6 +191,7 @@ impl Error {
             Self::NotOwner => Kind(StatusCode::FORBIDDEN, "not-owner", "not the owner"),
             Self::Account(_) => Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account"),
             Self::Task(_) => Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task"),
+            Self::Purge(_) => Kind(StatusCode::NOT_FOUND, "purge-unknown", "unknown purge"),
             Self::Areas(..) => Kind(StatusCode::BAD_REQUEST, "areas-differ", "areas differ"),
             Self::Fields(_) => {
                 Kind(StatusCode::BAD_REQUEST, "bad-request-header", "bad request header")

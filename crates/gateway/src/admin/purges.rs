@@ -18,6 +18,8 @@ use super::{
 
 const DEFAULT_LIMIT: u64 = 20;
 const MOST: u64 = 1000;
+/// Targets of one purge that are shown.
+const MOST_SHOWN: u64 = 10_000;
 
 /// Which purges.
 #[derive(Deserialize)]
@@ -83,13 +85,22 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let filter = PurgeFilter {
         account: Some(call.account.id),
         id: Some(id.clone()),
-        limit: 1,
-        is_per_purge: true,
+        limit: MOST_SHOWN,
         ..PurgeFilter::default()
     };
-    let mut page = call.gateway.engine.purges(&filter).await?;
-    let Some(row) = page.rows.pop() else { return Err(Error::Task(id.0)) };
-    Ok(Reply::json(StatusCode::OK, &view(&call, row).await?))
+    let page = call.gateway.engine.purges(&filter).await?;
+    let names = page.rows.iter().map(name).collect();
+    let Some(row) = page.rows.into_iter().next() else { return Err(Error::Purge(id.0)) };
+    let row = PurgeRow { targets: Some(page.total), ..row };
+    Ok(Reply::json(StatusCode::OK, &api::PurgeView { names, ..view(&call, row).await? }))
+}
+
+/// What a target names; a tag with its host.
+fn name(row: &PurgeRow) -> String {
+    match row.scope {
+        Scope::Url | Scope::Path => row.url.clone(),
+        Scope::Tag => format!("{} {}", row.host, row.url),
+    }
 }
 
 async fn view(call: &Call, row: PurgeRow) -> Result<api::PurgeView, Error> {
@@ -112,6 +123,7 @@ async fn view(call: &Call, row: PurgeRow) -> Result<api::PurgeView, Error> {
         targets: row.targets.unwrap_or_default(),
         created_at: rfc3339(row.created_at),
         finished_at: row.finished_at.map(rfc3339),
+        names: Vec::new(),
         nodes: nodes.collect(),
     })
 }

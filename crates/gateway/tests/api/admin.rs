@@ -262,6 +262,7 @@ async fn misuse_is_named() {
         (post("tasks", json!({ "urls": [url], "headers": [["Host", "x"]] })), "bad-request-header"),
         (post("tasks", json!({ "urls": [url], "areas": "moon" })), "bad-content"),
         (read("tasks/1"), "task-unknown"),
+        (read("purges/1"), "purge-unknown"),
         (read("tasks?limit=0"), "bad-query"),
         (read("tasks?limit=1001"), "bad-query"),
         (read("tasks?x=1"), "bad-query"),

@@ -10,7 +10,7 @@
 //! Which responses those are is read from their heads, and only where the host has such a rule.
 //!
 //! Every rule is also a record. When the oldest segment goes, so do the rules in it, unless they are
-//! young: by then nothing is on the disk that is older than they are, but a slow fill may be.
+//! less than a day older than the newest record there: a slow fill may have written after them.
 
 use std::collections::HashMap;
 use std::sync::{

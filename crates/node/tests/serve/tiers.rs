@@ -189,10 +189,11 @@ async fn join_slow_prefetch(bytes: &Bytes, script: &Script, paths: &[(&str, u64)
         Arc::make_mut(directory).task_limits.insert(HOST.into(), 1);
     });
     let directory = net.directory.borrow().clone();
-    let domain = directory.domain(HOST).unwrap();
+    let domain = directory.domain(HOST).expect("it is there");
     for (id, (path, begun)) in (1..).zip(paths) {
         net.origin.on(path, script.clone());
-        let shield = directory.shield(domain, Key::new(HOST, path), Area::Mainland).unwrap();
+        let shield =
+            directory.shield(domain, Key::new(HOST, path), Area::Mainland).expect("a middle node");
         let far = match shield.area {
             Area::Mainland => "overseas",
             Area::Overseas => "mainland",

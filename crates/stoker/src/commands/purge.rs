@@ -125,6 +125,7 @@ async fn show(command: Show) -> Result<ExitCode, Failure> {
     let PurgeView { purge, status, scope, method, areas, targets, .. } = &view;
     let (method, status) = (method.as_str(), table::word(status));
     output::line(format!("purge {purge}: {status}; {targets} {scope}, {method}, {areas}"));
+    view.names.iter().for_each(output::line);
     let row = |node: &PurgeNodeView| {
         [node.node.clone(), node.turn.to_string(), table::or_dash(node.done_at.as_ref())]
     };

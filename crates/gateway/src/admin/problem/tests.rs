@@ -72,6 +72,7 @@ fn all() -> Vec<Error> {
         Error::NotOwner,
         Error::Account("100000000009".into()),
         Error::Task("1".into()),
+        Error::Purge("1".into()),
         Error::Areas(host(), "b.example".into()),
         Error::Fields(request_fields::Error::TooMany(21)),
         Error::Ledger(ledger()),
