@@ -100,7 +100,7 @@ async fn two_changes_at_once_both_count() {
         let change = |limits| stage.engine.change_limits(account, Product::Cdn, None, limits);
         let (batch, daily) =
             tokio::join!(change((Some(round), None)), change((None, Some(expected.daily))));
-        (batch.unwrap(), daily.unwrap());
+        batch.and(daily).unwrap();
         for usage in stage.engine.quota(account, Product::Cdn).await.unwrap() {
             assert_eq!(usage.limits, expected);
         }
