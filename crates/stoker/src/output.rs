@@ -18,6 +18,11 @@ pub(crate) fn json(value: &impl Serialize) {
     line(text);
 }
 
+/// Writes what a command changed: `value` for a program that asked for JSON, else `sentence`.
+pub(crate) fn told(json: bool, value: &impl Serialize, sentence: impl AsRef<str>) {
+    if json { self::json(value) } else { line(sentence) }
+}
+
 /// Writes `error: …`.
 pub(crate) fn error(text: &str) {
     note(&format!("error: {text}"));

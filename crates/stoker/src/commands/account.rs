@@ -91,28 +91,21 @@ async fn add(client: &Client, add: Add) -> Result<(), Failure> {
 
 async fn list(client: &Client, list: List) -> Result<(), Failure> {
     let Accounts { accounts } = client.get("/admin/v1/accounts").await?;
-    if list.json {
-        output::json(&accounts);
-    } else {
-        let rows: Vec<_> = accounts.into_iter().map(row).collect();
-        table::print(["ACCOUNT", "STATE", "CREATED", "NAME"], &rows);
-    }
+    let row = |account: &AccountView| {
+        let state = state(account.is_enabled).into();
+        [account.uin.clone(), state, account.created_at.clone(), account.name.clone()]
+    };
+    let none = "no accounts; `stoker account add` makes them";
+    table::list(list.json, &accounts, none, ["ACCOUNT", "STATE", "CREATED", "NAME"], row);
     Ok(())
-}
-
-fn row(account: AccountView) -> [String; 4] {
-    [account.uin, state(account.is_enabled).into(), account.created_at, account.name]
 }
 
 async fn switch(client: &Client, which: Which, is_enabled: bool) -> Result<(), Failure> {
     let change = AccountChange { is_enabled: Some(is_enabled), ..AccountChange::default() };
     let path = format!("/admin/v1/accounts/{}", which.uin);
     let account: AccountView = client.post(&path, &change).await?;
-    if which.json {
-        output::json(&account);
-    } else {
-        output::line(format!("{} is {}", account.uin, state(account.is_enabled)));
-    }
+    let sentence = format!("{} is {}", account.uin, state(account.is_enabled));
+    output::told(which.json, &account, sentence);
     Ok(())
 }
 
@@ -121,14 +114,11 @@ fn show(account: &AccountView, json: bool) {
         output::json(account);
         return;
     }
-    let lines = [
+    table::values([
         ("account", account.uin.clone()),
         ("app id", account.app_id.to_string()),
         ("name", account.name.clone()),
         ("state", state(account.is_enabled).into()),
         ("created", account.created_at.clone()),
-    ];
-    for (name, value) in lines {
-        output::line(format!("{name:<18}{value}").trim_end());
-    }
+    ]);
 }

@@ -188,12 +188,9 @@ async fn add(client: &Client, add: Add) -> Result<(), Failure> {
         no_zone: add.no_zone,
     };
     let domain: DomainView = client.post("/admin/v1/domains", &new).await?;
-    if add.json {
-        output::json(&domain);
-    } else {
-        let DomainView { host, origin, areas, .. } = domain;
-        output::line(format!("added {host}: from {origin}, served in {areas}"));
-    }
+    let DomainView { host, origin, areas, .. } = &domain;
+    let sentence = format!("added {host}: from {origin}, served in {areas}");
+    output::told(add.json, &domain, sentence);
     Ok(())
 }
 
@@ -211,12 +208,9 @@ async fn set(client: &Client, set: Set) -> Result<(), Failure> {
     };
     let domain: DomainView =
         client.post(&format!("/admin/v1/domains/{}", set.host), &change).await?;
-    if set.json {
-        output::json(&domain);
-    } else {
-        let DomainView { host, origin, areas, .. } = domain;
-        output::line(format!("changed {host}: from {origin}, served in {areas}"));
-    }
+    let DomainView { host, origin, areas, .. } = &domain;
+    let sentence = format!("changed {host}: from {origin}, served in {areas}");
+    output::told(set.json, &domain, sentence);
     Ok(())
 }
 
@@ -229,20 +223,13 @@ async fn put(client: &Client, host: &str, status: Status) -> Result<(), Failure>
 
 async fn list(client: &Client, list: List) -> Result<(), Failure> {
     let Domains { domains } = client.get("/admin/v1/domains").await?;
-    if list.json {
-        output::json(&domains);
-    } else if domains.is_empty() {
-        output::note("no domains; add one with `stoker domain add HOST --origin URL`");
-    } else {
-        let rows: Vec<_> = domains.into_iter().map(row).collect();
-        table::print(["HOST", "AREA", "STATUS", "ORIGIN"], &rows);
-    }
+    let row = |domain: &DomainView| {
+        let (areas, status) = (domain.areas.to_string(), table::word(&domain.status));
+        [domain.host.clone(), areas, status, domain.origin.clone()]
+    };
+    let none = "no domains; add one with `stoker domain add HOST --origin URL`";
+    table::list(list.json, &domains, none, ["HOST", "AREA", "STATUS", "ORIGIN"], row);
     Ok(())
-}
-
-fn row(domain: DomainView) -> [String; 4] {
-    let status = table::word(&domain.status);
-    [domain.host, domain.areas.to_string(), status, domain.origin]
 }
 
 async fn show(client: &Client, show: Show) -> Result<(), Failure> {
@@ -271,8 +258,6 @@ async fn show(client: &Client, show: Show) -> Result<(), Failure> {
     ];
     let lists =
         lists.into_iter().flat_map(|(name, all)| all.into_iter().map(move |one| (name, one)));
-    for (name, value) in lines.into_iter().chain(lists) {
-        output::line(format!("{name:<18}{value}"));
-    }
+    table::values(lines.into_iter().chain(lists));
     Ok(())
 }

@@ -90,11 +90,12 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     match command {
         Command::Add(New { name, json }) => {
             let group: GroupView = client.post(&whose.path("groups"), &NewName { name }).await?;
-            tell(&group, json, format!("added {}", group.name));
+            output::told(json, &group, format!("added {}", group.name));
         }
         Command::List(List { json }) => {
             let Groups { groups } = client.get(&whose.path("groups")).await?;
-            list(&groups, json);
+            let none = "no groups; `stoker group add` makes them";
+            table::list(json, &groups, none, ["GROUP", "MEMBERS", "POLICIES"], row);
         }
         Command::Remove(Remove { group }) => {
             client.delete(&whose.path(&format!("groups/{group}"))).await?;
@@ -103,8 +104,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Join(Join { group, user, json }) => {
             let line = format!("{user} is in {group}");
             let path = whose.path(&format!("groups/{group}/members"));
-            let group = client.post(&path, &NewMember { user }).await?;
-            tell(&group, json, line);
+            let group: GroupView = client.post(&path, &NewMember { user }).await?;
+            output::told(json, &group, line);
         }
         Command::Leave(Leave { group, user }) => {
             client.delete(&whose.path(&format!("groups/{group}/members/{user}"))).await?;
@@ -114,19 +115,6 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(group: &GroupView, json: bool, line: String) {
-    if json { output::json(group) } else { output::line(line) }
-}
-
-fn list(groups: &[GroupView], json: bool) {
-    if json {
-        output::json(&groups);
-    } else if groups.is_empty() {
-        output::note("no groups; `stoker group add` makes them");
-    } else {
-        let row =
-            |group: &GroupView| [group.name.clone(), names(&group.members), names(&group.policies)];
-        let rows: Vec<_> = groups.iter().map(row).collect();
-        table::print(["GROUP", "MEMBERS", "POLICIES"], &rows);
-    }
+fn row(group: &GroupView) -> [String; 3] {
+    [group.name.clone(), names(&group.members), names(&group.policies)]
 }

@@ -125,10 +125,14 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::List(List { user, temporary, json }) => {
             let path = if temporary { "keys/temporary" } else { "keys" };
             let Keys { keys } = client.get(&whose.path_of(path, user.as_deref())).await?;
-            match (json, temporary) {
-                (true, _) => output::json(&keys),
-                (false, true) => list_temporary(keys),
-                (false, false) => list(keys),
+            if temporary {
+                let none = "no temporary keys; `stoker key temporary` makes them";
+                let head = ["KEY", "USER", "STATE", "CREATED", "LAST USED", "ENDS"];
+                table::list(json, &keys, none, head, row_with_end);
+            } else {
+                let none = "no keys; `stoker key add` makes them";
+                let head = ["KEY", "USER", "STATE", "CREATED", "LAST USED"];
+                table::list(json, &keys, none, head, row);
             }
         }
         Command::Enable(which) => switch(&client, &path(&which.secret_id), &which, true).await?,
@@ -157,11 +161,8 @@ async fn switch(
     is_enabled: bool,
 ) -> Result<(), Failure> {
     let key: KeyView = client.post(path, &Switch { is_enabled }).await?;
-    if which.json {
-        output::json(&key);
-    } else {
-        output::line(format!("{} is {}", key.secret_id, state(key.is_enabled)));
-    }
+    let sentence = format!("{} is {}", key.secret_id, state(key.is_enabled));
+    output::told(which.json, &key, sentence);
     Ok(())
 }
 
@@ -184,7 +185,7 @@ async fn rotate(client: &Client, whose: &Whose, rotate: Rotate) -> Result<(), Fa
             Failure::because(format!("cannot write `{}`", file.display()), &error)
                 .hint("both keys are good: put the new one there and disable the old one")
         })?;
-        output::line(format!("{:<18}{}", "written to", file.display()));
+        table::values([("written to", file.display().to_string())]);
     }
     if !keep_old {
         let path = whose.path(&format!("keys/{secret_id}"));
@@ -194,33 +195,17 @@ async fn rotate(client: &Client, whose: &Whose, rotate: Rotate) -> Result<(), Fa
     Ok(())
 }
 
-fn list(keys: Vec<KeyView>) {
-    if keys.is_empty() {
-        return output::note("no keys; `stoker key add` makes them");
-    }
-    let rows: Vec<_> = keys.into_iter().map(row).collect();
-    table::print(["KEY", "USER", "STATE", "CREATED", "LAST USED"], &rows);
-}
-
-fn list_temporary(keys: Vec<KeyView>) {
-    if keys.is_empty() {
-        return output::note("no temporary keys; `stoker key temporary` makes them");
-    }
-    let row = |mut key: KeyView| {
-        let ends = or_dash(key.expires_at.take());
-        let [id, user, state, created, used] = row(key);
-        [id, user, state, created, used, ends]
-    };
-    let rows: Vec<_> = keys.into_iter().map(row).collect();
-    table::print(["KEY", "USER", "STATE", "CREATED", "LAST USED", "ENDS"], &rows);
-}
-
-fn row(key: KeyView) -> [String; 5] {
+fn row(key: &KeyView) -> [String; 5] {
     [
-        key.secret_id,
-        key.user.unwrap_or_else(|| "(root)".into()),
+        key.secret_id.clone(),
+        key.user.clone().unwrap_or_else(|| "(root)".into()),
         state(key.is_enabled).into(),
-        key.created_at,
-        or_dash(key.last_used_at),
+        key.created_at.clone(),
+        or_dash(key.last_used_at.as_ref()),
     ]
+}
+
+fn row_with_end(key: &KeyView) -> [String; 6] {
+    let [id, user, state, created, used] = row(key);
+    [id, user, state, created, used, or_dash(key.expires_at.as_ref())]
 }

@@ -104,11 +104,12 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
             let document = read_policy(&file)?;
             let new = NewPolicy { name, document };
             let policy: PolicyView = whose.client()?.post(&whose.path("policies"), &new).await?;
-            tell(&policy, json, format!("put {}", policy.name));
+            output::told(json, &policy, format!("put {}", policy.name));
         }
         Command::List(List { json }) => {
             let Policies { policies } = whose.client()?.get(&whose.path("policies")).await?;
-            list(&policies, json);
+            let none = "no policies; `stoker policy put` makes them";
+            table::list(json, &policies, none, ["POLICY", "CHANGED", "USERS", "GROUPS"], row);
         }
         Command::Show(Show { name, json }) => {
             show(&whose.client()?.get(&path(&name)).await?, json);
@@ -134,27 +135,13 @@ async fn set(whose: &Whose, attach: Attach, is_attached: bool) -> Result<(), Fai
     };
     let path = whose.path(&format!("policies/{name}/{word}"));
     let policy: PolicyView = whose.client()?.post(&path, &Holder { user, group }).await?;
-    tell(&policy, json, line);
+    output::told(json, &policy, line);
     Ok(())
 }
 
-fn tell(policy: &PolicyView, json: bool, line: String) {
-    if json { output::json(policy) } else { output::line(line) }
-}
-
-fn list(policies: &[PolicyView], json: bool) {
-    if json {
-        output::json(&policies);
-    } else if policies.is_empty() {
-        output::note("no policies; `stoker policy put` makes them");
-    } else {
-        let row = |policy: &PolicyView| {
-            let changed = policy.updated_at.clone();
-            [policy.name.clone(), changed, names(&policy.users), names(&policy.groups)]
-        };
-        let rows: Vec<_> = policies.iter().map(row).collect();
-        table::print(["POLICY", "CHANGED", "USERS", "GROUPS"], &rows);
-    }
+fn row(policy: &PolicyView) -> [String; 4] {
+    let changed = policy.updated_at.clone();
+    [policy.name.clone(), changed, names(&policy.users), names(&policy.groups)]
 }
 
 fn show(policy: &PolicyView, json: bool) {
@@ -162,15 +149,12 @@ fn show(policy: &PolicyView, json: bool) {
         output::json(policy);
         return;
     }
-    let lines = [
+    table::values([
         ("policy", policy.name.clone()),
         ("users", names(&policy.users)),
         ("groups", names(&policy.groups)),
         ("created", policy.created_at.clone()),
         ("changed", policy.updated_at.clone()),
-    ];
-    for (name, value) in lines {
-        output::line(format!("{name:<18}{value}"));
-    }
+    ]);
     output::line(policy.document.as_deref().unwrap_or_default().trim_end());
 }

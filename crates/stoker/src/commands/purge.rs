@@ -93,10 +93,6 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 async fn list(command: List) -> Result<ExitCode, Failure> {
     let path = format!("/admin/v1/purges?limit={}", command.limit);
     let Purges { purges, total } = command.access.client()?.get(&path).await?;
-    if command.json {
-        output::json(&purges);
-        return Ok(ExitCode::SUCCESS);
-    }
     let row = |view: &PurgeView| {
         [
             view.purge.clone(),
@@ -109,8 +105,9 @@ async fn list(command: List) -> Result<ExitCode, Failure> {
         ]
     };
     let head = ["PURGE", "STATUS", "SCOPE", "METHOD", "AREAS", "TARGETS", "CREATED"];
-    table::print(head, &purges.iter().map(row).collect::<Vec<_>>());
-    if total > purges.len() as u64 {
+    let none = "no purges; make one with `stoker purge URL`";
+    table::list(command.json, &purges, none, head, row);
+    if !command.json && total > purges.len() as u64 {
         output::note(&format!("{} of {total} purges; more with --limit", purges.len()));
     }
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,7 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{failure::Failure, output};
+use crate::{commands::table, failure::Failure, output};
 
 /// Fields that are not shown when they are in a file.
 const SECRETS: [&str; 2] = ["secret_key", "token"];
@@ -83,13 +83,12 @@ impl Place {
             output::json(&shown);
             return Ok(());
         }
-        for name in ["uin", "user", "secret_id", "secret_key", "token", "expires_at"] {
-            if let Some(value) = shown[name].as_str() {
-                output::line(format!("{name:<18}{value}"));
-            }
-        }
+        let names = ["uin", "user", "secret_id", "secret_key", "token", "expires_at"];
+        table::values(
+            names.into_iter().filter_map(|name| Some((name, shown[name].as_str()?.into()))),
+        );
         match &self.file {
-            Some((path, _)) => output::line(format!("{:<18}{}", "written to", path.display())),
+            Some((path, _)) => table::values([("written to", path.display().to_string())]),
             None => output::note("keep it: the secret is shown this once"),
         }
         Ok(())

@@ -1,9 +1,34 @@
-//! Columns for people: as wide as their widest cell, two spaces apart.
+//! What people read: tables, whose columns are as wide as their widest cell, and values by name.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::output;
+
+/// Answers a command that lists: an array where `json` is asked for, else a table with a row per
+/// item, or `none` beside an empty result.
+pub(super) fn list<T: Serialize, const N: usize>(
+    json: bool,
+    items: &[T],
+    none: &str,
+    head: [&str; N],
+    row: impl Fn(&T) -> [String; N],
+) {
+    if json {
+        output::json(&items);
+    } else if items.is_empty() {
+        output::note(none);
+    } else {
+        print(head, &items.iter().map(row).collect::<Vec<_>>());
+    }
+}
+
+/// Writes a line per value, after its name.
+pub(super) fn values<'a>(values: impl IntoIterator<Item = (&'a str, String)>) {
+    for (name, value) in values {
+        output::line(format!("{name:<18}{value}").trim_end());
+    }
+}
 
 /// Writes `rows` under `head`; the last column is not padded.
 pub(super) fn print<const N: usize>(head: [&str; N], rows: &[[String; N]]) {

@@ -80,11 +80,13 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     match command {
         Command::Add(New { name, json }) => {
             let user: UserView = client.post(&whose.path("users"), &NewName { name }).await?;
-            tell(&user, json, format!("added {}: {}", user.name, user.uin));
+            output::told(json, &user, format!("added {}: {}", user.name, user.uin));
         }
         Command::List(List { json }) => {
             let Users { users } = client.get(&whose.path("users")).await?;
-            list(&users, json);
+            let none = "no users; `stoker user add` makes them";
+            let head = ["USER", "NUMBER", "STATE", "GROUPS", "POLICIES"];
+            table::list(json, &users, none, head, row);
         }
         Command::Show(Which { user, json }) => show(&client.get(&path(&user)).await?, json),
         Command::Enable(Which { user, json }) => {
@@ -103,23 +105,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(user: &UserView, json: bool, line: String) {
-    if json { output::json(user) } else { output::line(line) }
-}
-
 fn switched(user: &UserView, json: bool) {
-    tell(user, json, format!("{} is {}", user.name, state(user.is_enabled)));
-}
-
-fn list(users: &[UserView], json: bool) {
-    if json {
-        output::json(&users);
-    } else if users.is_empty() {
-        output::note("no users; `stoker user add` makes them");
-    } else {
-        let rows: Vec<_> = users.iter().map(row).collect();
-        table::print(["USER", "NUMBER", "STATE", "GROUPS", "POLICIES"], &rows);
-    }
+    output::told(json, user, format!("{} is {}", user.name, state(user.is_enabled)));
 }
 
 fn row(user: &UserView) -> [String; 5] {
@@ -137,15 +124,12 @@ fn show(user: &UserView, json: bool) {
         output::json(user);
         return;
     }
-    let lines = [
+    table::values([
         ("user", user.name.clone()),
         ("number", user.uin.clone()),
         ("state", state(user.is_enabled).into()),
         ("groups", names(&user.groups)),
         ("policies", names(&user.policies)),
         ("created", user.created_at.clone()),
-    ];
-    for (name, value) in lines {
-        output::line(format!("{name:<18}{value}"));
-    }
+    ]);
 }

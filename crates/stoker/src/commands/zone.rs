@@ -97,19 +97,13 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
 async fn list(client: &Client, list: List) -> Result<(), Failure> {
     let Zones { zones } = client.get("/admin/v1/zones").await?;
-    if list.json {
-        output::json(&zones);
-    } else if zones.is_empty() {
-        output::note("no zones; `stoker domain add` makes them, and so does `stoker zone add`");
-    } else {
-        let rows: Vec<_> = zones.into_iter().map(row).collect();
-        table::print(["ZONE", "NAME", "AREA", "DOMAINS"], &rows);
-    }
+    let row = |zone: &ZoneView| {
+        let (area, domains) = (zone.area.to_string(), zone.domains.len().to_string());
+        [zone.zone_id.clone(), zone.name.clone(), area, domains]
+    };
+    let none = "no zones; `stoker domain add` makes them, and so does `stoker zone add`";
+    table::list(list.json, &zones, none, ["ZONE", "NAME", "AREA", "DOMAINS"], row);
     Ok(())
-}
-
-fn row(zone: ZoneView) -> [String; 4] {
-    [zone.zone_id, zone.name, zone.area.to_string(), zone.domains.len().to_string()]
 }
 
 async fn show(client: &Client, show: Show) -> Result<(), Failure> {
@@ -118,27 +112,20 @@ async fn show(client: &Client, show: Show) -> Result<(), Failure> {
         output::json(&zone);
         return Ok(());
     }
-    let lines = [
+    table::values([
         ("zone", zone.zone_id),
         ("name", zone.name),
         ("area", zone.area.to_string()),
         ("status", table::word(&zone.status)),
         ("domains", zone.domains.join(" ")),
         ("created", zone.created_at),
-    ];
-    for (name, value) in lines {
-        output::line(format!("{name:<18}{value}").trim_end());
-    }
+    ]);
     Ok(())
 }
 
 async fn add(client: &Client, add: Add) -> Result<(), Failure> {
     let new = NewZone { name: add.name, area: Some(add.area) };
     let zone: ZoneView = client.post("/admin/v1/zones", &new).await?;
-    if add.json {
-        output::json(&zone);
-    } else {
-        output::line(format!("added {}: {}", zone.zone_id, zone.name));
-    }
+    output::told(add.json, &zone, format!("added {}: {}", zone.zone_id, zone.name));
     Ok(())
 }
