@@ -13,7 +13,7 @@ use stoker_domain::{
     http::{Reuse, StoredResponse, reuse},
     job::{Child, ItemReport, JobItem},
     media,
-    outcome::{Block, Outcome, Uncacheable},
+    outcome::{Block, OriginFault, Outcome, Uncacheable},
     placement::Directory,
     target::Target,
     task::FetchOptions,
@@ -40,6 +40,11 @@ const SYNC_LOOK: Duration = Duration::from_millis(2);
 /// Bytes of a playlist that are read at once.
 const READ: usize = 256 << 10;
 
+/// The disk did not do what it should.
+const DISK_ERROR: Outcome = Outcome::Uncacheable(Uncacheable::DiskError);
+/// A purge made something else of it: worth another attempt.
+const OVERTAKEN: Outcome = Outcome::OriginError(OriginFault::Changed);
+
 /// Runs items.
 pub(crate) struct Runner {
     service: Service,
@@ -63,6 +68,8 @@ struct Task<'a> {
 enum Missing {
     /// It is there and must be validated at every use.
     NeverFresh,
+    /// It is there, and a purge wants it validated.
+    Invalidated,
     /// It is not there, or not all of it.
     Gone,
     /// It is there and did not become durable in time.
@@ -162,20 +169,24 @@ impl Runner {
         if !filled.outcome.is_success() {
             return report;
         }
+        let is_purged = || filled.stored.as_ref().is_some_and(Stored::is_purged);
         let (outcome, detail) = match self.read_back(task).await {
             Ok(proof) if filled.size.is_none_or(|size| proof.stored.size() == Some(size)) => {
                 return self.proven(task, filled.outcome, filled.pulled_bytes, &proof).await;
             }
-            Ok(_) => (Uncacheable::DiskError, "the size read back is another than that fetched"),
-            Err(Missing::NeverFresh) => {
-                (Uncacheable::NoLifetime, "the origin wants every use to be validated")
-            }
-            Err(Missing::Unsynced) => {
-                (Uncacheable::DiskError, "the disk did not confirm it in time")
+            Ok(_) => (DISK_ERROR, "the size read back is another than that fetched"),
+            Err(Missing::NeverFresh) => (
+                Outcome::Uncacheable(Uncacheable::NoLifetime),
+                "the origin wants every use to be validated",
+            ),
+            Err(Missing::Unsynced) => (DISK_ERROR, "the disk did not confirm it in time"),
+            Err(Missing::Invalidated) => (OVERTAKEN, "a purge came before it was read back"),
+            Err(Missing::Gone) if is_purged() => {
+                (OVERTAKEN, "a purge removed it before it was read back")
             }
             Err(Missing::Gone) => return self.evicted(report),
         };
-        report.outcome = Outcome::Uncacheable(outcome);
+        report.outcome = outcome;
         report.detail = Some(detail.into());
         report
     }
@@ -197,9 +208,11 @@ impl Runner {
         loop {
             let reply = self.service.prove(self.viewer_request(task)).await;
             let Some(proof) = reply.extensions().get::<Proof>() else {
-                let (_, stored) = self.look(task).await;
-                let is_whole = stored.is_some_and(|stored| stored.is_complete());
-                return Err(if is_whole { Missing::NeverFresh } else { Missing::Gone });
+                return Err(match self.look(task).await.1.filter(Stored::is_complete) {
+                    Some(stored) if stored.is_invalidated() => Missing::Invalidated,
+                    Some(_) => Missing::NeverFresh,
+                    None => Missing::Gone,
+                });
             };
             if reply.status() != task_status(&proof.stored) || !proof.stored.is_complete() {
                 return Err(Missing::Gone);

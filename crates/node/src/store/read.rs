@@ -96,6 +96,11 @@ impl Stored {
         self.is_invalidated
     }
 
+    /// Whether a purge has come since the lookup that removes it.
+    pub fn is_purged(&self) -> bool {
+        self.store.shared().rules.is_gone((&self.url, &self.head), self.generation)
+    }
+
     pub(super) fn validated(&self) -> u64 {
         self.validated
     }

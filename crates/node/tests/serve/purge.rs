@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use stoker_domain::{
-    outcome::Outcome,
+    job::ItemReport,
+    outcome::{OriginFault, Outcome},
     purge::{Method, Scope, tagged as tagged_as},
+    retry::is_worth_retrying,
 };
 use stoker_testkit::{Script, content, eventually};
 
@@ -138,10 +140,8 @@ async fn a_fill_that_runs_during_a_purge_is_not_kept_and_nobody_joins_it() {
     }
 }
 
-#[tokio::test]
-async fn a_prefetch_that_a_purge_overtakes_says_so_and_the_next_attempt_fetches_anew() {
-    let net = Net::single().await;
-    net.origin.on("/a", page("old", "\"v1\"").hold_after(1));
+/// What is reported of a prefetch of `/a` during which all is purged.
+async fn overtaken(net: &Net, method: Method) -> ItemReport {
     let source = &net.sources["edge"];
     let target = url("/a");
     let prefetch = source.run(1, &target, 0);
@@ -150,15 +150,35 @@ async fn a_prefetch_that_a_purge_overtakes_says_so_and_the_next_attempt_fetches_
             (!net.origin.requests_for("/a").is_empty()).then_some(())
         })
         .await;
-        source.purge(1, Scope::Path, DELETE, &url("/")).await;
+        source.purge(1, Scope::Path, method, &url("/")).await;
         net.origin.release();
     };
-    let (report, ()) = tokio::join!(prefetch, meanwhile);
-    assert!(!report.outcome.is_success(), "{:?}", report.outcome);
-    assert!(stoker_domain::retry::is_worth_retrying(report.outcome), "{:?}", report.outcome);
-    net.origin.on("/a", page("new", "\"v2\""));
-    assert_eq!(source.run(2, &target, 0).await.outcome, Outcome::Filled);
-    assert_eq!(net.until_hit("edge", "/a", &[]).await.text(), "new");
+    tokio::join!(prefetch, meanwhile).0
+}
+
+#[tokio::test]
+async fn a_prefetch_that_a_purge_overtakes_says_so_and_the_next_attempt_fetches_anew() {
+    for method in [DELETE, Method::Invalidate] {
+        let net = Net::single().await;
+        net.origin.on("/a", page("old", "\"v1\"").hold_after(1));
+        let report = overtaken(&net, method).await;
+        assert_eq!(report.outcome, Outcome::OriginError(OriginFault::Changed), "{method:?}");
+        assert!(is_worth_retrying(report.outcome));
+        net.origin.on("/a", page("new", "\"v2\""));
+        assert_eq!(net.sources["edge"].run(2, &url("/a"), 0).await.outcome, Outcome::Filled);
+        assert_eq!(net.until_hit("edge", "/a", &[]).await.text(), "new");
+    }
+}
+
+#[tokio::test]
+async fn a_prefetch_that_an_invalidation_overtakes_is_confirmed_by_the_next_attempt() {
+    let net = Net::single().await;
+    net.origin.on("/a", page("same", "\"v1\"").hold_after(1));
+    let detail = overtaken(&net, Method::Invalidate).await.detail.unwrap_or_default();
+    assert!(detail.contains("a purge came"), "{detail}");
+    assert_eq!(net.sources["edge"].run(2, &url("/a"), 0).await.outcome, Outcome::Revalidated);
+    let seen = net.origin.requests_for("/a");
+    assert_eq!((seen.len(), seen[1].field("if-none-match"), seen[1].sent()), (2, "\"v1\"", 0));
 }
 
 #[tokio::test]
