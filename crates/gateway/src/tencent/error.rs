@@ -13,7 +13,7 @@ use super::{
     cdn,
     message::{self, Message, missing, type_error},
     params, rate, signed, teo,
-    v1::caller,
+    v1::{caller, pairs, read::Unread},
 };
 use crate::content;
 
@@ -83,6 +83,19 @@ pub(crate) struct Answer {
     pub(crate) code: &'static str,
     /// The public sentence.
     pub(crate) message: String,
+}
+
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Method => Self::Method,
+            Unread::LongQuery => Self::LongQuery,
+            Unread::Content(content::Error::TooLarge { .. }) => Self::LongForm,
+            Unread::Content(error) => signed::Error::Content(error).into(),
+            Unread::Pairs(pairs::Error::Type(name)) => params::Error::Type(name).into(),
+            Unread::Pairs(pairs::Error::Multipart(why)) => params::Error::Multipart(why).into(),
+        }
+    }
 }
 
 impl Error {

@@ -40,17 +40,14 @@ use self::{
     v1::{
         caller,
         pairs::{self, Pair},
+        read::{self, LONGEST_QUERY, Read},
     },
 };
 pub(crate) use self::{access::ask, error::chain};
-use crate::{Gateway, content};
+use crate::Gateway;
 
 /// Largest content of a signed call (wire.md 2.1).
 const MOST_CONTENT: usize = 10 * 1024 * 1024;
-/// Longest query of a GET call.
-const LONGEST_QUERY: usize = 32 * 1024;
-/// Largest content of a call with signature v1.
-const MOST_FORM: usize = 1024 * 1024;
 /// Seconds that the timestamp of a call with signature v1 may be off.
 const TOLERANCE_SECONDS: u64 = 300;
 
@@ -76,11 +73,11 @@ pub(crate) async fn answer(
     finish(&gateway, started, &seen, result)
 }
 
-/// Answers a call with signature v1 whose parameters were read already, at whatever path.
-async fn answer_v1(gateway: &Gateway, parts: &Parts, pairs: Vec<Pair>) -> Response<Body> {
+/// Answers a call with signature v1 that was read already, at whatever path.
+async fn answer_v1(gateway: &Gateway, parts: &Parts, read: Read) -> Response<Body> {
     let started = Instant::now();
     let mut seen = Seen { action: "unknown", language: Language::Chinese };
-    let result = call_v1(gateway, parts, pairs, &mut seen).await;
+    let result = call_v1(gateway, parts, read, &mut seen).await;
     finish(gateway, started, &seen, result)
 }
 
@@ -133,8 +130,8 @@ async fn call(
         _ => return Err(Error::Method),
     }
     if !parts.headers.contains_key(header::AUTHORIZATION) {
-        let pairs = pairs_of(parts, body).await?;
-        return call_v1(gateway, parts, pairs, seen).await;
+        let read = read::call(parts, body).await;
+        return call_v1(gateway, parts, read, seen).await;
     }
     let verified = signed::verify(gateway, parts, body, "/", MOST_CONTENT).await?;
     let field = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
@@ -148,37 +145,14 @@ async fn call(
     carry_out(gateway, &verified.caller, parts, action, params).await
 }
 
-/// The parameters of a call without `Authorization`: a query, or a form.
-async fn pairs_of(parts: &Parts, body: Body) -> Result<Vec<Pair>, Error> {
-    let is_form = is_form(&parts.headers);
-    let content = match content::read(body, MOST_FORM).await {
-        Ok(content) => content,
-        Err(content::Error::TooLarge { .. }) if is_form => return Err(Error::LongForm),
-        Err(error) => return Err(signed::Error::Content(error).into()),
-    };
-    let pairs = match parts.method {
-        Method::GET => pairs::from_form(parts.uri.query().unwrap_or_default().as_bytes()),
-        _ if is_form => pairs::from_form(&content),
-        _ => Ok(Vec::new()),
-    };
-    Ok(pairs.map_err(pairs_error)?)
-}
-
-fn pairs_error(error: pairs::Error) -> params::Error {
-    match error {
-        pairs::Error::Type(name) => params::Error::Type(name),
-        pairs::Error::Multipart(why) => params::Error::Multipart(why),
-    }
-}
-
 async fn call_v1(
     gateway: &Gateway,
     parts: &Parts,
-    pairs: Vec<Pair>,
+    read: Read,
     seen: &mut Seen,
 ) -> Result<Map<String, Value>, Error> {
-    seen.language = Language::from_word(pairs::value(&pairs, "Language"));
-    let verified = caller::verify(gateway, parts, pairs, TOLERANCE_SECONDS).await?;
+    seen.language = read.language.unwrap_or(seen.language);
+    let verified = caller::verify(gateway, parts, read.pairs?, TOLERANCE_SECONDS).await?;
     let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
     let action = route(value("Action"), value("Version"))?;
     seen.action = action.name();
@@ -277,13 +251,6 @@ fn from_content(fields: &HeaderMap, content: &[u8]) -> Result<Params, Error> {
         "multipart/form-data" => Ok(Params::from_multipart(content, content_type)?),
         _ => Err(Error::ContentType),
     }
-}
-
-/// Whether content is a form; also without any Content-Type.
-fn is_form(fields: &HeaderMap) -> bool {
-    let Some(content_type) = fields.get(header::CONTENT_TYPE) else { return true };
-    let content_type = content_type.to_str().unwrap_or_default();
-    multipart::essence(content_type).eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn language(field: Option<&HeaderValue>) -> Language {

@@ -86,6 +86,44 @@ async fn a_form_over_the_limit_is_told_of_the_new_signature() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_answered_in_the_envelope_and_language_of_its_version() {
+    let house = House::new().await;
+    let send = |method: Method, target: &str, form: &str| {
+        let request = Request::builder().method(method).uri(target).header("host", HOST);
+        let request = request.header("content-type", FORM).body(Body::from(form.to_owned()));
+        house.send(request.unwrap())
+    };
+    let query = "Version=2018-06-06&Language=en-US";
+    let path = "/v2/index.php";
+    let long = format!("{path}?{query}&x={}", "x".repeat(32 * 1024));
+    for (answer, code) in [
+        (send(Method::GET, &long, "").await, "RequestSizeLimitExceeded"),
+        (send(Method::GET, &format!("{path}?{query}&a=1&a=2"), "").await, "InvalidParameter"),
+        (send(Method::POST, path, &format!("a=%ff&{query}")).await, "InvalidParameter"),
+        (send(Method::PUT, &format!("{path}?{query}"), "").await, "UnsupportedProtocol"),
+        (send(Method::GET, &format!("/?{query}&a=1&a=2"), "").await, "InvalidParameter"),
+        (send(Method::POST, "/", &format!("a=%ff&{query}")).await, "InvalidParameter"),
+    ] {
+        let error = &answer.response()["Error"];
+        assert_eq!(error["Code"], code);
+        assert!(error["Message"].as_str().unwrap().is_ascii(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn content_that_is_no_form_and_not_signed_is_one_without_credentials() {
+    let house = House::new().await;
+    for content in ["{}".to_owned(), format!("\"{}\"", "x".repeat(10 << 20))] {
+        let request = Request::post("/").header("host", HOST).header("x-tc-language", "en-US");
+        let request = request.header("content-type", "application/json");
+        let answer = house.send(request.body(Body::from(content)).unwrap()).await;
+        assert_eq!(answer.code(), "MissingParameter");
+        let message = answer.response()["Error"]["Message"].to_string();
+        assert!(message.contains("`Timestamp`") && message.is_ascii(), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_parameter_that_was_not_signed_does_not_pass() {
     let house = House::new().await;
     let now = house.clock.now();

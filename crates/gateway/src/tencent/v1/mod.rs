@@ -6,6 +6,7 @@
 
 pub(crate) mod caller;
 pub(crate) mod pairs;
+pub(crate) mod read;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};

@@ -44,6 +44,13 @@ pub(crate) fn value<'a>(pairs: &'a [Pair], name: &str) -> Option<&'a str> {
     pairs.iter().find(|pair| pair.name == name).map(|pair| pair.value.as_str())
 }
 
+/// What stands undecoded after the first `name=` of a query or form.
+pub(crate) fn undecoded<'a>(text: &'a [u8], name: &str) -> Option<&'a str> {
+    let mut parts = text.split(|byte| *byte == b'&');
+    let value = |part: &'a [u8]| part.strip_prefix(name.as_bytes())?.strip_prefix(b"=");
+    parts.find_map(value).and_then(|value| str::from_utf8(value).ok())
+}
+
 /// The pairs of a query or a form.
 pub(crate) fn from_form(text: &[u8]) -> Result<Vec<Pair>, Error> {
     let mut pairs = Vec::new();

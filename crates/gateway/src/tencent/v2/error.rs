@@ -14,7 +14,7 @@ use crate::{
         access::{self, Kind},
         error::{Language, chain, too_often},
         params, rate,
-        v1::{caller, pairs},
+        v1::{caller, pairs, read::Unread},
     },
 };
 
@@ -91,17 +91,21 @@ pub(super) struct Answer {
     pub(super) message: String,
 }
 
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::Method => Self::Method,
+            Unread::LongQuery | Unread::Content(content::Error::TooLarge { .. }) => Self::TooLarge,
+            Unread::Content(content::Error::Broken | content::Error::Slow) => Self::Incomplete,
+            Unread::Pairs(error) => Self::Pairs(error),
+        }
+    }
+}
+
 impl Error {
     /// That a required parameter is absent.
     pub(super) fn missing(name: &str) -> Self {
         Self::Params(params::Error::Missing(name.into()))
-    }
-
-    pub(super) fn content(error: content::Error) -> Self {
-        match error {
-            content::Error::TooLarge { .. } => Self::TooLarge,
-            content::Error::Broken | content::Error::Slow => Self::Incomplete,
-        }
     }
 
     /// The vendor's codes and the public sentence.

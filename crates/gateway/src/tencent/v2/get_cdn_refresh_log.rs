@@ -10,7 +10,7 @@ use stoker_domain::{
     task::TaskId,
     time::Timestamp,
 };
-use stoker_engine::{PurgeFilter, PurgeRow};
+use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
 
 use super::{error::Error, get_push_logs::start_of};
 use crate::{
@@ -88,7 +88,11 @@ fn log(account: &Account, rows: &[PurgeRow]) -> Value {
         "project_id": 0,
         "host": host,
         "type": u8::from(first.scope == Scope::Path),
-        "status": u8::from(first.finished_at.is_some()),
+        "status": match first.state {
+            PurgeState::Processing => 0,
+            PurgeState::Done => 1,
+            PurgeState::Overdue => -1,
+        },
         "url_list": urls,
         "datetime": clock::format(first.created_at),
     })

@@ -21,7 +21,7 @@ mod submission;
 use std::time::Instant;
 
 use axum::{body::Body, extract::State};
-use http::{Method, Request, Response, request::Parts};
+use http::{Request, Response, request::Parts};
 use serde_json::Value;
 use stoker_domain::{account::Account, area::AreaScope};
 
@@ -36,14 +36,11 @@ use super::{
     v1::{
         caller,
         pairs::{self, Pair},
+        read,
     },
 };
-use crate::{Gateway, content};
+use crate::Gateway;
 
-/// Largest content of a POST.
-const MOST_CONTENT: usize = 1024 * 1024;
-/// Longest query of a GET.
-const LONGEST_QUERY: usize = 32 * 1024;
 /// Seconds that a timestamp may be off.
 const TOLERANCE_SECONDS: u64 = 7200;
 
@@ -150,12 +147,13 @@ pub(crate) async fn answer(
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let mut name = "unknown";
-    let result = match read(&parts, body).await {
-        Ok(pairs) if pairs::value(&pairs, "Version").is_some() => {
-            return answer_v1(&gateway, &parts, pairs).await;
-        }
+    let read = read::old_call(&parts, body).await;
+    if read.has_version {
+        return answer_v1(&gateway, &parts, read).await;
+    }
+    let result = match read.pairs {
         Ok(pairs) => call(&gateway, &parts, pairs, &mut name).await,
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     let duration = started.elapsed();
     let duration_ms = duration.as_millis() as u64;
@@ -188,19 +186,6 @@ pub(crate) async fn answer(
             }
             failure(&answer)
         }
-    }
-}
-
-async fn read(parts: &Parts, body: Body) -> Result<Vec<Pair>, Error> {
-    let query = parts.uri.query().unwrap_or_default();
-    match parts.method {
-        Method::GET if query.len() > LONGEST_QUERY => Err(Error::TooLarge),
-        Method::GET => Ok(pairs::from_form(query.as_bytes())?),
-        Method::POST => {
-            let content = content::read(body, MOST_CONTENT).await.map_err(Error::content)?;
-            Ok(pairs::from_content(&parts.headers, &content)?)
-        }
-        _ => Err(Error::Method),
     }
 }
 
