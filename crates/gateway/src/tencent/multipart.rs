@@ -3,8 +3,8 @@
 //! Strict: boundaries stand at line starts, nothing stands before the first or after the last.
 //! Called with the whole content; never decodes a part.
 
-/// Most parts of one request; no action has as many parameters.
-const MOST_PARTS: usize = 100;
+/// Most parts of one request; API v2 lists 1,000 URLs as so many parameters.
+const MOST_PARTS: usize = 1100;
 
 /// One part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) fn parts<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a
         let body = rest.strip_prefix(b"\r\n").ok_or("a boundary is not followed by a line end")?;
         let end = find(body, delimiter.as_bytes()).ok_or("the last boundary is missing")?;
         if found.len() == MOST_PARTS {
-            return Err("it has more than 100 parts");
+            return Err("it has more than 1,100 parts");
         }
         found.push(part(&body[..end])?);
         rest = &body[end + delimiter.len()..];

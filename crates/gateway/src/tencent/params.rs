@@ -7,10 +7,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use percent_encoding::percent_decode;
 
-use super::{
-    multipart,
-    value::{self, Value},
-};
+use super::{multipart, value::Value};
 
 /// Deepest flattened name: `A.0.B.1.C` is five deep, and nothing in the API is deeper.
 const DEEPEST: usize = 8;
@@ -51,8 +48,10 @@ impl Params {
         if content.trim_ascii().is_empty() {
             return Ok(Self::top(BTreeMap::new()));
         }
-        let object = serde_json::from_slice(content).map_err(|_| Error::Json)?;
-        Ok(Self::top(value::object(object)))
+        match serde_json::from_slice(content) {
+            Ok(Value::Map(fields)) => Ok(Self::top(fields)),
+            _ => Err(Error::Json),
+        }
     }
 
     /// From the raw query of a GET call.
@@ -89,9 +88,7 @@ impl Params {
         for part in multipart::parts(content, boundary).map_err(Error::Multipart)? {
             let error = || Error::Type(part.name.into());
             let value = if part.is_json {
-                serde_json::from_slice::<serde_json::Value>(part.content)
-                    .map_err(|_| error())?
-                    .into()
+                serde_json::from_slice(part.content).map_err(|_| error())?
             } else {
                 Value::Raw(str::from_utf8(part.content).map_err(|_| error())?.into())
             };
@@ -357,6 +354,15 @@ mod tests {
         assert_eq!(params.visible_of(None), names(&["a", "b"]));
         assert_eq!(params.visible_of(names(&["b", "c"])), names(&["b"]));
         assert_eq!(params.visible_of(names(&["c"])), names(&[]));
+    }
+
+    #[test]
+    fn a_name_that_json_gives_twice_is_a_type_error() {
+        let twice = br#"{"Urls":["a"],"Headers":[{"Name":"a","Name":"b"}],"Urls":["b"]}"#;
+        let mut params = Params::from_json(twice).unwrap();
+        assert_eq!(params.texts("Urls"), Err(Error::Type("Urls".into())));
+        let mut header = params.structures("Headers").unwrap().remove(0);
+        assert_eq!(header.text("Name"), Err(Error::Type("Headers.0.Name".into())));
     }
 
     #[test]

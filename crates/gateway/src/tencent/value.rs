@@ -3,7 +3,15 @@
 //! JSON values keep their type and must have the one asked for; text of a flattened or multipart
 //! call has none and is read as whatever is asked for (wire.md 2.5).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    fmt,
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
 
 /// A value, not yet read as a type.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +22,7 @@ pub(crate) enum Value {
     Bool(bool),
     /// JSON number that is an integer of 64 bits.
     Integer(i64),
-    /// JSON null, or a number that no parameter takes.
+    /// JSON null in a list, a number that no parameter takes, or a name given twice.
     Other,
     /// JSON array.
     List(Vec<Value>),
@@ -26,30 +34,69 @@ pub(crate) enum Value {
     Tree(BTreeMap<String, Value>),
 }
 
-impl From<serde_json::Value> for Value {
-    fn from(value: serde_json::Value) -> Self {
-        match value {
-            serde_json::Value::Null => Self::Other,
-            serde_json::Value::Bool(value) => Self::Bool(value),
-            serde_json::Value::Number(number) => number.as_i64().map_or(Self::Other, Self::Integer),
-            serde_json::Value::String(text) => Self::Text(text),
-            serde_json::Value::Array(values) => {
-                Self::List(values.into_iter().map(Self::from).collect())
-            }
-            serde_json::Value::Object(fields) => Self::Map(object(fields)),
-        }
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(FromJson)
     }
 }
 
-/// The members of a JSON object; null means absent.
-pub(crate) fn object(
-    fields: serde_json::Map<String, serde_json::Value>,
-) -> BTreeMap<String, Value> {
-    fields
-        .into_iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| (name, value.into()))
-        .collect()
+struct FromJson;
+
+impl<'de> Visitor<'de> for FromJson {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(i64::try_from(value).map_or(Value::Other, Value::Integer))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.into()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Value, E> {
+        Ok(Value::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(value) = values.next_element()? {
+            list.push(value);
+        }
+        Ok(Value::List(list))
+    }
+
+    /// Null means absent. A name that is given twice stands for nothing that a parameter takes.
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut fields: BTreeMap<String, Option<Value>> = BTreeMap::new();
+        while let Some((name, value)) = entries.next_entry::<String, Option<Value>>()? {
+            match fields.entry(name) {
+                Entry::Vacant(entry) => _ = entry.insert(value),
+                Entry::Occupied(mut entry) => _ = entry.insert(Some(Value::Other)),
+            }
+        }
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Ok(Value::Map(fields.collect()))
+    }
 }
 
 impl Value {
@@ -87,37 +134,24 @@ impl Value {
     pub(crate) fn list(self) -> Option<Vec<Self>> {
         match self {
             Self::List(values) => Some(values),
-            Self::Tree(fields) => {
-                let mut entries = fields
-                    .into_iter()
-                    .map(|(index, value)| Some((index.parse::<u32>().ok()?, value)))
-                    .collect::<Option<Vec<_>>>()?;
-                entries.sort_by_key(|(index, _)| *index);
-                Some(entries.into_iter().map(|(_, value)| value).collect())
-            }
+            Self::Tree(fields) => elements(fields).ok(),
             _ => None,
         }
     }
 
     /// As JSON, as it was given; text of a flattened call stays text.
     pub(crate) fn json(self) -> serde_json::Value {
-        let is_list = |fields: &BTreeMap<String, Self>| {
-            !fields.is_empty() && fields.keys().all(|key| key.parse::<u32>().is_ok())
-        };
         match self {
             Self::Text(text) | Self::Raw(text) => text.into(),
             Self::Bool(value) => value.into(),
             Self::Integer(value) => value.into(),
             Self::Other => serde_json::Value::Null,
             Self::List(values) => values.into_iter().map(Self::json).collect(),
-            Self::Tree(fields) if is_list(&fields) => {
-                let values = Self::Tree(fields).list().unwrap_or_default();
-                values.into_iter().map(Self::json).collect()
-            }
-            Self::Map(fields) | Self::Tree(fields) => {
-                let fields = fields.into_iter().map(|(name, value)| (name, value.json()));
-                serde_json::Value::Object(fields.collect())
-            }
+            Self::Map(fields) => members(fields),
+            Self::Tree(fields) => match elements(fields) {
+                Ok(values) => values.into_iter().map(Self::json).collect(),
+                Err(fields) => members(fields),
+            },
         }
     }
 
@@ -130,12 +164,31 @@ impl Value {
     }
 }
 
+/// The values in the order of their indices; `fields` again unless each is an index, and another.
+fn elements(fields: BTreeMap<String, Value>) -> Result<Vec<Value>, BTreeMap<String, Value>> {
+    let index = |name: &String| name.parse::<u32>().ok();
+    // `0` and `00` are one
+    let indices: BTreeSet<u32> = fields.keys().filter_map(index).collect();
+    if indices.len() < fields.len() {
+        return Err(fields);
+    }
+    let mut values: Vec<_> =
+        fields.into_iter().map(|(name, value)| (index(&name), value)).collect();
+    values.sort_by_key(|(index, _)| *index);
+    Ok(values.into_iter().map(|(_, value)| value).collect())
+}
+
+fn members(fields: BTreeMap<String, Value>) -> serde_json::Value {
+    let fields = fields.into_iter().map(|(name, value)| (name, value.json()));
+    serde_json::Value::Object(fields.collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn json(text: &str) -> Value {
-        serde_json::from_str::<serde_json::Value>(text).unwrap().into()
+        serde_json::from_str(text).unwrap()
     }
 
     #[test]
@@ -150,6 +203,17 @@ mod tests {
         assert_eq!(Value::Raw("1".into()).boolean(), Some(true));
         assert_eq!(Value::Raw("False".into()).boolean(), Some(false));
         assert_eq!(Value::Raw("FALSE".into()).boolean(), None);
+    }
+
+    #[test]
+    fn what_is_given_twice_is_nothing_and_null_is_absent() {
+        let twice = json(r#"{"A":"x","B":"y","A":"z","C":null,"D":null,"D":1}"#).map().unwrap();
+        let names: Vec<_> = twice.keys().map(String::as_str).collect();
+        assert_eq!(names, ["A", "B", "D"]);
+        assert_eq!((&twice["A"], &twice["D"]), (&Value::Other, &Value::Other));
+        let same =
+            [("0", "a"), ("00", "b")].map(|(key, text)| (key.into(), Value::Raw(text.into())));
+        assert_eq!(Value::Tree(same.into()).list(), None);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{Method, Request};
 use serde::Deserialize;
@@ -160,20 +162,29 @@ async fn get_and_multipart_are_read_like_a_form() {
     let push = [("Action", "CdnPusherV2"), ("urls_0", "http://www.test.com/1 2.jpg")];
     let reply = house.old(&Old::v2(&push).method(Method::GET)).await.json();
     assert_eq!(reply["code"], 0, "{reply}");
-    let mut pairs = Old::v2(&push).with("Nonce", "8").pairs(house.clock.now());
+    let reply = house.send(as_multipart(&house, &Old::v2(&push).with("Nonce", "8"))).await.json();
+    assert_eq!(reply["code"], 0, "{reply}");
+    let mut purge = Old::v2(&[("Action", "RefreshCdnUrl")]).with("Nonce", "9");
+    for number in 0..1000 {
+        purge = purge.with(&format!("urls.{number}"), &format!("http://www.test.com/{number}"));
+    }
+    let reply = house.send(as_multipart(&house, &purge)).await.json();
+    assert_eq!(reply["data"]["count"], 1000, "{reply}");
+}
+
+fn as_multipart(house: &House, call: &Old) -> Request<Body> {
+    let mut pairs = call.pairs(house.clock.now());
     let signature = sign("POST", PATH, &pairs);
     pairs.push(("Signature".into(), signature));
     let part = |(name, value): &(String, String)| {
         format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
     };
     let content: String = pairs.iter().map(part).chain(["--b--\r\n".into()]).collect();
-    let request = Request::post(PATH)
+    Request::post(PATH)
         .header("host", HOST)
         .header("content-type", "multipart/form-data; boundary=b")
         .body(Body::from(content))
-        .unwrap();
-    let reply = house.send(request).await.json();
-    assert_eq!(reply["code"], 0, "{reply}");
+        .unwrap()
 }
 
 #[tokio::test]
@@ -200,4 +211,22 @@ async fn each_domain_gets_a_task_and_a_number_that_every_client_can_hold() {
     assert_eq!(house.old(&refused).await.json()["codeDesc"], "9110");
     let quota = house.old(&Old::v2(&[("Action", "GetFlushQuota"), ("Nonce", "9")])).await.json();
     assert_eq!(quota["data"]["url_push"]["available"], 997);
+}
+
+#[tokio::test]
+async fn the_log_of_purges_tells_running_overdue_and_done_apart() {
+    let house = House::new().await;
+    let purge = Old::v2(&[("Action", "RefreshCdnUrl"), ("urls.0", "http://www.test.com/1")]);
+    let reply = house.old(&purge).await.json();
+    let task = reply["data"]["task_id"].as_str().unwrap().to_owned();
+    let status = async |nonce: &str| {
+        let log = Old::v2(&[("Action", "GetCdnRefreshLog"), ("taskId", &task)]);
+        let reply = house.old(&log.with("Nonce", nonce)).await.json();
+        reply["data"]["logs"][0]["status"].as_i64()
+    };
+    assert_eq!(status("8").await, Some(0));
+    house.clock.advance(Duration::from_secs(601));
+    assert_eq!(status("9").await, Some(-1));
+    house.purge(9).await;
+    assert_eq!(status("10").await, Some(1));
 }
