@@ -30,6 +30,14 @@ impl Context {
         context
     }
 
+    /// Sets `qcs:request_tag` to the tags, as `key&value`, that the call gives to something. They
+    /// count for `qcs:tag` too, beside those that the resource has already.
+    pub fn with_request_tags(mut self, tags: Vec<String>) -> Self {
+        self.set("qcs:tag", tags.clone());
+        self.set("qcs:request_tag", tags);
+        self
+    }
+
     /// Sets a key to its values, in place of those it had. Without values the key is absent.
     pub fn set(&mut self, key: &str, values: impl IntoIterator<Item = String>) {
         self.0.insert(key.into(), values.into_iter().collect());
@@ -88,12 +96,14 @@ impl Condition {
         resource: Option<&Resource>,
         context: &Context,
     ) -> bool {
+        let tags = resource.map(Resource::tags).unwrap_or_default();
         self.0.iter().all(|clause| {
-            let values = match (clause.key.as_str(), resource.map(Resource::tags)) {
-                ("qcs:resource_tag" | "qcs:tag", Some(tags)) if !tags.is_empty() => tags,
-                (key, _) => context.values(key),
-            };
-            clause.holds(values, caller)
+            let given = context.values(&clause.key);
+            match clause.key.as_str() {
+                "qcs:resource_tag" if !tags.is_empty() => clause.holds(tags, caller),
+                "qcs:tag" if !tags.is_empty() => clause.holds(&[tags, given].concat(), caller),
+                _ => clause.holds(given, caller),
+            }
         })
     }
 }

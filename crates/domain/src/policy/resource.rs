@@ -30,8 +30,8 @@ impl Resource {
     }
 
     /// The resource with the tags bound to it, each as `key&value`. Conditions on
-    /// `qcs:resource_tag` and `qcs:tag` read them before the call's context, so that a tag of one
-    /// resource never speaks for another.
+    /// `qcs:resource_tag` and `qcs:tag` read them here, so that a tag of one resource never speaks
+    /// for another.
     #[must_use]
     pub fn with_tags(mut self, tags: Vec<String>) -> Self {
         self.tags = tags;

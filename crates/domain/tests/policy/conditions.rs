@@ -312,3 +312,24 @@ fn a_tag_of_one_resource_does_not_speak_for_another() {
     assert!(!decide(&[resource(&["a&b"]), resource(&["c&d"])]));
     assert!(!decide(&[resource(&["a&b"]), resource(&[])]));
 }
+
+#[test]
+fn tags_that_a_call_gives_count_beside_those_that_the_resource_has() {
+    let holds = |key: &str, value: &str, resource: &[&str], request: &[&str]| {
+        let tags = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_string()).collect();
+        let condition = format!(r#"{{"for_any_value:string_equal":{{"{key}":"{value}"}}}}"#);
+        let policies = policies(&[&[&format!("allow * on * if {condition}")]]);
+        let resource = WWW.parse::<Resource>().unwrap().with_tags(tags(resource));
+        let context = Context::default().with_request_tags(tags(request));
+        let action = PUSH.parse().unwrap();
+        let call = Call { action: &action, resources: &[resource], context: &context };
+        evaluate(&policies, &sub_user(), &call).is_allowed()
+    };
+    let (has, gives) = (&["a&b"][..], &["c&d"][..]);
+    assert!(holds("qcs:resource_tag", "a&b", has, gives));
+    assert!(!holds("qcs:resource_tag", "c&d", has, gives));
+    assert!(holds("qcs:request_tag", "c&d", has, gives));
+    assert!(!holds("qcs:request_tag", "a&b", has, gives));
+    assert!(holds("qcs:tag", "a&b", has, gives) && holds("qcs:tag", "c&d", has, gives));
+    assert!(holds("qcs:tag", "c&d", &[], gives));
+}

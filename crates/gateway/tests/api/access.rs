@@ -311,6 +311,17 @@ async fn conditions_ask_for_address_time_caller_and_tags() {
     only(json!({ "for_any_value:string_equal": { "qcs:resource_tag": ["team&video"] } })).await;
     assert_eq!(code(&house, &push("tagged.test.com")).await, None);
     assert_eq!(code(&house, &push("www.test.com")).await.as_deref(), Some(HOST));
+    // and on the tags that the call itself gives
+    for (key, host) in [("qcs:request_tag", "one.test.com"), ("qcs:tag", "two.test.com")] {
+        only(json!({ "for_any_value:string_equal": { key: ["team&video"] } })).await;
+        let mut new = tagged.clone();
+        new["Domain"] = host.into();
+        assert_eq!(code(&house, &call("AddCdnDomain", &new)).await, None, "{key}");
+        new["Tag"][0]["TagValue"] = "news".into();
+        new["Domain"] = "three.test.com".into();
+        let refused = code(&house, &call("AddCdnDomain", &new)).await;
+        assert_eq!(refused.as_deref(), Some(HOST), "{key}");
+    }
 }
 
 #[tokio::test]

@@ -43,7 +43,8 @@ pub(crate) fn check(
         return Ok(());
     }
     let identity = caller.identity();
-    let context = Context::of_call(&identity, gateway.clock.now(), address(parts));
+    let context = Context::of_call(&identity, gateway.clock.now(), address(parts))
+        .with_request_tags(peek::request_tags(params));
     let check = Check { gateway, caller, rule, actions: rule.actions(), context };
     let visible = check.run(params)?;
     params.show_only(visible);

@@ -49,6 +49,17 @@ pub(super) fn zone(params: &Params) -> Option<String> {
     params.peek("ZoneId", Value::text).filter(|id| !id.is_empty())
 }
 
+/// The tags that the call itself gives, to a domain or a zone, as conditions name them.
+pub(super) fn request_tags(params: &Params) -> Vec<String> {
+    let given = ["Tag", "Tags"].into_iter().filter_map(|name| params.peek(name, Value::list));
+    let tag = |tag: Value| {
+        let mut fields = tag.map()?;
+        let mut text = |name| fields.remove(name).and_then(Value::text);
+        Some(format!("{}&{}", text("TagKey")?, text("TagValue").unwrap_or_default()))
+    };
+    given.flatten().filter_map(tag).collect()
+}
+
 /// The tags that were given to a domain, as conditions name them.
 pub(super) fn domain_tags(domain: &Domain) -> Vec<String> {
     tags(&domain.kept, cdn::domain::KEPT, "Tag")
