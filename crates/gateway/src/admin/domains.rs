@@ -1,4 +1,5 @@
-//! Domains: add, list, show, change, remove. The rules are the engine's.
+//! Domains: add, list, show, change, remove. The rules are the engine's, but for one: that an origin
+//! may be at a private address is for the owner of the installation to say, whose network it is.
 
 use std::mem;
 
@@ -10,6 +11,7 @@ use stoker_domain::{
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
 use super::{
+    accounts::whose,
     api,
     call::{Call, Reply},
     problem::Error,
@@ -18,7 +20,11 @@ use super::{
 use crate::request_fields;
 
 pub(super) async fn add(call: Call) -> Result<Reply, Error> {
+    let account = whose(&call).await?.id;
     let new: api::NewDomain = call.json()?;
+    if new.allow_private_origin {
+        need_owner(&call).await?;
+    }
     if let Some(host) = &new.host_header {
         request_fields::check_value("Host", host)?;
     }
@@ -38,20 +44,21 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     let areas = new.areas.unwrap_or(AreaScope::Global);
     let new = NewDomain { host: new.host, origin, areas, shield: new.shield, cache };
     let engine = &call.gateway.engine;
-    let domain = engine.add_domain_to(call.account.id, new, zone, Kept::new()).await?;
+    let domain = engine.add_domain_to(account, new, zone, Kept::new()).await?;
     tracing::info!(domain = domain.host, "domain added");
     Ok(Reply::json(StatusCode::CREATED, &view(&domain)))
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let domains = call.gateway.engine.domains(call.account.id);
+    let account = whose(&call).await?.id;
+    let domains = call.gateway.engine.domains(account);
     let domains = domains.iter().map(|domain| view(domain)).collect();
     Ok(Reply::json(StatusCode::OK, &api::Domains { domains }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    match call.gateway.engine.domain(call.account.id, &host) {
+    match call.gateway.engine.domain(whose(&call).await?.id, &host) {
         Some(domain) => Ok(Reply::json(StatusCode::OK, &view(&domain))),
         None => Err(DomainError::Unknown { host }.into()),
     }
@@ -60,12 +67,16 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
 /// Nothing is changed unless all of it can be; only the zone is a step of its own, and the first.
 pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
+    let account = whose(&call).await?.id;
     let change: api::DomainChange = call.json()?;
+    if change.allow_private_origin == Some(true) {
+        need_owner(&call).await?;
+    }
     if let Some(host) = &change.host_header {
         request_fields::check_value("Host", host)?;
     }
     let origin: Option<Origin> = change.origin.as_deref().map(str::parse).transpose()?;
-    let (engine, account) = (&call.gateway.engine, call.account.id);
+    let engine = &call.gateway.engine;
     if let Some(name) = change.zone {
         let choice = if name.is_empty() { ZoneChoice::Outside } else { ZoneChoice::Named(name) };
         engine.move_domain(account, &host, choice).await?;
@@ -97,9 +108,14 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    call.gateway.engine.remove_domain(call.account.id, &host).await?;
+    call.gateway.engine.remove_domain(whose(&call).await?.id, &host).await?;
     tracing::info!(domain = host, "domain removed");
     Ok(Reply::empty())
+}
+
+async fn need_owner(call: &Call) -> Result<(), Error> {
+    let is_owner = call.gateway.engine.is_owner(&call.account).await?;
+    if is_owner { Ok(()) } else { Err(Error::PrivateOrigin) }
 }
 
 fn view(domain: &Domain) -> api::DomainView {

@@ -52,6 +52,9 @@ pub(crate) enum Error {
     /// Only the owner of the installation may do that.
     #[error("only the account that owns this installation may do that")]
     NotOwner,
+    /// Only the owner of the installation may let an origin be at a private address.
+    #[error("only the account that owns this installation may allow a private origin")]
+    PrivateOrigin,
     /// There is no account with this number.
     #[error("there is no account `{0}`")]
     Account(String),
@@ -156,6 +159,10 @@ impl Error {
             }
             Self::Identity(error) => error.hint(),
             Self::NotOwner => Some("use the key of `credentials.json`".into()),
+            Self::PrivateOrigin => Some(
+                "have it say so: `stoker domain set HOST --allow-private-origin --account UIN`"
+                    .into(),
+            ),
             Self::Account(_) => Some("give its number, of 12 digits".into()),
             Self::Task(_) => Some("`stoker task list` shows what there is".into()),
             Self::Purge(_) => Some("`stoker purge list` shows what there is".into()),
@@ -188,7 +195,9 @@ impl Error {
             },
             Self::Zone(error) => zone_kind(error),
             Self::Identity(error) => identity_kind(error),
-            Self::NotOwner => Kind(StatusCode::FORBIDDEN, "not-owner", "not the owner"),
+            Self::NotOwner | Self::PrivateOrigin => {
+                Kind(StatusCode::FORBIDDEN, "not-owner", "not the owner")
+            }
             Self::Account(_) => Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account"),
             Self::Task(_) => Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task"),
             Self::Purge(_) => Kind(StatusCode::NOT_FOUND, "purge-unknown", "unknown purge"),

@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use stoker_domain::time::Clock;
 
-use crate::house::{Call, House, SMALL};
+use crate::house::{Call, House, OWNER, SMALL};
 
 async fn get(house: &House, target: &str) -> Value {
     let answer = house.call(&Call::admin(Method::GET, target, "")).await;
@@ -311,4 +311,36 @@ async fn a_signature_counts_for_its_path_query_service_and_time_only() {
     assert_eq!(house.send(request).await.problem(), "unsigned");
     house.clock.advance(std::time::Duration::from_secs(301));
     assert_eq!(house.send(good().sign(now)).await.problem(), "expired");
+}
+
+#[tokio::test]
+async fn a_private_origin_is_for_the_owner_to_allow_in_every_account() {
+    let house = House::new().await;
+    let send = async |method: Method, target: &str, content: Value, key| {
+        house.call(&Call::admin(method, target, &content.to_string()).key(key)).await
+    };
+    let new = |is_private: bool| {
+        json!({ "host": "film.test.com", "origin": "http://10.0.0.1",
+                "allow_private_origin": is_private })
+    };
+    let refused = send(Method::POST, "domains", new(true), SMALL).await;
+    assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (403, "not-owner"));
+    assert_eq!(send(Method::POST, "domains", new(false), SMALL).await.status, 201);
+    let allow = json!({ "allow_private_origin": true });
+    let refused = send(Method::POST, "domains/film.test.com", allow.clone(), SMALL).await;
+    assert_eq!(refused.problem(), "not-owner");
+
+    let target = "domains/film.test.com?account=100000000002";
+    let allowed = send(Method::POST, target, allow, OWNER).await;
+    assert_eq!(allowed.json()["allow_private_origin"], true);
+    let shown = send(Method::GET, "domains/film.test.com", json!({}), SMALL).await;
+    assert_eq!(shown.json()["allow_private_origin"], true);
+    // who names another account is the owner, and another origin is none that was allowed
+    let foreign = send(Method::GET, "domains?account=100000000001", json!({}), SMALL).await;
+    assert_eq!(foreign.problem(), "not-owner");
+    let other = json!({ "origin": "http://10.0.0.2" });
+    let moved = send(Method::POST, "domains/film.test.com", other, SMALL).await;
+    assert_eq!(moved.json()["allow_private_origin"], false);
+    let removed = send(Method::DELETE, target, json!({}), OWNER).await;
+    assert_eq!(removed.status, 204);
 }

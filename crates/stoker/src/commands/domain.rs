@@ -12,8 +12,7 @@ use stoker_gateway::admin::api::{DomainChange, DomainView, Domains, NewDomain};
 
 use crate::{
     client::Client,
-    commands::{area_words, table},
-    config::Access,
+    commands::{area_words, table, whose::Whose},
     failure::Failure,
     output,
     size::show_duration,
@@ -25,7 +24,7 @@ pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
     #[command(flatten)]
-    access: Access,
+    whose: Whose,
 }
 
 #[derive(Debug, Subcommand)]
@@ -159,23 +158,27 @@ fn host(text: &str) -> Result<String, String> {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let client = args.access.client()?;
+    let client = args.whose.client()?;
+    let all = args.whose.path("domains");
+    let one = |host: &str| args.whose.path(&format!("domains/{host}"));
     match args.command {
-        Command::Add(command) => add(&client, command).await?,
-        Command::List(command) => list(&client, command).await?,
-        Command::Show(command) => show(&client, command).await?,
-        Command::Set(command) => set(&client, command).await?,
-        Command::Start(Which { host }) => put(&client, &host, Status::Online).await?,
-        Command::Stop(Which { host }) => put(&client, &host, Status::Offline).await?,
+        Command::Add(command) => add(&client, &all, command).await?,
+        Command::List(command) => list(&client, &all, command).await?,
+        Command::Show(Show { host, json }) => show(client.get(&one(&host)).await?, json),
+        Command::Set(Set { host, changes, json }) => {
+            set(&client, &one(&host), changes, json).await?;
+        }
+        Command::Start(Which { host }) => put(&client, &one(&host), Status::Online).await?,
+        Command::Stop(Which { host }) => put(&client, &one(&host), Status::Offline).await?,
         Command::Remove(Which { host }) => {
-            client.delete(&format!("/admin/v1/domains/{host}")).await?;
+            client.delete(&one(&host)).await?;
             output::line(format!("removed {host}"));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn add(client: &Client, add: Add) -> Result<(), Failure> {
+async fn add(client: &Client, path: &str, add: Add) -> Result<(), Failure> {
     let new = NewDomain {
         host: add.host,
         origin: add.origin,
@@ -187,16 +190,16 @@ async fn add(client: &Client, add: Add) -> Result<(), Failure> {
         zone: add.zone,
         no_zone: add.no_zone,
     };
-    let domain: DomainView = client.post("/admin/v1/domains", &new).await?;
+    let domain: DomainView = client.post(path, &new).await?;
     let DomainView { host, origin, areas, .. } = &domain;
     let sentence = format!("added {host}: from {origin}, served in {areas}");
     output::told(add.json, &domain, sentence);
     Ok(())
 }
 
-async fn set(client: &Client, set: Set) -> Result<(), Failure> {
+async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Result<(), Failure> {
     let Changes { origin, area, shield, host_header, allow_private_origin, zone, no_zone } =
-        set.changes;
+        changes;
     let change = DomainChange {
         origin,
         areas: area,
@@ -206,23 +209,22 @@ async fn set(client: &Client, set: Set) -> Result<(), Failure> {
         zone: if no_zone { Some(String::new()) } else { zone },
         ..DomainChange::default()
     };
-    let domain: DomainView =
-        client.post(&format!("/admin/v1/domains/{}", set.host), &change).await?;
+    let domain: DomainView = client.post(path, &change).await?;
     let DomainView { host, origin, areas, .. } = &domain;
     let sentence = format!("changed {host}: from {origin}, served in {areas}");
-    output::told(set.json, &domain, sentence);
+    output::told(json, &domain, sentence);
     Ok(())
 }
 
-async fn put(client: &Client, host: &str, status: Status) -> Result<(), Failure> {
+async fn put(client: &Client, path: &str, status: Status) -> Result<(), Failure> {
     let change = DomainChange { status: Some(status), ..DomainChange::default() };
-    let domain: DomainView = client.post(&format!("/admin/v1/domains/{host}"), &change).await?;
+    let domain: DomainView = client.post(path, &change).await?;
     output::line(format!("{} is {}", domain.host, table::word(&domain.status)));
     Ok(())
 }
 
-async fn list(client: &Client, list: List) -> Result<(), Failure> {
-    let Domains { domains } = client.get("/admin/v1/domains").await?;
+async fn list(client: &Client, path: &str, list: List) -> Result<(), Failure> {
+    let Domains { domains } = client.get(path).await?;
     let row = |domain: &DomainView| {
         let (areas, status) = (domain.areas.to_string(), table::word(&domain.status));
         [domain.host.clone(), areas, status, domain.origin.clone()]
@@ -232,11 +234,9 @@ async fn list(client: &Client, list: List) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn show(client: &Client, show: Show) -> Result<(), Failure> {
-    let domain: DomainView = client.get(&format!("/admin/v1/domains/{}", show.host)).await?;
-    if show.json {
-        output::json(&domain);
-        return Ok(());
+fn show(domain: DomainView, json: bool) {
+    if json {
+        return output::json(&domain);
     }
     let lifetime = Duration::from_secs(domain.default_lifetime_seconds);
     let lines = [
@@ -259,5 +259,4 @@ async fn show(client: &Client, show: Show) -> Result<(), Failure> {
     let lists =
         lists.into_iter().flat_map(|(name, all)| all.into_iter().map(move |one| (name, one)));
     table::values(lines.into_iter().chain(lists));
-    Ok(())
 }

@@ -192,9 +192,14 @@ fn another_account_has_its_own_domains_and_the_vendors_quota() {
     let made: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     let film = Sdk::of(&stage.stoker).with_made(&made);
     assert_eq!(film.refused("PushUrlsCache", urls(HOST)), "ResourceNotFound.CdnHostNotExists");
-    let add = ["domain", "add", "film.example.com", "--allow-private-origin"];
-    let ran = cli(&data, &[&add[..], &["--origin", &stage.nginx.url()]].concat(), "");
-    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let url = stage.nginx.url();
+    let add = ["domain", "add", "film.example.com", "--origin", &url];
+    let ran = cli(&data, &[&add[..], &["--allow-private-origin"]].concat(), "");
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("--account UIN"), "{ran:?}");
+    assert_eq!(cli(&data, &add, "").code, Some(0));
+    let allow = ["domain", "set", "film.example.com", "--allow-private-origin", "--account"];
+    stage.done(&[&allow[..], &[text(&made, "uin")]].concat(), "");
     let batch = |from: usize, count: usize| {
         let url = |n: usize| format!("http://film.example.com/{n}");
         json!({"Urls": (from..from + count).map(url).collect::<Vec<_>>()})

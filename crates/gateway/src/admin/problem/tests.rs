@@ -70,6 +70,7 @@ fn all() -> Vec<Error> {
         Error::Zone(ZoneError::InUse { name: "example.com".into(), domains: 2 }),
         Error::Zone(ZoneError::Ledger { name: "example.com".into(), source: ledger() }),
         Error::NotOwner,
+        Error::PrivateOrigin,
         Error::Account("100000000009".into()),
         Error::Task("1".into()),
         Error::Purge("1".into()),
