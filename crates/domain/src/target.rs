@@ -124,6 +124,11 @@ pub fn is_host(host: &str) -> bool {
         })
 }
 
+/// A part of a URL as targets have it: spaces and bytes outside ASCII encoded.
+pub fn encoded(part: &str) -> String {
+    utf8_percent_encode(part, SPACE).to_string()
+}
+
 fn encode_tail(tail: &str, encode: bool) -> Result<String, Error> {
     if tail.bytes().any(|byte| byte.is_ascii_control() || byte == b'\\' || byte == b'"') {
         return Err(Error::Character);
@@ -132,7 +137,7 @@ fn encode_tail(tail: &str, encode: bool) -> Result<String, Error> {
     if needs_encoding && !encode {
         return Err(Error::NotAscii);
     }
-    let tail = utf8_percent_encode(tail, SPACE).to_string();
+    let tail = encoded(tail);
     let tail = match tail.as_bytes().first() {
         None => "/".into(),
         Some(b'/') => tail,

@@ -80,7 +80,7 @@ impl Params {
         Ok(Self::top(fields))
     }
 
-    /// From the content of a multipart call.
+    /// From the content of a multipart call; a JSON null means absent.
     pub(crate) fn from_multipart(content: &[u8], content_type: &str) -> Result<Self, Error> {
         let boundary = multipart::boundary(content_type)
             .ok_or(Error::Multipart("the Content-Type names no boundary"))?;
@@ -90,13 +90,14 @@ impl Params {
             let value = if part.is_json {
                 serde_json::from_slice(part.content).map_err(|_| error())?
             } else {
-                Value::Raw(str::from_utf8(part.content).map_err(|_| error())?.into())
+                Some(Value::Raw(str::from_utf8(part.content).map_err(|_| error())?.into()))
             };
             if fields.insert(part.name.into(), value).is_some() {
                 return Err(error());
             }
         }
-        Ok(Self::top(fields))
+        let fields = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Ok(Self::top(fields.collect()))
     }
 
     fn top(fields: BTreeMap<String, Value>) -> Self {
@@ -297,6 +298,8 @@ mod tests {
               --b\r\nContent-Disposition: form-data; name=\"Limit\"\r\n\r\n7\r\n\
               --b\r\nContent-Disposition: form-data; name=\"Headers\"\r\n\
               Content-Type: application/json\r\n\r\n[{\"Name\":\"X_A\",\"Value\":\"v_1\"}]\r\n\
+              --b\r\nContent-Disposition: form-data; name=\"Layer\"\r\n\
+              Content-Type: application/json\r\n\r\nnull\r\n\
               --b--\r\n",
             "multipart/form-data; boundary=b",
         );

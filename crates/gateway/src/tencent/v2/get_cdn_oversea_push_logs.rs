@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stoker_domain::{account::Account, area::Area, task::Progress};
+use stoker_domain::{account::Account, area::Area, target::encoded, task::Progress};
 use stoker_engine::{TargetFilter, TargetView};
 
 use super::{
@@ -23,7 +23,8 @@ pub(super) async fn call(
 ) -> Result<Value, Error> {
     let date = params.text("date")?.ok_or(Error::missing("date"))?;
     let kind = params.text("type")?.ok_or(Error::missing("type"))?;
-    let keyword = params.text("keyword")?.ok_or(Error::missing("keyword"))?;
+    let keyword = params.text("keyword")?.filter(|keyword| !keyword.is_empty());
+    let keyword = encoded(&keyword.ok_or(Error::missing("keyword"))?);
     let is_task = match kind.as_str() {
         "task" => true,
         "url" => false,

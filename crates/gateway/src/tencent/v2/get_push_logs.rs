@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stoker_domain::{account::Account, task::Progress, time::Timestamp};
+use stoker_domain::{account::Account, target::encoded, task::Progress, time::Timestamp};
 use stoker_engine::{Page, TargetFilter, TargetState, TargetView};
 
 use super::{error::Error, number};
@@ -97,7 +97,10 @@ fn read(params: &mut Params) -> Result<(TargetFilter, Selection), Error> {
     }
     let selection = Selection {
         is_untouched: (init != process).then_some(init),
-        keyword: params.text("keyword")?.filter(|keyword| !keyword.is_empty()),
+        keyword: params
+            .text("keyword")?
+            .filter(|keyword| !keyword.is_empty())
+            .map(|keyword| encoded(&keyword)),
     };
     Ok((filter, selection))
 }
