@@ -100,6 +100,33 @@ fn a_purge_outlives_kills_and_a_prefetch_after_it_fetches_anew() {
 }
 
 #[test]
+fn a_prefetch_that_purges_overtake_ends_as_done_all_the_same() {
+    let (stage, stoker) = Stage::new();
+    stage.write(0);
+    let url = format!("http://{HOST}{PATH}");
+    for flags in [&["--invalidate"][..], &[]] {
+        // 2.4 seconds of work
+        let slow = ["prefetch", &url, "--layer", "edge", "--limit-rate", "1"];
+        let submitted = stoker.json(&slow);
+        let task = submitted[0]["task_id"].as_str().unwrap();
+        eventually(Duration::from_secs(10), "some of it is there", || {
+            let percent = stoker.json(&["task", "show", task])["task"]["percent"].as_u64();
+            percent.is_some_and(|percent| (1..100).contains(&percent)).then_some(())
+        });
+        let purge = format!("http://{HOST}/x/");
+        let ran = stoker.cli(&[&["purge", &purge, "--wait"], flags].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let ran = stoker.cli(&["task", "watch", task]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        for node in &NODES[..2] {
+            assert_eq!(size(stage.held(&stoker, node)), Some(300_000), "{node}");
+        }
+        let ran = stoker.cli(&["purge", &url, "--wait"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+}
+
+#[test]
 fn the_sdk_purges_and_sees_it_done() {
     let (stage, stoker) = Stage::new();
     let sdk = Sdk::of(&stoker);
