@@ -57,10 +57,10 @@ impl Directory {
         let host = normal_host(host);
         // nobody can ask for the host `*.example.com`
         let own = self.domains.get(&*host).filter(|domain| !domain.is_wildcard());
-        own.or_else(|| {
-            // a host was looked up as it stands in a field: only a real one lies below a wildcard
-            let mut over = name::wildcards_over(&host).filter(|_| is_host(&host));
-            over.find_map(|name| self.domains.get(&name))
+        // it may be whatever a field can hold: only a real host lies below a wildcard
+        own.or_else(|| match is_host(&host) {
+            true => name::wildcards_over(&host).find_map(|name| self.domains.get(&name)),
+            false => None,
         })
     }
 
