@@ -51,7 +51,8 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    match call.gateway.engine.domain(call.account.id, &host) {
+    let (engine, account) = (&call.gateway.engine, call.account.id);
+    match engine.domain_named(account, &host).or_else(|| engine.domain(account, &host)) {
         Some(domain) => Ok(Reply::json(StatusCode::OK, &view(&domain))),
         None => Err(DomainError::Unknown { host }.into()),
     }
