@@ -96,7 +96,7 @@ async fn the_newer_api_manages_a_wildcard_in_its_zone() {
     let info = json!({ "OriginInfo": { "OriginType": "IP_DOMAIN", "Origin": "192.0.2.1" } });
     accepted(&house, teo("CreateAccelerationDomain", with(WILD, info.clone()))).await;
     let elsewhere = teo("CreateAccelerationDomain", with("*.other.test", info.clone()));
-    assert_eq!(house.call(&elsewhere).await.code(), "InvalidParameter.DomainNotMatchZone");
+    assert_eq!(house.call(&elsewhere).await.code(), "InvalidParameterValue.DomainNotMatchZone");
     let found = json!({ "ZoneId": zone, "Filters": [{ "Name": "domain-name", "Values": [WILD] }] });
     let found = accepted(&house, teo("DescribeAccelerationDomains", found)).await;
     let shown = &found["AccelerationDomains"][0];
