@@ -1,5 +1,10 @@
 //! A wildcard domain: each host below it is its own to viewers, the origin and purges.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use stoker_domain::{
     outcome::Outcome,
     purge::{Method, Scope, root, tagged},
@@ -17,7 +22,7 @@ impl Net {
     /// Publishes the wildcard, and beside it a domain of its own below.
     fn put_wildcard(&self, host_header: Option<&str>) {
         self.directory.send_modify(|directory| {
-            let directory = std::sync::Arc::make_mut(directory);
+            let directory = Arc::make_mut(directory);
             for name in [WILD, OWN] {
                 let mut domain = directory.domains[HOST].as_ref().clone();
                 domain.host = name.into();
@@ -157,4 +162,23 @@ async fn a_fill_that_runs_during_a_purge_of_the_wildcard_is_not_kept() {
     assert!(first.body == old);
     net.until_hit("edge", "/x", &[("Host", A)]).await;
     assert!(net.at(A, "/x", true).await.body == new, "resurrected");
+}
+
+#[tokio::test]
+async fn a_limit_holds_for_all_hosts_together() {
+    let net = Net::single().await;
+    net.put_wildcard(None);
+    net.directory.send_modify(|directory| {
+        // a megabyte in a second
+        Arc::make_mut(directory).task_limits.insert(WILD.into(), 8);
+    });
+    net.origin.on("/x", Script::new(content(1_000_000, 1)).etag("\"v1\""));
+    let began = Instant::now();
+    let run = async |id, host: &str| {
+        let report = net.sources["edge"].run(id, &format!("http://{host}/x"), 0).await;
+        assert_eq!(report.outcome, Outcome::Filled, "{host}: {:?}", report.detail);
+    };
+    tokio::join!(run(1, A), run(2, DEEP));
+    // each for itself would take one second
+    assert!(began.elapsed() > Duration::from_millis(1500), "{:?}", began.elapsed());
 }
