@@ -1,5 +1,6 @@
-//! An accelerated domain: a host, its origin, the areas it serves and the rules of its cache.
+//! An accelerated domain: a host or a wildcard, its origin, the areas it serves and the rules of its cache.
 
+pub mod name;
 mod origin;
 mod rules;
 
@@ -26,7 +27,8 @@ pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 /// An accelerated domain. One thing for all APIs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Domain {
-    /// Lower-case host without port; `localhost` and IP literals are valid.
+    /// Its name: a lower-case host without port, where `localhost` and IP literals are valid; or
+    /// `*.` and a host, for whatever lies below it, see [`name`].
     pub host: String,
     /// Who owns it.
     pub account: AccountId,
@@ -53,6 +55,13 @@ pub struct Domain {
     /// Settings that are stored and answered back, nothing more.
     #[serde(default)]
     pub kept: Kept,
+}
+
+impl Domain {
+    /// Whether it answers for whatever lies below a host rather than for one.
+    pub fn is_wildcard(&self) -> bool {
+        name::is_wildcard(&self.host)
+    }
 }
 
 /// Settings as a caller gave them, by API and name: stored and answered back, never acted on.

@@ -3,15 +3,16 @@
 //! A key lives on one node of each cluster, chosen by rendezvous hash, so that a node that comes or
 //! goes moves only its own keys. Every node computes the same answer from the same [`Directory`].
 
-use std::{collections::HashMap, sync::Arc};
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     area::{Area, AreaScope, Tier, tier_for},
-    domain::{Domain, Shield},
+    domain::{Domain, Shield, name},
     key::Key,
+    target::is_host,
 };
 
 /// One cache server.
@@ -32,7 +33,7 @@ pub struct Node {
 /// Everything that decides where a request goes: the domains and the nodes, at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
-    /// Domains by host.
+    /// Domains by their names.
     pub domains: HashMap<String, Arc<Domain>>,
     /// All nodes, in no particular order.
     pub nodes: Vec<Arc<Node>>,
@@ -50,15 +51,22 @@ pub enum Parent {
 }
 
 impl Directory {
-    /// The domain that answers for `host`, which may carry a port and any letter case.
+    /// The domain that answers for `host`, which may carry a port and any letter case: that of the
+    /// host itself, or else the nearest wildcard over it.
     pub fn domain(&self, host: &str) -> Option<&Arc<Domain>> {
-        let bare = bare_host(host);
-        match self.domains.get(bare) {
-            None if bare.bytes().any(|byte| byte.is_ascii_uppercase()) => {
-                self.domains.get(&bare.to_ascii_lowercase())
-            }
-            found => found,
-        }
+        let host = normal_host(host);
+        // nobody can ask for the host `*.example.com`
+        let own = self.domains.get(&*host).filter(|domain| !domain.is_wildcard());
+        // it may be whatever a field can hold: only a real host lies below a wildcard
+        own.or_else(|| match is_host(&host) {
+            true => name::wildcards_over(&host).find_map(|name| self.domains.get(&name)),
+            false => None,
+        })
+    }
+
+    /// The domain with this name, which may carry a port and any letter case.
+    pub fn named(&self, name: &str) -> Option<&Arc<Domain>> {
+        self.domains.get(&*normal_host(name))
     }
 
     /// The nodes that must hold `key` for a prefetch of `areas` with a wish for `tier`: one of each
@@ -132,6 +140,16 @@ pub fn bare_host(host: &str) -> &str {
         _ => host,
     };
     bare.strip_suffix('.').unwrap_or(bare)
+}
+
+/// `host` as domains and keys have it: [`bare_host`], in lower case.
+pub fn normal_host(host: &str) -> Cow<'_, str> {
+    let bare = bare_host(host);
+    if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(bare.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(bare)
+    }
 }
 
 fn highest<'a>(key: Key, nodes: impl Iterator<Item = &'a Arc<Node>>) -> Option<&'a Arc<Node>> {

@@ -8,7 +8,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::target::{Error, Target};
+use crate::{
+    domain::name,
+    target::{Error, Target},
+};
 
 /// What a purge does to the stored responses that it names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,19 +72,41 @@ pub struct PurgeOrder {
     pub scope: Scope,
     /// What becomes of it.
     pub method: Method,
-    /// Normalised URLs; for [`Scope::Path`] they end in `/`, and for [`Scope::Tag`] they are
-    /// written by [`tagged`].
+    /// Normalised URLs; for [`Scope::Path`] they end in `/` or are written by [`root`], and for
+    /// [`Scope::Tag`] they are written by [`tagged`].
     pub targets: Vec<String>,
 }
 
-/// A tag of a host, as an order names it: what no URL looks like.
+/// A tag of a host, as an order names it: what no URL looks like. A text that this has written
+/// stays as it is, whatever the host.
 pub fn tagged(host: &str, tag: &str) -> String {
-    format!("{host} {tag}")
+    if split_tagged(tag).is_some() { tag.into() } else { format!("{host} {tag}") }
 }
 
 /// The host and the tag that [`tagged`] wrote.
 pub fn split_tagged(text: &str) -> Option<(&str, &str)> {
     text.split_once(' ')
+}
+
+/// The directory that is all content of the domain `name`, also of a wildcard.
+pub fn root(name: &str) -> String {
+    format!("http://{name}/")
+}
+
+/// The wildcard whose [`root`] `url` is.
+pub fn wildcard_of_root(url: &str) -> Option<&str> {
+    let name = url.strip_prefix("http://")?.strip_suffix('/')?;
+    (name::is_wildcard(name) && name::is_name(name)).then_some(name)
+}
+
+/// Whether `url`, a host and a path, begins with `prefix`, which may have a wildcard for its host.
+pub fn is_below(prefix: &str, url: &str) -> bool {
+    let split = |text| {
+        let end = str::find(text, '/').unwrap_or(text.len());
+        text.split_at(end)
+    };
+    let ((name, start), (host, path)) = (split(prefix), split(url));
+    url.starts_with(prefix) || (name::covers(name, host) && path.starts_with(start))
 }
 
 /// Whether `text` can be a tag: printable ASCII without spaces and commas, 1 to 128 characters.
@@ -130,6 +155,28 @@ mod tests {
         for text in ["", "a b", "a,b", "\u{e9}", "\n", &"x".repeat(129)] {
             assert!(!is_tag(text), "{text}");
         }
+    }
+
+    #[test]
+    fn the_root_of_a_wildcard_is_no_url_and_holds_what_lies_below_it() {
+        assert_eq!(wildcard_of_root(&root("*.a.example")), Some("*.a.example"));
+        assert!(directory(&root("*.a.example"), true).is_err());
+        for url in [&root("a.example"), "http://*.a.example/x/", "http://*/", "*.a.example"] {
+            assert_eq!(wildcard_of_root(url), None, "{url}");
+        }
+        for (prefix, url, is) in [
+            ("a.example/x/", "a.example/x/1", true),
+            ("a.example/x/", "a.example/y", false),
+            ("a.example/", "x.a.example/", false),
+            ("*.a.example/", "x.a.example/1", true),
+            ("*.a.example/", "y.x.a.example/", true),
+            ("*.a.example/", "a.example/1", false),
+            ("*.a.example/", "b.example/x.a.example/", false),
+        ] {
+            assert_eq!(is_below(prefix, url), is, "{prefix} {url}");
+        }
+        let tagged_below = tagged("x.a.example", "news");
+        assert_eq!(tagged("*.a.example", &tagged_below), tagged_below);
     }
 
     #[test]

@@ -58,6 +58,7 @@ const SECOND_LEVELS: &[&str] =
 /// Not the Public Suffix List: that is large and changes weekly, and a zone may be named by hand.
 /// Nothing for a single label (`localhost`) and for IP literals.
 pub fn registrable(host: &str) -> Option<&str> {
+    let host = host.strip_prefix("*.").unwrap_or(host);
     let last = host.rsplit('.').next().unwrap_or_default();
     let is_literal = host.starts_with('[') || last.bytes().all(|byte| byte.is_ascii_digit());
     let starts: Vec<usize> = host.rmatch_indices('.').map(|(dot, _)| dot + 1).collect();

@@ -1,6 +1,6 @@
 //! Adding, showing, changing and removing accelerated domains.
 //!
-//! A host belongs to one account at most. Checks the name and the owner; the origin was checked
+//! A host belongs to one account at most, and so does all that lies below a wildcard. Checks the name and the owner; the origin was checked
 //! when it was read. Never touches tasks: what runs for a removed domain ends as blocked.
 
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::{CacheRules, Domain, Kept, Origin, Shield, Status},
-    target::is_host,
+    domain::{CacheRules, Domain, Kept, Origin, Shield, Status, name},
+    placement::Directory,
 };
 
 use crate::{DomainError, Engine, ZoneChoice};
@@ -17,7 +17,7 @@ use crate::{DomainError, Engine, ZoneChoice};
 /// A domain to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDomain {
-    /// Host without port, in any letter case.
+    /// Host without port, or a wildcard; in any letter case.
     pub host: String,
     /// Where its content comes from.
     pub origin: Origin,
@@ -55,12 +55,12 @@ impl Engine {
         kept: Kept,
     ) -> Result<Domain, DomainError> {
         let host = new.host.to_ascii_lowercase();
-        if !is_host(&host) {
+        if !name::is_name(&host) {
             return Err(DomainError::InvalidHost { host: new.host });
         }
         // held over the write, so that two callers cannot both find the host free
         let _turn = self.domain_writes.lock().await;
-        if self.board.now().domains.contains_key(&host) {
+        if is_taken(&self.board.now(), account, &host) {
             return Err(DomainError::Exists { host });
         }
         let zone = self.chosen_zone(account, &host, choice).await?;
@@ -104,6 +104,23 @@ impl Engine {
         self.board.now().domain(host).filter(|domain| domain.account == account).cloned()
     }
 
+    /// The domain of `account` with this name, be it a host or a wildcard.
+    pub fn domain_named(&self, account: AccountId, name: &str) -> Option<Arc<Domain>> {
+        self.board.now().named(name).filter(|domain| domain.account == account).cloned()
+    }
+
+    /// The names under which tasks and purges of `hosts` are found: the hosts, and the names of the
+    /// wildcards that answer for them.
+    pub fn names_of(&self, account: AccountId, hosts: Vec<String>) -> Vec<String> {
+        let wildcards: Vec<String> = hosts
+            .iter()
+            .filter_map(|host| self.domain(account, host))
+            .filter(|domain| domain.is_wildcard())
+            .map(|domain| domain.host.clone())
+            .collect();
+        hosts.into_iter().chain(wildcards).collect()
+    }
+
     /// Changes a domain as `change` says, all of it or nothing, and publishes it. Its host, owner
     /// and creation stay.
     ///
@@ -126,7 +143,7 @@ impl Engine {
         host: &str,
         change: impl FnOnce(&mut Domain) -> Result<(), E>,
     ) -> Result<Arc<Domain>, E> {
-        let Some(known) = self.domain(account, host) else {
+        let Some(known) = self.domain_named(account, host) else {
             return Err(DomainError::Unknown { host: host.into() }.into());
         };
         let mut changed = Domain::clone(&known);
@@ -171,7 +188,7 @@ impl Engine {
     /// [`DomainError::Unknown`] when the account does not have it, or what the ledger said.
     pub async fn remove_domain(&self, account: AccountId, host: &str) -> Result<(), DomainError> {
         let _turn = self.domain_writes.lock().await;
-        let Some(domain) = self.domain(account, host) else {
+        let Some(domain) = self.domain_named(account, host) else {
             return Err(DomainError::Unknown { host: host.into() });
         };
         match self.ledger.remove_domain(&domain.host).await {
@@ -182,4 +199,14 @@ impl Engine {
             Err(source) => Err(DomainError::Ledger { host: domain.host.clone(), source }),
         }
     }
+}
+
+/// Whether nobody, or not `account`, may have a domain with this name: there is one, or hosts that
+/// it would answer for belong to another account.
+fn is_taken(directory: &Directory, account: AccountId, new: &str) -> bool {
+    let overlaps = |known: &str| name::covers(known, new) || name::covers(new, known);
+    directory
+        .domains
+        .iter()
+        .any(|(known, domain)| known == new || (domain.account != account && overlaps(known)))
 }

@@ -113,13 +113,13 @@ impl SubmitError {
 /// Why a domain could not be added or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum DomainError {
-    /// Not a host name or IP literal.
+    /// Not a host name, IP literal or wildcard.
     #[error("`{host}` is not a host name or an IP address")]
     InvalidHost {
         /// The text as given.
         host: String,
     },
-    /// Some account has it already.
+    /// Some account has it already, or another one has hosts that it would answer for.
     #[error("domain `{host}` exists already")]
     Exists {
         /// The host.
@@ -149,9 +149,10 @@ impl DomainError {
     /// What the caller can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::InvalidHost { .. } => {
-                Some("name one host, without scheme, port, path or wildcard".into())
-            }
+            Self::InvalidHost { .. } => Some(
+                "name one host, without scheme, port or path; or all hosts below one: `*.HOST`"
+                    .into(),
+            ),
             Self::Exists { host } => Some(format!("remove `{host}` first to add it anew")),
             Self::Unknown { .. } => Some("`stoker domain list` shows what there is".into()),
             Self::Zone(error) => error.hint(),

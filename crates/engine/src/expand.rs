@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use stoker_domain::{
     area::AreaScope,
-    domain::Status,
+    domain::{Domain, Status},
     job::Child,
     outcome::{Block, Outcome},
     placement::Directory,
@@ -84,29 +84,25 @@ fn plan(directory: &Directory, task: &Task, child: Child, levels: u8) -> Planned
     let Ok(target) = Target::parse(&child.url, true) else {
         return settled(child.url, String::new(), Block::Ownership);
     };
-    let areas = match areas(directory, task, &target, &child, levels) {
+    let domain = directory.domain(&target.host).filter(|domain| domain.account == task.account);
+    let Some(domain) = domain else {
+        return settled(target.url, target.host, Block::Ownership);
+    };
+    let name = domain.host.clone();
+    let areas = match areas(domain, task, &child, levels) {
         Ok(areas) => areas,
-        Err(reason) => return settled(target.url, target.host, reason),
+        Err(reason) => return settled(target.url, name, reason),
     };
     let nodes = holders(directory, &target, areas, task.tier);
     if nodes.is_empty() {
-        return settled(target.url, target.host, Block::Offline);
+        return settled(target.url, name, Block::Offline);
     }
     let levels = if child.is_playlist { levels } else { 0 };
-    PlannedTarget { url: target.url, host: target.host, levels, nodes, settled: None }
+    PlannedTarget { url: target.url, host: name, levels, nodes, settled: None }
 }
 
 /// Where the child goes, or why nowhere.
-fn areas(
-    directory: &Directory,
-    task: &Task,
-    target: &Target,
-    child: &Child,
-    levels: u8,
-) -> Result<AreaScope, Block> {
-    let Some(domain) = directory.domain(&target.host).filter(|d| d.account == task.account) else {
-        return Err(Block::Ownership);
-    };
+fn areas(domain: &Domain, task: &Task, child: &Child, levels: u8) -> Result<AreaScope, Block> {
     let allowed = task.options.playlist_hosts.as_ref();
     if allowed.is_some_and(|hosts| !hosts.contains(&domain.host)) {
         return Err(Block::Policy);

@@ -176,7 +176,7 @@ async fn plan(
             levels: if is_followed { PLAYLIST_LEVELS } else { 0 },
             nodes: holders(directory, &target, domain.areas, submission.tier),
             url: target.url,
-            host: target.host,
+            host: domain.host.clone(),
             settled: None,
         });
         share_the_thread(index).await;

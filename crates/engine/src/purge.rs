@@ -19,7 +19,7 @@ use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{Domain, Shield, Status},
     placement::Directory,
-    purge::{Method, PathError, PurgeOrder, Scope, directory, is_tag},
+    purge::{Method, PathError, PurgeOrder, Scope, directory, is_tag, root, tagged},
     quota::{Counter, Product},
     target::Target,
     task::TaskId,
@@ -59,11 +59,13 @@ pub struct PurgeSubmission {
 /// What a caller asks for who wants one bad target not to cost him the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartialPurge {
-    /// URLs, directories or tags as given; equal ones are merged.
+    /// URLs, directories or tags as given, or names of `hosts` for all that they hold; equal ones
+    /// are merged.
     pub targets: Vec<String>,
     /// What they name.
     pub scope: Scope,
-    /// For tags: the domains in which they are looked for.
+    /// For tags: the domains, or hosts, in which they are looked for. For directories: the domains,
+    /// by name, that may be meant as a whole.
     pub hosts: Vec<String>,
     /// The zone in which the domains must be; absent = any domain of the account.
     pub zone: Option<ZoneId>,
@@ -359,7 +361,8 @@ async fn read(
             return Err(SubmitError::AreaNotEnabled { host: target.host, area: *area }.into());
         }
         if seen.insert(target.url.clone()) {
-            found.push((PurgeTarget { url: target.url, host: target.host }, Arc::clone(domain)));
+            let host = domain.host.clone();
+            found.push((PurgeTarget { url: target.url, host }, Arc::clone(domain)));
         }
     }
     Ok(found)
@@ -393,19 +396,26 @@ fn find(
             return Err(PurgeError::Tag { index, tag: text.clone() });
         }
         let named = purge.hosts.iter().filter_map(|host| {
-            let domain = board.domain(host).filter(is_meant)?;
-            Some((PurgeTarget { url: text.clone(), host: host.clone() }, Arc::clone(domain)))
+            let domain = board.named(host).or_else(|| board.domain(host)).filter(is_meant)?;
+            // one host of a wildcard is told by the tag itself
+            let url = if domain.host == *host { text.clone() } else { tagged(host, text) };
+            Some((PurgeTarget { url, host: domain.host.clone() }, Arc::clone(domain)))
         });
         return Ok(named.filter(|(_, domain)| domain.status != Status::Offline).collect());
     }
-    let target = parse(purge.scope, text, purge.encode, index)?;
-    let Some(domain) = board.domain(&target.host).filter(is_meant) else {
-        return Err(SubmitError::DomainUnknown { host: target.host, url: target.url }.into());
+    let (domain, host, url) = if purge.hosts.contains(text) {
+        (board.named(text), text.clone(), root(text))
+    } else {
+        let target = parse(purge.scope, text, purge.encode, index)?;
+        (board.domain(&target.host), target.host, target.url)
+    };
+    let Some(domain) = domain.filter(is_meant) else {
+        return Err(SubmitError::DomainUnknown { host, url }.into());
     };
     if domain.status == Status::Offline {
-        return Err(SubmitError::DomainOffline { host: target.host }.into());
+        return Err(SubmitError::DomainOffline { host }.into());
     }
-    Ok(vec![(PurgeTarget { url: target.url, host: target.host }, Arc::clone(domain))])
+    Ok(vec![(PurgeTarget { url, host: domain.host.clone() }, Arc::clone(domain))])
 }
 
 /// Where a purge goes.

@@ -147,20 +147,20 @@ pub(crate) async fn plan(
             url: url.clone(),
             error,
         })?;
-        check_domain(directory, account, submission.areas, &target)?;
-        targets.push(target);
+        let domain = check_domain(directory, account, submission.areas, &target)?;
+        targets.push((target, domain));
         share_the_thread(index).await;
     }
     check_nodes(directory, submission)?;
     let follows = submission.options.media == MediaPolicy::Segments;
     let mut planned = Vec::with_capacity(targets.len());
-    for (index, target) in targets.into_iter().enumerate() {
+    for (index, (target, domain)) in targets.into_iter().enumerate() {
         let is_followed = follows && is_playlist(&target.path_and_query);
         planned.push(PlannedTarget {
             levels: if is_followed { PLAYLIST_LEVELS } else { 0 },
             nodes: holders(directory, &target, submission.areas, submission.tier),
             url: target.url,
-            host: target.host,
+            host: domain.host.clone(),
             settled: None,
         });
         share_the_thread(index).await;
@@ -187,12 +187,12 @@ pub(crate) fn holders(
     nodes.iter().map(|node| node.name.clone()).collect()
 }
 
-fn check_domain(
-    directory: &Directory,
+fn check_domain<'a>(
+    directory: &'a Directory,
     account: AccountId,
     areas: AreaScope,
     target: &Target,
-) -> Result<(), SubmitError> {
+) -> Result<&'a Domain, SubmitError> {
     let host = || target.host.clone();
     let owned = |domain: &&Arc<Domain>| domain.account == account;
     let Some(domain) = directory.domain(&target.host).filter(owned) else {
@@ -203,7 +203,7 @@ fn check_domain(
     }
     match areas.areas().iter().find(|area| !domain.areas.contains(**area)) {
         Some(area) => Err(SubmitError::AreaNotEnabled { host: host(), area: *area }),
-        None => Ok(()),
+        None => Ok(domain),
     }
 }
 

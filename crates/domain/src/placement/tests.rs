@@ -181,7 +181,65 @@ fn a_domain_is_found_whatever_the_case_and_the_port() {
     assert!(directory.domain("a.www.example.com").is_none());
 }
 
+fn with_domains(names: &[&str]) -> Directory {
+    let mut directory = Directory::default();
+    for name in names {
+        let domain = Domain { host: (*name).into(), ..domain(AreaScope::Global, Shield::Global) };
+        directory.domains.insert((*name).into(), Arc::new(domain));
+    }
+    directory
+}
+
+#[test]
+fn a_wildcard_answers_for_every_host_below_it_that_has_no_domain_of_its_own() {
+    let directory =
+        with_domains(&["*.a.example", "own.a.example", "*.deep.a.example", "b.example"]);
+    let found = |host: &str| directory.domain(host).map(|domain| domain.host.as_str());
+    for (host, domain) in [
+        ("x.a.example", Some("*.a.example")),
+        ("X.A.Example.:80", Some("*.a.example")),
+        ("y.x.a.example", Some("*.a.example")),
+        ("own.a.example", Some("own.a.example")),
+        ("x.own.a.example", Some("*.a.example")),
+        ("deep.a.example", Some("*.a.example")),
+        ("x.deep.a.example", Some("*.deep.a.example")),
+        ("a.example", None),
+        ("xa.example", None),
+        ("x.b.example", None),
+        // what a Host field may hold and no host is
+        ("*.a.example", None),
+        ("*.x.a.example", None),
+        (".a.example", None),
+        ("x..a.example", None),
+        ("victim.example/x.a.example", None),
+        ("x y.a.example", None),
+    ] {
+        assert_eq!(found(host), domain, "{host}");
+    }
+    let named = |name: &str| directory.named(name).map(|domain| domain.host.as_str());
+    assert_eq!(named("*.A.example"), Some("*.a.example"));
+    assert_eq!(named("x.a.example"), None);
+}
+
 proptest! {
+    #[test]
+    fn the_most_specific_domain_answers(
+        names in proptest::collection::btree_set("(\\*\\.)?([ab]\\.){1,4}[ab]", 0..12),
+        host in "([ab]\\.){0,5}[ab]",
+    ) {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let directory = with_domains(&names);
+        let covering = || names.iter().copied().filter(|wild| name::covers(wild, &host));
+        let expected = if names.contains(&&*host) {
+            Some(&*host)
+        } else {
+            // of two names that end a host, the longer is the more specific
+            covering().max_by_key(|wild| wild.len())
+        };
+        let found = directory.domain(&host).map(|domain| domain.host.as_str());
+        prop_assert_eq!(found, expected, "{:?}", names);
+    }
+
     #[test]
     fn the_way_to_the_origin_never_loops_and_ends_at_the_shield(
         nodes in proptest::collection::vec((any::<bool>(), any::<bool>(), 0..3u8), 1..9),

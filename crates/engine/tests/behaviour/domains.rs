@@ -13,7 +13,7 @@ async fn a_host_belongs_to_one_account() {
     for (host, told) in [
         ("WWW.Example.Com", "domain `www.example.com` exists already"),
         ("www.example.com:80", "`www.example.com:80` is not a host name or an IP address"),
-        ("*.example.com", "`*.example.com` is not a host name or an IP address"),
+        ("*.example.com", "domain `*.example.com` exists already"),
         ("", "`` is not a host name or an IP address"),
     ] {
         let error = engine.add_domain(other, domain(host, AreaScope::Global)).await.unwrap_err();

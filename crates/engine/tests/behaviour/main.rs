@@ -16,4 +16,5 @@ mod stage;
 mod submit;
 mod sweep;
 mod views;
+mod wildcard;
 mod zones;

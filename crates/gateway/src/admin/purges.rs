@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::Deserialize;
 use stoker_domain::{
-    purge::{Method, Scope},
+    purge::{Method, Scope, tagged},
     quota::Product,
     task::{Progress, TaskId},
 };
@@ -99,7 +99,7 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
 fn name(row: &PurgeRow) -> String {
     match row.scope {
         Scope::Url | Scope::Path => row.url.clone(),
-        Scope::Tag => format!("{} {}", row.host, row.url),
+        Scope::Tag => tagged(&row.host, &row.url),
     }
 }
 

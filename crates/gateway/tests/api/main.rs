@@ -29,5 +29,6 @@ mod teo;
 mod v1;
 mod v2;
 mod v2_refusals;
+mod wildcard;
 mod wire;
 mod zones;

@@ -140,7 +140,7 @@ impl Runner {
         Request {
             key: task.target.key(),
             domain: Arc::clone(&task.domain),
-            host: task.domain.host.clone(),
+            host: task.target.host.clone(),
             path_and_query: task.target.path_and_query.clone(),
             fields: HeaderMap::new(),
             options: Arc::clone(&task.options),
@@ -236,7 +236,7 @@ impl Runner {
         if let Ok(uri) = task.target.path_and_query.parse() {
             head.uri = uri;
         }
-        if let Ok(host) = HeaderValue::from_str(&task.domain.host) {
+        if let Ok(host) = HeaderValue::from_str(&task.target.host) {
             head.headers.insert(header::HOST, host);
         }
         let only = HeaderValue::from_static("only-if-cached");

@@ -6,9 +6,10 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use stoker_domain::{
+    domain::name::covers,
     key::Key,
     placement::Node,
-    purge::{PurgeOrder, Scope, split_tagged},
+    purge::{PurgeOrder, Scope, is_below, split_tagged, wildcard_of_root},
     target::Target,
 };
 use tokio::{
@@ -181,10 +182,11 @@ impl Purger {
         self.fills.part_from(|key, url| {
             targets.iter().any(|(purged, name)| match order.scope {
                 Scope::Url => *purged == key,
-                Scope::Path => url.starts_with(name),
+                Scope::Path => is_below(name, url),
                 // what a fill that runs is tagged with may not be known yet
                 Scope::Tag => split_tagged(name).is_some_and(|(host, _)| {
-                    url.strip_prefix(host).is_some_and(|path| path.starts_with('/'))
+                    let own = url.split('/').next().unwrap_or_default();
+                    own == host || covers(host, own)
                 }),
             })
         });
@@ -199,11 +201,16 @@ impl Purger {
     }
 }
 
-/// What the store calls the target; a tag has no key.
+/// What the store calls the target; a tag has no key, and a wildcard neither.
 fn named(scope: Scope, target: &str) -> Option<(Key, String)> {
     if scope == Scope::Tag {
         split_tagged(target)?;
         return Some((Key([0; 16]), target.into()));
+    }
+    if scope == Scope::Path
+        && let Some(name) = wildcard_of_root(target)
+    {
+        return Some((Key([0; 16]), stored_url(name, "/")));
     }
     let target = Target::parse(target, false).ok()?;
     Some((target.key(), stored_url(&target.host, &target.path_and_query)))

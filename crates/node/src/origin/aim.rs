@@ -17,7 +17,7 @@ use http::{
     header::LOCATION,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use stoker_domain::domain::{Domain, Place, Scheme as OriginScheme};
+use stoker_domain::domain::{Domain, Place, Scheme as OriginScheme, name::covers};
 use tokio::time::Instant;
 use url::Url;
 
@@ -35,6 +35,8 @@ pub(super) struct Aim {
     pub(super) uri: Option<Uri>,
     /// The `Host` field.
     pub(super) host: String,
+    /// The host that was asked for here.
+    asked: String,
     /// A redirection led there, out of the domain's servers.
     pub(super) is_foreign: bool,
     /// As it stands in the detail of a fault.
@@ -46,10 +48,10 @@ impl Aim {
     /// The servers that may be asked, first choice first.
     pub(super) fn all(domain: &Domain, request: &fill::Request) -> Vec<Self> {
         let places = domain.origin.places(request.key);
-        places.iter().map(|place| Self::of(domain, place, &request.path_and_query)).collect()
+        places.iter().map(|place| Self::of(domain, place, request)).collect()
     }
 
-    fn of(domain: &Domain, place: &Place<'_>, path_and_query: &str) -> Self {
+    fn of(domain: &Domain, place: &Place<'_>, request: &fill::Request) -> Self {
         let origin = &domain.origin;
         let mut name = format!("origin `{}://{}", origin.scheme.as_str(), place.host);
         if place.port != origin.scheme.default_port() {
@@ -59,8 +61,9 @@ impl Aim {
         name.push_str(&origin.base_path);
         name.push('`');
         Self {
-            uri: uri_of(domain, place, path_and_query),
-            host: place.host_header.unwrap_or(&domain.host).into(),
+            uri: uri_of(domain, place, &request.path_and_query),
+            host: place.host_header.unwrap_or(&request.host).into(),
+            asked: request.host.clone(),
             is_foreign: false,
             name,
             server: (place.host.into(), place.port),
@@ -90,26 +93,26 @@ impl Aim {
         // the origin calls itself by the name under which it was asked, which may lead here, or by
         // that under which viewers know it
         let named = host_and_port(&url);
-        let is_known =
-            [&self.host, &domain.host].iter().any(|own| own.eq_ignore_ascii_case(&named));
+        let is_known = [&self.host, &self.asked].iter().any(|own| own.eq_ignore_ascii_case(&named));
         if is_known && !self.is_foreign && url.scheme() == base.scheme() {
             url.set_host(base.host_str()).ok()?;
             url.set_port(base.port()).ok()?;
         }
         let server = (url.host_str()?.to_owned(), url.port_or_known_default()?);
         let is_foreign = !domain.origin.has_server(&server.0, server.1);
-        if is_foreign && server.0 == domain.host {
+        if is_foreign && (server.0 == self.asked || covers(&domain.host, &server.0)) {
             // it would be asked of ourselves
             return None;
         }
         let host = match (is_foreign, self.is_foreign) {
             (true, _) => named,
             (false, false) => self.host.clone(),
-            (false, true) => domain.origin.host_header.as_ref().unwrap_or(&domain.host).clone(),
+            (false, true) => domain.origin.host_header.as_ref().unwrap_or(&self.asked).clone(),
         };
         let name =
             format!("`{}://{}`, to which the origin redirects", url.scheme(), host_and_port(&url));
-        Some(Self { uri: url.as_str().parse().ok(), host, is_foreign, name, server })
+        let asked = self.asked.clone();
+        Some(Self { uri: url.as_str().parse().ok(), host, asked, is_foreign, name, server })
     }
 }
 

@@ -97,7 +97,7 @@ impl Service {
         self.0.counters.faults.fetch_add(1, Ordering::Relaxed);
         let outcome = fault.outcome();
         debug!(
-            target.host = asked.domain.host,
+            target.host = asked.host(),
             outcome = %outcome,
             detail = fault.detail(),
             "cannot answer"
@@ -155,7 +155,7 @@ fn upstream(asked: &Asked) -> Request {
     Request {
         key: asked.key,
         domain: Arc::clone(&asked.domain),
-        host: asked.domain.host.clone(),
+        host: asked.host().to_owned(),
         path_and_query: asked.path_and_query().to_owned(),
         fields: forwarded(&asked.fields),
         options: Arc::new(options),

@@ -29,7 +29,7 @@ use stoker_domain::{
     domain::{Domain, Status},
     http::{CacheControl, Forward, Reuse, StoredResponse, reuse},
     key::Key,
-    placement::Directory,
+    placement::{Directory, normal_host},
     time::{Clock, Timestamp},
 };
 use tokio::sync::watch;
@@ -102,8 +102,9 @@ pub(crate) struct Proof {
 struct Asked {
     domain: Arc<Domain>,
     key: Key,
-    /// See [`stored_url`]: the domain's host, then path and query.
+    /// See [`stored_url`]: the host, then path and query.
     url: String,
+    host_len: usize,
     is_head: bool,
     fields: HeaderMap,
     caller: Caller,
@@ -203,16 +204,17 @@ impl Service {
             // what the task sends to the origin selects here as it does there
             head.headers.extend(selecting(options));
         }
-        let host = host(&head.uri, &head.headers).ok_or(Refusal::Host)?;
-        let domain = self.0.directory.borrow().domain(host).cloned();
+        let host = normal_host(host(&head.uri, &head.headers).ok_or(Refusal::Host)?);
+        let domain = self.0.directory.borrow().domain(&host).cloned();
         let domain = domain.ok_or(Refusal::UnknownDomain)?;
         if domain.status == Status::Offline {
             return Err(Refusal::Offline);
         }
         let path = path_of(&head.uri);
         Ok(Asked {
-            key: Key::new(&domain.host, &path),
-            url: stored_url(&domain.host, &path),
+            key: Key::new(&host, &path),
+            url: stored_url(&host, &path),
+            host_len: host.len(),
             domain,
             is_head,
             fields: head.headers,
@@ -261,7 +263,11 @@ impl Service {
 
 impl Asked {
     fn path_and_query(&self) -> &str {
-        &self.url[self.domain.host.len()..]
+        &self.url[self.host_len..]
+    }
+
+    fn host(&self) -> &str {
+        &self.url[..self.host_len]
     }
 }
 

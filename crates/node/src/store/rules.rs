@@ -6,6 +6,8 @@
 //! before it brings back what it removed. Rules are tested at each lookup and before each write;
 //! eviction applies them to what it carries.
 //!
+//! A rule whose host is a wildcard, `*.example.com`, concerns every host below it.
+//!
 //! A rule for a tag names a host and a word that the origin has put into the response's `Cache-Tag`.
 //! Which responses those are is read from their heads, and only where the host has such a rule.
 //!
@@ -48,7 +50,7 @@ pub(super) struct Rule {
     pub generation: u64,
 }
 
-/// Rules by the host that they name.
+/// Rules by the host that they name; those of a wildcard by what follows its star.
 type Table = HashMap<Bytes, Vec<Rule>>;
 
 /// All rules, and how far purge orders have been carried out. Readers take no lock.
@@ -73,11 +75,11 @@ impl Rule {
         Self { prefix, method, generation }
     }
 
-    /// Whether it names the response of `url`, which begins with its host.
-    fn names(&self, url: &[u8], host_len: usize, tags: &mut Tags<'_>) -> bool {
-        match self.prefix.get(host_len..) {
-            Some([b' ', tag @ ..]) => tags.contains(tag),
-            _ => url.starts_with(&self.prefix),
+    /// Whether it names the response at `path`, of a host that it concerns.
+    fn names(&self, path: &[u8], tags: &mut Tags<'_>) -> bool {
+        match &self.prefix[host(&self.prefix).len()..] {
+            [b' ', tag @ ..] => tags.contains(tag),
+            start => path.starts_with(start),
         }
     }
 }
@@ -116,8 +118,9 @@ impl Rules {
         let mut verdict = Verdict::Kept;
         let host = host(url);
         let mut tags = Tags { head, read: None };
-        for rule in table.get(host).into_iter().flatten() {
-            if rule.generation <= generation || !rule.names(url, host.len(), &mut tags) {
+        let path = &url[host.len()..];
+        for rule in places(host).filter_map(|place| table.get(place)).flatten() {
+            if rule.generation <= generation || !rule.names(path, &mut tags) {
                 continue;
             }
             match rule.method {
@@ -142,8 +145,9 @@ impl Rules {
     pub(super) fn insert(&self, rule: Rule) {
         self.table.rcu(|table| {
             let mut table = Table::clone(table);
-            let host = Bytes::copy_from_slice(host(&rule.prefix));
-            let rules = table.entry(host).or_default();
+            let host = host(&rule.prefix);
+            let place = host.strip_prefix(b"*").unwrap_or(host);
+            let rules = table.entry(Bytes::copy_from_slice(place)).or_default();
             if !rules.contains(&rule) {
                 rules.push(rule.clone());
             }
@@ -179,6 +183,12 @@ fn host(url: &[u8]) -> &[u8] {
     &url[..end]
 }
 
+/// Where the rules stand that concern `host`: its own, and those of the wildcards over it.
+fn places(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let points = (1..host.len()).filter(|at| host[*at] == b'.');
+    std::iter::once(host).chain(points.map(|at| &host[at..]))
+}
+
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, StatusCode};
@@ -206,6 +216,23 @@ mod tests {
         assert_eq!(verdict("a.example.com/x/1", 9), Verdict::Kept);
         rules.remove(10);
         assert_eq!((verdict("a.example/x/1", 9), rules.len()), (Verdict::Kept, 0));
+    }
+
+    #[test]
+    fn a_rule_of_a_wildcard_concerns_every_host_below_it() {
+        let rules = Rules::default();
+        rules.insert(rule("*.a.example/", Method::Delete, 10));
+        let none = Bytes::new();
+        let verdict = |url: &str| rules.verdict((url.as_bytes(), &none), 9, 9);
+        for url in ["x.a.example/", "x.a.example/1", "y.x.a.example/1?q"] {
+            assert_eq!(verdict(url), Verdict::Gone, "{url}");
+        }
+        for url in ["a.example/1", "xa.example/1", "x.b.example/1", "x.a.example.org/"] {
+            assert_eq!(verdict(url), Verdict::Kept, "{url}");
+        }
+        assert_eq!(rules.verdict((b"x.a.example/1", &none), 10, 10), Verdict::Kept);
+        rules.remove(10);
+        assert_eq!((verdict("x.a.example/1"), rules.len()), (Verdict::Kept, 0));
     }
 
     #[test]

@@ -9,3 +9,4 @@ mod miss;
 mod purge;
 mod support;
 mod tiers;
+mod wildcard;

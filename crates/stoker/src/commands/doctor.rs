@@ -297,10 +297,12 @@ async fn look_at_node(client: &Client, node: &NodeView, findings: &mut Findings)
 
 async fn look_at_origin(client: &Client, domain: &DomainView, findings: &mut Findings) {
     let DomainView { host, origin, .. } = domain;
+    // any host below a wildcard will do
+    let asked = host.strip_prefix("*.").map_or(host.clone(), |parent| format!("www.{parent}"));
     let request = Request::builder()
         .method(Method::HEAD)
         .uri(format!("{origin}/"))
-        .header(header::HOST, domain.host_header.as_ref().unwrap_or(host));
+        .header(header::HOST, domain.host_header.as_ref().unwrap_or(&asked));
     match client.connection().send(request, Vec::new(), PATIENCE).await {
         Ok(_) => findings.ok(format!("origin of `{host}` answers at {origin}")),
         Err(error) => {

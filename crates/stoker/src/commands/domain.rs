@@ -5,8 +5,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Subcommand, ValueEnum};
 use stoker_domain::{
     area::AreaScope,
-    domain::{Shield, Status},
-    target::is_host,
+    domain::{Shield, Status, name},
 };
 use stoker_gateway::admin::api::{DomainChange, DomainView, Domains, NewDomain};
 
@@ -47,7 +46,8 @@ enum Command {
 
 #[derive(clap::Args, Debug)]
 struct Add {
-    /// Host that viewers ask for; `localhost` and IP addresses are taken, ports are not
+    /// Host that viewers ask for; `localhost` and IP addresses are taken, ports are not; `*.HOST`
+    /// answers for every host below HOST that has no domain of its own
     host: String,
     /// Where its content comes from: `http[s]://HOST[:PORT][/BASE]`
     #[arg(long, value_name = "URL")]
@@ -58,7 +58,7 @@ struct Add {
     /// How many middle nodes may ask the origin for one URL: one in all, or one in each area
     #[arg(long, value_enum, default_value_t = ShieldWord::Global)]
     shield: ShieldWord,
-    /// `Host` field sent to the origin [default: HOST]
+    /// `Host` field sent to the origin [default: the requested host]
     #[arg(long, value_name = "HOST")]
     host_header: Option<String>,
     /// Allow an origin with a private, loopback or link-local address
@@ -154,7 +154,16 @@ struct Which {
 
 /// What may stand in the path of a call.
 fn host(text: &str) -> Result<String, String> {
-    if is_host(text) { Ok(text.into()) } else { Err("not a host name or an IP address".into()) }
+    if name::is_name(text) {
+        Ok(text.into())
+    } else {
+        Err("not a host name or an IP address".into())
+    }
+}
+
+/// What the origin is asked for where the domain does not say.
+fn own_header(host: &str) -> String {
+    if name::is_wildcard(host) { "the requested host".into() } else { host.into() }
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -242,7 +251,7 @@ fn show(domain: DomainView, json: bool) {
     let lines = [
         ("host", domain.host.clone()),
         ("origin", domain.origin.clone()),
-        ("host header", domain.host_header.clone().unwrap_or(domain.host)),
+        ("host header", domain.host_header.clone().unwrap_or_else(|| own_header(&domain.host))),
         ("private origin", if domain.allow_private_origin { "allowed" } else { "refused" }.into()),
         ("area", domain.areas.to_string()),
         ("status", table::word(&domain.status)),

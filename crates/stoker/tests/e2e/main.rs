@@ -24,3 +24,4 @@ mod refusals;
 #[path = "../running/mod.rs"]
 mod running;
 mod tags;
+mod wild;

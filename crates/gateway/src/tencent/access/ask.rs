@@ -27,7 +27,7 @@ pub(crate) fn tagged(gateway: &Gateway, account: &Account, resource: Resource) -
     let (text, uin) = (resource.to_string(), &account.uin);
     let engine = &gateway.engine;
     let tags = if let Some(host) = text.strip_prefix(&format!("qcs::cdn::uin/{uin}:domain/")) {
-        engine.domain(account.id, host).map(|domain| peek::domain_tags(&domain))
+        engine.domain_named(account.id, host).map(|domain| peek::domain_tags(&domain))
     } else if let Some(id) = text.strip_prefix(&format!("qcs::teo::uin/{uin}:zone/")) {
         let zone = engine.zone(account.id, id).filter(|zone| zone.id.0 == id);
         zone.map(|zone| peek::zone_tags(&zone))

@@ -73,7 +73,7 @@ impl Check<'_> {
             Touches::Nothing => self.need(None)?,
             Touches::NotForUsers => return Err(self.refused(Kind::User, None, None)),
             Touches::Urls(name) => {
-                self.need_each(peek::hosts(params, name).iter().map(|host| self.domain(host)))?;
+                self.need_each(peek::hosts(params, name).iter().map(|host| self.domain_of(host)))?;
                 if self.follows_playlists(params) {
                     return Ok(self.allowed(self.hosts(), |host| self.domain(host)).0);
                 }
@@ -83,7 +83,7 @@ impl Check<'_> {
             }
             Touches::Domains(names) => {
                 let named = names.iter().flat_map(|name| peek::named_hosts(params, name));
-                self.need_each(named.map(|host| self.domain(&host)))?;
+                self.need_each(named.map(|host| self.domain_of(&host)))?;
                 return self.visible(self.hosts(), |host| self.domain(host));
             }
             Touches::Zone => match peek::zone(params).as_deref() {
@@ -210,9 +210,15 @@ impl Check<'_> {
         })
     }
 
+    /// The domain that answers for `host`, under its own name.
+    fn domain_of(&self, host: &str) -> Resource {
+        let domain = self.gateway.engine.domain(self.caller.account.id, host);
+        self.domain(domain.as_ref().map_or(host, |domain| &domain.host))
+    }
+
     fn domain(&self, host: &str) -> Resource {
         let account = &self.caller.account;
-        let domain = self.gateway.engine.domain(account.id, host);
+        let domain = self.gateway.engine.domain_named(account.id, host);
         let tags = domain.map(|domain| peek::domain_tags(&domain)).unwrap_or_default();
         Resource::new("cdn", &account.uin, &format!("domain/{host}")).with_tags(tags)
     }

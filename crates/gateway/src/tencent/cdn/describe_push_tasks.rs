@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::{Area, AreaScope, UnknownWord},
+    domain::name::is_name,
     outcome::Outcome,
-    target::{self, Target},
+    target::Target,
     task::{Progress, TaskId},
     time::Timestamp,
 };
@@ -18,7 +19,10 @@ use stoker_engine::{TargetFilter, TargetState, TargetView};
 use super::{Error, word};
 use crate::{
     Gateway,
-    tencent::{clock, error, params::Params},
+    tencent::{
+        clock, error,
+        params::{Params, narrow},
+    },
 };
 
 const PARAMETERS: &[&str] =
@@ -33,8 +37,11 @@ pub(super) async fn call(
     account: &Account,
     params: Params,
 ) -> Result<Map<String, Value>, error::Error> {
+    let visible = params.visible().map(<[String]>::to_vec);
     let mut filter = read(params)?;
     filter.account = Some(account.id);
+    let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
+    filter.hosts = narrow(visible.as_deref(), wanted);
     let page = gateway.engine.targets(&filter).await?;
     let logs: Vec<Value> = page.rows.iter().map(push_log).collect();
     Ok(Map::from_iter([("PushLogs".into(), logs.into()), ("TotalCount".into(), page.total.into())]))
@@ -65,11 +72,10 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
             filter.url = Some(Target::parse(&keyword, true).map_err(|_| Error::Keyword)?.url);
         } else {
             let host = keyword.to_ascii_lowercase();
-            let host = Some(host).filter(|host| target::is_host(host)).ok_or(Error::Keyword)?;
+            let host = Some(host).filter(|host| is_name(host)).ok_or(Error::Keyword)?;
             filter.hosts = Some(vec![host]);
         }
     }
-    filter.hosts = params.visible_of(filter.hosts);
     if filter.task.is_none() && filter.from.is_none() {
         return Err(Error::NoSelection.into());
     }

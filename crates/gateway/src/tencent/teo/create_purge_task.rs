@@ -8,7 +8,7 @@ use stoker_domain::{
     account::Account,
     area::{AreaScope, UnknownWord},
     domain::{Domain, Status},
-    purge::Method,
+    purge::{Method, root},
     target,
     zone::ZoneId,
 };
@@ -127,10 +127,10 @@ impl Kind {
     fn target(self, given: &str) -> String {
         let is_host = || target::is_host(&given.to_ascii_lowercase());
         match self {
-            Self::Host | Self::All if is_host() => format!("http://{given}/"),
+            Self::Host if is_host() => root(given),
             // what is no bare host must not become a URL: this is none
-            Self::Host | Self::All => format!("host {given}"),
-            Self::Url | Self::Prefix | Self::CacheTag => given.into(),
+            Self::Host => format!("host {given}"),
+            Self::Url | Self::Prefix | Self::All | Self::CacheTag => given.into(),
         }
     }
 }

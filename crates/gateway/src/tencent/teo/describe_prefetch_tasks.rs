@@ -47,6 +47,7 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     let mut filter = read(params, gateway.clock.now())?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
+    filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
     // every domain: no need to look at each
     if !is_every || filter.hosts.is_some() {
         filter.hosts = narrow(inside.as_deref(), filter.hosts);

@@ -7,9 +7,10 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::UnknownWord,
-    purge::Method,
+    domain::name::is_name,
+    purge::{Method, root},
     quota::Product,
-    target::{self, Target},
+    target::Target,
     task::TaskId,
     time::Timestamp,
 };
@@ -41,6 +42,7 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     let mut filter = read(params, gateway.clock.now())?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
+    filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
     filter.hosts = narrow(inside.as_deref(), filter.hosts);
     let page = gateway.engine.purges(&filter).await.map_err(Error::Ledger)?;
     let tasks: Vec<Value> = page.rows.iter().map(task).collect();
@@ -80,8 +82,8 @@ fn apply(filter: &mut PurgeFilter, wish: Filter) -> Result<(), Error> {
 /// What `given` may be in the records: a URL, a host, a tag.
 fn spellings(given: String) -> Vec<String> {
     let url = Target::parse(&given, true).ok().map(|target| target.url);
-    let host = Some(given.to_ascii_lowercase()).filter(|host| target::is_host(host));
-    let host = host.map(|host| format!("http://{host}/"));
+    let host = Some(given.to_ascii_lowercase()).filter(|host| is_name(host));
+    let host = host.map(|host| root(&host));
     url.into_iter().chain(host).chain([given]).collect()
 }
 
@@ -121,7 +123,7 @@ fn task(row: &PurgeRow) -> Value {
     };
     json!({
         "JobId": row.id,
-        "Target": if matches!(kind, Kind::Host | Kind::All) { &row.host } else { &row.url },
+        "Target": kind.shown(&row.url),
         "Type": kind.name(),
         "Method": match row.method {
             Method::Delete => "delete",

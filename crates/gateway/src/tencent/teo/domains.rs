@@ -154,7 +154,7 @@ pub(super) fn find(
     zone: &Zone,
     name: &str,
 ) -> Result<Arc<Domain>, Error> {
-    let domain = gateway.engine.domain(account.id, name);
+    let domain = gateway.engine.domain_named(account.id, name);
     let inside = domain.filter(|domain| domain.zone.as_ref() == Some(&zone.id));
     inside.ok_or_else(|| Error::DomainNotFound(name.into()))
 }

@@ -1,7 +1,7 @@
 //! The kinds of purges in this API's words, and what they are to the engine (wire.md 4.3).
 
 use stoker_domain::{
-    purge::{Method, Scope},
+    purge::{Method, Scope, split_tagged},
     quota::Product,
 };
 
@@ -64,6 +64,16 @@ impl Kind {
         match self {
             Self::Url => Method::Delete,
             Self::Prefix | Self::Host | Self::All | Self::CacheTag => asked,
+        }
+    }
+
+    /// What a target is shown as that the engine knows as `url`: a host without anything, and a tag
+    /// without the host that it may carry.
+    pub(super) fn shown(self, url: &str) -> &str {
+        match self {
+            Self::Host | Self::All => url.trim_start_matches("http://").trim_end_matches('/'),
+            Self::CacheTag => split_tagged(url).map_or(url, |(_, tag)| tag),
+            Self::Url | Self::Prefix => url,
         }
     }
 

@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stoker_domain::{
-    account::Account,
-    purge::Scope,
-    target::{self, Target},
-    task::TaskId,
+    account::Account, domain::name::is_name, purge::Scope, target::Target, task::TaskId,
     time::Timestamp,
 };
 use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
@@ -15,7 +12,11 @@ use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
 use super::{error::Error, get_push_logs::start_of};
 use crate::{
     Gateway,
-    tencent::{cdn::purge::SHOWN, clock, params::Params},
+    tencent::{
+        cdn::purge::SHOWN,
+        clock,
+        params::{Params, narrow},
+    },
 };
 
 /// URLs looked at; the newest.
@@ -27,7 +28,10 @@ pub(super) async fn call(
     account: &Account,
     params: Params,
 ) -> Result<Value, Error> {
-    let filter = PurgeFilter { account: Some(account.id), limit: MOST, ..read(params)? };
+    let visible = params.visible().map(<[String]>::to_vec);
+    let mut filter = PurgeFilter { account: Some(account.id), limit: MOST, ..read(params)? };
+    let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
+    filter.hosts = narrow(visible.as_deref(), wanted);
     let page = gateway.engine.purges(&filter).await.map_err(Error::Ledger)?;
     if page.rows.is_empty() && filter.id.is_some() {
         return Err(Error::TaskUnknown);
@@ -51,10 +55,9 @@ fn read(mut params: Params) -> Result<PurgeFilter, Error> {
         filter.urls = Some(vec![target.url]);
     }
     if let Some(host) = text("host")?.map(|host| host.to_ascii_lowercase()) {
-        let host = Some(host).filter(|host| target::is_host(host));
+        let host = Some(host).filter(|host| is_name(host));
         filter.hosts = Some(vec![host.ok_or(Error::Value("host"))?]);
     }
-    filter.hosts = params.visible_of(filter.hosts);
     match (&filter.id, filter.from, filter.to) {
         (Some(_), ..) => {}
         (None, Some(from), Some(to)) if from <= to => {}

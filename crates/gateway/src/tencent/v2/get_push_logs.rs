@@ -40,6 +40,8 @@ pub(super) async fn call(
 ) -> Result<Value, Error> {
     let (mut filter, selection) = read(&mut params)?;
     filter.account = Some(account.id);
+    let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
+    filter.hosts = params.visible_of(wanted);
     if let Some(id) = &filter.task {
         // of a task whose URLs may not be shown, not even its being there is
         let wish = TargetFilter {
@@ -82,7 +84,6 @@ fn read(params: &mut Params) -> Result<(TargetFilter, Selection), Error> {
     if !hosts.is_empty() {
         filter.hosts = Some(hosts.iter().map(|host| host.to_ascii_lowercase()).collect());
     }
-    filter.hosts = params.visible_of(filter.hosts);
     let statuses = params.texts("status")?.unwrap_or_default();
     if !statuses.iter().all(|word| ["init", "process", "done"].contains(&word.as_str())) {
         return Err(Error::Value("status"));

@@ -1,7 +1,7 @@
 //! Debian's nginx as the origin, and its access log as the witness of what was pulled.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -91,6 +91,16 @@ impl Nginx {
         text.lines().map(|line| read(line).unwrap_or_else(|| panic!("log line `{line}`"))).collect()
     }
 
+    /// The `Host` field and the path of each request so far.
+    pub(crate) fn hosts(&self) -> BTreeSet<(String, String)> {
+        let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
+        let read = |line: &str| {
+            let host = line.rsplit(' ').nth(1)?.to_owned();
+            Some((host, line.split(' ').next()?.to_owned()))
+        };
+        text.lines().filter_map(read).collect()
+    }
+
     /// Path, status and bytes of content of each request so far.
     pub(crate) fn log(&self) -> Vec<(String, u16, u64)> {
         let text = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
@@ -122,7 +132,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log;
 events {{ worker_connections 2048; }}
 http {{
-    log_format witness '$request_uri $status $body_bytes_sent "$http_range" $msec';
+    log_format witness '$request_uri $status $body_bytes_sent "$http_range" $http_host $msec';
     access_log {folder}/access.log witness;
     client_body_temp_path {folder}/body;
     proxy_temp_path {folder}/proxy;

@@ -106,7 +106,7 @@ async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply 
         cache: rules::read(&said)?,
     };
     let host = new.host.to_ascii_lowercase();
-    let is_ours = gateway.engine.domain(account.id, &host).is_some_and(|d| d.host == host);
+    let is_ours = gateway.engine.domain_named(account.id, &host).is_some();
     let kept = Kept::from([(KEPT.into(), said)]);
     let added = gateway.engine.add_domain_to(account.id, new, ZoneChoice::default(), kept).await;
     let domain = added.map_err(|error| match error {
@@ -156,7 +156,7 @@ async fn switch(gateway: &Gateway, account: &Account, mut params: Params, to: St
 async fn delete(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(&["Domain"])?;
     let host = params.required_text("Domain")?;
-    let domain = gateway.engine.domain(account.id, &host);
+    let domain = gateway.engine.domain_named(account.id, &host);
     if domain.is_some_and(|domain| domain.status == Status::Online) {
         return Err(Error::NotOffline(host).into());
     }

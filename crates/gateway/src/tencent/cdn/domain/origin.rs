@@ -43,7 +43,8 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
     for (name, place) in
         [("ServerName", &mut read.host_header), ("BackupServerName", &mut read.backup_host_header)]
     {
-        if let Some(host) = text(name) {
+        // a wildcard's own name, as it is answered: its hosts go by theirs
+        if let Some(host) = text(name).filter(|host| !host.starts_with("*.")) {
             request_fields::check_value(name, host)?;
             *place = Some(host.into());
         }

@@ -6,8 +6,9 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::{Area, AreaScope, UnknownWord},
+    domain::name::is_name,
     purge::{Method, Scope},
-    target::{self, Target},
+    target::Target,
     task::TaskId,
     time::Timestamp,
 };
@@ -19,7 +20,7 @@ use crate::{
     tencent::{
         cdn, clock,
         error::Error as CallError,
-        params::{OutOfBounds, Params},
+        params::{OutOfBounds, Params, narrow},
     },
 };
 
@@ -39,7 +40,10 @@ const MOST: i64 = 1000;
 const FURTHEST: i64 = 1_000_000_000;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account, params: Params) -> Reply {
-    let filter = PurgeFilter { account: Some(account.id), ..read(params)? };
+    let visible = params.visible().map(<[String]>::to_vec);
+    let mut filter = PurgeFilter { account: Some(account.id), ..read(params)? };
+    let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
+    filter.hosts = narrow(visible.as_deref(), wanted);
     let page = gateway.engine.purges(&filter).await?;
     let logs: Vec<Value> = page.rows.iter().map(log).collect();
     let total = page.total;
@@ -82,11 +86,10 @@ fn read(mut params: Params) -> Result<PurgeFilter, CallError> {
             let target = Target::parse(&keyword, true).map_err(|_| refused(cdn::Error::Keyword))?;
             filter.urls = Some(vec![target.url]);
         } else {
-            let host = Some(keyword.to_ascii_lowercase()).filter(|host| target::is_host(host));
+            let host = Some(keyword.to_ascii_lowercase()).filter(|host| is_name(host));
             filter.hosts = Some(vec![host.ok_or_else(|| refused(cdn::Error::Keyword))?]);
         }
     }
-    filter.hosts = params.visible_of(filter.hosts);
     if filter.id.is_none() && filter.from.is_none() {
         return Err(refused(cdn::Error::NoSelection));
     }

@@ -1,0 +1,93 @@
+//! Names of domains: a host, or `*.` and a host for whatever lies below it.
+//!
+//! Says what such a name is and which hosts it covers; never which of several domains answers.
+
+use crate::target::is_host;
+
+/// Whether `text` can name a domain: a host, or `*.` before a name of at least two labels.
+pub fn is_name(text: &str) -> bool {
+    match text.strip_prefix("*.") {
+        None => is_host(text),
+        Some(parent) => {
+            let last = parent.rsplit('.').next().unwrap_or_default();
+            // below the digits of an address there are no hosts
+            let is_address = last.bytes().all(|byte| byte.is_ascii_digit());
+            text.len() <= 253 && parent.contains('.') && is_host(parent) && !is_address
+        }
+    }
+}
+
+/// Whether the domain named `name` is a wildcard.
+pub fn is_wildcard(name: &str) -> bool {
+    name.starts_with("*.")
+}
+
+/// Whether `host`, or every host of the wildcard `host`, lies below the wildcard `name`. Nothing
+/// lies below another name.
+pub fn covers(name: &str, host: &str) -> bool {
+    // the point stays, so that no part of a label is taken for a label
+    let parent = name.strip_prefix('*').filter(|_| is_wildcard(name));
+    parent.is_some_and(|parent| {
+        host != name && host.strip_suffix(parent).is_some_and(|below| !below.is_empty())
+    })
+}
+
+/// The names of the wildcards that could cover `host`, the most specific first.
+pub fn wildcards_over(host: &str) -> impl Iterator<Item = String> {
+    host.match_indices('.').filter(|(dot, _)| *dot > 0).filter_map(move |(dot, _)| {
+        let name = format!("*{}", &host[dot..]);
+        (name != host).then_some(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_only_before_two_labels() {
+        for name in ["a", "a.example", "127.0.0.1", "[::1]", "*.a.example", "*.example.co.uk"] {
+            assert!(is_name(name), "{name}");
+        }
+        let long = format!("*.{}.example", ["x".repeat(63).as_str(); 4].join("."));
+        for name in [
+            "*",
+            "*.",
+            "*.example",
+            ".a.example",
+            "*a.example",
+            "*.*.a.example",
+            "a.*.example",
+            "a.example.*",
+            "*.a.example.",
+            "*..a.example",
+            "*.0.0.1",
+            "*.[::1]",
+            "*.a.example:80",
+            "*.a/b.example",
+            "",
+            &long,
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_wildcard_covers_what_lies_below_it_at_any_depth() {
+        for host in ["x.a.example", "y.x.a.example", "*.x.a.example"] {
+            assert!(covers("*.a.example", host), "{host}");
+        }
+        for host in ["a.example", "xa.example", ".a.example", "*.a.example", "x.a.example.org"] {
+            assert!(!covers("*.a.example", host), "{host}");
+        }
+        assert!(!covers("a.example", "x.a.example"));
+    }
+
+    #[test]
+    fn the_nearest_wildcard_comes_first() {
+        let over = |host| wildcards_over(host).collect::<Vec<_>>();
+        assert_eq!(over("y.x.a.example"), ["*.x.a.example", "*.a.example", "*.example"]);
+        assert_eq!(over("*.x.a.example"), ["*.a.example", "*.example"]);
+        assert_eq!(over("localhost"), <[String; 0]>::default());
+    }
+}
