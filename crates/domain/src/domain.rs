@@ -1,4 +1,5 @@
-//! An accelerated domain: a host or a wildcard, its origin, the areas it serves and the rules of its cache.
+//! An accelerated domain: a host or a wildcard, its origin, the areas it serves and the rules of its
+//! cache.
 
 pub mod name;
 mod origin;

@@ -1,7 +1,8 @@
 //! Adding, showing, changing and removing accelerated domains.
 //!
-//! A host belongs to one account at most, and so does all that lies below a wildcard. Checks the name and the owner; the origin was checked
-//! when it was read. Never touches tasks: what runs for a removed domain ends as blocked.
+//! A host belongs to one account at most, and so does all that lies below a wildcard. Checks the
+//! name and the owner; the origin was checked when it was read. Never touches tasks: what runs for a
+//! removed domain ends as blocked.
 
 use std::sync::Arc;
 
