@@ -32,7 +32,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     if !said.contains_key("OriginInfo") {
         return Err(params.missing("OriginInfo").into());
     }
-    if let Some(shared) = params.json("SharedCNAME") {
+    if let Some(shared) = origin::setting(&mut params, "SharedCNAME")? {
         said.insert("SharedCNAME".into(), shared);
     }
     let is_below = host == zone.name || host.ends_with(&format!(".{}", zone.name));
