@@ -151,6 +151,15 @@ impl Outcome {
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Filled | Self::AlreadyFresh | Self::Revalidated)
     }
+
+    /// Whether the origin refused it. A success that is not kept, such as 204, is no refusal.
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::OriginStatus(200..=299) => false,
+            Self::OriginStatus(_) => true,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Outcome {

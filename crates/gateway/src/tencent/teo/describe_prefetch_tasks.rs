@@ -125,7 +125,8 @@ const fn verdict(progress: Progress, outcome: Option<Outcome>, is_followed: bool
         (Progress::Done, _) => ("success", ""),
         (Progress::Failed, Some(outcome)) => match outcome {
             Outcome::OriginStatus(401 | 403) => ("invalid", "accessDenied"),
-            Outcome::OriginStatus(_) => ("invalid", pull),
+            Outcome::OriginStatus(_) if outcome.is_refusal() => ("invalid", pull),
+            Outcome::OriginStatus(_) => ("failed", pull),
             Outcome::OriginError(_) => ("failed", pull),
             Outcome::Blocked(_) => ("failed", "accessDenied"),
             Outcome::OverQuota => ("failed", "quotaExceeded"),
@@ -182,6 +183,8 @@ mod tests {
         for (outcome, expected) in [
             (Outcome::OriginStatus(404), ("invalid", "originPullFailed")),
             (Outcome::OriginStatus(403), ("invalid", "accessDenied")),
+            (Outcome::OriginStatus(302), ("invalid", "originPullFailed")),
+            (Outcome::OriginStatus(204), ("failed", "originPullFailed")),
             (Outcome::OriginError(OriginFault::Connect), ("failed", "originPullFailed")),
             (Outcome::Blocked(Block::Ownership), ("failed", "accessDenied")),
             (Outcome::OverQuota, ("failed", "quotaExceeded")),
