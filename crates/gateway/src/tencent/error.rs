@@ -150,7 +150,9 @@ impl Error {
             Self::CdnDomain(error) => (error.code(), error.message()),
             Self::CdnPurge(error) => (error.code(), error.message()),
             Self::Teo(error) => (error.code(), error.message()),
-            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => internal(),
+            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => {
+                ("InternalError.CdnDbError", message::try_again())
+            }
             Self::Submit(error) => (submit_code(error), message::with_hint(error)),
         }
     }
@@ -234,7 +236,8 @@ fn signed_told(error: &signed::Error) -> Told {
             ),
         ),
         E::Token(error) => token_told(*error),
-        E::Ledger(_) => internal(),
+        // before any product is known
+        E::Ledger(_) => ("InternalError", message::try_again()),
     }
 }
 
@@ -260,7 +263,7 @@ fn caller_told(error: &caller::Error) -> Told {
         E::Expired => signed_told(&signed::Error::Expired),
         E::Signature => signed_told(&signed::Error::Signature),
         E::Token(error) => token_told(*error),
-        E::Ledger(_) => internal(),
+        E::Ledger(_) => ("InternalError", message::try_again()),
     }
 }
 
@@ -324,10 +327,6 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::NoNode { .. } => "InternalError.CdnConfigError",
         E::Ledger(_) => "InternalError.CdnDbError",
     }
-}
-
-fn internal() -> Told {
-    ("InternalError.CdnDbError", message::try_again())
 }
 
 /// The vendor's sentences.

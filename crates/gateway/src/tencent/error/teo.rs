@@ -3,7 +3,10 @@
 use stoker_engine::{DomainError, PurgeError, ZoneError};
 
 use super::*;
-use crate::tencent::{params::OutOfBounds, teo::Error as E};
+use crate::tencent::{
+    params::OutOfBounds,
+    teo::{Action, Error as E},
+};
 
 pub(super) fn all() -> Vec<Error> {
     let text = || String::from("www.test.com");
@@ -32,6 +35,9 @@ pub(super) fn all() -> Vec<Error> {
         E::LimitNotFound,
         E::LimitCount,
         E::Ledger(ledger()),
+        E::Ledger(ledger()).of(Action::DescribePrefetchTasks),
+        E::Range(OutOfBounds { name: "Limit", given: 101, least: 1, most: 100 })
+            .of(Action::DescribeZones),
     ];
     let of_the_engine = [
         E::NoneAccepted(url(target::Error::Scheme)),

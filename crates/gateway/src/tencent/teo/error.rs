@@ -5,6 +5,7 @@
 use stoker_domain::area::UnknownWord;
 use stoker_engine::{DomainError, Error as LedgerError, PurgeError, SubmitError, ZoneError};
 
+use super::Action;
 use crate::{
     request_fields,
     tencent::{
@@ -12,6 +13,22 @@ use crate::{
         params::OutOfBounds,
     },
 };
+
+/// Codes that these actions do not publish; of each the first word alone.
+const PLAIN: &[(&str, &[Action])] = &[
+    (
+        "InvalidParameter.ParameterError",
+        &[
+            Action::DescribeZones,
+            Action::DescribeAccelerationDomains,
+            Action::DescribePrefetchOriginLimit,
+        ],
+    ),
+    (
+        "InternalError.BackendError",
+        &[Action::DescribePrefetchTasks, Action::DescribePurgeTasks, Action::DescribeContentQuota],
+    ),
+];
 
 /// Why an action was refused.
 #[derive(Debug, thiserror::Error)]
@@ -120,6 +137,9 @@ pub(crate) enum Error {
     /// The ledger did not answer.
     #[error("the request cannot be carried out now; try again")]
     Ledger(#[from] LedgerError),
+    /// Any of these, where the action publishes no more than the first word of its code.
+    #[error(transparent)]
+    Plain(Box<Self>),
 }
 
 impl From<SubmitError> for Error {
@@ -141,6 +161,13 @@ impl Error {
             format!("`{name}` has more than 20 values"),
             format!("`{name}` 的值超过了 20 个"),
         ))
+    }
+
+    /// As an error of `action`.
+    pub(crate) fn of(self, action: Action) -> Self {
+        let code = self.code();
+        let is_plain = |(of, actions): &(&str, &[Action])| *of == code && actions.contains(&action);
+        if PLAIN.iter().any(is_plain) { Self::Plain(Box::new(self)) } else { self }
     }
 
     /// The vendor's code.
@@ -183,6 +210,10 @@ impl Error {
             },
             Self::Zone(error) => zone_code(error),
             Self::Ledger(_) => "InternalError.BackendError",
+            Self::Plain(error) => {
+                let code = error.code();
+                code.split_once('.').map_or(code, |(first, _)| first)
+            }
         }
     }
 
@@ -227,6 +258,7 @@ impl Error {
             Self::Domain(error) => return message::domain(error),
             Self::Zone(error) => return message::zone(error),
             Self::Ledger(_) => "请求暂时无法完成，请稍后重试".into(),
+            Self::Plain(error) => return error.message(),
         };
         Message::new(self.to_string(), zh)
     }
@@ -238,6 +270,7 @@ impl Error {
             Self::Ledger(_) | Self::Submit(SubmitError::Ledger(_)) | Self::Domain(_) => {
                 crate::chain(self)
             }
+            Self::Plain(error) => error.for_log(),
             _ => self.code().into(),
         }
     }
