@@ -67,6 +67,8 @@ async fn an_account_without_domains_has_no_prefetch_tasks() {
     let content = json!({ "StartTime": "2025-06-15T00:00:00Z" });
     let answer = call(&house, "DescribePrefetchTasks", content).await;
     assert_eq!(answer.code(), "UnauthorizedOperation.DomainEmpty");
+    let answer = call(&house, "DescribePrefetchTasks", json!({ "StartTime": "x" })).await;
+    assert_eq!(answer.code(), "InvalidParameter.ParameterError");
 }
 
 #[tokio::test]

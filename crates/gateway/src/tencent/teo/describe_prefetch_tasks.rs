@@ -36,6 +36,10 @@ const MOST: i64 = 1000;
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(PARAMETERS)?;
     let zone = filters::zone_of_query(&mut params)?;
+    let (offset, limit) = filters::page(&mut params, MOST)?;
+    let mut filter = read(&mut params, gateway.clock.now())?;
+    filter.account = Some(account.id);
+    (filter.offset, filter.limit) = (offset, limit);
     let domains = gateway.engine.domains(account.id).len();
     if domains == 0 {
         return Err(Error::DomainEmpty.into());
@@ -43,10 +47,6 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
     let is_bound = params.visible().is_some();
     let is_every = !is_bound && inside.as_ref().is_some_and(|hosts| hosts.len() == domains);
-    let (offset, limit) = filters::page(&mut params, MOST)?;
-    let mut filter = read(params, gateway.clock.now())?;
-    filter.account = Some(account.id);
-    (filter.offset, filter.limit) = (offset, limit);
     // every domain: no need to look at each
     if !is_every || filter.hosts.is_some() {
         filter.hosts = narrow(inside.as_deref(), filter.hosts);
@@ -56,11 +56,11 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
 }
 
-fn read(mut params: Params, now: Timestamp) -> Result<TargetFilter, CallError> {
-    let range = Range::read(&mut params)?;
+fn read(params: &mut Params, now: Timestamp) -> Result<TargetFilter, CallError> {
+    let range = Range::read(params)?;
     let mut filter = TargetFilter { from: range.from, to: range.to, ..TargetFilter::default() };
     let too_many = Error::too_many_values;
-    for wish in filters::filters(&mut params, FILTERS, too_many)? {
+    for wish in filters::filters(params, FILTERS, too_many)? {
         apply(&mut filter, wish)?;
     }
     range.check(filter.task.is_none(), now)?;
