@@ -46,6 +46,8 @@ pub(super) fn all() -> Vec<Error> {
         E::NonePurged(url(target::Error::Scheme).into()),
         E::NonePurged(PurgeError::Query { index: 0, path: "http://a/?b".into() }),
         E::NonePurged(PurgeError::Tag { index: 0, tag: "a b".into() }),
+        E::NotAHost { place: 1, given: "http://a".into() },
+        E::NoneOnline,
         E::from(SubmitError::NoUrls),
         E::from(SubmitError::TooManyUrls { given: 501, limit: 500 }),
         E::from(SubmitError::OverQuota { area: Area::Mainland, available: 1, needed: 2, limit: 3 }),

@@ -91,6 +91,17 @@ pub(crate) enum Error {
     /// None of the targets was accepted to be purged; the reason of the first.
     #[error("no task was made: {0}")]
     NonePurged(#[source] PurgeError),
+    /// The first of the hosts to be purged is none, and no other was accepted.
+    #[error("no task was made: target {place} `{given}` must be a host without scheme and path")]
+    NotAHost {
+        /// Its place in the list, from 1.
+        place: usize,
+        /// What was given.
+        given: String,
+    },
+    /// There is no domain on which to purge.
+    #[error("no task was made: there is no domain that is online")]
+    NoneOnline,
     /// The limit's area does not exist.
     #[error("`Area` must be `Overseas` or `MainlandChina`")]
     LimitArea,
@@ -190,7 +201,8 @@ impl Error {
             Self::NoneAccepted(error) | Self::NonePurged(PurgeError::Refused(error)) => {
                 none_accepted(error)
             }
-            Self::NonePurged(_) => "InvalidParameter.Target",
+            Self::NonePurged(_) | Self::NotAHost { .. } => "InvalidParameter.Target",
+            Self::NoneOnline => "InvalidParameter.DomainNotFound",
             Self::LimitArea => "InvalidParameter.PrefetchOriginLimitAreaInvalid",
             Self::LimitEnabled => "InvalidParameter.PrefetchOriginLimitEnabledInvalid",
             Self::LimitTooSmall => "InvalidParameter.PrefetchOriginLimitBandwidthTooSmall",
@@ -243,6 +255,10 @@ impl Error {
             Self::NonePurged(error) => {
                 return message::purge(error).after("no task was made: ", "未生成任务：");
             }
+            Self::NotAHost { place, given } => {
+                format!("未生成任务：第 {place} 个目标 `{given}` 必须是不含协议和路径的域名")
+            }
+            Self::NoneOnline => "未生成任务：没有在线的域名".into(),
             Self::LimitArea => "`Area` 必须是 `Overseas` 或 `MainlandChina`".into(),
             Self::LimitEnabled => "`Enabled` 必须是 `on` 或 `off`".into(),
             Self::LimitTooSmall => "`Bandwidth` 不得小于 100 Mbps".into(),
