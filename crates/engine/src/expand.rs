@@ -113,5 +113,5 @@ fn areas(
     }
     let areas = reach(task, domain).filter(|_| domain.status == Status::Online);
     let areas = areas.ok_or(Block::Offline)?;
-    if child.is_playlist && levels == 0 { Err(Block::TooManyChildren) } else { Ok(areas) }
+    if child.is_playlist && levels == 0 { Err(Block::TooDeep) } else { Ok(areas) }
 }
