@@ -57,7 +57,7 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
         Some(AreaScope::Mainland) => Some(Area::Mainland),
         Some(AreaScope::Overseas) => Some(Area::Overseas),
     };
-    if let Some(status) = params.text("Status")? {
+    if let Some(status) = params.text("Status")?.filter(|status| !status.is_empty()) {
         filter.states = Some(selection(&status)?);
     }
     if let Some(keyword) = params.text("Keyword")?.filter(|keyword| !keyword.is_empty()) {
