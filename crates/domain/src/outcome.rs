@@ -91,8 +91,10 @@ pub enum Block {
     Offline,
     /// The origin's address is private and the domain does not allow that.
     PrivateAddress,
-    /// A playlist nested too deep, or naming too many children.
+    /// A playlist names too many children.
     TooManyChildren,
+    /// A playlist below the last level of them that is followed.
+    TooDeep,
     /// A playlist leads to a domain that the submitter's policies do not allow.
     Policy,
 }
@@ -143,6 +145,7 @@ words!(Block {
     Offline = "offline",
     PrivateAddress = "private-address",
     TooManyChildren = "too-many-children",
+    TooDeep = "too-deep",
     Policy = "policy",
 });
 
@@ -150,6 +153,15 @@ impl Outcome {
     /// Whether the target is there: fresh, durable and read back.
     pub const fn is_success(self) -> bool {
         matches!(self, Self::Filled | Self::AlreadyFresh | Self::Revalidated)
+    }
+
+    /// Whether the origin refused it. A success that is not kept, such as 204, is no refusal.
+    pub const fn is_refusal(self) -> bool {
+        match self {
+            Self::OriginStatus(200..=299) => false,
+            Self::OriginStatus(_) => true,
+            _ => false,
+        }
     }
 }
 

@@ -109,5 +109,5 @@ fn areas(domain: &Domain, task: &Task, child: &Child, levels: u8) -> Result<Area
     }
     let areas = reach(task, domain).filter(|_| domain.status == Status::Online);
     let areas = areas.ok_or(Block::Offline)?;
-    if child.is_playlist && levels == 0 { Err(Block::TooManyChildren) } else { Ok(areas) }
+    if child.is_playlist && levels == 0 { Err(Block::TooDeep) } else { Ok(areas) }
 }

@@ -207,7 +207,7 @@ pub enum TargetState {
     Processing,
     /// On every node.
     Done,
-    /// Failed, and its first failure is an origin status.
+    /// Failed, and its first failure is that the origin refused: see [`Outcome::is_refusal`].
     FailedByOrigin,
     /// Failed, and its first failure is a timeout.
     FailedByTimeout,

@@ -126,7 +126,7 @@ async fn a_fourth_level_of_playlists_is_refused() {
     }
     let last = stage.targets(&task).await.pop().unwrap().row;
     assert_eq!(last.url, "http://www.example.com/4.m3u8");
-    assert_eq!(last.outcome, Some(Outcome::Blocked(Block::TooManyChildren)));
+    assert_eq!(last.outcome, Some(Outcome::Blocked(Block::TooDeep)));
     assert!(stage.lease().await.is_empty());
 }
 

@@ -509,8 +509,10 @@ impl World {
 /// Whether the world can lead to this outcome.
 fn is_allowed(row: &TargetRow, outcome: Outcome) -> bool {
     let url = row.url.as_str();
-    let is_bounded =
-        matches!(outcome, Outcome::OverQuota | Outcome::Blocked(Block::TooManyChildren));
+    let is_bounded = matches!(
+        outcome,
+        Outcome::OverQuota | Outcome::Blocked(Block::TooManyChildren | Block::TooDeep)
+    );
     if row.parent.is_some() && is_bounded {
         return true;
     }

@@ -17,6 +17,10 @@ pub(crate) fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     let local = DateTime::strptime(FORMAT, text).ok()?;
+    // a leap second is read as the one before it
+    if local.strftime(FORMAT).to_string() != text {
+        return None;
+    }
     let moment = Offset::constant(8).to_timestamp(local).ok()?;
     Some(Timestamp::from_seconds(moment.as_second()))
 }
@@ -44,6 +48,7 @@ mod tests {
             "2023-11-15 24:00:00",
             "2023-1-15 06:13:200",
             "2023-11-15 06:13:20Z",
+            "2026-11-21 19:00:60",
         ] {
             assert_eq!(parse(text), None, "{text}");
         }

@@ -163,7 +163,9 @@ impl Error {
             Self::CdnDomain(error) => (error.code(), error.message()),
             Self::CdnPurge(error) => (error.code(), error.message()),
             Self::Teo(error) => (error.code(), error.message()),
-            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => internal(),
+            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => {
+                ("InternalError.CdnDbError", message::try_again())
+            }
             Self::Submit(error) => (submit_code(error), message::with_hint(error)),
         }
     }
@@ -247,7 +249,8 @@ fn signed_told(error: &signed::Error) -> Told {
             ),
         ),
         E::Token(error) => token_told(*error),
-        E::Ledger(_) => internal(),
+        // before any product is known
+        E::Ledger(_) => ("InternalError", message::try_again()),
     }
 }
 
@@ -273,7 +276,7 @@ fn caller_told(error: &caller::Error) -> Told {
         E::Expired => signed_told(&signed::Error::Expired),
         E::Signature => signed_told(&signed::Error::Signature),
         E::Token(error) => token_told(*error),
-        E::Ledger(_) => internal(),
+        E::Ledger(_) => ("InternalError", message::try_again()),
     }
 }
 
@@ -337,10 +340,6 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::NoNode { .. } => "InternalError.CdnConfigError",
         E::Ledger(_) => "InternalError.CdnDbError",
     }
-}
-
-fn internal() -> Told {
-    ("InternalError.CdnDbError", message::try_again())
 }
 
 /// The vendor's sentences.

@@ -3,6 +3,8 @@
 //! JSON values keep their type and must have the one asked for; text of a flattened or multipart
 //! call has none and is read as whatever is asked for (wire.md 2.5).
 
+pub(crate) mod shape;
+
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt,

@@ -236,6 +236,12 @@ impl House {
         Self { engine, ledger, clock, router, gateway, _dir: dir }
     }
 
+    /// Damages the ledger: the table is no longer found.
+    pub(crate) fn lose(&self, table: &str) {
+        let ledger = rusqlite::Connection::open(self._dir.path().join("ledger.sqlite")).unwrap();
+        ledger.execute_batch(&format!("ALTER TABLE {table} RENAME TO lost_{table}")).unwrap();
+    }
+
     /// Another process over the same ledger; its nodes have not registered yet.
     pub(crate) async fn restart(&mut self) {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());

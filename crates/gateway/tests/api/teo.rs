@@ -4,7 +4,7 @@ use http::Request;
 use serde_json::{Value, json};
 use stoker_domain::{account::AccountId, time::Timestamp};
 
-use crate::house::{Answer, Call, House, JSON, OWNER};
+use crate::house::{Answer, Call, House, JSON, OWNER, SMALL};
 
 async fn call(house: &House, action: &str, content: Value) -> Answer {
     let call = Call::action(action, content.to_string()).with("x-tc-version", "2022-09-01");
@@ -67,6 +67,8 @@ async fn an_account_without_domains_has_no_prefetch_tasks() {
     let content = json!({ "StartTime": "2025-06-15T00:00:00Z" });
     let answer = call(&house, "DescribePrefetchTasks", content).await;
     assert_eq!(answer.code(), "UnauthorizedOperation.DomainEmpty");
+    let answer = call(&house, "DescribePrefetchTasks", json!({ "StartTime": "x" })).await;
+    assert_eq!(answer.code(), "InvalidParameter.ParameterError");
 }
 
 #[tokio::test]
@@ -82,6 +84,27 @@ async fn a_cluster_without_nodes_and_a_full_disk_are_internal_errors() {
     let content = json!({ "ZoneId": "*", "Targets": targets });
     let answer = call(&house, "CreatePrefetchTask", content).await;
     assert_eq!(answer.code(), "InternalError.BackendError");
+}
+
+#[tokio::test]
+async fn a_query_and_a_key_that_cannot_be_read_are_plain_internal_errors() {
+    let house = House::new().await;
+    let range = json!({ "StartTime": "2025-06-15T00:00:00Z" });
+    let zone = json!({ "ZoneId": house.zone() });
+    for (table, action, content) in [
+        ("tally", "DescribePrefetchTasks", &range),
+        ("purge", "DescribePurgeTasks", &range),
+        ("quota_used", "DescribeContentQuota", &zone),
+    ] {
+        assert!(call(&house, action, content.clone()).await.response()["Error"].is_null());
+        house.lose(table);
+        let answer = call(&house, action, content.clone()).await;
+        assert_eq!(answer.code(), "InternalError", "{action}");
+    }
+    // of an account that has not called yet
+    let zones = Call::action("DescribeZones", "{}").with("x-tc-version", "2022-09-01").key(SMALL);
+    house.lose("access_key");
+    assert_eq!(house.call(&zones).await.code(), "InternalError");
 }
 
 #[tokio::test]

@@ -242,9 +242,14 @@ async fn purges_name_a_host_or_through_the_zone_all_of_them() {
     accepted(&house, cdn("PurgeUrlsCache", json!({ "Urls": ["http://a.wild.test/x"] }))).await;
     let paths = json!({ "Paths": ["http://a.wild.test/"], "FlushType": "delete" });
     accepted(&house, cdn("PurgePathCache", paths)).await;
+    let tags = json!({ "ZoneId": zone, "Type": "purge_cache_tag", "Targets": ["all"],
+                       "CacheTag": { "Domains": [WILD, "nope.wild.example"] } });
+    let done = accepted(&house, teo("CreatePurgeTask", tags)).await;
+    assert_eq!(done["FailedList"][0]["Targets"], json!(["nope.wild.example"]));
     let orders =
         house.engine.purge_orders("middle-mainland", std::time::Duration::ZERO).await.unwrap();
     let targets: Vec<String> = orders.into_iter().flat_map(|order| order.targets).collect();
     assert!(targets.contains(&"http://*.wild.test/".to_owned()), "{targets:?}");
     assert!(targets.contains(&"a.wild.test news".to_owned()), "{targets:?}");
+    assert!(targets.contains(&"*.wild.test all".to_owned()), "{targets:?}");
 }

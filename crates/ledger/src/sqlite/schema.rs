@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("target_failed.sql"),
     include_str!("sweep.sql"),
     include_str!("replay.sql"),
+    include_str!("refusal.sql"),
 ];
 
 /// The number of migrations that this version knows.
@@ -63,4 +64,41 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Found> {
 
 fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_success_that_is_not_kept_is_no_refusal_in_an_older_file_either() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..10] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 10).unwrap();
+        // one task of the 61st minute: 204 and 404 of two hosts
+        let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1);
+            INSERT INTO task (id, public_id, account, product, areas, options, created_at, targets,
+                    done, failed, failed_origin, updated_at)
+                VALUES (3660001 << 20, 't', 1, 'cdn', 'global', '{}', 3660001, 4, 0, 4, 4, 1);
+            INSERT INTO target (id, task, account, host, url_hash, url, levels, nodes, progress,
+                    outcome) VALUES
+                (0, 3660001 << 20, 1, 1, 0, 'a', 0, 1, 2, 'origin_status:204'),
+                (1, 3660001 << 20, 1, 1, 0, 'b', 0, 1, 2, 'origin_status:404'),
+                (2, 3660001 << 20, 1, 2, 0, 'c', 0, 1, 2, 'origin_status:404'),
+                (3, 3660001 << 20, 1, 2, 0, 'd', 0, 1, 2, 'origin_status:201');
+            INSERT INTO tally (account, host, span, bucket, areas, targets, done, failed,
+                    failed_origin) VALUES
+                (1, 0, 60000, 61, 'global', 4, 0, 4, 4), (1, 0, 3600000, 1, 'global', 4, 0, 4, 4),
+                (1, 1, 60000, 61, 'global', 2, 0, 2, 2), (1, 2, 3600000, 1, 'global', 2, 0, 2, 2),
+                (1, 0, 60000, 60, 'global', 9, 0, 9, 9);";
+        connection.execute_batch(fill).unwrap();
+        assert!(matches!(migrate(&mut connection).unwrap(), Found::Ours));
+        let sql = "SELECT group_concat(failed_origin) FROM (SELECT failed_origin FROM task
+                UNION ALL SELECT failed_origin FROM (SELECT * FROM tally ORDER BY host, span, bucket))";
+        let counts: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(counts, "2,9,2,2,1,1");
+    }
 }

@@ -46,13 +46,14 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The number of a target's kind in SQL, as the index `target_failed` has it.
-    pub(super) const SQL: &str = "(CASE outcome WHEN 'timeout' THEN 2
+    pub(super) const SQL: &str = "(CASE WHEN outcome = 'timeout' THEN 2
+                 WHEN outcome GLOB 'origin_status:2[0-9][0-9]' THEN 0
                  ELSE substr(outcome, 1, 14) = 'origin_status:' END)";
 
     const fn of(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::OriginStatus(_) => Self::OriginStatus,
             Outcome::Timeout => Self::Timeout,
+            refusal if refusal.is_refusal() => Self::OriginStatus,
             _ => Self::Other,
         }
     }

@@ -159,7 +159,7 @@ pub async fn failures_are_told_apart_by_their_kind(ledger: Arc<dyn Ledger>) {
         (2, Outcome::OriginStatus(503)),
         (3, Outcome::Filled),
         (4, Outcome::Timeout),
-        (5, Outcome::OriginError(OriginFault::Timeout)),
+        (5, Outcome::OriginStatus(204)),
     ];
     fixture.settle(&job, &words, at(1)).await;
     let (refused, otherwise) = (TargetState::FailedByOrigin, TargetState::FailedOtherwise);
@@ -236,6 +236,7 @@ async fn many_tasks(fixture: &Fixture, dice: &mut Dice) {
                 Outcome::Revalidated,
                 Outcome::TooLarge,
                 Outcome::OriginStatus(404),
+                Outcome::OriginStatus(204),
                 Outcome::Timeout,
             ]);
             if dice.below(3) > 0 {
@@ -257,8 +258,8 @@ fn state(row: &TargetRow) -> TargetState {
     match (row.progress, row.outcome) {
         (Progress::Processing, _) => TargetState::Processing,
         (Progress::Done, _) => TargetState::Done,
-        (Progress::Failed, Some(Outcome::OriginStatus(_))) => TargetState::FailedByOrigin,
         (Progress::Failed, Some(Outcome::Timeout)) => TargetState::FailedByTimeout,
+        (Progress::Failed, Some(outcome)) if outcome.is_refusal() => TargetState::FailedByOrigin,
         (Progress::Failed, _) => TargetState::FailedOtherwise,
     }
 }

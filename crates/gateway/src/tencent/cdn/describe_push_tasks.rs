@@ -64,7 +64,7 @@ fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
         Some(AreaScope::Mainland) => Some(Area::Mainland),
         Some(AreaScope::Overseas) => Some(Area::Overseas),
     };
-    if let Some(status) = params.text("Status")? {
+    if let Some(status) = params.text("Status")?.filter(|status| !status.is_empty()) {
         filter.states = Some(selection(&status)?);
     }
     if let Some(keyword) = params.text("Keyword")?.filter(|keyword| !keyword.is_empty()) {
@@ -114,23 +114,8 @@ const fn status(progress: Progress, outcome: Option<Outcome>) -> &'static str {
     match (progress, outcome) {
         (Progress::Processing, _) => "process",
         (Progress::Done, _) => "done",
-        (Progress::Failed, Some(Outcome::OriginStatus(_))) => "invalid",
-        (
-            Progress::Failed,
-            None
-            | Some(
-                Outcome::Filled
-                | Outcome::AlreadyFresh
-                | Outcome::Revalidated
-                | Outcome::Uncacheable(_)
-                | Outcome::TooLarge
-                | Outcome::OriginError(_)
-                | Outcome::Blocked(_)
-                | Outcome::OverQuota
-                | Outcome::Timeout
-                | Outcome::Canceled,
-            ),
-        ) => "fail",
+        (Progress::Failed, Some(outcome)) if outcome.is_refusal() => "invalid",
+        (Progress::Failed, _) => "fail",
     }
 }
 
@@ -157,8 +142,11 @@ mod tests {
     fn done_means_there_and_only_the_origins_refusal_is_invalid() {
         assert_eq!(status(Progress::Processing, None), "process");
         assert_eq!(status(Progress::Done, Some(Outcome::AlreadyFresh)), "done");
-        assert_eq!(status(Progress::Failed, Some(Outcome::OriginStatus(404))), "invalid");
+        for code in [302, 404, 500] {
+            assert_eq!(status(Progress::Failed, Some(Outcome::OriginStatus(code))), "invalid");
+        }
         for outcome in [
+            Outcome::OriginStatus(204),
             Outcome::Uncacheable(Uncacheable::NoStore),
             Outcome::OriginError(OriginFault::Connect),
             Outcome::Blocked(Block::Ownership),

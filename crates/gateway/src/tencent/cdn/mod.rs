@@ -133,7 +133,7 @@ fn word<T>(params: &mut Params, name: &'static str) -> Result<Option<T>, error::
 where
     T: std::str::FromStr<Err = UnknownWord>,
 {
-    let text = params.text(name)?;
+    let text = params.text(name)?.filter(|text| !text.is_empty());
     let read = text.map(|text| text.parse().map_err(|error| Error::Word { name, error }));
     Ok(read.transpose()?)
 }

@@ -3,7 +3,10 @@
 use stoker_engine::{DomainError, PurgeError, ZoneError};
 
 use super::*;
-use crate::tencent::{params::OutOfBounds, teo::Error as E};
+use crate::tencent::{
+    params::OutOfBounds,
+    teo::{Action, Error as E},
+};
 
 pub(super) fn all() -> Vec<Error> {
     let text = || String::from("www.test.com");
@@ -32,6 +35,9 @@ pub(super) fn all() -> Vec<Error> {
         E::LimitNotFound,
         E::LimitCount,
         E::Ledger(ledger()),
+        E::Ledger(ledger()).of(Action::DescribePrefetchTasks),
+        E::Range(OutOfBounds { name: "Limit", given: 101, least: 1, most: 100 })
+            .of(Action::DescribeZones),
     ];
     let of_the_engine = [
         E::NoneAccepted(url(target::Error::Scheme)),
@@ -40,6 +46,8 @@ pub(super) fn all() -> Vec<Error> {
         E::NonePurged(url(target::Error::Scheme).into()),
         E::NonePurged(PurgeError::Query { index: 0, path: "http://a/?b".into() }),
         E::NonePurged(PurgeError::Tag { index: 0, tag: "a b".into() }),
+        E::NotAHost { place: 1, given: "http://a".into() },
+        E::NoneOnline,
         E::from(SubmitError::NoUrls),
         E::from(SubmitError::TooManyUrls { given: 501, limit: 500 }),
         E::from(SubmitError::OverQuota { area: Area::Mainland, available: 1, needed: 2, limit: 3 }),

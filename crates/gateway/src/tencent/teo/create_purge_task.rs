@@ -12,7 +12,7 @@ use stoker_domain::{
     target,
     zone::ZoneId,
 };
-use stoker_engine::{PartialPurge, PartialPurged, PurgeError};
+use stoker_engine::{PartialPurge, PartialPurged, PurgeError, SubmitError};
 
 use super::{
     Error, Reply,
@@ -46,13 +46,17 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         }
     };
     let Asked { kind, given, domains, .. } = &asked;
-    let hosts = match kind {
-        Kind::CacheTag if !domains.is_empty() => domains.clone(),
-        Kind::CacheTag | Kind::All => online(gateway, account, zone.as_ref()),
-        Kind::Url | Kind::Prefix | Kind::Host => Vec::new(),
+    let (hosts, lost) = match kind {
+        Kind::CacheTag if !domains.is_empty() => known(gateway, account, zone.as_ref(), domains),
+        Kind::CacheTag | Kind::All => (online(gateway, account, zone.as_ref()), Vec::new()),
+        Kind::Url | Kind::Prefix | Kind::Host => (Vec::new(), Vec::new()),
     };
     if hosts.is_empty() && matches!(kind, Kind::CacheTag | Kind::All) {
-        return Err(Error::DomainNotFound(ANY.into()).into());
+        return Err(match lost.into_iter().next() {
+            Some((host, SubmitError::DomainUnknown { .. })) => Error::DomainNotFound(host).into(),
+            Some((_, error)) => Error::NonePurged(PurgeError::Refused(error)).into(),
+            None => Error::NoneOnline.into(),
+        });
     }
     let given = if *kind == Kind::All { hosts.clone() } else { given.clone() };
     let limit = gateway.engine.batch_limit(account.id, kind.product(), AreaScope::Global).await;
@@ -70,22 +74,33 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         batch_limit: if *kind == Kind::All { u32::MAX } else { limit },
     };
     let done = gateway.engine.purge_what_can_be(account, purge).await.map_err(Error::from)?;
-    answer(&given, done)
+    answer(*kind, &given, lost, done)
 }
 
-fn answer(given: &[String], done: PartialPurged) -> Reply {
+/// `lost` are domains that were named for tags and are not among the account's.
+fn answer(
+    kind: Kind,
+    given: &[String],
+    lost: Vec<(String, SubmitError)>,
+    done: PartialPurged,
+) -> Reply {
     match (done.receipt, done.refused) {
         (Some(receipt), refused) => {
             let refused = refused.iter().map(|(index, error)| (given[*index].clone(), why(error)));
+            let lost = lost.iter().map(|(host, error)| (host.clone(), reason(error)));
+            let refused = refused.chain(lost);
             Ok(Map::from_iter([
                 ("JobId".into(), receipt.task.0.into()),
                 ("FailedList".into(), failed_list(refused).into()),
             ]))
         }
         (None, refused) => Err(match refused.into_iter().next() {
+            Some((index, _)) if kind == Kind::Host && !is_host(&given[index]) => {
+                Error::NotAHost { place: index + 1, given: given[index].clone() }.into()
+            }
             Some((_, error)) => Error::NonePurged(error).into(),
-            // tags, and none of the domains named is there
-            None => Error::DomainNotFound(ANY.into()).into(),
+            // the last domain went away meanwhile
+            None => Error::NoneOnline.into(),
         }),
     }
 }
@@ -125,14 +140,43 @@ fn read(mut params: Params) -> Result<Asked, CallError> {
 impl Kind {
     /// The target as the engine knows it.
     fn target(self, given: &str) -> String {
-        let is_host = || target::is_host(&given.to_ascii_lowercase());
         match self {
-            Self::Host if is_host() => root(given),
+            Self::Host if is_host(given) => root(given),
             // what is no bare host must not become a URL: this is none
             Self::Host => format!("host {given}"),
             Self::Url | Self::Prefix | Self::All | Self::CacheTag => given.into(),
         }
     }
+}
+
+fn is_host(given: &str) -> bool {
+    target::is_host(&given.to_ascii_lowercase())
+}
+
+/// Which of the domains named can be purged, and why the others cannot.
+fn known(
+    gateway: &Gateway,
+    account: &Account,
+    zone: Option<&ZoneId>,
+    named: &[String],
+) -> (Vec<String>, Vec<(String, SubmitError)>) {
+    let (mut hosts, mut lost) = (Vec::new(), Vec::new());
+    for host in named {
+        let domain = gateway.engine.domain_named(account.id, host);
+        let domain = domain.or_else(|| gateway.engine.domain(account.id, host));
+        let inside = domain.filter(|domain| zone.is_none() || domain.zone.as_ref() == zone);
+        match inside.map(|domain| domain.status) {
+            Some(Status::Online) => hosts.push(host.clone()),
+            Some(Status::Offline) => {
+                lost.push((host.clone(), SubmitError::DomainOffline { host: host.clone() }));
+            }
+            None => {
+                let url = String::new();
+                lost.push((host.clone(), SubmitError::DomainUnknown { host: host.clone(), url }));
+            }
+        }
+    }
+    (hosts, lost)
 }
 
 /// The domains of the zone, or of the account, that are not offline.

@@ -36,6 +36,10 @@ const MOST: i64 = 1000;
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(PARAMETERS)?;
     let zone = filters::zone_of_query(&mut params)?;
+    let (offset, limit) = filters::page(&mut params, MOST)?;
+    let mut filter = read(&mut params, gateway.clock.now())?;
+    filter.account = Some(account.id);
+    (filter.offset, filter.limit) = (offset, limit);
     let domains = gateway.engine.domains(account.id).len();
     if domains == 0 {
         return Err(Error::DomainEmpty.into());
@@ -43,10 +47,6 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
     let is_bound = params.visible().is_some();
     let is_every = !is_bound && inside.as_ref().is_some_and(|hosts| hosts.len() == domains);
-    let (offset, limit) = filters::page(&mut params, MOST)?;
-    let mut filter = read(params, gateway.clock.now())?;
-    filter.account = Some(account.id);
-    (filter.offset, filter.limit) = (offset, limit);
     filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
     // every domain: no need to look at each
     if !is_every || filter.hosts.is_some() {
@@ -57,11 +57,11 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
 }
 
-fn read(mut params: Params, now: Timestamp) -> Result<TargetFilter, CallError> {
-    let range = Range::read(&mut params)?;
+fn read(params: &mut Params, now: Timestamp) -> Result<TargetFilter, CallError> {
+    let range = Range::read(params)?;
     let mut filter = TargetFilter { from: range.from, to: range.to, ..TargetFilter::default() };
     let too_many = Error::too_many_values;
-    for wish in filters::filters(&mut params, FILTERS, too_many)? {
+    for wish in filters::filters(params, FILTERS, too_many)? {
         apply(&mut filter, wish)?;
     }
     range.check(filter.task.is_none(), now)?;
@@ -126,7 +126,8 @@ const fn verdict(progress: Progress, outcome: Option<Outcome>, is_followed: bool
         (Progress::Done, _) => ("success", ""),
         (Progress::Failed, Some(outcome)) => match outcome {
             Outcome::OriginStatus(401 | 403) => ("invalid", "accessDenied"),
-            Outcome::OriginStatus(_) => ("invalid", pull),
+            Outcome::OriginStatus(_) if outcome.is_refusal() => ("invalid", pull),
+            Outcome::OriginStatus(_) => ("failed", pull),
             Outcome::OriginError(_) => ("failed", pull),
             Outcome::Blocked(_) => ("failed", "accessDenied"),
             Outcome::OverQuota => ("failed", "quotaExceeded"),
@@ -183,6 +184,8 @@ mod tests {
         for (outcome, expected) in [
             (Outcome::OriginStatus(404), ("invalid", "originPullFailed")),
             (Outcome::OriginStatus(403), ("invalid", "accessDenied")),
+            (Outcome::OriginStatus(302), ("invalid", "originPullFailed")),
+            (Outcome::OriginStatus(204), ("failed", "originPullFailed")),
             (Outcome::OriginError(OriginFault::Connect), ("failed", "originPullFailed")),
             (Outcome::Blocked(Block::Ownership), ("failed", "accessDenied")),
             (Outcome::OverQuota, ("failed", "quotaExceeded")),

@@ -37,9 +37,9 @@ const MOST: i64 = 1000;
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(PARAMETERS)?;
     let zone = filters::zone_of_query(&mut params)?;
-    let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
     let (offset, limit) = filters::page(&mut params, MOST)?;
-    let mut filter = read(params, gateway.clock.now())?;
+    let mut filter = read(&mut params, gateway.clock.now())?;
+    let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
     filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
@@ -49,10 +49,10 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
 }
 
-fn read(mut params: Params, now: Timestamp) -> Result<PurgeFilter, CallError> {
-    let range = Range::read(&mut params)?;
+fn read(params: &mut Params, now: Timestamp) -> Result<PurgeFilter, CallError> {
+    let range = Range::read(params)?;
     let mut filter = PurgeFilter { from: range.from, to: range.to, ..PurgeFilter::default() };
-    for wish in filters::filters(&mut params, FILTERS, Error::too_many_values)? {
+    for wish in filters::filters(params, FILTERS, Error::too_many_values)? {
         apply(&mut filter, wish)?;
     }
     range.check(filter.id.is_none(), now)?;

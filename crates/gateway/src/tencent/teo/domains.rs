@@ -32,7 +32,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     if !said.contains_key("OriginInfo") {
         return Err(params.missing("OriginInfo").into());
     }
-    if let Some(shared) = params.json("SharedCNAME") {
+    if let Some(shared) = origin::setting(&mut params, "SharedCNAME")? {
         said.insert("SharedCNAME".into(), shared);
     }
     let is_below = host == zone.name || host.ends_with(&format!(".{}", zone.name));
@@ -178,7 +178,12 @@ fn matches(filter: &Filter, domain: &Domain, said: &Map<String, Value>) -> bool 
     };
     match filter.name.as_str() {
         "domain-name" => filter.matches(&[&domain.host]),
-        "origin-type" => filter.matches(&[&info("OriginType")]),
+        // taken in either letter case
+        "origin-type" => {
+            let values = filter.values.iter().map(|value| value.to_ascii_uppercase()).collect();
+            let filter = Filter { values, ..filter.clone() };
+            filter.matches(&[&info("OriginType").to_ascii_uppercase()])
+        }
         "origin" => filter.matches(&[&info("Origin")]),
         "backup-origin" => filter.matches(&[&info("BackupOrigin")]),
         "share-cname" => {

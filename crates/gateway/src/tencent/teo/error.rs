@@ -5,6 +5,7 @@
 use stoker_domain::area::UnknownWord;
 use stoker_engine::{DomainError, Error as LedgerError, PurgeError, SubmitError, ZoneError};
 
+use super::Action;
 use crate::{
     request_fields,
     tencent::{
@@ -12,6 +13,22 @@ use crate::{
         params::OutOfBounds,
     },
 };
+
+/// Codes that these actions do not publish; of each the first word alone.
+const PLAIN: &[(&str, &[Action])] = &[
+    (
+        "InvalidParameter.ParameterError",
+        &[
+            Action::DescribeZones,
+            Action::DescribeAccelerationDomains,
+            Action::DescribePrefetchOriginLimit,
+        ],
+    ),
+    (
+        "InternalError.BackendError",
+        &[Action::DescribePrefetchTasks, Action::DescribePurgeTasks, Action::DescribeContentQuota],
+    ),
+];
 
 /// Why an action was refused.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +91,17 @@ pub(crate) enum Error {
     /// None of the targets was accepted to be purged; the reason of the first.
     #[error("no task was made: {0}")]
     NonePurged(#[source] PurgeError),
+    /// The first of the hosts to be purged is none, and no other was accepted.
+    #[error("no task was made: target {place} `{given}` must be a host without scheme and path")]
+    NotAHost {
+        /// Its place in the list, from 1.
+        place: usize,
+        /// What was given.
+        given: String,
+    },
+    /// There is no domain on which to purge.
+    #[error("no task was made: there is no domain that is online")]
+    NoneOnline,
     /// The limit's area does not exist.
     #[error("`Area` must be `Overseas` or `MainlandChina`")]
     LimitArea,
@@ -120,6 +148,9 @@ pub(crate) enum Error {
     /// The ledger did not answer.
     #[error("the request cannot be carried out now; try again")]
     Ledger(#[from] LedgerError),
+    /// Any of these, where the action publishes no more than the first word of its code.
+    #[error(transparent)]
+    Plain(Box<Self>),
 }
 
 impl From<SubmitError> for Error {
@@ -143,6 +174,13 @@ impl Error {
         ))
     }
 
+    /// As an error of `action`.
+    pub(crate) fn of(self, action: Action) -> Self {
+        let code = self.code();
+        let is_plain = |(of, actions): &(&str, &[Action])| *of == code && actions.contains(&action);
+        if PLAIN.iter().any(is_plain) { Self::Plain(Box::new(self)) } else { self }
+    }
+
     /// The vendor's code.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -163,7 +201,8 @@ impl Error {
             Self::NoneAccepted(error) | Self::NonePurged(PurgeError::Refused(error)) => {
                 none_accepted(error)
             }
-            Self::NonePurged(_) => "InvalidParameter.Target",
+            Self::NonePurged(_) | Self::NotAHost { .. } => "InvalidParameter.Target",
+            Self::NoneOnline => "InvalidParameter.DomainNotFound",
             Self::LimitArea => "InvalidParameter.PrefetchOriginLimitAreaInvalid",
             Self::LimitEnabled => "InvalidParameter.PrefetchOriginLimitEnabledInvalid",
             Self::LimitTooSmall => "InvalidParameter.PrefetchOriginLimitBandwidthTooSmall",
@@ -183,6 +222,10 @@ impl Error {
             },
             Self::Zone(error) => zone_code(error),
             Self::Ledger(_) => "InternalError.BackendError",
+            Self::Plain(error) => {
+                let code = error.code();
+                code.split_once('.').map_or(code, |(first, _)| first)
+            }
         }
     }
 
@@ -212,6 +255,10 @@ impl Error {
             Self::NonePurged(error) => {
                 return message::purge(error).after("no task was made: ", "未生成任务：");
             }
+            Self::NotAHost { place, given } => {
+                format!("未生成任务：第 {place} 个目标 `{given}` 必须是不含协议和路径的域名")
+            }
+            Self::NoneOnline => "未生成任务：没有在线的域名".into(),
             Self::LimitArea => "`Area` 必须是 `Overseas` 或 `MainlandChina`".into(),
             Self::LimitEnabled => "`Enabled` 必须是 `on` 或 `off`".into(),
             Self::LimitTooSmall => "`Bandwidth` 不得小于 100 Mbps".into(),
@@ -227,6 +274,7 @@ impl Error {
             Self::Domain(error) => return message::domain(error),
             Self::Zone(error) => return message::zone(error),
             Self::Ledger(_) => "请求暂时无法完成，请稍后重试".into(),
+            Self::Plain(error) => return error.message(),
         };
         Message::new(self.to_string(), zh)
     }
@@ -238,6 +286,7 @@ impl Error {
             Self::Ledger(_) | Self::Submit(SubmitError::Ledger(_)) | Self::Domain(_) => {
                 crate::chain(self)
             }
+            Self::Plain(error) => error.for_log(),
             _ => self.code().into(),
         }
     }

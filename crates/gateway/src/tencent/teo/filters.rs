@@ -110,9 +110,23 @@ pub(super) fn filters(
     known: &[&str],
     too_many: fn(String) -> Error,
 ) -> Result<Vec<Filter>, CallError> {
+    read(params, known, too_many, &["Name", "Values", "Fuzzy"])
+}
+
+/// The same of an action whose filters have no `Fuzzy`.
+pub(super) fn plain_filters(params: &mut Params, known: &[&str]) -> Result<Vec<Filter>, CallError> {
+    read(params, known, Error::too_many_values, &["Name", "Values"])
+}
+
+fn read(
+    params: &mut Params,
+    known: &[&str],
+    too_many: fn(String) -> Error,
+    members: &[&str],
+) -> Result<Vec<Filter>, CallError> {
     let mut filters: Vec<Filter> = Vec::new();
     for mut entry in params.structures("Filters")? {
-        entry.only(&["Name", "Values", "Fuzzy"])?;
+        entry.only(members)?;
         let name = entry.required_text("Name")?;
         let values = entry.texts("Values")?.ok_or_else(|| entry.missing("Values"))?;
         let is_fuzzy = entry.boolean("Fuzzy")?.unwrap_or_default();

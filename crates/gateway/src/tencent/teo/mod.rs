@@ -62,7 +62,11 @@ macro_rules! actions {
                 account: &Account,
                 params: Params,
             ) -> Reply {
-                match self { $(Self::$action => $call(gateway, account, params).await),+ }
+                let reply = match self { $(Self::$action => $call(gateway, account, params).await),+ };
+                reply.map_err(|error| match error {
+                    CallError::Teo(error) => CallError::Teo(error.of(self)),
+                    other => other,
+                })
             }
         }
     };

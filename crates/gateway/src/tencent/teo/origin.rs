@@ -16,6 +16,7 @@ use crate::{
         error::Error as CallError,
         message::Message,
         params::{OutOfBounds, Params},
+        value::shape,
     },
 };
 
@@ -53,11 +54,17 @@ pub(super) fn take(params: &mut Params) -> Result<Map<String, Value>, CallError>
         }
     }
     for field in FIELDS {
-        if let Some(value) = params.json(field) {
+        if let Some(value) = setting(params, field)? {
             said.insert(field.into(), value);
         }
     }
     Ok(said)
+}
+
+/// Takes a setting that is kept, if it has its shape.
+pub(super) fn setting(params: &mut Params, field: &str) -> Result<Option<Value>, CallError> {
+    let word = |_, name, error| Error::Word { name, error }.into();
+    shape::take(params, KEPT, field).map_err(|error| error.into_call(word))
 }
 
 /// What is said of the origin of `domain`: as it was given, if it still means that origin.

@@ -65,8 +65,7 @@ pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: P
     params.only(&["ZoneId", "Offset", "Limit", "Filters"])?;
     let zone = filters::zone(gateway, account, &mut params)?;
     let page = filters::page(&mut params, 100)?;
-    let too_many = Error::too_many_values;
-    let filters = filters::filters(&mut params, &["domain-name", "area"], too_many)?;
+    let filters = filters::plain_filters(&mut params, &["domain-name", "area"])?;
     for filter in filters.iter().filter(|filter| filter.name == "area") {
         for value in &filter.values {
             area(value)?;

@@ -10,6 +10,7 @@ use stoker_engine::NewZone;
 use super::{
     Error, KEPT, Reply, clock,
     filters::{self, Filter},
+    origin,
 };
 use crate::{Gateway, tencent::params::Params};
 
@@ -55,7 +56,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     let area = filters::word(&mut params, "Area", AREAS, areas)?.unwrap_or(AreaScope::Overseas);
     let mut kept = Map::from_iter([("Type".into(), kind.into())]);
     for field in ["PlanId", "AliasZoneName", "Tags", "AllowDuplicates", "JumpStart"] {
-        if let Some(value) = params.json(field) {
+        if let Some(value) = origin::setting(&mut params, field)? {
             kept.insert(field.into(), value);
         }
     }

@@ -5,15 +5,12 @@
 
 use serde_json::{Map, Value};
 use stoker_domain::{
-    area::AreaScope,
+    area::{AreaScope, UnknownWord},
     domain::{Domain, Origin},
 };
 
 use super::{Error, origin, rules};
-use crate::tencent::{
-    message::Message,
-    params::{self, Params},
-};
+use crate::tencent::{error::Error as CallError, message::Message, params::Params, value::shape};
 
 /// Under which name settings of this API are kept.
 pub(crate) const KEPT: &str = "cdn";
@@ -95,7 +92,7 @@ pub(super) fn of_update() -> Vec<&'static str> {
 pub(super) fn take(
     params: &mut Params,
     fields: &[&'static str],
-) -> Result<Map<String, Value>, crate::tencent::error::Error> {
+) -> Result<Map<String, Value>, CallError> {
     let mut said = Map::new();
     if let Some(project) = params.integer("ProjectId")? {
         said.insert("ProjectId".into(), project.into());
@@ -106,12 +103,8 @@ pub(super) fn take(
         }
     }
     for field in fields {
-        if let Some(value) = params.json(field) {
-            let is_structure =
-                value.is_object() || matches!(*field, "Tag" | "AccessPort") && value.is_array();
-            if !is_structure {
-                return Err(params::Error::Type((*field).into()).into());
-            }
+        let value = shape::take(params, KEPT, field).map_err(|error| error.into_call(word))?;
+        if let Some(value) = value {
             said.insert((*field).into(), value);
         }
     }
@@ -126,6 +119,15 @@ pub(super) fn take(
     }
     check_size(&said)?;
     Ok(said)
+}
+
+fn word(path: String, _: &str, error: UnknownWord) -> CallError {
+    let UnknownWord { given, expected } = &error;
+    Error::Param(Message::new(
+        format!("`{path}`: {error}"),
+        format!("`{path}`：`{given}` 不在可选值 {expected} 之中"),
+    ))
+    .into()
 }
 
 /// Refuses what is too large to be kept.

@@ -99,7 +99,10 @@ impl Filter {
     fn read(mut params: Params) -> Result<Self, CallError> {
         params.only(&["Name", "Value", "Fuzzy"])?;
         let name = params.required_text("Name")?;
-        let values = params.texts("Value")?.ok_or_else(|| params.missing("Value"))?;
+        let mut values = params.texts("Value")?.ok_or_else(|| params.missing("Value"))?;
+        if name == "domain" {
+            values = values.iter().map(|value| value.to_ascii_lowercase()).collect();
+        }
         let is_fuzzy = params.boolean("Fuzzy")?.unwrap_or_default();
         let wrong = |en: String, zh: String| Err(Error::Param(Message::new(en, zh)).into());
         if !NAMES.contains(&name.as_str()) {
@@ -146,7 +149,10 @@ impl Filter {
                 vec![if of_key.is_null() { "on".into() } else { text(of_key) }]
             }
             "https" => vec![switch(&said("Https")["Switch"])],
-            "originPullProtocol" => vec![text(&said("Origin")["OriginPullProtocol"])],
+            "originPullProtocol" => {
+                let protocol = text(&said("Origin")["OriginPullProtocol"]);
+                vec![if protocol.is_empty() { "http".into() } else { protocol }]
+            }
             "tagKey" => {
                 let tags = said("Tag").as_array().into_iter().flatten();
                 tags.map(|tag| text(&tag["TagKey"])).collect()
