@@ -157,11 +157,7 @@ impl Outcome {
 
     /// Whether the origin refused it. A success that is not kept, such as 204, is no refusal.
     pub const fn is_refusal(self) -> bool {
-        match self {
-            Self::OriginStatus(200..=299) => false,
-            Self::OriginStatus(_) => true,
-            _ => false,
-        }
+        matches!(self, Self::OriginStatus(..=199 | 300..))
     }
 }
 

@@ -69,6 +69,11 @@ impl Directory {
         self.domains.get(&*normal_host(name))
     }
 
+    /// The domain with this name, or else the one that answers for the host.
+    pub fn named_or_over(&self, name: &str) -> Option<&Arc<Domain>> {
+        self.named(name).or_else(|| self.domain(name))
+    }
+
     /// The nodes that must hold `key` for a prefetch of `areas` with a wish for `tier`: one of each
     /// cluster of the tier in each area, ordered by name. Empty when no such node is known.
     pub fn holders(&self, key: Key, areas: AreaScope, tier: Option<Tier>) -> Vec<Arc<Node>> {

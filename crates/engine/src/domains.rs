@@ -110,6 +110,11 @@ impl Engine {
         self.board.now().named(name).filter(|domain| domain.account == account).cloned()
     }
 
+    /// The domain of `account` with this name, or else the one that answers for the host.
+    pub fn domain_named_or_over(&self, account: AccountId, name: &str) -> Option<Arc<Domain>> {
+        self.board.now().named_or_over(name).filter(|domain| domain.account == account).cloned()
+    }
+
     /// The names under which tasks and purges of `hosts` are found: the hosts, and the names of the
     /// wildcards that answer for them.
     pub fn names_of(&self, account: AccountId, hosts: Vec<String>) -> Vec<String> {

@@ -396,7 +396,7 @@ fn find(
             return Err(PurgeError::Tag { index, tag: text.clone() });
         }
         let named = purge.hosts.iter().filter_map(|host| {
-            let domain = board.named(host).or_else(|| board.domain(host)).filter(is_meant)?;
+            let domain = board.named_or_over(host).filter(is_meant)?;
             // one host of a wildcard is told by the tag itself
             let url = if domain.host == *host { text.clone() } else { tagged(host, text) };
             Some((PurgeTarget { url, host: domain.host.clone() }, Arc::clone(domain)))

@@ -58,8 +58,8 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    let (engine, account) = (&call.gateway.engine, whose(&call).await?.id);
-    match engine.domain_named(account, &host).or_else(|| engine.domain(account, &host)) {
+    let account = whose(&call).await?.id;
+    match call.gateway.engine.domain_named_or_over(account, &host) {
         Some(domain) => Ok(Reply::json(StatusCode::OK, &view(&domain))),
         None => Err(DomainError::Unknown { host }.into()),
     }

@@ -206,8 +206,8 @@ impl Params {
     }
 
     /// Takes a value as it was given, whatever it is.
-    pub(crate) fn json(&mut self, name: &str) -> Option<serde_json::Value> {
-        self.fields.remove(name).map(Value::json)
+    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+        self.fields.remove(name)
     }
 
     /// That `name` is required and absent.

@@ -52,12 +52,7 @@ pub(super) fn zone(params: &Params) -> Option<String> {
 /// The tags that the call itself gives, to a domain or a zone, as conditions name them.
 pub(super) fn request_tags(params: &Params) -> Vec<String> {
     let given = ["Tag", "Tags"].into_iter().filter_map(|name| params.peek(name, Value::list));
-    let tag = |tag: Value| {
-        let mut fields = tag.map()?;
-        let mut text = |name| fields.remove(name).and_then(Value::text);
-        Some(format!("{}&{}", text("TagKey")?, text("TagValue").unwrap_or_default()))
-    };
-    given.flatten().filter_map(tag).collect()
+    given.flatten().filter_map(|given| tag(&given.json())).collect()
 }
 
 /// The tags that were given to a domain, as conditions name them.
@@ -72,9 +67,11 @@ pub(super) fn zone_tags(zone: &Zone) -> Vec<String> {
 
 fn tags(kept: &Kept, api: &str, field: &str) -> Vec<String> {
     let tags = kept.get(api).and_then(|said| said.get(field)).and_then(|tags| tags.as_array());
-    let tag = |tag: &serde_json::Value| {
-        let text = |field: &str| tag[field].as_str();
-        Some(format!("{}&{}", text("TagKey")?, text("TagValue").unwrap_or_default()))
-    };
     tags.into_iter().flatten().filter_map(tag).collect()
+}
+
+/// A tag as conditions name it.
+fn tag(tag: &serde_json::Value) -> Option<String> {
+    let text = |field: &str| tag[field].as_str();
+    Some(format!("{}&{}", text("TagKey")?, text("TagValue").unwrap_or_default()))
 }

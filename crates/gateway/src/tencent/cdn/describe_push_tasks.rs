@@ -19,10 +19,7 @@ use stoker_engine::{TargetFilter, TargetState, TargetView};
 use super::{Error, word};
 use crate::{
     Gateway,
-    tencent::{
-        clock, error,
-        params::{Params, narrow},
-    },
+    tencent::{clock, error, params::Params},
 };
 
 const PARAMETERS: &[&str] =
@@ -35,31 +32,30 @@ const FURTHEST: i64 = 1_000_000_000;
 pub(super) async fn call(
     gateway: &Gateway,
     account: &Account,
-    params: Params,
+    mut params: Params,
 ) -> Result<Map<String, Value>, error::Error> {
-    let visible = params.visible().map(<[String]>::to_vec);
-    let mut filter = read(params)?;
+    let mut filter = read(&mut params)?;
     filter.account = Some(account.id);
     let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
-    filter.hosts = narrow(visible.as_deref(), wanted);
+    filter.hosts = params.visible_of(wanted);
     let page = gateway.engine.targets(&filter).await?;
     let logs: Vec<Value> = page.rows.iter().map(push_log).collect();
     Ok(Map::from_iter([("PushLogs".into(), logs.into()), ("TotalCount".into(), page.total.into())]))
 }
 
-fn read(mut params: Params) -> Result<TargetFilter, error::Error> {
+fn read(params: &mut Params) -> Result<TargetFilter, error::Error> {
     params.only(PARAMETERS)?;
     let mut filter = TargetFilter {
-        from: time(&mut params, "StartTime")?,
+        from: time(params, "StartTime")?,
         // times have whole seconds, and the last one belongs to the range
-        to: time(&mut params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
+        to: time(params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
         task: params.text("TaskId")?.filter(|id| !id.is_empty()).map(TaskId),
         offset: params.bounded("Offset", 0, 0..=FURTHEST)?.map_err(Error::Range)?,
         limit: params.bounded("Limit", DEFAULT_LIMIT, 1..=MOST)?.map_err(Error::Range)?,
         ..TargetFilter::default()
     };
     // `global` finds the tasks that asked for both areas and those that asked for one
-    filter.area = match word(&mut params, "Area")? {
+    filter.area = match word(params, "Area")? {
         None | Some(AreaScope::Global) => None,
         Some(AreaScope::Mainland) => Some(Area::Mainland),
         Some(AreaScope::Overseas) => Some(Area::Overseas),
@@ -164,7 +160,7 @@ mod tests {
         let json = r#"{"StartTime":"2023-11-15 06:13:20","EndTime":"2023-11-15 06:13:20",
             "Keyword":"HTTP://WWW.a.example/中","Limit":1000,"Offset":3,"Area":"overseas",
             "Status":"invalid"}"#;
-        let filter = read(Params::from_json(json.as_bytes()).unwrap()).unwrap();
+        let filter = read(&mut Params::from_json(json.as_bytes()).unwrap()).unwrap();
         let from = Timestamp::from_seconds(1_700_000_000);
         assert_eq!(filter.from, Some(from));
         assert_eq!(filter.to, Some(from + Duration::from_millis(999)));

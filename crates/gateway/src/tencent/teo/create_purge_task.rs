@@ -162,8 +162,7 @@ fn known(
 ) -> (Vec<String>, Vec<(String, SubmitError)>) {
     let (mut hosts, mut lost) = (Vec::new(), Vec::new());
     for host in named {
-        let domain = gateway.engine.domain_named(account.id, host);
-        let domain = domain.or_else(|| gateway.engine.domain(account.id, host));
+        let domain = gateway.engine.domain_named_or_over(account.id, host);
         let inside = domain.filter(|domain| zone.is_none() || domain.zone.as_ref() == zone);
         match inside.map(|domain| domain.status) {
             Some(Status::Online) => hosts.push(host.clone()),

@@ -51,8 +51,7 @@ pub(crate) enum Error {
 
 /// Takes the setting `field` of the API `product`.
 pub(crate) fn take(params: &mut Params, product: &str, field: &str) -> Result<Option<Json>, Error> {
-    let Some(value) = params.peek(field, Some) else { return Ok(None) };
-    params.json(field);
+    let Some(value) = params.value(field) else { return Ok(None) };
     let fields = SHAPES.get(product).into_iter().flatten();
     let found = fields.copied().find(|(name, _)| *name == field);
     let (name, kind) = found.ok_or_else(|| Error::Type(field.into()))?;

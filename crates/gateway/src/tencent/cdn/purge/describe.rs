@@ -20,7 +20,7 @@ use crate::{
     tencent::{
         cdn, clock,
         error::Error as CallError,
-        params::{OutOfBounds, Params, narrow},
+        params::{OutOfBounds, Params},
     },
 };
 
@@ -39,26 +39,25 @@ const DEFAULT_LIMIT: i64 = 20;
 const MOST: i64 = 1000;
 const FURTHEST: i64 = 1_000_000_000;
 
-pub(super) async fn call(gateway: &Gateway, account: &Account, params: Params) -> Reply {
-    let visible = params.visible().map(<[String]>::to_vec);
-    let mut filter = PurgeFilter { account: Some(account.id), ..read(params)? };
+pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+    let mut filter = PurgeFilter { account: Some(account.id), ..read(&mut params)? };
     let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
-    filter.hosts = narrow(visible.as_deref(), wanted);
+    filter.hosts = params.visible_of(wanted);
     let page = gateway.engine.purges(&filter).await?;
     let logs: Vec<Value> = page.rows.iter().map(log).collect();
     let total = page.total;
     Ok(Map::from_iter([("PurgeLogs".into(), logs.into()), ("TotalCount".into(), total.into())]))
 }
 
-fn read(mut params: Params) -> Result<PurgeFilter, CallError> {
+fn read(params: &mut Params) -> Result<PurgeFilter, CallError> {
     params.only(PARAMETERS)?;
-    let area: Option<AreaScope> = word(&mut params, "Area")?;
+    let area: Option<AreaScope> = word(params, "Area")?;
     let mut filter = PurgeFilter {
-        from: time(&mut params, "StartTime")?,
+        from: time(params, "StartTime")?,
         // times have whole seconds, and the last one belongs to the range
-        to: time(&mut params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
+        to: time(params, "EndTime")?.map(|time| time + Duration::from_millis(999)),
         id: params.text("TaskId")?.filter(|id| !id.is_empty()).map(TaskId),
-        scope: one_of(&mut params, "PurgeType", "`url`, `path`", |word| match word {
+        scope: one_of(params, "PurgeType", "`url`, `path`", |word| match word {
             "url" => Some(Scope::Url),
             "path" => Some(Scope::Path),
             _ => None,
@@ -74,7 +73,7 @@ fn read(mut params: Params) -> Result<PurgeFilter, CallError> {
         limit: params.bounded("Limit", DEFAULT_LIMIT, 1..=MOST)?.map_err(out_of_bounds)?,
         ..PurgeFilter::default()
     };
-    let status = one_of(&mut params, "Status", "`fail`, `done`, `process`", |word| match word {
+    let status = one_of(params, "Status", "`fail`, `done`, `process`", |word| match word {
         "done" => Some(PurgeState::Done),
         "process" => Some(PurgeState::Processing),
         "fail" => Some(PurgeState::Overdue),
