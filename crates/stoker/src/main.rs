@@ -10,6 +10,7 @@ mod config;
 mod credentials;
 mod entropy;
 mod failure;
+mod list;
 mod output;
 mod server;
 mod size;

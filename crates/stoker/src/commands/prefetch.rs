@@ -1,10 +1,6 @@
 //! `stoker prefetch`: have URLs brought to the nodes, and wait for it if asked to.
 
-use std::{
-    fs,
-    io::{self, Read},
-    process::ExitCode,
-};
+use std::{fs, io, process::ExitCode};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -19,6 +15,7 @@ use crate::{
     commands::{area_words, follow, layer_words},
     config::Access,
     failure::Failure,
+    list::{self, Refused},
     output,
 };
 
@@ -33,9 +30,18 @@ pub(super) struct Args {
     urls: Vec<String>,
     /// Read further URLs from FILE, one on a line; `-` reads standard input
     ///
-    /// Empty lines and lines that begin with `#` are left out.
+    /// Empty lines and lines that begin with `#` are left out. Lines may end in any way and stand
+    /// in the quotes of a spreadsheet; the text is UTF-8, or UTF-16 with a byte order mark.
     #[arg(long, value_name = "FILE")]
     list: Option<String>,
+    /// Submit the rest when lines of the list are not URLs, and write those to standard error
+    ///
+    /// They are written as a list again, each below a comment with its line and the reason.
+    #[arg(long, requires = "list")]
+    skip_invalid: bool,
+    /// Write the lines that were skipped into FILE instead; it is made anew
+    #[arg(long, value_name = "FILE", requires = "skip_invalid")]
+    rejected: Option<String>,
     /// Where they must be held [default: wherever their domains are served]
     #[arg(long, value_name = "AREA", value_parser = area_words())]
     area: Option<AreaScope>,
@@ -86,14 +92,7 @@ struct Submitted {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let mut urls = args.urls.clone();
-    if let Some(list) = &args.list {
-        urls.extend(read_list(list)?);
-    }
-    if urls.is_empty() {
-        return Err(Failure::usage("the list has no URLs")
-            .hint("write one URL on each line; lines that begin with `#` are left out"));
-    }
+    let urls = urls(&args)?;
     let client = args.access.client()?;
     let mut results = Vec::new();
     for part in urls.chunks(MOST_URLS as usize) {
@@ -147,20 +146,50 @@ fn counted(accepted: &Accepted) -> String {
     }
 }
 
-fn read_list(name: &str) -> Result<Vec<String>, Failure> {
-    let mut text = String::new();
-    let read = if name == "-" {
-        io::stdin().read_to_string(&mut text)
-    } else {
-        fs::File::open(name).and_then(|mut file| file.read_to_string(&mut text))
+/// The URLs of the command line and of the list.
+fn urls(args: &Args) -> Result<Vec<String>, Failure> {
+    let mut urls = args.urls.clone();
+    if let Some(list) = &args.list {
+        let list = list::read(list)?;
+        let lines = if args.skip_invalid {
+            let (lines, refused) = list.into_parts();
+            reject(&refused, args.rejected.as_deref())?;
+            lines
+        } else {
+            list.whole().map_err(|failure| {
+                failure.hint("correct them, or submit the others with `--skip-invalid`")
+            })?
+        };
+        urls.extend(lines.into_iter().map(|line| line.url));
+    }
+    if urls.is_empty() {
+        return Err(Failure::usage("the list has no URLs")
+            .hint("write one URL on each line; lines that begin with `#` are left out"));
+    }
+    Ok(urls)
+}
+
+/// Writes refused lines into `file`, or to standard error. The file is there afterwards, whether
+/// there were any or not.
+fn reject(refused: &[Refused], file: Option<&str>) -> Result<(), Failure> {
+    let Some(file) = file else {
+        for line in refused {
+            output::note(&line.as_comment());
+        }
+        return Ok(());
     };
-    read.map_err(|error| {
-        Failure::because(format!("cannot read the list `{name}`"), &error)
+    let written = fs::File::create(file).and_then(|file| {
+        let mut file = io::BufWriter::new(file);
+        list::write_refused(refused, &mut file)
+    });
+    written.map_err(|error| {
+        Failure::because(format!("cannot write the rejected lines into `{file}`"), &error)
             .into_usage()
-            .hint("name a text file with one URL on each line, or `-` for standard input")
     })?;
-    let lines = text.lines().map(str::trim);
-    Ok(lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(String::from).collect())
+    if !refused.is_empty() {
+        output::note(&format!("lines skipped: {}, in `{file}`", refused.len()));
+    }
+    Ok(())
 }
 
 fn field(text: &str) -> Result<(String, String), String> {
@@ -175,15 +204,6 @@ fn field(text: &str) -> Result<(String, String), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_list_has_one_url_on_each_line() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        fs::write(file.path(), "# first\nhttp://a.example/1\n\n  http://a.example/2  \r\n")
-            .unwrap();
-        let urls = read_list(&file.path().to_string_lossy()).unwrap();
-        assert_eq!(urls, ["http://a.example/1", "http://a.example/2"]);
-    }
 
     #[test]
     fn a_field_is_split_at_its_first_colon() {

@@ -7,6 +7,7 @@
 mod errors;
 mod help;
 mod identity;
+mod lists;
 mod purges;
 mod results;
 #[path = "../running/mod.rs"]
