@@ -127,6 +127,29 @@ pub struct Heartbeat {
     pub items: Vec<ItemProgress>,
 }
 
+/// How the store of a node is. Counts are those since the node started. Never stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreHealth {
+    /// Bytes that its files take on disk.
+    pub held_bytes: u64,
+    /// The most that they may take.
+    pub bound_bytes: u64,
+    /// Bytes that are free on its file system; absent where that cannot be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
+    /// Bytes that it leaves free there for others.
+    pub reserve_bytes: u64,
+    /// Records that were there and could not be read when the node started: lost content.
+    pub lost_records: u64,
+    /// Records that were found damaged when they were read: lost content, filled again when it is
+    /// asked for.
+    pub damaged_records: u64,
+    /// Segment files that cannot be used and were set aside, now or at an earlier start.
+    pub unreadable_segments: u64,
+    /// Writes and syncs that the disk refused.
+    pub refused_writes: u64,
+}
+
 /// How far one running item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemProgress {

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use stoker_domain::{placement::Node, time::Timestamp};
+use stoker_domain::{job::StoreHealth, placement::Node, time::Timestamp};
 use stoker_ledger::Error;
 
 use crate::Engine;
@@ -22,6 +22,8 @@ pub struct NodeView {
     pub is_alive: bool,
     /// When it was last heard of; for one that never was, when the engine was opened.
     pub last_seen: Timestamp,
+    /// What it said last of its store, if it did since the engine was opened.
+    pub store: Option<StoreHealth>,
 }
 
 impl Engine {
@@ -47,6 +49,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Notes what a node says of its store.
+    pub fn hear_store(&self, node: &str, health: StoreHealth) {
+        self.nodes.set_store(node, health);
+    }
+
     /// All nodes, ordered by name.
     pub fn nodes(&self) -> Vec<NodeView> {
         let now = self.clock.now();
@@ -55,9 +62,9 @@ impl Engine {
             .nodes
             .iter()
             .filter_map(|node| {
-                let Session { number, last_seen } = self.nodes.get(&node.name)?;
+                let Session { number, last_seen, store } = self.nodes.get(&node.name)?;
                 let is_alive = number.is_some() && now.since(last_seen) <= self.config.lease;
-                Some(NodeView { node: Arc::clone(node), is_alive, last_seen })
+                Some(NodeView { node: Arc::clone(node), is_alive, last_seen, store })
             })
             .collect()
     }
@@ -72,12 +79,15 @@ struct Session {
     /// Absent until it registers.
     number: Option<u64>,
     last_seen: Timestamp,
+    store: Option<StoreHealth>,
 }
 
 impl Nodes {
     /// Nodes that have not registered yet.
     pub(crate) fn new(nodes: &[Node], now: Timestamp) -> Self {
-        let unheard = |node: &Node| (node.name.clone(), Session { number: None, last_seen: now });
+        let unheard = |node: &Node| {
+            (node.name.clone(), Session { number: None, last_seen: now, store: None })
+        };
         Self(Mutex::new(nodes.iter().map(unheard).collect()))
     }
 
@@ -101,7 +111,15 @@ impl Nodes {
 
     fn put(&self, name: &str, number: u64, now: Timestamp) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.insert(name.into(), Session { number: Some(number), last_seen: now });
+        let store = sessions.get(name).and_then(|session| session.store);
+        sessions.insert(name.into(), Session { number: Some(number), last_seen: now, store });
+    }
+
+    fn set_store(&self, name: &str, health: StoreHealth) {
+        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = sessions.get_mut(name) {
+            session.store = Some(health);
+        }
     }
 
     fn get(&self, name: &str) -> Option<Session> {

@@ -7,7 +7,7 @@ use std::future::pending;
 
 use async_trait::async_trait;
 use stoker_domain::{
-    job::{Heartbeat, LeasedJob, Report},
+    job::{Heartbeat, LeasedJob, Report, StoreHealth},
     pace::{Demand, Grant},
     placement::Node,
     purge::PurgeOrder,
@@ -26,6 +26,10 @@ pub trait JobSource: Send + Sync {
     /// Says what the node called `node` wants to read from origins with a limit, and is told how much
     /// it may. A domain that is not asked for any more is given up.
     async fn pace(&self, node: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable>;
+    /// Says how the store of the node called `node` is; only the last word counts.
+    async fn health(&self, _node: &str, _health: StoreHealth) -> Result<(), Unreachable> {
+        Ok(())
+    }
     /// Reports items; false when the lease is lost. Repeating a report changes nothing.
     async fn report(&self, report: Report) -> Result<bool, Unreachable>;
     /// The purge orders that the node called `node` has not confirmed, by number; some of them, if

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{Shield, Status},
+    job::StoreHealth,
     outcome::Outcome,
     purge::{Method, Scope},
     quota::Product,
@@ -255,6 +256,9 @@ pub struct NodeView {
     pub is_alive: bool,
     /// When it was last heard of; absent = not since this control plane started.
     pub last_seen: Option<String>,
+    /// How its store is; absent = it has not said yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreHealth>,
 }
 
 /// Answer of `GET /admin/v1/nodes`.

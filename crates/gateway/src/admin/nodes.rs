@@ -26,5 +26,6 @@ fn view(view: &NodeView) -> api::NodeView {
         address: node.address.clone(),
         is_alive: view.is_alive,
         last_seen: Some(rfc3339(view.last_seen)),
+        store: view.store,
     }
 }

@@ -87,6 +87,10 @@ impl Runner {
         Self { service, store, fills, directory, clock }
     }
 
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Runs `item` to its outcome. Dropped, it leaves a fill that has begun to itself.
     pub(super) async fn run(
         &self,

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use stoker_domain::placement::Node;
 use tokio::{
     sync::Semaphore,
-    time::{Instant, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, warn};
@@ -27,6 +27,8 @@ use crate::{
 
 /// The longest rest between two calls to an engine that does not answer.
 const LONGEST_REST: Duration = Duration::from_secs(5);
+/// How often the node says how its store is.
+const HEALTH: Duration = Duration::from_secs(5);
 /// The first one.
 const FIRST_REST: Duration = Duration::from_millis(100);
 
@@ -68,9 +70,10 @@ impl Agent {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let running = TaskTracker::new();
         let (node, source) = (Arc::clone(&self.node), Arc::clone(&self.source));
-        let purger = Arc::clone(&self.purger);
+        let (purger, runner) = (Arc::clone(&self.purger), Arc::clone(&self.runner));
         let (rest, purges_rest) = (self.rest.fork(), self.rest.fork());
         let session = self.session;
+        let tells = tell_health(Arc::clone(&runner), Arc::clone(&node), Arc::clone(&source));
         let works = async {
             purger.come_back(&node, session, &*source, rest).await;
             tokio::select! {
@@ -81,6 +84,7 @@ impl Agent {
         tokio::select! {
             () = stop.cancelled() => {}
             () = works => {}
+            () = tells => {}
         }
         running.close();
         running.wait().await;
@@ -143,6 +147,18 @@ impl Agent {
                     drop(place);
                 });
             }
+        }
+    }
+}
+
+/// Says now and then how the store is. Nobody depends on it: what is not heard is said again.
+async fn tell_health(runner: Arc<Runner>, node: Arc<Node>, source: Arc<dyn JobSource>) {
+    let mut turns = interval(HEALTH);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        if let Err(error) = source.health(&node.name, runner.store().health()).await {
+            debug!(node.id = node.name, error = %error, "cannot say how the store is");
         }
     }
 }

@@ -21,6 +21,9 @@ use rustix::{
 /// The most parts that Linux takes in one vectored call.
 const MAX_PARTS: usize = 1024;
 
+/// What the names of files end in that cannot be used.
+pub(super) const ASIDE: &str = ".bad";
+
 /// A directory of named files. Calls block.
 pub trait Disk: Send + Sync + Debug {
     /// The names of all files, in no order.
@@ -47,6 +50,12 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// Whatever the device says.
     fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Renames a file that cannot be used, to `NAME.bad`, for a person to look at.
+    ///
+    /// # Errors
+    /// Whatever the device says; then it stays where it was.
+    fn set_aside(&self, name: &str) -> io::Result<()>;
 
     /// Replaces the content of a small file, atomically and durably.
     ///
@@ -146,6 +155,12 @@ impl Disk for Files {
         // above its bound. Cutting first frees them at once.
         OpenOptions::new().write(true).open(&path)?.set_len(0)?;
         fs::remove_file(path)
+    }
+
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        let (from, to) = (self.directory.join(name), format!("{name}{ASIDE}"));
+        fs::rename(from, self.directory.join(to))?;
+        self.sync_names()
     }
 
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {

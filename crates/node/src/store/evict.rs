@@ -22,8 +22,8 @@ use super::{
     index::Worth,
     log::{GROUP_BYTES, Group, Item, Log, padded},
     record::{Draft, Header, Kind},
-    recover::scan,
     rules::{Verdict, YOUNG_S},
+    scan::scan,
     segment::{Segment, file_name},
 };
 
@@ -200,6 +200,6 @@ fn list(segment: &Segment) -> Option<Vec<Listed>> {
     if let Ok(Some((listed, _))) = by_footer {
         return Some(listed);
     }
-    let (listed, end) = scan(&*segment.file, segment.number, segment.durable());
-    (end == segment.durable()).then_some(listed)
+    let scan = scan(&*segment.file, segment.number, segment.durable(), true);
+    (scan.gaps == 0 && scan.end == segment.durable()).then_some(scan.listed)
 }

@@ -4,7 +4,7 @@
 //! itself is never removed and says nothing.
 
 use std::{
-    fs::{File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     path::Path,
 };
@@ -13,6 +13,16 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Lock {
     _file: File,
+}
+
+/// Whether files can be made in `directory`. A disk without room is no obstacle: room can be made.
+pub(super) fn probe(directory: &Path) -> io::Result<()> {
+    let path = directory.join("probe");
+    match File::create(&path) {
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 impl Lock {

@@ -207,11 +207,12 @@ impl Log {
         let mut end = active.end;
         let mut headers: Vec<[u8; HEADER]> = Vec::with_capacity(items.len());
         let mut listed = Vec::with_capacity(items.len());
+        let mut is_after_sync = self.pending.since.is_none();
         for item in &items {
             let header = item.draft.header();
             let place =
                 Place { segment: number, unit: (end / ALIGN) as u32, len: header.len() as u32 };
-            headers.push(header.encode(number, end));
+            headers.push(header.encode(number, end, mem::take(&mut is_after_sync)));
             listed.push(Listed::new(header, place));
             end = place.end();
         }

@@ -27,6 +27,7 @@ mod read;
 mod record;
 mod recover;
 mod rules;
+mod scan;
 mod segment;
 mod sliced;
 mod stats;
@@ -82,6 +83,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// The segment files together never take more than this.
     pub max_bytes: u64,
+    /// Bytes that stay free on the disk for others, as far as removing segments helps.
+    pub reserve_bytes: u64,
     /// The length of a segment file, and with it the unit of eviction. A record must fit into one.
     /// Cut down to a quarter of `max_bytes` where it is more, and to a small share of the disk's
     /// room: every file takes its whole length when it is made.
@@ -105,6 +108,7 @@ impl Config {
         Self {
             dir: dir.into(),
             max_bytes,
+            reserve_bytes: 0,
             // a tenth at most, so that `Store::largest` is not less than two fifths
             segment_bytes: (max_bytes / 256).clamp(16 << 20, 256 << 20).min(max_bytes / 10),
             flush_delay: Duration::from_millis(2),
@@ -184,7 +188,9 @@ struct Shared {
     counters: Counters,
     next_generation: AtomicU64,
     epoch: u64,
+    disk: Arc<dyn Disk>,
     max_bytes: u64,
+    reserve_bytes: u64,
     largest: u64,
     largest_record: u64,
 }
@@ -212,6 +218,7 @@ impl Store {
         fs::create_dir_all(&config.dir).map_err(io("create the directory"))?;
         let lock = Lock::take(&config.dir).map_err(io("take the lock"))?;
         let lock = lock.ok_or_else(|| OpenError::Locked(config.dir.clone()))?;
+        lock::probe(&config.dir).map_err(io("write"))?;
         let (shared, log) = Log::recover(&config, lock, disk, clock).map_err(io("recover"))?;
         let shared = Arc::new(shared);
         let writer = {

@@ -4,7 +4,7 @@
 //! offset  bytes  field
 //!      0      4  magic "SKR1"
 //!      4      1  kind: 1 WHOLE, 2 HEAD, 3 SLICE, 4 COMPLETE, 5 TOMBSTONE, 6 RULE, 7 MARK
-//!      5      1  zero
+//!      5      1  1: all before it in the segment was synced when it was written; otherwise 0
 //!      6      2  length of the URL
 //!      8     16  cache key
 //!     24      8  generation
@@ -42,7 +42,8 @@ pub(super) const HEADER: usize = 72;
 /// Records start at multiples of this.
 pub(super) const ALIGN: u64 = 8;
 
-const MAGIC: [u8; 4] = *b"SKR1";
+/// How every record begins.
+pub(super) const MAGIC: [u8; 4] = *b"SKR1";
 const UNKNOWN_SIZE: u64 = u64::MAX;
 static PADDING: [u8; ALIGN as usize] = [0; ALIGN as usize];
 
@@ -117,6 +118,8 @@ pub(super) struct Header {
     pub written_s: u32,
     pub meta_crc: u32,
     pub content_crc: u32,
+    /// All that stands before it in the segment was synced when it was written.
+    pub is_after_sync: bool,
     /// Generations after its own at which it was last confirmed upstream.
     pub confirmed_after: u32,
 }
@@ -137,10 +140,12 @@ impl Header {
         self.generation + u64::from(self.confirmed_after)
     }
 
-    pub(super) fn encode(&self, segment: u32, offset: u64) -> [u8; HEADER] {
+    /// Its bytes for this place; `is_after_sync` is of the place too.
+    pub(super) fn encode(&self, segment: u32, offset: u64, is_after_sync: bool) -> [u8; HEADER] {
         let mut out = [0; HEADER];
         out[0..4].copy_from_slice(&MAGIC);
         out[4] = self.kind.code();
+        out[5] = u8::from(is_after_sync);
         out[6..8].copy_from_slice(&(self.url_len as u16).to_le_bytes());
         out[8..24].copy_from_slice(&self.key.0);
         out[24..32].copy_from_slice(&self.generation.to_le_bytes());
@@ -168,6 +173,7 @@ impl Header {
         let size = u64_at(bytes, 32);
         Some(Self {
             kind: Kind::from_code(bytes[4])?,
+            is_after_sync: bytes[5] == 1,
             key: Key(key),
             generation: u64_at(bytes, 24),
             size: (size != UNKNOWN_SIZE).then_some(size),
@@ -235,6 +241,7 @@ impl Draft {
             written_s: 0,
             meta_crc: meta_crc.finalize(),
             content_crc: content_crc.finalize(),
+            is_after_sync: false,
             confirmed_after: 0,
         };
         Self { header, url, head, content }

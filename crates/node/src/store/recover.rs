@@ -2,23 +2,29 @@
 //!
 //! Segments are read from the oldest to the newest, their records replayed through the rules of the
 //! [index](super::index). A footer is believed for which records there are; their bytes are verified
-//! when they are first read. A segment without a footer is scanned and every byte verified: the
-//! first unsound record ends it. The newest such segment is cut there and written on.
+//! when they are read. A segment without a footer is scanned (`scan`) and every byte verified. The
+//! newest such segment is cut behind its last record and written on.
+//!
+//! What cannot be used takes nothing else with it: a segment that cannot be read is set aside under
+//! another name, one without its header is read by what its records say of themselves. Content that
+//! was lost is counted, for a person to hear of.
 //!
 //! The epoch changes when records are missing that a later segment's header vouches for, when a
 //! segment is missing or unreadable in the middle, and when there is no segment at all.
 
 use std::{
-    io,
+    error::Error,
+    io::{self, ErrorKind},
     sync::{Arc, atomic::AtomicU64},
 };
 
 use bytes::Bytes;
 use stoker_domain::time::Clock;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
     Config, Disk, DiskFile, SLICE, Shared,
+    disk::ASIDE,
     footer::{self, Listed, read_exactly},
     hot::Hot,
     index::Index,
@@ -26,8 +32,9 @@ use super::{
     log::{Active, Limits, Log, Pending, largest_record},
     pool::Pool,
     queue::Queue,
-    record::{ALIGN, HEADER, Header, Kind, Place},
+    record::{HEADER, Header, Kind},
     rules::{Rule, Rules},
+    scan::scan,
     segment::{SEGMENT_HEADER, Segment, SegmentHeader, Segments, file_name, number_of},
     stats::Counters,
     trouble::Trouble,
@@ -54,6 +61,7 @@ struct Recovery {
     rules: Rules,
     segments: Segments,
     next_generation: u64,
+    counters: Counters,
     is_lost: bool,
 }
 
@@ -71,14 +79,18 @@ impl Log {
             rules: Rules::default(),
             segments: Segments::default(),
             next_generation: 1,
+            counters: Counters::default(),
             is_lost: false,
         };
+        let aside = names.iter().filter(|name| name.ends_with(ASIDE)).count();
+        recovery.counters.unreadable.add(aside as u64);
         let found = recovery.find(&*disk, &names, config.max_bytes)?;
         let held: u64 = found.iter().map(|found| found.size).sum();
         let segment_bytes = segment_bytes(config.segment_bytes, held.saturating_add(disk.free()));
-        let next_number = found.last().map_or(1, |newest| newest.number + 1);
+        let numbers = names.iter().filter_map(|name| number_of(name));
+        let next_number = numbers.max().map_or(1, |newest| newest + 1);
         let is_empty = found.is_empty();
-        let (active, previous) = recovery.replay(found, segment_bytes)?;
+        let (active, previous) = recovery.replay(found, segment_bytes);
         recovery.index.drop_headless();
         let largest_record = largest_record(segment_bytes);
         let is_sliceable = largest_record >= SLICE + HEADER as u64;
@@ -91,10 +103,12 @@ impl Log {
             segments: recovery.segments,
             pool: Pool::default(),
             hot: Hot::new(config.hot_bytes),
-            counters: Counters::default(),
+            counters: recovery.counters,
             next_generation: AtomicU64::new(recovery.next_generation),
             epoch: 0,
+            disk: disk.clone(),
             max_bytes: config.max_bytes,
+            reserve_bytes: config.reserve_bytes,
             largest: if is_sliceable { sliced.max(SLICE) } else { largest_record },
             largest_record,
         };
@@ -125,10 +139,10 @@ impl Log {
     fn settle_epoch(&self, names: &[String], is_lost: bool) -> io::Result<u64> {
         let mut stored = None;
         if names.iter().any(|name| name == EPOCH_FILE) {
-            let file = self.disk.open(EPOCH_FILE)?;
-            let mut text = vec![0; file.size()?.min(64) as usize];
-            read_exactly(&*file, &mut text, 0)?;
-            stored = str::from_utf8(&text).ok().and_then(|text| text.trim().parse::<u64>().ok());
+            stored = self.read_epoch().unwrap_or_else(|error| {
+                warn!(file = EPOCH_FILE, error = &error as &dyn Error, "cannot read a cache file");
+                None
+            });
         }
         if let Some(epoch) = stored
             && !is_lost
@@ -137,8 +151,18 @@ impl Log {
         }
         let now = u64::try_from(self.clock.now().as_millis()).unwrap_or(0);
         let epoch = now.max(stored.unwrap_or(0) + 1);
-        self.disk.replace(EPOCH_FILE, format!("{epoch}\n").as_bytes())?;
-        Ok(epoch)
+        match self.disk.replace(EPOCH_FILE, format!("{epoch}\n").as_bytes()) {
+            // the store opens without room too; the next start will write one
+            Err(error) if error.kind() == ErrorKind::StorageFull => Ok(epoch),
+            written => written.map(|()| epoch),
+        }
+    }
+
+    fn read_epoch(&self) -> io::Result<Option<u64>> {
+        let file = self.disk.open(EPOCH_FILE)?;
+        let mut text = vec![0; file.size()?.min(64) as usize];
+        read_exactly(&*file, &mut text, 0)?;
+        Ok(str::from_utf8(&text).ok().and_then(|text| text.trim().parse().ok()))
     }
 }
 
@@ -164,22 +188,15 @@ impl Recovery {
         let mut found = Vec::new();
         let mut unsound = Vec::new();
         for number in numbers {
-            let file = disk.open(&file_name(number))?;
-            let size = file.size()?;
-            let mut start = [0; SEGMENT_HEADER as usize];
-            let header = match read_exactly(&*file, &mut start, 0) {
-                Ok(()) => SegmentHeader::decode(&start).filter(|header| header.number == number),
-                Err(_) => None,
-            };
-            let Some(header) = header else {
-                // The newest was just being made, unless there are records in it. An older one was
-                // just being removed if nothing is before it.
-                let is_used = !scan(&*file, number, size).0.is_empty();
-                self.is_lost |= is_used || (Some(number) != newest && !found.is_empty());
-                unsound.push(number);
-                continue;
-            };
-            found.push(Found { number, file, header, size });
+            let is_between = Some(number) != newest && !found.is_empty();
+            match look(disk, number) {
+                Ok(Some(segment)) => found.push(segment),
+                // The newest was just being made. An older one was just being removed if nothing is
+                // before it.
+                Ok(None) if !is_between => unsound.push(number),
+                Ok(None) => self.set_aside(disk, number, &ErrorKind::InvalidData.into()),
+                Err(error) => self.set_aside(disk, number, &error),
+            }
         }
         let mut total: u64 = found.iter().map(|found| found.size).sum();
         let excess = found.iter().take_while(|found| {
@@ -195,14 +212,28 @@ impl Recovery {
         Ok(found)
     }
 
+    /// Goes on without a segment that cannot be used.
+    fn set_aside(&mut self, disk: &dyn Disk, number: u32, error: &io::Error) {
+        let name = file_name(number);
+        let error = error as &dyn Error;
+        error!(file = name, error, "a cache segment cannot be read: its content is lost");
+        self.is_lost = true;
+        self.counters.unreadable.add(1);
+        match disk.set_aside(&name) {
+            Ok(()) => warn!(file = format!("{name}{ASIDE}"), "set it aside under this name"),
+            Err(error) => {
+                warn!(file = name, error = &error as &dyn Error, "cannot rename a cache segment");
+            }
+        }
+    }
+
     /// Fills the index; returns the segment to write on, if the newest is one, or what comes before
     /// the one that is to be made.
-    #[expect(clippy::type_complexity, reason = "one caller, which takes it apart at once")]
     fn replay(
         &mut self,
         found: Vec<Found>,
         segment_bytes: u64,
-    ) -> io::Result<(Option<Active>, Option<(u32, u64)>)> {
+    ) -> (Option<Active>, Option<(u32, u64)>) {
         let mut before = None;
         let nexts: Vec<_> = found.iter().skip(1).map(|next| Some(next.header.previous)).collect();
         for (found, next) in found.into_iter().zip(nexts.into_iter().chain([None])) {
@@ -211,11 +242,7 @@ impl Recovery {
             let vouched = next.flatten().filter(|&(previous, _)| previous == number);
             // A successor that names another predecessor: a segment is missing between them.
             self.is_lost |= next.is_some() && vouched.is_none();
-            let limit = vouched.map_or(size, |(_, end)| end);
-            let by_footer = footer::read(&*file, number, size).unwrap_or_default();
-            let by_footer = by_footer.filter(|&(_, end)| vouched.is_none_or(|(_, at)| at == end));
-            let is_sealed = by_footer.is_some();
-            let (listed, end) = by_footer.unwrap_or_else(|| scan(&*file, number, limit));
+            let (listed, end, is_sealed) = self.list(&*file, (number, size), vouched);
             for listed in &listed {
                 self.next_generation = self.next_generation.max(listed.generation + 1);
                 match listed.kind {
@@ -224,21 +251,51 @@ impl Recovery {
                     _ => self.index.restore(*listed, !is_sealed),
                 }
             }
-            if vouched.is_some_and(|(_, at)| end < at) {
-                warn!(segment = number, end, "records of a cache segment are lost");
-                self.is_lost = true;
-            }
             let segment = Arc::new(Segment::new(number, file, size, end));
             self.segments.insert(segment.clone());
-            if next.is_none()
-                && !is_sealed
-                && let Some(active) = reopen(segment, header.size, segment_bytes, (end, listed))?
-            {
-                return Ok((Some(active), before));
+            if next.is_none() && !is_sealed {
+                match reopen(segment.clone(), header.size, segment_bytes, (end, listed)) {
+                    Ok(Some(active)) => return (Some(active), before),
+                    Ok(None) => {}
+                    Err(error) => {
+                        let (file, error) = (file_name(number), &error as &dyn Error);
+                        error!(file, error, "cannot sync a cache segment; it is given up");
+                        self.counters.failures.add(1);
+                        segment.set_durable(SEGMENT_HEADER);
+                    }
+                }
             }
             before = Some((number, end));
         }
-        Ok((None, before))
+        (None, before)
+    }
+
+    /// The records of a segment, where they end, and whether its footer says so. `vouched`: where
+    /// they end by its successor's header.
+    fn list(
+        &mut self,
+        file: &dyn DiskFile,
+        (number, size): (u32, u64),
+        vouched: Option<(u32, u64)>,
+    ) -> (Vec<Listed>, u64, bool) {
+        let by_footer = footer::read(file, number, size).unwrap_or_default();
+        if let Some((listed, end)) = by_footer
+            && vouched.is_none_or(|(_, at)| at == end)
+        {
+            return (listed, end, true);
+        }
+        let limit = vouched.map_or(size, |(_, end)| end);
+        let scan = scan(file, number, limit, vouched.is_some());
+        // what stands behind the last record was never durable, unless it is vouched for
+        let is_short = vouched.is_some_and(|(_, at)| scan.end < at);
+        let lost = scan.gaps + u64::from(is_short);
+        if lost > 0 {
+            let end = scan.end;
+            warn!(file = file_name(number), end, lost, "records of a cache segment are lost");
+            self.counters.lost.add(lost);
+        }
+        self.is_lost |= lost > 0;
+        (scan.listed, scan.end, false)
     }
 
     fn restore_rule(&mut self, file: &dyn DiskFile, listed: &Listed) {
@@ -247,7 +304,8 @@ impl Recovery {
         let header = Header::decode(&record, place.segment, place.offset())
             .filter(|header| is_read && header.meta_is_sound(&record));
         let Some(header) = header else {
-            warn!(segment = place.segment, "a purge rule of a cache segment is lost");
+            warn!(file = file_name(place.segment), "a purge rule of a cache segment is lost");
+            self.counters.lost.add(1);
             self.is_lost = true;
             return;
         };
@@ -255,6 +313,25 @@ impl Recovery {
         let head = &record[HEADER + header.url_len..header.content_start()];
         self.rules.insert(Rule::of_record(prefix, head, header.generation));
     }
+}
+
+/// The segment of this number; `None` when there is nothing in it. One whose header is unsound has
+/// what its records say.
+fn look(disk: &dyn Disk, number: u32) -> io::Result<Option<Found>> {
+    let name = file_name(number);
+    let file = disk.open(&name)?;
+    let size = file.size()?;
+    let mut start = [0; SEGMENT_HEADER as usize];
+    let read = if size < SEGMENT_HEADER { Ok(()) } else { read_exactly(&*file, &mut start, 0) };
+    let header = SegmentHeader::decode(&start).filter(|header| header.number == number);
+    if let Some(header) = header {
+        return Ok(Some(Found { number, file, header, size }));
+    }
+    if scan(&*file, number, size, false).listed.is_empty() {
+        return read.map(|()| None);
+    }
+    warn!(file = name, "a cache segment has lost its header; its records are kept");
+    Ok(Some(Found { number, file, header: SegmentHeader::lost(number), size }))
 }
 
 /// Cuts the newest segment after its last sound record; what is behind must never be taken for a
@@ -271,33 +348,4 @@ fn reopen(
     segment.file.sync()?;
     segment.set_size(segment.file.size()?);
     Ok(has_room.then_some(Active { segment, end, listed }))
-}
-
-/// The sound records of a segment up to the first that is none, within the first `limit` bytes, and
-/// where they end. Reads and verifies everything.
-pub(super) fn scan(file: &dyn DiskFile, number: u32, limit: u64) -> (Vec<Listed>, u64) {
-    let mut listed = Vec::new();
-    let mut end = SEGMENT_HEADER;
-    let mut record = Vec::new();
-    while end + HEADER as u64 <= limit {
-        record.resize(HEADER, 0);
-        if read_exactly(file, &mut record, end).is_err() {
-            break;
-        }
-        let Some(header) = Header::decode(&record, number, end) else { break };
-        let place = Place { segment: number, unit: (end / ALIGN) as u32, len: header.len() as u32 };
-        if place.end() > limit {
-            break;
-        }
-        record.resize(header.len(), 0);
-        if read_exactly(file, &mut record[HEADER..], end + HEADER as u64).is_err()
-            || !header.meta_is_sound(&record)
-            || !header.content_is_sound(&record)
-        {
-            break;
-        }
-        listed.push(Listed::new(&header, place));
-        end = place.end();
-    }
-    (listed, end)
 }

@@ -53,6 +53,11 @@ pub(super) struct SegmentHeader {
 }
 
 impl SegmentHeader {
+    /// Stands for the header of a segment that has lost its own: nothing is written on into it.
+    pub(super) fn lost(number: u32) -> Self {
+        Self { number, size: 0, generation_floor: 0, previous: None }
+    }
+
     pub(super) fn encode(&self) -> [u8; SEGMENT_HEADER as usize] {
         let mut out = [0; SEGMENT_HEADER as usize];
         out[0..8].copy_from_slice(&MAGIC);

@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Shared;
+use stoker_domain::job::StoreHealth;
+
+use super::{Shared, Store};
 
 /// What a store holds, and what it has done since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +27,10 @@ pub struct Stats {
     pub failures: u64,
     /// Records found damaged when they were read.
     pub corrupt: u64,
+    /// Records that were there and could not be read when the store was opened.
+    pub lost: u64,
+    /// Segment files that cannot be used and were set aside, when it was opened or before.
+    pub unreadable: u64,
     /// Records that were dropped with their segment although they could still be read.
     pub evicted: u64,
     /// Records that eviction carried forward.
@@ -40,6 +46,8 @@ pub(super) struct Counters {
     pub syncs: Counter,
     pub failures: Counter,
     pub corrupt: Counter,
+    pub lost: Counter,
+    pub unreadable: Counter,
     pub evicted: Counter,
     pub carried: Counter,
     pub carried_bytes: Counter,
@@ -58,6 +66,24 @@ impl Counter {
     }
 }
 
+impl Store {
+    /// How it is, for a person to hear of.
+    pub fn health(&self) -> StoreHealth {
+        let shared = self.shared();
+        let stats = shared.stats();
+        StoreHealth {
+            held_bytes: stats.disk_bytes,
+            bound_bytes: shared.max_bytes,
+            free_bytes: Some(shared.disk.free()).filter(|&free| free != u64::MAX),
+            reserve_bytes: shared.reserve_bytes,
+            lost_records: stats.lost,
+            damaged_records: stats.corrupt,
+            unreadable_segments: stats.unreadable,
+            refused_writes: stats.failures,
+        }
+    }
+}
+
 impl Shared {
     pub(super) fn stats(&self) -> Stats {
         let counters = &self.counters;
@@ -72,6 +98,8 @@ impl Shared {
             syncs: counters.syncs.get(),
             failures: counters.failures.get(),
             corrupt: counters.corrupt.get(),
+            lost: counters.lost.get(),
+            unreadable: counters.unreadable.get(),
             evicted: counters.evicted.get(),
             carried: counters.carried.get(),
             carried_bytes: counters.carried_bytes.get(),

@@ -194,6 +194,9 @@ impl Disk for FullDisk {
     fn remove(&self, name: &str) -> io::Result<()> {
         self.files.remove(name)
     }
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        self.files.set_aside(name)
+    }
     fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
         self.files.replace(name, content)
     }

@@ -1,6 +1,6 @@
 //! Writes and syncs that fail, disks that are full, bytes that rot.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::StdRng};
@@ -236,4 +236,97 @@ fn the_epoch_changes_when_segments_are_lost_and_only_then() {
         drop(store);
         assert_eq!(opened().epoch(), third);
     });
+}
+
+/// A closed store of several segments, and what it was told.
+async fn filled(dir: &Path, disk: &SimDisk, names: u64) -> Model {
+    let store = open(dir, Arc::new(disk.clone()), MAX, SEGMENT).unwrap();
+    let mut model = Model::new(30_000, 20_000);
+    let mut random = StdRng::seed_from_u64(7);
+    for name in 0..names {
+        model.put_whole(&store, &mut random, name).await;
+    }
+    assert_eq!(model.settle().await, []);
+    store.close().await;
+    model
+}
+
+#[test]
+fn a_segment_that_cannot_be_read_is_set_aside_and_the_others_are_served() {
+    with_seed(7, async {
+        for which in [0, 1, usize::MAX] {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = SimDisk::new(7, None);
+            let mut model = filled(dir.path(), &disk, 80).await;
+            let segments = disk.segments();
+            let name = &segments[which.min(segments.len() - 1)];
+            disk.refuse(name);
+            for opening in 0..2 {
+                let store = open(dir.path(), Arc::new(disk.clone()), MAX, SEGMENT).unwrap();
+                assert_eq!(store.stats().unreadable, 1, "{name}, opening {opening}");
+                assert_eq!(store.health().unreadable_segments, 1);
+                let found = model.check(&store, Demand::DurableUnlessEvicted).await;
+                assert!(found > 20, "{found} are left without {name}");
+                let mut random = StdRng::seed_from_u64(opening);
+                model.put_whole(&store, &mut random, 1_000 + opening).await;
+                assert_eq!(model.settle().await, [], "it takes writes without {name}");
+                store.close().await;
+            }
+            assert!(disk.list().unwrap().contains(&format!("{name}.bad")));
+        }
+    });
+}
+
+#[test]
+fn a_segment_that_lost_its_header_keeps_its_records() {
+    with_seed(8, async {
+        for which in [0, 1, usize::MAX] {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = SimDisk::new(8, None);
+            let mut model = filled(dir.path(), &disk, 80).await;
+            let segments = disk.segments();
+            disk.flip(&segments[which.min(segments.len() - 1)], 3);
+            let store = open(dir.path(), Arc::new(disk.clone()), MAX, SEGMENT).unwrap();
+            model.check(&store, Demand::Durable).await;
+            let stats = store.stats();
+            assert_eq!((stats.lost, stats.unreadable), (0, 0));
+        }
+    });
+}
+
+#[test]
+fn damage_in_a_segment_without_a_footer_loses_the_damaged_records_alone_and_is_counted() {
+    with_seed(9, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(9, None);
+        let store = open(dir.path(), Arc::new(disk.clone()), 64 << 20, 8 << 20).unwrap();
+        for name in 0..9 {
+            let (key, url) = key(name);
+            let parts = vec![content(name, 0, 90_000)];
+            store.begin(key, &url).whole(Bytes::new(), parts).await.durable().await.unwrap();
+        }
+        store.close().await;
+        drop(store);
+        assert!(disk.damage(&content(2, 40_000, 64)));
+        assert!(disk.damage(&content(6, 80_000, 64)));
+        // the header of the one before it, and with it all that is known of that record
+        let (_, url) = key(5);
+        assert!(disk.damage(url.as_bytes()));
+        let store = open(dir.path(), Arc::new(disk.clone()), 64 << 20, 8 << 20).unwrap();
+        assert_eq!(store.stats().lost, 3);
+        assert_eq!(store.health().lost_records, 3);
+        for name in 0..9 {
+            let (key, url) = key(name);
+            let is_there = store.lookup(key, &url).await.is_some();
+            assert_eq!(is_there, ![2, 5, 6].contains(&name), "{name}");
+        }
+    });
+}
+
+#[test]
+fn a_folder_that_takes_no_files_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("probe")).unwrap();
+    let error = open(dir.path(), Arc::new(SimDisk::new(10, None)), MAX, SEGMENT).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot write in `{}`", dir.path().display()));
 }

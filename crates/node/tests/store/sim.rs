@@ -40,6 +40,8 @@ struct World {
     fault: Option<Fault>,
     is_off: bool,
     room: u64,
+    /// The one that cannot be opened.
+    refused: Option<String>,
     peak: u64,
     random: StdRng,
 }
@@ -68,6 +70,7 @@ impl SimDisk {
             fault,
             is_off: false,
             room: u64::MAX,
+            refused: None,
             peak: 0,
             random: StdRng::seed_from_u64(seed),
         })))
@@ -106,6 +109,25 @@ impl SimDisk {
             }
         }
         false
+    }
+
+    /// Flips a bit of the byte at `offset` of file `name`, on disk and in memory.
+    pub(crate) fn flip(&self, name: &str, offset: usize) {
+        let world = self.0.lock().unwrap();
+        let content = &mut *world.live[name].lock().unwrap();
+        content.live[offset] ^= 4;
+        content.durable.clone_from(&content.live);
+    }
+
+    /// The device does not give file `name` any more.
+    pub(crate) fn refuse(&self, name: &str) {
+        self.0.lock().unwrap().refused = Some(name.to_owned());
+    }
+
+    /// Segment files, oldest first.
+    pub(crate) fn segments(&self) -> Vec<String> {
+        let world = self.0.lock().unwrap();
+        world.live.keys().filter(|name| name.ends_with(".segment")).cloned().collect()
     }
 
     /// Removes the files whose names contain `part`, as an operator might.
@@ -252,6 +274,9 @@ impl Disk for SimDisk {
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
         let inode = self.world(|world| {
             world.alive()?;
+            if world.refused.as_deref() == Some(name) {
+                return Err(io::Error::other("the device does not give it"));
+            }
             world.live.get(name).cloned().ok_or(ErrorKind::NotFound.into())
         })?;
         Ok(Arc::new(SimFile { disk: self.clone(), inode }))
@@ -262,6 +287,15 @@ impl Disk for SimDisk {
             world.step()?;
             let inode = world.live.remove(name).ok_or(ErrorKind::NotFound)?;
             inode.lock().unwrap().change(Change::Cut(0, 0));
+            world.alive()
+        })
+    }
+
+    fn set_aside(&self, name: &str) -> io::Result<()> {
+        self.world(|world| {
+            world.step()?;
+            let inode = world.live.remove(name).ok_or(ErrorKind::NotFound)?;
+            world.live.insert(format!("{name}.bad"), inode);
             world.alive()
         })
     }

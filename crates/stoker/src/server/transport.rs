@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use stoker_domain::{
-    job::{Heartbeat, LeasedJob, Report},
+    job::{Heartbeat, LeasedJob, Report, StoreHealth},
     pace::{Demand, Grant},
     placement::Node,
     purge::PurgeOrder,
@@ -40,6 +40,11 @@ impl JobSource for InProcess {
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable> {
         self.engine.heartbeat(beat).await.map_err(unreachable)
+    }
+
+    async fn health(&self, node: &str, health: StoreHealth) -> Result<(), Unreachable> {
+        self.engine.hear_store(node, health);
+        Ok(())
     }
 
     async fn pace(&self, node: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
