@@ -50,6 +50,10 @@ pub struct Domain {
     /// The zone that it is in.
     #[serde(default)]
     pub zone: Option<ZoneId>,
+    /// Which stored responses may be reused: those that were stored under the same number. Drawn
+    /// anew when a host is added and when its content is discarded; 0 where none was drawn yet.
+    #[serde(default)]
+    pub content_epoch: u64,
     /// How fast the origin may be read for prefetches, at most one entry for each area.
     #[serde(default)]
     pub origin_limits: Vec<OriginLimit>,

@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{area::Area, outcome::Outcome, task::FetchOptions, task::TaskId, time::Timestamp};
+use crate::{
+    account::AccountId, area::Area, outcome::Outcome, task::FetchOptions, task::TaskId,
+    time::Timestamp,
+};
 
 /// The ledger's number of a job: a batch of targets for one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub struct LeasedJob {
     pub expires_at: Timestamp,
     /// Whose job it is.
     pub task: TaskId,
+    /// Who submitted it: content of another account's domains is not fetched for it.
+    pub account: AccountId,
     /// How often the job was leased, this time included; from 1.
     pub attempt: u32,
     /// How its content is asked for.

@@ -14,7 +14,8 @@ use sha2::{Digest, Sha256};
 pub struct Key(pub [u8; 16]);
 
 impl Key {
-    /// The key of `host` (lower case, without port) and `path_and_query` (as sent, percent-encoded).
+    /// The key of `host` (lower case, without port) and `path_and_query` (in the
+    /// normal form of [`crate::uri`]).
     pub fn new(host: &str, path_and_query: &str) -> Self {
         let digest = Sha256::new()
             .chain_update(b"stoker key 1\0")

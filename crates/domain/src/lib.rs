@@ -23,4 +23,5 @@ pub mod retry;
 pub mod target;
 pub mod task;
 pub mod time;
+pub mod uri;
 pub mod zone;

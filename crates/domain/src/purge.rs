@@ -135,8 +135,10 @@ pub fn directory(text: &str, encode: bool) -> Result<Target, PathError> {
     if target.path_and_query.contains('?') {
         return Err(PathError::Query);
     }
-    if !target.path_and_query.ends_with('/') {
+    if !target.url.ends_with('/') {
         target.url.push('/');
+    }
+    if !target.path_and_query.ends_with('/') {
         target.path_and_query.push('/');
     }
     Ok(target)

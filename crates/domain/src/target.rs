@@ -1,24 +1,25 @@
-//! Target URIs: which texts are taken, and the one form in which they are kept.
+//! Target URIs: which texts are taken, how they are shown, and what they ask for.
 
 use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::{key::Key, placement::bare_host};
+use crate::{key::Key, placement::bare_host, uri::normal_path_and_query};
 
 /// Longest target URI that is taken, in bytes, as most caches have it.
 pub const MAX_LENGTH: usize = 4096;
 
 const SPACE: &AsciiSet = &CONTROLS.add(b' ');
 
-/// A target URI, checked and in normal form: lower-case scheme and host, no fragment, never an
-/// empty path, nothing else changed.
+/// A target URI, checked. Spellings of one resource have equal hosts, paths and queries, and so one
+/// cache key; each is shown as it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
-    /// The whole URI.
+    /// The whole URI as it was given, but for a lower-case scheme and host, without a fragment and
+    /// never with an empty path.
     pub url: String,
     /// Lower-case host, without port.
     pub host: String,
-    /// Path and query, as sent on the request line.
+    /// Path and query in the normal form of [`crate::uri`], as sent on the request line.
     pub path_and_query: String,
 }
 
@@ -49,8 +50,8 @@ pub enum Error {
 }
 
 impl Target {
-    /// Reads a target URI. With `encode`, bytes outside ASCII and spaces are percent-encoded
-    /// (wire.md section 6); `%` and reserved characters stay as they are.
+    /// Reads a target URI. With `encode`, bytes outside ASCII and spaces are taken and
+    /// percent-encoded.
     ///
     /// # Errors
     /// The first rule that is broken.
@@ -64,11 +65,13 @@ impl Target {
         let (authority, tail) = rest.split_at(end);
         let host = check_authority(authority)?;
         let tail = tail.split('#').next().unwrap_or_default();
-        let path_and_query = encode_tail(tail, encode)?;
+        let tail = encode_tail(tail, encode)?;
         let authority = authority.to_ascii_lowercase();
-        let url = format!("{scheme}://{authority}{path_and_query}");
-        if url.len() > MAX_LENGTH {
-            return Err(Error::TooLong(url.len()));
+        let path_and_query = normal_path_and_query(&tail).into_owned();
+        let url = format!("{scheme}://{authority}{tail}");
+        let longest = url.len() - tail.len() + tail.len().max(path_and_query.len());
+        if longest > MAX_LENGTH {
+            return Err(Error::TooLong(longest));
         }
         Ok(Self { url, host, path_and_query })
     }
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_normal_form_changes_only_case_of_host_and_an_empty_path() {
+    fn a_target_is_shown_as_given_but_for_case_of_host_fragment_and_an_empty_path() {
         for (given, url, host) in [
             ("HTTP://WWW.Test.com/A?b=C#d", "http://www.test.com/A?b=C", "www.test.com"),
             ("https://a.example", "https://a.example/", "a.example"),
@@ -174,9 +177,22 @@ mod tests {
     }
 
     #[test]
+    fn spellings_of_one_resource_have_one_key() {
+        let one = parsed("http://a.example/x/%E4~?q=%C3");
+        for other in ["http://a.example/x/%e4%7E?q=%c3", "https://A.example:8080/y/../x/%e4~?q=%c3"]
+        {
+            let other = parsed(other);
+            assert_eq!(other.path_and_query, one.path_and_query);
+            assert_eq!(other.key(), one.key());
+            assert_ne!(other.url, one.url);
+        }
+        assert_ne!(parsed("http://a.example/x/%E4~").key(), one.key());
+    }
+
+    #[test]
     fn encoding_touches_only_spaces_and_bytes_outside_ascii() {
         let target = Target::parse("http://a.example/1 2/中_文%2f.jpg?a=b", true).unwrap();
-        assert_eq!(target.path_and_query, "/1%202/%E4%B8%AD_%E6%96%87%2f.jpg?a=b");
+        assert_eq!(target.url, "http://a.example/1%202/%E4%B8%AD_%E6%96%87%2f.jpg?a=b");
         assert_eq!(Target::parse("http://a.example/中", false), Err(Error::NotAscii));
     }
 

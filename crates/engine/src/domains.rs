@@ -1,5 +1,8 @@
 //! Adding, showing, changing and removing accelerated domains.
 //!
+//! Each life of a host has a content epoch of its own: what nodes stored for a former owner, or
+//! before the content was discarded, is never reused.
+//!
 //! A host belongs to one account at most, and so does all that lies below a wildcard. Checks the
 //! name and the owner; the origin was checked when it was read. Never touches tasks: what runs for a
 //! removed domain ends as blocked.
@@ -77,6 +80,7 @@ impl Engine {
             created_at: now,
             updated_at: now,
             zone,
+            content_epoch: self.fresh_epoch(),
             origin_limits: Vec::new(),
             kept,
         };
@@ -85,6 +89,11 @@ impl Engine {
         }
         self.board.put_domain(Arc::new(domain.clone()));
         Ok(domain)
+    }
+
+    /// A content epoch under which no node has stored anything.
+    pub fn fresh_epoch(&self) -> u64 {
+        self.random().max(1)
     }
 
     /// The domains of `account`, ordered by host.

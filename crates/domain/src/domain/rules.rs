@@ -7,6 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::DEFAULT_LIFETIME;
+use crate::uri::{normal_encoding, normal_path_and_query};
 
 /// Cache behaviour of a domain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +137,8 @@ pub enum Cookies {
     Refuse,
 }
 
-/// Which paths a rule is for. Letters count as they stand, in suffixes in either case.
+/// Which paths a rule is for, in any spelling of [`crate::uri`]. Letters count as they stand, in
+/// suffixes in either case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Paths {
@@ -153,19 +155,22 @@ pub enum Paths {
 }
 
 impl Paths {
-    /// Whether the rule is for `path`, which has no query.
+    /// Whether the rule is for `path`, which is in normal form and has no query.
     pub fn matches(&self, path: &str) -> bool {
         match self {
             Self::All => true,
             Self::Suffixes(suffixes) => {
                 let name = path.rsplit('/').next().unwrap_or_default();
-                suffixes.iter().any(|suffix| has_suffix(name, suffix))
+                suffixes.iter().any(|suffix| has_suffix(name, &normal_encoding(suffix)))
             }
             Self::Directories(directories) => directories.iter().any(|directory| {
+                let directory = normal_path_and_query(directory);
                 let rest = path.strip_prefix(directory.trim_end_matches('/'));
                 rest.is_some_and(|rest| rest.starts_with('/'))
             }),
-            Self::Exact(paths) => paths.iter().any(|pattern| is_like(path, pattern)),
+            Self::Exact(paths) => {
+                paths.iter().any(|pattern| is_like(path, &normal_path_and_query(pattern)))
+            }
             Self::Index => path == "/",
         }
     }
@@ -237,6 +242,18 @@ mod tests {
             assert_eq!(paths.matches(path), expected, "{paths:?} {path}");
         }
         assert!(Paths::Directories(texts(&["/"])).matches("/a"));
+    }
+
+    #[test]
+    fn a_rule_may_spell_its_paths_in_any_way() {
+        for paths in [
+            Paths::Directories(texts(&["/caf%c3%a9", "/x"])),
+            Paths::Directories(texts(&["/caf\u{e9}/"])),
+            Paths::Exact(texts(&["/caf%C3%a9/%61.jpg"])),
+            Paths::Suffixes(texts(&["j%70g"])),
+        ] {
+            assert!(paths.matches("/caf%C3%A9/a.jpg"), "{paths:?}");
+        }
     }
 
     #[test]

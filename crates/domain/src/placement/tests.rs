@@ -29,6 +29,7 @@ fn domain(areas: AreaScope, shield: Shield) -> Domain {
         created_at: Timestamp::default(),
         updated_at: Timestamp::default(),
         zone: None,
+        content_epoch: 0,
         origin_limits: Vec::new(),
         kept: Default::default(),
     }

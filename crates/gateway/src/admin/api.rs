@@ -51,6 +51,10 @@ pub struct NewDomain {
     pub no_zone: bool,
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Body of `POST /admin/v1/domains/{host}`; what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +62,9 @@ pub struct DomainChange {
     /// `http[s]://HOST[:PORT][/BASE]`; private addresses stay allowed only if that is said again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// Whether what nodes hold of it now is never served again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub discard_cached: bool,
     /// Areas in which it is served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub areas: Option<AreaScope>,

@@ -97,6 +97,9 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         if let Some(seconds) = change.default_lifetime_seconds {
             domain.cache.default_lifetime_seconds = seconds;
         }
+        if change.discard_cached {
+            domain.content_epoch = engine.fresh_epoch();
+        }
         domain.areas = change.areas.unwrap_or(domain.areas);
         domain.status = change.status.unwrap_or(domain.status);
         domain.shield = change.shield.unwrap_or(domain.shield);

@@ -355,6 +355,7 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         created_at: now,
         updated_at: now,
         zone: None,
+        content_epoch: 0,
         origin_limits: Vec::new(),
         kept: Default::default(),
     };

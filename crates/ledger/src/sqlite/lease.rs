@@ -51,6 +51,7 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
             token,
             expires_at: wish.until,
             task: task.id,
+            account: task.account,
             attempt: due.attempt + 1,
             options: task.options.for_nodes(),
             items: items

@@ -88,6 +88,7 @@ fn domain(host: &str, account: AccountId) -> Domain {
         created_at: T0,
         updated_at: T0,
         zone: None,
+        content_epoch: 0,
         origin_limits: Vec::new(),
         kept: Default::default(),
     }

@@ -9,6 +9,7 @@ use http::{
     HeaderMap, HeaderValue, Method, Request as HttpRequest, StatusCode, header, request::Parts,
 };
 use stoker_domain::{
+    account::AccountId,
     domain::{Domain, Status},
     http::{Reuse, StoredResponse, reuse},
     job::{Child, ItemReport, JobItem},
@@ -91,19 +92,22 @@ impl Runner {
         &self.store
     }
 
-    /// Runs `item` to its outcome. Dropped, it leaves a fill that has begun to itself.
+    /// Runs `item` of `account` to its outcome. Dropped, it leaves a fill that has begun to itself.
     pub(super) async fn run(
         &self,
         item: &JobItem,
+        account: AccountId,
         options: Arc<FetchOptions>,
         moving: &Moving,
     ) -> ItemReport {
         let Ok(target) = Target::parse(&item.url, false) else {
             return failed(item, Outcome::Blocked(Block::Ownership), "the URL cannot be read");
         };
-        let domain = self.directory.borrow().domain(&target.host).cloned();
+        // the host may have changed hands since the task was accepted
+        let owned = |domain: &&Arc<Domain>| domain.account == account;
+        let domain = self.directory.borrow().domain(&target.host).filter(owned).cloned();
         let Some(domain) = domain else {
-            let detail = format!("host `{}` is no domain here", target.host);
+            let detail = format!("host `{}` is no domain of the account any more", target.host);
             return failed(item, Outcome::Blocked(Block::Ownership), &detail);
         };
         if domain.status == Status::Offline {

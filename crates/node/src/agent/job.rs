@@ -130,7 +130,7 @@ impl Work {
 
     fn start_items(&mut self) -> JoinSet<ItemReport> {
         let mut items = JoinSet::new();
-        let options = Arc::new(self.job.options.clone());
+        let (options, account) = (Arc::new(self.job.options.clone()), self.job.account);
         for item in std::mem::take(&mut self.job.items) {
             let moving = Arc::new(Moving::default());
             self.moving.insert(item.position, Arc::clone(&moving));
@@ -139,7 +139,7 @@ impl Work {
             items.spawn(async move {
                 // first come, first served over all jobs of the node
                 let _place = room.acquire().await;
-                runner.run(&item, options, &moving).await
+                runner.run(&item, account, options, &moving).await
             });
         }
         items

@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 
 use super::Rest;
 use crate::{
-    fill::{Fills, stored_url},
+    fill::Fills,
     gate::Gate,
     source::{JobSource, Unreachable},
     store::{Store, Ticket, WriteError},
@@ -201,7 +201,8 @@ impl Purger {
     }
 }
 
-/// What the store calls the target; a tag has no key, and a wildcard neither.
+/// The key of the target, and what the URLs that the store keeps of it begin with; a tag has no key,
+/// and a wildcard neither.
 fn named(scope: Scope, target: &str) -> Option<(Key, String)> {
     if scope == Scope::Tag {
         split_tagged(target)?;
@@ -210,10 +211,10 @@ fn named(scope: Scope, target: &str) -> Option<(Key, String)> {
     if scope == Scope::Path
         && let Some(name) = wildcard_of_root(target)
     {
-        return Some((Key([0; 16]), stored_url(name, "/")));
+        return Some((Key([0; 16]), format!("{name}/")));
     }
     let target = Target::parse(target, false).ok()?;
-    Some((target.key(), stored_url(&target.host, &target.path_and_query)))
+    Some((target.key(), format!("{}{}", target.host, target.path_and_query)))
 }
 
 /// Why orders are not carried out now.

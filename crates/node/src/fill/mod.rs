@@ -49,6 +49,7 @@ pub use body::Body;
 pub use head::{FillHead, Filled};
 pub(crate) use opening::is_content;
 pub use reader::Reader;
+use request::is_one_target;
 pub use request::{Intent, Request, Want, stored_url};
 
 use driver::Driver;
@@ -169,6 +170,12 @@ impl Fills {
                 // a transfer may have to hurry from now on
                 fill.changed.notify_waiters();
                 return Reader::new(self.clone(), fill, number, request, true);
+            }
+            // of an earlier epoch: its readers read on, nobody joins them any more
+            Entry::Occupied(mut entry) if is_one_target(&entry.get().url, &url) => {
+                let fill = Arc::new(Fill::new(request.key, url));
+                entry.insert(Arc::clone(&fill));
+                fill
             }
             // two targets with one key: astronomically rare, and never mixed
             Entry::Occupied(_) => {

@@ -1,6 +1,6 @@
 //! What is to be filled, for whom, and how much of it.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use stoker_domain::{
@@ -21,7 +21,7 @@ pub struct Request {
     pub domain: Arc<Domain>,
     /// `Host` as it is passed on to a parent: lower case, without port.
     pub host: String,
-    /// As sent, percent-encoded.
+    /// In the normal form of [`stoker_domain::uri`].
     pub path_and_query: String,
     /// End-to-end request fields of the viewer that may travel upstream and select a response.
     pub fields: HeaderMap,
@@ -58,7 +58,7 @@ pub enum Want {
 impl Request {
     /// The text under which the store keeps the target, see [`stored_url`].
     pub fn url(&self) -> String {
-        stored_url(&self.host, &self.path_and_query)
+        stored_url(&self.host, &self.path_and_query, self.domain.content_epoch)
     }
 
     /// What the domain's rules say of the path.
@@ -87,13 +87,25 @@ impl Request {
     }
 }
 
-/// The text that guards the store against equal keys, and that a purge by prefix compares:
-/// `www.example.com/path?query`, for `http` and `https` alike.
-pub fn stored_url(host: &str, path_and_query: &str) -> String {
-    let mut url = String::with_capacity(host.len() + path_and_query.len());
+/// The text that guards the store against equal keys and against content of another epoch of the
+/// domain, and that a purge by prefix compares: `www.example.com/path?query`, for `http` and `https`
+/// alike, and, unless it is 0, a space and the content epoch in hexadecimal digits.
+pub fn stored_url(host: &str, path_and_query: &str, content_epoch: u64) -> String {
+    const EPOCH_LENGTH: usize = 17;
+    let mut url = String::with_capacity(host.len() + path_and_query.len() + EPOCH_LENGTH);
     url.push_str(host);
     url.push_str(path_and_query);
+    if content_epoch != 0 {
+        // writing to a String does not fail
+        let _ = write!(url, " {content_epoch:x}");
+    }
     url
+}
+
+/// Whether two stored URLs differ in nothing but the epoch of the content.
+pub(super) fn is_one_target(one: &str, other: &str) -> bool {
+    let target = |url| str::split(url, ' ').next();
+    target(one) == target(other)
 }
 
 impl Want {

@@ -312,6 +312,7 @@ mod tests {
             created_at: Timestamp::from_seconds(0),
             updated_at: Timestamp::from_seconds(0),
             zone: None,
+            content_epoch: 0,
             origin_limits: Vec::new(),
             kept: Kept::new(),
         };

@@ -31,6 +31,7 @@ use stoker_domain::{
     key::Key,
     placement::{Directory, normal_host},
     time::{Clock, Timestamp},
+    uri::normal_path_and_query,
 };
 use tokio::sync::watch;
 
@@ -102,9 +103,10 @@ pub(crate) struct Proof {
 struct Asked {
     domain: Arc<Domain>,
     key: Key,
-    /// See [`stored_url`]: the host, then path and query.
+    /// See [`stored_url`]: the host, then path and query, then the epoch of the content.
     url: String,
     host_len: usize,
+    path_len: usize,
     is_head: bool,
     fields: HeaderMap,
     caller: Caller,
@@ -213,8 +215,9 @@ impl Service {
         let path = path_of(&head.uri);
         Ok(Asked {
             key: Key::new(&host, &path),
-            url: stored_url(&host, &path),
+            url: stored_url(&host, &path, domain.content_epoch),
             host_len: host.len(),
+            path_len: path.len(),
             domain,
             is_head,
             fields: head.headers,
@@ -263,7 +266,7 @@ impl Service {
 
 impl Asked {
     fn path_and_query(&self) -> &str {
-        &self.url[self.host_len..]
+        &self.url[self.host_len..][..self.path_len]
     }
 
     fn host(&self) -> &str {
@@ -271,13 +274,9 @@ impl Asked {
     }
 }
 
-/// Path and query as sent; absolute targets may leave the path out.
+/// Path and query in normal form; absolute targets may leave the path out.
 fn path_of(uri: &Uri) -> Cow<'_, str> {
-    match uri.path_and_query().map(PathAndQuery::as_str) {
-        None | Some("") => Cow::Borrowed("/"),
-        Some(query) if query.starts_with('?') => Cow::Owned(format!("/{query}")),
-        Some(path) => Cow::Borrowed(path),
-    }
+    normal_path_and_query(uri.path_and_query().map_or("/", PathAndQuery::as_str))
 }
 
 /// The host that a request names: that of an absolute target, else its one `Host` field

@@ -92,7 +92,7 @@ impl House {
     }
 
     pub(crate) async fn stored(&self, path: &str) -> Option<Stored> {
-        self.store.lookup(Key::new(HOST, path), &stored_url(HOST, path)).await
+        self.store.lookup(Key::new(HOST, path), &stored_url(HOST, path, 0)).await
     }
 
     /// Joins or starts a fill, as a node does after a look-up.
@@ -167,6 +167,7 @@ pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
         created_at: clock.now(),
         updated_at: clock.now(),
         zone: None,
+        content_epoch: 0,
         origin_limits: Vec::new(),
         kept: Default::default(),
     })

@@ -4,6 +4,7 @@
 mod agent;
 mod hit;
 mod hostile;
+mod key;
 mod lifetime;
 mod miss;
 mod purge;

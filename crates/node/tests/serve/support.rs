@@ -146,6 +146,7 @@ impl Net {
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
             zone: None,
+            content_epoch: 0,
             origin_limits: Vec::new(),
             kept: Default::default(),
         };
@@ -318,6 +319,7 @@ impl Source {
             token: LeaseToken(id as u64 * 1000),
             expires_at: Timestamp::from_millis(i64::MAX),
             task: TaskId("1".into()),
+            account: AccountId(1),
             attempt: 1,
             options,
             items: items.collect(),

@@ -93,9 +93,13 @@ impl From<ShieldWord> for Shield {
 #[derive(clap::Args, Debug)]
 #[group(id = "change", required = true, multiple = true)]
 struct Changes {
-    /// Where its content comes from; private addresses are refused unless allowed again
+    /// Where its content comes from; private addresses are refused unless allowed again. What is
+    /// cached stays in use until it is stale, unless --discard-cached is given too
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
+    /// Never serve again what the nodes hold of it now
+    #[arg(long)]
+    discard_cached: bool,
     /// Areas in which it is served
     #[arg(long, value_name = "AREA", value_parser = area_words())]
     area: Option<AreaScope>,
@@ -152,6 +156,10 @@ struct Which {
     host: String,
 }
 
+/// Told of an origin that was changed alone.
+const KEEPS_CACHED: &str =
+    "\nwhat is cached is served until it is stale; `--discard-cached` discards it";
+
 /// What may stand in the path of a call.
 fn host(text: &str) -> Result<String, String> {
     if name::is_name(text) {
@@ -207,10 +215,12 @@ async fn add(client: &Client, path: &str, add: Add) -> Result<(), Failure> {
 }
 
 async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Result<(), Failure> {
-    let Changes { origin, area, shield, host_header, allow_private_origin, zone, no_zone } =
-        changes;
+    let Changes { origin, discard_cached, area, shield, host_header, .. } = changes;
+    let Changes { allow_private_origin, zone, no_zone, .. } = changes;
+    let keeps_cached = origin.is_some() && !discard_cached;
     let change = DomainChange {
         origin,
+        discard_cached,
         areas: area,
         shield: shield.map(Into::into),
         host_header,
@@ -220,7 +230,10 @@ async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Resul
     };
     let domain: DomainView = client.post(path, &change).await?;
     let DomainView { host, origin, areas, .. } = &domain;
-    let sentence = format!("changed {host}: from {origin}, served in {areas}");
+    let mut sentence = format!("changed {host}: from {origin}, served in {areas}");
+    if keeps_cached {
+        sentence.push_str(KEEPS_CACHED);
+    }
     output::told(json, &domain, sentence);
     Ok(())
 }

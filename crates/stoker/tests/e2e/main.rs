@@ -16,6 +16,7 @@ mod harness;
 mod hls;
 mod identity;
 mod kill;
+mod lives;
 mod main_job;
 mod older_api;
 mod pace;
