@@ -4,6 +4,7 @@
 //! as a seed, the network not at all. All other crates import this one; it imports none of them.
 
 pub mod account;
+pub mod address;
 pub mod area;
 pub mod domain;
 #[cfg(any(fuzzing, test))]

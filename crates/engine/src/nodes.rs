@@ -54,6 +54,14 @@ impl Engine {
         self.nodes.set_store(node, health);
     }
 
+    /// Writes to the ledger what changes nothing.
+    ///
+    /// # Errors
+    /// As of any call that writes.
+    pub async fn try_ledger(&self) -> Result<(), Error> {
+        self.ledger.try_write().await
+    }
+
     /// All nodes, ordered by name.
     pub fn nodes(&self) -> Vec<NodeView> {
         let now = self.clock.now();

@@ -19,7 +19,7 @@ pub use records::{
     PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TargetState,
     TaskFilter, TaskRow,
 };
-pub use sqlite::{OpenError, Sqlite, Stats};
+pub use sqlite::{Inspected, OpenError, Sqlite, Stats, has_sealed_keys, inspect};
 pub use sweep::{EndJobs, EndedJobs, Hopeless, Removed};
 
 use async_trait::async_trait;
@@ -299,4 +299,7 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error>;
     /// The jobs of a task that are not final, with their unsettled items.
     async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error>;
+
+    /// Writes something that changes nothing, and fails as any other verb that writes would.
+    async fn try_write(&self) -> Result<(), Error>;
 }

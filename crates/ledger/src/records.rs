@@ -297,10 +297,36 @@ pub enum ErrorKind {
     NotFound,
     /// What was to be created is there already; nothing was written.
     Conflict,
-    /// The database cannot be written or read now: full disk, lost connection.
+    /// The disk, or what this user may take of it, is full.
+    Full,
+    /// The file, its directory or its file system does not take writes.
+    ReadOnly,
+    /// The database cannot be written or read now: a lock, a device that fails.
     Unavailable,
-    /// The database holds what this version cannot read.
+    /// The database is damaged, or holds what this version cannot read.
     Corrupt,
+}
+
+impl ErrorKind {
+    /// What is the matter with the ledger and the way out, where the matter is the ledger's and a
+    /// person must act.
+    pub const fn trouble(&self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::Full => ("its disk is full", "make room on the disk of the data directory"),
+            Self::ReadOnly => (
+                "it cannot be written",
+                "give its file and directory to the user who runs `stoker up`, and mount the file \
+                 system for writing",
+            ),
+            Self::Corrupt => (
+                "it is damaged",
+                "stop `stoker up`, keep a copy of the file, and put a backup in its place",
+            ),
+            Self::OverQuota { .. } | Self::NotFound | Self::Conflict | Self::Unavailable => {
+                return None;
+            }
+        })
+    }
 }
 
 /// A verb that failed: its name, its kind and its cause.

@@ -84,7 +84,7 @@ async fn a_verb_that_fails_undoes_only_itself() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_unavailable_and_nothing_is_half_written() {
+async fn a_full_disk_is_told_as_such_and_nothing_is_half_written() {
     let (sqlite, dir) = fresh();
     let fixture = Fixture::new(Arc::clone(&sqlite) as Arc<dyn Ledger>).await;
     fixture.submit("before", &urls("a.example", 10), &["edge"]).await;
@@ -103,7 +103,7 @@ async fn a_full_disk_is_unavailable_and_nothing_is_half_written() {
     for (result, id) in submits.join_all().await {
         match result {
             Ok(_) => accepted.push(id),
-            Err(error) => assert_eq!(error.kind, ErrorKind::Unavailable, "{error:?}"),
+            Err(error) => assert_eq!(error.kind, ErrorKind::Full, "{error:?}"),
         }
     }
     assert!((5..80).contains(&accepted.len()), "{} accepted", accepted.len());

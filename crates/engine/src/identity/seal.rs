@@ -53,6 +53,11 @@ impl SealKeys {
         Self(keys.into_iter().map(|key| (key.name(), key)).collect())
     }
 
+    /// Whether a secret as the ledger keeps it is sealed.
+    pub fn is_sealed(kept: &str) -> bool {
+        name_of(kept).is_some()
+    }
+
     /// A seed of 256 bits that nobody guesses who does not have the first key.
     pub(super) fn seed(&self, seed: u64) -> [u8; 32] {
         let mut hash = Sha256::new().chain_update(b"stoker: seed of secrets");

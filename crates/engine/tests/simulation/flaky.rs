@@ -344,4 +344,7 @@ impl Ledger for Flaky {
     async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error> {
         meet!(self, self.inner.running(task))
     }
+    async fn try_write(&self) -> Result<(), Error> {
+        meet!(self, self.inner.try_write())
+    }
 }

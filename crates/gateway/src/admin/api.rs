@@ -237,6 +237,10 @@ pub struct DomainView {
     pub created_at: String,
     /// When it was last changed.
     pub updated_at: String,
+    /// What will not work as it is, a sentence each; looked for where one domain is shown, added or
+    /// changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Answer of `GET /admin/v1/domains`.
@@ -273,6 +277,13 @@ pub struct NodeView {
 pub struct Nodes {
     /// All nodes, ordered by name.
     pub nodes: Vec<NodeView>,
+}
+
+/// Answer of `GET /admin/v1/ledger`; a ledger that takes no writes is a problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerView {
+    /// Whether a write was synced to its disk just now.
+    pub takes_writes: bool,
 }
 
 /// Body of `POST /admin/v1/tasks`.

@@ -15,7 +15,7 @@ use super::{
     api,
     call::{Call, Reply},
     problem::Error,
-    rfc3339,
+    reach, rfc3339,
 };
 use crate::request_fields;
 
@@ -38,6 +38,7 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
         allow_private: new.allow_private_origin,
         ..new.origin.parse()?
     };
+    reach::check(&origin)?;
     let cache = new.default_lifetime_seconds.map_or_else(CacheRules::default, |seconds| {
         CacheRules { default_lifetime_seconds: seconds, ..CacheRules::default() }
     });
@@ -46,7 +47,7 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     let engine = &call.gateway.engine;
     let domain = engine.add_domain_to(account, new, zone, Kept::new()).await?;
     tracing::info!(domain = domain.host, "domain added");
-    Ok(Reply::json(StatusCode::CREATED, &view(&domain)))
+    Ok(Reply::json(StatusCode::CREATED, &view_with_warnings(&domain).await))
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
@@ -60,7 +61,7 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
     let account = whose(&call).await?.id;
     match call.gateway.engine.domain_named_or_over(account, &host) {
-        Some(domain) => Ok(Reply::json(StatusCode::OK, &view(&domain))),
+        Some(domain) => Ok(Reply::json(StatusCode::OK, &view_with_warnings(&domain).await)),
         None => Err(DomainError::Unknown { host }.into()),
     }
 }
@@ -82,7 +83,8 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         let choice = if name.is_empty() { ZoneChoice::Outside } else { ZoneChoice::Named(name) };
         engine.move_domain(account, &host, choice).await?;
     }
-    let apply = |domain: &mut Domain| -> Result<(), DomainError> {
+    let is_about_origin = origin.is_some() || change.allow_private_origin.is_some();
+    let apply = |domain: &mut Domain| -> Result<(), Error> {
         if let Some(origin) = origin {
             let (host_header, pull) =
                 (domain.origin.host_header.take(), mem::take(&mut domain.origin.pull));
@@ -100,6 +102,9 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         if change.discard_cached {
             domain.content_epoch = engine.fresh_epoch();
         }
+        if is_about_origin {
+            reach::check(&domain.origin)?;
+        }
         domain.areas = change.areas.unwrap_or(domain.areas);
         domain.status = change.status.unwrap_or(domain.status);
         domain.shield = change.shield.unwrap_or(domain.shield);
@@ -107,7 +112,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     };
     let domain = engine.change_domain(account, &host, apply).await?;
     tracing::info!(domain = domain.host, "domain changed");
-    Ok(Reply::json(StatusCode::OK, &view(&domain)))
+    Ok(Reply::json(StatusCode::OK, &view_with_warnings(&domain).await))
 }
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
@@ -120,6 +125,10 @@ pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
 async fn need_owner(call: &Call) -> Result<(), Error> {
     let is_owner = call.gateway.engine.is_owner(&call.account).await?;
     if is_owner { Ok(()) } else { Err(Error::PrivateOrigin) }
+}
+
+async fn view_with_warnings(domain: &Domain) -> api::DomainView {
+    api::DomainView { warnings: reach::warnings(&domain.origin).await, ..view(domain) }
 }
 
 fn view(domain: &Domain) -> api::DomainView {
@@ -141,5 +150,6 @@ fn view(domain: &Domain) -> api::DomainView {
         zone_id: domain.zone.as_ref().map(ToString::to_string),
         created_at: rfc3339(domain.created_at),
         updated_at: rfc3339(domain.updated_at),
+        warnings: Vec::new(),
     }
 }

@@ -15,6 +15,7 @@ mod policy_test;
 mod problem;
 mod purges;
 mod quota;
+mod reach;
 mod tasks;
 mod users;
 mod zones;
@@ -71,6 +72,10 @@ pub(crate) fn routes() -> Router<Gateway> {
         .route(
             "/admin/v1/purges/{id}",
             get(|s, r| run(s, r, "admin.purge.show", LITTLE, purges::show)),
+        )
+        .route(
+            "/admin/v1/ledger",
+            get(|s, r| run(s, r, "admin.ledger.try", LITTLE, nodes::try_ledger)),
         )
         .route("/admin/v1/nodes", get(|s, r| run(s, r, "admin.node.list", LITTLE, nodes::list)))
         .route(

@@ -1,4 +1,4 @@
-//! Nodes: who they are and whether they were heard of lately.
+//! Nodes: who they are and whether they were heard of lately; the ledger: whether it takes writes.
 
 use http::StatusCode;
 use stoker_engine::NodeView;
@@ -14,6 +14,16 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     let mut nodes: Vec<_> = call.gateway.engine.nodes().iter().map(view).collect();
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(Reply::json(StatusCode::OK, &api::Nodes { nodes }))
+}
+
+/// Fails as a call that writes would. For the owner alone: it costs a sync of the disk.
+pub(super) async fn try_ledger(call: Call) -> Result<Reply, Error> {
+    let engine = &call.gateway.engine;
+    if !engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    engine.try_ledger().await?;
+    Ok(Reply::json(StatusCode::OK, &api::LedgerView { takes_writes: true }))
 }
 
 fn view(view: &NodeView) -> api::NodeView {

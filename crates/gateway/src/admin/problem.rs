@@ -7,7 +7,7 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::domain::OriginError;
 use stoker_engine::{
-    DomainError, Error as LedgerError, IdentityError, SubmitError, Thing, ZoneError,
+    DomainError, Error as LedgerError, ErrorKind, IdentityError, SubmitError, Thing, ZoneError,
 };
 
 use super::api::Problem;
@@ -55,6 +55,9 @@ pub(crate) enum Error {
     /// Only the owner of the installation may let an origin be at a private address.
     #[error("only the account that owns this installation may allow a private origin")]
     PrivateOrigin,
+    /// The address of an origin is private, and the domain does not allow that.
+    #[error("the origin `{0}` has a private address")]
+    PrivateAddress(String),
     /// There is no account with this number.
     #[error("there is no account `{0}`")]
     Account(String),
@@ -113,13 +116,33 @@ impl Error {
     /// The problem document.
     pub(crate) fn document(&self, request_id: &str) -> Problem {
         let Kind(status, word, title) = self.kind();
+        let (detail, hint) = match self.ledger_error().and_then(|error| error.kind.trouble()) {
+            Some((what, way_out)) => (format!("{}: {what}", self.detail()), Some(way_out.into())),
+            None => (self.detail(), self.hint()),
+        };
         Problem {
             kind: format!("urn:stoker:problem:{word}"),
             title: title.into(),
             status: status.as_u16(),
-            detail: self.detail(),
-            hint: self.hint(),
+            detail,
+            hint,
             request_id: request_id.into(),
+        }
+    }
+
+    /// What the ledger said, if it is what failed.
+    fn ledger_error(&self) -> Option<&LedgerError> {
+        match self {
+            Self::Ledger(error)
+            | Self::Signed(signed::Error::Ledger(error))
+            | Self::Identity(IdentityError::Ledger(error))
+            | Self::Submit(SubmitError::Ledger(error))
+            | Self::Zone(ZoneError::Ledger { source: error, .. })
+            | Self::Domain(
+                DomainError::Ledger { source: error, .. }
+                | DomainError::Zone(ZoneError::Ledger { source: error, .. }),
+            ) => Some(error),
+            _ => None,
         }
     }
 
@@ -163,6 +186,9 @@ impl Error {
                 "have it say so: `stoker domain set HOST --allow-private-origin --account UIN`"
                     .into(),
             ),
+            Self::PrivateAddress(_) => {
+                Some("if that is meant, allow it: `--allow-private-origin`".into())
+            }
             Self::Account(_) => Some("give its number, of 12 digits".into()),
             Self::Task(_) => Some("`stoker task list` shows what there is".into()),
             Self::Purge(_) => Some("`stoker purge list` shows what there is".into()),
@@ -173,6 +199,9 @@ impl Error {
     }
 
     fn kind(&self) -> Kind {
+        if let Some(error) = self.ledger_error() {
+            return ledger_kind(&error.kind);
+        }
         match self {
             Self::Signed(error) => signed_kind(error),
             Self::Service => Kind(StatusCode::FORBIDDEN, "wrong-service", "wrong service"),
@@ -181,6 +210,9 @@ impl Error {
             Self::Method => Kind(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", "wrong method"),
             Self::Content(_) => Kind(StatusCode::BAD_REQUEST, "bad-content", "bad content"),
             Self::Query(_) => Kind(StatusCode::BAD_REQUEST, "bad-query", "bad query"),
+            Self::PrivateAddress(_) => {
+                Kind(StatusCode::BAD_REQUEST, "private-origin", "private origin")
+            }
             Self::Origin(_) => Kind(StatusCode::BAD_REQUEST, "bad-origin", "bad origin"),
             Self::Domain(error) => match error {
                 DomainError::InvalidHost { .. } => {
@@ -302,6 +334,20 @@ fn submit_kind(error: &SubmitError) -> Kind {
 
 const fn domain_unknown() -> Kind {
     Kind(StatusCode::NOT_FOUND, "domain-unknown", "unknown domain")
+}
+
+/// One that is damaged does not mend itself; the others may.
+const fn ledger_kind(kind: &ErrorKind) -> Kind {
+    match kind {
+        ErrorKind::Full => Kind(StatusCode::SERVICE_UNAVAILABLE, "ledger-full", "disk full"),
+        ErrorKind::ReadOnly => {
+            Kind(StatusCode::SERVICE_UNAVAILABLE, "ledger-read-only", "ledger read-only")
+        }
+        ErrorKind::Corrupt => {
+            Kind(StatusCode::INTERNAL_SERVER_ERROR, "ledger-damaged", "ledger damaged")
+        }
+        _ => unavailable(),
+    }
 }
 
 const fn unavailable() -> Kind {

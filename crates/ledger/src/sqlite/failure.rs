@@ -25,6 +25,11 @@ impl Failure {
         Self { kind: ErrorKind::Corrupt, cause: Some(cause.into()) }
     }
 
+    /// Nothing of the transaction around it was written.
+    pub(super) fn lost(lost: &Lost) -> Self {
+        Self { kind: lost.kind.clone(), cause: Some(lost.cause.clone().into()) }
+    }
+
     /// The database could not do it now.
     pub(super) fn unavailable(cause: impl Into<Cause>) -> Self {
         Self { kind: ErrorKind::Unavailable, cause: Some(cause.into()) }
@@ -36,6 +41,20 @@ impl Failure {
 
     pub(super) fn into_error(self, verb: &'static str) -> Error {
         Error { verb, kind: self.kind, cause: self.cause }
+    }
+}
+
+/// Why a transaction was not begun or not committed, for all whose verbs were in it.
+#[derive(Clone, Debug)]
+pub(super) struct Lost {
+    kind: ErrorKind,
+    cause: String,
+}
+
+impl From<&Failure> for Lost {
+    fn from(failure: &Failure) -> Self {
+        let cause = failure.cause.as_ref().map(ToString::to_string).unwrap_or_default();
+        Self { kind: failure.kind.clone(), cause }
     }
 }
 
@@ -65,7 +84,40 @@ fn kind(error: &rusqlite::Error) -> ErrorKind {
         ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch => {
             ErrorKind::Corrupt
         }
-        // a full disk, an I/O error, no memory, a lock held by a backup tool: all may pass
+        ErrorCode::DiskFull => ErrorKind::Full,
+        ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+            ErrorKind::ReadOnly
+        }
+        // an I/O error, no memory, a lock held by a backup tool: all may pass
         _ => ErrorKind::Unavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::ffi;
+
+    use super::*;
+
+    #[test]
+    fn a_damaged_file_a_full_disk_and_a_file_that_takes_no_writes_are_told_apart() {
+        for (code, expected) in [
+            (ffi::SQLITE_CORRUPT, ErrorKind::Corrupt),
+            (ffi::SQLITE_CORRUPT_INDEX, ErrorKind::Corrupt),
+            (ffi::SQLITE_NOTADB, ErrorKind::Corrupt),
+            (ffi::SQLITE_FULL, ErrorKind::Full),
+            (ffi::SQLITE_READONLY, ErrorKind::ReadOnly),
+            (ffi::SQLITE_READONLY_DIRECTORY, ErrorKind::ReadOnly),
+            (ffi::SQLITE_CANTOPEN, ErrorKind::ReadOnly),
+            (ffi::SQLITE_IOERR_FSYNC, ErrorKind::Unavailable),
+            (ffi::SQLITE_BUSY, ErrorKind::Unavailable),
+            (ffi::SQLITE_CONSTRAINT_UNIQUE, ErrorKind::Conflict),
+            (ffi::SQLITE_CONSTRAINT_FOREIGNKEY, ErrorKind::NotFound),
+        ] {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            assert_eq!(kind(&error), expected, "{code}");
+            let lost = Lost::from(&Failure::from(error));
+            assert_eq!(Failure::lost(&lost).kind, expected, "{code}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod accounts;
 mod domains;
 mod failure;
 mod insert;
+mod inspect;
 mod keys;
 mod lease;
 mod limits;
@@ -48,6 +49,7 @@ use stoker_domain::{
     zone::{Zone, ZoneId},
 };
 
+pub use inspect::{Inspected, has_sealed_keys, inspect};
 pub use open::OpenError;
 pub use writer::Stats;
 
@@ -467,5 +469,9 @@ impl Ledger for Sqlite {
     async fn running(&self, task: &TaskId) -> Result<Vec<RunningJob>, Error> {
         let task = task.clone();
         self.0.readers.run("list running jobs", move |c| views::running(c, &task)).await
+    }
+
+    async fn try_write(&self) -> Result<(), Error> {
+        self.0.writer.run("write", 1, schema::write_version).await
     }
 }

@@ -5,6 +5,8 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use super::failure::Failure;
+
 /// Marks the file as ours: `STKR`.
 const APPLICATION_ID: i32 = 0x5354_4b52;
 
@@ -29,7 +31,7 @@ pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 /// What a file turned out to be.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// A ledger, now at [`VERSION`].
+    /// A ledger that this version can use.
     Ours,
     /// A database that some other program made.
     Foreign,
@@ -37,8 +39,8 @@ pub(super) enum Found {
     Newer(i64),
 }
 
-/// Brings the database to [`VERSION`] if it is ours or empty.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Found> {
+/// What a file is, before it is touched; an empty one counts as ours.
+pub(super) fn look(connection: &Connection) -> rusqlite::Result<Found> {
     let version = pragma(connection, "user_version")?;
     if version > VERSION {
         return Ok(Found::Newer(version));
@@ -52,6 +54,16 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Found> {
     if !is_empty && pragma(connection, "application_id")? != i64::from(APPLICATION_ID) {
         return Ok(Found::Foreign);
     }
+    Ok(Found::Ours)
+}
+
+/// Brings the database to [`VERSION`] if it is ours or empty.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Found> {
+    match look(connection)? {
+        Found::Ours => {}
+        other => return Ok(other),
+    }
+    let version = pragma(connection, "user_version")?;
     for (index, migration) in (1..).zip(MIGRATIONS).skip(usize::try_from(version).unwrap_or(0)) {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(migration)?;
@@ -60,6 +72,11 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Found> {
         step.commit()?;
     }
     Ok(Found::Ours)
+}
+
+/// Writes the version that is there already.
+pub(super) fn write_version(connection: &Connection) -> Result<(), Failure> {
+    Ok(connection.pragma_update(None, "user_version", VERSION)?)
 }
 
 fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {

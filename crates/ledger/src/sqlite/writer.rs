@@ -16,7 +16,10 @@ use std::{
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{failure::Failure, session::Session};
+use super::{
+    failure::{Failure, Lost},
+    session::Session,
+};
 use crate::Error;
 
 /// Verbs that may wait before callers are held back.
@@ -25,20 +28,23 @@ const QUEUE: usize = 4096;
 const MOST_ROWS: usize = 8192;
 
 /// Told after the transaction ended: `Err` when the commit failed.
-type Answer = Box<dyn FnOnce(Result<(), &str>) + Send>;
+type Answer = Box<dyn FnOnce(Result<(), &Lost>) + Send>;
 
 /// A verb that waits for its turn.
 struct Job {
     /// About how many rows it writes.
     rows: usize,
-    run: Box<dyn FnOnce(&Session) -> Done + Send>,
+    run: Box<dyn FnOnce(Begun<'_>) -> Done + Send>,
 }
+
+/// The open transaction, or why there is none.
+type Begun<'a> = Result<&'a Session, &'a Lost>;
 
 /// A verb that has run inside the open transaction.
 struct Done {
     answer: Answer,
-    /// Whether the transaction around it is still sound.
-    is_intact: bool,
+    /// Why the transaction around it is not sound any more.
+    lost: Option<Lost>,
 }
 
 /// What the writer has done since it was opened.
@@ -125,21 +131,24 @@ impl Writer {
         F: FnOnce(&Session) -> (Result<T, Failure>, bool) + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let run = Box::new(move |session: &Session| {
-            let (result, is_intact) = work(session);
-            match result {
-                Ok(_) => session.keep(),
-                Err(_) => session.take_back(),
-            }
+        let run = Box::new(move |begun: Begun<'_>| {
+            let (result, is_intact) = match begun {
+                Ok(session) => in_turn(session, work),
+                Err(lost) => (Err(Failure::lost(lost)), false),
+            };
+            let lost = (!is_intact).then(|| match &result {
+                Err(failure) => Lost::from(failure),
+                Ok(_) => Lost::from(&lost()),
+            });
             let answer: Answer = Box::new(move |committed| {
                 let result = match committed {
-                    Err(cause) if result.is_ok() => Err(Failure::unavailable(cause)),
+                    Err(lost) if result.is_ok() => Err(Failure::lost(lost)),
                     _ => result,
                 };
                 // a caller that went away needs no answer
                 drop(sender.send(result));
             });
-            Done { answer, is_intact }
+            Done { answer, lost }
         });
         let queue = self.queue.as_ref().expect("the queue is only taken on drop");
         let gone = || Failure::unavailable("the transaction was not begun").into_error(verb);
@@ -169,36 +178,41 @@ fn drain(session: &Session, mut jobs: mpsc::Receiver<Job>, counters: &Counters) 
     while let Some(first) = jobs.blocking_recv() {
         if let Err(error) = execute(session, "BEGIN IMMEDIATE") {
             tracing::error!(error = %error, "ledger transaction not begun");
+            let lost = Lost::from(&Failure::from(error));
+            let done = (first.run)(Err(&lost));
+            (done.answer)(Err(&lost));
             continue;
         }
         let mut rows = 0;
         let mut answers = Vec::new();
-        let mut is_intact = true;
+        let mut lost = None;
         let mut next = Some(first);
         while let Some(job) = next {
             rows += job.rows;
-            let done = (job.run)(session);
+            let done = (job.run)(Ok(session));
             answers.push(done.answer);
-            is_intact = done.is_intact;
-            next = if is_intact && rows < MOST_ROWS { jobs.try_recv().ok() } else { None };
+            lost = done.lost;
+            next = if lost.is_none() && rows < MOST_ROWS { jobs.try_recv().ok() } else { None };
         }
-        let committed = end(session, is_intact);
+        let committed = end(session, lost);
         if committed.is_ok() {
             counters.commits.fetch_add(1, Relaxed);
             counters.verbs.fetch_add(answers.len() as u64, Relaxed);
         }
-        let outcome = committed.as_ref().copied().map_err(String::as_str);
+        let outcome = committed.as_ref().copied();
         answers.into_iter().for_each(|answer| answer(outcome));
     }
 }
 
 /// Commits, or rolls back what cannot be committed.
-fn end(session: &Session, is_intact: bool) -> Result<(), String> {
-    let committed = if is_intact {
-        let flushed = session.flush().map_err(|failure| format!("{failure:?}"));
-        flushed.and_then(|()| execute(session, "COMMIT").map_err(|error| error.to_string()))
-    } else {
-        Err("the transaction was lost with another verb".into())
+fn end(session: &Session, lost: Option<Lost>) -> Result<(), Lost> {
+    let commit = || {
+        session.flush()?;
+        execute(session, "COMMIT").map_err(Failure::from)
+    };
+    let committed = match lost {
+        Some(lost) => Err(lost),
+        None => commit().map_err(|failure| Lost::from(&failure)),
     };
     if committed.is_err() {
         session.forget();
@@ -209,6 +223,19 @@ fn end(session: &Session, is_intact: bool) -> Result<(), String> {
         }
     }
     committed
+}
+
+/// Runs `work` and keeps or takes back what it added to sums.
+fn in_turn<T>(
+    session: &Session,
+    work: impl FnOnce(&Session) -> (Result<T, Failure>, bool),
+) -> (Result<T, Failure>, bool) {
+    let (result, is_intact) = work(session);
+    match result {
+        Ok(_) => session.keep(),
+        Err(_) => session.take_back(),
+    }
+    (result, is_intact)
 }
 
 /// Runs `work` so that its failure undoes only its own writes; also tells whether the transaction

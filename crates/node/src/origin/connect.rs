@@ -15,13 +15,13 @@ use std::{
 
 use http::Uri;
 use hyper_util::rt::TokioIo;
+use stoker_domain::address::is_public;
 use tokio::{
     net::{TcpSocket, TcpStream, lookup_host},
     time::timeout,
 };
 use tower_service::Service;
 
-use super::address::is_public;
 use crate::pace::Window;
 
 /// Why there is no connection.

@@ -4,7 +4,6 @@
 //! and names what went wrong as a [`Fault`]. Redirects are followed where the domain says so, content
 //! is never decoded and nothing is decided here about caching. RFC 9110, RFC 9112.
 
-mod address;
 mod aim;
 mod client;
 mod connect;

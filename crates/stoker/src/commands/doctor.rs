@@ -2,6 +2,8 @@
 //!
 //! Looks from the machine on which it runs; changes nothing.
 
+mod files;
+
 use std::{
     fs,
     io::{self, ErrorKind},
@@ -15,10 +17,10 @@ use std::{
 use http::{Method, Request, header};
 use serde::Serialize;
 use stoker_domain::time::{Clock, Timestamp};
-use stoker_gateway::admin::api::{DomainView, Domains, NodeView, Nodes};
+use stoker_gateway::admin::api::{DomainView, Domains, LedgerView, NodeView, Nodes};
 
 use crate::{
-    client::Client,
+    client::{Client, Error},
     clock::SystemClock,
     config::Access,
     credentials,
@@ -139,6 +141,9 @@ fn look_at_data(data: &Path, findings: &mut Findings) -> bool {
     }
     look_at_mode(data, findings);
     look_at_room(data, findings);
+    files::look_at_ledger(data, findings);
+    files::look_at_seal_key(data, findings);
+    files::look_at_caches(data, findings);
     if let Some(endpoint) = tls::read_endpoint(data) {
         look_at_tls(&endpoint, findings);
     }
@@ -244,6 +249,7 @@ async fn look_at_server(client: &Client, findings: &mut Findings) {
             }
         }
     }
+    look_at_writes(client, findings).await;
     match client.get::<Domains>("/admin/v1/domains").await {
         Err(error) => findings.failure(&error.into()),
         Ok(Domains { domains }) if domains.is_empty() => {
@@ -252,8 +258,29 @@ async fn look_at_server(client: &Client, findings: &mut Findings) {
         Ok(Domains { domains }) => {
             for domain in &domains {
                 look_at_origin(client, domain, findings).await;
+                look_at_warnings(client, &domain.host, findings).await;
             }
         }
+    }
+}
+
+/// Whether the server's ledger takes writes; the owner of the installation may ask.
+async fn look_at_writes(client: &Client, findings: &mut Findings) {
+    match client.get::<LedgerView>("/admin/v1/ledger").await {
+        Ok(_) => findings.ok("the ledger takes writes"),
+        Err(Error::Refused(problem)) if matches!(problem.status, 403 | 404) => {}
+        Err(error) => findings.failure(&error.into()),
+    }
+}
+
+/// What the server says will not work of a domain.
+async fn look_at_warnings(client: &Client, host: &str, findings: &mut Findings) {
+    match client.get::<DomainView>(&format!("/admin/v1/domains/{host}")).await {
+        Ok(domain) => {
+            let hint = format!("stoker domain set {host} --allow-private-origin, if that is meant");
+            domain.warnings.iter().for_each(|warning| findings.fail(warning, &hint));
+        }
+        Err(error) => findings.failure(&error.into()),
     }
 }
 

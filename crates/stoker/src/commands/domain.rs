@@ -211,6 +211,7 @@ async fn add(client: &Client, path: &str, add: Add) -> Result<(), Failure> {
     let DomainView { host, origin, areas, .. } = &domain;
     let sentence = format!("added {host}: from {origin}, served in {areas}");
     output::told(add.json, &domain, sentence);
+    warn(&domain);
     Ok(())
 }
 
@@ -235,13 +236,22 @@ async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Resul
         sentence.push_str(KEEPS_CACHED);
     }
     output::told(json, &domain, sentence);
+    warn(&domain);
     Ok(())
+}
+
+/// Says on standard error what will not work as it is.
+fn warn(domain: &DomainView) {
+    for warning in &domain.warnings {
+        output::note(&format!("warning: {warning}"));
+    }
 }
 
 async fn put(client: &Client, path: &str, status: Status) -> Result<(), Failure> {
     let change = DomainChange { status: Some(status), ..DomainChange::default() };
     let domain: DomainView = client.post(path, &change).await?;
     output::line(format!("{} is {}", domain.host, table::word(&domain.status)));
+    warn(&domain);
     Ok(())
 }
 
@@ -260,6 +270,7 @@ fn show(domain: DomainView, json: bool) {
     if json {
         return output::json(&domain);
     }
+    warn(&domain);
     let lifetime = Duration::from_secs(domain.default_lifetime_seconds);
     let lines = [
         ("host", domain.host.clone()),

@@ -39,10 +39,17 @@ pub(super) struct Args {
     #[arg(long, value_name = "PORT", default_value_t = 7801,
           value_parser = clap::value_parser!(u16).range(1..=65_524))]
     base_port: u16,
+    /// Begin a new ledger, and empty the caches, where DIR has caches but its ledger is missing
+    ///
+    /// Without the flag such a start is refused: domains, keys and tasks were in the ledger. Where it
+    /// is there the flag does nothing.
+    #[arg(long)]
+    new_ledger: bool,
     /// File with the keys that seal the secrets in the ledger, instead of DIR/seal.key
     ///
     /// One key of 64 hexadecimal digits on each line: the first seals, all of them open. Without the
-    /// flag STOKER_SEAL_KEY may hold the same; without both, DIR/seal.key is made and used.
+    /// flag STOKER_SEAL_KEY may hold the same; without both, DIR/seal.key is used, and made with the
+    /// ledger.
     #[arg(long, value_name = "FILE")]
     seal_key: Option<PathBuf>,
     /// Disk space that the cache of each of the four nodes may take
@@ -88,6 +95,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         data: args.data,
         listen: args.listen,
         tls,
+        new_ledger: args.new_ledger,
         seal_key: SealKeySource::find(args.seal_key),
         base_port: args.base_port,
         cache_bytes: args.cache_size,

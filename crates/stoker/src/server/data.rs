@@ -1,14 +1,18 @@
-//! The data directory: made when absent, held by one `stoker up` at a time.
+//! The data directory: made when absent, held by one `stoker up` at a time, never mistaken for a new
+//! one when its ledger is missing.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     os::unix::fs::DirBuilderExt,
-    path::Path,
+    path::{Path, PathBuf},
     process,
 };
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 
 use crate::failure::Failure;
 
@@ -67,9 +71,95 @@ fn lock(data: &Path) -> Result<Lock, Failure> {
     Ok(Lock(file))
 }
 
+/// The file of the ledger.
+pub(crate) fn ledger(data: &Path) -> PathBuf {
+    data.join("ledger.sqlite")
+}
+
+/// The folder with the nodes' caches.
+pub(crate) fn nodes(data: &Path) -> PathBuf {
+    data.join("nodes")
+}
+
+/// Whether a `stoker up` holds the directory.
+pub(crate) fn is_in_use(data: &Path) -> bool {
+    let Ok(file) = File::open(data.join("lock")) else { return false };
+    flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+}
+
+/// Whether there are caches while the ledger is not there, or empty: nodes start when it has its
+/// tables, so that it was lost.
+pub(crate) fn has_lost_ledger(data: &Path) -> bool {
+    let is_there = fs::metadata(ledger(data)).is_ok_and(|found| found.len() > 0);
+    !is_there && cached_files(data).is_ok_and(|files| !files.is_empty())
+}
+
+/// Refuses to begin a new ledger beside the caches of a lost one; where that is wanted, empties the
+/// caches: what they hold belongs to domains that nobody knows any more, and may have been purged.
+pub(super) fn check_ledger(data: &Path, may_begin_anew: bool) -> Result<(), Failure> {
+    if !has_lost_ledger(data) {
+        return Ok(());
+    }
+    let (ledger, nodes) = (ledger(data), nodes(data));
+    if !may_begin_anew {
+        return Err(Failure::new(format!(
+            "the ledger `{}` is missing, but there are caches in `{}`",
+            ledger.display(),
+            nodes.display()
+        ))
+        .hint(
+            "put the ledger back from a backup; or give up its domains, keys and tasks, and what the \
+             caches hold: start once with --new-ledger",
+        ));
+    }
+    tracing::warn!(ledger = %ledger.display(), "no ledger: a new one begins, with empty caches");
+    let emptied = cached_files(data).and_then(|files| files.iter().try_for_each(fs::remove_file));
+    emptied.map_err(|error| {
+        Failure::because(format!("cannot empty the caches in `{}`", nodes.display()), &error)
+            .hint("remove what is in the folders of the nodes, and start again")
+    })
+}
+
+/// What lies in the folders of the nodes.
+fn cached_files(data: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for node in entries(&nodes(data))? {
+        if node.is_dir() {
+            files.extend(entries(&node)?);
+        }
+    }
+    Ok(files)
+}
+
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_lost_ledger_is_told_from_one_that_never_was() {
+        let data = tempfile::tempdir().unwrap();
+        let data = data.path();
+        let is_refused = || check_ledger(data, false).is_err();
+        assert!(!is_refused(), "a new directory");
+        let cache = nodes(data).join("edge-mainland");
+        fs::create_dir_all(&cache).unwrap();
+        assert!(!is_refused(), "an empty cache");
+        fs::write(cache.join("segment"), "content").unwrap();
+        assert!(is_refused(), "no ledger");
+        fs::write(ledger(data), "").unwrap();
+        assert!(is_refused(), "an empty ledger");
+        fs::write(ledger(data), "rows").unwrap();
+        assert!(!is_refused() && check_ledger(data, true).is_ok(), "a ledger");
+        assert!(cache.join("segment").exists());
+        fs::remove_file(ledger(data)).unwrap();
+        check_ledger(data, true).unwrap();
+        assert!(cache.is_dir() && !cache.join("segment").exists(), "emptied");
+        assert!(!is_refused());
+    }
 
     #[test]
     fn a_second_one_is_refused_until_the_first_ends() {
@@ -77,8 +167,10 @@ mod tests {
         let data = data.path().join("new");
         let first = prepare(&data).unwrap_or_else(|_| panic!("the first one gets it"));
         let Err(failure) = prepare(&data) else { panic!("the second one must not get it") };
+        assert!(is_in_use(&data));
         assert!(failure.message().contains(&process::id().to_string()), "{}", failure.message());
         drop(first);
+        assert!(!is_in_use(&data));
         assert!(prepare(&data).is_ok());
     }
 

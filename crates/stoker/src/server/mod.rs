@@ -2,7 +2,7 @@
 //!
 //! 1. The data directory is made and locked.
 //! 2. The port of the API is taken, so that a busy one is told before anything is changed.
-//! 3. The sealing key is read or made, the ledger opened, the owner made.
+//! 3. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
 //! 4. The nodes start and register.
 //! 5. The API is served: whoever finds it ready finds everything ready.
 //!
@@ -10,7 +10,7 @@
 
 mod api;
 mod connections;
-mod data;
+pub(crate) mod data;
 mod logging;
 mod nodes;
 mod owner;
@@ -52,6 +52,7 @@ use seal::Seals;
 use signal::{Signals, Wish};
 
 pub(crate) use logging::log_to_stderr;
+pub(crate) use seal::path as seal_key;
 
 /// How long calls and transfers that are under way may take to end.
 const GRACE: Duration = Duration::from_secs(10);
@@ -70,6 +71,8 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     /// The same API for callers who speak TLS.
     pub(crate) tls: Option<tls::Options>,
+    /// Whether a new ledger may begin beside the caches of a lost one.
+    pub(crate) new_ledger: bool,
     /// Where the keys are that seal the secrets in the ledger.
     pub(crate) seal_key: SealKeySource,
     /// Port of the first edge node.
@@ -106,8 +109,13 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         None => None,
     };
     let mut random = StdRng::seed_from_u64(entropy::seed()?);
-    let seals = Seals::read(&options.data, &options.seal_key)?;
+    let seals = Seals::find(&options.data, &options.seal_key)?;
+    data::check_ledger(&options.data, options.new_ledger)?;
     let ledger = open_ledger(&options.data).await?;
+    let seals = match seals {
+        Some(seals) => seals,
+        None => Seals::make(&options.data, &*ledger).await?,
+    };
     let config = Config {
         quota_reset: options.quota_reset,
         retention: options.retention,
@@ -182,7 +190,7 @@ async fn flush_key_uses(engine: &Engine) {
 }
 
 async fn open_ledger(data: &Path) -> Result<Arc<dyn Ledger>, Failure> {
-    let path = data.join("ledger.sqlite");
+    let path = data::ledger(data);
     let opened = tokio::task::spawn_blocking(move || Sqlite::open(path)).await;
     match opened.expect("opening the ledger does not panic") {
         Ok(ledger) => Ok(Arc::new(ledger)),
@@ -191,7 +199,7 @@ async fn open_ledger(data: &Path) -> Result<Arc<dyn Ledger>, Failure> {
 }
 
 fn unusable(data: &Path, error: &dyn std::error::Error) -> Failure {
-    let path = data.join("ledger.sqlite");
+    let path = data::ledger(data);
     Failure::because(format!("cannot use `{}`", path.display()), error)
         .hint("is the disk full or read-only? `stoker doctor` tells more")
 }

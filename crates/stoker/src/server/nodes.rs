@@ -1,6 +1,6 @@
 //! The four nodes of `stoker up`: edge and middle in both areas.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
 
 use rand::{Rng, rngs::StdRng};
 use stoker_domain::{
@@ -9,13 +9,13 @@ use stoker_domain::{
     time::Clock,
 };
 use stoker_engine::Engine;
-use stoker_node::{Config, JobSource, Running, start as start_node};
+use stoker_node::{Config, JobSource, Running, StartError, start as start_node};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
     entropy,
     failure::Failure,
-    server::{Options, reachable, transport::InProcess},
+    server::{Options, data, reachable, transport::InProcess},
 };
 
 /// Tier, area and distance from the base port.
@@ -54,11 +54,12 @@ pub(super) async fn start(
         let config = Config {
             peer_secret: peer_secret.clone(),
             seed: random.next_u64(),
-            ..Config::new(node, listen, options.data.join("nodes"), options.cache_bytes)
+            ..Config::new(node, listen, data::nodes(&options.data), options.cache_bytes)
         };
         let started =
             start_node(config, engine.directory(), Arc::clone(&source), Arc::clone(clock)).await;
-        let started = started.map_err(|error| Failure::because_of(&error).hint(error.hint()))?;
+        let started =
+            started.map_err(|error| Failure::because_of(&error).hint(way_out(options, &error)))?;
         running.push((name, started));
     }
     let mut directory = engine.directory();
@@ -73,6 +74,25 @@ pub(super) async fn start(
     all_serve.send_replace(true);
     running.reverse();
     Ok(Nodes(running))
+}
+
+/// What to do about a node that does not start, in words of `stoker up`.
+fn way_out(options: &Options, error: &StartError) -> String {
+    let StartError::Listen { source, .. } = error else { return error.hint() };
+    match source.kind() {
+        ErrorKind::AddrInUse => {
+            let ports = NODES.map(|(_, _, distance)| (options.base_port + distance).to_string());
+            format!(
+                "another `stoker up` or another program has it; the nodes take the ports {}: choose \
+                 others with --base-port",
+                ports.join(", ")
+            )
+        }
+        ErrorKind::PermissionDenied => {
+            "ports below 1024 need privileges; choose a higher one with --base-port".into()
+        }
+        _ => "choose another address with --listen; the nodes listen on the same".into(),
+    }
 }
 
 fn node(tier: Tier, area: Area, listen: SocketAddr) -> Node {

@@ -1,7 +1,7 @@
 //! Where the keys come from that seal the secrets in the ledger.
 //!
 //! From the file that `--seal-key` names, else from STOKER_SEAL_KEY, else from `seal.key` in the data
-//! directory, which is made when absent. Each line is one key of 64 hexadecimal digits; `#` begins a
+//! directory, which is made when neither it nor a secret that it sealed is there. Each line is one key of 64 hexadecimal digits; `#` begins a
 //! comment. The first key seals, all of them open, so that a new one can be put above the old. What
 //! a line says is never printed.
 
@@ -9,10 +9,11 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use stoker_engine::{OpenError, SealKey, SealKeys};
+use stoker_ledger::{Error as LedgerError, Ledger};
 
 use crate::{
     config::{SEAL_KEY, SealKeySource},
@@ -30,22 +31,38 @@ pub(super) struct Seals {
 }
 
 impl Seals {
-    /// Reads the keys, or makes one.
-    pub(super) fn read(data: &Path, source: &SealKeySource) -> Result<Self, Failure> {
+    /// Reads the keys; `None` when the file of the data directory is to hold them and is not there.
+    pub(super) fn find(data: &Path, source: &SealKeySource) -> Result<Option<Self>, Failure> {
         match source {
-            SealKeySource::File(path) => Self::from_file(path),
+            SealKeySource::File(path) => Self::from_file(path).map(Some),
             SealKeySource::Text(text) => {
                 let origin = format!("`{SEAL_KEY}`");
-                Ok(Self { keys: parse(text, &origin)?, origin })
+                Ok(Some(Self { keys: parse(text, &origin)?, origin }))
             }
-            SealKeySource::DataDirectory => {
-                let path = data.join("seal.key");
-                if !path.exists() {
-                    make(data, &path)?;
-                }
-                Self::from_file(&path)
-            }
+            SealKeySource::DataDirectory => match path(data) {
+                path if path.exists() => Self::from_file(&path).map(Some),
+                _ => Ok(None),
+            },
         }
+    }
+
+    /// Makes the file of the data directory, unless secrets in the ledger are sealed: then it was
+    /// there and is lost, and no new key opens them.
+    pub(super) async fn make(data: &Path, ledger: &dyn Ledger) -> Result<Self, Failure> {
+        let path = path(data);
+        let sealed = find_sealed(ledger).await.map_err(|error| super::unusable(data, &error))?;
+        if let Some(secret_id) = sealed {
+            let shown = path.display();
+            return Err(Failure::new(format!(
+                "the sealing key `{shown}` is missing, and the secret of key `{secret_id}` is sealed"
+            ))
+            .hint(format!(
+                "put `{shown}` back from its copy, or name the right key with --seal-key or \
+                 {SEAL_KEY}; nothing was changed"
+            )));
+        }
+        write(data, &path)?;
+        Self::from_file(&path)
     }
 
     fn from_file(path: &Path) -> Result<Self, Failure> {
@@ -83,8 +100,28 @@ impl Seals {
     }
 }
 
+/// The file of the data directory.
+pub(crate) fn path(data: &Path) -> PathBuf {
+    data.join("seal.key")
+}
+
+/// A key in the ledger whose secret is sealed.
+async fn find_sealed(ledger: &dyn Ledger) -> Result<Option<String>, LedgerError> {
+    const PAGE: u32 = 1000;
+    let mut after = String::new();
+    loop {
+        let keys = ledger.keys_after(&after, PAGE).await?;
+        let Some(last) = keys.last() else { return Ok(None) };
+        after.clone_from(&last.secret_id);
+        let sealed = keys.into_iter().find(|key| SealKeys::is_sealed(&key.secret_key));
+        if let Some(key) = sealed {
+            return Ok(Some(key.secret_id));
+        }
+    }
+}
+
 /// Writes a file with a new key, so that a crash leaves a whole file or none.
-fn make(data: &Path, path: &Path) -> Result<(), Failure> {
+fn write(data: &Path, path: &Path) -> Result<(), Failure> {
     let mut key = String::new();
     for _ in 0..4 {
         key.push_str(&format!("{:016x}", entropy::seed()?));
@@ -145,28 +182,70 @@ fn digits(line: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs::Permissions, path::PathBuf};
+    use std::fs::Permissions;
+
+    use stoker_domain::{
+        account::{AccessKey, Account, AccountId},
+        time::Timestamp,
+    };
+    use stoker_ledger::Sqlite;
 
     use super::*;
 
-    fn refusal(read: Result<Seals, Failure>) -> Failure {
+    fn refusal<T>(read: Result<T, Failure>) -> Failure {
         match read {
             Err(failure) => failure,
             Ok(_) => panic!("it must be refused"),
         }
     }
 
-    #[test]
-    fn a_key_is_made_once_for_its_owner_alone() {
+    /// The owner's key, with its secret kept so.
+    async fn put_key(ledger: &Sqlite, secret_key: &str) {
+        let account = Account {
+            id: AccountId(0),
+            uin: "1".into(),
+            app_id: 1,
+            name: String::new(),
+            is_enabled: true,
+            created_at: Timestamp::from_seconds(1),
+        };
+        let account = match ledger.accounts().await.unwrap().first() {
+            Some(known) => known.id,
+            None => ledger.create_account(account).await.unwrap(),
+        };
+        let key = AccessKey {
+            secret_id: "AKID".into(),
+            secret_key: secret_key.into(),
+            account,
+            user: None,
+            is_enabled: true,
+            created_at: Timestamp::from_seconds(1),
+            last_used_at: None,
+            temporary: None,
+        };
+        ledger.put_key(key).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_key_is_made_once_for_its_owner_alone_and_never_in_place_of_a_lost_one() {
         let data = tempfile::tempdir().unwrap();
-        let read = || Seals::read(data.path(), &SealKeySource::DataDirectory).unwrap().keys;
-        let first = read();
-        assert_eq!(read(), first);
-        let path = data.path().join("seal.key");
+        let ledger = Sqlite::open(data.path().join("ledger.sqlite")).unwrap();
+        let find = || Seals::find(data.path(), &SealKeySource::DataDirectory).unwrap();
+        let make = async || Seals::make(data.path(), &ledger).await;
+        assert!(find().is_none());
+        let first = make().await.unwrap().keys;
+        assert_eq!(find().unwrap().keys, first);
+        let path = path(data.path());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1);
-        fs::remove_file(path).unwrap();
-        assert_ne!(read(), first);
+
+        fs::remove_file(&path).unwrap();
+        put_key(&ledger, "as it is: from before there were seals").await;
+        assert_ne!(make().await.unwrap().keys, first);
+        fs::remove_file(&path).unwrap();
+        put_key(&ledger, "sealed:1:0a0a0a0a:data").await;
+        let failure = refusal(make().await);
+        assert!(failure.message().contains("is missing"), "{}", failure.message());
+        assert!(!path.exists(), "nothing is put in its place");
     }
 
     #[test]
@@ -196,7 +275,7 @@ mod tests {
         let source = SealKeySource::File(file.path().into());
         for (mode, is_refused) in [(0o600, false), (0o640, false), (0o644, true), (0o606, true)] {
             fs::set_permissions(file.path(), Permissions::from_mode(mode)).unwrap();
-            let read = Seals::read(Path::new("unused"), &source);
+            let read = Seals::find(Path::new("unused"), &source);
             if is_refused {
                 let failure = refusal(read);
                 assert!(failure.message().contains(&format!("{mode:o}")), "{}", failure.message());
@@ -206,6 +285,6 @@ mod tests {
             }
         }
         let missing = SealKeySource::File(PathBuf::from("no/such/file"));
-        assert!(refusal(Seals::read(Path::new("x"), &missing)).message().contains("no/such/file"));
+        assert!(refusal(Seals::find(Path::new("x"), &missing)).message().contains("no/such/file"));
     }
 }

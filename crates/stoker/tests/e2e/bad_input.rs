@@ -73,8 +73,8 @@ fn the_command_line_names_the_thing_and_the_way_out() {
         (&["prefetch", "http://*.example.com/x"], "wildcard"),
         (&["prefetch", &long], "4096"),
         (&["prefetch", "http://www.example.com/x", "--area", "mainland"], "mainland"),
-        (&["domain", "add", HOST, "--origin", "http://127.0.0.1:1"], "exists already"),
-        (&["domain", "add", "a b", "--origin", "http://127.0.0.1:1"], "a b"),
+        (&["domain", "add", HOST, "--origin", "http://1.1.1.1"], "exists already"),
+        (&["domain", "add", "a b", "--origin", "http://1.1.1.1"], "a b"),
     ];
     for (args, named) in table {
         let ran = stoker.cli(args);

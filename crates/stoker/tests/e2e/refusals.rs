@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     harness::{Content, Nginx, Sdk, sha256},
-    running::{Http, Ports, Ran, Stoker, eventually},
+    running::{Http, Ports, Ran, Stoker, cli, eventually},
 };
 
 const HOST: &str = "www.example.com";
@@ -41,10 +41,12 @@ fn a_first_start_is_ready_within_two_seconds_and_sigterm_ends_it_with_zero() {
 fn a_busy_port_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let ports = Ports::free();
-    for port in [ports.api(), ports.node("middle-mainland")] {
+    for (port, flag) in [(ports.api(), "--listen"), (ports.node("middle-mainland"), "--base-port")]
+    {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let ran = Stoker::refused(&folder.path().join("data"), ports, &[]);
         assert_refused(&ran, &format!("127.0.0.1:{port}"));
+        assert!(ran.stderr.lines().last().unwrap().contains(flag), "{ran:?}");
         drop(taken);
     }
     // nothing is left behind that would be in the way
@@ -77,6 +79,34 @@ fn a_directory_that_cannot_be_used_is_named() {
     let ran = Stoker::refused(&data, Ports::free(), &[]);
     assert_refused(&ran, "ledger.sqlite");
     assert!(fs::read_to_string(data.join("ledger.sqlite")).unwrap().starts_with("not a database"));
+}
+
+#[test]
+fn a_lost_ledger_or_sealing_key_is_never_replaced_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, ports) = (folder.path().join("data"), Ports::free());
+    let stoker = Stoker::start_with(&data, ports, &[]);
+    stoker.add_domain(HOST, "http://127.0.0.1:1", &[]);
+    assert!(stoker.terminate().0.success());
+    for (name, way_out) in [("seal.key", "--seal-key"), ("ledger.sqlite", "--new-ledger")] {
+        let (lost, found) = (data.join(name), folder.path().join(name));
+        fs::rename(&lost, &found).unwrap();
+        let ran = Stoker::refused(&data, ports, &[]);
+        assert_refused(&ran, name);
+        assert!(ran.stderr.contains("is missing"), "{ran:?}");
+        assert!(ran.stderr.lines().last().unwrap().contains(way_out), "{ran:?}");
+        assert!(!lost.exists(), "`{name}` was replaced");
+        let looked = cli(&data, &["doctor"], "");
+        assert_eq!(looked.code, Some(1), "{looked:?}");
+        assert!(looked.stdout.contains(&format!("{name}` is missing")), "{looked:?}");
+        fs::rename(&found, &lost).unwrap();
+    }
+    let stoker = Stoker::start_with(&data, ports, &["--new-ledger"]);
+    assert_eq!(stoker.json(&["domain", "list"])[0]["host"], HOST, "what is there is kept");
+    assert!(stoker.terminate().0.success());
+    fs::remove_file(data.join("ledger.sqlite")).unwrap();
+    let stoker = Stoker::start_with(&data, ports, &["--new-ledger"]);
+    assert_eq!(stoker.json(&["domain", "list"]), json!([]));
 }
 
 #[test]

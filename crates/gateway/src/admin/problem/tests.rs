@@ -13,6 +13,13 @@ fn ledger() -> LedgerError {
     LedgerError { verb: "submit a task", kind: stoker_engine::ErrorKind::Unavailable, cause: None }
 }
 
+fn broken_ledgers() -> impl Iterator<Item = Error> {
+    use stoker_engine::ErrorKind as E;
+    [E::Full, E::ReadOnly, E::Corrupt]
+        .map(|kind| Error::Ledger(LedgerError { kind, ..ledger() }))
+        .into_iter()
+}
+
 fn identities() -> impl Iterator<Item = IdentityError> {
     use IdentityError as E;
     let things = [Thing::Account, Thing::User, Thing::Group, Thing::Policy, Thing::Key];
@@ -71,6 +78,7 @@ fn all() -> Vec<Error> {
         Error::Zone(ZoneError::Ledger { name: "example.com".into(), source: ledger() }),
         Error::NotOwner,
         Error::PrivateOrigin,
+        Error::PrivateAddress("10.0.0.1".into()),
         Error::Account("100000000009".into()),
         Error::Task("1".into()),
         Error::Purge("1".into()),
@@ -78,6 +86,7 @@ fn all() -> Vec<Error> {
         Error::Fields(request_fields::Error::TooMany(21)),
         Error::Ledger(ledger()),
     ]);
+    all.extend(broken_ledgers());
     all.extend(identities().map(Error::Identity));
     let url = || String::from("http://a.example/?token=secret");
     let submit = [
