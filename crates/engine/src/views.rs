@@ -2,7 +2,8 @@
 //!
 //! A percentage is 100 only when the thing is done: while anything is missing it stays below, and
 //! what failed keeps what it had reached. A target counts once, however many nodes hold it: its
-//! share is the average over them.
+//! share is the average over them. What is shown of a task costs the same whatever its size: the
+//! ledger keeps its sums, and heartbeats tell of what moves now.
 
 use std::collections::HashMap;
 
@@ -15,9 +16,9 @@ use stoker_ledger::{Error, Page, TargetFilter, TargetRow, TaskFilter, TaskRow};
 
 use crate::{Engine, progress::Moving};
 
-/// Bytes of larger tasks are not summed up: nobody may make the ledger read that much for a view.
-const MAX_SUMMED: u64 = 10_000;
-const PAGE: u64 = 1000;
+/// The size of a larger task is not told before its end: nobody may make the ledger read that much
+/// for a view.
+const MAX_SIZED: u64 = 500;
 
 /// One target as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +40,12 @@ pub struct TaskView {
     pub row: TaskRow,
     /// 0 to 99 until all its targets are done; then 100.
     pub percent: u8,
-    /// Bytes that are there, each target counted once, however many nodes hold it. Bytes are
-    /// summed up only for a task that was asked for by name and has at most 10,000 targets.
+    /// Bytes that are there, each target counted once, however many nodes hold it.
     pub done_bytes: u64,
-    /// Its size, when that of every target that did not fail is known.
+    /// Its size without what failed: at its end, and before where it was asked for by name, has at
+    /// most 500 targets, and the size of each is known.
     pub total_bytes: Option<u64>,
-    /// Bytes that its nodes pulled from parents and the origin.
+    /// Bytes that its nodes pulled from parents and the origin for targets that are final there.
     pub pulled_bytes: u64,
 }
 
@@ -57,13 +58,17 @@ impl Engine {
         let page = self.ledger.tasks(filter).await?;
         let mut rows = Vec::with_capacity(page.rows.len());
         for row in page.rows {
-            let percent = self.task_percent(&row);
-            let mut view =
-                TaskView { row, percent, done_bytes: 0, total_bytes: None, pulled_bytes: 0 };
-            if filter.id.is_some() && view.row.targets <= MAX_SUMMED {
-                self.sum_bytes(&mut view).await?;
-            }
-            rows.push(view);
+            let (share, done_bytes) = self.reached(&row);
+            let total_bytes = match row.finished_at {
+                Some(_) => Some(row.done_bytes),
+                None if filter.id.is_some() && row.targets <= MAX_SIZED => {
+                    self.size(&row.task.id).await?.map(|size| size.max(done_bytes))
+                }
+                None => None,
+            };
+            let is_done = row.targets > 0 && row.done == row.targets;
+            let (percent, pulled_bytes) = (percent(share, is_done), row.pulled_bytes);
+            rows.push(TaskView { row, percent, done_bytes, total_bytes, pulled_bytes });
         }
         Ok(Page { rows, total: page.total })
     }
@@ -110,53 +115,31 @@ impl Engine {
         self.ledger.outcomes(task, targets).await
     }
 
-    fn task_percent(&self, row: &TaskRow) -> u8 {
-        let is_done = row.targets > 0 && row.done == row.targets;
+    /// The share of its targets and the bytes that a task has reached.
+    fn reached(&self, row: &TaskRow) -> (f64, u64) {
+        let targets = row.targets.max(1) as f64;
+        if row.finished_at.is_some() {
+            return (row.done as f64 / targets, row.done_bytes);
+        }
         // the number of holders is the same for every key
         let any_key = Key([0; 16]);
-        let holders = self.board.now().holders(any_key, row.task.areas, row.task.tier).len();
-        let moving: f64 = if row.finished_at.is_some() {
-            0.0
-        } else {
-            let moving = self.progress.moving(&row.task.id);
-            moving.values().flatten().map(share).sum()
-        };
-        let reached = row.done as f64 + moving / holders.max(1) as f64;
-        percent(reached / row.targets.max(1) as f64, is_done)
+        let holders = self.board.now().holders(any_key, row.task.areas, row.task.tier).len().max(1);
+        let moving = self.progress.moving(&row.task.id);
+        let items = || moving.values().flatten();
+        let share = row.done as f64 + items().map(share).sum::<f64>() / holders as f64;
+        let held = items().fold(row.held_bytes, |held, item| held.saturating_add(item.done_bytes));
+        (share / targets, row.done_bytes.max(held / holders as u64))
     }
 
-    async fn sum_bytes(&self, view: &mut TaskView) -> Result<(), Error> {
-        let task = &view.row.task.id;
-        let mut total = Some(0u64);
-        let mut offset = 0;
-        while offset < view.row.targets {
-            let filter = TargetFilter {
-                task: Some(task.clone()),
-                offset,
-                limit: PAGE,
-                ..TargetFilter::default()
-            };
-            let page = self.targets(&filter).await?.rows;
-            if page.is_empty() {
-                break;
-            }
-            offset += page.len() as u64;
-            let mut ids = Vec::with_capacity(page.len());
-            for target in page {
-                view.done_bytes = view.done_bytes.saturating_add(target.done_bytes);
-                let has_failed = target.row.progress == Progress::Failed;
-                let size = target.total_bytes.or(has_failed.then_some(0));
-                total = total.zip(size).map(|(total, size)| total.saturating_add(size));
-                ids.push(target.row.id);
-            }
-            for (_, nodes) in self.ledger.outcomes(task, &ids).await? {
-                let pulled = nodes.iter().filter_map(|node| node.report.as_ref());
-                let pulled: u64 = pulled.map(|report| report.pulled_bytes).sum();
-                view.pulled_bytes = view.pulled_bytes.saturating_add(pulled);
-            }
-        }
-        view.total_bytes = total;
-        Ok(())
+    /// The size of a small task, when that of every target that did not fail is known.
+    async fn size(&self, task: &TaskId) -> Result<Option<u64>, Error> {
+        let filter =
+            TargetFilter { task: Some(task.clone()), limit: MAX_SIZED, ..TargetFilter::default() };
+        let sizes = self.targets(&filter).await?.rows.into_iter().map(|target| {
+            let has_failed = target.row.progress == Progress::Failed;
+            if has_failed { Some(0) } else { target.total_bytes }
+        });
+        Ok(sizes.sum())
     }
 
     /// How far the failed ones among `rows` had come.

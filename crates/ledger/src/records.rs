@@ -198,6 +198,12 @@ pub struct TaskRow {
     pub updated_at: Timestamp,
     /// When its last target finished.
     pub finished_at: Option<Timestamp>,
+    /// Sizes of the targets that are done.
+    pub done_bytes: u64,
+    /// Sizes of targets, once for each node on which one was a success.
+    pub held_bytes: u64,
+    /// What nodes pulled for targets that are final there.
+    pub pulled_bytes: u64,
 }
 
 /// How far along a target is, as filters and totals tell it. Every target is in one state.

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use stoker_domain::{area::Area, job::LeasedJob, outcome::Outcome, task::Progress};
 use stoker_ledger::{
     ErrorKind, Ledger, OpenError, Sqlite, TargetFilter, TaskFilter, ledger_suite,
-    suite::fixture::{Fixture, T0, at, targets, urls},
+    suite::fixture::{Fixture, T0, at, item, targets, urls},
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -40,6 +40,41 @@ async fn what_was_written_is_there_after_reopening() {
     assert_eq!(fixture.targets("1").await, rows);
     assert_eq!(fixture.used(Area::Mainland).await, 3);
     assert!(!fixture.settle_all(&job, Outcome::Filled, at(2)).await.is_stale, "the lease lasts");
+}
+
+#[tokio::test]
+async fn an_older_file_gets_the_sums_of_bytes_that_it_would_have() {
+    let (sqlite, dir) = fresh();
+    let mut fixture = Fixture::new(sqlite).await;
+    fixture.submit("1", &urls("a.example", 700), &["edge-1", "edge-2"]).await;
+    fixture.submit("2", &urls("a.example", 3), &["edge-1"]).await;
+    fixture.submit("3", &urls("a.example", 1), &["edge-3"]).await;
+    for job in fixture.lease("edge-1", 1000, T0).await {
+        fixture.settle(&job, &[(0, Outcome::Filled)], at(1)).await;
+        fixture.report(&job, [(item(1, Outcome::Timeout), false)], false, at(2)).await.unwrap();
+        fixture.settle(&job, &[(1, Outcome::TooLarge)], at(3)).await;
+        fixture.settle_all(&job, Outcome::AlreadyFresh, at(4)).await;
+    }
+    for job in fixture.lease("edge-2", 1000, T0).await {
+        fixture.settle_all(&job, Outcome::Filled, at(5)).await;
+    }
+    let mut rows = Vec::new();
+    for id in ["1", "2", "3"] {
+        rows.push(fixture.row(id).await);
+    }
+    assert!(rows[0].done_bytes > 0 && rows[0].held_bytes > rows[0].done_bytes);
+    drop(std::mem::replace(&mut fixture.ledger, fresh().0));
+    let path = dir.path().join("ledger.db");
+    let file = Connection::open(&path).unwrap();
+    for column in ["done_bytes", "held_bytes", "pulled_bytes"] {
+        file.execute_batch(&format!("ALTER TABLE task DROP COLUMN {column}")).unwrap();
+    }
+    file.pragma_update(None, "user_version", 11).unwrap();
+    drop(file);
+    fixture.ledger = Arc::new(Sqlite::open(&path).unwrap());
+    for row in rows {
+        assert_eq!(fixture.row(&row.task.id.0).await, row);
+    }
 }
 
 #[tokio::test]

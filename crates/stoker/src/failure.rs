@@ -9,6 +9,9 @@ use crate::output;
 /// Exit code for wrong usage, as clap has it.
 const USAGE: u8 = 2;
 
+/// Exit code of a command that Ctrl-C ended, as shells have it.
+const INTERRUPTED: u8 = 130;
+
 /// Why a command ends early.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -48,6 +51,11 @@ impl Failure {
         Self::new(message).into_usage()
     }
 
+    /// Ctrl-C came; the message says what became of what was begun: exit code 130.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self { code: INTERRUPTED, ..Self::new(message) }
+    }
+
     /// The same, as the caller's: exit code 2.
     #[must_use]
     pub(crate) fn into_usage(self) -> Self {
@@ -80,7 +88,10 @@ impl Failure {
 
     /// Writes it to standard error.
     pub(crate) fn print(&self) {
-        output::error(&self.message);
+        match self.code {
+            INTERRUPTED => output::note(&self.message),
+            _ => output::error(&self.message),
+        }
         if let Some(hint) = &self.hint {
             output::hint(hint);
         }

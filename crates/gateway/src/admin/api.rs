@@ -350,11 +350,12 @@ pub struct TaskView {
     pub failed: u64,
     /// How far all of it is, 0..=100; 100 only when it is over.
     pub percent: u8,
-    /// Bytes durable so far, each target counted once; 0 in lists and in very large tasks.
+    /// Bytes durable so far, each target counted once.
     pub done_bytes: u64,
-    /// Bytes in all; absent while the size of some target is unknown, and in lists.
+    /// Bytes in all, without what failed; absent while the size of some target is unknown, and
+    /// before the end in lists and in tasks of more than 500 targets.
     pub total_bytes: Option<u64>,
-    /// Bytes that all nodes pulled from parents and the origin; 0 in lists.
+    /// Bytes that nodes pulled from parents and the origin for targets that are final there.
     #[serde(default)]
     pub pulled_bytes: u64,
     /// When it was accepted.

@@ -20,10 +20,10 @@ use super::{
     insert::{DONE, FAILED, Pending},
     lease::positions,
     names,
-    number::signed,
+    number::{signed, unsigned},
     session::Session,
     tally::{self, ByHost, Place},
-    views::word,
+    views::{self, word},
 };
 use crate::{Applied, ItemDecision, ReportWrite};
 
@@ -91,6 +91,48 @@ struct Chunk {
 struct Ended {
     by_host: ByHost,
     targets: u64,
+    bytes: Bytes,
+}
+
+/// Bytes of a task, as it keeps them; the tables tell what each counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Bytes {
+    pub(super) done: u64,
+    pub(super) held: u64,
+    pub(super) pulled: u64,
+}
+
+/// What a chunk has added to the bytes of its task.
+pub(super) fn bytes(connection: &Connection, chunk: i64) -> Result<Bytes, Failure> {
+    let mut bytes = Bytes::default();
+    let jobs: Vec<i64> = connection
+        .prepare_cached(
+            "/* bytes: jobs */ SELECT id FROM job INDEXED BY job_by_chunk WHERE chunk = ?1",
+        )?
+        .query_map([chunk], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for job in jobs {
+        for report in views::reports(connection, job)?.values() {
+            bytes.settle(report);
+        }
+    }
+    bytes.done = connection
+        .prepare_cached(
+            "/* bytes: done */ SELECT coalesce(sum(size_bytes), 0) FROM target
+             WHERE id BETWEEN ?1 << 9 AND (?1 << 9) + 511 AND progress = ?2",
+        )?
+        .query_row([chunk, DONE], |row| unsigned(row, 0))?;
+    Ok(bytes)
+}
+
+impl Bytes {
+    /// Counts one node's last word on a target.
+    fn settle(&mut self, report: &ItemReport) {
+        self.pulled = self.pulled.saturating_add(report.pulled_bytes);
+        if report.outcome.is_success() {
+            self.held = self.held.saturating_add(report.size_bytes.unwrap_or(0));
+        }
+    }
 }
 
 pub(super) fn apply(session: &Session, report: &ReportWrite) -> Result<Applied, Failure> {
@@ -202,6 +244,7 @@ fn settle(
     let is_first_failure = !report.outcome.is_success() && chunk.failed.insert(report.position);
     let outcome = report.outcome.to_string();
     let size = report.size_bytes.map(signed);
+    ended.bytes.settle(report);
     if chunk.pending.settle(report.position) > 0 {
         if is_first_failure {
             connection
@@ -214,18 +257,22 @@ fn settle(
         return Ok(());
     }
     let progress = if has_failed || is_first_failure { FAILED } else { DONE };
-    let (host, outcome): (i64, String) = connection
+    let (host, outcome, size): (i64, String, Option<i64>) = connection
         .prepare_cached(
             "/* report: end of a target */ UPDATE target SET progress = ?2,
                  outcome = CASE WHEN ?3 THEN outcome ELSE ?4 END,
                  size_bytes = coalesce(?5, size_bytes), finished_at = ?6
-             WHERE id = ?1 RETURNING host, outcome",
+             WHERE id = ?1 RETURNING host, outcome, size_bytes",
         )?
         .query_row(
             params![target, progress, has_failed, outcome, size, now.as_millis()],
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
     ended.targets += 1;
+    if progress == DONE {
+        let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        ended.bytes.done = ended.bytes.done.saturating_add(size);
+    }
     ended.by_host.entry(host).or_default().end(outcome.parse().map_err(Failure::corrupt)?);
     Ok(())
 }
@@ -294,7 +341,8 @@ fn write_task(
         .prepare_cached(
             "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
                  failed_origin = failed_origin + ?4, failed_timeout = failed_timeout + ?6,
-                 updated_at = ?5,
+                 done_bytes = done_bytes + ?7, held_bytes = held_bytes + ?8,
+                 pulled_bytes = pulled_bytes + ?9, updated_at = ?5,
                  finished_at = CASE WHEN targets = done + ?2 + failed + ?3 THEN ?5 END
              WHERE id = ?1
              RETURNING finished_at IS NOT NULL, public_id, account, areas, created_at",
@@ -307,6 +355,9 @@ fn write_task(
                 signed(counts.failed_origin),
                 now.as_millis(),
                 signed(counts.failed_timeout),
+                signed(ended.bytes.done),
+                signed(ended.bytes.held),
+                signed(ended.bytes.pulled),
             ],
             |row| {
                 let place = Place {

@@ -23,6 +23,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("sweep.sql"),
     include_str!("replay.sql"),
     include_str!("refusal.sql"),
+    include_str!("task_bytes.sql"),
 ];
 
 /// The number of migrations that this version knows.

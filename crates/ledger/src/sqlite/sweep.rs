@@ -140,11 +140,14 @@ fn remove_last_chunk(session: &Session, old: &Old) -> Result<Option<(u64, u64)>,
     let by_host = counts(session, chunk)?;
     session.untally(old.place, &by_host);
     let counts = tally::sum(&by_host);
+    let bytes = report::bytes(session, chunk)?;
     session
         .prepare_cached(
             "/* sweep: counts */ UPDATE task SET targets = targets - ?2, done = done - ?3,
                  failed = failed - ?4, failed_origin = failed_origin - ?5,
-                 failed_timeout = failed_timeout - ?6
+                 failed_timeout = failed_timeout - ?6, done_bytes = max(done_bytes - ?7, 0),
+                 held_bytes = max(held_bytes - ?8, 0),
+                 pulled_bytes = max(pulled_bytes - ?9, 0)
              WHERE id = ?1",
         )?
         .execute(params![
@@ -154,6 +157,9 @@ fn remove_last_chunk(session: &Session, old: &Old) -> Result<Option<(u64, u64)>,
             signed(counts.failed),
             signed(counts.failed_origin),
             signed(counts.failed_timeout),
+            signed(bytes.done),
+            signed(bytes.held),
+            signed(bytes.pulled),
         ])?;
     let mut rows = 0;
     for sql in [

@@ -126,7 +126,8 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
     let row = connection
         .prepare_cached(
             "/* task */ SELECT public_id, account, product, areas, tier, options, created_at,
-                 targets, done, failed, updated_at, finished_at
+                 targets, done, failed, updated_at, finished_at, done_bytes, held_bytes,
+                 pulled_bytes
              FROM task WHERE id = ?1",
         )?
         .query_row([id], |row| {
@@ -150,6 +151,9 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
                 failed: unsigned(row, 9)?,
                 updated_at: Timestamp::from_millis(row.get(10)?),
                 finished_at: row.get::<_, Option<i64>>(11)?.map(Timestamp::from_millis),
+                done_bytes: unsigned(row, 12)?,
+                held_bytes: unsigned(row, 13)?,
+                pulled_bytes: unsigned(row, 14)?,
             })
         })?;
     Ok(row)
@@ -242,7 +246,11 @@ fn chunk_jobs(connection: &Connection, chunk: i64) -> Result<Vec<ChunkJob>, Fail
     Ok(jobs)
 }
 
-fn reports(connection: &Connection, job: i64) -> Result<BTreeMap<u16, ItemReport>, Failure> {
+/// The last word of a job on each of its items.
+pub(super) fn reports(
+    connection: &Connection,
+    job: i64,
+) -> Result<BTreeMap<u16, ItemReport>, Failure> {
     let mut statement = connection.prepare_cached(
         "/* outcomes: reports */ SELECT items FROM report INDEXED BY report_by_job
          WHERE job = ?1 ORDER BY id",

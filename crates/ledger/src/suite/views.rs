@@ -70,6 +70,32 @@ pub async fn outcomes_tell_what_each_node_reported(ledger: Arc<dyn Ledger>) {
     assert_eq!(lost, vec![]);
 }
 
+pub async fn the_bytes_of_a_task_are_summed_up_as_they_come(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    fixture.submit("1", &urls("a.example", 3), &["edge-1", "edge-2"]).await;
+    let bytes = async || {
+        let row = fixture.row("1").await;
+        (row.done_bytes, row.held_bytes, row.pulled_bytes)
+    };
+    let (first, second) =
+        (fixture.lease_one("edge-1", T0).await, fixture.lease_one("edge-2", T0).await);
+    assert_eq!(bytes().await, (0, 0, 0));
+    fixture.settle(&first, &[(0, Outcome::Filled), (1, Outcome::Filled)], at(1)).await;
+    assert_eq!(bytes().await, (0, 2001, 14), "no target is done");
+    let retried = [(item(2, Outcome::Timeout), false)];
+    fixture.report(&first, retried, false, at(2)).await.expect("report");
+    assert_eq!(bytes().await, (0, 2001, 14), "what is tried again counts when it is final");
+    let settled = [(0, Outcome::AlreadyFresh), (1, Outcome::TooLarge), (2, Outcome::Filled)];
+    fixture.settle(&second, &settled, at(3)).await;
+    fixture.settle(&second, &settled, at(4)).await;
+    assert_eq!(bytes().await, (1000, 4003, 35), "one is done, one has failed");
+    fixture.settle_all(&first, Outcome::Revalidated, at(5)).await;
+    assert_eq!(bytes().await, (2002, 5005, 42));
+    assert_eq!(fixture.row("1").await.finished_at, Some(at(5)));
+    let after = fixture.ledger.remove_tasks(at(6), 1).await.expect("remove");
+    assert!(after.targets > 0, "{after:?}");
+}
+
 pub async fn running_jobs_are_those_that_are_not_final(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     fixture.submit("1", &urls("a.example", 3), &["edge-1", "edge-2"]).await;

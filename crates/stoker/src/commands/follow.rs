@@ -1,14 +1,18 @@
-//! Following a task to its end: progress bars on a terminal, plain lines otherwise.
+//! Following a task to its end, with the first failures as they come.
 //!
-//! A lost answer is no reason to give up: the server may be restarting, and the task outlives it.
+//! A lost answer is no reason to give up: the server may be restarting, and the task outlives it, as
+//! it outlives the command.
 
-use std::time::Duration;
+use std::{collections::HashSet, future::Future, time::Duration};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use stoker_domain::{outcome::Outcome, task::Progress};
 use stoker_gateway::admin::api::{NodeOutcomeView, TargetView, Targets, TaskView};
-use tokio::time::{Instant, sleep};
+use tokio::{
+    signal::ctrl_c,
+    time::{Instant, sleep},
+};
 
+use super::progress::{Show, shown};
 use crate::{
     client::{Client, Error},
     failure::Failure,
@@ -17,12 +21,12 @@ use crate::{
 };
 
 const PERIOD: Duration = Duration::from_millis(200);
-/// Plain lines stand at least so far apart.
-const LINES_APART: Duration = Duration::from_secs(2);
 /// How long a server may be away before the command gives up; the task goes on without it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Targets asked for in one call.
 const PAGE: u64 = 500;
+/// Failures that are told before the end.
+const EARLY: usize = 5;
 
 /// Waits until every target of the task is final; shows how far it is unless `is_quiet`.
 pub(super) async fn to_the_end(
@@ -30,28 +34,90 @@ pub(super) async fn to_the_end(
     id: &str,
     is_quiet: bool,
 ) -> Result<TaskView, Failure> {
-    let mut show: Box<dyn Show> = match (is_quiet, output::is_terminal()) {
-        (true, _) => Box::new(Silence),
-        (false, true) => Box::new(Bars::new()),
-        (false, false) => Box::new(Lines::new()),
-    };
+    let mut show = shown(is_quiet);
     let path = format!("/admin/v1/tasks/{id}");
     let mut heard = Instant::now();
+    let mut failures = Failures::default();
     loop {
         match client.get::<TaskView>(&path).await {
             Ok(task) if task.status != Progress::Processing => {
-                show.end(&task);
+                show.clear();
+                if !is_quiet {
+                    output::line(summary(&task));
+                }
                 return Ok(task);
             }
             Ok(task) => {
                 heard = Instant::now();
-                show.update(&task);
+                if !is_quiet {
+                    failures.tell(client, &task, &mut *show).await;
+                }
+                show.update(&task, heard);
             }
             Err(Error::Unreachable { .. }) if heard.elapsed() < PATIENCE => {}
             Err(error) => return Err(error.into()),
         }
         sleep(PERIOD).await;
     }
+}
+
+/// Does `work` unless Ctrl-C comes before its end; then says that what was begun, `what` with these
+/// `ids`, goes on, and the command with which it is looked at again.
+pub(super) async fn unless_interrupted<T>(
+    what: &str,
+    ids: &[String],
+    again: &str,
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = work => done,
+        Ok(()) = ctrl_c() => {
+            let (plural, verb) = if ids.len() == 1 { ("", "goes") } else { ("s", "go") };
+            let message = format!("{what}{plural} {} {verb} on at the server", ids.join(", "));
+            let first = ids.first().map_or("ID", String::as_str);
+            Err(Failure::interrupted(message).hint(format!("`{again} {first}` shows it again")))
+        }
+    }
+}
+
+/// The failures that were told before the end.
+#[derive(Default)]
+struct Failures {
+    /// As counted when they were last asked for.
+    known: u64,
+    told: HashSet<i64>,
+    is_over: bool,
+}
+
+impl Failures {
+    /// Tells the first ones. That they cannot be had is no reason to end.
+    async fn tell(&mut self, client: &Client, task: &TaskView, show: &mut dyn Show) {
+        if task.failed == self.known || self.is_over {
+            return;
+        }
+        let most = EARLY as u64 + 1;
+        let Ok(failed) = targets(client, &task.id, Some(Progress::Failed), most).await else {
+            return;
+        };
+        self.known = task.failed;
+        for target in failed {
+            if self.told.len() == EARLY && !self.told.contains(&target.id) {
+                show.say("further failures are told at the end");
+                self.is_over = true;
+                return;
+            }
+            if self.told.insert(target.id) {
+                show.say(&format!("failed {}: {}", target.url, first_reason(&target)));
+            }
+        }
+    }
+}
+
+/// Why a target failed, as the first of its nodes says.
+fn first_reason(target: &TargetView) -> String {
+    let told = target.outcomes.iter().find(|one| one.outcome.is_some() && !is_success(one));
+    let of_target = || target.outcome.map_or_else(String::new, |outcome| outcome.to_string());
+    told.map_or_else(of_target, reason)
 }
 
 /// The targets of the task that failed, with what each node says of them.
@@ -111,101 +177,6 @@ pub(super) fn reason(outcome: &NodeOutcomeView) -> String {
 
 fn is_success(outcome: &NodeOutcomeView) -> bool {
     outcome.outcome.is_some_and(Outcome::is_success)
-}
-
-/// How progress is shown.
-trait Show {
-    fn update(&mut self, task: &TaskView);
-    fn end(&mut self, task: &TaskView);
-}
-
-struct Silence;
-
-impl Show for Silence {
-    fn update(&mut self, _: &TaskView) {}
-    fn end(&mut self, _: &TaskView) {}
-}
-
-/// Two bars: targets, and bytes with their rate and, once the size is known, the time left.
-struct Bars {
-    targets: ProgressBar,
-    bytes: ProgressBar,
-}
-
-const TARGETS: &str = "targets {wide_bar} {pos}/{len} {percent:>3}%";
-const BYTES_OPEN: &str = "bytes   {binary_bytes} {binary_bytes_per_sec}";
-const BYTES: &str =
-    "bytes   {wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} left {eta}";
-
-impl Bars {
-    fn new() -> Self {
-        let all = MultiProgress::new();
-        let bar = |template| all.add(ProgressBar::new(0).with_style(style(template)));
-        Self { targets: bar(TARGETS), bytes: bar(BYTES_OPEN) }
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).expect("the templates are ours")
-}
-
-impl Show for Bars {
-    fn update(&mut self, task: &TaskView) {
-        self.targets.set_length(task.targets);
-        self.targets.set_position(task.done + task.failed);
-        let total = task.total_bytes.unwrap_or(0).max(task.done_bytes);
-        if self.bytes.length() == Some(0) && total > 0 {
-            self.bytes.set_style(style(BYTES));
-        }
-        self.bytes.set_length(total);
-        self.bytes.set_position(task.done_bytes);
-    }
-
-    fn end(&mut self, task: &TaskView) {
-        // the bars go, the summary stays
-        self.bytes.finish_and_clear();
-        self.targets.finish_and_clear();
-        output::line(summary(task));
-    }
-}
-
-struct Lines {
-    started: Instant,
-    written: Instant,
-}
-
-impl Lines {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { started: now, written: now }
-    }
-}
-
-impl Show for Lines {
-    fn update(&mut self, task: &TaskView) {
-        if self.written.elapsed() >= LINES_APART {
-            self.written = Instant::now();
-            let settled = task.done + task.failed;
-            let rate = task.done_bytes as f64 / self.started.elapsed().as_secs_f64();
-            output::line(format!(
-                "task {}: {settled} of {}, {}%, {}, {}/s",
-                task.id,
-                counted(task.targets),
-                task.percent,
-                show(task.done_bytes),
-                show(rate as u64),
-            ));
-        }
-    }
-
-    fn end(&mut self, task: &TaskView) {
-        output::line(summary(task));
-    }
-}
-
-/// `1 target`, `2 targets`.
-pub(super) fn counted(targets: u64) -> String {
-    if targets == 1 { "1 target".into() } else { format!("{targets} targets") }
 }
 
 fn summary(task: &TaskView) -> String {

@@ -13,6 +13,7 @@ mod group;
 mod key;
 mod policy;
 mod prefetch;
+mod progress;
 mod purge;
 mod quota;
 mod secret;

@@ -12,7 +12,7 @@ use stoker_gateway::admin::api::{Accepted, MOST_URLS, NewTask, TargetView, TaskV
 
 use crate::{
     client::Client,
-    commands::{area_words, follow, layer_words},
+    commands::{area_words, follow, layer_words, progress},
     config::Access,
     failure::Failure,
     list::{self, Refused},
@@ -22,7 +22,7 @@ use crate::{
 /// Bring URLs to the nodes before the first viewer asks
 ///
 /// Exit code with --wait: 0 when every target is done, 1 when some are not (each is named with its
-/// reason). Without --wait: 0 when the task was accepted.
+/// reason), 130 after Ctrl-C; the task goes on. Without --wait: 0 when the task was accepted.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// What is to be prefetched, each beginning with `http://` or `https://`
@@ -104,20 +104,28 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         results.push(Submitted { task_id, targets, merged, task: None, failed: None });
     }
     if args.wait {
-        for result in &mut results {
-            let task = follow::to_the_end(&client, &result.task_id, args.json).await?;
-            let failed = follow::failed_targets(&client, &task).await?;
-            if !args.json {
-                follow::print_failed(&failed);
-            }
-            (result.task, result.failed) = (Some(task), Some(failed));
-        }
+        let ids: Vec<_> = results.iter().map(|result| result.task_id.clone()).collect();
+        let wait = wait(&client, &mut results, args.json);
+        follow::unless_interrupted("task", &ids, "stoker task watch", wait).await?;
     }
     if args.json {
         output::json(&results);
     }
     let all_done = results.iter().all(|result| result.task.as_ref().is_none_or(|t| t.failed == 0));
     Ok(if all_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Follows each task to its end.
+async fn wait(client: &Client, results: &mut [Submitted], is_quiet: bool) -> Result<(), Failure> {
+    for result in results {
+        let task = follow::to_the_end(client, &result.task_id, is_quiet).await?;
+        let failed = follow::failed_targets(client, &task).await?;
+        if !is_quiet {
+            follow::print_failed(&failed);
+        }
+        (result.task, result.failed) = (Some(task), Some(failed));
+    }
+    Ok(())
 }
 
 async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepted, Failure> {
@@ -139,7 +147,7 @@ async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepte
 }
 
 fn counted(accepted: &Accepted) -> String {
-    let targets = follow::counted(accepted.targets);
+    let targets = progress::counted(accepted.targets);
     match accepted.merged {
         0 => targets,
         merged => format!("{targets}, {merged} given twice"),

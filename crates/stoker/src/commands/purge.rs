@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use crate::{
     client::Client,
-    commands::{area_words, table},
+    commands::{area_words, follow, table},
     config::Access,
     failure::Failure,
     output,
@@ -152,21 +152,29 @@ async fn submit(args: Args) -> Result<ExitCode, Failure> {
         views.push(look(&client, &receipt.purge).await?);
     }
     if args.wait {
-        for view in &mut views {
-            while view.status == Progress::Processing {
-                sleep(LOOK).await;
-                *view = look(&client, &view.purge).await?;
-            }
-            if !args.json {
-                output::line(told(view));
-            }
-        }
+        let ids: Vec<_> = views.iter().map(|view| view.purge.clone()).collect();
+        let wait = wait(&client, &mut views, args.json);
+        follow::unless_interrupted("purge", &ids, "stoker purge show", wait).await?;
     }
     if args.json {
         output::json(&views);
     }
     let has_failed = views.iter().any(|view| view.status == Progress::Failed);
     Ok(if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Waits until each purge is over.
+async fn wait(client: &Client, views: &mut [PurgeView], is_quiet: bool) -> Result<(), Failure> {
+    for view in views {
+        while view.status == Progress::Processing {
+            sleep(LOOK).await;
+            *view = look(client, &view.purge).await?;
+        }
+        if !is_quiet {
+            output::line(told(view));
+        }
+    }
+    Ok(())
 }
 
 /// How a purge that was waited for ended.

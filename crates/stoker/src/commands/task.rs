@@ -36,7 +36,7 @@ enum Command {
     Show(Show),
     /// Follow a task until every target is final
     ///
-    /// Exit code: 0 when every target is done, 1 when some are not.
+    /// Exit code: 0 when every target is done, 1 when some are not, 130 after Ctrl-C; the task goes on.
     Watch(Watch),
 }
 
@@ -116,9 +116,13 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::List(command) => list(&client, command).await,
         Command::Show(command) => show(&client, command).await,
         Command::Watch(Watch { id }) => {
-            let task = follow::to_the_end(&client, &id, false).await?;
-            follow::print_failed(&follow::failed_targets(&client, &task).await?);
-            Ok(if task.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let watch = async {
+                let task = follow::to_the_end(&client, &id, false).await?;
+                follow::print_failed(&follow::failed_targets(&client, &task).await?);
+                Ok(if task.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            };
+            let ids = [id.clone()];
+            follow::unless_interrupted("task", &ids, "stoker task watch", watch).await
         }
     }
 }

@@ -1,14 +1,20 @@
 //! Results of commands against a running server, for people and as `--json`.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Command, Output, Stdio},
+};
 
 use insta::assert_snapshot;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use stoker_testkit::{Origin, Script, content};
 use tokio::runtime::Runtime;
 
 use crate::{
-    running::{Ran, Stoker},
+    running::{EXECUTABLE, Ran, Stoker},
     steady, transcript,
 };
 
@@ -151,6 +157,9 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     said("ok", "disk space left");
     said("ok", "clocks");
     said("ok", "is ready");
+    said("ok", "ledger.sqlite` is sound");
+    said("ok", "the ledger takes writes");
+    said("ok", "the folders of the nodes can be written");
     said("ok", "the key is accepted");
     for node in ["edge-mainland", "edge-overseas", "middle-mainland", "middle-overseas"] {
         said("ok", &format!("node `{node}` answers"));
@@ -164,6 +173,65 @@ fn doctor_finds_what_is_well_and_what_is_not() {
     let ran = stoker.cli(&["doctor"]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stdout.contains("fail"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_private_origin_is_told_when_it_is_added_and_by_doctor() {
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    let ran = stoker.cli(&["domain", "add", "a.example.com", "--origin", "http://10.0.0.1"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.stderr.contains("`10.0.0.1` has a private address"), "{ran:?}");
+    assert!(ran.stderr.contains("hint: ") && ran.stderr.contains("--allow-private-origin"));
+
+    let ran = stoker.cli(&["domain", "add", "b.example.com", "--origin", "http://localhost:1"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("warning: ") && ran.stderr.contains("blocked:private-address"));
+    let shown = stoker.json(&["domain", "show", "b.example.com"]);
+    assert_eq!(shown["warnings"].as_array().map(Vec::len), Some(1), "{shown}");
+    let ran = stoker.cli(&["doctor"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let is_told = |line: &str| line.starts_with("fail") && line.contains("private address");
+    assert!(ran.stdout.lines().any(is_told), "{ran:?}");
+
+    let set = ["domain", "set", "b.example.com"];
+    let ran = stoker.cli(&[&set[..], &["--origin", "http://127.0.0.1:1"]].concat());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let ran = stoker.cli(&[&set[..], &["--allow-private-origin"]].concat());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+}
+
+#[test]
+fn an_interrupted_wait_says_that_the_task_goes_on_and_exits_with_130() {
+    // it takes connections and never answers
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start(&folder.path().join("data"));
+    let origin = format!("http://{}", silent.local_addr().unwrap());
+    stoker.add_domain("www.example.com", &origin, &[]);
+    let interrupted = |args: &[&str]| {
+        let mut command = Command::new(EXECUTABLE);
+        command.args(args).arg("--data").arg(stoker.data());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // the first line of progress is written by whoever listens for Ctrl-C
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.contains('%') {
+            line.clear();
+            assert!(stdout.read_line(&mut line).unwrap() > 0, "{args:?} ended");
+        }
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        let Output { status, stderr, .. } = child.wait_with_output().unwrap();
+        assert_eq!(status.code(), Some(130), "{args:?}");
+        String::from_utf8(stderr).unwrap()
+    };
+    let told = interrupted(&["prefetch", "--wait", GOOD]);
+    let id = stoker.json(&["task", "list"])[0]["id"].as_str().unwrap().to_owned();
+    let expected =
+        format!("task {id} goes on at the server\nhint: `stoker task watch {id}` shows it again\n");
+    assert_eq!(told, expected);
+    assert_eq!(interrupted(&["task", "watch", &id]), expected);
+    assert_eq!(stoker.json(&["task", "list"])[0]["status"], "processing");
 }
 
 #[test]

@@ -1,0 +1,321 @@
+//! How the progress of a task is shown: on a terminal two lines that are cut to its width, elsewhere
+//! a plain line now and then.
+//!
+//! Rates come from what changed while it was watched. What is not known is left out: no bar and no
+//! time left from a size that nobody has told yet.
+
+use std::{collections::VecDeque, io, time::Duration};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use stoker_gateway::admin::api::TaskView;
+use tokio::time::Instant;
+
+use crate::{
+    output,
+    size::{show, show_duration},
+};
+
+/// Plain lines stand at least so far apart.
+const LINES_APART: Duration = Duration::from_secs(2);
+/// Rates are those of the last so many seconds.
+const WINDOW: Duration = Duration::from_secs(10);
+/// No rate is told from less.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// Of a terminal that does not tell its own.
+const WIDTH: usize = 80;
+const SHORTEST_BAR: usize = 10;
+const LONGEST_BAR: usize = 40;
+
+/// How progress is shown.
+pub(super) trait Show {
+    /// How far the task is.
+    fn update(&mut self, task: &TaskView, now: Instant);
+    /// A line that stays, above what changes.
+    fn say(&mut self, line: &str);
+    /// Takes away what changes.
+    fn clear(&mut self);
+}
+
+/// What suits the place where it is shown.
+pub(super) fn shown(is_quiet: bool) -> Box<dyn Show> {
+    match (is_quiet, output::is_terminal()) {
+        (true, _) => Box::new(Silence),
+        (false, true) => Box::new(Bars::new()),
+        (false, false) => Box::new(Lines { meter: Meter::default(), written: Instant::now() }),
+    }
+}
+
+struct Silence;
+
+impl Show for Silence {
+    fn update(&mut self, _: &TaskView, _: Instant) {}
+    fn say(&mut self, _: &str) {}
+    fn clear(&mut self) {}
+}
+
+/// Two lines: targets, and bytes with their rate and, once it can be told, the time left.
+struct Bars {
+    all: MultiProgress,
+    lines: [ProgressBar; 2],
+    meter: Meter,
+}
+
+impl Bars {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let style = ProgressStyle::with_template("{wide_msg}").expect("the template is ours");
+        let lines = [(); 2].map(|()| all.add(ProgressBar::no_length().with_style(style.clone())));
+        Self { all, lines, meter: Meter::default() }
+    }
+}
+
+impl Show for Bars {
+    fn update(&mut self, task: &TaskView, now: Instant) {
+        self.meter.add(now, task);
+        let texts = texts(task, &self.meter, width());
+        for (line, text) in self.lines.iter().zip(texts) {
+            line.set_message(text);
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        // a terminal that went away shows nothing
+        let _ = self.all.println(line);
+    }
+
+    fn clear(&mut self) {
+        self.lines.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+struct Lines {
+    meter: Meter,
+    written: Instant,
+}
+
+impl Show for Lines {
+    fn update(&mut self, task: &TaskView, now: Instant) {
+        self.meter.add(now, task);
+        if now.duration_since(self.written) >= LINES_APART {
+            self.written = now;
+            output::line(line(task, &self.meter));
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        output::note(line);
+    }
+
+    fn clear(&mut self) {}
+}
+
+/// What was seen of a task, and when.
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    at: Instant,
+    bytes: u64,
+    settled: u64,
+}
+
+/// How fast a task goes on while it is watched.
+#[derive(Debug, Default)]
+struct Meter(VecDeque<Sample>);
+
+impl Meter {
+    fn add(&mut self, at: Instant, task: &TaskView) {
+        self.0.push_back(Sample { at, bytes: task.done_bytes, settled: task.done + task.failed });
+        while self.0.get(1).is_some_and(|next| at.duration_since(next.at) >= WINDOW) {
+            self.0.pop_front();
+        }
+    }
+
+    /// What `of` gained in a second.
+    fn rate(&self, of: impl Fn(&Sample) -> u64) -> Option<f64> {
+        let (first, last) = (self.0.front()?, self.0.back()?);
+        let time = last.at.duration_since(first.at);
+        (time >= SHORTEST).then(|| of(last).saturating_sub(of(first)) as f64 / time.as_secs_f64())
+    }
+
+    fn bytes_per_second(&self) -> Option<u64> {
+        self.rate(|sample| sample.bytes).map(|rate| rate as u64)
+    }
+
+    /// From the size of the task where that is known, else from its targets.
+    fn time_left(&self, task: &TaskView) -> Option<Duration> {
+        let (left, rate) = match task.total_bytes {
+            Some(total) => {
+                (total.saturating_sub(task.done_bytes), self.rate(|sample| sample.bytes)?)
+            }
+            None => {
+                let settled = task.done + task.failed;
+                (task.targets.saturating_sub(settled), self.rate(|sample| sample.settled)?)
+            }
+        };
+        let seconds = left as f64 / rate;
+        // without a rate there is no end in sight
+        (left > 0 && seconds < 1e7).then(|| Duration::from_secs_f64(seconds))
+    }
+}
+
+/// The two lines, neither longer than `width`.
+fn texts(task: &TaskView, meter: &Meter, width: usize) -> [String; 2] {
+    let settled = task.done + task.failed;
+    let mut targets = vec![format!("{settled}/{}", task.targets), format!("{}%", task.percent)];
+    targets.extend(failed(task));
+    let share = settled as f64 / task.targets.max(1) as f64;
+    let mut bytes = vec![match task.total_bytes {
+        Some(total) => format!("{} of {}", show(task.done_bytes), show(total)),
+        None => show(task.done_bytes),
+    }];
+    bytes.extend(meter.bytes_per_second().map(|rate| format!("{}/s", show(rate))));
+    bytes.extend(meter.time_left(task).map(|left| format!("left {}", show_duration(left))));
+    let of_bytes = task
+        .total_bytes
+        .filter(|total| *total > 0)
+        .map(|total| task.done_bytes as f64 / total as f64);
+    [fit("targets", Some(share), &targets, width), fit("bytes  ", of_bytes, &bytes, width)]
+}
+
+fn failed(task: &TaskView) -> Option<String> {
+    (task.failed > 0).then(|| format!("{} failed", task.failed))
+}
+
+/// As many of `parts` as fit, and a bar in the room that is left.
+fn fit(name: &str, share: Option<f64>, parts: &[String], width: usize) -> String {
+    let mut text = String::new();
+    for part in parts {
+        if name.len() + text.len() + 2 + part.len() > width {
+            break;
+        }
+        text.push_str("  ");
+        text.push_str(part);
+    }
+    let room = width.saturating_sub(name.len() + 1 + text.len()).min(LONGEST_BAR);
+    let bar = match share {
+        Some(share) if room >= SHORTEST_BAR => {
+            let filled = ((share.clamp(0.0, 1.0) * room as f64) as usize).min(room);
+            format!(" {}{}", "█".repeat(filled), "░".repeat(room - filled))
+        }
+        _ => String::new(),
+    };
+    let text = format!("{name}{bar}{text}");
+    text.chars().take(width).collect()
+}
+
+/// The plain line.
+fn line(task: &TaskView, meter: &Meter) -> String {
+    let settled = task.done + task.failed;
+    let mut text = format!("task {}: {settled} of {}", task.id, counted(task.targets));
+    let rate = meter.bytes_per_second().map(|rate| format!("{}/s", show(rate)));
+    let size = Some(show(task.done_bytes));
+    for part in [failed(task), Some(format!("{}%", task.percent)), size, rate].into_iter().flatten()
+    {
+        text.push_str(", ");
+        text.push_str(&part);
+    }
+    text
+}
+
+/// `1 target`, `2 targets`.
+pub(super) fn counted(targets: u64) -> String {
+    if targets == 1 { "1 target".into() } else { format!("{targets} targets") }
+}
+
+/// Columns of the terminal, the last of which is left free: some break the line there.
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    let columns = size.map_or(WIDTH, |size| usize::from(size.ws_col));
+    if columns == 0 { WIDTH - 1 } else { columns - 1 }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::{area::AreaScope, task::Progress};
+
+    use super::*;
+
+    fn task(done: u64, failed: u64, done_bytes: u64, total_bytes: Option<u64>) -> TaskView {
+        TaskView {
+            id: "1".into(),
+            status: Progress::Processing,
+            areas: AreaScope::Global,
+            layer: None,
+            targets: 300,
+            done,
+            failed,
+            percent: 4,
+            done_bytes,
+            total_bytes,
+            pulled_bytes: 0,
+            created_at: String::new(),
+            updated_at: String::new(),
+            finished_at: None,
+        }
+    }
+
+    /// Looks at the first task, and five seconds later at the second.
+    fn meter(first: &TaskView, second: &TaskView) -> Meter {
+        let (mut meter, start) = (Meter::default(), Instant::now());
+        meter.add(start, first);
+        meter.add(start + Duration::from_secs(5), second);
+        meter
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_terminal_and_what_matters_most_stays() {
+        let (first, now) = (task(2, 0, 0, Some(900 << 20)), task(10, 2, 50 << 20, Some(900 << 20)));
+        let meter = meter(&first, &now);
+        let most = texts(&now, &meter, 79);
+        assert!(most[0].ends_with("  12/300  4%  2 failed"), "{most:?}");
+        assert!(most[1].ends_with("  50.0 MiB of 900 MiB  10.0 MiB/s  left 1m 25s"), "{most:?}");
+        assert!(most.iter().all(|line| line.contains('░')), "{most:?}");
+        for width in [200, 79, 60, 39, 24, 10, 0] {
+            for line in texts(&now, &meter, width) {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
+        }
+        let narrow = texts(&now, &meter, 39);
+        assert!(narrow[0].ends_with("12/300  4%  2 failed"), "{narrow:?}");
+        assert_eq!(narrow[1], "bytes    50.0 MiB of 900 MiB  10.0 MiB/s");
+    }
+
+    #[test]
+    fn an_unknown_size_has_neither_bar_nor_a_time_of_its_own() {
+        let (first, now) = (task(2, 0, 0, None), task(10, 2, 50 << 20, None));
+        let [_, bytes] = texts(&now, &meter(&first, &now), 79);
+        assert_eq!(bytes, "bytes    50.0 MiB  10.0 MiB/s  left 2m 24s", "left by targets");
+        let stalled = meter(&now, &now);
+        assert_eq!(texts(&now, &stalled, 79)[1], "bytes    50.0 MiB  0 B/s", "no end in sight");
+    }
+
+    #[test]
+    fn a_rate_is_told_from_what_changed_while_it_was_watched() {
+        let late = task(100, 0, 8 << 30, None);
+        let mut meter = Meter::default();
+        let start = Instant::now();
+        meter.add(start, &late);
+        assert_eq!(meter.bytes_per_second(), None, "what was there before is no rate");
+        for second in 1..=30 {
+            let now = task(100, 0, (8 << 30) + second * 1000, None);
+            meter.add(start + Duration::from_secs(second), &now);
+            assert_eq!(meter.bytes_per_second(), Some(1000), "{second}");
+        }
+        assert!(meter.0.len() <= 12, "{}", meter.0.len());
+        let again = task(100, 0, 0, None);
+        meter.add(start + Duration::from_secs(31), &again);
+        assert_eq!(meter.bytes_per_second(), Some(0), "a server that starts anew counts anew");
+    }
+
+    #[test]
+    fn a_plain_line_counts_failures() {
+        let (first, now) = (task(2, 0, 0, None), task(10, 2, 5000, None));
+        let line = line(&now, &meter(&first, &now));
+        assert_eq!(line, "task 1: 12 of 300 targets, 2 failed, 4%, 4.9 KiB, 1000 B/s");
+    }
+}
