@@ -12,7 +12,7 @@ use tokio::{
     net::TcpListener,
     sync::watch,
     task::{JoinHandle, spawn_blocking},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
@@ -206,17 +206,27 @@ impl Running {
         Stats { store: self.store.stats(), answered: self.service.answered() }
     }
 
-    /// Stops: gives back its jobs, accepts no more connections, lets requests that have begun end
-    /// within `grace`, and makes all that was written durable.
-    pub async fn shutdown(mut self, grace: Duration) {
+    /// As [`Self::shutdown_before`], with `grace` for the requests that have begun.
+    pub async fn shutdown(self, grace: Duration) {
+        self.shutdown_before(sleep(grace)).await;
+    }
+
+    /// Stops: gives back its jobs, ends fills that no viewer waits for, accepts no more connections,
+    /// lets requests that have begun end before `end` does, and makes all that was written durable.
+    pub async fn shutdown_before(mut self, end: impl Future<Output = ()>) {
         self.tasks.stop_agent.cancel();
         self.tasks.drain.cancel();
+        self.fills.drain();
         let tasks = &mut self.tasks;
-        let drained = timeout(grace, async {
+        let drained = async {
             let _ = (&mut tasks.agent).await;
             let _ = (&mut tasks.listener).await;
-        });
-        if drained.await.is_err() {
+        };
+        let is_drained = tokio::select! {
+            () = drained => true,
+            () = end => false,
+        };
+        if !is_drained {
             info!("time is up: ending the requests that are left");
             self.tasks.abort.cancel();
             self.tasks.agent.abort();

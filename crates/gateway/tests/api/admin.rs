@@ -61,7 +61,8 @@ async fn a_domain_is_added_shown_listed_and_removed() {
 #[tokio::test]
 async fn an_ip_literal_in_brackets_is_a_domain_too() {
     let house = House::new().await;
-    let content = json!({ "host": "[::1]", "origin": "http://[::1]:81" });
+    let content =
+        json!({ "host": "[::1]", "origin": "http://[::1]:81", "allow_private_origin": true });
     let call = Call::admin(Method::POST, "domains", &content.to_string());
     assert_eq!(house.call(&call).await.status, 201);
     assert_eq!(get(&house, "domains/%5B::1%5D").await["areas"], "global");
@@ -325,7 +326,11 @@ async fn a_private_origin_is_for_the_owner_to_allow_in_every_account() {
     };
     let refused = send(Method::POST, "domains", new(true), SMALL).await;
     assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (403, "not-owner"));
-    assert_eq!(send(Method::POST, "domains", new(false), SMALL).await.status, 201);
+    let refused = send(Method::POST, "domains", new(false), SMALL).await;
+    assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (400, "private-origin"));
+    let public = json!({ "host": "film.test.com", "origin": "http://1.1.1.1" });
+    let added = send(Method::POST, "domains", public, SMALL).await;
+    assert_eq!((added.status.as_u16(), added.json().get("warnings")), (201, None));
     let allow = json!({ "allow_private_origin": true });
     let refused = send(Method::POST, "domains/film.test.com", allow.clone(), SMALL).await;
     assert_eq!(refused.problem(), "not-owner");
@@ -339,8 +344,14 @@ async fn a_private_origin_is_for_the_owner_to_allow_in_every_account() {
     let foreign = send(Method::GET, "domains?account=100000000001", json!({}), SMALL).await;
     assert_eq!(foreign.problem(), "not-owner");
     let other = json!({ "origin": "http://10.0.0.2" });
-    let moved = send(Method::POST, "domains/film.test.com", other, SMALL).await;
-    assert_eq!(moved.json()["allow_private_origin"], false);
+    let refused = send(Method::POST, "domains/film.test.com", other, SMALL).await;
+    assert_eq!(refused.problem(), "private-origin");
+    let other = json!({ "origin": "http://localhost" });
+    let moved = send(Method::POST, "domains/film.test.com", other, SMALL).await.json();
+    assert_eq!(moved["allow_private_origin"], false);
+    assert_eq!(moved["warnings"].as_array().map(Vec::len), Some(1), "{moved}");
+    let listed = send(Method::GET, "domains", json!({}), SMALL).await.json();
+    assert_eq!(listed["domains"][0].get("warnings"), None, "names are looked up for one alone");
     let removed = send(Method::DELETE, target, json!({}), OWNER).await;
     assert_eq!(removed.status, 204);
 }

@@ -115,7 +115,7 @@ async fn the_newer_api_manages_a_wildcard_in_its_zone() {
 #[tokio::test]
 async fn the_admin_api_shows_who_answers_and_changes_only_what_is_named() {
     let house = House::new().await;
-    let new = json!({ "host": WILD, "origin": "http://192.0.2.1" }).to_string();
+    let new = json!({ "host": WILD, "origin": "http://1.1.1.1" }).to_string();
     let call = async |method, target: &str, content: &str| {
         house.call(&Call::admin(method, target, content)).await
     };

@@ -121,6 +121,7 @@ struct Inner {
     failures: Failures,
     jitter: Mutex<StdRng>,
     tasks: TaskTracker,
+    draining: CancellationToken,
     stopping: CancellationToken,
 }
 
@@ -146,6 +147,7 @@ impl Fills {
             failures: Failures::new(config.failure_memory),
             jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
             tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
         }))
     }
@@ -230,6 +232,12 @@ impl Fills {
         self.0.tasks.len()
     }
 
+    /// Ends every fill for which no viewer waits, now or as soon as that is so. What is durable
+    /// stays; a child that prefetches gets a fault.
+    pub fn drain(&self) {
+        self.0.draining.cancel();
+    }
+
     /// Ends all fills and awaits that. What is durable stays; readers get a fault.
     pub async fn shutdown(&self) {
         self.0.stopping.cancel();
@@ -239,9 +247,14 @@ impl Fills {
 
     fn drive(&self, fill: &Arc<Fill>, request: &Arc<Request>, stored: Option<Stored>, keeps: bool) {
         let driver = Driver::new(self.clone(), Arc::clone(fill), Arc::clone(request), keeps);
-        let stopping = self.0.stopping.clone();
+        let (draining, stopping) = (self.0.draining.clone(), self.0.stopping.clone());
+        let fill = Arc::clone(fill);
         self.0.tasks.spawn(async move {
-            stopping.run_until_cancelled(driver.run(stored)).await;
+            select! {
+                () = stopping.cancelled() => {}
+                () = fill.deserted(&draining) => {}
+                () = driver.run(stored) => {}
+            }
         });
     }
 

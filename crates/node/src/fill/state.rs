@@ -16,7 +16,11 @@ use std::{
 
 use bytes::Bytes;
 use stoker_domain::{key::Key, outcome::OriginFault};
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     failures::Failure,
@@ -28,6 +32,9 @@ use crate::{
     origin::{Content, Fault},
     store::Stored,
 };
+
+/// How often a fill of a node that drains looks whether it is still waited for.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// One representation on its way.
 #[derive(Debug)]
@@ -158,6 +165,14 @@ impl Fill {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // a panic under the lock ended one request; what it left is still consistent
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when the node drains and no viewer waits for it any more.
+    pub(super) async fn deserted(&self, draining: &CancellationToken) {
+        draining.cancelled().await;
+        while self.state().has_viewer() {
+            sleep(LOOK).await;
+        }
     }
 
     /// Bytes of content that came from upstream.

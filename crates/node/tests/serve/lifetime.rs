@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use stoker_domain::{
     area::{Area, Tier},
     placement::{Directory, Node},
+    task::FetchOptions,
 };
 use stoker_node::{Config, StartError, start};
 use stoker_testkit::{FakeClock, Script, content, eventually};
@@ -96,6 +97,23 @@ async fn shutdown_lets_a_reply_that_has_begun_end() {
     let reply = parse(&answer).unwrap();
     assert!(reply.is_whole && reply.body == bytes);
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn what_only_a_prefetch_waits_for_holds_up_no_shutdown() {
+    let mut net = Net::full().await;
+    net.origin.on("/slow", Script::new(content(2 << 20, 1)).etag("\"v1\"").hold_after(1000));
+    let url = format!("http://{HOST}/slow");
+    net.sources["edge-mainland"].put(1, &[&url], 0, FetchOptions::default());
+    eventually(SOON, "the origin is asked", || async {
+        (!net.origin.requests().is_empty()).then_some(())
+    })
+    .await;
+    // the edge's own work goes on: it is the middle nodes that have a request of it
+    for middle in ["middle-mainland", "middle-overseas"] {
+        let stop = net.take(middle).shutdown(Duration::from_secs(3600));
+        tokio::time::timeout(SOON, stop).await.expect("it waits for no prefetch");
+    }
 }
 
 #[tokio::test]

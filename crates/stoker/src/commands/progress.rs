@@ -186,25 +186,25 @@ fn failed(task: &TaskView) -> Option<String> {
     (task.failed > 0).then(|| format!("{} failed", task.failed))
 }
 
-/// As many of `parts` as fit, and a bar in the room that is left.
+/// As many of `parts` as fit, and a bar in the room that is left; bars stand below each other.
 fn fit(name: &str, share: Option<f64>, parts: &[String], width: usize) -> String {
+    let bare = name.trim_end();
     let mut text = String::new();
     for part in parts {
-        if name.len() + text.len() + 2 + part.len() > width {
+        if bare.len() + text.len() + 2 + part.len() > width {
             break;
         }
         text.push_str("  ");
         text.push_str(part);
     }
     let room = width.saturating_sub(name.len() + 1 + text.len()).min(LONGEST_BAR);
-    let bar = match share {
+    let text = match share {
         Some(share) if room >= SHORTEST_BAR => {
             let filled = ((share.clamp(0.0, 1.0) * room as f64) as usize).min(room);
-            format!(" {}{}", "█".repeat(filled), "░".repeat(room - filled))
+            format!("{name} {}{}{text}", "█".repeat(filled), "░".repeat(room - filled))
         }
-        _ => String::new(),
+        _ => format!("{bare}{text}"),
     };
-    let text = format!("{name}{bar}{text}");
     text.chars().take(width).collect()
 }
 
@@ -282,16 +282,16 @@ mod tests {
         }
         let narrow = texts(&now, &meter, 39);
         assert!(narrow[0].ends_with("12/300  4%  2 failed"), "{narrow:?}");
-        assert_eq!(narrow[1], "bytes    50.0 MiB of 900 MiB  10.0 MiB/s");
+        assert_eq!(narrow[1], "bytes  50.0 MiB of 900 MiB  10.0 MiB/s");
     }
 
     #[test]
     fn an_unknown_size_has_neither_bar_nor_a_time_of_its_own() {
         let (first, now) = (task(2, 0, 0, None), task(10, 2, 50 << 20, None));
         let [_, bytes] = texts(&now, &meter(&first, &now), 79);
-        assert_eq!(bytes, "bytes    50.0 MiB  10.0 MiB/s  left 2m 24s", "left by targets");
+        assert_eq!(bytes, "bytes  50.0 MiB  10.0 MiB/s  left 2m 24s", "left by targets");
         let stalled = meter(&now, &now);
-        assert_eq!(texts(&now, &stalled, 79)[1], "bytes    50.0 MiB  0 B/s", "no end in sight");
+        assert_eq!(texts(&now, &stalled, 79)[1], "bytes  50.0 MiB  0 B/s", "no end in sight");
     }
 
     #[test]
@@ -316,6 +316,6 @@ mod tests {
     fn a_plain_line_counts_failures() {
         let (first, now) = (task(2, 0, 0, None), task(10, 2, 5000, None));
         let line = line(&now, &meter(&first, &now));
-        assert_eq!(line, "task 1: 12 of 300 targets, 2 failed, 4%, 4.9 KiB, 1000 B/s");
+        assert_eq!(line, "task 1: 12 of 300 targets, 2 failed, 4%, 4.9 KiB, 1.0 KiB/s");
     }
 }

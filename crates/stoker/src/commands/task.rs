@@ -71,7 +71,7 @@ struct Watch {
     id: String,
 }
 
-/// What `list --json` prints of each task. Bytes are added up only where one task is shown.
+/// What `list --json` prints of each task.
 #[derive(Serialize)]
 struct Listed<'a> {
     id: &'a str,

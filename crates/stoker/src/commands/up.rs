@@ -62,6 +62,11 @@ pub(super) struct Args {
     /// Calls of one action that an account may make in a second; 0 = as many as it likes
     #[arg(long, value_name = "N", default_value_t = 20)]
     calls_per_second: u32,
+    /// How long calls and transfers that are under way may take to end after SIGTERM or Ctrl-C
+    ///
+    /// Nobody else is let in meanwhile; a second signal ends them at once.
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = size::parse_duration)]
+    grace: Duration,
     /// Days that tasks and purges are kept after they finished
     #[arg(long, value_name = "DAYS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
@@ -101,6 +106,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         cache_bytes: args.cache_size,
         quota_reset: args.quota_reset,
         retention: Duration::from_secs(u64::from(args.keep_records) * 86_400),
+        grace: args.grace,
         calls: CallLimits { per_second: args.calls_per_second, ..CallLimits::default() },
     })?;
     Ok(ExitCode::SUCCESS)

@@ -26,7 +26,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
     task::JoinSet,
-    time::timeout,
 };
 use tokio_io_timeout::TimeoutWriter;
 
@@ -68,12 +67,14 @@ impl Api {
         self.listeners.spawn(listen(listener, connections, self.app.clone(), drain));
     }
 
-    /// Takes no more calls; those under way have `grace` to end.
-    pub(super) async fn drain(mut self, grace: Duration) {
+    /// Takes no more calls; those under way have until `cut` to end.
+    pub(super) async fn drain(mut self, cut: impl Future<Output = ()>) {
         self.drain.send_replace(true);
-        let ends = async { while self.listeners.join_next().await.is_some() {} };
-        if timeout(grace, ends).await.is_err() {
-            tracing::warn!("calls were still under way at the end of the grace period");
+        tokio::select! {
+            () = async { while self.listeners.join_next().await.is_some() {} } => {}
+            () = cut => {
+                tracing::warn!("calls were still under way at the end of the grace period");
+            }
         }
     }
 }
@@ -155,7 +156,7 @@ mod tests {
         io::{AsyncReadExt, AsyncWriteExt},
         net::{TcpListener, TcpStream},
         sync::{Notify, Semaphore},
-        time::Instant,
+        time::{Instant, sleep, timeout},
     };
 
     use super::*;
@@ -294,7 +295,7 @@ mod tests {
         let mut caller = TcpStream::connect(address).await.unwrap();
         caller.write_all(REQUEST).await.unwrap();
         let _ = begun.acquire().await.unwrap();
-        let drained = tokio::spawn(api.drain(Duration::from_secs(10)));
+        let drained = tokio::spawn(api.drain(sleep(Duration::from_secs(10))));
         // the idle one is told first: the end waits for the other alone
         assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
         assert!(!drained.is_finished());

@@ -6,7 +6,7 @@
 //! 4. The nodes start and register.
 //! 5. The API is served: whoever finds it ready finds everything ready.
 //!
-//! The end is the other way round: the API drains, then the nodes.
+//! At the end API and nodes drain together, for the grace period at most.
 
 mod api;
 mod connections;
@@ -31,7 +31,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
 use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, router};
-use stoker_ledger::{Ledger, Sqlite};
+use stoker_ledger::{Error as LedgerError, Ledger, Sqlite};
 use tokio::{
     net::TcpListener,
     runtime::Builder,
@@ -49,13 +49,11 @@ use crate::{
 
 use api::Api;
 use seal::Seals;
-use signal::{Signals, Wish};
+use signal::{Cut, Signals, Wish};
 
 pub(crate) use logging::log_to_stderr;
 pub(crate) use seal::path as seal_key;
 
-/// How long calls and transfers that are under way may take to end.
-const GRACE: Duration = Duration::from_secs(10);
 /// How often is written down when keys were last used.
 const KEY_USES: Duration = Duration::from_secs(60);
 /// How often the sweep takes a turn.
@@ -83,6 +81,8 @@ pub(crate) struct Options {
     pub(crate) quota_reset: Option<Reset>,
     /// How long tasks and purges are kept after they finished.
     pub(crate) retention: Duration,
+    /// How long calls and transfers that are under way may take to end.
+    pub(crate) grace: Duration,
     /// How often each account may call each action.
     pub(crate) calls: CallLimits,
 }
@@ -151,13 +151,13 @@ async fn serve(options: &Options) -> Result<(), Failure> {
             (Wish::ReadAgain, None) => {}
         }
     };
-    tracing::info!(signal, "draining");
+    tracing::info!(signal, grace.seconds = options.grace.as_secs(), "draining");
     gateway.drain();
-    api.drain(GRACE).await;
+    let cut = Cut::after(options.grace, signals);
+    tokio::join!(api.drain(cut.clone().comes()), nodes.shutdown(&cut));
     notes.abort();
     sweeps.abort();
     flush_key_uses(&engine).await;
-    nodes.shutdown(GRACE).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -198,10 +198,13 @@ async fn open_ledger(data: &Path) -> Result<Arc<dyn Ledger>, Failure> {
     }
 }
 
-fn unusable(data: &Path, error: &dyn std::error::Error) -> Failure {
+fn unusable(data: &Path, error: &LedgerError) -> Failure {
     let path = data::ledger(data);
-    Failure::because(format!("cannot use `{}`", path.display()), error)
-        .hint("is the disk full or read-only? `stoker doctor` tells more")
+    let way_out = match error.kind.trouble() {
+        Some((_, way_out)) => way_out,
+        None => "try again; `stoker doctor` tells more",
+    };
+    Failure::because(format!("cannot use `{}`", path.display()), error).hint(way_out)
 }
 
 /// Takes a port, which `flag` names.

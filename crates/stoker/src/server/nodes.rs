@@ -15,7 +15,7 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     entropy,
     failure::Failure,
-    server::{Options, data, reachable, transport::InProcess},
+    server::{Options, data, reachable, signal::Cut, transport::InProcess},
 };
 
 /// Tier, area and distance from the base port.
@@ -112,10 +112,10 @@ impl Nodes {
         self.0.iter().map(|(name, node)| (name.clone(), node.address())).collect()
     }
 
-    /// Ends all of them at once; transfers under way have `grace` to end.
-    pub(super) async fn shutdown(self, grace: Duration) {
-        let ends: Vec<_> =
-            self.0.into_iter().map(|(_, node)| tokio::spawn(node.shutdown(grace))).collect();
+    /// Ends all of them at once; transfers under way have until `cut` to end.
+    pub(super) async fn shutdown(self, cut: &Cut) {
+        let end = |node: Running| tokio::spawn(node.shutdown_before(cut.clone().comes()));
+        let ends: Vec<_> = self.0.into_iter().map(|(_, node)| end(node)).collect();
         for end in ends {
             if let Err(error) = end.await {
                 tracing::error!(%error, "a node did not end well");

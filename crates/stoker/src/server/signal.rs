@@ -1,6 +1,12 @@
 //! The signals that `stoker up` obeys.
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use std::time::Duration;
+
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+    time::timeout,
+};
 
 use crate::failure::Failure;
 
@@ -46,5 +52,36 @@ impl Signals {
             _ = self.interrupt.recv() => Wish::End("SIGINT"),
             _ = hangup => Wish::ReadAgain,
         }
+    }
+}
+
+/// When what is still under way is cut.
+#[derive(Clone)]
+pub(super) struct Cut(watch::Receiver<bool>);
+
+impl Cut {
+    /// When the grace period is over, or at another signal to end.
+    pub(super) fn after(grace: Duration, mut signals: Signals) -> Self {
+        let (cut, comes) = watch::channel(false);
+        tokio::spawn(async move {
+            let again = async {
+                loop {
+                    if let Wish::End(signal) = signals.next().await {
+                        return signal;
+                    }
+                }
+            };
+            if let Ok(signal) = timeout(grace, again).await {
+                tracing::warn!(signal, "once more: cutting what is under way");
+            }
+            cut.send_replace(true);
+        });
+        Self(comes)
+    }
+
+    /// Returns when it comes.
+    pub(super) async fn comes(mut self) {
+        // its other end is gone only when the process ends
+        let _ = self.0.wait_for(|cut| *cut).await;
     }
 }
