@@ -246,6 +246,7 @@ async fn look_at_server(client: &Client, findings: &mut Findings) {
             findings.ok("the key is accepted");
             for node in &nodes {
                 look_at_node(client, node, findings).await;
+                look_at_store(node, findings);
             }
         }
     }
@@ -322,6 +323,30 @@ async fn look_at_node(client: &Client, node: &NodeView, findings: &mut Findings)
     }
 }
 
+/// What a node says of its store. Counts begin anew when it starts.
+fn look_at_store(node: &NodeView, findings: &mut Findings) {
+    let (name, Some(store)) = (&node.name, &node.store) else { return };
+    let again = "look at the disk and at what `stoker up` logs; prefetch again what must be there";
+    for (count, what, hint) in [
+        (store.lost_records, "stored records could not be read when it started", again),
+        (store.damaged_records, "stored records were found damaged", again),
+        (
+            store.unreadable_segments,
+            "files of its cache are unreadable and were set aside as `.bad`",
+            "look at the disk; prefetch again what must be there, and remove the files",
+        ),
+        (
+            store.refused_writes,
+            "writes to its cache were refused by the disk since it started",
+            "is its folder's disk full, read-only or failing? what `stoker up` logs tells more",
+        ),
+    ] {
+        if count > 0 {
+            findings.fail(format!("node `{name}`: {count} {what}"), hint);
+        }
+    }
+}
+
 async fn look_at_origin(client: &Client, domain: &DomainView, findings: &mut Findings) {
     let DomainView { host, origin, .. } = domain;
     // any host below a wildcard will do
@@ -335,6 +360,48 @@ async fn look_at_origin(client: &Client, domain: &DomainView, findings: &mut Fin
         Err(error) => {
             let text = Failure::because(format!("origin of `{host}` at {origin}"), &error);
             findings.fail(text.message(), "is the origin up, and its address right?");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::{
+        area::{Area, Tier},
+        job::StoreHealth,
+    };
+
+    use super::*;
+
+    #[test]
+    fn every_loss_that_a_node_tells_of_fails() {
+        let told = |store: StoreHealth| {
+            let node = NodeView {
+                name: "edge-1".into(),
+                area: Area::Mainland,
+                tier: Tier::Edge,
+                cluster: "c".into(),
+                address: "127.0.0.1:1".into(),
+                is_alive: true,
+                last_seen: None,
+                store: Some(store),
+            };
+            let mut findings = Findings::default();
+            look_at_store(&node, &mut findings);
+            findings.0.into_iter().map(|line| (line.verdict == Verdict::Fail, line.text)).collect()
+        };
+        let well = StoreHealth { held_bytes: 7, bound_bytes: 9, ..StoreHealth::default() };
+        let none: Vec<(bool, String)> = told(well);
+        assert_eq!(none, []);
+        for (store, part) in [
+            (StoreHealth { lost_records: 300, ..well }, "300 stored records could not be read"),
+            (StoreHealth { damaged_records: 1, ..well }, "1 stored records were found damaged"),
+            (StoreHealth { unreadable_segments: 2, ..well }, "2 files of its cache"),
+            (StoreHealth { refused_writes: 4, ..well }, "4 writes"),
+        ] {
+            let lines: Vec<(bool, String)> = told(store);
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            assert!(lines[0].0 && lines[0].1.contains(part), "{lines:?}");
         }
     }
 }
