@@ -70,7 +70,8 @@ impl From<serde_json::Error> for Failure {
     }
 }
 
-fn kind(error: &rusqlite::Error) -> ErrorKind {
+/// What a caller can do about an error of the database.
+pub(super) fn kind(error: &rusqlite::Error) -> ErrorKind {
     let rusqlite::Error::SqliteFailure(failure, _) = error else {
         return ErrorKind::Corrupt;
     };

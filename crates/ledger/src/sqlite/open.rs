@@ -11,6 +11,7 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
+    failure,
     readers::Readers,
     schema::{self, Found},
     writer::Writer,
@@ -70,7 +71,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// The way out, for the `hint:` line.
-    pub const fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => {
                 "the directory must exist, and this user must be able to read and write in it"
@@ -80,7 +81,10 @@ impl OpenError {
             }
             Self::NotALedger { .. } => "choose another directory, or move the file away",
             Self::Newer { .. } => "use the version of Stoker that wrote it, or a newer one",
-            Self::Database { .. } => "check the disk, and restore a backup if the file is damaged",
+            Self::Database { source, .. } => match failure::kind(source).trouble() {
+                Some((_, way_out)) => way_out,
+                None => "check the disk, and restore a backup if the file is damaged",
+            },
         }
     }
 }

@@ -3,7 +3,8 @@
 
 use std::{
     fs,
-    net::{Ipv4Addr, TcpListener},
+    io::Write,
+    net::{Ipv4Addr, TcpListener, TcpStream},
     time::Duration,
 };
 
@@ -51,6 +52,25 @@ fn a_busy_port_is_named() {
     }
     // nothing is left behind that would be in the way
     Stoker::start_with(&folder.path().join("data"), ports, &[]);
+}
+
+#[test]
+fn a_second_signal_cuts_what_the_grace_period_would_wait_for() {
+    // it takes connections and never answers
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let ports = Ports::free();
+    let stoker = Stoker::start_with(&folder.path().join("data"), ports, &["--grace", "10m"]);
+    stoker.add_domain(HOST, &format!("http://{}", silent.local_addr().unwrap()), &[]);
+    let edge = (Ipv4Addr::LOCALHOST, ports.node("edge-mainland"));
+    let mut viewer = TcpStream::connect(edge).unwrap();
+    write!(viewer, "GET /a HTTP/1.1\r\nHost: {HOST}\r\n\r\n").unwrap();
+    let _asked = silent.accept().unwrap();
+    stoker.ask_to_end();
+    eventually(Duration::from_secs(10), "it drains", || {
+        stoker.log().contains("draining").then_some(())
+    });
+    assert!(stoker.terminate().0.success());
 }
 
 #[test]

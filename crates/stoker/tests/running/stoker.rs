@@ -91,9 +91,14 @@ impl Stoker {
         self.child.wait().unwrap();
     }
 
+    /// Asks it to end and does not wait.
+    pub(crate) fn ask_to_end(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    }
+
     /// Asks it to end and waits; how it ended, and what it had printed.
     pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.ask_to_end();
         let status = eventually(Duration::from_secs(20), "`stoker up` drains", || {
             self.child.try_wait().unwrap()
         });
