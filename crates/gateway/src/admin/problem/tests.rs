@@ -10,11 +10,11 @@ use stoker_domain::{
 use super::*;
 
 fn ledger() -> LedgerError {
-    LedgerError { verb: "submit a task", kind: stoker_engine::ErrorKind::Unavailable, cause: None }
+    LedgerError { verb: "submit a task", kind: ErrorKind::Unavailable, cause: None }
 }
 
 fn broken_ledgers() -> impl Iterator<Item = Error> {
-    use stoker_engine::ErrorKind as E;
+    use ErrorKind as E;
     [E::Full, E::ReadOnly, E::Corrupt]
         .map(|kind| Error::Ledger(LedgerError { kind, ..ledger() }))
         .into_iter()
