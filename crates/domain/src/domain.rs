@@ -57,6 +57,9 @@ pub struct Domain {
     /// How fast the origin may be read for prefetches, at most one entry for each area.
     #[serde(default)]
     pub origin_limits: Vec<OriginLimit>,
+    /// How long a prefetch goes on after its first failure; absent = as the installation does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_seconds: Option<u64>,
     /// Settings that are stored and answered back, nothing more.
     #[serde(default)]
     pub kept: Kept,

@@ -90,6 +90,9 @@ pub struct ItemReport {
     /// A sentence for a person when it failed: what was attempted and what came back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// How long the origin asked to be left alone when it failed, in seconds. Never stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
     /// Absolute URLs found in it when it is a playlist that was to be followed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Child>,
@@ -107,6 +110,7 @@ impl ItemReport {
             verified_at: None,
             fresh_until: None,
             detail: None,
+            retry_after_seconds: None,
             children: Vec::new(),
         }
     }

@@ -53,6 +53,10 @@ pub struct FetchOptions {
     /// nodes together; absent = as fast as it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_mbps: Option<u32>,
+    /// How long each target is tried after its first failure; absent = as its domain says. Nodes are
+    /// not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_seconds: Option<u64>,
     /// Hosts to which playlists may lead; absent = every domain of the account. Nodes are not told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub playlist_hosts: Option<Vec<String>>,
@@ -62,7 +66,7 @@ impl FetchOptions {
     /// What a node has to know.
     #[must_use]
     pub fn for_nodes(self) -> Self {
-        Self { playlist_hosts: None, ..self }
+        Self { playlist_hosts: None, patience_seconds: None, ..self }
     }
 }
 

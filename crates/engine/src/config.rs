@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoker_domain::{media::MAX_CHILDREN, placement::Node, quota::Reset};
+use stoker_domain::{media::MAX_CHILDREN, placement::Node, quota::Reset, retry::DEFAULT_PATIENCE};
 
 use crate::SealKeys;
 
@@ -26,6 +26,11 @@ pub struct Config {
     /// is missing of them times out. Neither API's documents tell a time; a day lets somebody come
     /// to work and repair a machine.
     pub job_patience: Duration,
+    /// How long a target is tried after its first failure where neither task nor domain says.
+    pub patience: Duration,
+    /// Whether the nodes live and die with this engine, so that none of them can hold what an engine
+    /// before it granted.
+    pub nodes_begin_anew: bool,
     /// How long tasks and purges are kept after they finished.
     pub retention: Duration,
     /// When quota days begin; `None` = as they did before, at first 00:00 UTC+8. After a change the
@@ -45,6 +50,8 @@ impl Default for Config {
             nodes: Vec::new(),
             purge_patience: Duration::from_secs(600),
             job_patience: Duration::from_secs(24 * 3600),
+            patience: DEFAULT_PATIENCE,
+            nodes_begin_anew: false,
             retention: Duration::from_secs(30 * 24 * 3600),
             quota_reset: None,
             seal: SealKeys::default(),

@@ -82,6 +82,7 @@ impl Engine {
             zone,
             content_epoch: self.fresh_epoch(),
             origin_limits: Vec::new(),
+            patience_seconds: None,
             kept,
         };
         if let Err(source) = self.ledger.put_domain(&domain).await {

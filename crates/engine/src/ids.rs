@@ -2,8 +2,8 @@
 //!
 //! The first 13 are the milliseconds of acceptance, three are random, and the last three are zero,
 //! so that an API whose names are numbers can leave them out: 16 digits fit every client's number.
-//! Within one engine each name is larger than the one before, whatever the clock does. Never reads
-//! a clock.
+//! Each name is larger than all that the ledger holds, whatever the clock does or did before a
+//! restart. Never reads a clock.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -22,9 +22,10 @@ pub(crate) struct Ids {
 }
 
 impl Ids {
-    /// Names after `newest`, the newest that the ledger holds.
-    pub(crate) fn after(newest: Option<&TaskId>) -> Self {
-        let last = newest.and_then(|id| id.0.parse().ok()).unwrap_or(0);
+    /// Names after `last`, the largest that the ledger holds: not that of the task created last, for
+    /// the clock may have been set back meanwhile.
+    pub(crate) fn after(last: Option<&TaskId>) -> Self {
+        let last = last.and_then(|id| id.0.parse().ok()).unwrap_or(0);
         Self { last: Mutex::new(last) }
     }
 
@@ -71,9 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn names_go_on_after_the_newest_of_the_ledger() {
-        let newest = TaskId("1800000000000999999".into());
-        let next = Ids::after(Some(&newest)).next(Timestamp::from_millis(1_800_000_000_000), 0);
+    fn names_go_on_after_the_largest_of_the_ledger() {
+        let last = TaskId("1800000000000999999".into());
+        let next = Ids::after(Some(&last)).next(Timestamp::from_millis(1_800_000_000_000), 0);
         assert_eq!(next.0, "1800000000001000000");
     }
 }

@@ -2,21 +2,45 @@
 //!
 //! A lease that is not renewed ends by itself and its job is handed out again; the token tells the
 //! late report of the first holder from the second's. Leasing waits for the doorbell or for the
-//! next job to become due, so that nobody has to ask in a loop.
+//! next job to become due, so that nobody has to ask in a loop. What is leased is looked through first:
+//! targets of an origin that is away are not handed out, but for one that goes first.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use stoker_domain::{
-    job::{Heartbeat, LeasedJob},
-    retry::LONGEST_DELAY,
+    job::{Heartbeat, ItemReport, JobItem, LeasedJob},
+    retry::LONGEST_RETRY_AFTER,
+    time::Timestamp,
 };
-use stoker_ledger::Error;
+use stoker_ledger::{Error, ItemDecision, ReportWrite};
 use tokio::time::{Instant, timeout};
 
-use crate::Engine;
+use crate::{
+    Engine,
+    origins::{Admission, Item},
+};
 
+/// Jobs that are looked through at once where one after the other has to wait.
+const MANY: usize = 64;
 /// The shortest wait for a job that is due in a moment.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
+
+/// The items of a job.
+#[derive(Default)]
+struct Sorted {
+    /// Those that may be asked for.
+    go: Vec<JobItem>,
+    /// When the first of those is due that may not.
+    next: Option<Timestamp>,
+    /// Those that have waited for as long as they are to be tried.
+    over: Vec<ItemDecision>,
+}
+
+impl Sorted {
+    fn wait(&mut self, until: Timestamp) {
+        self.next = Some(self.next.map_or(until, |next| next.min(until)));
+    }
+}
 
 impl Engine {
     /// Leases up to `limit` jobs to `node`, waiting up to `wait` for the first of them.
@@ -35,7 +59,7 @@ impl Engine {
         let deadline = Instant::now() + wait;
         let bell = self.doorbells.of(node);
         loop {
-            self.nodes.touch(node, self.clock.now());
+            self.touch(node);
             let jobs = self.lease_due(node, limit).await?;
             if !jobs.is_empty() {
                 if jobs.len() >= limit {
@@ -66,20 +90,37 @@ impl Engine {
             return Ok(false);
         }
         if let Some(node) = self.progress.beat(beat, until) {
-            self.nodes.touch(&node, self.clock.now());
+            self.touch(&node);
         }
         Ok(true)
     }
 
     async fn lease_due(&self, node: &str, limit: usize) -> Result<Vec<LeasedJob>, Error> {
-        let now = self.schedule.now(&*self.clock);
-        let until = now + self.config.lease;
-        let mut jobs = self.ledger.lease(node, limit, now, until, self.random()).await?;
-        if jobs.is_empty() {
-            return Ok(jobs);
+        let mut most = limit;
+        loop {
+            let now = self.schedule.now(&*self.clock);
+            let until = now + self.config.lease;
+            let due = self.ledger.lease(node, most, now, until, self.random()).await?;
+            let is_all = due.len() < most || due.is_empty();
+            let jobs = self.hold_back(node, due, limit, now).await?;
+            if !jobs.is_empty() || is_all {
+                return Ok(self.hand_out(node, jobs, now, until));
+            }
+            // all of these wait for their origin: there may be thousands like them
+            most = limit.max(MANY);
         }
+    }
+
+    fn hand_out(
+        &self,
+        node: &str,
+        mut jobs: Vec<LeasedJob>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Vec<LeasedJob> {
         self.progress.start(node, &jobs, now, until);
         for job in &mut jobs {
+            job.options = mem::take(&mut job.options).for_nodes();
             // the node knows the wall clock only
             job.expires_at = self.clock.now() + self.config.lease;
             tracing::debug!(
@@ -91,7 +132,97 @@ impl Engine {
                 "job leased"
             );
         }
-        Ok(jobs)
+        jobs
+    }
+
+    /// Up to `limit` of `due` with what may be asked for now; what waits for its next attempt, or for
+    /// its origin, goes back, and what has waited too long ends.
+    async fn hold_back(
+        &self,
+        node: &str,
+        due: Vec<LeasedJob>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        let (mut ready, mut deferred) = (Vec::with_capacity(due.len().min(limit)), Vec::new());
+        for mut job in due {
+            let (id, token) = (job.id, job.token);
+            if ready.len() >= limit {
+                deferred.push((id, token, now));
+                continue;
+            }
+            if self.origins.are_there() && !self.attempts.know(id) {
+                ready.push(job);
+                continue;
+            }
+            let Sorted { go, next, over } = self.sort_out(node, &mut job, now);
+            self.attempts.withhold(id, &job.task, next);
+            if !over.is_empty() {
+                let positions: Vec<u16> = over.iter().map(|item| item.report.position).collect();
+                let (is_last, not_before) = (go.is_empty(), next.unwrap_or(now));
+                let now = self.clock.now();
+                let write = ReportWrite { job: id, token, items: over, is_last, not_before, now };
+                let applied = self.write_report(write, node).await?;
+                self.attempts.note(id, &job.task, &[], &positions);
+                if applied.job_is_final {
+                    self.attempts.forget(id);
+                }
+            } else if go.is_empty() {
+                deferred.push((id, token, next.unwrap_or(now)));
+            }
+            if !go.is_empty() {
+                job.items = go;
+                ready.push(job);
+            }
+        }
+        if !deferred.is_empty() {
+            self.ledger.defer(deferred).await?;
+        }
+        Ok(ready)
+    }
+
+    /// Takes the items of `job` apart.
+    fn sort_out(&self, node: &str, job: &mut LeasedJob, now: Timestamp) -> Sorted {
+        let mut sorted = Sorted::default();
+        for item in mem::take(&mut job.items) {
+            let failing = self.attempts.of(job.id, item.position);
+            let own = failing.filter(|failing| !failing.waits_for_origin_alone());
+            if let Some(next) = own.map(|failing| failing.next()).filter(|next| *next > now) {
+                sorted.wait(next);
+                continue;
+            }
+            let (patience, place) = self.around(&item.url, node, &job.options);
+            let named = Item { job: job.id, position: item.position };
+            let admission = place.as_ref().map_or(Admission::Free, |place| {
+                self.origins.admit(place, named, now, self.random())
+            });
+            let (reason, place) = match (admission, &place) {
+                (Admission::Wait(reason), Some(place)) => (reason, place),
+                (admission, place) => {
+                    if let (Admission::Free, Some(place)) = (admission, place) {
+                        self.attempts.free(job.id, place);
+                    }
+                    sorted.go.push(item);
+                    continue;
+                }
+            };
+            let about = (job.id, item.position);
+            let until = (now, reason.until);
+            let waited = self.attempts.hold(about, &job.task, place, until);
+            // nothing ends by the word of an attempt that was before its time
+            if waited < patience || reason.failed_at <= now - waited {
+                sorted.wait(reason.until);
+                continue;
+            }
+            let waited = format!("waited {} s for the origin", waited.as_secs());
+            let detail = reason.detail.as_ref();
+            let report = ItemReport {
+                detail: Some(detail.map_or(waited.clone(), |text| format!("{text}; {waited}"))),
+                ..ItemReport::new(item.position, reason.outcome)
+            };
+            sorted.over.push(ItemDecision { report, is_final: true });
+        }
+        sorted
     }
 
     /// How long until the next job of `node` is due, if any waits.
@@ -99,7 +230,7 @@ impl Engine {
         let Some(due) = self.ledger.next_due(node).await? else {
             return Ok(None);
         };
-        let furthest = LONGEST_DELAY.max(self.config.lease);
+        let furthest = LONGEST_RETRY_AFTER.max(self.config.lease);
         if self.schedule.reach(due, furthest, &*self.clock) {
             tracing::warn!(node.id = node, "the clock was set back; jobs that wait are moved up");
         }

@@ -8,6 +8,7 @@
 //! Every message from a node may be lost, repeated or late, and time may jump; neither loses a
 //! target nor settles one twice. `tests/simulation` holds it to that.
 
+mod attempts;
 mod config;
 mod directory;
 mod domains;
@@ -18,6 +19,7 @@ mod identity;
 mod ids;
 mod lease;
 mod nodes;
+mod origins;
 mod pace;
 mod partial;
 mod progress;
@@ -57,7 +59,7 @@ pub use stoker_ledger::{
 };
 pub use submit::{Receipt, Submission};
 pub use sweep::Swept;
-pub use views::{TargetView, TaskView};
+pub use views::{TargetView, TaskView, Waiting};
 pub use zones::{NewZone, ZoneChoice};
 
 /// The engine. One per process; cheap to share behind its `Arc`.
@@ -82,7 +84,8 @@ pub struct Engine {
     doorbells: doorbell::Doorbells,
     purge_bells: doorbell::Doorbells,
     progress: progress::Leases,
-    failures: report::Failures,
+    attempts: attempts::Attempts,
+    origins: origins::Origins,
     sweep: sweep::Sweep,
 }
 
@@ -104,15 +107,15 @@ impl Engine {
         let identities = identity::Identities::open(&*ledger, &config, seed).await?;
         let domains = ledger.domains().await?;
         let zones = ledger.zones().await?;
-        let newest = ledger.tasks(&TaskFilter { limit: 1, ..TaskFilter::default() }).await?;
+        let last = ledger.last_number().await?;
         let engine = Arc::new(Self {
-            ids: ids::Ids::after(newest.rows.first().map(|row| &row.task.id)),
+            ids: ids::Ids::after(last.as_ref()),
             schedule: schedule::Schedule::new(&*clock),
             calendar: quota::Days::open(&*ledger, config.quota_reset, clock.now()).await?,
             board: directory::Board::new(domains, &config.nodes),
             zones: zones::Zones::new(zones),
             nodes: nodes::Nodes::new(&config.nodes, clock.now()),
-            pace: pace::Pace::new(ledger.limited_tasks().await?),
+            pace: pace::Pace::new(ledger.limited_tasks().await?, config.nodes_begin_anew),
             sweep: sweep::Sweep::new(clock.now()),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,
@@ -124,7 +127,8 @@ impl Engine {
             doorbells: doorbell::Doorbells::default(),
             purge_bells: doorbell::Doorbells::default(),
             progress: progress::Leases::default(),
-            failures: report::Failures::default(),
+            attempts: attempts::Attempts::default(),
+            origins: origins::Origins::default(),
         });
         engine.publish_limits();
         Ok(engine)

@@ -43,7 +43,7 @@ impl Engine {
             self.pace.hear(&name, former.is_some());
             tracing::info!(node.id = name, job.count = released, "node registered");
         }
-        self.nodes.put(&name, session, self.clock.now());
+        self.nodes.put(&name, session, self.clock.now(), self.schedule.now(&*self.clock));
         self.board.put_node(node);
         self.doorbells.ring([name.as_str()]);
         Ok(())
@@ -62,16 +62,21 @@ impl Engine {
         self.ledger.try_write().await
     }
 
+    /// Notes a sign of life of a node that is registered.
+    pub(crate) fn touch(&self, node: &str) {
+        self.nodes.touch(node, self.clock.now(), self.schedule.now(&*self.clock));
+    }
+
     /// All nodes, ordered by name.
     pub fn nodes(&self) -> Vec<NodeView> {
-        let now = self.clock.now();
+        let now = self.schedule.now(&*self.clock);
         let directory = self.board.now();
         directory
             .nodes
             .iter()
             .filter_map(|node| {
-                let Session { number, last_seen, store } = self.nodes.get(&node.name)?;
-                let is_alive = number.is_some() && now.since(last_seen) <= self.config.lease;
+                let Session { number, last_seen, scheduled, store } = self.nodes.get(&node.name)?;
+                let is_alive = number.is_some() && now.since(scheduled) <= self.config.lease;
                 Some(NodeView { node: Arc::clone(node), is_alive, last_seen, store })
             })
             .collect()
@@ -87,6 +92,8 @@ struct Session {
     /// Absent until it registers.
     number: Option<u64>,
     last_seen: Timestamp,
+    /// The same by the time that never goes back: no node is alive because the clock was set back.
+    scheduled: Timestamp,
     store: Option<StoreHealth>,
 }
 
@@ -94,16 +101,16 @@ impl Nodes {
     /// Nodes that have not registered yet.
     pub(crate) fn new(nodes: &[Node], now: Timestamp) -> Self {
         let unheard = |node: &Node| {
-            (node.name.clone(), Session { number: None, last_seen: now, store: None })
+            let session = Session { number: None, last_seen: now, scheduled: now, store: None };
+            (node.name.clone(), session)
         };
         Self(Mutex::new(nodes.iter().map(unheard).collect()))
     }
 
-    /// Notes a sign of life of a node that is registered.
-    pub(crate) fn touch(&self, name: &str, now: Timestamp) {
+    fn touch(&self, name: &str, now: Timestamp, scheduled: Timestamp) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = sessions.get_mut(name) {
-            session.last_seen = now;
+            (session.last_seen, session.scheduled) = (now, scheduled);
         }
     }
 
@@ -117,10 +124,10 @@ impl Nodes {
         self.get(name).is_some_and(|session| session.number.is_some())
     }
 
-    fn put(&self, name: &str, number: u64, now: Timestamp) {
+    fn put(&self, name: &str, number: u64, last_seen: Timestamp, scheduled: Timestamp) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let store = sessions.get(name).and_then(|session| session.store);
-        sessions.insert(name.into(), Session { number: Some(number), last_seen: now, store });
+        sessions.insert(name.into(), Session { number: Some(number), last_seen, scheduled, store });
     }
 
     fn set_store(&self, name: &str, health: StoreHealth) {

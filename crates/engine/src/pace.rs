@@ -3,7 +3,8 @@
 //! Limits come from the tasks that run, as the ledger knows them, and from the domains themselves.
 //! Nodes say what they want and get leases of about a second; at no moment do the leases of one
 //! domain add up to more than its limit. Leases are in memory: after a start nodes ask again, and
-//! nothing is granted before what an engine before this one granted has ended.
+//! nothing is granted before what an engine before this one granted has ended, unless no node can hold
+//! any of it.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -31,7 +32,8 @@ pub(crate) struct Pace(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    opened: Instant,
+    /// Until when a node may hold what an engine before this one granted; absent = none does.
+    former: Option<Instant>,
     tasks: HashMap<TaskId, (u32, BTreeSet<String>)>,
     /// By host and node.
     leases: HashMap<String, HashMap<String, Lease>>,
@@ -62,10 +64,12 @@ impl Lease {
 }
 
 impl Pace {
-    /// Takes up the limits of the tasks that the ledger holds.
-    pub(crate) fn new(tasks: Vec<(Task, Vec<String>)>) -> Self {
-        let (opened, leases) = (Instant::now(), HashMap::new());
-        let pace = Self(Mutex::new(State { opened, tasks: HashMap::new(), leases }));
+    /// Takes up the limits of the tasks that the ledger holds. Where the `nodes_begin_anew` with the
+    /// engine, nothing is left of what was granted before.
+    pub(crate) fn new(tasks: Vec<(Task, Vec<String>)>, nodes_begin_anew: bool) -> Self {
+        let former = (!nodes_begin_anew).then(|| Instant::now() + LEASE);
+        let (tasks_by_id, leases) = (HashMap::new(), HashMap::new());
+        let pace = Self(Mutex::new(State { former, tasks: tasks_by_id, leases }));
         for (task, hosts) in tasks {
             pace.add(&task, hosts);
         }
@@ -165,7 +169,7 @@ impl Engine {
                 let floor = directory.floor(&demand.host, area).unwrap_or(0);
                 let (wanted, until) = (demand.wanted, now + LEASE);
                 let lease = Lease { area, wanted, rate: floor, floor, until };
-                if now < state.opened + LEASE {
+                if state.former.is_some_and(|until| now < until) {
                     let leases = state.leases.entry(demand.host.clone()).or_default();
                     leases.insert(node.into(), lease);
                     continue;
@@ -182,10 +186,9 @@ impl Engine {
     /// Leaves their share to nodes that have not been heard of since the start: they may be reading
     /// all the same.
     fn count_unheard(&self, state: &mut State, directory: &Directory, host: &str) {
-        let until = state.opened + LEASE;
-        if Instant::now() >= until + SILENCE {
+        let Some(until) = state.former.filter(|until| Instant::now() < *until + SILENCE) else {
             return;
-        }
+        };
         let leases = state.leases.entry(host.into()).or_default();
         let middles = directory.nodes.iter().filter(|node| node.tier == Tier::Middle);
         for node in middles.filter(|node| !self.nodes.has_registered(&node.name)) {

@@ -20,7 +20,7 @@ struct Running {
     task: TaskId,
     token: LeaseToken,
     until: Timestamp,
-    /// URLs by position, to find the target of an item.
+    /// URLs by position of what was not reported yet, to find the target of an item.
     urls: HashMap<u16, String>,
     items: Vec<ItemProgress>,
 }
@@ -64,7 +64,18 @@ impl Leases {
         let mut leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = leases.get_mut(&job).filter(|running| running.token == token) {
             running.items.retain(|item| !positions.contains(&item.position));
+            for position in positions {
+                running.urls.remove(position);
+            }
         }
+    }
+
+    /// Whether items were handed out with the lease of which nothing was reported; so it is taken
+    /// for a lease that is not known.
+    pub(crate) fn is_at_work(&self, job: JobId, token: LeaseToken) -> bool {
+        let leases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = leases.get(&job).filter(|running| running.token == token);
+        running.is_none_or(|running| !running.urls.is_empty())
     }
 
     /// The lease of `job` ended.

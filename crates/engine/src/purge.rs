@@ -265,7 +265,7 @@ impl Engine {
     /// What the ledger said; the node has to say it again.
     pub async fn purged(&self, node: &str, number: u64) -> Result<(), Error> {
         let now = self.clock.now();
-        self.nodes.touch(node, now);
+        self.touch(node);
         let purged = self.ledger.purged(node, number, now).await?;
         self.purge_bells.ring(purged.released.iter().map(String::as_str));
         // jobs that waited for the purge may go on

@@ -1,23 +1,38 @@
-//! Judging what a node reports: final, or to be tried again.
+//! Judging what a node reports: final, or to be tried again, and when.
 //!
-//! Children of a playlist are written before the playlist is settled, so that a task cannot look
-//! finished in between. A report may come twice or too late; what is settled stays as it is.
+//! What may pass is tried again with growing pauses for as long as the patience of its task or domain
+//! lasts, counted from its first failure; an origin that asks to be left alone is, with all its
+//! targets. Children of a playlist are written before the playlist is settled, so that a task cannot
+//! look finished in between. A report may come twice or too late; what is settled stays as it is.
 
-use std::{
-    collections::HashMap,
-    mem,
-    sync::{Mutex, PoisonError},
-};
+use std::{mem, time::Duration};
 
 use stoker_domain::{
+    area::Area,
     job::{ItemReport, JobId, LeaseToken, Report},
     outcome::{Block, Outcome},
     plan::Positions,
-    retry::{MAX_ATTEMPTS, delay, is_worth_retrying},
+    retry::{LONGEST_RETRY_AFTER, Presence, delay, is_worth_retrying},
+    target::Target,
+    task::FetchOptions,
 };
-use stoker_ledger::{Error, ItemDecision, Leased, ReportWrite};
+use stoker_ledger::{Applied, Error, ItemDecision, Leased, LeasedItem, ReportWrite};
 
-use crate::Engine;
+use crate::{
+    Engine,
+    attempts::{Failing, mark},
+    origins::{Item, Place},
+};
+
+/// What a report comes to.
+#[derive(Default)]
+struct Judged {
+    items: Vec<ItemDecision>,
+    /// Those of them that are tried again.
+    failing: Vec<(u16, Failing)>,
+    /// Jobs whose origin is back.
+    woken: Vec<JobId>,
+}
 
 impl Engine {
     /// Applies a report; false when its lease is lost and nothing was changed.
@@ -26,50 +41,78 @@ impl Engine {
     /// What the ledger said; the node has to send the report again.
     pub async fn report(&self, report: Report) -> Result<bool, Error> {
         let (job, token) = (report.job, report.token);
-        let with_children = report.items.iter().filter(|item| !item.children.is_empty());
-        let playlists: Positions = with_children.map(|item| item.position).collect();
-        let Some(leased) = self.ledger.leased(job, token, &playlists).await? else {
+        // what one says of its origin is weighed by what the others do
+        let is_silent = |item: &ItemReport| Presence::of(item.outcome) == Presence::Silent;
+        let hears_all = !self.origins.are_unheard() || report.items.iter().any(is_silent);
+        let is_asked = |item: &&ItemReport| {
+            hears_all || !item.children.is_empty() || is_worth_retrying(item.outcome)
+        };
+        let asked: Positions =
+            report.items.iter().filter(is_asked).map(|item| item.position).collect();
+        let Some(leased) = self.ledger.leased(job, token, &asked).await? else {
             self.progress.end(job, token);
             return Ok(false);
         };
-        self.nodes.touch(&leased.node, self.clock.now());
+        self.touch(&leased.node);
         let is_last = report.is_last;
-        let items = self.judge(&leased, report).await?;
-        let tries_again = items.iter().any(|item| !item.is_final);
-        let attempt = self.failures.attempt(job, token, tries_again);
-        let scheduled = self.schedule.now(&*self.clock);
-        let not_before = match attempt {
-            Some(attempt) => scheduled + delay(attempt, self.random()),
-            None => scheduled,
-        };
-        let now = self.clock.now();
-        let reported: Vec<u16> = items.iter().map(|item| item.report.position).collect();
-        let write = ReportWrite { job, token, items, is_last, not_before, now };
-        let applied = self.ledger.report(write).await?;
+        let mut judged = self.judge(&leased, report).await?;
+        let woken = mem::take(&mut judged.woken);
+        let is_back = !woken.is_empty();
+        self.wake(woken).await;
+        let reported: Vec<u16> = judged.items.iter().map(|item| item.report.position).collect();
         self.progress.settle(job, token, &reported);
+        let scheduled = self.schedule.now(&*self.clock);
+        let not_before = if self.progress.is_at_work(job, token) || is_back {
+            // what was handed out and not reported goes again at once, and what was held back
+            scheduled
+        } else {
+            let own = judged.failing.iter().map(|(_, failing)| failing.next());
+            own.chain(self.attempts.next(job, &reported)).min().unwrap_or(scheduled)
+        };
+        let Judged { items, failing, .. } = judged;
+        let settled: Vec<u16> =
+            items.iter().filter(|item| item.is_final).map(|item| item.report.position).collect();
+        let now = self.clock.now();
+        let write = ReportWrite { job, token, items, is_last, not_before, now };
+        let applied = self.write_report(write, &leased.node).await?;
+        if !applied.is_stale {
+            self.attempts.note(job, &leased.task.id, &failing, &settled);
+        }
+        if applied.job_is_final {
+            self.attempts.forget(job);
+        }
+        Ok(!applied.is_stale)
+    }
+
+    /// Writes what was decided of a lease of `node`, and does what follows from it.
+    pub(crate) async fn write_report(
+        &self,
+        write: ReportWrite,
+        node: &str,
+    ) -> Result<Applied, Error> {
+        let (job, token, is_last) = (write.job, write.token, write.is_last);
+        let applied = self.ledger.report(write).await?;
         if applied.is_stale || applied.job_is_final || is_last {
             self.progress.end(job, token);
         }
-        if applied.job_is_final {
-            self.failures.forget(job);
-        } else if is_last {
-            self.doorbells.ring([leased.node.as_str()]);
+        if is_last && !applied.job_is_final {
+            self.doorbells.ring([node]);
         }
         if let Some(task) = &applied.finished_task {
             self.end_limit(task);
             tracing::info!(task.id = %task, "task finished");
         }
-        Ok(!applied.is_stale)
+        Ok(applied)
     }
 
-    async fn judge(&self, leased: &Leased, report: Report) -> Result<Vec<ItemDecision>, Error> {
-        let attempt = self.failures.next(report.job, report.token);
-        let mut decisions = Vec::with_capacity(report.items.len());
+    async fn judge(&self, leased: &Leased, report: Report) -> Result<Judged, Error> {
+        let mut judged = Judged::default();
         for mut item in report.items {
             let children = mem::take(&mut item.children);
+            let known = leased.items.binary_search_by_key(&item.position, |known| known.position);
+            let known = known.ok().map(|index| &leased.items[index]);
             if !children.is_empty() {
-                let Some(known) = leased.items.iter().find(|known| known.position == item.position)
-                else {
+                let Some(known) = known else {
                     continue; // settled already
                 };
                 if children.len() > self.config.max_children {
@@ -78,55 +121,104 @@ impl Engine {
                     self.expand(&leased.task, known, children).await?;
                 }
             }
-            let is_final = !is_worth_retrying(item.outcome) || attempt >= MAX_ATTEMPTS;
-            decisions.push(ItemDecision { report: item, is_final });
+            let is_again = match known {
+                Some(known) => {
+                    let named = Item { job: report.job, position: item.position };
+                    let about = (named, report.token, &mut item);
+                    let again = self.weigh(leased, known, about, &mut judged.woken);
+                    judged.failing.extend(again.map(|failing| (item.position, failing)));
+                    again.is_some()
+                }
+                None => is_worth_retrying(item.outcome),
+            };
+            judged.items.push(ItemDecision { report: item, is_final: !is_again });
         }
-        Ok(decisions)
+        Ok(judged)
+    }
+
+    /// Whether and when an item is tried again; what it tells of its origin is noted.
+    fn weigh(
+        &self,
+        leased: &Leased,
+        known: &LeasedItem,
+        (named, token, item): (Item, LeaseToken, &mut ItemReport),
+        woken: &mut Vec<JobId>,
+    ) -> Option<Failing> {
+        let now = self.schedule.now(&*self.clock);
+        let before = self.attempts.of(named.job, named.position);
+        let (patience, place) = self.around(&known.url, &leased.node, &leased.task.options);
+        let refused = matches!(item.outcome, Outcome::OriginStatus(_));
+        let retry_after = item.retry_after_seconds.filter(|_| refused).map(Duration::from_secs);
+        let retry_after = retry_after.map(|wanted| wanted.min(LONGEST_RETRY_AFTER));
+        if let Some(place) = &place {
+            woken.extend(self.origins.hear(place, named, (item, retry_after), now, self.random()));
+        }
+        if !is_worth_retrying(item.outcome) {
+            return None;
+        }
+        if let Some(failing) = before.filter(|failing| failing.token == token) {
+            return Some(failing); // the same report once more
+        }
+        let failed = (mark(&known.url), token, item.outcome);
+        let held = place.as_ref().and_then(|place| self.attempts.held(named.job, place));
+        let failing = Failing::again((before, held), failed, now);
+        let attempts = failing.attempts;
+        let own = now + delay(attempts, self.random()).max(retry_after.unwrap_or_default());
+        let held = place.and_then(|place| self.origins.reason(&place)).map(|reason| reason.until);
+        let next = match held {
+            // the pauses of the origin are those of all its targets
+            Some(held) if failing.waits_for_origin_alone() => held,
+            Some(held) => own.max(held),
+            None => own,
+        };
+        let waited = failing.waited.by(now);
+        if waited + next.since(now) > patience {
+            let tried = match (attempts, waited.as_secs()) {
+                (1, 0) => return None,
+                (1, seconds) => format!("waited {seconds} s for the origin"),
+                (_, seconds) => format!("tried {attempts} times in {seconds} s"),
+            };
+            let detail = item.detail.take();
+            item.detail = Some(detail.map_or(tried.clone(), |text| format!("{text}; {tried}")));
+            return None;
+        }
+        Some(failing.at(next))
+    }
+
+    /// How long a target is tried, and whom `node` asks for it in the end.
+    pub(crate) fn around(
+        &self,
+        url: &str,
+        node: &str,
+        options: &FetchOptions,
+    ) -> (Duration, Option<Place>) {
+        let directory = self.board.now();
+        let area = directory.nodes.iter().find(|known| known.name == node).map(|node| node.area);
+        let target = Target::parse(url, false).ok();
+        let domain = target.as_ref().and_then(|target| directory.domain(&target.host));
+        let own = domain.and_then(|domain| domain.patience_seconds);
+        let seconds = options.patience_seconds.or(own);
+        let patience = seconds.map_or(self.config.patience, Duration::from_secs);
+        let place = domain.map(|domain| Place::of(domain, area.unwrap_or(Area::Mainland)));
+        (patience, place)
+    }
+
+    /// Lets jobs go on whose origin is back. If that fails, they go on when they are due.
+    async fn wake(&self, jobs: Vec<JobId>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let count = jobs.len();
+        if let Err(error) = self.ledger.hasten(jobs, self.schedule.now(&*self.clock)).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::warn!(error, job.count = count, "jobs whose origin is back wait on");
+        }
+        let directory = self.board.now();
+        self.doorbells.ring(directory.nodes.iter().map(|node| node.name.as_str()));
     }
 }
 
 fn too_many(item: &mut ItemReport, named: usize, limit: usize) {
     item.outcome = Outcome::Blocked(Block::TooManyChildren);
     item.detail = Some(format!("the playlist names {named} children: the limit is {limit}"));
-}
-
-/// How often each job came back with something to be tried again.
-///
-/// Counted here and not by leases: a lease that ends because a process was killed says nothing of
-/// the origin. In memory, so an engine that starts anew grants its jobs all their attempts again.
-#[derive(Debug, Default)]
-pub(crate) struct Failures(Mutex<HashMap<JobId, Count>>);
-
-#[derive(Clone, Copy, Debug)]
-struct Count {
-    /// The lease that was counted last; all reports of one lease are one attempt.
-    token: LeaseToken,
-    attempts: u32,
-}
-
-impl Failures {
-    /// The attempt, from 1, that a report under `token` belongs to.
-    fn next(&self, job: JobId, token: LeaseToken) -> u32 {
-        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match counts.get(&job) {
-            Some(count) if count.token == token => count.attempts,
-            Some(count) => count.attempts.saturating_add(1),
-            None => 1,
-        }
-    }
-
-    /// The attempt under `token` if something of it failed so far, now (`has_failed`) or before.
-    fn attempt(&self, job: JobId, token: LeaseToken, has_failed: bool) -> Option<u32> {
-        let attempts = self.next(job, token);
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if has_failed {
-            counts.insert(job, Count { token, attempts });
-        }
-        counts.get(&job).filter(|count| count.token == token).map(|count| count.attempts)
-    }
-
-    pub(crate) fn forget(&self, job: JobId) {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        counts.remove(&job);
-    }
 }

@@ -20,6 +20,8 @@ use crate::Engine;
 const JOBS: usize = 4;
 /// Rows that are removed in one transaction, about.
 const ROWS: u64 = 2000;
+/// An origin that was held and that nobody asked for since is forgotten after this.
+const HOLD: Duration = Duration::from_secs(120);
 /// Between turns so far apart nobody was watching.
 const GAP: Duration = Duration::from_secs(600);
 /// How often old quota days and temporary keys are looked for.
@@ -71,8 +73,9 @@ impl Engine {
         let before = self.sweep.totals();
         self.purge_past_silent(now, watching_since).await?;
         self.end_silent(now, watching_since, deadline).await?;
-        let detail = format!("lost {MAX_LEASES} times in a row with nothing settled");
+        let detail = format!("lost {MAX_LEASES} times in a row with nothing heard of it");
         self.end_jobs(Hopeless::Fruitless, detail, deadline).await?;
+        self.origins.forget(self.schedule.now(&*self.clock) - HOLD);
         self.remove_old(now, deadline).await?;
         if self.sweep.is_time_to_keep_house(now) {
             self.ledger.forget_quotas(self.quota_day().saturating_sub(QUOTA_DAYS)).await?;
@@ -128,7 +131,7 @@ impl Engine {
 
     fn take_note(&self, ended: &EndedJobs) {
         for job in &ended.jobs {
-            self.failures.forget(*job);
+            self.attempts.forget(*job);
             tracing::warn!(job.id = job.0, "job ended as a timeout");
         }
         for task in &ended.finished_tasks {

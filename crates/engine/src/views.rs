@@ -5,20 +5,32 @@
 //! share is the average over them. What is shown of a task costs the same whatever its size: the
 //! ledger keeps its sums, and heartbeats tell of what moves now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use stoker_domain::{
     job::{ItemProgress, NodeOutcome},
     key::Key,
+    outcome::Outcome,
+    target::Target,
     task::{Progress, TaskId},
+    time::Timestamp,
 };
 use stoker_ledger::{Error, Page, TargetFilter, TargetRow, TaskFilter, TaskRow};
 
-use crate::{Engine, progress::Moving};
+use crate::{Engine, attempts::mark, origins::Place, progress::Moving};
 
 /// The size of a larger task is not told before its end: nobody may make the ledger read that much
 /// for a view.
 const MAX_SIZED: u64 = 500;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// How the last attempt ended, of the target or of another of its origin.
+    pub outcome: Outcome,
+    /// When the next one is due.
+    pub next_attempt: Timestamp,
+}
 
 /// One target as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +43,8 @@ pub struct TargetView {
     pub done_bytes: u64,
     /// Its size, once known.
     pub total_bytes: Option<u64>,
+    /// Set while some node waits with another attempt.
+    pub waiting: Option<Waiting>,
 }
 
 /// One task as it is shown.
@@ -47,6 +61,9 @@ pub struct TaskView {
     pub total_bytes: Option<u64>,
     /// Bytes that its nodes pulled from parents and the origin for targets that are final there.
     pub pulled_bytes: u64,
+    /// Of the targets that wait with another attempt, that which is due first; only for a task that
+    /// was asked for by name.
+    pub waiting: Option<Waiting>,
 }
 
 impl Engine {
@@ -68,7 +85,9 @@ impl Engine {
             };
             let is_done = row.targets > 0 && row.done == row.targets;
             let (percent, pulled_bytes) = (percent(share, is_done), row.pulled_bytes);
-            rows.push(TaskView { row, percent, done_bytes, total_bytes, pulled_bytes });
+            let is_asked = filter.id.is_some() && row.finished_at.is_none();
+            let waiting = is_asked.then(|| self.waiting_first(&row.task.id)).flatten();
+            rows.push(TaskView { row, percent, done_bytes, total_bytes, pulled_bytes, waiting });
         }
         Ok(Page { rows, total: page.total })
     }
@@ -80,6 +99,7 @@ impl Engine {
     pub async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetView>, Error> {
         let page = self.ledger.targets(filter).await?;
         let reached = self.reached_by_failed(&page.rows).await?;
+        let waiting = self.waiting(&page.rows);
         let mut moving: HashMap<TaskId, Moving> = HashMap::new();
         let view = |row: TargetRow| {
             let reached = match row.progress {
@@ -97,6 +117,7 @@ impl Engine {
                 percent: percent(reached.share, is_done),
                 done_bytes: reached.done_bytes,
                 total_bytes: reached.total_bytes.or(row.size_bytes),
+                waiting: waiting.get(&row.id).copied(),
                 row,
             }
         };
@@ -113,6 +134,58 @@ impl Engine {
         targets: &[i64],
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
         self.ledger.outcomes(task, targets).await
+    }
+
+    /// What those of `rows` wait for that wait, by row number.
+    fn waiting(&self, rows: &[TargetRow]) -> HashMap<i64, Waiting> {
+        let now = self.schedule.now(&*self.clock);
+        let mut tasks: HashMap<&TaskId, HashSet<u64>> = HashMap::new();
+        let open = || rows.iter().filter(|row| row.progress == Progress::Processing);
+        for row in open() {
+            tasks.entry(&row.task.id).or_default().insert(mark(&row.url));
+        }
+        let failing: HashMap<_, _> = tasks
+            .into_iter()
+            .map(|(task, wanted)| (task, self.attempts.waiting(task, &wanted, now)))
+            .collect();
+        let is_held = !self.origins.are_there();
+        let mut waiting = HashMap::new();
+        for row in open() {
+            let own = failing.get(&row.task.id).and_then(|all| all.get(&mark(&row.url)));
+            let found = match own {
+                Some(failing) => Some((failing.outcome, failing.next())),
+                None if is_held => self.held(row),
+                None => None,
+            };
+            let found = found.and_then(|(outcome, next)| self.waits(outcome, next, now));
+            waiting.extend(found.map(|found| (row.id, found)));
+        }
+        waiting
+    }
+
+    fn held(&self, row: &TargetRow) -> Option<(Outcome, Timestamp)> {
+        let directory = self.board.now();
+        let domain = directory.domain(&Target::parse(&row.url, false).ok()?.host)?;
+        let places = row.task.areas.areas().iter().map(|area| Place::of(domain, *area));
+        let reasons = places.filter_map(|place| self.origins.reason(&place));
+        let first = reasons.min_by_key(|reason| reason.until)?;
+        Some((first.outcome, first.until))
+    }
+
+    fn waiting_first(&self, task: &TaskId) -> Option<Waiting> {
+        let now = self.schedule.now(&*self.clock);
+        let (failing, places) = self.attempts.first(task, now);
+        let own = failing.map(|failing| (failing.outcome, failing.next()));
+        let reasons = places.iter().filter_map(|place| self.origins.reason(place));
+        let all = own.into_iter().chain(reasons.map(|reason| (reason.outcome, reason.until)));
+        let first = all.filter(|(_, next)| *next > now).min_by_key(|(_, next)| *next);
+        first.and_then(|(outcome, next)| self.waits(outcome, next, now))
+    }
+
+    /// As people see it: by the wall clock.
+    fn waits(&self, outcome: Outcome, next: Timestamp, now: Timestamp) -> Option<Waiting> {
+        let next_attempt = self.clock.now() + next.since(now);
+        (next > now).then_some(Waiting { outcome, next_attempt })
     }
 
     /// The share of its targets and the bytes that a task has reached.

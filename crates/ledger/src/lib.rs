@@ -227,6 +227,11 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// A report with a stale token changes nothing and says so in [`Applied::is_stale`]; an item
     /// that is already settled is skipped.
     async fn report(&self, report: ReportWrite) -> Result<Applied, Error>;
+    /// Ends leases under which nothing was handed out, as if they had not been: each job waits until
+    /// the moment that is named. Stale tokens are skipped.
+    async fn defer(&self, jobs: Vec<(JobId, LeaseToken, Timestamp)>) -> Result<(), Error>;
+    /// Lets those of `jobs` that wait for a later moment be due at `now`.
+    async fn hasten(&self, jobs: Vec<JobId>, now: Timestamp) -> Result<(), Error>;
     /// Ends all leases of `node` at once, because the node has started anew; how many.
     async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error>;
     /// When the next job of `node` is due, if any waits: `not_before`, or the end of its lease.
@@ -295,6 +300,8 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         task: &TaskId,
         targets: &[i64],
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error>;
+    /// The largest of the task names that are 19 digits, whenever its task was created.
+    async fn last_number(&self) -> Result<Option<TaskId>, Error>;
     /// The tasks with a limit whose targets are not all final, each with the hosts of its targets.
     async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error>;
     /// The jobs of a task that are not final, with their unsettled items.

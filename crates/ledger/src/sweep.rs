@@ -12,7 +12,7 @@ pub enum Hopeless {
         /// Since before when they are due: a lease ended, or they wait.
         due_before: Timestamp,
     },
-    /// Leased again after `MAX_LEASES` leases in a row under which nothing was settled.
+    /// Leased again after `MAX_LEASES` leases in a row under which nothing was heard of its items.
     Fruitless,
 }
 

@@ -181,6 +181,15 @@ impl Origin {
         places.into_iter().map(|(_, place)| place).collect()
     }
 
+    /// All its servers, `HOST:PORT` with commas between them: equal for domains that share an origin.
+    pub fn authority(&self) -> String {
+        let mut text = format!("{}:{}", self.host, self.port);
+        for server in self.others.iter().chain(&self.backups) {
+            text.push_str(&format!(",{}:{}", server.host, server.port));
+        }
+        text
+    }
+
     /// Whether `host:port` is one of its servers.
     pub fn has_server(&self, host: &str, port: u16) -> bool {
         let is_it = |other: &Server| (other.host.as_str(), other.port) == (host, port);

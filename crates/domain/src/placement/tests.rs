@@ -31,6 +31,7 @@ fn domain(areas: AreaScope, shield: Shield) -> Domain {
         zone: None,
         content_epoch: 0,
         origin_limits: Vec::new(),
+        patience_seconds: None,
         kept: Default::default(),
     }
 }

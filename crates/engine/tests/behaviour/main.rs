@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "what helpers of tests do not expect is a failure")]
 
 mod accounts;
+mod clock;
 mod domains;
 mod lease;
 mod pace;
 mod partial;
+mod patience;
 mod purge;
 mod quota;
 mod report;

@@ -33,9 +33,13 @@ fn limited(url: &str, megabits: u32) -> Submission {
 }
 
 async fn open(ledger: &Arc<Sqlite>) -> Arc<Engine> {
+    open_with(ledger, false).await
+}
+
+async fn open_with(ledger: &Arc<Sqlite>, nodes_begin_anew: bool) -> Arc<Engine> {
     let clock = Arc::new(FakeClock::default());
     let ledger = Arc::clone(ledger);
-    let config = Config { nodes: nodes(), ..Config::default() };
+    let config = Config { nodes: nodes(), nodes_begin_anew, ..Config::default() };
     Engine::open(ledger, clock, 1, config).await.unwrap()
 }
 
@@ -183,6 +187,20 @@ async fn an_engine_grants_nothing_while_grants_of_one_before_it_may_count() {
     advance(Duration::from_millis(1)).await;
     assert_eq!(ask(&engine, MIDDLE, u64::MAX), Some(limit / 2));
     assert_eq!(ask(&engine, OTHER, u64::MAX), Some(limit / 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_whose_nodes_begin_anew_grants_all_of_it_at_once() {
+    let House { engine, ledger, _dir } = House::new(40).await;
+    let limit = bytes_per_second(40);
+    assert_eq!(ask(&engine, OTHER, u64::MAX), Some(limit));
+    drop(engine);
+    let engine = open_with(&ledger, true).await;
+    // the first that registers need not wait for the others
+    engine.register(node(Area::Mainland, Tier::Middle), 1).await.unwrap();
+    assert_eq!(ask(&engine, MIDDLE, u64::MAX), Some(limit));
+    engine.register(node(Area::Overseas, Tier::Middle), 1).await.unwrap();
+    assert_eq!(ask(&engine, OTHER, u64::MAX), Some(0), "all of it is out");
 }
 
 #[tokio::test(start_paused = true)]

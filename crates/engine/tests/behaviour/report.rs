@@ -7,7 +7,6 @@ use stoker_domain::{
     job::{Child, ItemReport, LeasedJob},
     outcome::{Block, OriginFault, Outcome},
     quota::Limits,
-    retry::MAX_ATTEMPTS,
     task::Progress,
 };
 use stoker_engine::{Config, Submission};
@@ -19,23 +18,6 @@ const UNREACHABLE: Outcome = Outcome::OriginError(OriginFault::Connect);
 fn playlist(children: &[&str]) -> ItemReport {
     let child = |url: &&str| Child { url: (*url).into(), is_playlist: url.ends_with(".m3u8") };
     ItemReport { children: children.iter().map(child).collect(), ..item(0, Outcome::Filled) }
-}
-
-#[tokio::test]
-async fn what_may_pass_is_tried_six_times_with_growing_pauses() {
-    let stage = Stage::new().await;
-    let task = stage.submit(&["http://www.example.com/a"]).await.task;
-    for attempt in 1..=MAX_ATTEMPTS {
-        let row = &stage.targets(&task).await[0].row;
-        assert_eq!(row.progress, Progress::Processing, "before attempt {attempt}");
-        let job = stage.lease().await.remove(0);
-        assert!(stage.report(&job, vec![item(0, UNREACHABLE)]).await);
-        assert!(stage.lease().await.is_empty(), "no pause after attempt {attempt}");
-        stage.clock.advance(Duration::from_secs(60));
-    }
-    let row = &stage.targets(&task).await[0].row;
-    assert_eq!((row.progress, row.outcome), (Progress::Failed, Some(UNREACHABLE)));
-    assert!(stage.lease().await.is_empty());
 }
 
 #[tokio::test]
@@ -53,7 +35,7 @@ async fn a_missing_resource_is_final_at_once() {
 async fn leases_that_nobody_reported_use_up_no_attempt() {
     let stage = Stage::new().await;
     let task = stage.submit(&["http://www.example.com/a"]).await.task;
-    for _ in 0..2 * MAX_ATTEMPTS {
+    for _ in 0..20 {
         assert_eq!(stage.lease().await.len(), 1);
         stage.clock.advance(Duration::from_secs(31));
     }

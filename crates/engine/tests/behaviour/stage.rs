@@ -24,7 +24,7 @@ pub(crate) struct Stage {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: FakeClock,
     pub(crate) account: Account,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Stage {
@@ -35,20 +35,19 @@ impl Stage {
     pub(crate) async fn with(config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = FakeClock::default();
-        let ledger = Arc::new(Sqlite::open(dir.path().join("ledger.sqlite")).unwrap());
-        let engine = Engine::open(ledger, Arc::new(clock.clone()), 1, config).await.unwrap();
+        let engine = open(&dir, &clock, config).await;
         let limits = Limits { batch: 500, daily: 10 };
         let account = engine.create_account("100000000001".into(), 1, limits).await.unwrap();
         engine.add_domain(account.id, domain(HOST, AreaScope::Global)).await.unwrap();
-        for (area, tier) in [
-            (Area::Mainland, Tier::Edge),
-            (Area::Overseas, Tier::Edge),
-            (Area::Mainland, Tier::Middle),
-            (Area::Overseas, Tier::Middle),
-        ] {
-            engine.register(node(area, tier), 1).await.unwrap();
-        }
-        Self { engine, clock, account, _dir: dir }
+        Self { engine, clock, account, dir }
+    }
+
+    /// As after a restart: a new engine on the same ledger, and every node in a new session.
+    pub(crate) async fn reopen(self, config: Config) -> Self {
+        let Self { engine, clock, account, dir } = self;
+        drop(engine);
+        let engine = open(&dir, &clock, config).await;
+        Self { engine, clock, account, dir }
     }
 
     pub(crate) async fn submit(&self, urls: &[&str]) -> Receipt {
@@ -81,6 +80,20 @@ impl Stage {
         let quota = self.engine.quota(self.account.id, Product::Cdn).await.unwrap();
         (quota[0].used, quota[1].used)
     }
+}
+
+async fn open(dir: &TempDir, clock: &FakeClock, config: Config) -> Arc<Engine> {
+    let ledger = Arc::new(Sqlite::open(dir.path().join("ledger.sqlite")).unwrap());
+    let engine = Engine::open(ledger, Arc::new(clock.clone()), 1, config).await.unwrap();
+    for (area, tier) in [
+        (Area::Mainland, Tier::Edge),
+        (Area::Overseas, Tier::Edge),
+        (Area::Mainland, Tier::Middle),
+        (Area::Overseas, Tier::Middle),
+    ] {
+        engine.register(node(area, tier), 1).await.unwrap();
+    }
+    engine
 }
 
 pub(crate) fn node(area: Area, tier: Tier) -> Node {

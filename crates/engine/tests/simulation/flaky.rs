@@ -288,6 +288,12 @@ impl Ledger for Flaky {
         };
         meet!(self, counted)
     }
+    async fn defer(&self, jobs: Vec<(JobId, LeaseToken, Timestamp)>) -> Result<(), Error> {
+        meet!(self, self.inner.defer(jobs))
+    }
+    async fn hasten(&self, jobs: Vec<JobId>, now: Timestamp) -> Result<(), Error> {
+        meet!(self, self.inner.hasten(jobs, now))
+    }
     async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error> {
         meet!(self, self.inner.release(node, now))
     }
@@ -337,6 +343,9 @@ impl Ledger for Flaky {
         targets: &[i64],
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
         meet!(self, self.inner.outcomes(task, targets))
+    }
+    async fn last_number(&self) -> Result<Option<TaskId>, Error> {
+        meet!(self, self.inner.last_number())
     }
     async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error> {
         meet!(self, self.inner.limited_tasks())

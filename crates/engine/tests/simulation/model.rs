@@ -153,7 +153,8 @@ impl SimulatedNode {
             Origin::Missing => Outcome::OriginStatus(404),
             Origin::Fails(times) if *failures < times => {
                 *failures += 1;
-                Outcome::OriginError(OriginFault::Connect)
+                // of this target alone: the origin itself is there
+                Outcome::OriginError(OriginFault::Truncated)
             }
             _ => {
                 self.held.insert(url.into(), moment);
@@ -205,6 +206,7 @@ impl Net<'_> {
             verified_at: is_success.then_some(now),
             fresh_until: None,
             detail: None,
+            retry_after_seconds: None,
             children: children.iter().map(child).collect(),
         }
     }

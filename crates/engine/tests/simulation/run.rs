@@ -560,8 +560,10 @@ async fn open(dir: &TempDir, clock: &FakeClock, seed: u64) -> (Arc<Flaky>, Arc<E
     let nodes = SimulatedNode::all().into_iter().map(|node| node.node).collect();
     // longer than all jumps of a case together
     let retention = Duration::from_secs(400 * 86_400);
-    let config =
-        Config { max_targets_per_task: MAX_TARGETS, nodes, retention, ..Config::default() };
+    // so short that what always fails ends while the case heals
+    let patience = Duration::from_secs(120);
+    let max_targets_per_task = MAX_TARGETS;
+    let config = Config { max_targets_per_task, nodes, retention, patience, ..Config::default() };
     let ledger: Arc<dyn Ledger> = Arc::clone(&flaky) as _;
     let engine = Engine::open(ledger, Arc::new(clock.clone()), seed, config).await.unwrap();
     (flaky, engine)

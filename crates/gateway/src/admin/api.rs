@@ -83,6 +83,9 @@ pub struct DomainChange {
     /// Freshness lifetime where the origin states none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_lifetime_seconds: Option<u64>,
+    /// How long a target is tried after its first failure, where its task says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_seconds: Option<u64>,
     /// Name of its zone, made if absent; empty = none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
@@ -230,6 +233,9 @@ pub struct DomainView {
     pub cache_rules: Vec<String>,
     /// Freshness lifetime where the origin states none.
     pub default_lifetime_seconds: u64,
+    /// How long a target is tried after its first failure; absent = as the installation does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_seconds: Option<u64>,
     /// The zone that it is in.
     #[serde(default)]
     pub zone_id: Option<String>,
@@ -312,6 +318,10 @@ pub struct NewTask {
     /// nodes together; from 1, absent = as fast as it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_mbps: Option<u32>,
+    /// How long each target is tried after its first failure, up to seven days; absent = as its
+    /// domain says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience_seconds: Option<u64>,
     /// Ask the origin without `Range`.
     #[serde(default)]
     pub disable_range: bool,
@@ -358,12 +368,30 @@ pub struct TaskView {
     /// Bytes that nodes pulled from parents and the origin for targets that are final there.
     #[serde(default)]
     pub pulled_bytes: u64,
+    /// Of the targets that wait with another attempt, that which is due first. Left out in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingView>,
     /// When it was accepted.
     pub created_at: String,
     /// When it last changed.
     pub updated_at: String,
     /// When its last target finished.
     pub finished_at: Option<String>,
+}
+
+/// Why something waits.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingView {
+    /// How the last attempt ended, of the target or of another of its origin.
+    pub outcome: Outcome,
+    /// When the next one is due.
+    pub next_attempt_at: String,
+}
+
+impl std::fmt::Display for WaitingView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "waiting: {}, next attempt at {}", self.outcome, self.next_attempt_at)
+    }
 }
 
 /// Answer of `GET /admin/v1/tasks?offset&limit`.
@@ -398,6 +426,9 @@ pub struct TargetView {
     pub size_bytes: Option<u64>,
     /// Bytes durable so far, averaged over its nodes.
     pub done_bytes: u64,
+    /// Set while some node waits with another attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting: Option<WaitingView>,
     /// When it was accepted.
     pub created_at: String,
     /// When its last node settled.

@@ -16,6 +16,7 @@ use super::{
     call::{Call, Reply},
     problem::Error,
     reach, rfc3339,
+    tasks::check_patience,
 };
 use crate::request_fields;
 
@@ -77,6 +78,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     if let Some(host) = &change.host_header {
         request_fields::check_value("Host", host)?;
     }
+    check_patience(change.patience_seconds)?;
     let origin: Option<Origin> = change.origin.as_deref().map(str::parse).transpose()?;
     let engine = &call.gateway.engine;
     if let Some(name) = change.zone {
@@ -104,6 +106,9 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         }
         if is_about_origin {
             reach::check(&domain.origin)?;
+        }
+        if let Some(seconds) = change.patience_seconds {
+            domain.patience_seconds = Some(seconds);
         }
         domain.areas = change.areas.unwrap_or(domain.areas);
         domain.status = change.status.unwrap_or(domain.status);
@@ -147,6 +152,7 @@ fn view(domain: &Domain) -> api::DomainView {
         backup_origins: servers(&domain.origin.backups),
         cache_rules: domain.cache.rules.iter().map(ToString::to_string).collect(),
         default_lifetime_seconds: domain.cache.default_lifetime_seconds,
+        patience_seconds: domain.patience_seconds,
         zone_id: domain.zone.as_ref().map(ToString::to_string),
         created_at: rfc3339(domain.created_at),
         updated_at: rfc3339(domain.updated_at),

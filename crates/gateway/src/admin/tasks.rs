@@ -10,11 +10,12 @@ use stoker_domain::{
     domain::Domain,
     job::NodeOutcome,
     quota::Product,
+    retry::MOST_PATIENCE,
     target::Target,
     task::{FetchOptions, Progress, TaskId},
 };
 use stoker_engine::{
-    Engine, Submission, TargetFilter, TargetState, TargetView, TaskFilter, TaskView,
+    Engine, Submission, TargetFilter, TargetState, TargetView, TaskFilter, TaskView, Waiting,
 };
 
 use super::{
@@ -56,6 +57,7 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
     if new.limit_mbps == Some(0) {
         return Err(Error::Query("`limit_mbps` is 0; it must be at least 1".into()));
     }
+    check_patience(new.patience_seconds)?;
     let areas = match new.areas {
         Some(areas) => areas,
         None => served(&call.gateway.engine, call.account.id, &new)?,
@@ -67,6 +69,7 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
         disable_range: new.disable_range,
         media: new.media,
         limit_mbps: new.limit_mbps,
+        patience_seconds: new.patience_seconds,
         playlist_hosts: None,
     };
     let submission = Submission {
@@ -82,6 +85,18 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
     let accepted =
         api::Accepted { task_id: receipt.task.0, targets: receipt.targets, merged: receipt.merged };
     Ok(Reply::json(StatusCode::ACCEPTED, &accepted))
+}
+
+/// Nobody may be patient for ever.
+pub(super) fn check_patience(seconds: Option<u64>) -> Result<(), Error> {
+    let most = MOST_PATIENCE.as_secs();
+    match seconds {
+        Some(seconds) if seconds > most => {
+            let text = format!("`patience_seconds` is {seconds}; it must be from 0 to {most}");
+            Err(Error::Query(text))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The areas in which all domains of the URLs are served. URLs and domains that are wrong are left
@@ -185,6 +200,7 @@ fn task_view(view: &TaskView) -> api::TaskView {
         done_bytes: view.done_bytes,
         total_bytes: view.total_bytes,
         pulled_bytes: view.pulled_bytes,
+        waiting: view.waiting.map(waiting_view),
         created_at: rfc3339(row.task.created_at),
         updated_at: rfc3339(row.updated_at),
         finished_at: row.finished_at.map(rfc3339),
@@ -204,10 +220,16 @@ fn target_view(view: TargetView, outcomes: Vec<NodeOutcome>) -> api::TargetView 
         settled_nodes: row.settled_nodes,
         size_bytes: view.total_bytes,
         done_bytes: view.done_bytes,
+        waiting: view.waiting.map(waiting_view),
         created_at: rfc3339(row.created_at),
         finished_at: row.finished_at.map(rfc3339),
         outcomes: outcomes.into_iter().map(outcome_view).collect(),
     }
+}
+
+fn waiting_view(waiting: Waiting) -> api::WaitingView {
+    let next_attempt_at = rfc3339(waiting.next_attempt);
+    api::WaitingView { outcome: waiting.outcome, next_attempt_at }
 }
 
 fn outcome_view(outcome: NodeOutcome) -> api::NodeOutcomeView {

@@ -357,6 +357,7 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         zone: None,
         content_epoch: 0,
         origin_limits: Vec::new(),
+        patience_seconds: None,
         kept: Default::default(),
     };
     ledger.put_domain(&offline).await.unwrap();

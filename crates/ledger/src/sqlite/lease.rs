@@ -53,7 +53,7 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
             task: task.id,
             account: task.account,
             attempt: due.attempt + 1,
-            options: task.options.for_nodes(),
+            options: task.options,
             items: items
                 .into_iter()
                 .map(|LeasedItem { position, url, levels, .. }| JobItem { position, url, levels })
@@ -134,6 +134,35 @@ pub(super) fn release(connection: &Connection, node: &str, now: Timestamp) -> Re
         )?
         .execute(params![node, now.as_millis()])?;
     Ok(released as u64)
+}
+
+pub(super) fn defer(
+    connection: &Connection,
+    jobs: &[(JobId, LeaseToken, Timestamp)],
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* defer */ UPDATE job SET state = 0, due = ?3, attempt = attempt - 1,
+             fruitless = max(fruitless - 1, 0)
+         WHERE id = ?1 AND token = ?2 AND state = 1",
+    )?;
+    for (job, token, due) in jobs {
+        statement.execute(params![job.0, token.0.cast_signed(), due.as_millis()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn hasten(
+    connection: &Connection,
+    jobs: &[JobId],
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "/* hasten */ UPDATE job SET due = ?2 WHERE id = ?1 AND state = 0 AND due > ?2",
+    )?;
+    for job in jobs {
+        statement.execute(params![job.0, now.as_millis()])?;
+    }
+    Ok(())
 }
 
 pub(super) fn next_due(connection: &Connection, node: &str) -> Result<Option<Timestamp>, Failure> {

@@ -355,6 +355,14 @@ impl Ledger for Sqlite {
         self.0.writer.run_session("apply a report", rows, move |c| report::apply(c, &report)).await
     }
 
+    async fn defer(&self, jobs: Vec<(JobId, LeaseToken, Timestamp)>) -> Result<(), Error> {
+        self.0.writer.run("defer jobs", jobs.len(), move |c| lease::defer(c, &jobs)).await
+    }
+
+    async fn hasten(&self, jobs: Vec<JobId>, now: Timestamp) -> Result<(), Error> {
+        self.0.writer.run("hasten jobs", jobs.len(), move |c| lease::hasten(c, &jobs, now)).await
+    }
+
     async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error> {
         let node = node.to_owned();
         self.0.writer.run("release leases", 1, move |c| lease::release(c, &node, now)).await
@@ -460,6 +468,10 @@ impl Ledger for Sqlite {
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
         let (task, targets) = (task.clone(), targets.to_vec());
         self.0.readers.run("list outcomes", move |c| views::outcomes(c, &task, &targets)).await
+    }
+
+    async fn last_number(&self) -> Result<Option<TaskId>, Error> {
+        self.0.readers.run("find the last task number", views::last_number).await
     }
 
     async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error> {

@@ -66,6 +66,7 @@ impl From<Stored> for ItemReport {
             verified_at: stored.5,
             fresh_until: stored.6,
             detail: stored.7,
+            retry_after_seconds: None,
             children: Vec::new(),
         }
     }
@@ -194,7 +195,7 @@ fn apply_to(session: &Session, mut job: Job, report: &ReportWrite) -> Result<App
     applied.job_is_final = job.members.minus(&job.settled).is_empty();
     applied.finished_targets = ended.targets;
     append(connection, report, &told)?;
-    write_job(connection, report, &job, &applied)?;
+    write_job(connection, report, (&job, !told.is_empty()), &applied)?;
     if applied.settled > 0 {
         write_chunk(connection, &chunk, ended.targets)?;
         applied.finished_task = write_task(session, &chunk, &ended, report.now)?;
@@ -292,7 +293,7 @@ fn append(connection: &Connection, report: &ReportWrite, told: &[Stored]) -> Res
 fn write_job(
     connection: &Connection,
     report: &ReportWrite,
-    job: &Job,
+    (job, is_heard): (&Job, bool),
     applied: &Applied,
 ) -> Result<(), Failure> {
     connection
@@ -309,7 +310,7 @@ fn write_job(
             applied.job_is_final,
             report.is_last,
             report.not_before.as_millis(),
-            applied.settled > 0,
+            is_heard,
         ])?;
     Ok(())
 }

@@ -25,6 +25,20 @@ use super::{
 };
 use crate::{Page, RunningJob, TaskFilter, TaskRow};
 
+/// Walks the index of names down from the last that begins with a digit.
+pub(super) fn last_number(connection: &Connection) -> Result<Option<TaskId>, Failure> {
+    let name = connection
+        .prepare_cached(
+            "/* last number */ SELECT public_id FROM task
+             WHERE public_id < ':' AND length(public_id) = 19
+                 AND public_id NOT GLOB '*[^0-9]*'
+             ORDER BY public_id DESC LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(name.map(TaskId))
+}
+
 pub(super) fn limited_tasks(connection: &Connection) -> Result<Vec<(Task, Vec<String>)>, Failure> {
     let ids: Vec<i64> = connection
         .prepare_cached(

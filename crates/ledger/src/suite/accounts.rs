@@ -90,6 +90,7 @@ fn domain(host: &str, account: AccountId) -> Domain {
         zone: None,
         content_epoch: 0,
         origin_limits: Vec::new(),
+        patience_seconds: None,
         kept: Default::default(),
     }
 }

@@ -65,6 +65,7 @@ pub fn targets<U: AsRef<str>>(urls: &[U], nodes: &[&str]) -> Vec<PlannedTarget> 
 pub fn item(position: u16, outcome: Outcome) -> ItemReport {
     let is_success = outcome.is_success();
     ItemReport {
+        retry_after_seconds: None,
         position,
         outcome,
         size_bytes: is_success.then_some(1000 + u64::from(position)),

@@ -95,6 +95,32 @@ pub async fn a_renewed_lease_lasts(ledger: Arc<dyn Ledger>) {
     assert!(!fixture.ledger.renew(&beat(&job), at(999)).await.expect("renew"), "it is final");
 }
 
+pub async fn a_deferred_job_waits_as_if_it_had_not_been_leased(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    fixture.submit("1", &urls("a.example", 1), &["edge"]).await;
+    let lost = fixture.lease_one("edge", T0).await;
+    let job = fixture.lease_one("edge", at(30)).await;
+    for token in [lost.token, job.token] {
+        let jobs = vec![(job.id, token, at(90))];
+        fixture.ledger.defer(jobs).await.expect("defer");
+        let is_held = fixture.ledger.renew(&beat(&job), at(60)).await.expect("renew");
+        assert_eq!(is_held, token == lost.token, "only its holder gives it back");
+    }
+    assert!(fixture.settle_all(&job, Outcome::Filled, at(31)).await.is_stale);
+    assert_eq!(fixture.ledger.next_due("edge").await.expect("next due"), Some(at(90)));
+    assert_eq!(fixture.lease("edge", 10, at(89)).await, vec![]);
+    fixture.ledger.hasten(vec![job.id, JobId(404)], at(40)).await.expect("hasten");
+    let again = fixture.lease_one("edge", at(40)).await;
+    assert_eq!((again.id, again.attempt), (job.id, 2), "what was deferred is no attempt");
+    // a lease is no wait
+    fixture.ledger.hasten(vec![job.id], at(41)).await.expect("hasten");
+    assert_eq!(fixture.lease("edge", 10, at(41)).await, vec![]);
+    // and one of the past is none either
+    fixture.ledger.defer(vec![(job.id, again.token, at(42))]).await.expect("defer");
+    fixture.ledger.hasten(vec![job.id], at(50)).await.expect("hasten");
+    assert_eq!(fixture.ledger.next_due("edge").await.expect("next due"), Some(at(42)));
+}
+
 pub async fn a_node_that_starts_anew_releases_its_leases(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     for id in ["1", "2", "3"] {

@@ -9,7 +9,7 @@ use stoker_domain::{
     task::{FetchOptions, MediaPolicy, Progress, Task, TaskId},
 };
 
-use super::fixture::{DAILY, Fixture, T0, charges, counter, target, targets, urls};
+use super::fixture::{DAILY, Fixture, T0, at, charges, counter, target, targets, urls};
 use crate::{Charge, ErrorKind, Ledger, NewTask, Submitted, TaskFilter};
 
 pub async fn equal_urls_are_merged_and_charged_once(ledger: Arc<dyn Ledger>) {
@@ -124,6 +124,20 @@ pub async fn a_task_id_is_taken_once(ledger: Arc<dyn Ledger>) {
     assert_eq!(fixture.row("1").await.targets, 2);
 }
 
+pub async fn the_last_number_is_the_largest_whenever_its_task_was_created(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    assert_eq!(fixture.ledger.last_number().await.expect("last number"), None);
+    // names of another form stand before and behind
+    let names = ["1800000000000002000", "1800000000000001000", "9zzz00000001", "900000000000", "z"];
+    for (name, created_at) in names.into_iter().zip([at(0), at(60), at(120), at(180), at(240)]) {
+        let task = Task { created_at, ..fixture.task(name) };
+        let new = fixture.new_task(task, targets(&urls("a.example", 1), &["edge"]));
+        fixture.ledger.submit(new).await.expect("submit");
+    }
+    let last = fixture.ledger.last_number().await.expect("last number");
+    assert_eq!(last, Some(TaskId(names[0].into())));
+}
+
 pub async fn targets_settled_at_once_need_no_node(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     let mut planned = targets(&urls("a.example", 3), &[]);
@@ -172,6 +186,7 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
         disable_range: true,
         media: MediaPolicy::Segments,
         limit_mbps: Some(8),
+        patience_seconds: Some(60),
         playlist_hosts: None,
     };
     let task = Task { tier: Some(Tier::Edge), options: options.clone(), ..fixture.task("1") };

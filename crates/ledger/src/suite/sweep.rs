@@ -14,8 +14,8 @@ use stoker_domain::{
 
 use super::fixture::{Dice, Fixture, T0, at, counter, target, targets, urls};
 use crate::{
-    EndJobs, EndedJobs, Hopeless, Ledger, NewPurge, PurgeFilter, PurgeTarget, Removed,
-    TargetFilter, TargetRow, TargetState, TaskFilter, TaskRow,
+    EndJobs, EndedJobs, Hopeless, ItemDecision, Ledger, NewPurge, PurgeFilter, PurgeTarget,
+    Removed, ReportWrite, TargetFilter, TargetRow, TargetState, TaskFilter, TaskRow,
 };
 
 const DAY: u64 = 86_400;
@@ -101,6 +101,22 @@ pub async fn a_job_that_is_always_lost_is_given_up(ledger: Arc<dyn Ledger>) {
     // something moves: it begins anew
     let job = lose(&mut now).await;
     fixture.settle(&job, &[(1, Outcome::Filled)], now).await;
+    assert_eq!(end(&fixture, Hopeless::Fruitless, 9, now).await, EndedJobs::default());
+    // so it does where something is heard that is not the end of it
+    for _ in 0..2 * MAX_LEASES {
+        let job = lose(&mut now).await;
+        let report = super::fixture::item(0, Outcome::OriginStatus(503));
+        let items = vec![ItemDecision { report, is_final: false }];
+        let write = ReportWrite {
+            job: job.id,
+            token: job.token,
+            items,
+            is_last: true,
+            not_before: now,
+            now,
+        };
+        fixture.ledger.report(write).await.expect("report");
+    }
     assert_eq!(end(&fixture, Hopeless::Fruitless, 9, now).await, EndedJobs::default());
     for _ in 0..MAX_LEASES {
         lose(&mut now).await;

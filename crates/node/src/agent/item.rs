@@ -18,7 +18,7 @@ use stoker_domain::{
     placement::Directory,
     target::Target,
     task::FetchOptions,
-    time::Clock,
+    time::{Clock, Timestamp},
 };
 use tokio::{
     sync::watch,
@@ -28,6 +28,7 @@ use tokio::{
 use super::job::Moving;
 use crate::{
     fill::{Filled, Fills, Intent, Request, is_content},
+    origin::seconds,
     serve::{Proof, Service, selecting},
     store::{Store, Stored},
 };
@@ -45,6 +46,11 @@ const READ: usize = 256 << 10;
 const DISK_ERROR: Outcome = Outcome::Uncacheable(Uncacheable::DiskError);
 /// A purge made something else of it: worth another attempt.
 const OVERTAKEN: Outcome = Outcome::OriginError(OriginFault::Changed);
+
+/// The response is stale as soon as it is stored.
+const NEVER_FRESH: Outcome = Outcome::Uncacheable(Uncacheable::NoLifetime);
+/// A wall clock that differs by more from the time that passed was set.
+const JUMP: Duration = Duration::from_secs(5);
 
 /// Runs items.
 pub(crate) struct Runner {
@@ -124,8 +130,25 @@ impl Runner {
             // what cannot be read back must not be built upon
             stored = None;
         }
+        let began = (self.clock.now(), Instant::now());
         let filled = self.fill(&task, stored, moving).await;
-        self.judge(&task, filled).await
+        let (outcome, pulled) = (filled.outcome, filled.pulled_bytes);
+        let report = self.judge(&task, filled).await;
+        if report.outcome != NEVER_FRESH || !self.has_jumped(began) {
+            return report;
+        }
+        // what came a moment ago looks old: let it be confirmed under the new time
+        let (_, stored) = self.look(&task).await;
+        let filled = self.fill(&task, stored, moving).await;
+        let report = self.judge(&task, filled).await;
+        let outcome = if report.outcome.is_success() { outcome } else { report.outcome };
+        ItemReport { outcome, pulled_bytes: report.pulled_bytes + pulled, ..report }
+    }
+
+    /// Whether the wall clock was set since `(wall, then)`.
+    fn has_jumped(&self, (wall, then): (Timestamp, Instant)) -> bool {
+        let (now, passed) = (self.clock.now(), then.elapsed());
+        now.since(wall) > passed + JUMP || wall + passed > now + JUMP
     }
 
     /// Whether it is there, whole and fresh; and what is there.
@@ -172,6 +195,7 @@ impl Runner {
             pulled_bytes: filled.pulled_bytes,
             validator: filled.validator,
             detail: filled.detail,
+            retry_after_seconds: filled.retry_after.map(seconds),
             ..ItemReport::new(task.item.position, filled.outcome)
         };
         if !filled.outcome.is_success() {
@@ -183,10 +207,7 @@ impl Runner {
                 return self.proven(task, filled.outcome, filled.pulled_bytes, &proof).await;
             }
             Ok(_) => (DISK_ERROR, "the size read back is another than that fetched"),
-            Err(Missing::NeverFresh) => (
-                Outcome::Uncacheable(Uncacheable::NoLifetime),
-                "the origin wants every use to be validated",
-            ),
+            Err(Missing::NeverFresh) => (NEVER_FRESH, "the origin wants every use to be validated"),
             Err(Missing::Unsynced) => (DISK_ERROR, "the disk did not confirm it in time"),
             Err(Missing::Invalidated) => (OVERTAKEN, "a purge came before it was read back"),
             Err(Missing::Gone) if is_purged() => {

@@ -99,7 +99,6 @@ impl Agent {
                 warn!(node.id = self.node.name, error = %error, "cannot register");
                 self.rest.take().await;
             }
-            self.rest.end();
         }
     }
 
@@ -115,6 +114,8 @@ impl Agent {
             let asked_at = Instant::now();
             let limit = 1 + self.jobs.available_permits();
             let jobs = self.source.lease(&self.node.name, limit).await?;
+            // a registration alone proves nothing: the call that failed may go on failing
+            self.rest.end();
             if jobs.is_empty() {
                 drop(first);
                 // a source that does not wait for work must not be asked in a tight circle
@@ -123,7 +124,6 @@ impl Agent {
                 }
                 continue;
             }
-            self.rest.end();
             let mut first = Some(first);
             for job in jobs {
                 debug!(job.id = job.id.0, task.id = %job.task, items = job.items.len(), "leased");

@@ -113,6 +113,7 @@ impl Purger {
             match self.turn(&node.name, &*source, is_back).await {
                 Ok(0) if asked_at.elapsed() < PAUSE => {
                     lost_at = None;
+                    rest.end();
                     sleep(PAUSE).await;
                 }
                 Ok(_) => {

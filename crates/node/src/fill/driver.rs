@@ -113,7 +113,8 @@ impl Driver {
 
     /// For others who ask within the next moment, if nothing came at all.
     fn remember(&self, fault: &Fault, filled: &Filled) {
-        if self.fill.state().head.is_none() {
+        // an origin that is left alone was not asked: a viewer asks it
+        if self.fill.state().head.is_none() && fault.retry_after().is_none() {
             self.fills.0.failures.remember(Failure {
                 request: Arc::clone(&self.request),
                 head: None,
@@ -175,6 +176,7 @@ impl Driver {
             validator: None,
             fresh_until: None,
             detail: Some(fault.detail().into()),
+            retry_after: fault.retry_after(),
             stored: None,
         }
     }
@@ -188,6 +190,7 @@ impl Driver {
             validator: response.validator_text(),
             fresh_until: Some(response.fresh_until()),
             detail: None,
+            retry_after: None,
             stored: None,
         }
     }

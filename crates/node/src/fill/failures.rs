@@ -122,11 +122,18 @@ impl Failure {
         is_same && (is_alike || matches!(self.filled.outcome, Outcome::OriginError(_)))
     }
 
-    /// Leaves the status alone.
+    /// Leaves the status, and when to come back.
     fn make_bare(&mut self) {
         self.content = Bytes::new();
         if let Some(head) = &mut self.head {
-            head.response.fields = HeaderMap::new();
+            // other nodes are to leave the origin alone too
+            let told = [header::RETRY_AFTER, header::DATE];
+            let fields = std::mem::take(&mut head.response.fields);
+            let told = told.into_iter().filter_map(|name| {
+                let value = fields.get(&name)?.clone();
+                Some((name, value))
+            });
+            head.response.fields = told.collect();
             head.size = Some(0);
         }
     }

@@ -1,5 +1,7 @@
 //! What a fill tells its readers: at the start the head, at the end what became of it.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use stoker_domain::{http::StoredResponse, outcome::Outcome, time::Timestamp};
 
@@ -36,6 +38,8 @@ pub struct Filled {
     pub fresh_until: Option<Timestamp>,
     /// For a person, when it did not succeed.
     pub detail: Option<String>,
+    /// How long the origin asked to be left alone.
+    pub retry_after: Option<Duration>,
     /// What is now in the store, when it succeeded.
     pub stored: Option<Stored>,
 }

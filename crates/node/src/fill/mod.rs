@@ -57,7 +57,7 @@ use failures::Failures;
 use state::Fill;
 
 use crate::{
-    origin::{Ask, Client, Fault, Response, Source},
+    origin::{Ask, Client, Fault, MAX_HOPS, Response, Source},
     pace::{Lane, Pacer},
     source::JobSource,
     store::{Store, Stored},
@@ -272,6 +272,7 @@ impl Fills {
     ) -> Result<Response, Fault> {
         let is_urgent = || fill.state().is_urgent(first, last);
         ask.is_patient = !is_urgent();
+        ask.nodes_before = self.nodes_before(request);
         let toll = match self.lane(source) {
             Some(lane) => {
                 let asked = ask.range.map_or(u64::MAX, |(start, end)| end - start + 1);
@@ -343,6 +344,18 @@ impl Fills {
             Parent::Node(node) => Source::Parent(node),
             Parent::Origin => Source::Origin(Arc::clone(&request.domain)),
         }
+    }
+
+    /// How many nodes stand between this one and the origin of what `request` names.
+    fn nodes_before(&self, request: &Request) -> u32 {
+        let directory = self.0.directory.borrow();
+        let (mut node, mut nodes) = (Arc::clone(&self.0.node), 0);
+        while nodes < u32::from(MAX_HOPS) {
+            let parent = directory.parent(&node, &request.domain, request.key);
+            let Parent::Node(parent) = parent else { break };
+            (node, nodes) = (parent, nodes + 1);
+        }
+        nodes
     }
 
     /// The delay before attempt number `attempt` (from 1): doubling, less a random part of up to

@@ -352,9 +352,10 @@ impl Driver {
         let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age: Duration::ZERO };
         let forward_status = reply.response.status;
         let detail = format!("{} answered {forward_status}", reply.response.content.sender());
+        let retry_after = reply.response.retry_after;
         let (response, content) = made(reply, extent, lifetime, by);
         let mut filled = self.ended(outcome, &response);
-        filled.size = extent.total;
+        (filled.size, filled.retry_after) = (extent.total, retry_after);
         filled.detail = Some(detail);
         let head = FillHead {
             response,

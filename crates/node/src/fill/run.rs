@@ -248,7 +248,8 @@ impl Course {
             status => {
                 let outcome = Outcome::OriginStatus(status.as_u16());
                 let detail = format!("answered {status} to a request for the rest");
-                return Err(Event::Failed(Fault::new(outcome, detail)));
+                let fault = Fault::new(outcome, detail).after(response.retry_after);
+                return Err(Event::Failed(fault));
             }
         }
         if self.validator.is_none() || strong_validator(&response.fields) != self.validator {

@@ -25,10 +25,11 @@ use stoker_domain::{domain::Domain, outcome::OriginFault};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
-    Ask, FAULT, FAULT_DETAIL, Fault, Source,
+    Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, Source,
     aim::{Aim, Shunned},
     connect::{Connector, Timed},
     request,
+    rest::{self, Rests},
 };
 use crate::{
     fill,
@@ -52,6 +53,33 @@ impl Default for TimeOuts {
             connect: Duration::from_secs(5),
             head: Duration::from_secs(30),
             idle: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How much longer a node waits for its parent than the parent does for what stands before it: then
+/// the one that asked the origin tells what it did, and no other speaks for it.
+const LONGER: Duration = Duration::from_secs(5);
+
+/// How long a parent is waited for.
+struct Nested {
+    head: Duration,
+    idle: Duration,
+}
+
+impl Nested {
+    /// With `nodes` between this one and the origin of `domain`.
+    fn of(time_outs: &TimeOuts, domain: &Domain, nodes: u32) -> Self {
+        let origin = &domain.origin;
+        let own = origin.pull.receive_timeout();
+        let servers = 1 + origin.others.len() + origin.backups.len();
+        let redirects = if origin.pull.follows_redirects { MAX_REDIRECTS } else { 0 };
+        let requests = u32::try_from(servers).unwrap_or(u32::MAX).saturating_mul(1 + redirects);
+        let each = time_outs.connect + own.unwrap_or(time_outs.head);
+        let longer = LONGER.saturating_mul(nodes);
+        Self {
+            head: each.saturating_mul(requests).saturating_add(longer),
+            idle: own.unwrap_or(time_outs.idle).saturating_add(longer),
         }
     }
 }
@@ -90,6 +118,7 @@ pub struct Client {
     time_outs: TimeOuts,
     peer_secret: HeaderValue,
     shunned: Arc<Shunned>,
+    rests: Arc<Rests>,
 }
 
 impl Client {
@@ -106,6 +135,7 @@ impl Client {
             time_outs,
             peer_secret: secret,
             shunned: Arc::default(),
+            rests: Arc::default(),
         }
     }
 
@@ -122,15 +152,19 @@ impl Client {
     ) -> Result<Response, Fault> {
         let (sent, to, idle) = match source {
             Source::Origin(domain) => {
+                if let Some(fault) = self.rests.of(domain).filter(|_| ask.is_patient) {
+                    return Err(fault);
+                }
                 let window = toll.as_ref().map(Toll::window);
                 let (sent, to) = self.ask_origin(domain, target, ask, window).await?;
                 (sent, to, domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle))
             }
             Source::Parent(node) => {
                 let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
-                let (to, limit) = (request::parent_name(node), self.time_outs.head);
-                let sent = send(&self.free.open, request, limit, &to).await;
-                (sent.map_err(|sent| sent.fault.seen(true))?, to, self.time_outs.idle)
+                let nested = Nested::of(&self.time_outs, &target.domain, ask.nodes_before);
+                let to = request::parent_name(node);
+                let sent = send(&self.free.open, request, nested.head, &to).await;
+                (sent.map_err(|sent| sent.fault.seen(true))?, to, nested.idle)
             }
         };
         let is_parent = source.is_parent();
@@ -138,9 +172,14 @@ impl Client {
         if let Some(fault) = told_fault(&mut head.headers, head.status, is_parent) {
             return Err(fault);
         }
+        let retry_after = rest::asked_for(head.status, &head.headers);
+        if let (Some(wanted), Source::Origin(domain)) = (retry_after, source) {
+            self.rests.put(domain, head.status, wanted);
+        }
         Ok(Response {
             status: head.status,
             fields: head.headers,
+            retry_after,
             content: Content {
                 incoming,
                 idle,
@@ -249,12 +288,14 @@ fn pool(allows_private: bool, window: Option<Window>, limit: Duration) -> Pool {
 fn told_fault(fields: &mut HeaderMap, status: StatusCode, is_parent: bool) -> Option<Fault> {
     let outcome = fields.remove(FAULT)?;
     let detail = fields.remove(FAULT_DETAIL);
+    let retry_after = fields.remove(FAULT_RETRY_AFTER);
     if !is_parent || !status.is_server_error() {
         return None;
     }
     let outcome = outcome.to_str().ok()?.parse().ok()?;
     let detail = detail.as_ref().and_then(|detail| detail.to_str().ok()).unwrap_or_default();
-    Some(Fault::new(outcome, detail))
+    let seconds = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
+    Some(Fault::new(outcome, detail).after(seconds.map(Duration::from_secs)))
 }
 
 /// The head of a reply, and its content to come.
@@ -262,6 +303,8 @@ fn told_fault(fields: &mut HeaderMap, status: StatusCode, is_parent: bool) -> Op
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) fields: HeaderMap,
+    /// How long the origin asks to be left alone.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) content: Content,
 }
 

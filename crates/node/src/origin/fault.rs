@@ -1,7 +1,7 @@
 //! What went wrong on the way to the content: the outcome it comes to, whose fault it is and
 //! whether asking again makes sense.
 
-use std::{error::Error, fmt::Write, io};
+use std::{error::Error, fmt::Write, io, time::Duration};
 
 use stoker_domain::outcome::{Block, OriginFault, Outcome, Uncacheable};
 
@@ -13,6 +13,7 @@ use super::connect::ConnectError;
 pub struct Fault {
     outcome: Outcome,
     detail: String,
+    retry_after: Option<Duration>,
 }
 
 /// Where a fault lies.
@@ -38,7 +39,18 @@ pub enum Retry {
 impl Fault {
     /// A fault with this outcome; `detail` is a sentence for a person, without a final period.
     pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into() }
+        Self { outcome, detail: detail.into(), retry_after: None }
+    }
+
+    /// The same, where the origin asked to be left alone for so long.
+    #[must_use]
+    pub fn after(self, retry_after: Option<Duration>) -> Self {
+        Self { retry_after, ..self }
+    }
+
+    /// How long the origin asked to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// A fault of the origin.
@@ -69,6 +81,7 @@ impl Fault {
     pub fn retry(&self) -> Retry {
         match self.outcome {
             Outcome::OriginError(OriginFault::Truncated) => Retry::AfterDelay,
+            _ if self.retry_after.is_some() => Retry::No,
             Outcome::OriginStatus(429 | 500 | 502 | 503 | 504) => Retry::AfterDelay,
             _ => Retry::No,
         }

@@ -9,12 +9,15 @@ mod client;
 mod connect;
 mod fault;
 mod request;
+mod rest;
 
 pub use client::{Client, TimeOuts};
 pub use fault::{Fault, Retry, Side};
 pub use request::{
-    FAULT, FAULT_DETAIL, HOPS, MAX_HOPS, OPTIONS, PATIENT, PEER, decode_options, encode_options,
+    FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS, OPTIONS, PATIENT, PEER, decode_options,
+    encode_options,
 };
 
 pub(crate) use client::{Content, Response};
 pub(crate) use request::{Ask, Source};
+pub(crate) use rest::seconds;

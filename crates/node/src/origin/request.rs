@@ -3,7 +3,7 @@
 //! Between nodes plain HTTP/1.1 carries the viewer's `Host` and path, and beside them: the shared
 //! secret (`Stoker-Peer`), how the content is to be asked for (`Stoker-Options`), and how many
 //! nodes have passed the request on (`Stoker-Hops`). A reply may say why it is what it is
-//! (`Stoker-Fault`, `Stoker-Fault-Detail`). None of these ever reaches an origin or a viewer.
+//! (`Stoker-Fault`, `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`). None of these ever reaches an origin or a viewer.
 
 use std::sync::Arc;
 
@@ -41,6 +41,8 @@ pub const PATIENT: HeaderName = HeaderName::from_static("stoker-patient");
 pub const FAULT: HeaderName = HeaderName::from_static("stoker-fault");
 /// The sentence beside it.
 pub const FAULT_DETAIL: HeaderName = HeaderName::from_static("stoker-fault-detail");
+/// How long the origin asked to be left alone, in seconds.
+pub const FAULT_RETRY_AFTER: HeaderName = HeaderName::from_static("stoker-fault-retry-after");
 /// A request that was passed on more often goes in a circle.
 pub const MAX_HOPS: u8 = 4;
 
@@ -48,7 +50,7 @@ const DEFAULT_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Stoker/", env!("CARGO_PKG_VERSION")));
 
 /// Fields that are made anew or never travel, whoever asked for them.
-const OWN: [HeaderName; 15] = [
+const OWN: [HeaderName; 16] = [
     ACCEPT_ENCODING,
     CONTENT_LENGTH,
     HOST,
@@ -64,6 +66,7 @@ const OWN: [HeaderName; 15] = [
     PATIENT,
     FAULT,
     FAULT_DETAIL,
+    FAULT_RETRY_AFTER,
 ];
 
 /// `options` as a field value; `None` when they are the defaults.
@@ -120,6 +123,8 @@ pub(crate) struct Ask {
     pub(crate) if_modified_since: Option<HeaderValue>,
     /// Only a prefetch waits for it.
     pub(crate) is_patient: bool,
+    /// How many nodes stand between this one and the origin.
+    pub(crate) nodes_before: u32,
 }
 
 /// The request to the server that `aim` names for what `request` names.
@@ -314,6 +319,7 @@ mod tests {
             zone: None,
             content_epoch: 0,
             origin_limits: Vec::new(),
+            patience_seconds: None,
             kept: Kept::new(),
         };
         let mut fields = HeaderMap::new();

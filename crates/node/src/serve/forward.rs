@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     fill::{FillHead, Intent, Reader, Request, Want},
-    origin::{Fault, PATIENT},
+    origin::{FAULT_RETRY_AFTER, Fault, PATIENT, seconds},
     store::Stored,
 };
 
@@ -117,6 +117,9 @@ impl Service {
         fields.insert(CACHE_STATUS, member.to_value(&self.0.cache));
         if asked.caller.is_peer() {
             tell_peer(fields, outcome, fault.detail());
+            if let Some(wanted) = fault.retry_after() {
+                fields.insert(FAULT_RETRY_AFTER, seconds(wanted).into());
+            }
         }
         reply
     }

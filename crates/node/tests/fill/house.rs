@@ -169,6 +169,7 @@ pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
         zone: None,
         content_epoch: 0,
         origin_limits: Vec::new(),
+        patience_seconds: None,
         kept: Default::default(),
     })
 }

@@ -1,12 +1,13 @@
 //! What the engine is told of jobs: outcomes that were read back, each once, whatever gets lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use stoker_domain::{
     domain::Status,
     job::ItemReport,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     task::FetchOptions,
+    time::Clock,
 };
 use stoker_testkit::{Script, content, eventually};
 
@@ -32,6 +33,7 @@ async fn filled_is_said_of_what_was_read_back() {
         verified_at: report.verified_at,
         fresh_until: report.fresh_until,
         detail: None,
+        retry_after_seconds: None,
         children: Vec::new(),
     };
     assert_eq!(report, expected);
@@ -59,6 +61,30 @@ async fn what_is_there_is_already_fresh_and_what_is_stale_is_revalidated() {
     assert_eq!(later.outcome, Outcome::Revalidated);
     assert_eq!(net.origin.sent_for("/a"), 5000);
     assert!(later.fresh_until > again.fresh_until);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_during_a_fill_ends_no_lifetime() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    for (id, path, is_ahead) in [(1, "/ahead", true), (2, "/behind", false)] {
+        let net = Net::single().await;
+        let source = &net.sources["edge"];
+        let script = Script::new(content(300_000, 1)).etag("\"v1\"");
+        let script = script.field("cache-control", "max-age=600").hold_after(100_000);
+        net.origin.on(path, script);
+        source.put(id, &[&url(path)], 0, FetchOptions::default());
+        eventually(SOON, "the origin is asked", || async {
+            (!net.origin.requests_for(path).is_empty()).then_some(())
+        })
+        .await;
+        let now = net.clock.now();
+        net.clock.jump(if is_ahead { now + DAY } else { now - DAY });
+        net.origin.release();
+        let report = source.ended(id).await.remove(0);
+        assert_eq!(report.outcome, Outcome::Filled, "{path}: {:?}", report.detail);
+        assert!(report.fresh_until.unwrap() > net.clock.now(), "{path}");
+        assert_eq!(net.origin.sent_for(path), 300_000, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -133,6 +159,25 @@ async fn a_report_is_repeated_until_it_is_answered() {
     let report = net.sources["edge"].run(1, &url("/a"), 0).await;
     assert_eq!(report.outcome, Outcome::Filled);
     assert_eq!(net.sources["edge"].report_calls(), 4);
+}
+
+#[tokio::test]
+async fn pauses_grow_while_leases_fail_though_registrations_succeed() {
+    let net = Net::single().await;
+    let source = &net.sources["edge"];
+    let began = Instant::now();
+    source.refuse_leases(true);
+    // the first registration is that of the start
+    eventually(SOON, "six further registrations", || async {
+        (source.registered().len() > 6).then_some(())
+    })
+    .await;
+    // at least half of 100, 200, 400, 800, 1600 and 3200 ms
+    let took = began.elapsed();
+    assert!(took >= Duration::from_millis(3150), "{took:?}");
+    source.refuse_leases(false);
+    net.origin.on("/a", Script::new(content(100, 1)).etag("\"v1\""));
+    assert_eq!(source.run(1, &url("/a"), 0).await.outcome, Outcome::Filled);
 }
 
 #[tokio::test]

@@ -148,6 +148,7 @@ impl Net {
             zone: None,
             content_epoch: 0,
             origin_limits: Vec::new(),
+            patience_seconds: None,
             kept: Default::default(),
         };
         change(&mut domain);
@@ -300,6 +301,7 @@ struct SourceState {
     purged: Vec<u64>,
     unheard_purges: usize,
     is_deaf: bool,
+    refuses_leases: bool,
 }
 
 impl Source {
@@ -355,6 +357,12 @@ impl Source {
     /// Whether nobody can register or ask for purges.
     pub(crate) fn be_deaf(&self, is_deaf: bool) {
         self.with(|state| state.is_deaf = is_deaf);
+    }
+
+    /// Whether calls that lease jobs fail.
+    pub(crate) fn refuse_leases(&self, refuses: bool) {
+        self.with(|state| state.refuses_leases = refuses);
+        self.doorbell.notify_one();
     }
 
     /// From now on the lease of job `id` is somebody else's.
@@ -421,6 +429,9 @@ impl JobSource for Source {
 
     async fn lease(&self, _node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable> {
         loop {
+            if self.with(|state| state.refuses_leases) {
+                return Err(Unreachable(None));
+            }
             let jobs: Vec<_> = self.with(|state| {
                 let count = limit.min(state.waiting.len());
                 let jobs: Vec<_> = state.waiting.drain(..count).collect();

@@ -7,7 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use stoker_domain::{area::Area, domain::Shield, key::Key, outcome::Outcome, task::FetchOptions};
+use stoker_domain::{
+    area::{Area, Tier},
+    domain::Shield,
+    key::Key,
+    outcome::{OriginFault, Outcome},
+    task::FetchOptions,
+};
 use stoker_testkit::{Script, content, eventually};
 
 use crate::support::{HOST, Net, SECRET, SOON};
@@ -279,4 +285,69 @@ async fn what_an_origin_answers_a_viewer_is_not_shared_with_another() {
         assert_eq!((reply.status, reply.body.is_empty()), (404, false), "{reply:?}");
     }
     assert_eq!(net.origin.requests_for("/plain").len(), 2);
+}
+
+/// Edges of both areas before one middle node.
+async fn two_edges() -> Net {
+    Net::of(&[
+        ("edge-mainland", Area::Mainland, Tier::Edge),
+        ("edge-overseas", Area::Overseas, Tier::Edge),
+        ("middle-mainland", Area::Mainland, Tier::Middle),
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn an_origin_that_asks_to_be_left_alone_is_not_asked_by_prefetches_of_any_node() {
+    let net = two_edges().await;
+    net.origin.on("/busy", Script::status(503).field("retry-after", "60"));
+    net.origin
+        .on("/mine", Script::status(429).field("retry-after", "60").field("set-cookie", "a=b"));
+    net.origin.on("/other", Script::new(content(1000, 1)).etag("\"v1\""));
+    let url = |path: &str| format!("http://{HOST}{path}");
+    let busy = net.sources["edge-mainland"].run(1, &url("/busy"), 0).await;
+    assert_eq!(busy.outcome, Outcome::OriginStatus(503));
+    let wanted = busy.retry_after_seconds.expect("the edge is told what the origin asked for");
+    assert!((55..=60).contains(&wanted), "{wanted}");
+    assert_eq!(net.origin.requests_for("/busy").len(), 1);
+    for (id, path) in [(2, "/other"), (3, "/mine")] {
+        let left = net.sources["edge-overseas"].run(id, &url(path), 0).await;
+        assert_eq!(left.outcome, Outcome::OriginStatus(503), "{path}");
+        let wanted = left.retry_after_seconds.expect("how long is left");
+        assert!((1..=60).contains(&wanted), "{path}: {wanted}");
+        let detail = left.detail.unwrap();
+        assert!(detail.contains("asked to be left alone for"), "{path}: {detail}");
+        assert!(net.origin.requests_for(path).len() <= 1, "{path}");
+    }
+    assert!(net.origin.requests_for("/other").is_empty());
+    // somebody waits for this one
+    let reply = net.get("edge-overseas", "/other", &[]).await;
+    assert_eq!((reply.status, reply.body.len()), (200, 1000));
+}
+
+#[tokio::test]
+async fn what_a_hanging_origin_did_is_told_by_every_node_alike() {
+    let net = Net::full().await;
+    net.put_domain(|domain| domain.origin.pull.receive_timeout_seconds = Some(1));
+    let url = |path: &str| format!("http://{HOST}{path}");
+    for n in 0..4 {
+        net.origin.on(&format!("/{n}"), Script::silent());
+    }
+    let edges = ["edge-mainland", "edge-overseas"];
+    for (id, edge) in (1..).zip(edges) {
+        let urls: Vec<_> = (0..4).map(|n| url(&format!("/{n}"))).collect();
+        let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+        net.sources[edge].put(id, &urls, 0, FetchOptions::default());
+    }
+    for (id, edge) in (1..).zip(edges) {
+        for item in net.sources[edge].ended(id).await {
+            let detail = item.detail.unwrap_or_default();
+            assert_eq!(
+                item.outcome,
+                Outcome::OriginError(OriginFault::Timeout),
+                "{edge}: {detail}"
+            );
+            assert!(detail.contains("no reply from origin"), "{edge}: {detail}");
+        }
+    }
 }

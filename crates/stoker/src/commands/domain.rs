@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use stoker_domain::{
     area::AreaScope,
     domain::{Shield, Status, name},
+    retry::DEFAULT_PATIENCE,
 };
 use stoker_gateway::admin::api::{DomainChange, DomainView, Domains, NewDomain};
 
@@ -14,7 +15,7 @@ use crate::{
     commands::{area_words, table, whose::Whose},
     failure::Failure,
     output,
-    size::show_duration,
+    size::{parse_duration, show_duration},
 };
 
 /// Add, list, show, change or remove accelerated domains
@@ -112,6 +113,9 @@ struct Changes {
     /// Allow an origin with a private, loopback or link-local address
     #[arg(long)]
     allow_private_origin: bool,
+    /// How long prefetches are tried after the first failure, as `10m` or `2h`
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    patience: Option<Duration>,
     /// Put it into the zone NAME, made if absent
     #[arg(long, value_name = "NAME")]
     zone: Option<String>,
@@ -217,7 +221,7 @@ async fn add(client: &Client, path: &str, add: Add) -> Result<(), Failure> {
 
 async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Result<(), Failure> {
     let Changes { origin, discard_cached, area, shield, host_header, .. } = changes;
-    let Changes { allow_private_origin, zone, no_zone, .. } = changes;
+    let Changes { allow_private_origin, patience, zone, no_zone, .. } = changes;
     let keeps_cached = origin.is_some() && !discard_cached;
     let change = DomainChange {
         origin,
@@ -226,6 +230,7 @@ async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Resul
         shield: shield.map(Into::into),
         host_header,
         allow_private_origin: allow_private_origin.then_some(true),
+        patience_seconds: patience.map(|patience| patience.as_secs()),
         zone: if no_zone { Some(String::new()) } else { zone },
         ..DomainChange::default()
     };
@@ -272,6 +277,7 @@ fn show(domain: DomainView, json: bool) {
     }
     warn(&domain);
     let lifetime = Duration::from_secs(domain.default_lifetime_seconds);
+    let patience = domain.patience_seconds.map_or(DEFAULT_PATIENCE, Duration::from_secs);
     let lines = [
         ("host", domain.host.clone()),
         ("origin", domain.origin.clone()),
@@ -281,6 +287,7 @@ fn show(domain: DomainView, json: bool) {
         ("status", table::word(&domain.status)),
         ("shield", table::word(&domain.shield)),
         ("default lifetime", show_duration(lifetime)),
+        ("patience", show_duration(patience)),
         ("zone", domain.zone_id.unwrap_or_else(|| "none".into())),
         ("created", domain.created_at),
     ];

@@ -1,6 +1,6 @@
 //! `stoker prefetch`: have URLs brought to the nodes, and wait for it if asked to.
 
-use std::{fs, io, process::ExitCode};
+use std::{fs, io, process::ExitCode, time::Duration};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use crate::{
     config::Access,
     failure::Failure,
     list::{self, Refused},
-    output,
+    output, size,
 };
 
 /// Bring URLs to the nodes before the first viewer asks
@@ -51,6 +51,9 @@ pub(super) struct Args {
     /// Read each domain's origin at no more than MBPS megabits (10^6 bits) per second, over all nodes
     #[arg(long, value_name = "MBPS", value_parser = clap::value_parser!(u32).range(1..))]
     limit_rate: Option<u32>,
+    /// How long a URL is tried after its first failure, as `10m` [default: as its domain says]
+    #[arg(long, value_name = "TIME", value_parser = size::parse_duration)]
+    patience: Option<Duration>,
     /// Request field sent to the origin; may be given up to 20 times
     #[arg(long = "header", value_name = "K: V", value_parser = field)]
     headers: Vec<(String, String)>,
@@ -141,6 +144,7 @@ async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepte
         },
         disable_range: args.disable_range,
         limit_mbps: args.limit_rate,
+        patience_seconds: args.patience.map(|patience| patience.as_secs()),
         encode: true,
     };
     Ok(client.post("/admin/v1/tasks", &new).await?)

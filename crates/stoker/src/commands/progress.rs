@@ -53,10 +53,11 @@ impl Show for Silence {
     fn clear(&mut self) {}
 }
 
-/// Two lines: targets, and bytes with their rate and, once it can be told, the time left.
+/// Two lines: targets, and bytes with their rate and, once it can be told, the time left. Below them,
+/// what is waited for.
 struct Bars {
     all: MultiProgress,
-    lines: [ProgressBar; 2],
+    lines: [ProgressBar; 3],
     meter: Meter,
 }
 
@@ -64,7 +65,7 @@ impl Bars {
     fn new() -> Self {
         let all = MultiProgress::new();
         let style = ProgressStyle::with_template("{wide_msg}").expect("the template is ours");
-        let lines = [(); 2].map(|()| all.add(ProgressBar::no_length().with_style(style.clone())));
+        let lines = [(); 3].map(|()| all.add(ProgressBar::no_length().with_style(style.clone())));
         Self { all, lines, meter: Meter::default() }
     }
 }
@@ -73,7 +74,7 @@ impl Show for Bars {
     fn update(&mut self, task: &TaskView, now: Instant) {
         self.meter.add(now, task);
         let texts = texts(task, &self.meter, width());
-        for (line, text) in self.lines.iter().zip(texts) {
+        for (line, text) in self.lines.iter().zip(texts.into_iter().chain([waiting(task)])) {
             line.set_message(text);
         }
     }
@@ -105,6 +106,9 @@ impl Show for Lines {
         if now.duration_since(self.written) >= LINES_APART {
             self.written = now;
             output::line(line(task, &self.meter));
+            if task.waiting.is_some() {
+                output::line(format!("  {}", waiting(task)));
+            }
         }
     }
 
@@ -182,6 +186,11 @@ fn texts(task: &TaskView, meter: &Meter, width: usize) -> [String; 2] {
     [fit("targets", Some(share), &targets, width), fit("bytes  ", of_bytes, &bytes, width)]
 }
 
+/// Empty when nothing waits. The terminal cuts it.
+fn waiting(task: &TaskView) -> String {
+    task.waiting.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
 fn failed(task: &TaskView) -> Option<String> {
     (task.failed > 0).then(|| format!("{} failed", task.failed))
 }
@@ -253,6 +262,7 @@ mod tests {
             done_bytes,
             total_bytes,
             pulled_bytes: 0,
+            waiting: None,
             created_at: String::new(),
             updated_at: String::new(),
             finished_at: None,

@@ -180,6 +180,9 @@ async fn show(client: &Client, show: Show) -> Result<ExitCode, Failure> {
     for target in &targets {
         output::line("");
         output::line(&target.url);
+        if let Some(waiting) = &target.waiting {
+            output::line(format!("  {waiting}"));
+        }
         let rows: Vec<_> = target.outcomes.iter().map(node_row).collect();
         table::print(["  NODE", "OUTCOME", "SIZE", "VALIDATOR", "VERIFIED", "FRESH UNTIL"], &rows);
         for outcome in &target.outcomes {

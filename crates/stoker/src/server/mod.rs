@@ -120,6 +120,8 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         quota_reset: options.quota_reset,
         retention: options.retention,
         seal: seals.keys.clone(),
+        // they are parts of this process
+        nodes_begin_anew: true,
         ..Config::default()
     };
     let engine = Engine::open(ledger, Arc::clone(&clock), random.next_u64(), config)

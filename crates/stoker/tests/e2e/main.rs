@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
 
+mod away;
 mod bad_input;
 mod clients;
 mod every_client;

@@ -1,0 +1,231 @@
+//! Origins that are away, or that asked to be left alone: which of their targets wait, and until
+//! when.
+//!
+//! While an origin is held, its targets are not handed out; when the pause is over, one of them goes
+//! first, and what becomes of it tells whether the others follow. The pauses grow as those of a
+//! target do. Kept in memory: an engine that starts anew asks each origin once more.
+
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use stoker_domain::{
+    area::Area,
+    domain::{Domain, Shield},
+    job::{ItemReport, JobId},
+    outcome::Outcome,
+    retry::{Presence, delay},
+    time::Timestamp,
+};
+
+/// So many targets in a row whose reply did not come in time show that the origin is away.
+const SILENT: usize = 3;
+/// How long another item has its turn before that which went first goes once more.
+const TURN: Duration = Duration::from_secs(2);
+/// Jobs that are woken when an origin is back; others wait until they are due.
+const MOST_WAITING: usize = 10_000;
+
+/// An origin as one shield sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    authority: String,
+    /// Absent where one shield asks for all areas.
+    area: Option<Area>,
+}
+
+impl Place {
+    /// What nodes of `area` ask for what `domain` names.
+    pub(crate) fn of(domain: &Domain, area: Area) -> Self {
+        let area = (domain.shield == Shield::PerArea).then_some(area);
+        Self { authority: domain.origin.authority(), area }
+    }
+}
+
+/// One item of a job that fails, or is about to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) job: JobId,
+    pub(crate) position: u16,
+}
+
+/// Whether an item may be handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// It may, as all others of its origin.
+    Free,
+    /// It goes first.
+    First,
+    /// It waits.
+    Wait(Reason),
+}
+
+/// Why targets of an origin wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reason {
+    pub(crate) outcome: Outcome,
+    pub(crate) detail: Option<String>,
+    /// When the next of them is tried.
+    pub(crate) until: Timestamp,
+    /// When an attempt last failed.
+    pub(crate) failed_at: Timestamp,
+}
+
+/// The origins that are held, and those that may soon be.
+#[derive(Debug, Default)]
+pub(crate) struct Origins(Mutex<HashMap<Place, State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Items in a row whose reply did not come in time.
+    silent: Vec<Item>,
+    hold: Option<Hold>,
+}
+
+#[derive(Debug)]
+struct Hold {
+    reason: Reason,
+    attempts: u32,
+    /// The item that went first.
+    probe: Option<Item>,
+    waiting: HashSet<JobId>,
+}
+
+impl Origins {
+    /// Whether no origin is held.
+    pub(crate) fn are_there(&self) -> bool {
+        self.state().values().all(|state| state.hold.is_none())
+    }
+
+    /// Whether nothing is known of any origin.
+    pub(crate) fn are_unheard(&self) -> bool {
+        self.state().is_empty()
+    }
+
+    /// Whether an item for `place` may go.
+    pub(crate) fn admit(
+        &self,
+        place: &Place,
+        item: Item,
+        now: Timestamp,
+        random: u64,
+    ) -> Admission {
+        let mut state = self.state();
+        let Some(hold) = state.get_mut(place).and_then(|state| state.hold.as_mut()) else {
+            return Admission::Free;
+        };
+        // one that failed before goes first only if no other comes
+        let turn = if hold.probe == Some(item) { TURN } else { Duration::ZERO };
+        if hold.reason.until + turn <= now {
+            hold.attempts = hold.attempts.saturating_add(1);
+            // should nothing be heard of this one, another goes after the next pause
+            hold.reason.until = now + delay(hold.attempts, random);
+            hold.probe = Some(item);
+            return Admission::First;
+        }
+        if hold.waiting.len() < MOST_WAITING {
+            hold.waiting.insert(item.job);
+        }
+        let until = hold.reason.until + turn;
+        Admission::Wait(Reason { until, ..hold.reason.clone() })
+    }
+
+    /// Why targets of `place` wait at present.
+    pub(crate) fn reason(&self, place: &Place) -> Option<Reason> {
+        self.state().get(place)?.hold.as_ref().map(|hold| hold.reason.clone())
+    }
+
+    /// Takes note of what was reported of an item that was asked for at `place`; the jobs that may go
+    /// on now. `retry_after` is how long the origin itself asked to be left alone.
+    pub(crate) fn hear(
+        &self,
+        place: &Place,
+        item: Item,
+        (report, retry_after): (&ItemReport, Option<Duration>),
+        now: Timestamp,
+        random: u64,
+    ) -> Vec<JobId> {
+        let mut states = self.state();
+        if let Some(wanted) = retry_after {
+            for place in place.everywhere() {
+                states.entry(place).or_default().hold(report, now, wanted);
+            }
+            return Vec::new();
+        }
+        match Presence::of(report.outcome) {
+            Presence::There => {
+                let Some(state) = states.get_mut(place) else { return Vec::new() };
+                state.silent.clear();
+                // what was on its way before proves nothing
+                if state.hold.as_ref().is_none_or(|hold| hold.probe == Some(item)) {
+                    return states.remove(place).map(State::waiting).unwrap_or_default();
+                }
+            }
+            Presence::Away => {
+                let pause = delay(1, random);
+                states.entry(place.clone()).or_default().hold(report, now, pause);
+            }
+            Presence::Silent => {
+                let state = states.entry(place.clone()).or_default();
+                if !state.silent.contains(&item) {
+                    state.silent.push(item);
+                }
+                if state.silent.len() >= SILENT {
+                    state.silent.clear();
+                    state.hold(report, now, delay(1, random));
+                } else if state.hold.is_some() {
+                    state.hold(report, now, Duration::ZERO);
+                }
+            }
+            Presence::Unknown => {}
+        }
+        Vec::new()
+    }
+
+    /// Forgets holds that nobody has asked after since `before`: no target is left that would tell.
+    pub(crate) fn forget(&self, before: Timestamp) {
+        self.state()
+            .retain(|_, state| state.hold.as_ref().is_some_and(|hold| hold.reason.until >= before));
+    }
+
+    fn state(&self) -> MutexGuard<'_, HashMap<Place, State>> {
+        // a std mutex, held for a few look-ups and never across an await
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// The same origin, whichever shield asks it.
+    fn everywhere(&self) -> impl Iterator<Item = Self> {
+        let areas = Area::ALL.into_iter().map(Some).chain([None]);
+        areas.map(|area| Self { authority: self.authority.clone(), area })
+    }
+}
+
+impl State {
+    /// Holds for `pause` at least. What fails meanwhile was on its way before, or went first.
+    fn hold(&mut self, report: &ItemReport, now: Timestamp, pause: Duration) {
+        let until = now + pause;
+        let hold = self.hold.get_or_insert_with(|| Hold {
+            reason: Reason { outcome: report.outcome, detail: None, until, failed_at: now },
+            attempts: 1,
+            probe: None,
+            waiting: HashSet::new(),
+        });
+        hold.reason.outcome = report.outcome;
+        hold.reason.detail.clone_from(&report.detail);
+        hold.reason.failed_at = now;
+        hold.reason.until = hold.reason.until.max(until);
+    }
+
+    fn waiting(mut self) -> Vec<JobId> {
+        self.hold
+            .take()
+            .map(|mut hold| mem::take(&mut hold.waiting))
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}

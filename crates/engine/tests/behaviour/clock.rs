@@ -1,0 +1,63 @@
+//! A wall clock that was ahead and is set back, before and after a restart.
+
+use std::time::Duration;
+
+use stoker_domain::{outcome::Outcome, time::Clock};
+use stoker_engine::Config;
+
+use crate::stage::{MIDDLE, Stage, item};
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+#[tokio::test]
+async fn tasks_are_accepted_under_new_names_however_far_the_clock_was_ahead() {
+    let mut stage = Stage::new().await;
+    let past = stage.clock.now();
+    stage.clock.advance(DAY);
+    let mut names = vec![stage.submit(&["http://www.example.com/0"]).await.task];
+    stage.clock.jump(past);
+    // their rows stand before that of the first task, their names behind it
+    for number in 1..4 {
+        names.push(stage.submit(&[&format!("http://www.example.com/{number}")]).await.task);
+    }
+    for number in 4..8 {
+        stage = stage.reopen(Config::default()).await;
+        names.push(stage.submit(&[&format!("http://www.example.com/{number}")]).await.task);
+    }
+    assert!(names.windows(2).all(|pair| pair[0] < pair[1]), "{names:?}");
+    assert!(names.iter().all(|name| name.0.len() == 19 && name.0.ends_with("000")), "{names:?}");
+}
+
+#[tokio::test]
+async fn jobs_of_a_clock_that_was_ahead_are_not_waited_for() {
+    let stage = Stage::new().await;
+    let past = stage.clock.now();
+    stage.clock.advance(DAY);
+    let task = stage.submit(&["http://www.example.com/a"]).await.task;
+    let job = stage.lease().await.remove(0);
+    stage.report(&job, vec![item(0, Outcome::OriginStatus(503))]).await;
+    stage.clock.jump(past);
+    let stage = stage.reopen(Config::default()).await;
+    assert!(stage.lease().await.is_empty(), "it is not known yet how far ahead it was");
+    // nobody is put off for longer
+    stage.clock.advance(Duration::from_secs(300));
+    let job = stage.lease().await.remove(0);
+    assert!(stage.report(&job, vec![item(0, Outcome::Filled)]).await);
+    assert_eq!(stage.task(&task).await.row.done, 1);
+}
+
+#[tokio::test]
+async fn no_node_is_alive_because_the_clock_was_set_back() {
+    let stage = Stage::new().await;
+    stage.clock.advance(DAY);
+    let ahead = stage.clock.now();
+    stage.lease().await;
+    stage.clock.jump(ahead - DAY);
+    let alive = || -> Vec<String> {
+        let nodes = stage.engine.nodes().into_iter().filter(|node| node.is_alive);
+        nodes.map(|node| node.node.name.clone()).collect()
+    };
+    assert_eq!(alive(), [MIDDLE], "it was heard of a moment ago");
+    stage.clock.advance(Duration::from_secs(31));
+    assert!(alive().is_empty(), "{:?}", alive());
+}

@@ -1,0 +1,112 @@
+//! Origins that asked to be left alone (`Retry-After`): until when no prefetch asks them.
+//!
+//! Decides nothing for viewers: a page that somebody waits for is asked for all the same. In memory.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::{HeaderMap, StatusCode, header};
+use stoker_domain::{domain::Domain, http::parse_http_date, outcome::Outcome, retry};
+use tokio::time::Instant;
+
+use super::Fault;
+
+/// The origins that rest, by their servers.
+#[derive(Debug, Default)]
+pub(super) struct Rests(
+    // a std mutex, held for a look-up and never across an await
+    Mutex<HashMap<String, Rest>>,
+);
+
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    until: Instant,
+    status: u16,
+}
+
+impl Rests {
+    /// The origin of `domain` answered `status` and wants to be asked no sooner than after `wanted`.
+    pub(super) fn put(&self, domain: &Domain, status: StatusCode, wanted: Duration) {
+        let now = Instant::now();
+        let mut rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        rests.retain(|_, rest| rest.until > now);
+        let rest = Rest { until: now + wanted, status: status.as_u16() };
+        rests.insert(domain.origin.authority(), rest);
+    }
+
+    /// Why the origin of `domain` is not asked now.
+    pub(super) fn of(&self, domain: &Domain) -> Option<Fault> {
+        let rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if rests.is_empty() {
+            return None;
+        }
+        let rest = *rests.get(&domain.origin.authority())?;
+        let left = rest.until.checked_duration_since(Instant::now())?;
+        if left.is_zero() {
+            return None;
+        }
+        let detail = format!(
+            "origin `{}` answered {} before and asked to be left alone for {} s more",
+            domain.origin,
+            rest.status,
+            seconds(left)
+        );
+        Some(Fault::new(Outcome::OriginStatus(rest.status), detail).after(Some(left)))
+    }
+}
+
+/// How long a reply asks to be left alone, if it refuses for the moment.
+pub(super) fn asked_for(status: StatusCode, fields: &HeaderMap) -> Option<Duration> {
+    if !retry::is_worth_retrying(Outcome::OriginStatus(status.as_u16())) {
+        return None;
+    }
+    let date = fields.get(header::DATE).and_then(parse_http_date);
+    let value = fields.get(header::RETRY_AFTER)?;
+    // without the origin's clock, a date may mean anything
+    let is_date = value.as_bytes().iter().any(u8::is_ascii_alphabetic);
+    if is_date && date.is_none() {
+        return None;
+    }
+    retry::retry_after(value, date.unwrap_or_default()).filter(|wanted| !wanted.is_zero())
+}
+
+/// Whole seconds, rounded up.
+pub(crate) fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_may_ask_to_be_left_alone() {
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let later = ("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT");
+        for (status, fields, seconds) in [
+            (503, &[("retry-after", "6")][..], Some(6)),
+            (429, &[("retry-after", "6"), date], Some(6)),
+            (503, &[later, date], Some(10)),
+            (503, &[later], None),
+            (503, &[("retry-after", "0")], None),
+            (503, &[("retry-after", "86400")], Some(300)),
+            (503, &[date], None),
+            (404, &[("retry-after", "6")], None),
+            (301, &[("retry-after", "6")], None),
+        ] {
+            let fields: HeaderMap = fields
+                .iter()
+                .map(|(name, value)| {
+                    (HeaderName::from_static(name), HeaderValue::from_static(value))
+                })
+                .collect();
+            let found = asked_for(StatusCode::from_u16(status).unwrap(), &fields);
+            assert_eq!(found, seconds.map(Duration::from_secs), "{status} {fields:?}");
+        }
+    }
+}
