@@ -68,6 +68,11 @@ impl Limits {
         }
     }
 
+    /// Whether anything binds any node.
+    pub const fn is_any(&self) -> bool {
+        self.total.is_some() || self.mainland.is_some() || self.overseas.is_some()
+    }
+
     /// Whether nothing binds a node of `area`.
     pub const fn is_free(&self, area: Area) -> bool {
         self.total.is_none() && self.of(area).is_none()

@@ -273,6 +273,7 @@ impl Fills {
         let is_urgent = || fill.state().is_urgent(first, last);
         ask.is_patient = !is_urgent();
         ask.nodes_before = self.nodes_before(request);
+        ask.is_limited = self.0.directory.borrow().limits(&request.domain.host).is_any();
         let toll = match self.lane(source) {
             Some(lane) => {
                 let asked = ask.range.map_or(u64::MAX, |(start, end)| end - start + 1);

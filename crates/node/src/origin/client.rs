@@ -61,6 +61,10 @@ impl Default for TimeOuts {
 /// the one that asked the origin tells what it did, and no other speaks for it.
 const LONGER: Duration = Duration::from_secs(5);
 
+/// How long a prefetch waits for its turn where a limit holds. A parent that dies is noticed all the
+/// same.
+const TURN: Duration = Duration::from_secs(3600);
+
 /// How long a parent is waited for.
 struct Nested {
     head: Duration,
@@ -68,15 +72,18 @@ struct Nested {
 }
 
 impl Nested {
-    /// With `nodes` between this one and the origin of `domain`.
-    fn of(time_outs: &TimeOuts, domain: &Domain, nodes: u32) -> Self {
+    /// By a request for what is in `domain`.
+    fn of(time_outs: &TimeOuts, domain: &Domain, ask: &Ask) -> Self {
+        if ask.is_patient && ask.is_limited {
+            return Self { head: TURN, idle: TURN };
+        }
         let origin = &domain.origin;
         let own = origin.pull.receive_timeout();
         let servers = 1 + origin.others.len() + origin.backups.len();
         let redirects = if origin.pull.follows_redirects { MAX_REDIRECTS } else { 0 };
         let requests = u32::try_from(servers).unwrap_or(u32::MAX).saturating_mul(1 + redirects);
         let each = time_outs.connect + own.unwrap_or(time_outs.head);
-        let longer = LONGER.saturating_mul(nodes);
+        let longer = LONGER.saturating_mul(ask.nodes_before);
         Self {
             head: each.saturating_mul(requests).saturating_add(longer),
             idle: own.unwrap_or(time_outs.idle).saturating_add(longer),
@@ -161,7 +168,7 @@ impl Client {
             }
             Source::Parent(node) => {
                 let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
-                let nested = Nested::of(&self.time_outs, &target.domain, ask.nodes_before);
+                let nested = Nested::of(&self.time_outs, &target.domain, ask);
                 let to = request::parent_name(node);
                 let sent = send(&self.free.open, request, nested.head, &to).await;
                 (sent.map_err(|sent| sent.fault.seen(true))?, to, nested.idle)
@@ -379,5 +386,35 @@ impl Content {
             let fault = Fault::origin(OriginFault::Timeout, detail);
             Some(Err(fault.seen(self.is_parent)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::domain::Server;
+
+    use super::*;
+    use crate::origin::request::tests::domain;
+
+    #[test]
+    fn a_node_waits_longer_than_its_parent_and_in_turn_for_a_limit() {
+        let seconds = Duration::from_secs;
+        let time_outs = TimeOuts::default();
+        let ask = |nodes_before| Ask { nodes_before, ..Ask::default() };
+        let mut domain = domain("http://origin.example".parse().unwrap());
+        let waits = |domain: &Domain, ask: &Ask| {
+            let Nested { head, idle } = Nested::of(&time_outs, domain, ask);
+            (head, idle)
+        };
+        assert_eq!(waits(&domain, &ask(1)), (seconds(40), seconds(35)));
+        assert_eq!(waits(&domain, &ask(2)), (seconds(45), seconds(40)));
+        domain.origin.pull.receive_timeout_seconds = Some(100);
+        assert_eq!(waits(&domain, &ask(1)), (seconds(110), seconds(105)));
+        domain.origin.backups = vec![Server { host: "other.example".into(), port: 80, weight: 1 }];
+        assert_eq!(waits(&domain, &ask(1)).0, seconds(215), "each server may hang");
+        let limited = Ask { is_limited: true, ..ask(1) };
+        assert_eq!(waits(&domain, &limited).0, seconds(215), "a viewer waits for no turn");
+        let patient = Ask { is_patient: true, ..limited };
+        assert_eq!(waits(&domain, &patient), (TURN, TURN));
     }
 }

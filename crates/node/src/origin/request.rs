@@ -125,6 +125,8 @@ pub(crate) struct Ask {
     pub(crate) is_patient: bool,
     /// How many nodes stand between this one and the origin.
     pub(crate) nodes_before: u32,
+    /// The origin is read at a pace for prefetches: the parent may have to wait for its turn.
+    pub(crate) is_limited: bool,
 }
 
 /// The request to the server that `aim` names for what `request` names.
@@ -274,7 +276,7 @@ fn parent_uri(node: &Node, path_and_query: &str) -> Option<Uri> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use http::StatusCode;
     use stoker_domain::{
         account::AccountId,
@@ -285,6 +287,26 @@ mod tests {
     };
 
     use super::*;
+
+    /// A domain with this origin, and nothing else said.
+    pub(in crate::origin) fn domain(origin: Origin) -> Domain {
+        Domain {
+            host: "www.example.com".into(),
+            account: AccountId(1),
+            origin,
+            areas: AreaScope::Global,
+            status: Status::Online,
+            shield: Shield::Global,
+            cache: CacheRules::default(),
+            created_at: Timestamp::from_seconds(0),
+            updated_at: Timestamp::from_seconds(0),
+            zone: None,
+            content_epoch: 0,
+            origin_limits: Vec::new(),
+            patience_seconds: None,
+            kept: Kept::new(),
+        }
+    }
 
     #[test]
     fn options_travel_unless_they_are_the_defaults() {
@@ -306,22 +328,7 @@ mod tests {
         let (mode, paths) = (HeaderMode::Set, Paths::All);
         let (name, value) = ("x-rule".into(), "1".into());
         origin.pull.headers = vec![HeaderRule { mode, name, value, paths }];
-        let domain = Domain {
-            host: "www.example.com".into(),
-            account: AccountId(1),
-            origin,
-            areas: AreaScope::Global,
-            status: Status::Online,
-            shield: Shield::Global,
-            cache: CacheRules::default(),
-            created_at: Timestamp::from_seconds(0),
-            updated_at: Timestamp::from_seconds(0),
-            zone: None,
-            content_epoch: 0,
-            origin_limits: Vec::new(),
-            patience_seconds: None,
-            kept: Kept::new(),
-        };
+        let domain = domain(origin);
         let mut fields = HeaderMap::new();
         fields.insert("authorization", HeaderValue::from_static("Basic eDp5"));
         fields.insert("accept-language", HeaderValue::from_static("de"));
