@@ -87,6 +87,7 @@ pub struct Engine {
     attempts: attempts::Attempts,
     origins: origins::Origins,
     sweep: sweep::Sweep,
+    steadiness: replay::Steadiness,
 }
 
 impl Engine {
@@ -117,6 +118,7 @@ impl Engine {
             nodes: nodes::Nodes::new(&config.nodes, clock.now()),
             pace: pace::Pace::new(ledger.limited_tasks().await?, config.nodes_begin_anew),
             sweep: sweep::Sweep::new(clock.now()),
+            steadiness: replay::Steadiness::new(clock.now()),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,
             clock,

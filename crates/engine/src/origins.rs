@@ -25,6 +25,8 @@ use stoker_domain::{
 const SILENT: usize = 3;
 /// How long another item has its turn before that which went first goes once more.
 const TURN: Duration = Duration::from_secs(2);
+/// Items that are known to have gone first.
+const MOST_TRIED: usize = 1000;
 /// Jobs that are woken when an origin is back; others wait until they are due.
 const MOST_WAITING: usize = 10_000;
 
@@ -45,7 +47,7 @@ impl Place {
 }
 
 /// One item of a job that fails, or is about to go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Item {
     pub(crate) job: JobId,
     pub(crate) position: u16,
@@ -88,8 +90,10 @@ struct State {
 struct Hold {
     reason: Reason,
     attempts: u32,
-    /// The item that went first.
+    /// The item that went first, last time.
     probe: Option<Item>,
+    /// Those that did before.
+    tried: HashSet<Item>,
     waiting: HashSet<JobId>,
 }
 
@@ -116,13 +120,17 @@ impl Origins {
         let Some(hold) = state.get_mut(place).and_then(|state| state.hold.as_mut()) else {
             return Admission::Free;
         };
-        // one that failed before goes first only if no other comes
-        let turn = if hold.probe == Some(item) { TURN } else { Duration::ZERO };
+        // one that went first before does so again only if no other comes
+        let turn = if hold.tried.contains(&item) { TURN } else { Duration::ZERO };
         if hold.reason.until + turn <= now {
             hold.attempts = hold.attempts.saturating_add(1);
             // should nothing be heard of this one, another goes after the next pause
             hold.reason.until = now + delay(hold.attempts, random);
             hold.probe = Some(item);
+            if hold.tried.len() >= MOST_TRIED {
+                hold.tried.clear();
+            }
+            hold.tried.insert(item);
             return Admission::First;
         }
         if hold.waiting.len() < MOST_WAITING {
@@ -212,6 +220,7 @@ impl State {
             reason: Reason { outcome: report.outcome, detail: None, until, failed_at: now },
             attempts: 1,
             probe: None,
+            tried: HashSet::new(),
             waiting: HashSet::new(),
         });
         hold.reason.outcome = report.outcome;

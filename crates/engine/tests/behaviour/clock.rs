@@ -61,3 +61,29 @@ async fn no_node_is_alive_because_the_clock_was_set_back() {
     stage.clock.advance(Duration::from_secs(31));
     assert!(alive().is_empty(), "{:?}", alive());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_taken_once_also_when_the_clock_goes_ahead_and_back() {
+    const KEEP: u64 = 600;
+    let stage = Stage::new().await;
+    let start = stage.clock.now();
+    let take = async |nonce: u64, time: i64| {
+        stage.engine.admit_once("key", nonce, time, KEEP).await.unwrap()
+    };
+    // steady for long enough that it would be forgotten
+    tokio::time::advance(Duration::from_secs(KEEP)).await;
+    stage.clock.advance(Duration::from_secs(KEEP));
+    let time = stage.clock.now().as_seconds();
+    assert!(take(1, time).await && !take(1, time).await);
+    stage.clock.jump(start + DAY);
+    assert!(take(2, stage.clock.now().as_seconds()).await);
+    stage.clock.jump(start + Duration::from_secs(KEEP));
+    assert!(!take(1, time).await, "it was forgotten");
+    // in the end it is forgotten all the same
+    for _ in 0..3 {
+        tokio::time::advance(Duration::from_secs(KEEP)).await;
+        stage.clock.advance(Duration::from_secs(KEEP));
+        take(3, stage.clock.now().as_seconds()).await;
+    }
+    assert!(take(1, time).await);
+}
