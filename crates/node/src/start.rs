@@ -206,6 +206,12 @@ impl Running {
         Stats { store: self.store.stats(), answered: self.service.answered() }
     }
 
+    /// Takes no more jobs and gives back those that it has: what is done about all nodes of a process
+    /// before the first of them is stopped.
+    pub fn give_back(&self) {
+        self.tasks.stop_agent.cancel();
+    }
+
     /// As [`Self::shutdown_before`], with `grace` for the requests that have begun.
     pub async fn shutdown(self, grace: Duration) {
         self.shutdown_before(sleep(grace)).await;
@@ -214,12 +220,12 @@ impl Running {
     /// Stops: gives back its jobs, ends fills that no viewer waits for, accepts no more connections,
     /// lets requests that have begun end before `end` does, and makes all that was written durable.
     pub async fn shutdown_before(mut self, end: impl Future<Output = ()>) {
-        self.tasks.stop_agent.cancel();
+        self.give_back();
         self.tasks.drain.cancel();
-        self.fills.drain();
-        let tasks = &mut self.tasks;
+        let (tasks, fills) = (&mut self.tasks, &self.fills);
         let drained = async {
             let _ = (&mut tasks.agent).await;
+            fills.drain();
             let _ = (&mut tasks.listener).await;
         };
         let is_drained = tokio::select! {

@@ -21,7 +21,10 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::crypto::ring;
-use stoker_domain::{domain::Domain, outcome::OriginFault};
+use stoker_domain::{
+    domain::Domain,
+    outcome::{OriginFault, Outcome},
+};
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
@@ -299,7 +302,11 @@ fn told_fault(fields: &mut HeaderMap, status: StatusCode, is_parent: bool) -> Op
     if !is_parent || !status.is_server_error() {
         return None;
     }
-    let outcome = outcome.to_str().ok()?.parse().ok()?;
+    let outcome = match outcome.to_str().ok()?.parse().ok()? {
+        // it stops, or gave up its own wish; the target is not given up
+        Outcome::Canceled => Outcome::OriginError(OriginFault::Parent),
+        outcome => outcome,
+    };
     let detail = detail.as_ref().and_then(|detail| detail.to_str().ok()).unwrap_or_default();
     let seconds = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
     Some(Fault::new(outcome, detail).after(seconds.map(Duration::from_secs)))

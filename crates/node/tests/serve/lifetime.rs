@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use stoker_domain::{
     area::{Area, Tier},
+    outcome::{OriginFault, Outcome},
     placement::{Directory, Node},
     task::FetchOptions,
 };
@@ -100,20 +101,25 @@ async fn shutdown_lets_a_reply_that_has_begun_end() {
 }
 
 #[tokio::test]
-async fn what_only_a_prefetch_waits_for_holds_up_no_shutdown() {
+async fn what_only_a_prefetch_waits_for_holds_up_no_shutdown_and_is_tried_again() {
     let mut net = Net::full().await;
     net.origin.on("/slow", Script::new(content(2 << 20, 1)).etag("\"v1\"").hold_after(1000));
-    let url = format!("http://{HOST}/slow");
-    net.sources["edge-mainland"].put(1, &[&url], 0, FetchOptions::default());
-    eventually(SOON, "the origin is asked", || async {
-        (!net.origin.requests().is_empty()).then_some(())
+    net.origin.on("/silent", Script::silent());
+    let urls = ["/slow", "/silent"].map(|path| format!("http://{HOST}{path}"));
+    let urls = urls.each_ref().map(String::as_str);
+    net.sources["edge-mainland"].put(1, &urls, 0, FetchOptions::default());
+    eventually(SOON, "the origin is asked for both", || async {
+        (net.origin.requests().len() >= 2).then_some(())
     })
     .await;
-    // the edge's own work goes on: it is the middle nodes that have a request of it
+    // the edge goes on: it is the middle nodes that have requests of it
     for middle in ["middle-mainland", "middle-overseas"] {
         let stop = net.take(middle).shutdown(Duration::from_secs(3600));
         tokio::time::timeout(SOON, stop).await.expect("it waits for no prefetch");
     }
+    let parent = Outcome::OriginError(OriginFault::Parent);
+    let items = net.sources["edge-mainland"].ended(1).await;
+    assert!(items.iter().all(|item| item.outcome == parent), "{items:?}");
 }
 
 #[tokio::test]

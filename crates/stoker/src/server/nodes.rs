@@ -114,6 +114,7 @@ impl Nodes {
 
     /// Ends all of them at once; transfers under way have until `cut` to end.
     pub(super) async fn shutdown(self, cut: &Cut) {
+        self.0.iter().for_each(|(_, node)| node.give_back());
         let end = |node: Running| tokio::spawn(node.shutdown_before(cut.clone().comes()));
         let ends: Vec<_> = self.0.into_iter().map(|(_, node)| end(node)).collect();
         for end in ends {
