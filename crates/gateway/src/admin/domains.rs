@@ -39,7 +39,9 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
         allow_private: new.allow_private_origin,
         ..new.origin.parse()?
     };
-    reach::check(&origin)?;
+    if may_allow(&call).await? {
+        reach::check(&origin)?;
+    }
     let cache = new.default_lifetime_seconds.map_or_else(CacheRules::default, |seconds| {
         CacheRules { default_lifetime_seconds: seconds, ..CacheRules::default() }
     });
@@ -86,6 +88,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         engine.move_domain(account, &host, choice).await?;
     }
     let is_about_origin = origin.is_some() || change.allow_private_origin.is_some();
+    let is_checked = is_about_origin && may_allow(&call).await?;
     let apply = |domain: &mut Domain| -> Result<(), Error> {
         if let Some(origin) = origin {
             let (host_header, pull) =
@@ -104,7 +107,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         if change.discard_cached {
             domain.content_epoch = engine.fresh_epoch();
         }
-        if is_about_origin {
+        if is_checked {
             reach::check(&domain.origin)?;
         }
         if let Some(seconds) = change.patience_seconds {
@@ -128,8 +131,13 @@ pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
 }
 
 async fn need_owner(call: &Call) -> Result<(), Error> {
-    let is_owner = call.gateway.engine.is_owner(&call.account).await?;
-    if is_owner { Ok(()) } else { Err(Error::PrivateOrigin) }
+    if may_allow(call).await? { Ok(()) } else { Err(Error::PrivateOrigin) }
+}
+
+/// Whether the caller may let an origin be at a private address. Whoever may not is warned of one and
+/// not refused: the owner of the installation can allow it afterwards.
+async fn may_allow(call: &Call) -> Result<bool, Error> {
+    Ok(call.gateway.engine.is_owner(&call.account).await?)
 }
 
 async fn view_with_warnings(domain: &Domain) -> api::DomainView {

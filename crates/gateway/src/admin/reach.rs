@@ -31,7 +31,8 @@ pub(super) async fn warnings(origin: &Origin) -> Vec<String> {
             let verb = if literal(host).is_some() { "is" } else { "resolves to" };
             warnings.push(format!(
                 "the origin `{host}` {verb} the private address {address}: prefetches and viewers are \
-                 refused, `blocked:private-address`, unless it is allowed: --allow-private-origin"
+                 refused, `blocked:private-address`, until the owner of the installation allows it: \
+                 --allow-private-origin"
             ));
         }
     }
