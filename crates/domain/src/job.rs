@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::AccountId, area::Area, outcome::Outcome, task::FetchOptions, task::TaskId,
-    time::Timestamp,
+    account::AccountId, area::Area, media::NotFollowed, outcome::Outcome, task::FetchOptions,
+    task::TaskId, time::Timestamp,
 };
 
 /// The ledger's number of a job: a batch of targets for one node.
@@ -50,6 +50,9 @@ pub struct JobItem {
     pub url: String,
     /// Levels of playlists that may still be followed below this target; 0 = do not look inside.
     pub levels: u8,
+    /// A playlist named it as one: it must be a playlist, whatever its path and its type say.
+    #[serde(default)]
+    pub is_named: bool,
 }
 
 /// What a node says of a job.
@@ -96,6 +99,9 @@ pub struct ItemReport {
     /// Absolute URLs found in it when it is a playlist that was to be followed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Child>,
+    /// What it names and is not followed.
+    #[serde(default, skip_serializing_if = "NotFollowed::is_empty")]
+    pub not_followed: NotFollowed,
 }
 
 impl ItemReport {
@@ -112,6 +118,7 @@ impl ItemReport {
             detail: None,
             retry_after_seconds: None,
             children: Vec::new(),
+            not_followed: NotFollowed::default(),
         }
     }
 }

@@ -1,14 +1,17 @@
 //! Media: what a playlist names that is to be prefetched with it.
 //!
-//! The vendor's way (wire.md section 6): the Media Playlists of a Master Playlist and, of a Media
-//! Playlist, the Media Segments whose path ends in `.ts`. Initialisation sections, keys, renditions
-//! and I-frame playlists are not followed; segments marked as a gap do not exist and are left out.
-//! References are resolved as RFC 3986 section 5 says, against the URL of the playlist. The node
-//! that holds the playlist calls this; who may fetch the children is decided by the engine.
+//! The vendor's way: the Media Playlists of a Master Playlist and, of a Media Playlist, the Media
+//! Segments whose path ends in `.ts`. Everything else that is named (other segments, initialization
+//! sections, keys, renditions, I-frame playlists) is counted by kind and not followed; segments
+//! marked as a gap do not exist and are left out. References are resolved as RFC 3986 section 5
+//! says, against the URL of the playlist. The node that holds the playlist calls this; who may fetch
+//! the children is decided by the engine.
 //!
 //! More lenient than RFC 8216: a byte order mark, a missing `#EXTM3U`, lines that are not UTF-8
-//! (skipped) and playlists named by a plain line are taken. Loops are not looked for: a task has
+//! (counted) and playlists named by a plain line are taken. Loops are not looked for: a task has
 //! each URL once.
+
+mod not_followed;
 
 use std::{
     collections::HashSet,
@@ -18,7 +21,12 @@ use std::{
 use quick_m3u8::{HlsLine, Reader, config::ParsingOptionsBuilder};
 use url::Url;
 
-use crate::job::Child;
+pub use not_followed::{Kind, NotFollowed};
+
+use crate::{
+    job::Child,
+    outcome::{Block, Outcome, PlaylistFault},
+};
 
 /// Children that one playlist may name.
 pub const MAX_CHILDREN: usize = 100_000;
@@ -43,22 +51,69 @@ pub enum Error {
     Base,
 }
 
-/// Whether `path_and_query` names a playlist: its path ends in `.m3u8`.
-pub fn is_playlist(path_and_query: &str) -> bool {
-    has_suffix(path_and_query, ".m3u8")
+impl Error {
+    /// What becomes of the target for it.
+    pub const fn outcome(self) -> Outcome {
+        match self {
+            Self::NotAPlaylist => Outcome::Playlist(PlaylistFault::NotAPlaylist),
+            Self::TooLong(_) => Outcome::Playlist(PlaylistFault::TooLong),
+            Self::TooManyChildren => Outcome::Blocked(Block::TooManyChildren),
+            Self::Base => Outcome::Playlist(PlaylistFault::Unreadable),
+        }
+    }
 }
 
-/// The absolute URLs that the playlist at `playlist_url` names, in its order, each once.
-///
-/// `levels_left` counts this playlist: with 0 it is not looked into. Playlists are named whatever
-/// the level, so that one nested too deep can be told.
+/// What a target is told to be, that names others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manifest {
+    /// An HLS playlist.
+    Hls,
+    /// A DASH manifest.
+    Dash,
+}
+
+/// What a target is by its path or, where that says nothing, by the media type of the response
+/// (RFC 8216 section 4, ISO/IEC 23009-1 annex C).
+pub fn manifest(path_and_query: &str, content_type: Option<&str>) -> Option<Manifest> {
+    if is_playlist(path_and_query) {
+        return Some(Manifest::Hls);
+    }
+    if has_suffix(path_and_query, ".mpd") {
+        return Some(Manifest::Dash);
+    }
+    let essence = content_type?.split(';').next()?.trim().to_ascii_lowercase();
+    match essence.as_str() {
+        "application/vnd.apple.mpegurl"
+        | "audio/mpegurl"
+        // not registered, and in wide use
+        | "application/mpegurl"
+        | "application/x-mpegurl"
+        | "audio/x-mpegurl" => Some(Manifest::Hls),
+        "application/dash+xml" => Some(Manifest::Dash),
+        _ => None,
+    }
+}
+
+/// Whether `path_and_query` names a playlist: its path ends in `.m3u8` or `.m3u`.
+pub fn is_playlist(path_and_query: &str) -> bool {
+    has_suffix(path_and_query, ".m3u8") || has_suffix(path_and_query, ".m3u")
+}
+
+/// What a manifest names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    /// What is followed: absolute URLs in the manifest's order, each once.
+    pub children: Vec<Child>,
+    /// What is not.
+    pub not_followed: NotFollowed,
+}
+
+/// What the playlist at `playlist_url` names. Playlists are named however deep they lie, so that
+/// one nested too deep can be told.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn children(playlist_url: &str, content: &[u8], levels_left: u8) -> Result<Vec<Child>, Error> {
-    if levels_left == 0 {
-        return Ok(Vec::new());
-    }
+pub fn read(playlist_url: &str, content: &[u8]) -> Result<Named, Error> {
     if content.len() > MAX_BYTES {
         return Err(Error::TooLong(content.len()));
     }
@@ -70,12 +125,23 @@ pub fn children(playlist_url: &str, content: &[u8], levels_left: u8) -> Result<V
     loop {
         match reader.read_line() {
             Ok(None) => break,
-            Ok(Some(HlsLine::UnknownTag(tag))) => found.tag(tag.name()),
+            Ok(Some(HlsLine::UnknownTag(tag))) => {
+                let value = tag.value().map_or(&[][..], |value| value.0);
+                found.tag(&base, tag.name().trim_end(), value);
+            }
             Ok(Some(HlsLine::Uri(reference))) => found.reference(&base, reference.trim())?,
-            Ok(Some(_)) | Err(_) => {}
+            Ok(Some(_)) => {}
+            Err(_) => found.skip(Kind::Unusable, ""),
         }
     }
-    if found.is_playlist { Ok(found.children) } else { Err(Error::NotAPlaylist) }
+    if found.is_playlist { Ok(found.named) } else { Err(Error::NotAPlaylist) }
+}
+
+/// What is told of the DASH manifest at `url`: nothing of what it names is followed.
+pub fn dash(url: &str) -> Named {
+    let mut named = Named::default();
+    named.not_followed.note(Kind::DashManifest, url);
+    named
 }
 
 #[derive(Default)]
@@ -85,19 +151,44 @@ struct Found {
     is_variant: bool,
     /// The next URI line is a segment that does not exist.
     is_gap: bool,
-    children: Vec<Child>,
+    named: Named,
+    /// Hashes of what is followed, and of each kind that is not.
     seen: HashSet<u64>,
 }
 
 impl Found {
-    fn tag(&mut self, name: &str) {
-        // names come without `#EXT`
-        match name.trim_end() {
-            "-X-STREAM-INF" => self.is_variant = true,
-            "-X-GAP" => self.is_gap = true,
-            _ => {}
+    /// `name` comes without `#EXT`.
+    fn tag(&mut self, base: &Url, name: &str, value: &[u8]) {
+        self.is_playlist |= name == "M3U" || name == "INF" || name.starts_with("-X-");
+        let kind = match name {
+            "-X-STREAM-INF" => {
+                self.is_variant = true;
+                return;
+            }
+            "-X-GAP" => {
+                self.is_gap = true;
+                return;
+            }
+            // of what will be there later, and of what the Master Playlist names
+            "-X-PRELOAD-HINT" | "-X-RENDITION-REPORT" => return,
+            "-X-MAP" => Kind::InitializationSection,
+            "-X-KEY" | "-X-SESSION-KEY" => Kind::Key,
+            "-X-PART" => Kind::PartialSegment,
+            "-X-I-FRAME-STREAM-INF" => Kind::IFramePlaylist,
+            "-X-MEDIA" => match attribute(value, b"TYPE") {
+                Some(b"AUDIO") => Kind::AudioRendition,
+                Some(b"VIDEO") => Kind::VideoRendition,
+                _ => Kind::SubtitleRendition,
+            },
+            name if name.starts_with("-X-") => Kind::Other,
+            _ => return,
+        };
+        let Some(reference) = attribute(value, b"URI") else { return };
+        // what a key system or the playlist itself holds is not fetched by HTTP
+        let url = str::from_utf8(reference).ok().and_then(|text| base.join(text.trim()).ok());
+        if let Some(url) = url.filter(is_http) {
+            self.skip(kind, &without_fragment(url));
         }
-        self.is_playlist |= name.trim_end() == "M3U" || name == "INF" || name.starts_with("-X-");
     }
 
     fn reference(&mut self, base: &Url, reference: &str) -> Result<(), Error> {
@@ -105,25 +196,84 @@ impl Found {
         if std::mem::take(&mut self.is_gap) || reference.is_empty() {
             return Ok(());
         }
-        let Ok(mut url) = base.join(reference) else { return Ok(()) };
-        url.set_fragment(None);
+        let url = match base.join(reference) {
+            Ok(url) if is_http(&url) => url,
+            // the content itself
+            Ok(url) if url.scheme() == "data" => return Ok(()),
+            _ => {
+                self.skip(Kind::Unusable, reference);
+                return Ok(());
+            }
+        };
         let is_playlist = is_variant || is_playlist(url.path());
         let is_wanted = is_playlist || has_suffix(url.path(), ".ts");
-        if !is_wanted || !matches!(url.scheme(), "http" | "https") || !self.is_new(&url) {
+        let url = without_fragment(url);
+        if !is_wanted {
+            self.skip(Kind::MediaSegment, &url);
             return Ok(());
         }
-        if self.children.len() == MAX_CHILDREN {
+        if !self.is_new(None, &url) {
+            return Ok(());
+        }
+        if self.named.children.len() == MAX_CHILDREN {
             return Err(Error::TooManyChildren);
         }
-        self.children.push(Child { url: url.into(), is_playlist });
+        self.named.children.push(Child { url, is_playlist });
         Ok(())
     }
 
+    /// Counts each URL once, as far as memory is bounded.
+    fn skip(&mut self, kind: Kind, url: &str) {
+        let is_known = kind != Kind::Unusable
+            && self.seen.len() < 2 * MAX_CHILDREN
+            && !self.is_new(Some(kind), url);
+        if !is_known {
+            self.named.not_followed.note(kind, url);
+        }
+    }
+
     /// By hash, to hold each URL in memory once. Two that collide cost one child of 2^64.
-    fn is_new(&mut self, url: &Url) -> bool {
+    fn is_new(&mut self, kind: Option<Kind>, url: &str) -> bool {
         let mut hasher = DefaultHasher::new();
-        url.as_str().hash(&mut hasher);
+        (kind, url).hash(&mut hasher);
         self.seen.insert(hasher.finish())
+    }
+}
+
+fn is_http(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https")
+}
+
+fn without_fragment(mut url: Url) -> String {
+    url.set_fragment(None);
+    url.into()
+}
+
+/// The value of an attribute in a list (RFC 8216 section 4.2), without its quotes.
+fn attribute<'a>(list: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = list;
+    loop {
+        let equals = rest.iter().position(|byte| *byte == b'=')?;
+        // what has no value is passed over
+        let found = rest[..equals].rsplit(|byte| *byte == b',').next()?.trim_ascii();
+        let value = &rest[equals + 1..];
+        let (value, after) = match value.trim_ascii_start().strip_prefix(b"\"") {
+            Some(quoted) => split(quoted, b'"'),
+            None => split(value, b','),
+        };
+        if found == name {
+            return Some(value.trim_ascii());
+        }
+        // behind a quoted value, the comma
+        rest = after.trim_ascii_start();
+        rest = rest.strip_prefix(b",").unwrap_or(rest);
+    }
+}
+
+fn split(bytes: &[u8], at: u8) -> (&[u8], &[u8]) {
+    match bytes.iter().position(|byte| *byte == at) {
+        Some(index) => (&bytes[..index], &bytes[index + 1..]),
+        None => (bytes, &[]),
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Outcome {
     OriginError(OriginFault),
     /// Stoker refuses to ask.
     Blocked(Block),
+    /// A playlist that was to be followed, and what it names is not known.
+    Playlist(PlaylistFault),
     /// A playlist child for which the day's quota did not suffice.
     OverQuota,
     /// The task's time was over before it was there.
@@ -99,6 +101,19 @@ pub enum Block {
     Policy,
 }
 
+/// Why what a playlist names is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PlaylistFault {
+    /// The content is no HLS playlist: an error page, for example.
+    NotAPlaylist,
+    /// In a content coding that is not known or that is broken.
+    ContentCoding,
+    /// Longer than a playlist may be.
+    TooLong,
+    /// Its content could not be read again, or its URL is none to resolve others against.
+    Unreadable,
+}
+
 macro_rules! words {
     ($type:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
         impl $type {
@@ -149,6 +164,13 @@ words!(Block {
     Policy = "policy",
 });
 
+words!(PlaylistFault {
+    NotAPlaylist = "not-a-playlist",
+    ContentCoding = "content-coding",
+    TooLong = "too-long",
+    Unreadable = "unreadable",
+});
+
 impl Outcome {
     /// Whether the target is there: fresh, durable and read back.
     pub const fn is_success(self) -> bool {
@@ -173,6 +195,7 @@ impl fmt::Display for Outcome {
             Self::OriginStatus(code) => write!(f, "origin_status:{code}"),
             Self::OriginError(reason) => write!(f, "origin_error:{}", reason.as_str()),
             Self::Blocked(reason) => write!(f, "blocked:{}", reason.as_str()),
+            Self::Playlist(reason) => write!(f, "playlist:{}", reason.as_str()),
             Self::OverQuota => f.write_str("over_quota"),
             Self::Timeout => f.write_str("timeout"),
             Self::Canceled => f.write_str("canceled"),
@@ -207,6 +230,7 @@ impl FromStr for Outcome {
             "origin_status" => reason.parse().ok().map(Self::OriginStatus),
             "origin_error" => OriginFault::from_word(reason).map(Self::OriginError),
             "blocked" => Block::from_word(reason).map(Self::Blocked),
+            "playlist" => PlaylistFault::from_word(reason).map(Self::Playlist),
             _ => None,
         }
         .ok_or_else(unknown)
@@ -244,6 +268,7 @@ mod tests {
         all.extend(Uncacheable::ALL.iter().map(|reason| Outcome::Uncacheable(*reason)));
         all.extend(OriginFault::ALL.iter().map(|reason| Outcome::OriginError(*reason)));
         all.extend(Block::ALL.iter().map(|reason| Outcome::Blocked(*reason)));
+        all.extend(PlaylistFault::ALL.iter().map(|reason| Outcome::Playlist(*reason)));
         for outcome in all {
             assert_eq!(outcome.to_string().parse(), Ok(outcome));
         }

@@ -30,7 +30,7 @@ pub enum MediaPolicy {
     /// Only what was submitted.
     #[default]
     Off,
-    /// The vendor's way: `.m3u8` up to three levels and their `.ts` segments (wire.md section 6).
+    /// The vendor's way: playlists up to three levels and their `.ts` segments.
     Segments,
 }
 

@@ -210,7 +210,7 @@ mod tests {
             prop_assert_eq!(normal_path_and_query(&other), normal.as_str());
             // what a playlist names
             let playlist = format!("#EXTM3U\n#EXTINF:1,\n{}.ts\n", other.split('?').next().unwrap());
-            let children = media::children("http://a.example/p.m3u8", playlist.as_bytes(), 1).unwrap();
+            let children = media::read("http://a.example/p.m3u8", playlist.as_bytes()).unwrap().children;
             let child = Target::parse(&children[0].url, false).unwrap();
             let segment = format!("{}.ts", normal.split('?').next().unwrap());
             prop_assert_eq!(child.key(), target(&segment).key(), "{}", playlist);

@@ -10,7 +10,6 @@ use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope, Tier, tier_for},
     domain::{Domain, Status},
-    media::is_playlist,
     placement::Directory,
     quota::Product,
     target::Target,
@@ -171,9 +170,9 @@ async fn plan(
     let follows = submission.options.media == MediaPolicy::Segments;
     let mut planned = Vec::with_capacity(accepted.len());
     for (index, (target, domain)) in accepted.into_iter().enumerate() {
-        let is_followed = follows && is_playlist(&target.path_and_query);
         planned.push(PlannedTarget {
-            levels: if is_followed { PLAYLIST_LEVELS } else { 0 },
+            // what the path does not tell, the media type may
+            levels: if follows { PLAYLIST_LEVELS } else { 0 },
             nodes: holders(directory, &target, domain.areas, submission.tier),
             url: target.url,
             host: domain.host.clone(),

@@ -117,7 +117,8 @@ impl Engine {
                 };
                 if children.len() > self.config.max_children {
                     too_many(&mut item, children.len(), self.config.max_children);
-                } else if item.outcome.is_success() && known.levels > 0 {
+                } else if known.levels > 0 {
+                    // also of one that may not be kept: the children may
                     self.expand(&leased.task, known, children).await?;
                 }
             }

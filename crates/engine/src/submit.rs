@@ -10,7 +10,6 @@ use stoker_domain::{
     account::{Account, AccountId},
     area::{AreaScope, Tier, tier_for},
     domain::{Domain, Status},
-    media::is_playlist,
     placement::Directory,
     quota::{AreaLimits, Counter, Product},
     target::Target,
@@ -21,7 +20,7 @@ use tokio::task::yield_now;
 
 use crate::{Engine, SubmitError};
 
-/// Levels of playlists that are followed, the submitted one included (wire.md section 6).
+/// Levels of playlists that are followed, the submitted one included.
 pub(crate) const PLAYLIST_LEVELS: u8 = 3;
 
 /// What a caller asks for.
@@ -155,9 +154,9 @@ pub(crate) async fn plan(
     let follows = submission.options.media == MediaPolicy::Segments;
     let mut planned = Vec::with_capacity(targets.len());
     for (index, (target, domain)) in targets.into_iter().enumerate() {
-        let is_followed = follows && is_playlist(&target.path_and_query);
         planned.push(PlannedTarget {
-            levels: if is_followed { PLAYLIST_LEVELS } else { 0 },
+            // what the path does not tell, the media type may
+            levels: if follows { PLAYLIST_LEVELS } else { 0 },
             nodes: holders(directory, &target, submission.areas, submission.tier),
             url: target.url,
             host: domain.host.clone(),

@@ -4,6 +4,7 @@ use stoker_domain::{
     account::AccountId,
     area::Area,
     job::{ItemReport, JobId, LeaseToken},
+    media::NotFollowed,
     outcome::Outcome,
     quota::Counter,
     task::{Progress, Task, TaskId},
@@ -100,6 +101,8 @@ pub struct LeasedItem {
     pub url: String,
     /// Levels of playlists that may be followed below it.
     pub levels: u8,
+    /// A playlist named it as one.
+    pub is_named: bool,
 }
 
 /// A job that is not final.
@@ -204,6 +207,8 @@ pub struct TaskRow {
     pub held_bytes: u64,
     /// What nodes pulled for targets that are final there.
     pub pulled_bytes: u64,
+    /// What its playlists name and is not followed, summed up.
+    pub not_followed: NotFollowed,
 }
 
 /// How far along a target is, as filters and totals tell it. Every target is in one state.

@@ -2,13 +2,18 @@
 
 use proptest::prelude::*;
 
-use super::{Error, MAX_CHILDREN, children, is_playlist};
+use super::{Error, Kind, MAX_CHILDREN, Manifest, attribute, is_playlist, manifest, read};
 
 const BASE: &str = "https://v.example.com/show/1/index.m3u8?token=a%2Fb";
 
 fn named(content: &[u8]) -> Vec<(String, bool)> {
-    let found = children(BASE, content, 3).unwrap();
+    let found = read(BASE, content).unwrap().children;
     found.into_iter().map(|child| (child.url, child.is_playlist)).collect()
+}
+
+/// How many of each kind are not followed.
+fn not_followed(content: &[u8]) -> Vec<(Kind, u64)> {
+    read(BASE, content).unwrap().not_followed.counts.into_iter().collect()
 }
 
 fn segments(content: &[u8]) -> Vec<String> {
@@ -161,40 +166,137 @@ fn only_http_urls_are_named() {
 #[test]
 fn what_is_not_a_playlist_is_told() {
     for content in [&b""[..], b"\n\n", b"<html><a href=a.ts></html>", b"# a comment\na.ts\n"] {
-        assert_eq!(children(BASE, content, 3), Err(Error::NotAPlaylist));
+        assert_eq!(read(BASE, content), Err(Error::NotAPlaylist));
     }
-    assert_eq!(children("index.m3u8", b"#EXTM3U\n", 3), Err(Error::Base));
-}
-
-#[test]
-fn no_level_left_means_not_looked_into() {
-    assert_eq!(children(BASE, b"#EXTM3U\na.ts\n", 0), Ok(Vec::new()));
-    assert_eq!(children(BASE, b"not even a playlist", 0), Ok(Vec::new()));
+    assert_eq!(read("index.m3u8", b"#EXTM3U\n"), Err(Error::Base));
 }
 
 #[test]
 fn a_fan_out_bomb_is_refused() {
     let mut bomb = String::from("#EXTM3U\n");
     (0..MAX_CHILDREN).for_each(|number| bomb += &format!("{number}.ts\n"));
-    assert_eq!(children(BASE, bomb.as_bytes(), 1).unwrap().len(), MAX_CHILDREN);
+    assert_eq!(read(BASE, bomb.as_bytes()).unwrap().children.len(), MAX_CHILDREN);
     bomb += "one-more.ts\n";
-    assert_eq!(children(BASE, bomb.as_bytes(), 1), Err(Error::TooManyChildren));
+    assert_eq!(read(BASE, bomb.as_bytes()), Err(Error::TooManyChildren));
 }
 
 #[test]
 fn a_playlist_is_told_by_its_path() {
-    for path in ["/a.m3u8", "/A.M3U8", "/a.m3u8?x=y", "/.m3u8"] {
+    for path in ["/a.m3u8", "/A.M3U8", "/a.m3u8?x=y", "/.m3u8", "/a.m3u", "/a.M3U?x"] {
         assert!(is_playlist(path), "{path}");
     }
-    for path in ["/a.m3u", "/a.ts?x=.m3u8", "/m3u8", "/a.m3u8/b", "", "/中m3u8"] {
+    for path in ["/a.m3u9", "/a.ts?x=.m3u8", "/m3u8", "/a.m3u8/b", "", "/中m3u8"] {
         assert!(!is_playlist(path), "{path}");
+    }
+}
+
+#[test]
+fn a_manifest_is_told_by_its_path_or_else_by_its_media_type() {
+    let (hls, dash) = (Some(Manifest::Hls), Some(Manifest::Dash));
+    for (path, media_type, told) in [
+        ("/a.m3u8", None, hls),
+        ("/a.m3u8", Some("text/html"), hls),
+        ("/a", Some("application/vnd.apple.mpegurl"), hls),
+        ("/a?b=c.ts", Some("Application/VND.apple.mpegURL ; charset=utf-8"), hls),
+        ("/a.php", Some("audio/mpegurl"), hls),
+        ("/a", Some("application/x-mpegURL"), hls),
+        ("/a.mpd", Some("text/xml"), dash),
+        ("/a.MPD?x", None, dash),
+        ("/a", Some("application/dash+xml"), dash),
+        ("/a", Some("text/plain"), None),
+        ("/a", Some(""), None),
+        ("/a.ts", None, None),
+    ] {
+        assert_eq!(manifest(path, media_type), told, "{path} {media_type:?}");
+    }
+}
+
+#[test]
+fn what_is_named_and_not_followed_is_counted_by_kind_and_url() {
+    let master = b"#EXTM3U
+#EXT-X-SESSION-KEY:METHOD=AES-128,URI=\"https://keys.example.com/k\"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"English, \",URI=\"audio/en.m3u8\"
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"in the variant\"
+#EXT-X-MEDIA: TYPE=SUBTITLES, NAME=\"a=b\" , URI = \"subs/en.m3u8\"
+#EXT-X-MEDIA:TYPE=VIDEO,URI=\"angle.m3u8\"
+#EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,INSTREAM-ID=\"CC1\"
+#EXT-X-STREAM-INF:BANDWIDTH=1
+low/index.m3u8
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=1,URI=\"low/iframe.m3u8\"
+#EXT-X-SESSION-DATA:DATA-ID=\"x\",URI=\"data.json\"
+";
+    let once = |kind| (kind, 1);
+    let kinds = [
+        Kind::AudioRendition,
+        Kind::VideoRendition,
+        Kind::SubtitleRendition,
+        Kind::IFramePlaylist,
+        Kind::Key,
+        Kind::Other,
+    ];
+    assert_eq!(not_followed(master), kinds.map(once));
+    let media = b"#EXTM3U
+#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"100@0\"
+#EXT-X-KEY:METHOD=AES-128,URI=\"k\"
+#EXTINF:4,
+#EXT-X-BYTERANGE:10@100
+all.mp4
+#EXTINF:4,
+#EXT-X-BYTERANGE:10
+all.mp4#t
+#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://x\"
+#EXT-X-KEY:METHOD=NONE
+#EXT-X-MAP:URI=\"all.mp4\",BYTERANGE=\"100@0\"
+#EXTINF:4,
+data:video/mp4;base64,AA
+#EXTINF:4,
+2.ts
+#EXT-X-PART:DURATION=1,URI=\"3.1.ts\"
+#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"3.2.ts\"
+#EXT-X-RENDITION-REPORT:URI=\"../x.m3u8\"
+#EXT-X-GAP
+lost.m4s
+ftp://a.example/3.ts
+\xFF\xFE.ts
+";
+    let told = read(BASE, media).unwrap();
+    let counts: Vec<_> = told.not_followed.counts.into_iter().collect();
+    assert_eq!(
+        counts,
+        [
+            once(Kind::MediaSegment),
+            once(Kind::PartialSegment),
+            once(Kind::InitializationSection),
+            once(Kind::Key),
+            (Kind::Unusable, 2),
+        ]
+    );
+    assert_eq!(told.children.len(), 1);
+    assert_eq!(told.not_followed.first[0], "https://v.example.com/show/1/all.mp4");
+    assert!(not_followed(b"#EXTM3U\n#EXTINF:1,\na.ts\n").is_empty());
+}
+
+#[test]
+fn attributes_are_found_in_lists_as_they_are_written() {
+    for (list, value) in [
+        (&b"URI=\"a\""[..], Some(&b"a"[..])),
+        (b"A=\"x,URI=no\",URI=\"a,b\"", Some(b"a,b")),
+        (b" A=1 , URI = \"a\" ", Some(b"a")),
+        (b"URI=a,B=2", Some(b"a")),
+        (b"URI=\"open", Some(b"open")),
+        (b"XURI=\"a\"", None),
+        (b"A,URI", None),
+        (b"", None),
+    ] {
+        assert_eq!(attribute(list, b"URI"), value, "{}", list.escape_ascii());
     }
 }
 
 proptest! {
     #[test]
     fn no_content_makes_it_panic(content in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let _ = children(BASE, &content, 3);
+        let _ = read(BASE, &content);
+        let _ = attribute(&content, b"URI");
     }
 
     #[test]
@@ -204,7 +306,7 @@ proptest! {
             Just("#EXT-X-STREAM-INF:BANDWIDTH=1".to_owned()), Just("#EXTINF:1,".to_owned()),
             "#EXT-X-[A-Z-]{0,8}:.{0,12}", "[a-z/:?#.%\\\\\\[\\]@]{0,20}", "[a-z/]{1,6}\\.(ts|m3u8)", ".{0,20}",
         ], 0..20), end in prop_oneof![Just("\n"), Just("\r\n"), Just("\r")]) {
-        for child in children(BASE, lines.join(end).as_bytes(), 1).unwrap_or_default() {
+        for child in read(BASE, lines.join(end).as_bytes()).unwrap_or_default().children {
             prop_assert!(child.url.starts_with("http://") || child.url.starts_with("https://"));
         }
     }

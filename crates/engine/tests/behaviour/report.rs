@@ -5,7 +5,7 @@ use std::time::Duration;
 use stoker_domain::{
     area::AreaScope,
     job::{Child, ItemReport, LeasedJob},
-    outcome::{Block, OriginFault, Outcome},
+    outcome::{Block, OriginFault, Outcome, Uncacheable},
     quota::Limits,
     task::Progress,
 };
@@ -95,6 +95,19 @@ async fn children_are_fetched_if_they_are_ours_and_told_if_they_are_not() {
     assert_eq!(stage.used().await.0, 3, "what is refused costs nothing");
     let levels: Vec<_> = stage.lease().await[0].items.iter().map(|item| item.levels).collect();
     assert_eq!(levels, [2, 0]);
+}
+
+#[tokio::test]
+async fn children_of_a_playlist_that_is_not_kept_are_fetched_all_the_same() {
+    let stage = Stage::new().await;
+    let task = stage.submit(&["http://www.example.com/m"]).await.task;
+    let job = stage.lease().await.remove(0);
+    let not_kept = Outcome::Uncacheable(Uncacheable::NoStore);
+    let named = playlist(&["http://www.example.com/0.ts"]);
+    assert!(stage.report(&job, vec![ItemReport { outcome: not_kept, ..named }]).await);
+    let rows = stage.targets(&task).await;
+    assert_eq!((rows[0].row.progress, rows[0].row.outcome), (Progress::Failed, Some(not_kept)));
+    assert_eq!((rows.len(), rows[1].row.progress), (2, Progress::Processing));
 }
 
 #[tokio::test]

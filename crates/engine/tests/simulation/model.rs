@@ -198,16 +198,11 @@ impl Net<'_> {
             is_playlist: *is_playlist,
         };
         ItemReport {
-            position: item.position,
-            outcome,
             size_bytes: is_success.then_some(1000),
             pulled_bytes: if outcome == Outcome::Filled { 1000 } else { 0 },
-            validator: None,
             verified_at: is_success.then_some(now),
-            fresh_until: None,
-            detail: None,
-            retry_after_seconds: None,
             children: children.iter().map(child).collect(),
+            ..ItemReport::new(item.position, outcome)
         }
     }
 

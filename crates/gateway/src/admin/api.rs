@@ -10,6 +10,7 @@ use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{Shield, Status},
     job::StoreHealth,
+    media::NotFollowed,
     outcome::Outcome,
     purge::{Method, Scope},
     quota::Product,
@@ -377,6 +378,9 @@ pub struct TaskView {
     pub updated_at: String,
     /// When its last target finished.
     pub finished_at: Option<String>,
+    /// What its playlists name and is not followed; left out when there is nothing.
+    #[serde(default, skip_serializing_if = "NotFollowed::is_empty")]
+    pub not_followed: NotFollowed,
 }
 
 /// Why something waits.
@@ -458,6 +462,9 @@ pub struct NodeOutcomeView {
     pub fresh_until: Option<String>,
     /// A sentence for a person when it failed.
     pub detail: Option<String>,
+    /// What it names and is not followed; left out when there is nothing.
+    #[serde(default, skip_serializing_if = "NotFollowed::is_empty")]
+    pub not_followed: NotFollowed,
 }
 
 /// Answer of `GET /admin/v1/tasks/{id}/targets?offset&limit&status`.

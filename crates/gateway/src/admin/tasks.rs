@@ -1,6 +1,6 @@
 //! Tasks: submit, list, show, and what became of each target on each node.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -204,6 +204,7 @@ fn task_view(view: &TaskView) -> api::TaskView {
         created_at: rfc3339(row.task.created_at),
         updated_at: rfc3339(row.updated_at),
         finished_at: row.finished_at.map(rfc3339),
+        not_followed: row.not_followed.clone(),
     }
 }
 
@@ -233,7 +234,8 @@ fn waiting_view(waiting: Waiting) -> api::WaitingView {
 }
 
 fn outcome_view(outcome: NodeOutcome) -> api::NodeOutcomeView {
-    let report = outcome.report;
+    let mut report = outcome.report;
+    let not_followed = report.as_mut().map(|report| mem::take(&mut report.not_followed));
     api::NodeOutcomeView {
         node: outcome.node,
         area: outcome.area,
@@ -244,5 +246,6 @@ fn outcome_view(outcome: NodeOutcome) -> api::NodeOutcomeView {
         verified_at: report.as_ref().and_then(|report| report.verified_at).map(rfc3339),
         fresh_until: report.as_ref().and_then(|report| report.fresh_until).map(rfc3339),
         detail: report.and_then(|report| report.detail),
+        not_followed: not_followed.unwrap_or_default(),
     }
 }

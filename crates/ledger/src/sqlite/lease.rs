@@ -56,7 +56,12 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
             options: task.options,
             items: items
                 .into_iter()
-                .map(|LeasedItem { position, url, levels, .. }| JobItem { position, url, levels })
+                .map(|LeasedItem { position, url, levels, is_named, .. }| JobItem {
+                    position,
+                    url,
+                    levels,
+                    is_named,
+                })
                 .collect(),
         });
     }
@@ -95,7 +100,7 @@ pub(super) fn items(
         return Ok(Vec::new());
     };
     let mut statement = connection.prepare_cached(
-        "/* items of a job */ SELECT id, url, levels FROM target
+        "/* items of a job */ SELECT id, url, levels, parent IS NOT NULL AND levels > 0 FROM target
          WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
     )?;
     let offset = names::target(chunk, 0);
@@ -105,7 +110,8 @@ pub(super) fn items(
         let target: i64 = row.get(0)?;
         let position = u16::try_from(target - offset).map_err(Failure::corrupt)?;
         if positions.contains(position) {
-            items.push(LeasedItem { position, target, url: row.get(1)?, levels: row.get(2)? });
+            let (url, levels, is_named) = (row.get(1)?, row.get(2)?, row.get(3)?);
+            items.push(LeasedItem { position, target, url, levels, is_named });
         }
     }
     Ok(items)

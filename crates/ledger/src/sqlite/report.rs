@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use stoker_domain::{
     area::AreaScope,
     job::{ItemReport, JobId, LeaseToken},
+    media::NotFollowed,
     outcome::Outcome,
     plan::Positions,
     task::TaskId,
@@ -23,7 +24,7 @@ use super::{
     number::{signed, unsigned},
     session::Session,
     tally::{self, ByHost, Place},
-    views::{self, word},
+    views::{self, not_followed, word},
 };
 use crate::{Applied, ItemDecision, ReportWrite};
 
@@ -38,6 +39,8 @@ pub(super) struct Stored(
     Option<Timestamp>,
     Option<Timestamp>,
     Option<String>,
+    // as most have none, it is left out
+    #[serde(default, skip_serializing_if = "NotFollowed::is_empty")] NotFollowed,
 );
 
 impl From<&ItemReport> for Stored {
@@ -51,6 +54,7 @@ impl From<&ItemReport> for Stored {
             report.verified_at,
             report.fresh_until,
             report.detail.clone(),
+            report.not_followed.clone(),
         )
     }
 }
@@ -68,6 +72,7 @@ impl From<Stored> for ItemReport {
             detail: stored.7,
             retry_after_seconds: None,
             children: Vec::new(),
+            not_followed: stored.8,
         }
     }
 }
@@ -93,6 +98,8 @@ struct Ended {
     by_host: ByHost,
     targets: u64,
     bytes: Bytes,
+    /// What their playlists name and is not followed; all nodes of a target say the same.
+    not_followed: NotFollowed,
 }
 
 /// Bytes of a task, as it keeps them; the tables tell what each counts.
@@ -274,6 +281,7 @@ fn settle(
         let size = size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
         ended.bytes.done = ended.bytes.done.saturating_add(size);
     }
+    ended.not_followed.add(&report.not_followed);
     ended.by_host.entry(host).or_default().end(outcome.parse().map_err(Failure::corrupt)?);
     Ok(())
 }
@@ -330,6 +338,23 @@ fn write_chunk(connection: &Connection, chunk: &Chunk, ended: u64) -> Result<(),
     Ok(())
 }
 
+/// Adds to what the task's row tells of this.
+fn add_not_followed(connection: &Connection, task: i64, more: &NotFollowed) -> Result<(), Failure> {
+    if more.is_empty() {
+        return Ok(());
+    }
+    let mut sum = connection
+        .prepare_cached("/* report: not followed */ SELECT not_followed FROM task WHERE id = ?1")?
+        .query_row([task], |row| not_followed(row, 0))?;
+    sum.add(more);
+    connection
+        .prepare_cached(
+            "/* report: sum of that */ UPDATE task SET not_followed = ?2 WHERE id = ?1",
+        )?
+        .execute(params![task, serde_json::to_string(&sum)?])?;
+    Ok(())
+}
+
 /// Adds the ended targets to task and tally; the task's name when they were its last.
 fn write_task(
     session: &Session,
@@ -337,6 +362,7 @@ fn write_task(
     ended: &Ended,
     now: Timestamp,
 ) -> Result<Option<TaskId>, Failure> {
+    add_not_followed(session, chunk.task, &ended.not_followed)?;
     let counts = tally::sum(&ended.by_host);
     let (is_final, name, place): (bool, String, Place) = session
         .prepare_cached(
@@ -371,4 +397,18 @@ fn write_task(
         )?;
     session.tally(place, &ended.by_host);
     Ok((is_final && ended.targets > 0).then_some(TaskId(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_an_older_file_is_read_and_most_are_written_as_then() {
+        let old = r#"[3,"filled",10,10,null,null,null,null]"#;
+        let stored: Stored = serde_json::from_str(old).unwrap();
+        let report = ItemReport::from(stored);
+        assert_eq!((report.position, report.outcome), (3, Outcome::Filled));
+        assert_eq!(serde_json::to_string(&Stored::from(&report)).unwrap(), old);
+    }
 }

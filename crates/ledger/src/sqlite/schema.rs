@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("replay.sql"),
     include_str!("refusal.sql"),
     include_str!("task_bytes.sql"),
+    include_str!("not_followed.sql"),
 ];
 
 /// The number of migrations that this version knows.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 use stoker_domain::{
     account::AccountId,
     job::{ItemReport, JobId, NodeOutcome},
+    media::NotFollowed,
     plan::Positions,
     quota::Product,
     task::{Task, TaskId},
@@ -141,7 +142,7 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
         .prepare_cached(
             "/* task */ SELECT public_id, account, product, areas, tier, options, created_at,
                  targets, done, failed, updated_at, finished_at, done_bytes, held_bytes,
-                 pulled_bytes
+                 pulled_bytes, not_followed
              FROM task WHERE id = ?1",
         )?
         .query_row([id], |row| {
@@ -168,9 +169,18 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
                 done_bytes: unsigned(row, 12)?,
                 held_bytes: unsigned(row, 13)?,
                 pulled_bytes: unsigned(row, 14)?,
+                not_followed: not_followed(row, 15)?,
             })
         })?;
     Ok(row)
+}
+
+/// A sum of what is not followed in a column.
+pub(super) fn not_followed(row: &Row<'_>, column: usize) -> rusqlite::Result<NotFollowed> {
+    match row.get_ref(column)?.as_str_or_null()? {
+        None => Ok(NotFollowed::default()),
+        Some(text) => serde_json::from_str(text).map_err(|error| unreadable(column, error)),
+    }
 }
 
 fn product(row: &Row<'_>, column: usize) -> rusqlite::Result<Product> {

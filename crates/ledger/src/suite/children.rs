@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use stoker_domain::{
     area::{Area, AreaScope},
+    job::LeasedJob,
     outcome::{Block, Outcome},
     task::{Progress, TaskId},
 };
@@ -122,4 +123,22 @@ pub async fn children_of_a_final_task_are_left_out(ledger: Arc<dyn Ledger>) {
     assert_eq!(added, Submitted { merged: 1, ..Submitted::default() });
     assert_eq!(fixture.row("1").await.targets, 2);
     assert_eq!(fixture.used(Area::Mainland).await, 2);
+}
+
+pub async fn a_job_tells_which_playlists_were_named_as_such(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let mut submitted = targets(&PLAYLIST, &["middle"]);
+    submitted[0].levels = 3;
+    let task = fixture.new_task(fixture.task("1"), submitted);
+    fixture.ledger.submit(task).await.expect("submit");
+    let mut plan = plan(&fixture, 3).await;
+    plan.targets[0].levels = 2;
+    fixture.ledger.add_children(plan).await.expect("children");
+    let told = |job: &LeasedJob| -> Vec<_> {
+        job.items.iter().map(|item| (item.levels, item.is_named)).collect()
+    };
+    let job = fixture.lease_one("middle", at(61)).await;
+    assert_eq!(told(&job), [(3, false), (0, false)]);
+    let job = fixture.lease_one("edge", at(61)).await;
+    assert_eq!(told(&job), [(2, true), (0, false)]);
 }

@@ -6,6 +6,7 @@ use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope},
     job::{ItemReport, LeasedJob},
+    media::NotFollowed,
     outcome::Outcome,
     quota::{self, Counter, Product},
     task::{FetchOptions, Task, TaskId},
@@ -75,6 +76,7 @@ pub fn item(position: u16, outcome: Outcome) -> ItemReport {
         fresh_until: is_success.then_some(at(3600)),
         detail: (!is_success).then(|| format!("origin said {outcome}")),
         children: Vec::new(),
+        not_followed: NotFollowed::default(),
     }
 }
 

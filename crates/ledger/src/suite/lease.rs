@@ -156,6 +156,7 @@ pub async fn the_engine_sees_what_stands_behind_a_lease(ledger: Arc<dyn Ledger>)
             target: rows[usize::from(position)].id,
             url: rows[usize::from(position)].url.clone(),
             levels: 0,
+            is_named: false,
         })
         .into();
     assert_eq!(leased.items, expected);

@@ -1,9 +1,10 @@
 //! What nodes report, and how it rolls up.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use stoker_domain::{
-    job::{LeaseToken, LeasedJob},
+    job::{ItemReport, LeaseToken, LeasedJob},
+    media::{Kind, NotFollowed},
     outcome::{OriginFault, Outcome},
     task::{Progress, TaskId},
 };
@@ -159,4 +160,42 @@ pub async fn positions_of_others_are_ignored(ledger: Arc<dyn Ledger>) {
     assert_eq!(applied, Applied::default());
     assert_eq!(fixture.row("1").await.failed, 0);
     assert!(fixture.settle(&job, &[(0, Outcome::Filled)], T0).await.job_is_final);
+}
+
+pub async fn what_is_not_followed_is_told_by_node_and_summed_up_by_task(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let nodes = ["edge-1", "edge-2"];
+    fixture.submit("1", &urls("a.example", 2), &nodes).await;
+    let not_followed = |count| NotFollowed {
+        counts: BTreeMap::from([(Kind::MediaSegment, count), (Kind::Key, 1)]),
+        first: vec![format!("http://a.example/{count}.m4s")],
+    };
+    let told = |position, count| ItemReport {
+        not_followed: not_followed(count),
+        ..item(position, Outcome::Filled)
+    };
+    for (second, node) in (1..).zip(nodes) {
+        let job = fixture.lease_one(node, T0).await;
+        let items = [(told(0, 7), true), (told(1, 5), true)];
+        fixture.report(&job, items, true, at(second)).await.expect("report");
+        let row = fixture.row("1").await;
+        let sum = if second == 1 { NotFollowed::default() } else { both(&not_followed) };
+        // a target counts once, when its last node settles
+        assert_eq!(row.not_followed, sum, "{node}");
+    }
+    let ids: Vec<_> = fixture.targets("1").await.iter().map(|row| row.id).collect();
+    let outcomes = fixture.ledger.outcomes(&TaskId("1".into()), &ids).await.expect("outcomes");
+    for ((_, nodes), count) in outcomes.iter().zip([7, 5]) {
+        for node in nodes {
+            let report = node.report.as_ref().expect("reported");
+            assert_eq!(report.not_followed, not_followed(count), "{}", node.node);
+        }
+    }
+}
+
+fn both(not_followed: &impl Fn(u64) -> NotFollowed) -> NotFollowed {
+    let mut sum = not_followed(7);
+    sum.add(&not_followed(5));
+    assert_eq!(sum.counts[&Kind::MediaSegment], 12);
+    sum
 }

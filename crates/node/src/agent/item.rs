@@ -12,10 +12,11 @@ use stoker_domain::{
     account::AccountId,
     domain::{Domain, Status},
     http::{Reuse, StoredResponse, reuse},
-    job::{Child, ItemReport, JobItem},
-    media,
+    job::{ItemReport, JobItem},
+    media::Named,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     placement::Directory,
+    retry::is_worth_retrying,
     target::Target,
     task::FetchOptions,
     time::{Clock, Timestamp},
@@ -25,9 +26,12 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::job::Moving;
+use super::{
+    job::Moving,
+    playlist::{self, Unread},
+};
 use crate::{
-    fill::{Filled, Fills, Intent, Request, is_content},
+    fill::{Body, FillHead, Filled, Fills, Intent, Request, is_content},
     origin::seconds,
     serve::{Proof, Service, selecting},
     store::{Store, Stored},
@@ -39,8 +43,6 @@ const LOOK: Duration = Duration::from_millis(500);
 const SYNC: Duration = Duration::from_secs(10);
 /// How often it looks.
 const SYNC_LOOK: Duration = Duration::from_millis(2);
-/// Bytes of a playlist that are read at once.
-const READ: usize = 256 << 10;
 
 /// The disk did not do what it should.
 const DISK_ERROR: Outcome = Outcome::Uncacheable(Uncacheable::DiskError);
@@ -69,6 +71,13 @@ struct Task<'a> {
     options: Arc<FetchOptions>,
     /// The request fields by which its response is selected.
     selecting: HeaderMap,
+}
+
+impl Task<'_> {
+    /// Whether it is looked into, should it turn out to be a playlist.
+    fn looks_inside(&self) -> bool {
+        self.item.levels > 0
+    }
 }
 
 /// What the read-back found wrong.
@@ -131,15 +140,20 @@ impl Runner {
             stored = None;
         }
         let began = (self.clock.now(), Instant::now());
-        let filled = self.fill(&task, stored, moving).await;
+        let (filled, passing) = self.fill(&task, stored, moving).await;
         let (outcome, pulled) = (filled.outcome, filled.pulled_bytes);
-        let report = self.judge(&task, filled).await;
+        let mut report = self.judge(&task, filled).await;
+        if let Some((head, body)) = passing {
+            let (named, came) = playlist::of_passing(task.item, &task.target, &head, body).await;
+            report.pulled_bytes += came;
+            tell(&mut report, named);
+        }
         if report.outcome != NEVER_FRESH || !self.has_jumped(began) {
             return report;
         }
         // what came a moment ago looks old: let it be confirmed under the new time
         let (_, stored) = self.look(&task).await;
-        let filled = self.fill(&task, stored, moving).await;
+        let (filled, _) = self.fill(&task, stored, moving).await;
         let report = self.judge(&task, filled).await;
         let outcome = if report.outcome.is_success() { outcome } else { report.outcome };
         ItemReport { outcome, pulled_bytes: report.pulled_bytes + pulled, ..report }
@@ -175,18 +189,24 @@ impl Runner {
             path_and_query: task.target.path_and_query.clone(),
             fields: HeaderMap::new(),
             options: Arc::clone(&task.options),
-            intent: Intent::Prefetch,
+            intent: if task.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
             hops: 0,
             is_patient: true,
         }
     }
 
-    async fn fill(&self, task: &Task<'_>, stored: Option<Stored>, moving: &Moving) -> Filled {
+    /// What became of it; and a playlist that is not kept, as it comes.
+    async fn fill(
+        &self,
+        task: &Task<'_>,
+        stored: Option<Stored>,
+        moving: &Moving,
+    ) -> (Filled, Option<(Arc<FillHead>, Body)>) {
         let reader = self.fills.get_or_start(self.request(task), stored);
         while !reader.ends_within(LOOK).await {
             moving.set(reader.progress());
         }
-        reader.durable().await
+        reader.durable_or_passing().await
     }
 
     async fn judge(&self, task: &Task<'_>, filled: Filled) -> ItemReport {
@@ -217,6 +237,12 @@ impl Runner {
         };
         report.outcome = outcome;
         report.detail = Some(detail.into());
+        // there it is, and what it names can be there too
+        if let (true, Outcome::Uncacheable(Uncacheable::NoLifetime), Some(stored)) =
+            (task.looks_inside(), outcome, &filled.stored)
+        {
+            tell(&mut report, playlist::of_stored(task.item, &task.target, stored).await);
+        }
         report
     }
 
@@ -288,11 +314,8 @@ impl Runner {
             fresh_until: Some(proof.fresh_until),
             ..ItemReport::new(task.item.position, outcome)
         };
-        if task.item.levels > 0 {
-            match children(task.item, &proof.stored).await {
-                Ok(children) => report.children = children,
-                Err(detail) => report.detail = Some(detail),
-            }
+        if task.looks_inside() {
+            tell(&mut report, playlist::of_stored(task.item, &task.target, &proof.stored).await);
         }
         report
     }
@@ -308,14 +331,23 @@ fn task_status(stored: &Stored) -> StatusCode {
     StoredResponse::decode(stored.head()).map_or(StatusCode::OK, |response| response.status)
 }
 
-async fn children(item: &JobItem, stored: &Stored) -> Result<Vec<Child>, String> {
-    let size = stored.size().unwrap_or(0);
-    let mut content = Vec::new();
-    while (content.len() as u64) < size && content.len() <= media::MAX_BYTES {
-        let chunk = stored.read(content.len() as u64, READ).await;
-        content.extend_from_slice(&chunk.map_err(|error| error.to_string())?);
+/// Adds what the item names. Where that cannot be known, an item that is there has failed all the
+/// same; for one that is not, it is said besides, unless another attempt may find out.
+fn tell(report: &mut ItemReport, named: Result<Named, Unread>) {
+    match named {
+        Ok(Named { children, not_followed }) => {
+            (report.children, report.not_followed) = (children, not_followed);
+        }
+        Err(Unread { outcome, detail })
+            if report.outcome.is_success() || is_worth_retrying(outcome) =>
+        {
+            (report.outcome, report.detail) = (outcome, Some(detail));
+        }
+        Err(Unread { detail, .. }) => {
+            let before = report.detail.take().map(|detail| detail + "; ").unwrap_or_default();
+            report.detail = Some(before + &detail);
+        }
     }
-    media::children(&item.url, &content, item.levels).map_err(|error| error.to_string())
 }
 
 fn failed(item: &JobItem, outcome: Outcome, detail: &str) -> ItemReport {

@@ -3,8 +3,10 @@
 //! A lost lease ends the work on a job at once; a lost message is repeated until it is answered.
 //! The agent decides nothing about retries: the engine does. What is durable stays, whoever asked.
 
+mod coding;
 mod item;
 mod job;
+mod playlist;
 mod purge;
 
 use std::{sync::Arc, time::Duration};

@@ -9,6 +9,7 @@ use stoker_domain::{
         ByteRange, Lifetime, Reuse, StoredResponse, Validator, drop_cookies, reuse, storable,
         strong_validator,
     },
+    media::{Manifest, manifest},
     outcome::{Outcome, Uncacheable},
     time::Timestamp,
 };
@@ -283,7 +284,7 @@ impl Driver {
             Judged::Keep(reply, extent, lifetime) => {
                 return self.keep(reply, extent, lifetime, selecting).await;
             }
-            Judged::Pass(reply, extent, outcome) if self.serves_first(&extent) => {
+            Judged::Pass(reply, extent, outcome) if self.serves_first(&reply, &extent) => {
                 return Ok(self.pass(reply, &extent, outcome, selecting).await);
             }
             Judged::Pass(..) | Judged::Whole => self.ask(Ask::default()).await?,
@@ -333,12 +334,19 @@ impl Driver {
     }
 
     /// Whether what comes is all that the first reader wants, or nobody wants content at all.
-    fn serves_first(&self, extent: &Extent) -> bool {
-        let Some(want) = self.fill.state().first_want() else { return true };
+    fn serves_first(&self, reply: &Reply, extent: &Extent) -> bool {
+        let is_playlist = self.is_playlist(&reply.response.fields);
+        let Some(want) = self.fill.state().first_want(is_playlist) else { return true };
         if extent.is_whole() {
             return true;
         }
         extent.end.is_some_and(|end| want.is_within(extent.start, end - 1, extent.total))
+    }
+
+    /// Whether path or media type say that it is a playlist.
+    fn is_playlist(&self, fields: &HeaderMap) -> bool {
+        let media_type = fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        manifest(&self.request.path_and_query, media_type) == Some(Manifest::Hls)
     }
 
     /// Hands the reply to the first reader as it comes.
@@ -377,7 +385,8 @@ impl Driver {
             });
         }
         self.leave_registry();
-        if self.fill.state().first_want().is_some() {
+        let is_playlist = self.is_playlist(&head.response.fields);
+        if self.fill.state().first_want(is_playlist).is_some() {
             self.fill.state().passing = Some(passing);
         }
         self.show(head);

@@ -109,7 +109,25 @@ impl Reader {
     }
 
     /// Awaits the end of it: everything durable, or the reason why not. Cancel safe.
-    pub async fn durable(mut self) -> Filled {
+    pub async fn durable(self) -> Filled {
+        self.end().await.0
+    }
+
+    /// As [`Self::durable`]; and head and content of a playlist that is not kept, for
+    /// [`Intent::PrefetchAndRead`](super::Intent).
+    pub async fn durable_or_passing(self) -> (Filled, Option<(Arc<FillHead>, Body)>) {
+        let (filled, reader) = self.end().await;
+        let head = {
+            let state = reader.seat.fill.state();
+            let is_ours = reader.seat.reader == 0 && state.passing.is_some();
+            state.head.clone().filter(|_| is_ours)
+        };
+        let is_passing = matches!(filled.outcome, Outcome::Uncacheable(_) | Outcome::TooLarge);
+        let passing = head.filter(|_| is_passing).map(|head| (head, reader.body(None)));
+        (filled, passing)
+    }
+
+    async fn end(mut self) -> (Filled, Self) {
         let mut attempts = 0;
         loop {
             let filled = self.seat.fill.verdict().await;
@@ -122,7 +140,7 @@ impl Reader {
                     let fill = &self.seat.fill;
                     filled.stored = self.fills.store().lookup(fill.key, &fill.url).await;
                 }
-                return filled;
+                return (filled, self);
             }
             self = self.fills.join_or_start(Arc::clone(&self.request), None);
         }

@@ -42,6 +42,15 @@ pub enum Intent {
     Demand(Want),
     /// Nobody waits; all of it is to be durable.
     Prefetch,
+    /// The same; and a playlist is read, also where it is not kept.
+    PrefetchAndRead,
+}
+
+impl Intent {
+    /// Whether nobody waits for the content.
+    pub fn is_prefetch(self) -> bool {
+        matches!(self, Self::Prefetch | Self::PrefetchAndRead)
+    }
 }
 
 /// How much of the representation is wanted.
@@ -82,7 +91,7 @@ impl Request {
     pub(super) fn want(&self) -> Want {
         match self.intent {
             Intent::Demand(want) => want,
-            Intent::Prefetch => Want::All,
+            Intent::Prefetch | Intent::PrefetchAndRead => Want::All,
         }
     }
 }

@@ -84,6 +84,8 @@ pub(super) struct State {
 struct Wish {
     want: Want,
     is_prefetch: bool,
+    /// A prefetch that reads a playlist, kept or not.
+    reads_playlist: bool,
     /// Nobody watches: it may be slowed.
     is_patient: bool,
     /// The slice it reads; all before it are done with.
@@ -302,10 +304,15 @@ impl State {
     pub(super) fn join(&mut self, request: &Request) -> u64 {
         let number = self.next_reader;
         self.next_reader += 1;
-        let is_prefetch = request.intent == Intent::Prefetch;
-        let is_patient = is_prefetch || request.is_patient;
-        self.readers
-            .insert(number, Wish { want: request.want(), is_prefetch, is_patient, position: 0 });
+        let is_prefetch = request.intent.is_prefetch();
+        let wish = Wish {
+            want: request.want(),
+            is_prefetch,
+            reads_playlist: request.intent == Intent::PrefetchAndRead,
+            is_patient: is_prefetch || request.is_patient,
+            position: 0,
+        };
+        self.readers.insert(number, wish);
         number
     }
 
@@ -339,9 +346,10 @@ impl State {
         self.readers.values().any(|wish| wish.is_prefetch)
     }
 
-    /// The first reader's want, while it is there and waits for content.
-    pub(super) fn first_want(&self) -> Option<Want> {
-        self.readers.get(&0).filter(|wish| !wish.is_prefetch).map(|wish| wish.want)
+    /// The first reader's want, while it is there and waits for content that is a playlist or not.
+    pub(super) fn first_want(&self, is_playlist: bool) -> Option<Want> {
+        let waits = |wish: &&Wish| !wish.is_prefetch || (is_playlist && wish.reads_playlist);
+        self.readers.get(&0).filter(waits).map(|wish| wish.want)
     }
 
     /// What a first request should bring: of all that is wanted, the largest.

@@ -7,6 +7,7 @@ mod hostile;
 mod key;
 mod lifetime;
 mod miss;
+mod playlists;
 mod purge;
 mod support;
 mod tiers;

@@ -315,6 +315,8 @@ impl Source {
             position: position as u16,
             url: (*url).into(),
             levels,
+            // those that were submitted have three
+            is_named: matches!(levels, 1 | 2),
         });
         let job = LeasedJob {
             id: JobId(id),

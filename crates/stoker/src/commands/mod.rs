@@ -11,6 +11,7 @@ mod domain;
 mod follow;
 mod group;
 mod key;
+mod not_followed;
 mod policy;
 mod prefetch;
 mod progress;

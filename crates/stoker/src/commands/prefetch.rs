@@ -6,13 +6,14 @@ use clap::ValueEnum;
 use serde::Serialize;
 use stoker_domain::{
     area::{AreaScope, Tier},
+    media,
     task::MediaPolicy,
 };
 use stoker_gateway::admin::api::{Accepted, MOST_URLS, NewTask, TargetView, TaskView};
 
 use crate::{
     client::Client,
-    commands::{area_words, follow, layer_words, progress},
+    commands::{area_words, follow, layer_words, not_followed, progress},
     config::Access,
     failure::Failure,
     list::{self, Refused},
@@ -60,7 +61,10 @@ pub(super) struct Args {
     /// `User-Agent` sent to the origin
     #[arg(long, value_name = "TEXT")]
     user_agent: Option<String>,
-    /// Whether playlists are followed: not at all, or `.m3u8` and their `.ts` segments
+    /// Whether playlists are followed: not at all, or playlists and their `.ts` segments
+    ///
+    /// What is named besides, such as `.m4s` segments, keys or audio renditions, is told and not
+    /// followed.
     #[arg(long, value_enum, default_value_t = Media::Off)]
     media: Media,
     /// Ask the origin for whole representations, without `Range`
@@ -96,6 +100,9 @@ struct Submitted {
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let urls = urls(&args)?;
+    if matches!(args.media, Media::Off) && urls.iter().any(|url| media::is_playlist(url)) {
+        output::note("note: playlists alone are brought; `--media segments` follows them");
+    }
     let client = args.access.client()?;
     let mut results = Vec::new();
     for part in urls.chunks(MOST_URLS as usize) {
@@ -125,6 +132,7 @@ async fn wait(client: &Client, results: &mut [Submitted], is_quiet: bool) -> Res
         let failed = follow::failed_targets(client, &task).await?;
         if !is_quiet {
             follow::print_failed(&failed);
+            not_followed::print("", &task.not_followed);
         }
         (result.task, result.failed) = (Some(task), Some(failed));
     }

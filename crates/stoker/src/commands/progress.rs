@@ -245,7 +245,7 @@ fn width() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use stoker_domain::{area::AreaScope, task::Progress};
+    use stoker_domain::{area::AreaScope, media::NotFollowed, task::Progress};
 
     use super::*;
 
@@ -266,6 +266,7 @@ mod tests {
             created_at: String::new(),
             updated_at: String::new(),
             finished_at: None,
+            not_followed: NotFollowed::default(),
         }
     }
 

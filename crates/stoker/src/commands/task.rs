@@ -12,7 +12,7 @@ use stoker_gateway::admin::api::{NodeOutcomeView, TargetView, TaskView, Tasks};
 
 use crate::{
     client::Client,
-    commands::{follow, progress_words, table},
+    commands::{follow, not_followed, progress_words, table},
     config::Access,
     failure::Failure,
     output, size,
@@ -119,6 +119,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
             let watch = async {
                 let task = follow::to_the_end(&client, &id, false).await?;
                 follow::print_failed(&follow::failed_targets(&client, &task).await?);
+                not_followed::print("", &task.not_followed);
                 Ok(if task.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
             };
             let ids = [id.clone()];
@@ -177,6 +178,7 @@ async fn show(client: &Client, show: Show) -> Result<ExitCode, Failure> {
     for (name, value) in lines {
         output::line(format!("{name:<10}{value}"));
     }
+    not_followed::print("", &task.not_followed);
     for target in &targets {
         output::line("");
         output::line(&target.url);
@@ -189,6 +191,7 @@ async fn show(client: &Client, show: Show) -> Result<ExitCode, Failure> {
             if let Some(detail) = &outcome.detail {
                 output::line(format!("  {}: {detail}", outcome.node));
             }
+            not_followed::print(&format!("  {}: ", outcome.node), &outcome.not_followed);
         }
     }
     if task.targets > targets.len() as u64 && show.status.is_none() {

@@ -21,6 +21,7 @@ mod lives;
 mod main_job;
 mod older_api;
 mod pace;
+mod playlists;
 mod purge;
 mod refusals;
 #[path = "../running/mod.rs"]

@@ -130,7 +130,7 @@ fn push_log(view: &TargetView) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use stoker_domain::outcome::{Block, OriginFault, Uncacheable};
+    use stoker_domain::outcome::{Block, OriginFault, PlaylistFault, Uncacheable};
 
     use super::*;
 
@@ -146,6 +146,7 @@ mod tests {
             Outcome::Uncacheable(Uncacheable::NoStore),
             Outcome::OriginError(OriginFault::Connect),
             Outcome::Blocked(Block::Ownership),
+            Outcome::Playlist(PlaylistFault::NotAPlaylist),
             Outcome::TooLarge,
             Outcome::OverQuota,
             Outcome::Timeout,

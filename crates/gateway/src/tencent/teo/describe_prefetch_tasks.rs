@@ -130,6 +130,7 @@ const fn verdict(progress: Progress, outcome: Option<Outcome>, is_followed: bool
             Outcome::OriginStatus(_) => ("failed", pull),
             Outcome::OriginError(_) => ("failed", pull),
             Outcome::Blocked(_) => ("failed", "accessDenied"),
+            Outcome::Playlist(_) => ("failed", "downloadManifestFailed"),
             Outcome::OverQuota => ("failed", "quotaExceeded"),
             Outcome::Timeout => ("timeout", "taskFailed"),
             Outcome::Canceled => ("canceled", "taskFailed"),
@@ -168,7 +169,7 @@ fn task(view: &TargetView) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use stoker_domain::outcome::{Block, OriginFault, Uncacheable};
+    use stoker_domain::outcome::{Block, OriginFault, PlaylistFault, Uncacheable};
 
     use super::*;
 
@@ -189,6 +190,7 @@ mod tests {
             (Outcome::OriginError(OriginFault::Connect), ("failed", "originPullFailed")),
             (Outcome::Blocked(Block::Ownership), ("failed", "accessDenied")),
             (Outcome::OverQuota, ("failed", "quotaExceeded")),
+            (Outcome::Playlist(PlaylistFault::NotAPlaylist), ("failed", "downloadManifestFailed")),
             (Outcome::Uncacheable(Uncacheable::NoStore), ("failed", "taskFailed")),
             (Outcome::TooLarge, ("failed", "taskFailed")),
             (Outcome::Timeout, ("timeout", "taskFailed")),
