@@ -16,6 +16,9 @@ use crate::{
     time::Timestamp,
 };
 
+/// A clock that was set back by less changes nothing.
+const SET_BACK: Duration = Duration::from_secs(60);
+
 /// A stored response, without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredResponse {
@@ -105,9 +108,11 @@ impl StoredResponse {
             .saturating_add(now.since(self.response_time))
     }
 
-    /// Whether the lifetime exceeds the age (RFC 9111 section 4.2).
+    /// Whether the lifetime exceeds the age (RFC 9111 section 4.2). Of what came in the future, by a
+    /// clock that has been set back since, the age is not known: it is not fresh.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
-        Duration::from_millis(self.lifetime_ms) > self.age(now)
+        self.response_time <= now + SET_BACK
+            && Duration::from_millis(self.lifetime_ms) > self.age(now)
     }
 
     /// The first moment at which it is stale.

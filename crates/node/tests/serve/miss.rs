@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoker_domain::domain::Status;
+use stoker_domain::{domain::Status, time::Clock};
 use stoker_testkit::{Script, content};
 
 use crate::support::{HOST, Net};
@@ -99,6 +99,22 @@ async fn a_stale_response_is_validated_and_fresh_again() {
     assert_eq!(requests.len(), 2);
     assert_eq!(requests[1].field("if-none-match"), "\"v1\"");
     assert_eq!(net.origin.sent_for("/a"), 5000);
+}
+
+#[tokio::test]
+async fn what_is_stored_is_validated_when_the_clock_was_set_back() {
+    let net = Net::single().await;
+    let (old, new) = (content(5000, 1), content(6000, 2));
+    let script = Script::new(old).etag("\"v1\"").field("cache-control", "max-age=60");
+    net.origin.on("/a", script.changes(1, new.clone(), "\"v2\""));
+    net.clock.advance(Duration::from_secs(24 * 3600));
+    net.get("edge", "/a", &[]).await;
+    net.until_hit("edge", "/a", &[]).await;
+    // with a clock that is a day behind it would be fresh for a day and a minute
+    net.clock.jump(net.clock.now() - Duration::from_secs(24 * 3600));
+    let reply = net.get("edge", "/a", &[]).await;
+    assert!(reply.body == new && reply.cache_status().contains("fwd=stale"), "{reply:?}");
+    assert!(net.until_hit("edge", "/a", &[]).await.body == new);
 }
 
 #[tokio::test]

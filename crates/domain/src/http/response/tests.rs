@@ -64,6 +64,15 @@ fn it_is_fresh_while_the_lifetime_exceeds_the_age() {
     assert_eq!(kept.age(NOW - Duration::from_secs(99)), Duration::from_secs(4));
 }
 
+#[test]
+fn what_came_in_the_future_is_not_fresh() {
+    let kept = stored(&[], &[("cache-control", "max-age=10")]);
+    for (set_back, is_fresh) in [(0, true), (1, true), (60, true), (61, false), (86_400, false)] {
+        let now = NOW - Duration::from_secs(set_back);
+        assert_eq!(kept.is_fresh(now), is_fresh, "{set_back} s");
+    }
+}
+
 /// RFC 9110 section 8.8.2.2: weak "unless [...] the cache entry includes a Date value [...] at
 /// least one second after" (the condition for caches).
 #[test]
