@@ -30,6 +30,8 @@ pub const fn is_worth_retrying(outcome: Outcome) -> bool {
         Outcome::OriginStatus(code) => matches!(code, 408 | 425 | 429 | 500 | 502 | 503 | 504),
         Outcome::OriginError(OriginFault::Length) => false,
         Outcome::OriginError(_) => true,
+        // a node was stopped under it, this one or one on the way
+        Outcome::Canceled => true,
         Outcome::Uncacheable(reason) => {
             matches!(reason, Uncacheable::DiskFull | Uncacheable::DiskError)
         }
@@ -118,6 +120,7 @@ mod tests {
         assert!(!is_worth_retrying(Outcome::OriginStatus(404)));
         assert!(is_worth_retrying(Outcome::OriginStatus(503)));
         assert!(is_worth_retrying(Outcome::OriginError(OriginFault::Truncated)));
+        assert!(is_worth_retrying(Outcome::Canceled));
     }
 
     #[test]

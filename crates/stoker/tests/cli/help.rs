@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
+use stoker_domain::outcome::{Block, OriginFault, Outcome, Uncacheable};
 
 use crate::stoker;
 
@@ -73,6 +74,7 @@ const COMMANDS: [&[&str]; 64] = [
     &["completions"],
 ];
 
+const GUIDE: &str = include_str!("../../../../docs/guide.md");
 const REFERENCE: &str = include_str!("../../../../docs/reference/cli.md");
 
 #[test]
@@ -92,6 +94,47 @@ fn the_reference_names_every_command_and_every_flag_and_no_others() {
         assert!(REFERENCE.contains(&format!("`{name}")), "`{name}` is not in cli.md");
     }
     assert_eq!(flags(REFERENCE), exist);
+}
+
+/// The outcomes in the first column of the guide's table, where a prefix counts for what follows.
+fn told() -> BTreeSet<String> {
+    let mut told = BTreeSet::new();
+    for line in GUIDE.lines().filter(|line| line.starts_with("| `")) {
+        let cell = line.split('|').nth(1).unwrap();
+        let mut prefix = None;
+        for word in cell.split('`').skip(1).step_by(2) {
+            match (word.split_once(':'), prefix) {
+                (Some((kind, _)), _) => prefix = Some(kind),
+                (None, Some(kind)) => {
+                    told.insert(format!("{kind}:{word}"));
+                }
+                (None, None) => {}
+            }
+            told.insert(word.into());
+        }
+    }
+    told
+}
+
+#[test]
+fn the_guide_explains_every_outcome() {
+    let mut all = vec![
+        Outcome::Filled,
+        Outcome::AlreadyFresh,
+        Outcome::Revalidated,
+        Outcome::TooLarge,
+        Outcome::OriginStatus(404),
+        Outcome::OverQuota,
+        Outcome::Timeout,
+        Outcome::Canceled,
+    ];
+    all.extend(Uncacheable::ALL.iter().map(|reason| Outcome::Uncacheable(*reason)));
+    all.extend(OriginFault::ALL.iter().map(|reason| Outcome::OriginError(*reason)));
+    all.extend(Block::ALL.iter().map(|reason| Outcome::Blocked(*reason)));
+    let told = told();
+    let missing: Vec<_> =
+        all.iter().map(ToString::to_string).filter(|outcome| !told.contains(outcome)).collect();
+    assert!(missing.is_empty(), "not in guide.md: {missing:?}");
 }
 
 fn help(command: &[&str]) -> String {

@@ -1,7 +1,7 @@
 //! A limit is a law: over any ten seconds the origin's log shows no more, and hardly less, also across
 //! a kill and where two shields read at the same time.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::{
     harness::{Content, Nginx},
@@ -89,6 +89,25 @@ fn read_of(nginx: &Nginx, start: &str, from: f64, to: f64) -> u64 {
     let within =
         ends.filter(|((at, _), (path, ..))| (from..to).contains(at) && path.starts_with(start));
     within.map(|((_, bytes), _)| bytes).sum()
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the log of another process tells the time of day")]
+fn a_limit_is_used_from_the_first_moment_on_after_a_first_start() {
+    let nginx = Nginx::start();
+    let contents: Vec<_> = (0..5)
+        .map(|n| Content::write(&nginx.www(), &format!("/{n}"), 8_000_000, n as u64))
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let stoker = Stoker::start_with(&folder.path().join("data"), Ports::free(), &[]);
+    stoker.add_domain(HOST, &nginx.url(), &[]);
+    prefetch(&stoker, "mainland", &contents);
+    let accepted = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
+    watch(&nginx, 0.0);
+    let read = read_of(&nginx, "/", accepted, accepted + WINDOW) as f64;
+    let part = read / (WINDOW * LIMIT.1);
+    println!("the first {WINDOW} s: {part:.4} of the limit");
+    assert!((0.95..=1.02).contains(&part), "{part:.4} of the limit");
 }
 
 #[test]
