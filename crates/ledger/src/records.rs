@@ -323,14 +323,16 @@ impl ErrorKind {
     /// person must act.
     pub const fn trouble(&self) -> Option<(&'static str, &'static str)> {
         Some(match self {
-            Self::Full => ("its disk is full", "make room on the disk of the data directory"),
+            Self::Full => {
+                ("the ledger's disk is full", "make room on the disk of the data directory")
+            }
             Self::ReadOnly => (
-                "it cannot be written",
+                "the ledger cannot be written",
                 "give its file and directory to the user who runs `stoker up`, and mount the file \
                  system for writing",
             ),
             Self::Corrupt => (
-                "it is damaged",
+                "the ledger is damaged",
                 "stop `stoker up`, keep a copy of the file, and put a backup in its place",
             ),
             Self::OverQuota { .. } | Self::NotFound | Self::Conflict | Self::Unavailable => {

@@ -81,6 +81,9 @@ pub(crate) enum Error {
     Ledger(#[from] LedgerError),
 }
 
+/// What is said of a ledger when it is not known what is the matter with it.
+const SILENT: &str = "the ledger does not answer";
+
 /// What is always the same for one kind of problem.
 struct Kind(StatusCode, &'static str, &'static str);
 
@@ -117,7 +120,12 @@ impl Error {
     pub(crate) fn document(&self, request_id: &str) -> Problem {
         let Kind(status, word, title) = self.kind();
         let (detail, hint) = match self.ledger_error().and_then(|error| error.kind.trouble()) {
-            Some((what, way_out)) => (format!("{}: {what}", self.detail()), Some(way_out.into())),
+            Some((what, way_out)) => {
+                let detail = self.detail();
+                let is_all = detail == SILENT;
+                let detail = if is_all { what.into() } else { format!("{detail}: {what}") };
+                (detail, Some(way_out.into()))
+            }
             None => (self.detail(), self.hint()),
         };
         Problem {
@@ -164,7 +172,7 @@ impl Error {
             Self::Signed(signed::Error::Content(error)) => error.to_string(),
             // what is wrong with the document is the caller's to know
             Self::Identity(error @ IdentityError::InvalidPolicy { .. }) => chain(error),
-            Self::Identity(IdentityError::Ledger(_)) => "the ledger does not answer".into(),
+            Self::Identity(IdentityError::Ledger(_)) => SILENT.into(),
             _ => self.to_string(),
         }
     }

@@ -130,6 +130,24 @@ fn a_lost_ledger_or_sealing_key_is_never_replaced_without_a_word() {
 }
 
 #[test]
+fn a_damaged_ledger_is_told_as_such_by_doctor_and_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, ports) = (folder.path().join("data"), Ports::free());
+    assert!(Stoker::start_with(&data, ports, &[]).terminate().0.success());
+    let path = data.join("ledger.sqlite");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[4096..].chunks_mut(4096).for_each(|page| page[..64].fill(0xa5));
+    fs::write(&path, &bytes).unwrap();
+    let looked = cli(&data, &["doctor"], "");
+    assert_eq!(looked.code, Some(1), "{looked:?}");
+    assert!(looked.stdout.contains("ledger.sqlite` is damaged"), "{looked:?}");
+    let ran = Stoker::refused(&data, ports, &[]);
+    assert_refused(&ran, "malformed");
+    assert!(ran.stderr.lines().last().unwrap().contains("put a backup in its place"), "{ran:?}");
+    assert!(fs::read(&path).unwrap() == bytes, "it is left as it is");
+}
+
+#[test]
 fn a_full_cache_makes_room_keeps_its_bound_and_refuses_what_can_never_fit() {
     let nginx = Nginx::start();
     let contents: Vec<_> =
