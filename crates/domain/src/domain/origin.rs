@@ -181,11 +181,15 @@ impl Origin {
         places.into_iter().map(|(_, place)| place).collect()
     }
 
-    /// All its servers, `HOST:PORT` with commas between them: equal for domains that share an origin.
+    /// All its servers and the host that they are asked for, if that is set: equal for domains that
+    /// share an origin.
     pub fn authority(&self) -> String {
-        let mut text = format!("{}:{}", self.host, self.port);
+        let mut text = format!("{}://{}:{}", self.scheme.as_str(), self.host, self.port);
         for server in self.others.iter().chain(&self.backups) {
             text.push_str(&format!(",{}:{}", server.host, server.port));
+        }
+        if let Some(host) = &self.host_header {
+            text.push_str(&format!(" as {host}"));
         }
         text
     }

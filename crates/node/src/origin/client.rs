@@ -24,6 +24,7 @@ use rustls::crypto::ring;
 use stoker_domain::{
     domain::Domain,
     outcome::{OriginFault, Outcome},
+    retry::Presence,
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
@@ -184,7 +185,7 @@ impl Client {
         }
         let retry_after = rest::asked_for(head.status, &head.headers);
         if let (Some(wanted), Source::Origin(domain)) = (retry_after, source) {
-            self.rests.put(domain, head.status, wanted);
+            self.rests.refused(domain, head.status, wanted);
         }
         Ok(Response {
             status: head.status,
@@ -219,7 +220,14 @@ impl Client {
                 Err(fault) => last = Some(fault),
             }
         }
-        Err(last.unwrap_or_else(|| Fault::origin(OriginFault::Connect, "the origin has no server")))
+        let fault =
+            last.unwrap_or_else(|| Fault::origin(OriginFault::Connect, "the origin has no server"));
+        // where it is followed, a redirection may have led to another that is away
+        if !domain.origin.pull.follows_redirects && Presence::of(fault.outcome()) == Presence::Away
+        {
+            self.rests.away(domain, &fault);
+        }
+        Err(fault)
     }
 
     /// Asks one server, and where the domain follows redirections those to which it leads.

@@ -1,4 +1,5 @@
-//! Origins that asked to be left alone (`Retry-After`): until when no prefetch asks them.
+//! Origins that asked to be left alone (`Retry-After`), and those that could not be reached a moment
+//! ago: until when no prefetch asks them.
 //!
 //! Decides nothing for viewers: a page that somebody waits for is asked for all the same. In memory.
 
@@ -14,6 +15,10 @@ use tokio::time::Instant;
 
 use super::Fault;
 
+/// How long all that is asked of an origin fails as it just did, when no connection came about: less
+/// than the engine lets pass before it tries again, and that must reach the origin.
+const AWAY: Duration = Duration::from_millis(400);
+
 /// The origins that rest, by their servers.
 #[derive(Debug, Default)]
 pub(super) struct Rests(
@@ -21,20 +26,41 @@ pub(super) struct Rests(
     Mutex<HashMap<String, Rest>>,
 );
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Rest {
     until: Instant,
-    status: u16,
+    why: Why,
+}
+
+#[derive(Clone, Debug)]
+enum Why {
+    /// It answered so and asked for it.
+    Refused(u16),
+    /// It could not be reached.
+    Away(Fault),
 }
 
 impl Rests {
     /// The origin of `domain` answered `status` and wants to be asked no sooner than after `wanted`.
-    pub(super) fn put(&self, domain: &Domain, status: StatusCode, wanted: Duration) {
+    pub(super) fn refused(&self, domain: &Domain, status: StatusCode, wanted: Duration) {
+        self.put(domain, wanted, Why::Refused(status.as_u16()));
+    }
+
+    /// The origin of `domain` could not be reached.
+    pub(super) fn away(&self, domain: &Domain, fault: &Fault) {
+        self.put(domain, AWAY, Why::Away(fault.clone()));
+    }
+
+    fn put(&self, domain: &Domain, time: Duration, why: Why) {
         let now = Instant::now();
         let mut rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         rests.retain(|_, rest| rest.until > now);
-        let rest = Rest { until: now + wanted, status: status.as_u16() };
-        rests.insert(domain.origin.authority(), rest);
+        let rest = Rest { until: now + time, why };
+        let known = rests.entry(domain.origin.authority()).or_insert_with(|| rest.clone());
+        // what it asked for stays
+        if known.until < rest.until {
+            *known = rest;
+        }
     }
 
     /// Why the origin of `domain` is not asked now.
@@ -43,18 +69,22 @@ impl Rests {
         if rests.is_empty() {
             return None;
         }
-        let rest = *rests.get(&domain.origin.authority())?;
+        let rest = rests.get(&domain.origin.authority())?;
         let left = rest.until.checked_duration_since(Instant::now())?;
         if left.is_zero() {
             return None;
         }
-        let detail = format!(
-            "origin `{}` answered {} before and asked to be left alone for {} s more",
-            domain.origin,
-            rest.status,
-            seconds(left)
-        );
-        Some(Fault::new(Outcome::OriginStatus(rest.status), detail).after(Some(left)))
+        Some(match &rest.why {
+            Why::Away(fault) => fault.clone(),
+            Why::Refused(status) => {
+                let detail = format!(
+                    "origin `{}` answered {status} before and asked to be left alone for {} s more",
+                    domain.origin,
+                    seconds(left)
+                );
+                Fault::new(Outcome::OriginStatus(*status), detail).after(Some(left))
+            }
+        })
     }
 }
 

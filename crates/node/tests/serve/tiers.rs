@@ -2,19 +2,26 @@
 
 use std::{
     cell::Cell,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use stoker_domain::{
     area::{Area, Tier},
-    domain::Shield,
+    domain::{Scheme, Shield},
     key::Key,
     outcome::{OriginFault, Outcome},
     task::FetchOptions,
 };
 use stoker_testkit::{Script, content, eventually};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use crate::support::{HOST, Net, SECRET, SOON};
 
@@ -350,4 +357,34 @@ async fn what_a_hanging_origin_did_is_told_by_every_node_alike() {
             assert!(detail.contains("no reply from origin"), "{edge}: {detail}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_origin_that_cannot_be_reached_is_not_tried_by_every_target_of_a_job() {
+    let net = two_edges().await;
+    // it takes connections and speaks no TLS
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let tried = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&tried);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.fetch_add(1, Ordering::Relaxed);
+            let _ = stream.read(&mut [0; 2048]).await;
+            let _ = stream.write_all(b"220 no TLS here\r\n").await;
+        }
+    });
+    net.put_domain(|domain| {
+        domain.origin.scheme = Scheme::Https;
+        domain.origin.port = port;
+    });
+    let urls: Vec<_> = (0..500).map(|n| format!("http://{HOST}/{n}")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    net.sources["edge-mainland"].put(1, &urls, 0, FetchOptions::default());
+    let items = net.sources["edge-mainland"].ended(1).await;
+    assert_eq!(items.len(), 500);
+    let away = Outcome::OriginError(OriginFault::Tls);
+    assert!(items.iter().all(|item| item.outcome == away), "{:?}", items[0]);
+    let tried = tried.load(Ordering::Relaxed);
+    assert!(tried < 250, "tried {tried} times");
 }
