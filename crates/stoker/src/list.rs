@@ -48,6 +48,16 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
+    /// A line that is refused for another reason than its form.
+    pub(crate) fn new(line: &Line, reason: String) -> Self {
+        Self { number: line.number, raw: line.url.clone().into_bytes(), reason }
+    }
+
+    /// The number of the line, from 1.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
     /// As [`write_refused`] writes it, for a terminal: bytes that are no text are escaped.
     pub(crate) fn as_comment(&self) -> String {
         format!("# line {} {}\n{}", self.number, self.reason, escaped(&self.raw))
@@ -109,15 +119,21 @@ impl List {
         if bad == 0 {
             return Ok(lines);
         }
-        let few = if bad <= TOLD { bad } else { TOLD - 1 };
-        refused[..few].iter().for_each(|line| output::note(&format!("{name}: {line}")));
-        if few < bad {
-            output::note(&format!("{name}: and {} more", bad - few));
-        }
+        tell(&name, &refused);
         let of = lines.len() + bad;
         let lines = if bad == 1 { "line has" } else { "lines have" };
         Err(Failure::usage(format!("{bad} {lines} no URL, of {of} in the list `{name}`"))
             .hint("correct them: nothing was done for the others"))
+    }
+}
+
+/// Names refused lines of the list `name`, or the first of them, on standard error.
+pub(crate) fn tell(name: &str, refused: &[Refused]) {
+    let bad = refused.len();
+    let few = if bad <= TOLD { bad } else { TOLD - 1 };
+    refused[..few].iter().for_each(|line| output::note(&format!("{name}: {line}")));
+    if few < bad {
+        output::note(&format!("{name}: and {} more", bad - few));
     }
 }
 

@@ -10,6 +10,7 @@ mod doctor;
 mod domain;
 mod follow;
 mod group;
+mod hosts;
 mod key;
 mod not_followed;
 mod policy;

@@ -12,11 +12,11 @@ use stoker_domain::{
 use stoker_gateway::admin::api::{Accepted, MOST_URLS, NewTask, TargetView, TaskView};
 
 use crate::{
-    client::Client,
-    commands::{area_words, follow, layer_words, not_followed, progress},
+    client::{Client, Error},
+    commands::{area_words, follow, hosts, layer_words, not_followed, progress},
     config::Access,
     failure::Failure,
-    list::{self, Refused},
+    list::{self, Line, Refused},
     output, size,
 };
 
@@ -35,9 +35,10 @@ pub(super) struct Args {
     /// in the quotes of a spreadsheet; the text is UTF-8, or UTF-16 with a byte order mark.
     #[arg(long, value_name = "FILE")]
     list: Option<String>,
-    /// Submit the rest when lines of the list are not URLs, and write those to standard error
+    /// Submit the rest when lines of the list are not URLs, or their domains cannot be prefetched
     ///
-    /// They are written as a list again, each below a comment with its line and the reason.
+    /// The lines that are skipped go to standard error as a list again, each below a comment with
+    /// its number and the reason.
     #[arg(long, requires = "list")]
     skip_invalid: bool,
     /// Write the lines that were skipped into FILE instead; it is made anew
@@ -99,14 +100,31 @@ struct Submitted {
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let urls = urls(&args)?;
+    let (mut lines, mut refused) = lines(&args)?;
+    let client = args.access.client()?;
+    if args.skip_invalid {
+        let (good, others) = hosts::sort(&client, lines, args.area).await?;
+        lines = good;
+        refused.extend(others);
+        refused.sort_by_key(Refused::number);
+        reject(&refused, args.rejected.as_deref())?;
+    }
+    let urls = urls(&args, &lines)?;
     if matches!(args.media, Media::Off) && urls.iter().any(|url| media::is_playlist(url)) {
         output::note("note: playlists alone are brought; `--media segments` follows them");
     }
-    let client = args.access.client()?;
     let mut results = Vec::new();
     for part in urls.chunks(MOST_URLS as usize) {
-        let accepted = submit(&client, &args, part).await?;
+        let accepted = match submit(&client, &args, part).await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                if let (Some(list), true) = (&args.list, hosts::is_about_a_domain(&error)) {
+                    let (_, refused) = hosts::sort(&client, lines, args.area).await?;
+                    list::tell(list, &refused);
+                }
+                return Err(error.into());
+            }
+        };
         if !args.json {
             output::line(format!("task {}: {}", accepted.task_id, counted(&accepted)));
         }
@@ -139,7 +157,7 @@ async fn wait(client: &Client, results: &mut [Submitted], is_quiet: bool) -> Res
     Ok(())
 }
 
-async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepted, Failure> {
+async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepted, Error> {
     let new = NewTask {
         urls: urls.to_vec(),
         areas: args.area,
@@ -155,7 +173,7 @@ async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepte
         patience_seconds: args.patience.map(|patience| patience.as_secs()),
         encode: true,
     };
-    Ok(client.post("/admin/v1/tasks", &new).await?)
+    client.post("/admin/v1/tasks", &new).await
 }
 
 fn counted(accepted: &Accepted) -> String {
@@ -166,22 +184,23 @@ fn counted(accepted: &Accepted) -> String {
     }
 }
 
-/// The URLs of the command line and of the list.
-fn urls(args: &Args) -> Result<Vec<String>, Failure> {
-    let mut urls = args.urls.clone();
-    if let Some(list) = &args.list {
-        let list = list::read(list)?;
-        let lines = if args.skip_invalid {
-            let (lines, refused) = list.into_parts();
-            reject(&refused, args.rejected.as_deref())?;
-            lines
-        } else {
-            list.whole().map_err(|failure| {
-                failure.hint("correct them, or submit the others with `--skip-invalid`")
-            })?
-        };
-        urls.extend(lines.into_iter().map(|line| line.url));
+/// The lines of the list that have URLs, and with `--skip-invalid` the others.
+fn lines(args: &Args) -> Result<(Vec<Line>, Vec<Refused>), Failure> {
+    let Some(list) = &args.list else { return Ok((Vec::new(), Vec::new())) };
+    let list = list::read(list)?;
+    if args.skip_invalid {
+        return Ok(list.into_parts());
     }
+    let lines = list.whole().map_err(|failure| {
+        failure.hint("correct them, or submit the others with `--skip-invalid`")
+    })?;
+    Ok((lines, Vec::new()))
+}
+
+/// The URLs of the command line and of the list.
+fn urls(args: &Args, lines: &[Line]) -> Result<Vec<String>, Failure> {
+    let listed = lines.iter().map(|line| line.url.clone());
+    let urls: Vec<_> = args.urls.iter().cloned().chain(listed).collect();
     if urls.is_empty() {
         return Err(Failure::usage("the list has no URLs")
             .hint("write one URL on each line; lines that begin with `#` are left out"));

@@ -41,6 +41,21 @@ fn bad_lines_stop_a_list_or_are_skipped_and_given_back() {
     assert!(ran.stderr.contains("lines skipped: 2"), "{ran:?}");
     let written = fs::read(&rejected).unwrap();
     assert!(written.ends_with(b"\nhttp://www.example.com/caf\xE9\n"), "{}", written.escape_ascii());
+    // a line whose domain nobody has
+    let other = path("other.txt");
+    let lines = b"http://www.example.com/1\n\nhttp://other.example.com/1\n";
+    fs::write(&other, lines).unwrap();
+    let ran = stoker.cli(&["prefetch", "--list", &other]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("line 3 `http://other."), "{ran:?}");
+    let skip = ["prefetch", "--list", &other, "--skip-invalid", "--wait"];
+    let ran = stoker.cli(&skip);
+    assert!(ran.code == Some(0) && ran.stdout.contains("1 of 1 done"), "{ran:?}");
+    assert!(ran.stderr.contains("# line 3 is of domain `other.example.com`, which"), "{ran:?}");
+    let stopped = stoker.cli(&["domain", "stop", "www.example.com"]);
+    assert_eq!(stopped.code, Some(0), "{stopped:?}");
+    let ran = stoker.cli(&skip);
+    assert!(ran.code == Some(2) && ran.stderr.contains("# line 1 is of domain `www."), "{ran:?}");
+
     let ran = stoker.cli(&["prefetch", "--list", &rejected]);
     assert!(ran.code == Some(2) && ran.stderr.contains("line 2 `htp://"), "{ran:?}");
 }
