@@ -33,6 +33,9 @@ pub struct LeasedJob {
     pub task: TaskId,
     /// Who submitted it: content of another account's domains is not fetched for it.
     pub account: AccountId,
+    /// When the task was accepted: an error that was kept before that is no answer.
+    #[serde(default)]
+    pub accepted_at: Timestamp,
     /// How often the job was leased, this time included; from 1.
     pub attempt: u32,
     /// How its content is asked for.

@@ -52,6 +52,7 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
             expires_at: wish.until,
             task: task.id,
             account: task.account,
+            accepted_at: task.created_at,
             attempt: due.attempt + 1,
             options: task.options,
             items: items

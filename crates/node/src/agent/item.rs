@@ -12,7 +12,7 @@ use stoker_domain::{
     account::AccountId,
     domain::{Domain, Status},
     http::{Reuse, StoredResponse, reuse},
-    job::{ItemReport, JobItem},
+    job::{ItemReport, JobItem, LeasedJob},
     media::Named,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     placement::Directory,
@@ -63,12 +63,26 @@ pub(crate) struct Runner {
     clock: Arc<dyn Clock>,
 }
 
+/// What a job says of all its items.
+pub(super) struct Terms {
+    account: AccountId,
+    accepted_at: Timestamp,
+    options: Arc<FetchOptions>,
+}
+
+impl Terms {
+    pub(super) fn of(job: &LeasedJob) -> Self {
+        let LeasedJob { account, accepted_at, .. } = *job;
+        Self { account, accepted_at, options: Arc::new(job.options.clone()) }
+    }
+}
+
 /// An item, understood.
 struct Task<'a> {
     item: &'a JobItem,
     target: Target,
     domain: Arc<Domain>,
-    options: Arc<FetchOptions>,
+    terms: &'a Terms,
     /// The request fields by which its response is selected.
     selecting: HeaderMap,
 }
@@ -107,19 +121,13 @@ impl Runner {
         &self.store
     }
 
-    /// Runs `item` of `account` to its outcome. Dropped, it leaves a fill that has begun to itself.
-    pub(super) async fn run(
-        &self,
-        item: &JobItem,
-        account: AccountId,
-        options: Arc<FetchOptions>,
-        moving: &Moving,
-    ) -> ItemReport {
+    /// Runs `item` to its outcome. Dropped, it leaves a fill that has begun to itself.
+    pub(super) async fn run(&self, item: &JobItem, terms: &Terms, moving: &Moving) -> ItemReport {
         let Ok(target) = Target::parse(&item.url, false) else {
             return failed(item, Outcome::Blocked(Block::Ownership), "the URL cannot be read");
         };
         // the host may have changed hands since the task was accepted
-        let owned = |domain: &&Arc<Domain>| domain.account == account;
+        let owned = |domain: &&Arc<Domain>| domain.account == terms.account;
         let domain = self.directory.borrow().domain(&target.host).filter(owned).cloned();
         let Some(domain) = domain else {
             let detail = format!("host `{}` is no domain of the account any more", target.host);
@@ -129,8 +137,8 @@ impl Runner {
             let detail = format!("domain `{}` is stopped", target.host);
             return failed(item, Outcome::Blocked(Block::Offline), &detail);
         }
-        let selecting = selecting(&options);
-        let task = Task { item, target, domain, options, selecting };
+        let selecting = selecting(&terms.options);
+        let task = Task { item, target, domain, terms, selecting };
         let (is_fresh, mut stored) = self.look(&task).await;
         if is_fresh {
             if let Ok(proof) = self.read_back(&task).await {
@@ -188,10 +196,11 @@ impl Runner {
             host: task.target.host.clone(),
             path_and_query: task.target.path_and_query.clone(),
             fields: HeaderMap::new(),
-            options: Arc::clone(&task.options),
+            options: Arc::clone(&task.terms.options),
             intent: if task.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
             hops: 0,
             is_patient: true,
+            errors_since: Some(task.terms.accepted_at),
         }
     }
 

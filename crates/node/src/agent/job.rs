@@ -19,7 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
-use super::{Rest, Runner};
+use super::{Rest, Runner, item::Terms};
 use crate::source::JobSource;
 
 /// A report waits so long for others to go with it.
@@ -130,16 +130,16 @@ impl Work {
 
     fn start_items(&mut self) -> JoinSet<ItemReport> {
         let mut items = JoinSet::new();
-        let (options, account) = (Arc::new(self.job.options.clone()), self.job.account);
+        let terms = Arc::new(Terms::of(&self.job));
         for item in std::mem::take(&mut self.job.items) {
             let moving = Arc::new(Moving::default());
             self.moving.insert(item.position, Arc::clone(&moving));
             let (runner, room) = (Arc::clone(&self.runner), Arc::clone(&self.room));
-            let options = Arc::clone(&options);
+            let terms = Arc::clone(&terms);
             items.spawn(async move {
                 // first come, first served over all jobs of the node
                 let _place = room.acquire().await;
-                runner.run(&item, account, options, &moving).await
+                runner.run(&item, &terms, &moving).await
             });
         }
         items

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use stoker_domain::{
     http::StoredResponse,
     outcome::{OriginFault, Outcome},
+    time::Timestamp,
 };
 use tokio::time::sleep;
 use tracing::debug;
@@ -121,8 +122,19 @@ impl Driver {
                 content: Bytes::new(),
                 broken: Some(fault.clone()),
                 filled: filled.clone(),
+                asked_at: self.fill.asked_at(),
+                is_kept: false,
             });
         }
+    }
+
+    /// Notes that upstream is asked at `now`, for [`Fill::asked_at`].
+    pub(super) fn note_asked(&self, now: Timestamp) {
+        self.fill.note_asked(match &self.source {
+            Source::Origin(_) => Some(now),
+            // it holds itself to the same
+            Source::Parent(_) => self.request.errors_since,
+        });
     }
 
     /// Announces the end, once: later calls change nothing.

@@ -4,6 +4,9 @@
 //! Kept in memory, for less time than the engine lets pass before it tries again. What the origin
 //! answered counts for requests that are alike, that it did not answer counts for all. What may not
 //! be shared is remembered as a bare status, and only if no viewer asked. Successes are the store's.
+//!
+//! For a prefetch a failure counts only if the origin was asked after its task was accepted: what
+//! was published before that is found. Of an error that the store keeps only that is remembered.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -13,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, header};
-use stoker_domain::{http::CacheControl, key::Key, outcome::Outcome};
+use stoker_domain::{http::CacheControl, key::Key, outcome::Outcome, time::Timestamp};
 use tokio::time::Instant;
 
 use super::{
@@ -39,6 +42,10 @@ pub(super) struct Failure {
     pub(super) content: Bytes,
     pub(super) broken: Option<Fault>,
     pub(super) filled: Filled,
+    /// See [`Fill::asked_at`](super::state::Fill::asked_at).
+    pub(super) asked_at: Option<Timestamp>,
+    /// The store has the response; this tells only when the origin gave it.
+    pub(super) is_kept: bool,
 }
 
 /// The failures of a node that are not forgotten yet.
@@ -92,6 +99,15 @@ impl Failures {
         let (_, failure) = known.by_key.get(&request.key)?;
         failure.counts_for(request).then(|| Arc::clone(failure))
     }
+
+    /// Whether the error that the store keeps for `key` is known to be the origin's answer to a
+    /// request at `since` or later.
+    pub(super) fn is_kept_since(&self, key: Key, since: Timestamp) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.forget(Instant::now(), self.memory);
+        let failure = known.by_key.get(&key).map(|(_, failure)| failure);
+        failure.is_some_and(|failure| failure.is_kept && failure.asked_at >= Some(since))
+    }
 }
 
 impl Known {
@@ -119,7 +135,11 @@ impl Failure {
             && known.path_and_query == request.path_and_query
             && known.domain == request.domain;
         let is_alike = known.fields == request.fields && known.options == request.options;
-        is_same && (is_alike || matches!(self.filled.outcome, Outcome::OriginError(_)))
+        // who reads it has found it in the store
+        let is_usable = !self.is_kept || request.intent.is_prefetch();
+        let is_new = request.errors_since.is_none_or(|since| self.asked_at >= Some(since));
+        let is_any = matches!(self.filled.outcome, Outcome::OriginError(_));
+        is_same && (is_alike || is_any) && is_usable && is_new
     }
 
     /// Leaves the status, and when to come back.

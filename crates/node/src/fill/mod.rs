@@ -36,6 +36,7 @@ use std::{
     time::Duration,
 };
 
+use http::StatusCode;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{
     key::Key,
@@ -202,6 +203,18 @@ impl Fills {
         self.just_failed(&request).unwrap_or_else(|| self.on_its_own(request))
     }
 
+    /// For one who shared a fill that turned out to bring an error from before he asked: nobody
+    /// joins that any more.
+    fn ask_anew(&self, request: Arc<Request>, old: &Arc<Fill>) -> Reader {
+        {
+            let mut shard = self.shard(old.key);
+            if shard.get(&old.key).is_some_and(|found| Arc::ptr_eq(found, old)) {
+                shard.remove(&old.key);
+            }
+        }
+        self.join_or_start(request, None)
+    }
+
     /// How it just failed for somebody else, as a fill that is over.
     fn just_failed(&self, request: &Arc<Request>) -> Option<Reader> {
         let failure = self.0.failures.of(request)?;
@@ -216,6 +229,18 @@ impl Fills {
         let number = fill.state().join(&request);
         self.drive(&fill, &request, None, false);
         Reader::new(self.clone(), fill, number, request, false)
+    }
+
+    /// Whether a fresh stored response with `status` answers who takes errors since `errors_since`,
+    /// see [`Request::errors_since`].
+    pub(crate) fn is_answer(
+        &self,
+        key: Key,
+        status: StatusCode,
+        errors_since: Option<Timestamp>,
+    ) -> bool {
+        is_content(status)
+            || errors_since.is_none_or(|since| self.0.failures.is_kept_since(key, since))
     }
 
     /// Lets nobody join the fills of purged URLs any more: whoever asks from now on starts anew.

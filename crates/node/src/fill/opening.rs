@@ -54,6 +54,7 @@ impl Driver {
     /// One attempt, from the first request to the end.
     pub(super) async fn attempt(&self, stored: Option<Stored>) -> Result<Filled, Stop> {
         let selecting = self.request.selecting();
+        let stored = self.without_old_error(stored).await;
         let known = stored.and_then(|stored| self.known(stored, &selecting));
         let Some(known) = known else { return self.begin_anew(&selecting).await };
         self.take_over(&known);
@@ -140,6 +141,7 @@ impl Driver {
     async fn ask(&self, ask: Ask) -> Result<Reply, Stop> {
         let asked = ask.range;
         let request_time = self.fills.now();
+        self.note_asked(request_time);
         let writer = self.fills.store().begin(self.fill.key, &self.fill.url);
         let asking = (ask, 0, u32::MAX);
         let response = self.fills.get(&self.fill, &self.source, &self.request, asking).await?;
@@ -382,7 +384,12 @@ impl Driver {
                 content,
                 broken: None,
                 filled: filled.clone(),
+                asked_at: self.fill.asked_at(),
+                is_kept: false,
             });
+        }
+        if self.keeps && is_content(head.response.status) {
+            self.forget_error().await;
         }
         self.leave_registry();
         let is_playlist = self.is_playlist(&head.response.fields);
@@ -391,6 +398,28 @@ impl Driver {
         }
         self.show(head);
         filled
+    }
+
+    /// `stored`, or what another fill has stored since in its place, unless that is an error that is
+    /// too old to be an answer.
+    async fn without_old_error(&self, stored: Option<Stored>) -> Option<Stored> {
+        let Some(since) = self.request.errors_since else { return stored };
+        if stored.as_ref().is_some_and(|stored| !is_error(stored)) {
+            return stored;
+        }
+        let key = self.fill.key;
+        let stored = self.fills.store().lookup(key, &self.fill.url).await?;
+        let is_answer = !is_error(&stored) || self.fills.0.failures.is_kept_since(key, since);
+        is_answer.then_some(stored)
+    }
+
+    /// The content is there now, though it may not be kept: an error that is kept hides it no more.
+    async fn forget_error(&self) {
+        let (store, key) = (self.fills.store(), self.fill.key);
+        if store.lookup(key, &self.fill.url).await.as_ref().is_some_and(is_error) {
+            // should that fail, it is there until it is stale
+            let _ = store.remove(key).written().await;
+        }
     }
 
     /// Begins a new generation.
@@ -470,6 +499,10 @@ enum Judged {
 /// Whether a prefetch asked for this.
 pub(crate) fn is_content(status: StatusCode) -> bool {
     matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION)
+}
+
+fn is_error(stored: &Stored) -> bool {
+    StoredResponse::decode(stored.head()).is_some_and(|response| !is_content(response.status))
 }
 
 /// How long the content of an error page is waited for before its head is passed on.

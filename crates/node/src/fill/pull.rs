@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     driver::{Driver, Stop},
+    failures::Failure,
     head::Filled,
     opening::is_content,
     run::{Course, Event, Run},
@@ -469,6 +470,10 @@ impl<'a> Puller<'a> {
 
     /// Everything is in the store: awaits durability, if anybody cares, and retires.
     async fn close(&mut self) -> Result<Option<Filled>, Stop> {
+        let filled = self.ended();
+        if !filled.outcome.is_success() {
+            self.remember_kept(&filled);
+        }
         let mut is_durable = self.tickets.is_empty();
         loop {
             if self.driver.retire_if(|state| is_durable || !state.has_prefetch()) {
@@ -481,6 +486,11 @@ impl<'a> Puller<'a> {
             }
             is_durable = true;
         }
+        Ok(Some(filled))
+    }
+
+    /// What became of it, now that all of it is in the store.
+    fn ended(&self) -> Filled {
         let outcome = match self.generation.response.status {
             status if !is_content(status) => Outcome::OriginStatus(status.as_u16()),
             _ if self.generation.is_revalidated && self.driver.fill.pulled() == 0 => {
@@ -493,7 +503,22 @@ impl<'a> Puller<'a> {
             let status = self.generation.response.status;
             filled.detail = Some(format!("{} answered {status}", self.driver.source.describe()));
         }
-        Ok(Some(filled))
+        filled
+    }
+
+    /// That the origin has just given the error that is kept, if it was asked.
+    fn remember_kept(&self, filled: &Filled) {
+        let (fill, fills) = (&self.driver.fill, &self.driver.fills);
+        let Some(asked_at) = fill.asked_at() else { return };
+        fills.0.failures.remember(Failure {
+            request: Arc::clone(&self.driver.request),
+            head: fill.state().head.as_deref().cloned(),
+            content: Bytes::new(),
+            broken: None,
+            filled: filled.clone(),
+            asked_at: Some(asked_at),
+            is_kept: true,
+        });
     }
 }
 

@@ -16,13 +16,16 @@ use super::{
     Fills,
     body::Body,
     head::{FillHead, Filled},
+    opening::is_content,
     request::{Request, Want},
     state::{Cursor, Fill, State},
 };
 use crate::origin::Fault;
 
-/// A prefetch that shared the failure of another's request asks again, so often in all.
+/// A prefetch that shared the failure of another's request asks again, so often in all;
 const ATTEMPTS: u32 = 2;
+/// and so often if that request may have been answered before the prefetch was wanted.
+const ATTEMPTS_AT_OLD: u32 = 4;
 
 /// A reader of a fill.
 #[derive(Debug)]
@@ -72,6 +75,10 @@ impl Reader {
     pub async fn head(&mut self) -> Result<Arc<FillHead>, Fault> {
         loop {
             let (epoch, head) = self.seat.fill.head().await?;
+            if self.is_collapsed && self.is_old_error(&head) {
+                *self = self.fills.ask_anew(Arc::clone(&self.request), &self.seat.fill);
+                continue;
+            }
             if self.is_collapsed && !self.may_share(&head) {
                 *self = self.fills.ask_again(Arc::clone(&self.request));
                 continue;
@@ -85,6 +92,16 @@ impl Reader {
         head.not_kept.is_none()
             && reuse(&head.response, &self.request.selecting(), head.response.response_time)
                 != Reuse::VaryMiss
+    }
+
+    fn is_old_error(&self, head: &FillHead) -> bool {
+        !is_content(head.response.status) && !self.is_new_enough()
+    }
+
+    /// Whether an error that the fill brings is as new as this reader wants it.
+    fn is_new_enough(&self) -> bool {
+        let asked_at = self.seat.fill.asked_at();
+        self.request.errors_since.is_none_or(|since| asked_at >= Some(since))
     }
 
     /// The content after [`Self::head`]: all of it, or first and last byte of `range`, which must
@@ -132,9 +149,12 @@ impl Reader {
         loop {
             let filled = self.seat.fill.verdict().await;
             attempts += 1;
-            let is_others =
-                self.is_collapsed && attempts < ATTEMPTS && depends_on_request(filled.outcome);
-            if !is_others {
+            let is_old = is_error(filled.outcome) && !self.is_new_enough();
+            let is_others = match is_old {
+                true => attempts < ATTEMPTS_AT_OLD,
+                false => attempts < ATTEMPTS && depends_on_request(filled.outcome),
+            };
+            if !(self.is_collapsed && is_others) {
                 let mut filled = Filled::clone(&filled);
                 if filled.outcome.is_success() && filled.stored.is_none() {
                     let fill = &self.seat.fill;
@@ -167,6 +187,10 @@ fn depends_on_request(outcome: Outcome) -> bool {
         Outcome::OriginStatus(_) => true,
         _ => false,
     }
+}
+
+fn is_error(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::OriginStatus(_) | Outcome::OriginError(_))
 }
 
 impl Fill {

@@ -8,6 +8,7 @@ use stoker_domain::{
     http::ByteRange,
     key::Key,
     task::FetchOptions,
+    time::Timestamp,
 };
 
 use super::slices::{RUN, SLICE_BYTES, slice_of};
@@ -33,6 +34,10 @@ pub struct Request {
     pub hops: u8,
     /// Only a prefetch waits for it, here or on the node that asks: it may be slowed.
     pub is_patient: bool,
+    /// A prefetch asks, here or on another node: an error that is kept, or was met by somebody else,
+    /// is an answer only if the origin was asked for it at this moment or later. Absent = it always
+    /// is.
+    pub errors_since: Option<Timestamp>,
 }
 
 /// Why something is filled.

@@ -8,14 +8,14 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use stoker_domain::{key::Key, outcome::OriginFault};
+use stoker_domain::{key::Key, outcome::OriginFault, time::Timestamp};
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
@@ -46,6 +46,7 @@ pub(super) struct Fill {
     /// Wakes the driver.
     pub(super) asked: Notify,
     pulled: AtomicU64,
+    asked_at: OnceLock<Option<Timestamp>>,
     state: Mutex<State>,
 }
 
@@ -143,6 +144,7 @@ impl Fill {
             changed: Notify::new(),
             asked: Notify::new(),
             pulled: AtomicU64::new(0),
+            asked_at: OnceLock::new(),
             state: Mutex::default(),
         }
     }
@@ -150,6 +152,7 @@ impl Fill {
     /// One that is over, as `failure` was.
     pub(super) fn failed(failure: &Failure) -> Self {
         let fill = Self::new(failure.request.key, failure.request.url());
+        fill.note_asked(failure.asked_at);
         let content = (!failure.content.is_empty()).then(|| Ok(failure.content.clone()));
         let ready = content.into_iter().collect();
         *fill.state() = State {
@@ -162,6 +165,17 @@ impl Fill {
             ..State::default()
         };
         fill
+    }
+
+    /// The origin has not been asked for this before this moment. Absent where nobody was asked, or
+    /// only a parent, which may have answered from what it keeps.
+    pub(super) fn asked_at(&self) -> Option<Timestamp> {
+        self.asked_at.get().copied().flatten()
+    }
+
+    /// See [`Self::asked_at`]; the first call counts.
+    pub(super) fn note_asked(&self, at: Option<Timestamp>) {
+        let _ = self.asked_at.set(at);
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

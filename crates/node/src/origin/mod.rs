@@ -14,8 +14,8 @@ mod rest;
 pub use client::{Client, TimeOuts};
 pub use fault::{Fault, Retry, Side};
 pub use request::{
-    FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS, OPTIONS, PATIENT, PEER, decode_options,
-    encode_options,
+    ERRORS_SINCE, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS, OPTIONS, PATIENT, PEER,
+    decode_options, encode_options,
 };
 
 pub(crate) use client::{Content, Response};

@@ -1,9 +1,11 @@
 //! What a node asks of an origin and of another node.
 //!
 //! Between nodes plain HTTP/1.1 carries the viewer's `Host` and path, and beside them: the shared
-//! secret (`Stoker-Peer`), how the content is to be asked for (`Stoker-Options`), and how many
-//! nodes have passed the request on (`Stoker-Hops`). A reply may say why it is what it is
-//! (`Stoker-Fault`, `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`). None of these ever reaches an origin or a viewer.
+//! secret (`Stoker-Peer`), how the content is to be asked for (`Stoker-Options`), how many nodes
+//! have passed the request on (`Stoker-Hops`), and how old an error may be that answers a prefetch
+//! (`Stoker-Errors-Since`). A reply may say why it is what it is (`Stoker-Fault`,
+//! `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`). None of these ever reaches an origin or a
+//! viewer.
 
 use std::sync::Arc;
 
@@ -37,6 +39,8 @@ pub const OPTIONS: HeaderName = HeaderName::from_static("stoker-options");
 pub const HOPS: HeaderName = HeaderName::from_static("stoker-hops");
 /// Present where only a prefetch waits for the reply: viewers' requests are never slowed.
 pub const PATIENT: HeaderName = HeaderName::from_static("stoker-patient");
+/// [`fill::Request::errors_since`], in milliseconds since 1970.
+pub const ERRORS_SINCE: HeaderName = HeaderName::from_static("stoker-errors-since");
 /// The outcome that a reply stands for, when it is a failure.
 pub const FAULT: HeaderName = HeaderName::from_static("stoker-fault");
 /// The sentence beside it.
@@ -50,7 +54,7 @@ const DEFAULT_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Stoker/", env!("CARGO_PKG_VERSION")));
 
 /// Fields that are made anew or never travel, whoever asked for them.
-const OWN: [HeaderName; 16] = [
+const OWN: [HeaderName; 17] = [
     ACCEPT_ENCODING,
     CONTENT_LENGTH,
     HOST,
@@ -64,6 +68,7 @@ const OWN: [HeaderName; 16] = [
     OPTIONS,
     HOPS,
     PATIENT,
+    ERRORS_SINCE,
     FAULT,
     FAULT_DETAIL,
     FAULT_RETRY_AFTER,
@@ -241,6 +246,9 @@ fn ask_parent(fields: &mut HeaderMap, request: &fill::Request, peer_secret: &Hea
     if let Some(options) = encode_options(&request.options) {
         fields.insert(OPTIONS, options);
     }
+    if let Some(since) = request.errors_since {
+        fields.insert(ERRORS_SINCE, HeaderValue::from(since.as_millis()));
+    }
 }
 
 fn put_host(fields: &mut HeaderMap, host: &str) {
@@ -344,6 +352,7 @@ pub(super) mod tests {
             intent: fill::Intent::Prefetch,
             hops: 0,
             is_patient: true,
+            errors_since: None,
         };
         let aim = Aim::all(&request.domain, &request).remove(0);
         let ask = Ask { range: Some((0, 9)), ..Ask::default() };

@@ -147,7 +147,7 @@ fn must_validate(stored: &Stored) -> bool {
 fn upstream(asked: &Asked) -> Request {
     let (hops, options) = match &asked.caller {
         Caller::Viewer => (0, FetchOptions::default()),
-        Caller::Peer { hops, options } => (*hops, options.clone()),
+        Caller::Peer { hops, options, .. } => (*hops, options.clone()),
     };
     let range = asked.fields.get(header::RANGE).and_then(parse_byte_range);
     let want = match range {
@@ -165,6 +165,7 @@ fn upstream(asked: &Asked) -> Request {
         intent: Intent::Demand(want),
         hops,
         is_patient: asked.caller.is_peer() && asked.fields.contains_key(PATIENT),
+        errors_since: asked.caller.errors_since(),
     }
 }
 

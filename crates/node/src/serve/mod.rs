@@ -255,12 +255,22 @@ impl Service {
         };
         match reuse(&response, &asked.fields, now) {
             Reuse::Fresh if stored.is_invalidated() => Found::Miss(Some(stored), Forward::Stale),
+            Reuse::Fresh if !self.is_answer(asked, &response) => {
+                Found::Miss(Some(stored), Forward::Request)
+            }
             Reuse::Fresh if hit::holds(&stored, &response, asked) => Found::Hit(stored, response),
             Reuse::Fresh => Found::Miss(Some(stored), Forward::Partial),
             Reuse::Stale if response.is_fresh(now) => Found::Miss(Some(stored), Forward::Request),
             Reuse::Stale => Found::Miss(Some(stored), Forward::Stale),
             Reuse::VaryMiss => Found::Miss(None, Forward::VaryMiss),
         }
+    }
+}
+
+impl Service {
+    /// Whether `response`, which is fresh, is what `asked` wants: a prefetch wants the content.
+    fn is_answer(&self, asked: &Asked, response: &StoredResponse) -> bool {
+        self.0.fills.is_answer(asked.key, response.status, asked.caller.errors_since())
     }
 }
 

@@ -4,10 +4,10 @@
 //! anything acts on them, and none is ever sent to a viewer.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use stoker_domain::task::FetchOptions;
+use stoker_domain::{task::FetchOptions, time::Timestamp};
 use subtle::ConstantTimeEq;
 
-use crate::origin::{HOPS, OPTIONS, PEER, decode_options};
+use crate::origin::{ERRORS_SINCE, HOPS, OPTIONS, PEER, decode_options};
 
 /// Who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,12 +20,21 @@ pub(super) enum Caller {
         hops: u8,
         /// How the content is to be asked for.
         options: FetchOptions,
+        /// See [`crate::fill::Request::errors_since`].
+        errors_since: Option<Timestamp>,
     },
 }
 
 impl Caller {
     pub(super) fn is_peer(&self) -> bool {
         matches!(self, Self::Peer { .. })
+    }
+
+    pub(super) fn errors_since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Peer { errors_since, .. } => *errors_since,
+            Self::Viewer => None,
+        }
     }
 }
 
@@ -37,7 +46,8 @@ pub(super) fn identify(fields: &HeaderMap, secret: &[u8]) -> Caller {
     }
     let hops = fields.get(HOPS).and_then(|hops| hops.to_str().ok()?.parse().ok()).unwrap_or(1);
     let options = fields.get(OPTIONS).and_then(decode_options).unwrap_or_default();
-    Caller::Peer { hops, options }
+    let errors_since = fields.get(ERRORS_SINCE).and_then(|at| at.to_str().ok()?.parse().ok());
+    Caller::Peer { hops, options, errors_since: errors_since.map(Timestamp::from_millis) }
 }
 
 /// The fields that a task sends to the origin, as far as they may select a response: conditions,
@@ -90,7 +100,8 @@ mod tests {
     #[test]
     fn only_the_secret_makes_a_peer() {
         let claim = fields(&[("stoker-peer", "right"), ("stoker-hops", "3")]);
-        let peer = Caller::Peer { hops: 3, options: FetchOptions::default() };
+        let options = FetchOptions::default();
+        let peer = Caller::Peer { hops: 3, options, errors_since: None };
         assert_eq!(identify(&claim, b"right"), peer);
         for secret in [&b"wrong"[..], b"righ", b"right1", b""] {
             assert_eq!(identify(&claim, secret), Caller::Viewer);
@@ -104,10 +115,10 @@ mod tests {
         let wanted = FetchOptions { disable_range: true, ..FetchOptions::default() };
         let mut asked = fields(&[("stoker-peer", "s")]);
         asked.insert(OPTIONS, encode_options(&wanted).unwrap());
-        assert_eq!(identify(&asked, b"s"), Caller::Peer { hops: 1, options: wanted });
+        let peer = |options| Caller::Peer { hops: 1, options, errors_since: None };
+        assert_eq!(identify(&asked, b"s"), peer(wanted));
         asked.insert(OPTIONS, HeaderValue::from_static("!"));
-        let options = FetchOptions::default();
-        assert_eq!(identify(&asked, b"s"), Caller::Peer { hops: 1, options });
+        assert_eq!(identify(&asked, b"s"), peer(FetchOptions::default()));
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl House {
             intent,
             hops: 0,
             is_patient: intent == Intent::Prefetch,
+            errors_since: None,
         }
     }
 

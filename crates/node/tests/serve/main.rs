@@ -2,6 +2,7 @@
 //! screen each; what a viewer or the engine can observe, nothing else.
 
 mod agent;
+mod errors;
 mod hit;
 mod hostile;
 mod key;

@@ -302,6 +302,7 @@ struct SourceState {
     unheard_purges: usize,
     is_deaf: bool,
     refuses_leases: bool,
+    accepted_at: Timestamp,
 }
 
 impl Source {
@@ -324,12 +325,18 @@ impl Source {
             expires_at: Timestamp::from_millis(i64::MAX),
             task: TaskId("1".into()),
             account: AccountId(1),
+            accepted_at: self.with(|state| state.accepted_at),
             attempt: 1,
             options,
             items: items.collect(),
         };
         self.with(|state| state.waiting.push_back(job));
         self.doorbell.notify_one();
+    }
+
+    /// Jobs that are put up from now on belong to a task that was accepted at `moment`.
+    pub(crate) fn accept_at(&self, moment: Timestamp) {
+        self.with(|state| state.accepted_at = moment);
     }
 
     /// Puts up a purge order.
