@@ -9,6 +9,7 @@ pub mod area;
 pub mod domain;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+pub mod holding;
 pub mod http;
 pub mod job;
 pub mod key;

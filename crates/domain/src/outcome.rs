@@ -171,6 +171,26 @@ words!(PlaylistFault {
     Unreadable = "unreadable",
 });
 
+impl Uncacheable {
+    /// The field, rule or fault that decides it, for a person.
+    pub const fn cause(self) -> &'static str {
+        match self {
+            Self::NoStore => "`Cache-Control: no-store`",
+            Self::Private => "`Cache-Control: private`",
+            Self::VaryStar => "`Vary: *`",
+            Self::NoLifetime => "neither freshness nor a validator",
+            Self::SetCookie => "`Set-Cookie` without leave to share it",
+            Self::Authorization => {
+                "`Authorization` in the request, and no leave to share the reply"
+            }
+            Self::Rule => "a cache rule of the domain",
+            Self::Partial => "a part that cannot be completed",
+            Self::DiskFull => "no room on the node's disk",
+            Self::DiskError => "the node's disk fails",
+        }
+    }
+}
+
 impl Outcome {
     /// Whether the target is there: fresh, durable and read back.
     pub const fn is_success(self) -> bool {

@@ -9,6 +9,7 @@
 //! target nor settles one twice. `tests/simulation` holds it to that.
 
 mod attempts;
+mod check;
 mod config;
 mod directory;
 mod domains;
@@ -34,13 +35,14 @@ mod sweep;
 mod views;
 mod zones;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{placement::Directory, time::Clock};
 use stoker_ledger::Ledger;
 use tokio::sync::watch;
 
+pub use check::{Check, CheckTiers, Checked, Inspect};
 pub use config::Config;
 pub use domains::NewDomain;
 pub use error::{DomainError, SubmitError, ZoneError};
@@ -88,6 +90,7 @@ pub struct Engine {
     origins: origins::Origins,
     sweep: sweep::Sweep,
     steadiness: replay::Steadiness,
+    inspect: OnceLock<Arc<dyn Inspect>>,
 }
 
 impl Engine {
@@ -131,6 +134,7 @@ impl Engine {
             progress: progress::Leases::default(),
             attempts: attempts::Attempts::default(),
             origins: origins::Origins::default(),
+            inspect: OnceLock::new(),
         });
         engine.publish_limits();
         Ok(engine)

@@ -5,7 +5,9 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use stoker_domain::{
+    holding::Holding,
     placement::{Directory, Node},
+    target::Target,
     time::Clock,
 };
 use tokio::{
@@ -22,6 +24,7 @@ use crate::{
     config::Config,
     fill::{self, Fills},
     gate::Gate,
+    history::History,
     origin::Client,
     serve::{Answered, Bounds, Service, listen},
     source::JobSource,
@@ -93,6 +96,8 @@ pub struct Running {
     store: Store,
     fills: Fills,
     service: Service,
+    inspector: Inspector,
+    notes: JoinHandle<()>,
     tasks: Tasks,
 }
 
@@ -102,6 +107,7 @@ struct Tasks {
     listener: JoinHandle<()>,
     stop_agent: CancellationToken,
     stop_pace: CancellationToken,
+    stop_notes: CancellationToken,
     drain: CancellationToken,
     abort: CancellationToken,
 }
@@ -152,6 +158,9 @@ pub async fn start(
         Arc::clone(&clock),
         fill::Config { seed: config.seed, ..fill::Config::default() },
     );
+    let history = open_history(&config, Arc::clone(&clock)).await;
+    store.tell(Arc::clone(&history) as _);
+    fills.tell(Arc::clone(&history));
     let gate = Gate::shut();
     let service = Service::new(
         &name,
@@ -161,7 +170,13 @@ pub async fn start(
         directory.clone(),
         Arc::clone(&clock),
     );
-    let purger = Purger::new(store.clone(), fills.clone(), gate.clone(), config.gate_patience);
+    let purger = Purger::new(
+        store.clone(),
+        fills.clone(),
+        Arc::clone(&history),
+        gate.clone(),
+        config.gate_patience,
+    );
     let runner = Runner::new(service.clone(), store.clone(), fills.clone(), directory, clock);
     let mut random = StdRng::seed_from_u64(config.seed);
     let pace_source = Arc::clone(&source);
@@ -171,7 +186,9 @@ pub async fn start(
     let _ = timeout(config.gate_patience, gate.opened()).await;
     info!(node.id = name, address = %address, is_open = gate.is_open(), "node serves");
     tokio::spawn(fills.clone().keep_pace(pace_source, tasks.stop_pace.clone()));
-    Ok(Running { address, store, fills, service, tasks })
+    let notes = tokio::spawn(Arc::clone(&history).keep(tasks.stop_notes.clone()));
+    let inspector = Inspector { service: service.clone(), history };
+    Ok(Running { address, store, fills, service, inspector, notes, tasks })
 }
 
 fn spawn(agent: Agent, listener: TcpListener, service: Service, config: &Config) -> Tasks {
@@ -183,13 +200,14 @@ fn spawn(agent: Agent, listener: TcpListener, service: Service, config: &Config)
     };
     let (stop_agent, drain, abort) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-    let stop_pace = CancellationToken::new();
+    let (stop_pace, stop_notes) = (CancellationToken::new(), CancellationToken::new());
     let tracker = TaskTracker::new();
     Tasks {
         agent: tracker.spawn(agent.run(stop_agent.clone())),
         listener: tracker.spawn(listen(listener, service, bounds, drain.clone(), abort.clone())),
         stop_agent,
         stop_pace,
+        stop_notes,
         drain,
         abort,
     }
@@ -199,6 +217,11 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who tells what it has of single targets, and why not more.
+    pub fn inspector(&self) -> Inspector {
+        self.inspector.clone()
     }
 
     /// What it holds and has done since it started.
@@ -241,6 +264,9 @@ impl Running {
         }
         self.fills.shutdown().await;
         self.store.close().await;
+        // only now is there nothing more to note
+        self.tasks.stop_notes.cancel();
+        let _ = (&mut self.notes).await;
     }
 }
 
@@ -248,10 +274,31 @@ impl Drop for Tasks {
     fn drop(&mut self) {
         self.stop_agent.cancel();
         self.stop_pace.cancel();
+        self.stop_notes.cancel();
         self.drain.cancel();
         self.abort.cancel();
         self.agent.abort();
     }
+}
+
+/// Tells what a node has of targets. Clones tell the same.
+#[derive(Clone, Debug)]
+pub struct Inspector {
+    service: Service,
+    history: Arc<History>,
+}
+
+impl Inspector {
+    /// What the node has of `target`.
+    pub async fn holding(&self, target: &Target) -> Holding {
+        self.service.holding(target, &self.history).await
+    }
+}
+
+async fn open_history(config: &Config, clock: Arc<dyn Clock>) -> Arc<History> {
+    let dir = config.dir.join(&config.node.name);
+    let opened = spawn_blocking(move || History::open(&dir, clock)).await;
+    Arc::new(opened.expect("reading the history does not panic"))
 }
 
 async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, StartError> {

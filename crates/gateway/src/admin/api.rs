@@ -3,7 +3,12 @@
 //! Shared by the server and the command line, so that both sides mean the same. Times are RFC 3339
 //! in UTC; words are those of `domain`. Fields are only ever added.
 
+mod check;
 pub mod identity;
+
+pub use self::check::{
+    CheckedTarget, CheckedView, FailureView, HoldingView, Layers, MOST_CHECKED, NewCheck,
+};
 
 use serde::{Deserialize, Serialize};
 use stoker_domain::{

@@ -7,6 +7,7 @@
 mod accounts;
 pub mod api;
 mod call;
+mod check;
 mod domains;
 mod keys;
 mod nodes;
@@ -37,6 +38,8 @@ use crate::Gateway;
 const LITTLE: usize = 64 * 1024;
 /// Largest content of a call that carries a policy, whose quotes are escaped in it.
 const POLICY: usize = 128 * 1024;
+/// Largest content of a check: a thousand of the longest URLs.
+const CHECKED: usize = 8 * 1024 * 1024;
 /// Largest content of a call that carries URLs.
 const MUCH: usize = 64 * 1024 * 1024;
 
@@ -73,6 +76,7 @@ pub(crate) fn routes() -> Router<Gateway> {
             "/admin/v1/purges/{id}",
             get(|s, r| run(s, r, "admin.purge.show", LITTLE, purges::show)),
         )
+        .route("/admin/v1/check", post(|s, r| run(s, r, "admin.check", CHECKED, check::check)))
         .route(
             "/admin/v1/ledger",
             get(|s, r| run(s, r, "admin.ledger.try", LITTLE, nodes::try_ledger)),

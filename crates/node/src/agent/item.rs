@@ -5,9 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::{
-    HeaderMap, HeaderValue, Method, Request as HttpRequest, StatusCode, header, request::Parts,
-};
+use http::{HeaderMap, StatusCode};
 use stoker_domain::{
     account::AccountId,
     domain::{Domain, Status},
@@ -33,7 +31,7 @@ use super::{
 use crate::{
     fill::{Body, FillHead, Filled, Fills, Intent, Request, is_content},
     origin::seconds,
-    serve::{Proof, Service, selecting},
+    serve::{Proof, Service, cached_only, selecting},
     store::{Store, Stored},
 };
 
@@ -270,7 +268,7 @@ impl Runner {
     async fn read_back(&self, task: &Task<'_>) -> Result<Proof, Missing> {
         let end = Instant::now() + SYNC;
         loop {
-            let reply = self.service.prove(self.viewer_request(task)).await;
+            let reply = self.service.prove(cached_only(&task.target, task.selecting.clone())).await;
             let Some(proof) = reply.extensions().get::<Proof>() else {
                 return Err(match self.look(task).await.1.filter(Stored::is_complete) {
                     Some(stored) if stored.is_invalidated() => Missing::Invalidated,
@@ -290,22 +288,6 @@ impl Runner {
             }
             sleep(SYNC_LOOK).await;
         }
-    }
-
-    fn viewer_request(&self, task: &Task<'_>) -> Parts {
-        let (mut head, ()) = HttpRequest::new(()).into_parts();
-        head.method = Method::GET;
-        head.headers = task.selecting.clone();
-        // both were checked when the target was parsed
-        if let Ok(uri) = task.target.path_and_query.parse() {
-            head.uri = uri;
-        }
-        if let Ok(host) = HeaderValue::from_str(&task.target.host) {
-            head.headers.insert(header::HOST, host);
-        }
-        let only = HeaderValue::from_static("only-if-cached");
-        head.headers.insert(header::CACHE_CONTROL, only);
-        head
     }
 
     async fn proven(

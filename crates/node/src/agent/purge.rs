@@ -23,6 +23,7 @@ use super::Rest;
 use crate::{
     fill::Fills,
     gate::Gate,
+    history::History,
     source::{JobSource, Unreachable},
     store::{Store, Ticket, WriteError},
 };
@@ -34,14 +35,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(crate) struct Purger {
     store: Store,
     fills: Fills,
+    history: Arc<History>,
     gate: Gate,
     /// How long the gate stays shut, and stays open, while nothing is heard from the source.
     patience: Duration,
 }
 
 impl Purger {
-    pub(crate) fn new(store: Store, fills: Fills, gate: Gate, patience: Duration) -> Self {
-        Self { store, fills, gate, patience }
+    pub(crate) fn new(
+        store: Store,
+        fills: Fills,
+        history: Arc<History>,
+        gate: Gate,
+        patience: Duration,
+    ) -> Self {
+        Self { store, fills, history, gate, patience }
     }
 
     /// Makes the node known, carries out what was purged while it was away, and opens the gate.
@@ -179,6 +187,7 @@ impl Purger {
             }
         };
         let tickets: Vec<Ticket> = targets.iter().map(purge).collect();
+        self.note(order.scope, &targets);
         // only now: whoever starts anew from here on takes a generation above the purge's
         self.fills.part_from(|key, url| {
             targets.iter().any(|(purged, name)| match order.scope {
@@ -199,6 +208,18 @@ impl Purger {
             }
         }
         self.store.order_done(order.number).await
+    }
+}
+
+impl Purger {
+    /// For people who ask why something is not here.
+    fn note(&self, scope: Scope, targets: &[(Key, String)]) {
+        for (key, name) in targets {
+            match scope {
+                Scope::Url => self.history.purged_one(*key),
+                Scope::Path | Scope::Tag => self.history.purged_below(name),
+            }
+        }
     }
 }
 

@@ -147,6 +147,11 @@ impl Driver {
             pulled_bytes = filled.pulled_bytes,
             "fill ended"
         );
+        if self.keeps
+            && let Some(history) = self.fills.0.history.get()
+        {
+            history.ended(self.fill.key, filled.outcome, filled.detail.as_deref());
+        }
         {
             let mut state = self.fill.state();
             state.is_retired = true;

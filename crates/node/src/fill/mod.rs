@@ -32,7 +32,7 @@ mod state;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -58,6 +58,7 @@ use failures::Failures;
 use state::Fill;
 
 use crate::{
+    history::History,
     origin::{Ask, Client, Fault, MAX_HOPS, Response, Source},
     pace::{Lane, Pacer},
     source::JobSource,
@@ -120,6 +121,7 @@ struct Inner {
     // std mutexes: held for a look-up, never across an await
     shards: [Mutex<HashMap<Key, Arc<Fill>>>; SHARDS],
     failures: Failures,
+    history: OnceLock<Arc<History>>,
     jitter: Mutex<StdRng>,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -146,11 +148,17 @@ impl Fills {
             config,
             shards: std::array::from_fn(|_| Mutex::default()),
             failures: Failures::new(config.failure_memory),
+            history: OnceLock::new(),
             jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
         }))
+    }
+
+    /// From now on `history` is told how fills end; only the first call counts.
+    pub(crate) fn tell(&self, history: Arc<History>) {
+        let _ = self.0.history.set(history);
     }
 
     /// Joins the fill of the key, or starts one.

@@ -8,6 +8,7 @@
 mod body;
 mod forward;
 mod hit;
+mod holding;
 mod listener;
 mod peer;
 mod refusal;
@@ -44,6 +45,7 @@ use crate::{
 
 pub use self::body::{Body, Error};
 pub(crate) use self::{
+    holding::cached_only,
     listener::{Bounds, listen},
     peer::selecting,
 };

@@ -52,8 +52,11 @@ impl Log {
                 }
                 self.drop_old_rules(shared, &listed);
                 let forgotten = listed.iter().filter(|listed| shared.index.forget(listed));
-                let lost = forgotten.filter(|listed| listed.kind != Kind::Tombstone).count();
-                shared.counters.evicted.add(lost as u64);
+                let lost = forgotten.filter(|listed| listed.kind != Kind::Tombstone);
+                let mut keys: Vec<_> = lost.map(|listed| listed.key).collect();
+                shared.counters.evicted.add(keys.len() as u64);
+                keys.dedup();
+                shared.tell(|losses| losses.evicted(&keys));
             }
             None => shared.index.forget_segment(segment.number),
         }

@@ -19,6 +19,7 @@ mod hot;
 mod index;
 mod lock;
 mod log;
+mod losses;
 mod pool;
 mod purge;
 mod put;
@@ -39,7 +40,7 @@ use std::{
     fs, io,
     path::PathBuf,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -52,6 +53,7 @@ use thiserror::Error;
 
 pub use self::{
     disk::{Disk, DiskFile, Files},
+    losses::Losses,
     put::Writer,
     read::{ReadError, Stored},
     stats::Stats,
@@ -186,6 +188,7 @@ struct Shared {
     pool: Pool,
     hot: Hot,
     counters: Counters,
+    losses: OnceLock<Arc<dyn Losses>>,
     next_generation: AtomicU64,
     epoch: u64,
     disk: Arc<dyn Disk>,

@@ -368,6 +368,7 @@ async fn open(
         let (kind, slice, written_s) = (header.kind, header.slice, header.written_s);
         let size = header.size;
         shared.index.forget(&Listed { kind, key, generation, size, slice, written_s, place });
+        shared.tell(|losses| losses.purged(key, &stored_url));
         return Ok(None);
     }
     let body = match found {
@@ -425,6 +426,7 @@ fn damaged(shared: &Shared, key: Key, generation: u64, kind: Kind, slice: u32, p
     let listed = Listed { kind, key, generation, size: None, slice, written_s: 0, place };
     shared.index.forget(&listed);
     shared.counters.corrupt.add(1);
+    shared.tell(|losses| losses.damaged(key));
     warn!(segment = place.segment, offset = place.offset(), "dropped a damaged record");
 }
 

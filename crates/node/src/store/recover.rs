@@ -15,7 +15,7 @@
 use std::{
     error::Error,
     io::{self, ErrorKind},
-    sync::{Arc, atomic::AtomicU64},
+    sync::{Arc, OnceLock, atomic::AtomicU64},
 };
 
 use bytes::Bytes;
@@ -104,6 +104,7 @@ impl Log {
             pool: Pool::default(),
             hot: Hot::new(config.hot_bytes),
             counters: recovery.counters,
+            losses: OnceLock::new(),
             next_generation: AtomicU64::new(recovery.next_generation),
             epoch: 0,
             disk: disk.clone(),

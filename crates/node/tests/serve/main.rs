@@ -4,6 +4,7 @@
 mod agent;
 mod errors;
 mod hit;
+mod holding;
 mod hostile;
 mod key;
 mod lifetime;

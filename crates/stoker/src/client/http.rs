@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Response, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -74,31 +73,11 @@ impl Connection {
         patience: Duration,
     ) -> Result<Answer, Error> {
         let exchange = async {
-            let (head, body) = self.begin(request, body).await?.into_parts();
+            let request = request.body(Full::new(Bytes::from(body))).map_err(Error::Request)?;
+            let (head, body) = self.client.request(request).await?.into_parts();
             let body = body.collect().await.map_err(Error::Body)?.to_bytes();
             Ok(Answer { status: head.status, fields: head.headers, body })
         };
         timeout(patience, exchange).await.unwrap_or(Err(Error::Timeout(patience)))
-    }
-
-    /// Sends a request without content, waits at most `patience` for the head of its answer, and
-    /// hangs up: the answer's content is left empty.
-    pub(crate) async fn head(
-        &self,
-        request: http::request::Builder,
-        patience: Duration,
-    ) -> Result<Answer, Error> {
-        let begun = timeout(patience, self.begin(request, Vec::new())).await;
-        let (head, _) = begun.unwrap_or(Err(Error::Timeout(patience)))?.into_parts();
-        Ok(Answer { status: head.status, fields: head.headers, body: Bytes::new() })
-    }
-
-    async fn begin(
-        &self,
-        request: http::request::Builder,
-        body: Vec<u8>,
-    ) -> Result<Response<Incoming>, Error> {
-        let request = request.body(Full::new(Bytes::from(body))).map_err(Error::Request)?;
-        Ok(self.client.request(request).await?)
     }
 }

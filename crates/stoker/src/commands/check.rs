@@ -1,45 +1,50 @@
-//! `stoker check`: which nodes hold a URL, until when, or why not.
+//! `stoker check`: which nodes hold URLs, until when, or why not.
 //!
-//! Asks each node at its own address, as a viewer does, with `only-if-cached`: the answer is the
-//! node's own and nothing is fetched. By GET, because HEAD is answered from a stored head even when
-//! some of the content had to make room; after the head of the answer it hangs up.
+//! The server asks the nodes through the function that answers viewers; nothing is fetched.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
-use http::{Request, header};
-use serde::Serialize;
-use stoker_domain::{
-    area::{Area, AreaScope, Tier},
-    placement::{Directory, Node},
-    target::Target,
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use indicatif::{ProgressBar, ProgressStyle};
+use stoker_domain::{area::AreaScope, target::Target};
+use stoker_gateway::admin::api::{
+    CheckedTarget, CheckedView, HoldingView, Layers, MOST_CHECKED, NewCheck,
 };
-use stoker_gateway::admin::api::{DomainView, NodeView, Nodes};
+use tokio::time::Instant;
 
 use crate::{
-    client::{Answer, Client, Connection},
-    commands::{area_words, layer_words, table},
+    client::Client,
+    commands::{area_words, table},
     config::Access,
     failure::Failure,
-    output,
+    list, output,
     size::{show, show_duration},
 };
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Plain lines of progress stand at least so far apart.
+const LINES_APART: Duration = Duration::from_secs(2);
 
 /// Ask which nodes hold URLs, until when, or why not
 ///
-/// Exit code: 0 when every node that was asked holds every URL, fresh; 1 otherwise.
+/// Asks the nodes that `stoker prefetch` with the same --area and --layer would reach. Exit code: 0
+/// when each of them holds each URL, whole and fresh; 1 when some do not.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// Which URLs
-    #[arg(value_name = "URL", required = true)]
+    #[arg(value_name = "URL", required_unless_present = "list")]
     urls: Vec<String>,
+    /// Read further URLs from FILE, one on a line; `-` reads standard input
+    ///
+    /// Then only what some node does not hold is shown, and at the end how many are held. Of the
+    /// lines the same is taken as by `stoker prefetch --list`.
+    #[arg(long, value_name = "FILE")]
+    list: Option<String>,
     /// Ask only nodes of this area [default: wherever the domain is served]
     #[arg(long, value_name = "AREA", value_parser = area_words())]
     area: Option<AreaScope>,
-    /// Ask only nodes of this tier [default: both]
-    #[arg(long, value_name = "LAYER", value_parser = layer_words())]
-    layer: Option<Tier>,
+    /// Ask nodes of this tier, or of all [default: middle in the mainland, edge overseas]
+    #[arg(long, value_name = "LAYER", value_parser = layers())]
+    layer: Option<Layers>,
     /// Print a JSON array
     #[arg(long)]
     json: bool,
@@ -47,134 +52,79 @@ pub(super) struct Args {
     access: Access,
 }
 
-/// What the nodes say of one URL.
-#[derive(Serialize)]
-struct Finding {
-    url: String,
-    nodes: Vec<Held>,
-}
-
-/// What one node says.
-#[derive(Serialize)]
-struct Held {
-    node: String,
-    area: Area,
-    tier: Tier,
-    is_held: bool,
-    /// Status of the stored response.
-    status: Option<u16>,
-    size_bytes: Option<u64>,
-    fresh_for_seconds: Option<i64>,
-    /// Why it is not held.
-    reason: Option<String>,
-}
-
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let urls = urls(&args)?;
     let client = args.access.client()?;
-    let Nodes { nodes } = client.get("/admin/v1/nodes").await?;
-    let directory = Directory {
-        nodes: nodes.into_iter().map(node).map(Arc::new).collect(),
-        ..Directory::default()
-    };
-    let mut findings = Vec::new();
-    for url in &args.urls {
-        let target = Target::parse(url, true)
-            .map_err(|error| Failure::usage(format!("URL `{url}` {error}")))?;
-        findings.push(ask_all(&client, &directory, &args, &target).await?);
+    let is_long = args.list.is_some();
+    let mut progress = Progress::new(urls.len(), args.json);
+    let (mut all, mut done, mut held) = (Vec::new(), 0, 0);
+    for part in urls.chunks(MOST_CHECKED as usize) {
+        for target in ask(&client, &args, part).await? {
+            let is_held = is_held(&target);
+            (done, held) = (done + 1, held + usize::from(is_held));
+            if args.json {
+                all.push(target);
+            } else if !(is_long && is_held) {
+                progress.aside(|| print(&target));
+            }
+        }
+        progress.reach(done);
     }
+    progress.end();
     if args.json {
-        output::json(&findings);
-    } else {
-        findings.iter().for_each(print);
+        output::json(&all);
+    } else if is_long || urls.len() > 1 {
+        output::line(format!("{held} of {} URLs are held", urls.len()));
     }
-    let is_held =
-        |one: &Finding| !one.nodes.is_empty() && one.nodes.iter().all(|held| held.is_held);
-    let all = findings.iter().all(is_held);
-    Ok(if all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if held == urls.len() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn node(view: NodeView) -> Node {
-    let NodeView { name, area, tier, cluster, address, .. } = view;
-    Node { name, area, tier, cluster, address }
-}
-
-async fn ask_all(
-    client: &Client,
-    directory: &Directory,
-    args: &Args,
-    target: &Target,
-) -> Result<Finding, Failure> {
-    let areas = match args.area {
-        Some(areas) => areas,
-        None => {
-            let path = format!("/admin/v1/domains/{}", target.host);
-            client.get::<DomainView>(&path).await?.areas
-        }
-    };
-    let tiers = args.layer.map_or(vec![Tier::Edge, Tier::Middle], |tier| vec![tier]);
-    let mut nodes = Vec::new();
-    for tier in tiers {
-        for node in directory.holders(target.key(), areas, Some(tier)) {
-            nodes.push(ask(client.connection(), &node, target).await);
-        }
+/// The URLs of the command line and of the list.
+fn urls(args: &Args) -> Result<Vec<String>, Failure> {
+    for url in &args.urls {
+        Target::parse(url, true).map_err(|error| Failure::usage(format!("URL `{url}` {error}")))?;
     }
-    Ok(Finding { url: target.url.clone(), nodes })
-}
-
-async fn ask(connection: &Connection, node: &Node, target: &Target) -> Held {
-    let request = Request::builder()
-        .uri(format!("http://{}{}", node.address, target.path_and_query))
-        .header(header::HOST, &target.host)
-        .header(header::CACHE_CONTROL, "only-if-cached");
-    let held = Held {
-        node: node.name.clone(),
-        area: node.area,
-        tier: node.tier,
-        is_held: false,
-        status: None,
-        size_bytes: None,
-        fresh_for_seconds: None,
-        reason: None,
-    };
-    match connection.head(request, PATIENCE).await {
-        Ok(answer) => read(held, &answer),
-        Err(error) => {
-            let failure = Failure::because(format!("no answer from `{}`", node.address), &error);
-            Held { reason: Some(failure.message().into()), ..held }
-        }
+    let mut urls = args.urls.clone();
+    if let Some(list) = &args.list {
+        urls.extend(list::read(list)?.whole()?.into_iter().map(|line| line.url));
     }
-}
-
-fn read(held: Held, answer: &Answer) -> Held {
-    // the last entry is the node's own (RFC 9211 section 2)
-    let status = answer.field("cache-status").and_then(|field| field.rsplit(',').next());
-    let parameters: Vec<_> = status.unwrap_or_default().split(';').skip(1).map(str::trim).collect();
-    let value =
-        |name: &str| parameters.iter().find_map(|one| one.strip_prefix(name)?.strip_prefix('='));
-    if parameters.contains(&"hit") {
-        return Held {
-            is_held: true,
-            status: Some(answer.status.as_u16()),
-            size_bytes: answer.field("content-length").and_then(|text| text.parse().ok()),
-            fresh_for_seconds: value("ttl").and_then(|text| text.parse().ok()),
-            ..held
-        };
+    if urls.is_empty() {
+        return Err(Failure::usage("the list has no URLs")
+            .hint("write one URL on each line; lines that begin with `#` are left out"));
     }
-    let reason = match (value("detail"), answer.status.as_u16()) {
-        (Some("only-if-cached"), _) => "nothing stored that is fresh".into(),
-        (Some(detail), status) => format!("answered {status}: {}", detail.trim_matches('"')),
-        (None, status) => format!("answered {status}"),
-    };
-    Held { reason: Some(reason), ..held }
+    Ok(urls)
 }
 
-fn print(finding: &Finding) {
-    output::line(&finding.url);
-    let rows: Vec<_> = finding.nodes.iter().map(row).collect();
+async fn ask(client: &Client, args: &Args, urls: &[String]) -> Result<Vec<CheckedTarget>, Failure> {
+    let new = NewCheck { urls: urls.to_vec(), areas: args.area, layer: args.layer, encode: true };
+    let CheckedView { targets } = client.post("/admin/v1/check", &new).await?;
+    Ok(targets)
+}
+
+/// Whether every node that was asked holds it; there must be one.
+fn is_held(target: &CheckedTarget) -> bool {
+    !target.nodes.is_empty() && target.nodes.iter().all(|node| node.is_held)
+}
+
+fn layers() -> impl TypedValueParser<Value = Layers> {
+    PossibleValuesParser::new(["edge", "middle", "all"]).map(|word| match word.as_str() {
+        "edge" => Layers::Edge,
+        "middle" => Layers::Middle,
+        _ => Layers::All,
+    })
+}
+
+fn print(target: &CheckedTarget) {
+    output::line(&target.url);
+    if target.nodes.is_empty() {
+        output::line("  no node is known that must hold it");
+        return;
+    }
+    let rows: Vec<_> = target.nodes.iter().map(row).collect();
     table::print(["  NODE", "HELD", "STATUS", "SIZE", "FRESH FOR", "WHY NOT"], &rows);
 }
 
-fn row(held: &Held) -> [String; 6] {
+fn row(held: &HoldingView) -> [String; 6] {
     let fresh = held.fresh_for_seconds.and_then(|seconds| u64::try_from(seconds).ok());
     [
         format!("  {}", held.node),
@@ -184,4 +134,49 @@ fn row(held: &Held) -> [String; 6] {
         table::or_dash(fresh.map(|seconds| show_duration(Duration::from_secs(seconds)))),
         table::or_dash(held.reason.as_ref()),
     ]
+}
+
+/// How far a long check is: a bar on a terminal, else now and then a line beside the result.
+struct Progress {
+    total: usize,
+    bar: Option<ProgressBar>,
+    /// When the last line was written; absent where none is wanted.
+    written: Option<Instant>,
+}
+
+const BAR: &str = "checked {wide_bar} {pos}/{len} {percent:>3}%";
+
+impl Progress {
+    fn new(total: usize, is_quiet: bool) -> Self {
+        let is_shown = !is_quiet && total > MOST_CHECKED as usize;
+        let style = || ProgressStyle::with_template(BAR).expect("the template is ours");
+        let bar = (is_shown && output::is_terminal())
+            .then(|| ProgressBar::new(total as u64).with_style(style()));
+        let written = (is_shown && bar.is_none()).then(Instant::now);
+        Self { total, bar, written }
+    }
+
+    fn reach(&mut self, done: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+        }
+        if let Some(written) = self.written.as_mut().filter(|at| at.elapsed() >= LINES_APART) {
+            *written = Instant::now();
+            output::note(&format!("checked {done} of {}", self.total));
+        }
+    }
+
+    /// Writes something of the result without the bar in its way.
+    fn aside(&self, write: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn end(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
 }

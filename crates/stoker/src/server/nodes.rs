@@ -15,7 +15,11 @@ use tokio::{sync::watch, time::timeout};
 use crate::{
     entropy,
     failure::Failure,
-    server::{Options, data, reachable, signal::Cut, transport::InProcess},
+    server::{
+        Options, data, reachable,
+        signal::Cut,
+        transport::{InProcess, Inspectors},
+    },
 };
 
 /// Tier, area and distance from the base port.
@@ -72,6 +76,9 @@ pub(super) async fn start(
         .hint("the log above tells why"));
     }
     all_serve.send_replace(true);
+    let inspector = |(name, node): &(String, Running)| (name.clone(), node.inspector());
+    let inspectors = Inspectors(running.iter().map(inspector).collect());
+    engine.inspect_through(Arc::new(inspectors));
     running.reverse();
     Ok(Nodes(running))
 }

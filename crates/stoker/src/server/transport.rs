@@ -1,17 +1,19 @@
-//! The transport within one process: nodes call the engine directly.
+//! The transport within one process: nodes call the engine directly, and it asks them directly.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use stoker_domain::{
+    holding::Holding,
     job::{Heartbeat, LeasedJob, Report, StoreHealth},
     pace::{Demand, Grant},
     placement::Node,
     purge::PurgeOrder,
+    target::Target,
 };
-use stoker_engine::Engine;
+use stoker_engine::{Engine, Inspect};
 use stoker_ledger::Error;
-use stoker_node::{JobSource, Unreachable};
+use stoker_node::{Inspector, JobSource, Unreachable};
 use tokio::sync::watch;
 
 /// How long a node's call for work waits for some.
@@ -65,6 +67,22 @@ impl JobSource for InProcess {
 
     async fn purged(&self, node: &str, number: u64) -> Result<(), Unreachable> {
         self.engine.purged(node, number).await.map_err(unreachable)
+    }
+}
+
+/// The nodes of this process as the engine asks them, by name.
+#[derive(Debug)]
+pub(super) struct Inspectors(pub(super) HashMap<String, Inspector>);
+
+#[async_trait]
+impl Inspect for Inspectors {
+    async fn holdings(&self, node: &Node, targets: &[Target]) -> Option<Vec<Holding>> {
+        let inspector = self.0.get(&node.name)?;
+        let mut holdings = Vec::with_capacity(targets.len());
+        for target in targets {
+            holdings.push(inspector.holding(target).await);
+        }
+        Some(holdings)
     }
 }
 

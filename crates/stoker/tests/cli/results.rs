@@ -95,7 +95,7 @@ fn tasks(session: &mut Session) {
 fn check(session: &mut Session) {
     session.record(&["check", GOOD, "--layer", "edge"]);
     session.record(&["check", GONE]);
-    session.record(&["check", GONE, "--json"]);
+    session.record(&["check", GONE, "--layer", "all", "--json"]);
     session.record(&["check", "http://other.example.com/"]);
     session.record(&["domain", "remove", "www.example.com"]);
     session.record(&["domain", "remove", "www.example.com"]);

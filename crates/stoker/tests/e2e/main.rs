@@ -9,6 +9,7 @@
 
 mod away;
 mod bad_input;
+mod check;
 mod clients;
 mod every_client;
 mod every_field;

@@ -147,6 +147,8 @@ http {{
         location /tagged/ {{ add_header Cache-Tag "news, front"; }}
         location /no-store/ {{ add_header Cache-Control no-store; }}
         location /private/ {{ add_header Cache-Control private; }}
+        location /cookie/ {{ add_header Set-Cookie a=b; }}
+        location /lasting/ {{ add_header Cache-Control max-age=600 always; }}
         location /error/500 {{ return 500; }}
         location /error/403 {{ return 403; }}
         location /moved {{ return 302 /elsewhere; }}
