@@ -69,7 +69,7 @@ async fn an_older_file_gets_the_sums_of_bytes_that_it_would_have() {
     for column in ["done_bytes", "held_bytes", "pulled_bytes"] {
         file.execute_batch(&format!("ALTER TABLE task DROP COLUMN {column}")).unwrap();
     }
-    file.pragma_update(None, "user_version", 11).unwrap();
+    file.execute_batch(include_str!("../src/sqlite/task_bytes.sql")).unwrap();
     drop(file);
     fixture.ledger = Arc::new(Sqlite::open(&path).unwrap());
     for row in rows {

@@ -4,6 +4,7 @@ use stoker_domain::{
     area::{AreaScope, Tier},
     job::{Heartbeat, ItemProgress, ItemReport},
     outcome::{OriginFault, Outcome},
+    quota::{Limits, Product},
 };
 use stoker_engine::Submission;
 
@@ -62,4 +63,32 @@ async fn what_failed_keeps_what_it_had_reached() {
     let view = stage.targets(&task).await.remove(0);
     assert_eq!((view.percent, view.done_bytes, view.total_bytes), (75, 750, Some(1000)));
     assert_eq!(stage.task(&task).await.percent, 0, "no target of it is done");
+}
+
+#[tokio::test]
+async fn a_task_of_any_size_tells_its_bytes_and_a_large_one_its_size_at_the_end() {
+    let stage = Stage::new().await;
+    let urls: Vec<String> = (0..700).map(|n| format!("http://www.example.com/{n}")).collect();
+    let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
+    let limits = Limits { batch: 1000, daily: 1000 };
+    stage.engine.set_limits(stage.account.id, Product::Cdn, None, limits).await.unwrap();
+    let large = Submission { batch_limit: 1000, ..submission(&urls) };
+    let task = stage.engine.submit(&stage.account, large).await.unwrap().task;
+    let shown = async || {
+        let view = stage.task(&task).await;
+        (view.done_bytes, view.total_bytes, view.pulled_bytes)
+    };
+    assert_eq!(shown().await, (0, None, 0));
+    let jobs = stage.lease().await;
+    let moving = ItemProgress { position: 1, done_bytes: 300, total_bytes: Some(1000) };
+    let beat = Heartbeat { job: jobs[0].id, token: jobs[0].token, items: vec![moving] };
+    assert!(stage.engine.heartbeat(beat).await.unwrap());
+    assert_eq!(shown().await, (300, None, 0), "what moves");
+    for job in jobs {
+        let items = job.items.iter().map(|leased| item(leased.position, Outcome::Filled));
+        stage.report(&job, items.collect()).await;
+        let (done, ..) = shown().await;
+        assert!(done >= 200_000, "{done}");
+    }
+    assert_eq!(shown().await, (700_000, Some(700_000), 700_000));
 }
