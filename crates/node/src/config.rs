@@ -29,7 +29,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// How long a client may take no bytes of a reply before its connection is closed.
     pub write_timeout: Duration,
-    /// Longest head of a request, in bytes.
+    /// Longest head of a request, in bytes. That of another node has the request fields of a task,
+    /// up to 31 KiB encoded, beside a viewer's.
     pub head_bytes: usize,
     /// How long the parent and the origin are waited for.
     pub time_outs: TimeOuts,
@@ -54,7 +55,7 @@ impl Config {
             jobs_in_flight: 4,
             head_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
-            head_bytes: 32 << 10,
+            head_bytes: 64 << 10,
             time_outs: TimeOuts::default(),
             gate_patience: Duration::from_secs(10),
             connections: 16_384,

@@ -2,7 +2,8 @@
 //!
 //! Reads leniently towards safety: of repeated directives the first counts, a lifetime that is not a
 //! number counts as zero (section 4.2.1), a qualified `private` or `no-cache` counts as unqualified
-//! (sections 5.2.2.4 and 5.2.2.7 allow that).
+//! (sections 5.2.2.4 and 5.2.2.7 allow that), a quote that is never closed hides nothing, and bytes
+//! outside ASCII spoil no directive but their own (RFC 9110 section 5.5).
 
 use std::time::Duration;
 
@@ -43,17 +44,15 @@ impl CacheControl {
     pub fn of(fields: &HeaderMap) -> Self {
         let mut found = Self::default();
         for line in fields.get_all(header::CACHE_CONTROL) {
-            if let Ok(line) = line.to_str() {
-                for (name, argument) in Directives(line) {
-                    found.take(name, argument);
-                }
+            for (name, argument) in Directives(line.as_bytes()) {
+                found.take(name, argument);
             }
         }
         found
     }
 
-    fn take(&mut self, name: &str, argument: Option<&str>) {
-        let is = |word: &str| name.eq_ignore_ascii_case(word);
+    fn take(&mut self, name: &[u8], argument: Option<&[u8]>) {
+        let is = |word: &str| name.eq_ignore_ascii_case(word.as_bytes());
         let first = |place: &mut Option<Duration>| {
             place.get_or_insert_with(|| seconds(argument));
         };
@@ -87,8 +86,8 @@ impl CacheControl {
 }
 
 /// A delta-seconds, quoted or not; zero when it is none.
-fn seconds(argument: Option<&str>) -> Duration {
-    let digits = argument.unwrap_or_default();
+fn seconds(argument: Option<&[u8]>) -> Duration {
+    let digits = argument.and_then(|argument| str::from_utf8(argument).ok()).unwrap_or_default();
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Duration::ZERO;
     }
@@ -97,10 +96,10 @@ fn seconds(argument: Option<&str>) -> Duration {
 }
 
 /// The directives of one line, as name and argument. A comma inside quotes does not separate.
-struct Directives<'a>(&'a str);
+struct Directives<'a>(&'a [u8]);
 
 impl<'a> Iterator for Directives<'a> {
-    type Item = (&'a str, Option<&'a str>);
+    type Item = (&'a [u8], Option<&'a [u8]>);
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -108,39 +107,49 @@ impl<'a> Iterator for Directives<'a> {
                 return None;
             }
             let end = unquoted_comma(self.0);
-            let directive = self.0[..end].trim();
+            let directive = self.0[..end].trim_ascii();
             self.0 = self.0.get(end + 1..).unwrap_or_default();
             if directive.is_empty() {
                 continue;
             }
-            return Some(match directive.split_once('=') {
+            return Some(match directive.iter().position(|byte| *byte == b'=') {
                 None => (directive, None),
-                Some((name, argument)) => {
-                    let argument = argument.trim();
+                Some(at) => {
+                    let argument = directive[at + 1..].trim_ascii();
                     let bare = argument
-                        .strip_prefix('"')
-                        .and_then(|rest| rest.strip_suffix('"'))
+                        .strip_prefix(b"\"")
+                        .and_then(|rest| rest.strip_suffix(b"\""))
                         .unwrap_or(argument);
-                    (name.trim(), Some(bare))
+                    (directive[..at].trim_ascii_end(), Some(bare))
                 }
             });
         }
     }
 }
 
-fn unquoted_comma(text: &str) -> usize {
-    let mut is_quoted = false;
-    let mut is_escaped = false;
-    for (at, byte) in text.bytes().enumerate() {
+fn unquoted_comma(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(byte) = text.get(at) {
         match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_quoted => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
-            b',' if !is_quoted => return at,
+            b',' => return at,
+            b'"' => at = closing_quote(text, at).unwrap_or(at),
             _ => {}
         }
+        at += 1;
     }
     text.len()
+}
+
+/// Where the string ends whose opening quote stands at `open`, if it ends.
+fn closing_quote(text: &[u8], open: usize) -> Option<usize> {
+    let mut at = open + 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -192,6 +201,32 @@ mod tests {
         assert_eq!(found.max_age, s(5));
     }
 
+    /// RFC 9110 5.5: such bytes are opaque data, not a reason to forget what stands beside them.
+    #[test]
+    fn bytes_outside_ascii_spoil_no_directive_but_their_own() {
+        for (line, no_store, private, max_age) in [
+            (&b"no-store, note=\"caf\xc3\xa9\""[..], true, false, None),
+            (b"no-store, note=\"caf\xe9\"", true, false, None),
+            (b"note=\"caf\xe9\", private", false, true, None),
+            (b"caf\xe9, max-age=5, private=\"\xff\"", false, true, s(5)),
+            (b"max-age=5\xa0", false, false, s(0)),
+            (b"no-store\xe9", false, false, None),
+        ] {
+            let mut fields = HeaderMap::new();
+            fields.append(header::CACHE_CONTROL, HeaderValue::from_bytes(line).unwrap());
+            let found = CacheControl::of(&fields);
+            let seen = (found.no_store, found.private, found.max_age);
+            assert_eq!(seen, (no_store, private, max_age), "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_hides_nothing() {
+        assert!(of(&["note=\"a, no-store"]).no_store);
+        assert!(of(&["note=\"a\\\", private"]).private);
+        assert!(of(&["private=\"a", "b\", no-store"]).no_store);
+    }
+
     #[test]
     fn max_stale_without_a_value_accepts_any_staleness() {
         assert_eq!(of(&["max-stale"]).max_stale, Some(Duration::MAX));
@@ -200,8 +235,24 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_breaks_it(text in "[ -~]{0,60}") {
-            of(&[&text]);
+        fn no_text_breaks_it(text in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut fields = HeaderMap::new();
+            if let Ok(line) = HeaderValue::from_bytes(&text) {
+                fields.append(header::CACHE_CONTROL, line);
+            }
+            CacheControl::of(&fields);
+        }
+
+        #[test]
+        fn what_stands_before_no_store_never_hides_it(
+            text in proptest::collection::vec(any::<u8>().prop_filter("no quote", |b| *b != b'"'), 0..40),
+        ) {
+            let line = [&text[..], b",no-store"].concat();
+            if let Ok(line) = HeaderValue::from_bytes(&line) {
+                let mut fields = HeaderMap::new();
+                fields.append(header::CACHE_CONTROL, line);
+                prop_assert!(CacheControl::of(&fields).no_store);
+            }
         }
     }
 }

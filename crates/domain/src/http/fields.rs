@@ -32,7 +32,7 @@ const NEVER_NOMINATED: [HeaderName; 5] = [
 pub fn strip_hop_by_hop(fields: &mut HeaderMap) {
     if fields.contains_key(header::CONNECTION) {
         let nominated: Vec<HeaderName> = members(fields, &header::CONNECTION)
-            .filter_map(|name| HeaderName::from_bytes(name.as_bytes()).ok())
+            .filter_map(|name| HeaderName::from_bytes(name).ok())
             .filter(|name| !NEVER_NOMINATED.contains(name))
             .collect();
         for name in nominated {
@@ -45,17 +45,16 @@ pub fn strip_hop_by_hop(fields: &mut HeaderMap) {
 }
 
 /// The members of a comma-separated field without quoted strings, over all its lines; trimmed,
-/// empty ones left out.
+/// empty ones left out. Bytes outside ASCII may stand in them and spoil no other member.
 pub(super) fn members<'a>(
     fields: &'a HeaderMap,
     name: &HeaderName,
-) -> impl Iterator<Item = &'a str> {
+) -> impl Iterator<Item = &'a [u8]> {
     fields
         .get_all(name)
         .into_iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
         .filter(|member| !member.is_empty())
 }
 
@@ -113,6 +112,21 @@ mod tests {
         let mut left: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["host", "x-other"]);
+    }
+
+    #[test]
+    fn bytes_outside_ascii_spoil_no_member_but_their_own() {
+        let mut fields = HeaderMap::new();
+        for line in [&b"X-Mine, caf\xe9"[..], b"\xc3\xa9 , X-Other"] {
+            fields.append(header::CONNECTION, HeaderValue::from_bytes(line).unwrap());
+        }
+        for name in ["x-mine", "x-other", "x-end"] {
+            fields.append(name, HeaderValue::from_static("1"));
+        }
+        let found: Vec<_> = members(&fields, &header::CONNECTION).collect();
+        assert_eq!(found, [&b"X-Mine"[..], b"caf\xe9", b"\xc3\xa9", b"X-Other"]);
+        strip_hop_by_hop(&mut fields);
+        assert_eq!(fields.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-end"]);
     }
 
     #[test]

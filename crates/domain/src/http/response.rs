@@ -262,7 +262,7 @@ const KEPT_AT_304: [HeaderName; 5] = [
 fn vary(request_fields: &HeaderMap, fields: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let mut selecting: Vec<(HeaderName, HeaderValue)> = Vec::new();
     for name in members(fields, &header::VARY) {
-        if let Ok(name) = HeaderName::from_bytes(name.as_bytes())
+        if let Ok(name) = HeaderName::from_bytes(name)
             && name != header::ACCEPT_ENCODING
             && selecting.iter().all(|(known, _)| *known != name)
         {

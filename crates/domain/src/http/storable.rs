@@ -56,7 +56,7 @@ pub fn storable(
     if said.private {
         return Err(Uncacheable::Private);
     }
-    if members(fields, &header::VARY).any(|name| name == "*") {
+    if members(fields, &header::VARY).any(|name| name == b"*") {
         return Err(Uncacheable::VaryStar);
     }
     let shares = said.public || said.s_maxage.is_some();
@@ -140,10 +140,9 @@ fn corrected_initial_age(
     response_time: Timestamp,
 ) -> Duration {
     let apparent_age = date(fields).map_or(Duration::ZERO, |date| response_time.since(date));
-    let age_value = fields
-        .get(header::AGE)
-        .and_then(|age| age.to_str().ok())
-        .map(|line| line.split(',').next().unwrap_or_default().trim())
+    let age_value = members(fields, &header::AGE)
+        .next()
+        .and_then(|age| str::from_utf8(age).ok())
         .filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
         .map_or(0, |digits| digits.parse::<u64>().map_or(1 << 31, |age| age.min(1 << 31)));
     let response_delay = response_time.since(request_time);

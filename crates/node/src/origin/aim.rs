@@ -13,7 +13,7 @@ use std::{
 };
 
 use http::{
-    HeaderMap, StatusCode, Uri,
+    HeaderMap, HeaderValue, StatusCode, Uri,
     header::LOCATION,
     uri::{Authority, PathAndQuery, Scheme},
 };
@@ -83,7 +83,7 @@ impl Aim {
         }
         let here = self.uri.as_ref()?;
         let base = Url::parse(&here.to_string()).ok()?;
-        let mut url = base.join(fields.get(LOCATION)?.to_str().ok()?).ok()?;
+        let mut url = base.join(&escaped(fields.get(LOCATION)?)).ok()?;
         let is_http = matches!(url.scheme(), "http" | "https");
         let is_plain = url.username().is_empty() && url.password().is_none();
         if !is_http || !is_plain {
@@ -114,6 +114,20 @@ impl Aim {
         let asked = self.asked.clone();
         Some(Self { uri: url.as_str().parse().ok(), host, asked, is_foreign, name, server })
     }
+}
+
+/// A reference with its bytes outside ASCII percent-encoded, as browsers do (RFC 3986 has none).
+fn escaped(location: &HeaderValue) -> String {
+    let mut text = String::with_capacity(location.len());
+    for byte in location.as_bytes() {
+        if byte.is_ascii() {
+            text.push(char::from(*byte));
+        } else {
+            // writing to a text cannot fail
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    text
 }
 
 /// As in a `Host` field.

@@ -31,6 +31,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use super::{
     Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, Source,
     aim::{Aim, Shunned},
+    bounds,
     connect::{Connector, Timed},
     request,
     rest::{self, Rests},
@@ -100,10 +101,6 @@ impl Nested {
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Redirections that are followed one after the other.
 const MAX_REDIRECTS: u32 = 3;
-/// Read at once from a socket at most; the larger, the fewer wake-ups for large content.
-const READ_BUFFER: usize = 512 << 10;
-/// The same where content is read at a pace.
-const PACED_BUFFER: usize = 16 << 10;
 
 type Pool = legacy::Client<Timed<HttpsConnector<Connector>>, Empty<Bytes>>;
 
@@ -168,6 +165,7 @@ impl Client {
                 }
                 let window = toll.as_ref().map(Toll::window);
                 let (sent, to) = self.ask_origin(domain, target, ask, window).await?;
+                bounds::check(sent.headers(), &to)?;
                 (sent, to, domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle))
             }
             Source::Parent(node) => {
@@ -295,11 +293,9 @@ fn pool(allows_private: bool, window: Option<Window>, limit: Duration) -> Pool {
         .https_or_http()
         .enable_http1()
         .wrap_connector(Connector { allows_private, window, limit });
-    legacy::Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .http1_max_buf_size(if window.is_some() { PACED_BUFFER } else { READ_BUFFER })
-        .build(Timed { inner: tls, limit })
+    let mut client = legacy::Client::builder(TokioExecutor::new());
+    bounds::set(client.pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE));
+    client.build(Timed { inner: tls, limit })
 }
 
 /// What a parent says of a failure. Only a parent is heard, but the fields never travel on.
@@ -315,9 +311,10 @@ fn told_fault(fields: &mut HeaderMap, status: StatusCode, is_parent: bool) -> Op
         Outcome::Canceled => Outcome::OriginError(OriginFault::Parent),
         outcome => outcome,
     };
-    let detail = detail.as_ref().and_then(|detail| detail.to_str().ok()).unwrap_or_default();
+    let detail = detail.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
     let seconds = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
-    Some(Fault::new(outcome, detail).after(seconds.map(Duration::from_secs)))
+    let fault = Fault::new(outcome, String::from_utf8_lossy(detail));
+    Some(fault.after(seconds.map(Duration::from_secs)))
 }
 
 /// The head of a reply, and its content to come.

@@ -22,6 +22,7 @@ use tokio::{
 };
 use tower_service::Service;
 
+use super::stream::Stream;
 use crate::pace::Window;
 
 /// Why there is no connection.
@@ -64,7 +65,7 @@ pub(super) struct Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<Stream>;
     type Error = ConnectError;
     type Future = Boxed<Self::Response, ConnectError>;
 
@@ -74,7 +75,10 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let this = self.clone();
-        Box::pin(async move { this.connect(&uri).await.map(TokioIo::new) })
+        Box::pin(async move {
+            let tcp = this.connect(&uri).await?;
+            Ok(TokioIo::new(Stream::new(tcp, this.window.is_some())))
+        })
     }
 }
 

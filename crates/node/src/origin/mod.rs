@@ -5,11 +5,13 @@
 //! is never decoded and nothing is decided here about caching. RFC 9110, RFC 9112.
 
 mod aim;
+mod bounds;
 mod client;
 mod connect;
 mod fault;
 mod request;
 mod rest;
+mod stream;
 
 pub use client::{Client, TimeOuts};
 pub use fault::{Fault, Retry, Side};

@@ -3,6 +3,7 @@
 
 mod agent;
 mod errors;
+mod heads;
 mod hit;
 mod holding;
 mod hostile;
