@@ -1,6 +1,6 @@
 //! Tasks and targets: what one API call asked for, and how far each URL of it is.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,9 @@ pub struct FetchOptions {
     /// Further request fields, in the order given; at most 20. Not part of the cache key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
+    /// The domains that the caller named: no other one gets `headers`. Absent = all are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header_domains: Option<Vec<String>>,
     /// Ask the origin for the whole representation in one request, without `Range`.
     #[serde(default)]
     pub disable_range: bool,
@@ -63,6 +66,27 @@ pub struct FetchOptions {
 }
 
 impl FetchOptions {
+    /// How content of `domain` is asked for: request fields, which may be secrets, go to nobody
+    /// whom the caller did not name, wherever a playlist leads.
+    #[must_use]
+    pub fn for_domain(&self, domain: &str) -> Self {
+        let is_named = self
+            .header_domains
+            .as_ref()
+            .is_none_or(|named| named.iter().any(|name| name == domain));
+        let headers = if is_named { self.headers.clone() } else { Vec::new() };
+        Self { headers, header_domains: None, ..self.clone() }
+    }
+
+    /// Remembers the domains that the caller named, where there is anything to keep from others.
+    pub fn name_domains<'a>(&mut self, domains: impl Iterator<Item = &'a str>) {
+        if self.media == MediaPolicy::Off || self.headers.is_empty() {
+            return;
+        }
+        let named: BTreeSet<&str> = domains.collect();
+        self.header_domains = Some(named.into_iter().map(Into::into).collect());
+    }
+
     /// What a node has to know.
     #[must_use]
     pub fn for_nodes(self) -> Self {
@@ -108,6 +132,30 @@ impl Progress {
             Self::Processing => "processing",
             Self::Done => "done",
             Self::Failed => "failed",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn request_fields_go_to_the_domains_that_the_caller_named() {
+        let headers = vec![("authorization".to_owned(), "Basic eDp5".to_owned())];
+        for (media, headers, named) in [
+            (MediaPolicy::Off, headers.clone(), None),
+            (MediaPolicy::Segments, Vec::new(), None),
+            (MediaPolicy::Segments, headers.clone(), Some(vec!["*.a.example".to_owned()])),
+        ] {
+            let mut options = FetchOptions { media, headers, ..FetchOptions::default() };
+            options.name_domains(["*.a.example", "*.a.example"].into_iter());
+            assert_eq!(options.header_domains, named);
+            let to = |domain| options.for_domain(domain);
+            assert_eq!(to("*.a.example"), FetchOptions { header_domains: None, ..options.clone() });
+            let is_open = named.is_none();
+            assert_eq!(to("b.example").headers == options.headers, is_open, "{options:?}");
+            assert_eq!(to("b.example").header_domains, None);
         }
     }
 }

@@ -75,13 +75,15 @@ impl Engine {
         let limits = self.ledger.limits(account.id, submission.product).await;
         let limits = limits.map_err(SubmitError::Ledger)?;
         let now = self.clock.now();
+        let mut options = submission.options;
+        options.name_domains(targets.iter().map(|target| target.host.as_str()));
         let task = Task {
             id: TaskId(ids::short(self.random())),
             account: account.id,
             product: submission.product,
             areas,
             tier: submission.tier,
-            options: submission.options,
+            options,
             created_at: now,
         };
         let id = task.id.clone();

@@ -86,14 +86,16 @@ impl Engine {
         let limits = limits.map_err(SubmitError::Ledger)?;
         let nodes: BTreeSet<String> =
             lists.iter().flatten().flat_map(|target| target.nodes.iter().cloned()).collect();
-        let new = |targets| {
+        let new = |targets: Vec<PlannedTarget>| {
+            let mut options = submission.options.clone();
+            options.name_domains(targets.iter().map(|target| target.host.as_str()));
             let task = Task {
                 id: self.ids.next(now, self.random()),
                 account: account.id,
                 product: submission.product,
                 areas: submission.areas,
                 tier: submission.tier,
-                options: submission.options.clone(),
+                options,
                 created_at: now,
             };
             let charges = charges(&task, self.calendar.day(now), &limits);

@@ -124,6 +124,19 @@ async fn playlists_are_looked_into_only_when_asked_to() {
 }
 
 #[tokio::test]
+async fn a_task_remembers_whom_its_request_fields_are_for() {
+    let stage = Stage::new().await;
+    let headers = vec![("authorization".into(), "Basic eDp5".into())];
+    let mut secret = submission(&["http://www.example.com/a.m3u8", "http://www.example.com/b"]);
+    secret.options.headers = headers.clone();
+    stage.engine.submit(&stage.account, secret).await.unwrap();
+    let options = &stage.lease().await[0].options;
+    assert_eq!(options.header_domains.as_deref(), Some(&["www.example.com".to_owned()][..]));
+    assert_eq!(options.for_domain("www.example.com").headers, headers);
+    assert!(options.for_domain("cdn.example.com").headers.is_empty());
+}
+
+#[tokio::test]
 async fn a_target_goes_to_one_node_of_each_area_at_the_tier_asked_for() {
     let stage = Stage::new().await;
     let global = Submission {

@@ -70,7 +70,7 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
         media: new.media,
         limit_mbps: new.limit_mbps,
         patience_seconds: new.patience_seconds,
-        playlist_hosts: None,
+        ..FetchOptions::default()
     };
     let submission = Submission {
         urls: new.urls,

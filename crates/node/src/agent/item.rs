@@ -65,13 +65,13 @@ pub(crate) struct Runner {
 pub(super) struct Terms {
     account: AccountId,
     accepted_at: Timestamp,
-    options: Arc<FetchOptions>,
+    options: FetchOptions,
 }
 
 impl Terms {
     pub(super) fn of(job: &LeasedJob) -> Self {
         let LeasedJob { account, accepted_at, .. } = *job;
-        Self { account, accepted_at, options: Arc::new(job.options.clone()) }
+        Self { account, accepted_at, options: job.options.clone() }
     }
 }
 
@@ -81,6 +81,8 @@ struct Task<'a> {
     target: Target,
     domain: Arc<Domain>,
     terms: &'a Terms,
+    /// How its own domain is asked.
+    options: Arc<FetchOptions>,
     /// The request fields by which its response is selected.
     selecting: HeaderMap,
 }
@@ -135,8 +137,9 @@ impl Runner {
             let detail = format!("domain `{}` is stopped", target.host);
             return failed(item, Outcome::Blocked(Block::Offline), &detail);
         }
-        let selecting = selecting(&terms.options);
-        let task = Task { item, target, domain, terms, selecting };
+        let options = Arc::new(terms.options.for_domain(&domain.host));
+        let selecting = selecting(&options);
+        let task = Task { item, target, domain, terms, options, selecting };
         let (is_fresh, mut stored) = self.look(&task).await;
         if is_fresh {
             if let Ok(proof) = self.read_back(&task).await {
@@ -194,7 +197,7 @@ impl Runner {
             host: task.target.host.clone(),
             path_and_query: task.target.path_and_query.clone(),
             fields: HeaderMap::new(),
-            options: Arc::clone(&task.terms.options),
+            options: Arc::clone(&task.options),
             intent: if task.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
             hops: 0,
             is_patient: true,

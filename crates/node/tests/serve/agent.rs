@@ -1,6 +1,9 @@
 //! What the engine is told of jobs: outcomes that were read back, each once, whatever gets lost.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use stoker_domain::{
     domain::Status,
@@ -86,6 +89,37 @@ async fn a_clock_that_is_set_during_a_fill_ends_no_lifetime() {
         assert_eq!(report.outcome, Outcome::Filled, "{path}: {:?}", report.detail);
         assert!(report.fresh_until.unwrap() > net.clock.now(), "{path}");
         assert_eq!(net.origin.sent_for(path), 300_000, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn request_fields_of_a_task_reach_the_domains_that_its_caller_named_alone() {
+    let net = Net::full().await;
+    net.directory.send_modify(|directory| {
+        let directory = Arc::make_mut(directory);
+        let mut other = (*directory.domains[HOST]).clone();
+        other.host = "other.example".into();
+        directory.domains.insert(other.host.clone(), Arc::new(other));
+    });
+    for path in ["/named", "/other"] {
+        net.origin.on(path, Script::new("x").field("cache-control", "public"));
+    }
+    let options = FetchOptions {
+        user_agent: Some("Agent/1".into()),
+        headers: vec![("Authorization".into(), "Basic eDp5".into()), ("X-A".into(), "1".into())],
+        header_domains: Some(vec![HOST.into()]),
+        ..FetchOptions::default()
+    };
+    let urls = [&url("/named"), "http://other.example/other"];
+    net.sources["edge-mainland"].put(1, &urls, 0, options);
+    for report in net.sources["edge-mainland"].ended(1).await {
+        assert_eq!(report.outcome, Outcome::Filled, "{report:?}");
+    }
+    for (path, sent) in [("/named", ["Basic eDp5", "1"]), ("/other", ["", ""])] {
+        let seen = net.origin.requests_for(path);
+        let got = ["authorization", "x-a"].map(|name| seen[0].field(name));
+        assert_eq!((seen.len(), got), (1, sent), "{path}");
+        assert_eq!(seen[0].field("user-agent"), "Agent/1");
     }
 }
 

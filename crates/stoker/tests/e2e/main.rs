@@ -13,6 +13,7 @@ mod check;
 mod clients;
 mod every_client;
 mod every_field;
+mod fields;
 mod generations;
 mod harness;
 mod hls;
