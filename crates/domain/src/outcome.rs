@@ -51,6 +51,8 @@ pub enum Uncacheable {
     SetCookie,
     /// The request carried `Authorization` and the response does not allow sharing.
     Authorization,
+    /// It depends on request fields of the task that its `Vary` does not name.
+    RequestFields,
     /// A rule of the domain says that it is not to be kept.
     Rule,
     /// A partial response that cannot be combined.
@@ -139,6 +141,7 @@ words!(Uncacheable {
     NoLifetime = "no-lifetime",
     SetCookie = "set-cookie",
     Authorization = "authorization",
+    RequestFields = "request-headers",
     Rule = "rule",
     Partial = "partial",
     DiskFull = "disk-full",

@@ -146,7 +146,7 @@ mod tests {
         for (media, headers, named) in [
             (MediaPolicy::Off, headers.clone(), None),
             (MediaPolicy::Segments, Vec::new(), None),
-            (MediaPolicy::Segments, headers.clone(), Some(vec!["*.a.example".to_owned()])),
+            (MediaPolicy::Segments, headers, Some(vec!["*.a.example".to_owned()])),
         ] {
             let mut options = FetchOptions { media, headers, ..FetchOptions::default() };
             options.name_domains(["*.a.example", "*.a.example"].into_iter());

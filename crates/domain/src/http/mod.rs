@@ -9,6 +9,7 @@ mod cache_control;
 mod cache_status;
 mod conditional;
 mod fields;
+mod forwarded;
 mod freshness;
 mod range;
 mod response;
@@ -18,6 +19,7 @@ pub use cache_control::CacheControl;
 pub use cache_status::{CacheStatus, Forward};
 pub use conditional::{Conditions, evaluate_conditions, if_range_matches};
 pub use fields::{http_date, parse_http_date, strip_hop_by_hop};
+pub use forwarded::{always_travels, is_harmless, strip_claims, varying};
 pub use freshness::{Reuse, reuse};
 pub use range::{
     ByteRange, ContentRange, RangeRequest, parse_byte_range, parse_content_range, parse_range,

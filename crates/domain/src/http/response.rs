@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::{
-    fields::{combined, members, parse_http_date, strip_hop_by_hop},
+    fields::{combined, parse_http_date, strip_hop_by_hop},
+    forwarded::varying,
     storable::{Lifetime, storable},
 };
 use crate::{
@@ -261,11 +262,8 @@ const KEPT_AT_304: [HeaderName; 5] = [
 /// The request fields that select the response. Nodes ask without `Accept-Encoding`, so it matches.
 fn vary(request_fields: &HeaderMap, fields: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let mut selecting: Vec<(HeaderName, HeaderValue)> = Vec::new();
-    for name in members(fields, &header::VARY) {
-        if let Ok(name) = HeaderName::from_bytes(name)
-            && name != header::ACCEPT_ENCODING
-            && selecting.iter().all(|(known, _)| *known != name)
-        {
+    for name in varying(fields) {
+        if name != header::ACCEPT_ENCODING && selecting.iter().all(|(known, _)| *known != name) {
             let value = combined(request_fields, &name);
             selecting.push((name, value));
         }

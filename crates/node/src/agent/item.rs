@@ -29,7 +29,7 @@ use super::{
     playlist::{self, Unread},
 };
 use crate::{
-    fill::{Body, FillHead, Filled, Fills, Intent, Request, is_content},
+    fill::{Body, FillHead, Filled, Fills, Handed, Intent, Request, is_content},
     origin::seconds,
     serve::{Proof, Service, cached_only, selecting},
     store::{Store, Stored},
@@ -197,6 +197,7 @@ impl Runner {
             host: task.target.host.clone(),
             path_and_query: task.target.path_and_query.clone(),
             fields: HeaderMap::new(),
+            handed: Handed::default(),
             options: Arc::clone(&task.options),
             intent: if task.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
             hops: 0,

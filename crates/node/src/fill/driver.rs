@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::HeaderName;
 use stoker_domain::{
+    domain::RuleLifetime,
     http::StoredResponse,
     outcome::{OriginFault, Outcome},
     time::Timestamp,
@@ -15,13 +17,16 @@ use super::{
     Fills,
     failures::Failure,
     head::{FillHead, Filled},
-    request::Request,
+    request::{Handed, Request},
     state::{Fill, State},
 };
 use crate::{
     origin::{Fault, Retry, Source},
     store::Stored,
 };
+
+/// How often fields are handed on because `Vary` names them: the second reply may name others.
+const SELECTIONS: u32 = 2;
 
 /// Why an attempt did not reach its end.
 #[derive(Debug)]
@@ -30,6 +35,10 @@ pub(super) enum Stop {
     Changed(String),
     /// It broke off and cannot be resumed; begin anew, after a delay.
     Again(Fault),
+    /// These fields of the viewer select a response; ask with them.
+    Select(Vec<HeaderName>),
+    /// What comes is not kept, and may be about the viewer: ask for this one alone.
+    Alone,
     /// No further attempt makes sense.
     Fault(Fault),
 }
@@ -54,6 +63,8 @@ pub(super) struct Driver {
     pub(super) source: Source,
     /// What comes is stored, if it may be.
     pub(super) keeps: bool,
+    /// The origin gets all fields of the viewer.
+    pub(super) is_alone: bool,
 }
 
 impl Drop for Driver {
@@ -69,7 +80,21 @@ impl Drop for Driver {
 impl Driver {
     pub(super) fn new(fills: Fills, fill: Arc<Fill>, request: Arc<Request>, keeps: bool) -> Self {
         let source = fills.source(&request);
-        Self { fills, fill, request, source, keeps }
+        // what is kept in no case can be asked for as the viewer does, once
+        let is_kept = keeps && request.policy().lifetime != RuleLifetime::Never;
+        let mut driver = Self { fills, fill, request, source, keeps, is_alone: false };
+        if !is_kept {
+            driver.hand_all();
+        }
+        driver
+    }
+
+    /// From now on the origin gets all fields of the viewer.
+    fn hand_all(&mut self) {
+        self.is_alone = !self.source.is_parent() && self.request.withholds_any();
+        if self.is_alone {
+            self.request = self.request.handing(Handed::All);
+        }
     }
 
     /// Ranges are not to be asked for: the task says so, or the domain of the origin that is asked.
@@ -79,14 +104,28 @@ impl Driver {
         self.request.options.disable_range || without_ranges
     }
 
-    pub(super) async fn run(self, stored: Option<Stored>) {
+    pub(super) async fn run(mut self, stored: Option<Stored>) {
         let config = *self.fills.config();
-        let (mut restarts, mut retries) = (0, 0);
+        let (mut restarts, mut retries, mut selections) = (0, 0, 0);
         let mut stored = stored;
         loop {
             let fault = match self.attempt(stored.take()).await {
                 Ok(filled) => return self.finish(filled, None),
                 Err(Stop::Fault(fault)) => fault,
+                Err(Stop::Select(names)) if selections < SELECTIONS => {
+                    selections += 1;
+                    self.request = self.request.handing(Handed::Named(names));
+                    self.fill.restart();
+                    continue;
+                }
+                Err(Stop::Select(_) | Stop::Alone) => {
+                    self.leave_registry();
+                    self.fills.0.loners.remember(&self.request);
+                    self.keeps = false;
+                    self.hand_all();
+                    self.fill.restart();
+                    continue;
+                }
                 Err(Stop::Changed(detail)) => {
                     restarts += 1;
                     if restarts <= config.restarts {
@@ -121,6 +160,7 @@ impl Driver {
                 head: None,
                 content: Bytes::new(),
                 broken: Some(fault.clone()),
+                is_exposed: self.is_exposed(),
                 filled: filled.clone(),
                 asked_at: self.fill.asked_at(),
                 is_kept: false,
@@ -135,6 +175,14 @@ impl Driver {
             // it holds itself to the same
             Source::Parent(_) => self.request.errors_since,
         });
+    }
+
+    /// Whether fields of one viewer may have led to what came.
+    pub(super) fn is_exposed(&self) -> bool {
+        match self.source.is_parent() {
+            true => !self.request.fields.is_empty(),
+            false => !self.request.for_origin().is_empty(),
+        }
     }
 
     /// Announces the end, once: later calls change nothing.

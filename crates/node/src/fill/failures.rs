@@ -2,7 +2,8 @@
 //! again: nodes of several areas that fetch one target for one task, above all.
 //!
 //! Kept in memory, for less time than the engine lets pass before it tries again. What the origin
-//! answered counts for requests that are alike, that it did not answer counts for all. What may not
+//! answered counts for requests that are alike, that it did not answer counts for all, unless fields
+//! of one viewer may be why. What may not
 //! be shared is remembered as a bare status, and only if no viewer asked. Successes are the store's.
 //!
 //! For a prefetch a failure counts only if the origin was asked after its task was accepted: what
@@ -41,6 +42,8 @@ pub(super) struct Failure {
     /// and the content of that.
     pub(super) content: Bytes,
     pub(super) broken: Option<Fault>,
+    /// Fields of one viewer may have led to it.
+    pub(super) is_exposed: bool,
     pub(super) filled: Filled,
     /// See [`Fill::asked_at`](super::state::Fill::asked_at).
     pub(super) asked_at: Option<Timestamp>,
@@ -138,7 +141,8 @@ impl Failure {
         // who reads it has found it in the store
         let is_usable = !self.is_kept || request.intent.is_prefetch();
         let is_new = request.errors_since.is_none_or(|since| self.asked_at >= Some(since));
-        let is_any = matches!(self.filled.outcome, Outcome::OriginError(_));
+        let is_silence = matches!(self.filled.outcome, Outcome::OriginError(_));
+        let is_any = is_silence && !self.is_exposed;
         is_same && (is_alike || is_any) && is_usable && is_new
     }
 

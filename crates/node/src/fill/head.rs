@@ -17,6 +17,8 @@ pub struct FillHead {
     /// Why the response is not kept: uncacheable, too large, or a status that is not stored. `None`
     /// when it is being stored.
     pub not_kept: Option<Outcome>,
+    /// Nobody else is to keep it either, whatever it says of itself.
+    pub is_alone: bool,
     /// What was stored was confirmed by a 304, or is being completed.
     pub is_revalidated: bool,
     /// The status that came from upstream, 206 and 304 included.

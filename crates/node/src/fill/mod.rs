@@ -13,6 +13,10 @@
 //! - 304: the stored response gets a new head;
 //! - another validator or size: a new generation. Bytes of two generations never meet.
 //!
+//! The origin gets few fields of a viewer: those by which a stored response can be selected again.
+//! When its `Vary` names others it is asked again with them; when what it answers is not kept, with
+//! all, for this viewer alone.
+//!
 //! What may not or cannot be stored is handed to the first reader as it comes; the others ask on
 //! their own. Whether a response may be stored is decided in [`stoker_domain::http`], when to try
 //! again later in the engine. RFC 9110 sections 13 and 14, RFC 9111 sections 3, 4.
@@ -22,11 +26,13 @@ mod driver;
 mod extent;
 mod failures;
 mod head;
+mod loners;
 mod opening;
 mod pull;
 mod reader;
 mod request;
 mod run;
+mod selection;
 mod slices;
 mod state;
 
@@ -39,6 +45,7 @@ use std::{
 use http::StatusCode;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{
+    http::CacheControl,
     key::Key,
     placement::{Directory, Node, Parent},
     time::{Clock, Timestamp},
@@ -51,10 +58,11 @@ pub use head::{FillHead, Filled};
 pub(crate) use opening::is_content;
 pub use reader::Reader;
 use request::is_one_target;
-pub use request::{Intent, Request, Want, stored_url};
+pub use request::{Handed, Intent, Request, Want, stored_url};
 
 use driver::Driver;
 use failures::Failures;
+use loners::Loners;
 use state::Fill;
 
 use crate::{
@@ -122,6 +130,7 @@ struct Inner {
     shards: [Mutex<HashMap<Key, Arc<Fill>>>; SHARDS],
     failures: Failures,
     history: OnceLock<Arc<History>>,
+    loners: Loners,
     jitter: Mutex<StdRng>,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -149,6 +158,7 @@ impl Fills {
             shards: std::array::from_fn(|_| Mutex::default()),
             failures: Failures::new(config.failure_memory),
             history: OnceLock::new(),
+            loners: Loners::default(),
             jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -197,6 +207,10 @@ impl Fills {
                 if let Some(reader) = self.just_failed(&request) {
                     return reader;
                 }
+                if self.is_alone(&request) {
+                    drop(shard);
+                    return self.on_its_own(request);
+                }
                 Arc::clone(entry.insert(Arc::new(Fill::new(request.key, url))))
             }
         };
@@ -204,6 +218,15 @@ impl Fills {
         drop(shard);
         self.drive(&fill, &request, stored, true);
         Reader::new(self.clone(), fill, number, request, false)
+    }
+
+    /// Whether what `request` asks for is for nobody else, as far as is known: the request forbids
+    /// to keep it, or the last answer was not kept.
+    fn is_alone(&self, request: &Request) -> bool {
+        matches!(request.intent, Intent::Demand(_))
+            && request.withholds_any()
+            && !self.source(request).is_parent()
+            && (CacheControl::of(&request.fields).no_store || self.0.loners.knows(request))
     }
 
     /// For one who shared a fill that turned out to be for somebody else alone.

@@ -22,6 +22,7 @@ use super::{
     pull::{Generation, Puller},
     request::Want,
     run::{Course, Event, Run},
+    selection::DEPENDS,
     slices::{SLICE_BYTES, count, start_of},
     state::Passing,
 };
@@ -40,9 +41,9 @@ struct Known {
 }
 
 /// A reply, and when it was asked for and came.
-struct Reply {
-    response: Response,
-    asked: Option<(u64, u64)>,
+pub(super) struct Reply {
+    pub(super) response: Response,
+    pub(super) asked: Option<(u64, u64)>,
     request_time: Timestamp,
     response_time: Timestamp,
     /// Of the generation that it may begin, taken before it was asked for: what is purged meanwhile
@@ -138,7 +139,7 @@ impl Driver {
         self.take_reply(reply, selecting).await
     }
 
-    async fn ask(&self, ask: Ask) -> Result<Reply, Stop> {
+    pub(super) async fn ask(&self, ask: Ask) -> Result<Reply, Stop> {
         let asked = ask.range;
         let request_time = self.fills.now();
         self.note_asked(request_time);
@@ -192,7 +193,13 @@ impl Driver {
         reply: &Reply,
         selecting: &HeaderMap,
     ) -> Result<Filled, Stop> {
-        let response = match self.refreshed(&known, reply, selecting) {
+        self.mind_vary(&reply.response.fields)?;
+        let refreshed = match reply.response.alone {
+            // it says that the content is right, not for how long, nor for whom
+            Some(_) => Err(Uncacheable::Private),
+            None => self.refreshed(&known, reply, selecting),
+        };
+        let response = match refreshed {
             Ok(response) => response,
             Err(reason) => {
                 let outcome = Outcome::Uncacheable(reason);
@@ -282,7 +289,7 @@ impl Driver {
 
     /// A reply that stands for itself: the beginning of a new generation, or not to be kept.
     async fn take_reply(&self, reply: Reply, selecting: &HeaderMap) -> Result<Filled, Stop> {
-        let reply = match self.judge(reply, selecting)? {
+        let reply = match self.judged(reply, selecting).await? {
             Judged::Keep(reply, extent, lifetime) => {
                 return self.keep(reply, extent, lifetime, selecting).await;
             }
@@ -291,7 +298,7 @@ impl Driver {
             }
             Judged::Pass(..) | Judged::Whole => self.ask(Ask::default()).await?,
         };
-        match self.judge(reply, selecting)? {
+        match self.judged(reply, selecting).await? {
             Judged::Keep(reply, extent, lifetime) => {
                 self.keep(reply, extent, lifetime, selecting).await
             }
@@ -303,7 +310,7 @@ impl Driver {
         }
     }
 
-    fn judge(&self, reply: Reply, selecting: &HeaderMap) -> Result<Judged, Stop> {
+    pub(super) fn judge(&self, reply: Reply, selecting: &HeaderMap) -> Result<Judged, Stop> {
         let Reply { response, asked, request_time, response_time, .. } = &reply;
         let extent = Extent::of(response.status, &response.fields, *asked)?;
         let status = if extent.is_partial { StatusCode::OK } else { response.status };
@@ -316,12 +323,17 @@ impl Driver {
             *request_time,
             *response_time,
         );
+        if let Some(outcome) = response.alone {
+            return Ok(Judged::Pass(reply, extent, outcome));
+        }
         let outcome = match judged {
+            _ if !is_content && self.is_alone => Outcome::OriginStatus(status.as_u16()),
             Err(_) if !is_content => Outcome::OriginStatus(status.as_u16()),
             Err(reason) => Outcome::Uncacheable(reason),
             Ok(_) if extent.total.is_some_and(|total| total > self.fills.store().largest()) => {
                 Outcome::TooLarge
             }
+            Ok(_) if self.is_alone => Outcome::Uncacheable(Uncacheable::Private),
             Ok(_) if !self.keeps => Outcome::Uncacheable(Uncacheable::Partial),
             Ok(lifetime) => {
                 let has_validator = strong_validator(&response.fields).is_some();
@@ -361,7 +373,11 @@ impl Driver {
     ) -> Filled {
         let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age: Duration::ZERO };
         let forward_status = reply.response.status;
-        let detail = format!("{} answered {forward_status}", reply.response.content.sender());
+        let is_alone = reply.response.alone.is_some() || self.is_for_nobody_else(outcome);
+        let detail = match outcome {
+            Outcome::Uncacheable(Uncacheable::RequestFields) => DEPENDS.to_owned(),
+            _ => format!("{} answered {forward_status}", reply.response.content.sender()),
+        };
         let retry_after = reply.response.retry_after;
         let (response, content) = made(reply, extent, lifetime, by);
         let mut filled = self.ended(outcome, &response);
@@ -371,6 +387,7 @@ impl Driver {
             response,
             size: extent.total,
             not_kept: Some(outcome),
+            is_alone,
             is_revalidated: false,
             forward_status,
         };
@@ -383,6 +400,7 @@ impl Driver {
                 head: Some(head.clone()),
                 content,
                 broken: None,
+                is_exposed: self.is_exposed(),
                 filled: filled.clone(),
                 asked_at: self.fill.asked_at(),
                 is_kept: false,
@@ -482,6 +500,7 @@ impl Driver {
             response: generation.response.clone(),
             size,
             not_kept: None,
+            is_alone: false,
             is_revalidated: generation.is_revalidated,
             forward_status: generation.forward_status,
         }
@@ -489,7 +508,7 @@ impl Driver {
 }
 
 /// What a reply that stands for itself is good for.
-enum Judged {
+pub(super) enum Judged {
     Keep(Reply, Extent, Lifetime),
     Pass(Reply, Extent, Outcome),
     /// For nothing: a part that no further part can join.

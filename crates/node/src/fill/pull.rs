@@ -515,6 +515,7 @@ impl<'a> Puller<'a> {
             head: fill.state().head.as_deref().cloned(),
             content: Bytes::new(),
             broken: None,
+            is_exposed: false,
             filled: filled.clone(),
             asked_at: Some(asked_at),
             is_kept: true,

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use stoker_domain::{
     domain::{CachePolicy, Domain},
-    http::ByteRange,
+    http::{ByteRange, always_travels},
     key::Key,
     task::FetchOptions,
     time::Timestamp,
@@ -24,8 +24,11 @@ pub struct Request {
     pub host: String,
     /// In the normal form of [`stoker_domain::uri`].
     pub path_and_query: String,
-    /// End-to-end request fields of the viewer that may travel upstream and select a response.
+    /// End-to-end request fields of the viewer. All of them travel to a parent and may select a
+    /// response; which the origin gets, `handed` says.
     pub fields: HeaderMap,
+    /// Which of `fields` the origin gets.
+    pub handed: Handed,
     /// How the origin is to be asked.
     pub options: Arc<FetchOptions>,
     /// What for.
@@ -38,6 +41,21 @@ pub struct Request {
     /// is an answer only if the origin was asked for it at this moment or later. Absent = it always
     /// is.
     pub errors_since: Option<Timestamp>,
+}
+
+/// Which fields of a viewer's request the origin gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handed {
+    /// Those that always travel, and these: the `Vary` of a response names them.
+    Named(Vec<HeaderName>),
+    /// All of them: what comes is for this viewer alone, and never kept.
+    All,
+}
+
+impl Default for Handed {
+    fn default() -> Self {
+        Self::Named(Vec::new())
+    }
 }
 
 /// Why something is filled.
@@ -91,6 +109,45 @@ impl Request {
             }
         }
         fields
+    }
+
+    /// The same, with other fields for the origin: names are added to those that are named.
+    pub(super) fn handing(&self, handed: Handed) -> Arc<Self> {
+        let handed = match (&self.handed, handed) {
+            (Handed::Named(known), Handed::Named(further)) => {
+                Handed::Named(known.iter().cloned().chain(further).collect())
+            }
+            (_, handed) => handed,
+        };
+        Arc::new(Self { handed, ..self.clone() })
+    }
+
+    /// The fields of the viewer that the origin gets.
+    pub(crate) fn for_origin(&self) -> HeaderMap {
+        let mut fields = self.fields.clone();
+        for name in self.fields.keys().filter(|name| !self.hands_on(name)) {
+            fields.remove(name);
+        }
+        fields
+    }
+
+    /// Whether the origin does not get all fields of the viewer.
+    pub(super) fn withholds_any(&self) -> bool {
+        self.fields.keys().any(|name| !self.hands_on(name))
+    }
+
+    /// Whether the viewer sent field `name` and the origin does not get it.
+    pub(super) fn withholds(&self, name: &HeaderName) -> bool {
+        self.fields.contains_key(name) && !self.hands_on(name)
+    }
+
+    fn hands_on(&self, name: &HeaderName) -> bool {
+        let is_of_task =
+            || self.options.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name.as_str()));
+        match &self.handed {
+            Handed::All => true,
+            Handed::Named(named) => always_travels(name) || named.contains(name) || is_of_task(),
+        }
     }
 
     pub(super) fn want(&self) -> Want {

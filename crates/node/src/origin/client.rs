@@ -29,7 +29,7 @@ use stoker_domain::{
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
-    Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, Source,
+    ALONE, Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, Source,
     aim::{Aim, Shunned},
     bounds,
     connect::{Connector, Timed},
@@ -185,10 +185,12 @@ impl Client {
         if let (Some(wanted), Source::Origin(domain)) = (retry_after, source) {
             self.rests.refused(domain, head.status, wanted);
         }
+        let alone = head.headers.remove(ALONE).filter(|_| is_parent);
         Ok(Response {
             status: head.status,
             fields: head.headers,
             retry_after,
+            alone: alone.and_then(|outcome| outcome.to_str().ok()?.parse().ok()),
             content: Content {
                 incoming,
                 idle,
@@ -324,6 +326,8 @@ pub(crate) struct Response {
     pub(crate) fields: HeaderMap,
     /// How long the origin asks to be left alone.
     pub(crate) retry_after: Option<Duration>,
+    /// Why nobody is to keep it, where a parent says so.
+    pub(crate) alone: Option<Outcome>,
     pub(crate) content: Content,
 }
 

@@ -4,8 +4,8 @@
 //! secret (`Stoker-Peer`), how the content is to be asked for (`Stoker-Options`), how many nodes
 //! have passed the request on (`Stoker-Hops`), and how old an error may be that answers a prefetch
 //! (`Stoker-Errors-Since`). A reply may say why it is what it is (`Stoker-Fault`,
-//! `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`). None of these ever reaches an origin or a
-//! viewer.
+//! `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`), and that it is for nobody else
+//! (`Stoker-Alone`). None of these ever reaches an origin or a viewer.
 
 use std::sync::Arc;
 
@@ -47,6 +47,9 @@ pub const FAULT: HeaderName = HeaderName::from_static("stoker-fault");
 pub const FAULT_DETAIL: HeaderName = HeaderName::from_static("stoker-fault-detail");
 /// How long the origin asked to be left alone, in seconds.
 pub const FAULT_RETRY_AFTER: HeaderName = HeaderName::from_static("stoker-fault-retry-after");
+/// Why a reply is kept for nobody, though it may look as if it could: fields of one viewer or of a
+/// task selected it.
+pub const ALONE: HeaderName = HeaderName::from_static("stoker-alone");
 /// A request that was passed on more often goes in a circle.
 pub const MAX_HOPS: u8 = 4;
 
@@ -54,7 +57,7 @@ const DEFAULT_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Stoker/", env!("CARGO_PKG_VERSION")));
 
 /// Fields that are made anew or never travel, whoever asked for them.
-const OWN: [HeaderName; 17] = [
+const OWN: [HeaderName; 18] = [
     ACCEPT_ENCODING,
     CONTENT_LENGTH,
     HOST,
@@ -72,6 +75,7 @@ const OWN: [HeaderName; 17] = [
     FAULT,
     FAULT_DETAIL,
     FAULT_RETRY_AFTER,
+    ALONE,
 ];
 
 /// `options` as a field value; `None` when they are the defaults.
@@ -132,6 +136,8 @@ pub(crate) struct Ask {
     pub(crate) nodes_before: u32,
     /// The origin is read at a pace for prefetches: the parent may have to wait for its turn.
     pub(crate) is_limited: bool,
+    /// Request fields of the task that are not sent.
+    pub(crate) without: Vec<HeaderName>,
 }
 
 /// The request to the server that `aim` names for what `request` names.
@@ -144,9 +150,9 @@ pub(super) fn build_for_origin(
     let mut fields = match aim.is_foreign {
         // what the viewer and the task say is for the origin alone
         true => HeaderMap::new(),
-        false => passed_on(request),
+        false => passed_on(request.for_origin()),
     };
-    ask_origin(&mut fields, aim, domain, request);
+    ask_origin(&mut fields, ask, aim, (domain, request));
     finish(fields, aim.uri.clone(), request, ask, &aim.name)
 }
 
@@ -157,7 +163,7 @@ pub(super) fn build_for_parent(
     ask: &Ask,
     peer_secret: &HeaderValue,
 ) -> Result<Request<Empty<Bytes>>, Fault> {
-    let mut fields = passed_on(request);
+    let mut fields = passed_on(request.fields.clone());
     ask_parent(&mut fields, request, peer_secret);
     if ask.is_patient {
         fields.insert(PATIENT, HeaderValue::from_static("1"));
@@ -167,8 +173,7 @@ pub(super) fn build_for_parent(
 }
 
 /// The fields of the viewer that travel.
-fn passed_on(request: &fill::Request) -> HeaderMap {
-    let mut fields = request.fields.clone();
+fn passed_on(mut fields: HeaderMap) -> HeaderMap {
     strip_hop_by_hop(&mut fields);
     for name in OWN {
         fields.remove(name);
@@ -194,13 +199,24 @@ fn finish(
     Ok(built)
 }
 
-fn ask_origin(fields: &mut HeaderMap, aim: &Aim, domain: &Domain, request: &fill::Request) {
-    fields.insert(USER_AGENT, DEFAULT_USER_AGENT);
+fn ask_origin(
+    fields: &mut HeaderMap,
+    ask: &Ask,
+    aim: &Aim,
+    (domain, request): (&Domain, &fill::Request),
+) {
+    // a viewer's counts where it was handed on
+    fields.entry(USER_AGENT).or_insert(DEFAULT_USER_AGENT);
     fields.append(VIA, HeaderValue::from_static("1.1 stoker"));
+    for name in &ask.without {
+        // another node passed it on as if it were a viewer's
+        fields.remove(name);
+    }
     if !aim.is_foreign {
         for (name, value) in &request.options.headers {
             if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value))
                 && !OWN.contains(&name)
+                && !ask.without.contains(&name)
             {
                 fields.insert(name, value);
             }
@@ -348,6 +364,7 @@ pub(super) mod tests {
             host: "www.example.com".into(),
             path_and_query: "/a".into(),
             fields,
+            handed: fill::Handed::default(),
             options: Arc::new(options),
             intent: fill::Intent::Prefetch,
             hops: 0,
@@ -367,7 +384,7 @@ pub(super) mod tests {
             (uri.as_str(), host.as_bytes()),
             ("http://192.0.2.1:80/a", &b"www.example.com"[..])
         );
-        assert_eq!(all, "accept-language authorization host range user-agent via x-rule x-task");
+        assert_eq!(all, "authorization host range user-agent via x-rule x-task");
         let mut reply = HeaderMap::new();
         reply.insert("location", HeaderValue::from_static("https://other.example:81/b#c"));
         let there = aim.redirected(&request.domain, StatusCode::FOUND, &reply).unwrap();

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, sync::atomic::Ordering};
 
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
     http::{
         CacheControl, CacheStatus, Forward, StoredResponse, parse_byte_range, strip_hop_by_hop,
@@ -13,7 +13,7 @@ use stoker_domain::{
 use tracing::debug;
 
 use super::{
-    Asked, CACHE_STATUS, Service,
+    Asked, CACHE_STATUS, Miss, Service,
     body::Body,
     hit::{outgoing, seconds_between},
     peer::{Caller, strip_internal},
@@ -21,14 +21,14 @@ use super::{
     select::select,
 };
 use crate::{
-    fill::{FillHead, Intent, Reader, Request, Want},
-    origin::{FAULT_RETRY_AFTER, Fault, PATIENT, seconds},
+    fill::{FillHead, Handed, Intent, Reader, Request, Want},
+    origin::{ALONE, FAULT_RETRY_AFTER, Fault, PATIENT, seconds},
     store::Stored,
 };
 
 /// Fields that a node makes itself when it asks upstream, or that mean nothing there. The viewer's
 /// `Cache-Control` travels: who wants it validated wants that of every cache on the way.
-const NOT_FORWARDED: [http::HeaderName; 13] = [
+const NOT_FORWARDED: [HeaderName; 13] = [
     header::HOST,
     header::RANGE,
     header::IF_RANGE,
@@ -48,11 +48,10 @@ impl Service {
     pub(super) async fn forward(
         &self,
         asked: Asked,
-        stale: Option<Stored>,
-        why: Forward,
+        Miss { stored: stale, why, named }: Miss,
     ) -> Response<Body> {
         let must_validate = stale.as_ref().is_some_and(must_validate);
-        let mut reader = self.0.fills.get_or_start(upstream(&asked), stale);
+        let mut reader = self.0.fills.get_or_start(upstream(&asked, named), stale);
         let head = reader.head().await;
         let told = Told { why, is_collapsed: reader.is_collapsed(), must_validate };
         match head {
@@ -81,6 +80,10 @@ impl Service {
         let mut fields = outgoing(head.response.clone(), has_age.then_some(now));
         fields.append(CACHE_STATUS, status.to_value(&self.0.cache));
         selection.amend(&mut fields, head.response.status, head.size);
+        let alone = head.not_kept.filter(|_| head.is_alone && asked.caller.is_peer());
+        if let Some(Ok(why)) = alone.map(|why| HeaderValue::try_from(why.to_string())) {
+            fields.insert(ALONE, why);
+        }
         *reply.headers_mut() = fields;
         let span = match head.size {
             Some(size) => selection.span(size).filter(|(start, end)| start < end),
@@ -143,8 +146,8 @@ fn must_validate(stored: &Stored) -> bool {
     })
 }
 
-/// What is asked upstream for `asked`.
-fn upstream(asked: &Asked) -> Request {
+/// What is asked upstream for `asked`; fields that are `named` select what the origin answers.
+fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
     let (hops, options) = match &asked.caller {
         Caller::Viewer => (0, FetchOptions::default()),
         Caller::Peer { hops, options, .. } => (*hops, options.clone()),
@@ -161,6 +164,7 @@ fn upstream(asked: &Asked) -> Request {
         host: asked.host().to_owned(),
         path_and_query: asked.path_and_query().to_owned(),
         fields: forwarded(&asked.fields),
+        handed: Handed::Named(named),
         options: Arc::new(options),
         intent: Intent::Demand(want),
         hops,

@@ -28,7 +28,7 @@ use http::{
 };
 use stoker_domain::{
     domain::{Domain, Status},
-    http::{CacheControl, Forward, Reuse, StoredResponse, reuse},
+    http::{CacheControl, Forward, Reuse, StoredResponse, reuse, strip_claims},
     key::Key,
     placement::{Directory, normal_host},
     time::{Clock, Timestamp},
@@ -120,8 +120,17 @@ struct Asked {
 enum Found {
     /// An answer.
     Hit(Stored, StoredResponse),
-    /// Something else; what may be validated or completed, and why upstream is asked.
-    Miss(Option<Stored>, Forward),
+    /// Something else, or nothing.
+    Miss(Miss),
+}
+
+/// Why upstream is asked, and what is known.
+struct Miss {
+    /// What may be validated or completed.
+    stored: Option<Stored>,
+    why: Forward,
+    /// The request fields that select what is stored.
+    named: Vec<HeaderName>,
 }
 
 impl std::fmt::Debug for Service {
@@ -202,6 +211,10 @@ impl Service {
         if matches!(caller, Caller::Peer { hops, .. } if hops > MAX_HOPS) {
             return Err(Refusal::Loop);
         }
+        if !wants_proof {
+            // a read-back has the fields of its task
+            strip_claims(&mut head.headers);
+        }
         if let Caller::Peer { options, .. } = &caller
             && !options.headers.is_empty()
         {
@@ -230,42 +243,50 @@ impl Service {
 
     async fn find_and_answer(&self, asked: Asked) -> Response<Body> {
         let now = self.0.clock.now();
-        let (mut stale, mut why) = (None, Forward::UriMiss);
-        match self.find(&asked, now).await {
+        let miss = match self.find(&asked, now).await {
             Found::Hit(stored, response) => {
                 if let Ok(reply) = self.hit(&asked, stored, response, now).await {
                     self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
                     return reply;
                 }
                 // the disk does not give back what it holds: to the client it was never there
+                Miss::of_nothing()
             }
-            Found::Miss(stored, reason) => (stale, why) = (stored, reason),
-        }
+            Found::Miss(miss) => miss,
+        };
         if CacheControl::of(&asked.fields).only_if_cached {
             return Refusal::OnlyIfCached.reply(&self.0.cache, asked.caller.is_peer());
         }
         // boxed, so that the future of a hit stays small
-        Box::pin(self.forward(asked, stale, why)).await
+        Box::pin(self.forward(asked, miss)).await
     }
 
     async fn find(&self, asked: &Asked, now: Timestamp) -> Found {
         let Some(stored) = self.0.store.lookup(asked.key, &asked.url).await else {
-            return Found::Miss(None, Forward::UriMiss);
+            return Found::Miss(Miss::of_nothing());
         };
         let Some(response) = StoredResponse::decode(stored.head()) else {
-            return Found::Miss(None, Forward::UriMiss);
+            return Found::Miss(Miss::of_nothing());
         };
-        match reuse(&response, &asked.fields, now) {
-            Reuse::Fresh if stored.is_invalidated() => Found::Miss(Some(stored), Forward::Stale),
-            Reuse::Fresh if !self.is_answer(asked, &response) => {
-                Found::Miss(Some(stored), Forward::Request)
+        let why = match reuse(&response, &asked.fields, now) {
+            Reuse::Fresh if stored.is_invalidated() => Forward::Stale,
+            Reuse::Fresh if !self.is_answer(asked, &response) => Forward::Request,
+            Reuse::Fresh if hit::holds(&stored, &response, asked) => {
+                return Found::Hit(stored, response);
             }
-            Reuse::Fresh if hit::holds(&stored, &response, asked) => Found::Hit(stored, response),
-            Reuse::Fresh => Found::Miss(Some(stored), Forward::Partial),
-            Reuse::Stale if response.is_fresh(now) => Found::Miss(Some(stored), Forward::Request),
-            Reuse::Stale => Found::Miss(Some(stored), Forward::Stale),
-            Reuse::VaryMiss => Found::Miss(None, Forward::VaryMiss),
-        }
+            Reuse::Fresh => Forward::Partial,
+            Reuse::Stale if response.is_fresh(now) => Forward::Request,
+            Reuse::Stale => Forward::Stale,
+            Reuse::VaryMiss => Forward::VaryMiss,
+        };
+        let named = response.vary.into_iter().map(|(name, _)| name).collect();
+        Found::Miss(Miss { stored: (why != Forward::VaryMiss).then_some(stored), why, named })
+    }
+}
+
+impl Miss {
+    fn of_nothing() -> Self {
+        Self { stored: None, why: Forward::UriMiss, named: Vec::new() }
     }
 }
 

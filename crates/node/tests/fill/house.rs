@@ -16,7 +16,7 @@ use stoker_domain::{
     time::Clock,
 };
 use stoker_node::{
-    fill::{self, FillHead, Filled, Fills, Intent, Reader, Request, Want, stored_url},
+    fill::{self, FillHead, Filled, Fills, Handed, Intent, Reader, Request, Want, stored_url},
     origin::{Client, Fault, TimeOuts},
     store::{self, Disk, Files, Store, Stored},
 };
@@ -84,6 +84,7 @@ impl House {
             host: HOST.into(),
             path_and_query: path.into(),
             fields: HeaderMap::new(),
+            handed: Handed::default(),
             options: Arc::new(FetchOptions::default()),
             intent,
             hops: 0,

@@ -1,74 +1,13 @@
 //! Heads of replies that are odd or large, and field values that are not ASCII.
 
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use stoker_domain::{outcome::Outcome, task::FetchOptions};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+
+use crate::{
+    raw::{RawOrigin, has_line},
+    support::{HOST, Net},
 };
-
-use crate::support::{HOST, Net};
-
-/// An origin that answers each request, whatever it is, with the same bytes.
-struct RawOrigin {
-    address: SocketAddr,
-    reply: Arc<Mutex<Vec<u8>>>,
-    requests: Arc<Mutex<Vec<Vec<u8>>>>,
-}
-
-impl RawOrigin {
-    async fn start() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let reply: Arc<Mutex<Vec<u8>>> = Arc::default();
-        let requests: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
-        let (answer, seen) = (Arc::clone(&reply), Arc::clone(&requests));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (answer, seen) = (Arc::clone(&answer), Arc::clone(&seen));
-                tokio::spawn(async move {
-                    let mut head = Vec::new();
-                    while !head.ends_with(b"\r\n\r\n") {
-                        match stream.read_u8().await {
-                            Ok(byte) => head.push(byte),
-                            Err(_) => return,
-                        }
-                    }
-                    seen.lock().unwrap().push(head);
-                    let bytes = answer.lock().unwrap().clone();
-                    // who has enough may leave
-                    let _ = stream.write_all(&bytes).await;
-                });
-            }
-        });
-        Self { address, reply, requests }
-    }
-
-    /// From now on the answer is `status`, the lines of `head` and a short text.
-    fn answers(&self, status: &str, head: &[u8]) {
-        let start = format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\nConnection: close\r\n");
-        *self.reply.lock().unwrap() = [start.as_bytes(), head, b"\r\n\r\nhallo"].concat();
-    }
-
-    fn requests(&self) -> Vec<Vec<u8>> {
-        self.requests.lock().unwrap().clone()
-    }
-
-    /// All nodes ask this origin from now on.
-    fn serve(&self, net: &Net) {
-        let port = self.address.port();
-        net.put_domain(|domain| domain.origin.port = port);
-    }
-}
-
-fn has_line(request: &[u8], line: &[u8]) -> bool {
-    request.split(|byte| *byte == b'\n').any(|found| found.trim_ascii() == line)
-}
 
 #[tokio::test]
 async fn a_head_that_browsers_take_is_taken_at_any_pace_and_passes_all_tiers() {

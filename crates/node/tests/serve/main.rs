@@ -3,6 +3,7 @@
 
 mod agent;
 mod errors;
+mod fields;
 mod heads;
 mod hit;
 mod holding;
@@ -12,6 +13,7 @@ mod lifetime;
 mod miss;
 mod playlists;
 mod purge;
+mod raw;
 mod support;
 mod tiers;
 mod wildcard;

@@ -58,3 +58,33 @@ fn request_fields_of_a_task_reach_no_domain_that_only_a_playlist_names() {
         assert!(seen.iter().all(|seen| seen.field("authorization") == sent), "{path}");
     }
 }
+
+#[test]
+fn fields_of_one_viewer_or_task_do_not_decide_what_others_get() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_runtime, origin, stoker) = with_origin(&folder);
+    let port = stoker.ports().node("edge-overseas");
+    let http = Http::new();
+    origin.on("/viewed", Script::new(content(1000, 1)).etag("\"1\""));
+    let claims = [("x-forwarded-host", "evil.example"), ("cookie", "a=b"), ("x-unknown", "evil")];
+    assert_eq!(http.ask(port, HOST, "/viewed", &claims).unwrap().status, 200);
+    let seen = &origin.requests_for("/viewed")[0];
+    assert!(claims.iter().all(|(name, _)| seen.field(name).is_empty()), "{seen:?}");
+
+    let url = |path: &str| format!("http://{HOST}{path}");
+    let prefetch = |path: &str| {
+        let header = ["--header", "X-Token: t"];
+        stoker.cli(&[&["prefetch", &url(path), "--layer", "edge", "--wait"], &header[..]].concat())
+    };
+    // the same without the field, by its tag; and one that has none
+    origin.on("/same", Script::new(content(1000, 2)).etag("\"2\""));
+    origin.on("/unknown", Script::new(content(1000, 3)));
+    assert_eq!(prefetch("/same").code, Some(0));
+    let seen = origin.requests_for("/same");
+    assert_eq!((seen[0].field("x-token"), seen[1].field("x-token")), ("t", ""));
+    assert_eq!((seen.len(), seen[1].status), (2, 304));
+    let ran = prefetch("/unknown");
+    assert_ne!(ran.code, Some(0));
+    assert!(format!("{ran:?}").contains("uncacheable:request-headers"), "{ran:?}");
+    assert!(!http.get_cached(port, HOST, "/unknown").unwrap().is_hit());
+}

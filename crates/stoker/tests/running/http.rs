@@ -39,7 +39,13 @@ impl Http {
         self.ask(port, host, path, &[("cache-control", "only-if-cached")])
     }
 
-    fn ask(&self, port: u16, host: &str, path: &str, fields: &[(&str, &str)]) -> Option<Reply> {
+    pub(crate) fn ask(
+        &self,
+        port: u16,
+        host: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Option<Reply> {
         let mut request =
             Request::get(format!("http://127.0.0.1:{port}{path}")).header(header::HOST, host);
         for (name, value) in fields {

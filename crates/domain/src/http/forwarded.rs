@@ -1,0 +1,120 @@
+//! Which fields of a request travel towards the origin, and which may select what is stored.
+//!
+//! What is stored answers everybody, so no field of one request may decide it unseen. Towards the
+//! origin go the fields that no stored response can depend on without the origin's leave, and those
+//! that its `Vary` names: by these the response is selected again when it is reused (RFC 9111
+//! section 4.1). Which fields a node asks with that keeps nothing is decided elsewhere.
+
+use http::{HeaderMap, HeaderName, header};
+
+use super::fields::members;
+
+/// Fields that always travel: a response to `Authorization` is stored only where the origin gives
+/// leave (RFC 9111 section 3.5), and a cache passes `Cache-Control` on (section 5.2).
+const ALWAYS: [HeaderName; 2] = [header::AUTHORIZATION, header::CACHE_CONTROL];
+
+/// Fields of a task that select nothing: who asks, from where and in which trace.
+const HARMLESS: [&str; 9] = [
+    "cache-control",
+    "from",
+    "pragma",
+    "referer",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-request-id",
+    "x-trace-id",
+];
+
+/// Fields in which proxies and gateways tell of a client, or say that another URL or method is
+/// meant. Believed of nobody: they neither travel nor select. So are all `X-Forwarded-…`.
+const CLAIMS: [&str; 18] = [
+    "cf-connecting-ip",
+    "client-ip",
+    "fastly-client-ip",
+    "forwarded",
+    "front-end-https",
+    "proxy",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "x-url-scheme",
+];
+
+/// Whether `name` always travels towards the origin.
+pub fn always_travels(name: &HeaderName) -> bool {
+    ALWAYS.contains(name)
+}
+
+/// Whether a response may be kept for all though a task sent `name`: it selects nothing, or is
+/// judged as `Authorization` is.
+pub fn is_harmless(name: &HeaderName) -> bool {
+    *name == header::AUTHORIZATION || HARMLESS.contains(&name.as_str())
+}
+
+/// Removes what a viewer's request claims of clients, URLs and methods.
+pub fn strip_claims(fields: &mut HeaderMap) {
+    let is_claim = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.starts_with("x-forwarded") || CLAIMS.contains(&name)
+    };
+    let claims: Vec<HeaderName> = fields.keys().filter(is_claim).cloned().collect();
+    for name in claims {
+        fields.remove(name);
+    }
+}
+
+/// The request fields that the `Vary` of a response names.
+pub fn varying(fields: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    members(fields, &header::VARY).filter_map(|name| HeaderName::from_bytes(name).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn fields(names: &[&str]) -> HeaderMap {
+        let one = |name: &&str| (name.parse().unwrap(), HeaderValue::from_static("1"));
+        names.iter().map(one).collect()
+    }
+
+    #[test]
+    fn claims_are_removed_and_others_stay() {
+        let mut asked = fields(&CLAIMS);
+        for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-scheme", "x-forwarded"] {
+            asked.insert(name, HeaderValue::from_static("1"));
+        }
+        let others = ["accept", "cookie", "host", "x-forward", "x-requested-with", "origin"];
+        asked.extend(fields(&others));
+        strip_claims(&mut asked);
+        assert_eq!(asked, fields(&others));
+    }
+
+    #[test]
+    fn few_fields_always_travel_and_few_of_a_task_select_nothing() {
+        for (name, always, harmless) in [
+            ("authorization", true, true),
+            ("cache-control", true, true),
+            ("user-agent", false, true),
+            ("referer", false, true),
+            ("cookie", false, false),
+            ("accept", false, false),
+            ("accept-language", false, false),
+            ("origin", false, false),
+            ("x-token", false, false),
+        ] {
+            let name: HeaderName = name.parse().unwrap();
+            assert_eq!((always_travels(&name), is_harmless(&name)), (always, harmless), "{name}");
+        }
+    }
+}
