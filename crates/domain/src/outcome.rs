@@ -186,6 +186,7 @@ impl Uncacheable {
             Self::Authorization => {
                 "`Authorization` in the request, and no leave to share the reply"
             }
+            Self::RequestFields => "request headers of a task that `Vary` does not name",
             Self::Rule => "a cache rule of the domain",
             Self::Partial => "a part that cannot be completed",
             Self::DiskFull => "no room on the node's disk",

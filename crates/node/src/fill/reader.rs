@@ -104,6 +104,14 @@ impl Reader {
         self.request.errors_since.is_none_or(|since| asked_at >= Some(since))
     }
 
+    /// Whether the end may be another for this one: `outcome` depends on who asked, or what came was
+    /// selected by request fields that this one does not have.
+    fn is_of_others(&self, outcome: Outcome) -> bool {
+        let head = self.seat.fill.state().head.clone();
+        let is_selected = |head: &FillHead| head.not_kept.is_none() && !self.may_share(head);
+        depends_on_request(outcome) || head.is_some_and(|head| is_selected(&head))
+    }
+
     /// The content after [`Self::head`]: all of it, or first and last byte of `range`, which must
     /// lie within the size.
     pub fn body(self, range: Option<(u64, u64)>) -> Body {
@@ -152,7 +160,7 @@ impl Reader {
             let is_old = is_error(filled.outcome) && !self.is_new_enough();
             let is_others = match is_old {
                 true => attempts < ATTEMPTS_AT_OLD,
-                false => attempts < ATTEMPTS && depends_on_request(filled.outcome),
+                false => attempts < ATTEMPTS && self.is_of_others(filled.outcome),
             };
             if !(self.is_collapsed && is_others) {
                 let mut filled = Filled::clone(&filled);

@@ -223,6 +223,32 @@ async fn a_task_finds_what_vary_selects_for_it_and_viewers_alike() {
 }
 
 #[tokio::test]
+async fn a_prefetch_that_joins_a_viewer_gets_its_own_representation() {
+    let net = Net::single().await;
+    let script = Script::new(content(2 << 20, 1)).etag("\"v1\"").field("vary", "accept-language");
+    net.origin.on("/a", script.hold_after(1000));
+    let viewer = net.get("edge", "/a", &[("accept-language", "de")]);
+    let prefetch = async {
+        eventually(SOON, "the viewer's request with the field", || async {
+            let seen = net.origin.requests_for("/a");
+            seen.iter().any(|seen| seen.field("accept-language") == "de").then_some(())
+        })
+        .await;
+        net.sources["edge"].put(1, &[&format!("http://{HOST}/a")], 0, FetchOptions::default());
+        eventually(SOON, "it is leased", || async {
+            net.sources["edge"].leased().contains(&1).then_some(())
+        })
+        .await;
+        net.origin.release();
+        net.sources["edge"].ended(1).await.remove(0)
+    };
+    let (viewer, report) = tokio::join!(viewer, prefetch);
+    assert!(viewer.is_whole && viewer.status == 200);
+    assert_eq!(report.outcome, Outcome::Filled, "{report:?}");
+    net.until_hit("edge", "/a", &[]).await;
+}
+
+#[tokio::test]
 async fn a_viewers_field_that_breaks_the_origin_breaks_nothing_for_others() {
     let net = Net::full().await;
     let origin = RawOrigin::start().await;
