@@ -8,7 +8,7 @@ use stoker_domain::{
     account::Account,
     area::UnknownWord,
     media::is_playlist,
-    outcome::Outcome,
+    outcome::{Block, Outcome},
     target::Target,
     task::{MediaPolicy, Progress, TaskId},
     time::Timestamp,
@@ -129,6 +129,13 @@ const fn verdict(progress: Progress, outcome: Option<Outcome>, is_followed: bool
             Outcome::OriginStatus(_) if outcome.is_refusal() => ("invalid", pull),
             Outcome::OriginStatus(_) => ("failed", pull),
             Outcome::OriginError(_) => ("failed", pull),
+            // what is named is too much or lies too deep: told of the playlist, or of one of them
+            Outcome::Blocked(Block::TooManyChildren | Block::TooDeep) if is_followed => {
+                ("failed", "downloadManifestFailed")
+            }
+            Outcome::Blocked(Block::TooManyChildren | Block::TooDeep) => {
+                ("failed", "quotaExceeded")
+            }
             Outcome::Blocked(_) => ("failed", "accessDenied"),
             Outcome::Playlist(_) => ("failed", "downloadManifestFailed"),
             Outcome::OverQuota => ("failed", "quotaExceeded"),
@@ -169,7 +176,7 @@ fn task(view: &TargetView) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use stoker_domain::outcome::{Block, OriginFault, PlaylistFault, Uncacheable};
+    use stoker_domain::outcome::{OriginFault, PlaylistFault, Uncacheable};
 
     use super::*;
 
@@ -189,6 +196,7 @@ mod tests {
             (Outcome::OriginStatus(204), ("failed", "originPullFailed")),
             (Outcome::OriginError(OriginFault::Connect), ("failed", "originPullFailed")),
             (Outcome::Blocked(Block::Ownership), ("failed", "accessDenied")),
+            (Outcome::Blocked(Block::TooManyChildren), ("failed", "quotaExceeded")),
             (Outcome::OverQuota, ("failed", "quotaExceeded")),
             (Outcome::Playlist(PlaylistFault::NotAPlaylist), ("failed", "downloadManifestFailed")),
             (Outcome::Uncacheable(Uncacheable::NoStore), ("failed", "taskFailed")),
@@ -199,6 +207,9 @@ mod tests {
             assert_eq!(told(outcome, false), expected, "{outcome}");
         }
         assert_eq!(told(Outcome::OriginStatus(404), true).1, "downloadManifestFailed");
+        for limit in [Block::TooManyChildren, Block::TooDeep] {
+            assert_eq!(told(Outcome::Blocked(limit), true).1, "downloadManifestFailed");
+        }
         assert_eq!(told(Outcome::OriginStatus(401), true).1, "accessDenied");
     }
 }
