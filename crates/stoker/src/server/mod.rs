@@ -137,10 +137,10 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         GatewayConfig { calls: options.calls.clone(), ..GatewayConfig::default() },
     );
     let mut api = Api::new(router(gateway.clone()));
-    api.serve(listener);
     let tls = tls.map(|port| port.serve(&mut api));
     let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
     tls::tell(&options.data, tls_endpoint)?;
+    api.serve(listener);
     greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");
     let notes = tokio::spawn(note_key_uses(Arc::clone(&engine)));
