@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "what helpers of tests do not expect is a failure")]
 
 mod accounts;
+mod check;
 mod clock;
 mod domains;
 mod lease;
