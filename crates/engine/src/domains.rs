@@ -59,7 +59,7 @@ impl Engine {
         kept: Kept,
     ) -> Result<Domain, DomainError> {
         let host = new.host.to_ascii_lowercase();
-        if !name::is_name(&host) {
+        if !name::is_new_name(&host) {
             return Err(DomainError::InvalidHost { host: new.host });
         }
         // held over the write, so that two callers cannot both find the host free

@@ -44,6 +44,12 @@ pub enum SubmitError {
         /// The first URL with it.
         url: String,
     },
+    /// The account has the domain, and not in the zone that was named.
+    #[error("domain `{host}` is not in the zone that was named")]
+    OtherZone {
+        /// The host.
+        host: String,
+    },
     /// The domain is stopped.
     #[error("domain `{host}` is offline")]
     DomainOffline {
@@ -93,6 +99,7 @@ impl SubmitError {
             Self::DomainUnknown { host, .. } => {
                 format!("add it first: `stoker domain add {host} --origin URL`")
             }
+            Self::OtherZone { host } => format!("name the zone of `{host}`, or none"),
             Self::DomainOffline { host } => format!("bring `{host}` online first"),
             Self::AreaNotEnabled { host, area } => {
                 format!("enable `{area}` for `{host}` or ask for an area that it has")
@@ -125,8 +132,8 @@ pub enum DomainError {
         /// The host.
         host: String,
     },
-    /// The account has no such domain.
-    #[error("domain `{host}` is not in this account")]
+    /// The account has no domain with this name; a wildcard of it may answer for the host.
+    #[error("this account has no domain named `{host}`")]
     Unknown {
         /// The host.
         host: String,

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope, Tier, tier_for},
-    domain::{Domain, Status},
+    domain::Domain,
     placement::Directory,
     quota::Product,
     target::Target,
@@ -20,7 +20,7 @@ use stoker_ledger::{NewTask, PlannedTarget};
 
 use crate::{
     Engine, Receipt, SubmitError, ids,
-    submit::{PLAYLIST_LEVELS, charges, check_count, holders, refused, share_the_thread},
+    submit::{PLAYLIST_LEVELS, Wanted, charges, check_count, holders, refused, share_the_thread},
 };
 
 /// What a caller asks for.
@@ -137,17 +137,10 @@ fn check(
         url: url.clone(),
         error,
     })?;
-    let is_meant = |domain: &&Arc<Domain>| {
-        domain.account == account
-            && submission.zone.as_ref().is_none_or(|zone| domain.zone.as_ref() == Some(zone))
-    };
-    let Some(domain) = directory.domain(&target.host).filter(is_meant) else {
-        return Err(SubmitError::DomainUnknown { host: target.host, url: target.url });
-    };
-    if domain.status == Status::Offline {
-        return Err(SubmitError::DomainOffline { host: target.host });
-    }
-    Ok((target, Arc::clone(domain)))
+    let zone = submission.zone.as_ref();
+    let wanted = Wanted { account, zone, host: &target.host, url: &target.url, index };
+    let domain = Arc::clone(wanted.check(directory.domain(&target.host))?);
+    Ok((target, domain))
 }
 
 fn check_nodes(

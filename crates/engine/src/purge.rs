@@ -31,7 +31,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::{
     Engine, Receipt, SubmitError, ids,
-    submit::{check_count, refused, share_the_thread},
+    submit::{Wanted, check_count, refused, share_the_thread},
 };
 
 /// Orders that a node is handed at once; each may have a thousand targets.
@@ -349,13 +349,8 @@ async fn read(
     for (index, text) in submission.targets.iter().enumerate() {
         share_the_thread(index).await;
         let target = parse(submission.scope, text, submission.encode, index)?;
-        let owned = |domain: &&Arc<Domain>| domain.account == account;
-        let Some(domain) = board.domain(&target.host).filter(owned) else {
-            return Err(SubmitError::DomainUnknown { host: target.host, url: target.url }.into());
-        };
-        if domain.status == Status::Offline {
-            return Err(SubmitError::DomainOffline { host: target.host }.into());
-        }
+        let wanted = Wanted { account, zone: None, host: &target.host, url: &target.url, index };
+        let domain = wanted.check(board.domain(&target.host))?;
         let asked = submission.areas.map_or(&[][..], AreaScope::areas);
         if let Some(area) = asked.iter().find(|area| !domain.areas.contains(**area)) {
             return Err(SubmitError::AreaNotEnabled { host: target.host, area: *area }.into());
@@ -409,12 +404,8 @@ fn find(
         let target = parse(purge.scope, text, purge.encode, index)?;
         (board.domain(&target.host), target.host, target.url)
     };
-    let Some(domain) = domain.filter(is_meant) else {
-        return Err(SubmitError::DomainUnknown { host, url }.into());
-    };
-    if domain.status == Status::Offline {
-        return Err(SubmitError::DomainOffline { host }.into());
-    }
+    let wanted = Wanted { account, zone: purge.zone.as_ref(), host: &host, url: &url, index };
+    let domain = wanted.check(domain)?;
     Ok(vec![(PurgeTarget { url, host: domain.host.clone() }, Arc::clone(domain))])
 }
 

@@ -9,11 +9,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use stoker_domain::{
     account::{Account, AccountId},
     area::{AreaScope, Tier, tier_for},
-    domain::{Domain, Status},
+    domain::{Domain, Status, name},
     placement::Directory,
     quota::{AreaLimits, Counter, Product},
-    target::Target,
+    target::{self, Target},
     task::{FetchOptions, MediaPolicy, Task, TaskId},
+    zone::ZoneId,
 };
 use stoker_ledger::{Charge, Error, ErrorKind, NewTask, PlannedTarget};
 use tokio::task::yield_now;
@@ -148,7 +149,7 @@ pub(crate) async fn plan(
             url: url.clone(),
             error,
         })?;
-        let domain = check_domain(directory, account, submission.areas, &target)?;
+        let domain = check_domain(directory, account, submission.areas, (index, &target))?;
         targets.push((target, domain));
         share_the_thread(index).await;
     }
@@ -188,20 +189,54 @@ pub(crate) fn holders(
     nodes.iter().map(|node| node.name.clone()).collect()
 }
 
+/// What is wanted of a domain: that it is the caller's, in the zone that he names, and online.
+pub(crate) struct Wanted<'a> {
+    /// Who asks.
+    pub(crate) account: AccountId,
+    /// The zone in which it must be; absent = any, or none.
+    pub(crate) zone: Option<&'a ZoneId>,
+    /// The host that was asked for.
+    pub(crate) host: &'a str,
+    /// With this URL.
+    pub(crate) url: &'a str,
+    /// Which has this place in the list, from 0.
+    pub(crate) index: usize,
+}
+
+impl Wanted<'_> {
+    /// The domain that answers for the host, if it is what is wanted.
+    pub(crate) fn check<'d>(
+        &self,
+        found: Option<&'d Arc<Domain>>,
+    ) -> Result<&'d Arc<Domain>, SubmitError> {
+        let host = || self.host.to_owned();
+        let Some(domain) = found.filter(|domain| domain.account == self.account) else {
+            let url = self.url.to_owned();
+            return Err(if name::is_host_name(self.host) {
+                SubmitError::DomainUnknown { host: host(), url }
+            } else {
+                SubmitError::Url { index: self.index, url, error: target::Error::Host }
+            });
+        };
+        if self.zone.is_some() && domain.zone.as_ref() != self.zone {
+            return Err(SubmitError::OtherZone { host: host() });
+        }
+        match domain.status {
+            Status::Online => Ok(domain),
+            Status::Offline => Err(SubmitError::DomainOffline { host: host() }),
+        }
+    }
+}
+
 fn check_domain<'a>(
     directory: &'a Directory,
     account: AccountId,
     areas: AreaScope,
-    target: &Target,
+    (index, target): (usize, &Target),
 ) -> Result<&'a Domain, SubmitError> {
     let host = || target.host.clone();
-    let owned = |domain: &&Arc<Domain>| domain.account == account;
-    let Some(domain) = directory.domain(&target.host).filter(owned) else {
-        return Err(SubmitError::DomainUnknown { host: host(), url: target.url.clone() });
-    };
-    if domain.status == Status::Offline {
-        return Err(SubmitError::DomainOffline { host: host() });
-    }
+    let wanted = Wanted { account, zone: None, host: &target.host, url: &target.url, index };
+    let domain = wanted.check(directory.domain(&target.host))?;
     match areas.areas().iter().find(|area| !domain.areas.contains(**area)) {
         Some(area) => Err(SubmitError::AreaNotEnabled { host: host(), area: *area }),
         None => Ok(domain),

@@ -12,8 +12,7 @@ use std::{
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::{Kept, Status},
-    target::is_host,
+    domain::{Kept, Status, name::is_host_name},
     zone::{Zone, ZoneId, registrable},
 };
 
@@ -143,7 +142,7 @@ impl Engine {
 
     async fn put_zone(&self, account: AccountId, new: NewZone) -> Result<Arc<Zone>, ZoneError> {
         let name = new.name.to_ascii_lowercase();
-        if !is_host(&name) || name.starts_with('[') {
+        if !is_host_name(&name) || name.starts_with('[') {
             return Err(ZoneError::InvalidName { name: new.name });
         }
         let now = self.clock.now();

@@ -34,6 +34,7 @@ use uuid::Builder;
 pub use tencent::fuzzing;
 pub(crate) use tencent::{ask, chain, signed};
 pub use tencent::{
+    message::Language,
     rate::CallLimits,
     tc3::{Outgoing, authorize},
 };
@@ -46,6 +47,9 @@ pub struct Config {
     pub host_aliases: Vec<String>,
     /// How often each account may call each action of the vendor's API.
     pub calls: CallLimits,
+    /// Of messages of the vendor's API, where a call neither names one nor was made to an
+    /// international host.
+    pub language: Language,
 }
 
 /// The state behind all routes. Cheap to clone.

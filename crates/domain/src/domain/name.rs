@@ -17,6 +17,19 @@ pub fn is_name(text: &str) -> bool {
     }
 }
 
+/// Whether `host` is an IP literal, or a name by the rules of RFC 1123: no label begins or ends with
+/// `-`, and none has a `_`.
+pub fn is_host_name(host: &str) -> bool {
+    let is_label = |label: &str| !label.starts_with('-') && !label.ends_with('-');
+    is_host(host) && (host.starts_with('[') || !host.contains('_') && host.split('.').all(is_label))
+}
+
+/// Whether a domain may be given this name: one that [`is_name`] takes, without what no host name has.
+/// Domains of former days may be called otherwise.
+pub fn is_new_name(text: &str) -> bool {
+    is_name(text) && is_host_name(text.strip_prefix("*.").unwrap_or(text))
+}
+
 /// Whether the domain named `name` is a wildcard.
 pub fn is_wildcard(name: &str) -> bool {
     name.starts_with("*.")
@@ -70,6 +83,20 @@ mod tests {
         ] {
             assert!(!is_name(name), "{name}");
         }
+    }
+
+    #[test]
+    fn a_host_name_has_no_underscore_and_no_label_with_a_dash_at_an_end() {
+        for host in ["a", "a-b.example", "1.a.example", "127.0.0.1", "[::1]", "localhost", "x--y.a"]
+        {
+            assert!(is_host_name(host), "{host}");
+        }
+        for host in ["-a.com", "a-.com", "a.-b.com", "a.b-", "-", "a_b.com", "a._b.com", "", "a..b"]
+        {
+            assert!(!is_host_name(host), "{host}");
+            assert!(!is_new_name(host) && !is_new_name(&format!("*.x.{host}")), "{host}");
+        }
+        assert!(is_new_name("*.a.example") && !is_new_name("*"));
     }
 
     #[test]

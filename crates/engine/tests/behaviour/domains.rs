@@ -29,7 +29,7 @@ async fn a_host_belongs_to_one_account() {
     assert!(engine.domain(other, "LOCALHOST:8080").is_some());
     assert_eq!(
         engine.remove_domain(other, HOST).await.unwrap_err().to_string(),
-        "domain `www.example.com` is not in this account"
+        "this account has no domain named `www.example.com`"
     );
 }
 

@@ -329,7 +329,7 @@ fn submit_kind(error: &SubmitError) -> Kind {
         E::NoUrls => Kind(StatusCode::BAD_REQUEST, "no-urls", "no URLs"),
         E::TooManyUrls { .. } => Kind(StatusCode::BAD_REQUEST, "too-many-urls", "too many URLs"),
         E::Url { .. } => Kind(StatusCode::BAD_REQUEST, "bad-url", "bad URL"),
-        E::DomainUnknown { .. } => domain_unknown(),
+        E::DomainUnknown { .. } | E::OtherZone { .. } => domain_unknown(),
         E::DomainOffline { .. } => Kind(StatusCode::CONFLICT, "domain-offline", "domain offline"),
         E::AreaNotEnabled { .. } => {
             Kind(StatusCode::CONFLICT, "area-not-enabled", "area not enabled")

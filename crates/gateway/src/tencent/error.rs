@@ -7,11 +7,10 @@
 use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-pub(crate) use super::message::Language;
 use super::{
     access::{self, token},
     cdn,
-    message::{self, Message, missing, type_error},
+    message::{self, Language, Message, missing, type_error},
     params, rate, signed, teo,
     v1::{caller, pairs, read::Unread},
 };
@@ -255,16 +254,7 @@ fn signed_told(error: &signed::Error) -> Told {
 }
 
 fn token_told(error: token::Error) -> Told {
-    use token::Error as E;
-    let zh = match error {
-        E::Missing => "临时密钥需要与 Token 一起使用",
-        E::Unasked => "长期密钥不使用 Token",
-        E::Wrong => "Token 与密钥不匹配",
-        E::Expired => "临时密钥已过期",
-    };
-    let message =
-        Message::new(format!("The token is not valid: {error}."), format!("Token 无效：{zh}。"));
-    ("AuthFailure.TokenFailure", message)
+    ("AuthFailure.TokenFailure", message::token(error))
 }
 
 fn caller_told(error: &caller::Error) -> Told {
@@ -331,7 +321,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
             | target::Error::NotAscii
             | target::Error::Character => "InvalidParameter.CdnParamError",
         },
-        E::DomainUnknown { .. } => "ResourceNotFound.CdnHostNotExists",
+        E::DomainUnknown { .. } | E::OtherZone { .. } => "ResourceNotFound.CdnHostNotExists",
         // not online at all, or not in the area asked for (wire.md 3.9 leaves the code open)
         E::DomainOffline { .. } | E::AreaNotEnabled { .. } => {
             "ResourceUnavailable.CdnHostIsNotOnline"
@@ -366,4 +356,4 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 #[path = "error/tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -28,14 +28,15 @@ mod value;
 use std::time::Instant;
 
 use axum::{body::Body, extract::State};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, header, request::Parts};
+use http::{HeaderMap, HeaderName, Method, Request, Response, header, request::Parts};
 use serde_json::{Map, Value};
 use stoker_domain::account::{Account, AccountId};
 use stoker_engine::Caller;
 
 use self::{
     access::Rule,
-    error::{Answer, Error, Language},
+    error::{Answer, Error},
+    message::Language,
     params::Params,
     v1::{
         caller,
@@ -68,7 +69,7 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let mut seen = Seen { action: "unknown", language: language(parts.headers.get(&LANGUAGE)) };
+    let mut seen = Seen { action: "unknown", language: language(&gateway, &parts) };
     let result = call(&gateway, &parts, body, &mut seen).await;
     finish(&gateway, started, &seen, result)
 }
@@ -76,7 +77,7 @@ pub(crate) async fn answer(
 /// Answers a call with signature v1 that was read already, at whatever path.
 async fn answer_v1(gateway: &Gateway, parts: &Parts, read: Read) -> Response<Body> {
     let started = Instant::now();
-    let mut seen = Seen { action: "unknown", language: Language::Chinese };
+    let mut seen = Seen { action: "unknown", language: language(gateway, parts) };
     let result = call_v1(gateway, parts, read, &mut seen).await;
     finish(gateway, started, &seen, result)
 }
@@ -142,6 +143,7 @@ async fn call(
         Method::GET => Params::from_query(query)?,
         _ => from_content(&parts.headers, &verified.content)?,
     };
+    let params = params.answered_in(seen.language);
     carry_out(gateway, &verified.caller, parts, action, params).await
 }
 
@@ -157,7 +159,7 @@ async fn call_v1(
     let action = route(value("Action"), value("Version"))?;
     seen.action = action.name();
     action.admit(gateway, verified.caller.account.id)?;
-    let params = own_params(verified.pairs)?;
+    let params = own_params(verified.pairs)?.answered_in(seen.language);
     carry_out(gateway, &verified.caller, parts, action, params).await
 }
 
@@ -253,6 +255,9 @@ fn from_content(fields: &HeaderMap, content: &[u8]) -> Result<Params, Error> {
     }
 }
 
-fn language(field: Option<&HeaderValue>) -> Language {
-    Language::from_word(field.and_then(|field| field.to_str().ok()))
+/// The language that the call asks for, else that of its host.
+fn language(gateway: &Gateway, parts: &Parts) -> Language {
+    let word = parts.headers.get(&LANGUAGE).and_then(|field| field.to_str().ok());
+    let default = || Language::of_host(signed::host(parts), gateway.config.language);
+    word.and_then(Language::from_word).unwrap_or_else(default)
 }

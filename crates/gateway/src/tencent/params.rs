@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use percent_encoding::percent_decode;
 
-use super::{multipart, value::Value};
+use super::{message::Language, multipart, value::Value};
 
 /// Deepest flattened name: `A.0.B.1.C` is five deep, and nothing in the API is deeper.
 const DEEPEST: usize = 8;
@@ -40,6 +40,8 @@ pub(crate) struct Params {
     fields: BTreeMap<String, Value>,
     /// See [`Params::visible`].
     visible: Option<Vec<String>>,
+    /// See [`Params::language`].
+    language: Language,
 }
 
 impl Params {
@@ -101,7 +103,17 @@ impl Params {
     }
 
     fn top(fields: BTreeMap<String, Value>) -> Self {
-        Self { prefix: String::new(), fields, visible: None }
+        Self { prefix: String::new(), fields, visible: None, language: Language::default() }
+    }
+
+    /// The same, of a call that is answered in `language`.
+    pub(crate) fn answered_in(self, language: Language) -> Self {
+        Self { language, ..self }
+    }
+
+    /// The language of what the reply says to people.
+    pub(crate) const fn language(&self) -> Language {
+        self.language
     }
 
     /// Takes a number that is not negative and lies within `bounds`; `default` where none is given.

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::Request;
 use stoker_domain::time::{Clock, Timestamp};
+use stoker_gateway::Language;
 
 use crate::house::{Call, DISABLED, FORM, HOST, House, JSON};
 
@@ -90,6 +91,44 @@ async fn the_language_of_a_message_follows_the_field() {
         let response = house.send(request).await.response();
         let message = response["Error"]["Message"].as_str().unwrap();
         assert!(message.starts_with(start), "{language:?}: {message}");
+    }
+}
+
+/// The sentence of a refused call that asks for no language, signed and sent to `host`.
+async fn told_at(house: &House, host: &str, language: Option<&str>) -> String {
+    let mut call = Call::action("Unknown", "{}").without("x-tc-language");
+    if let Some(language) = language {
+        call = call.with("x-tc-language", language);
+    }
+    let request = call.sign_for(host, house.clock.now());
+    let response = house.send(request).await.response();
+    assert_eq!(response["Error"]["Code"], "InvalidAction", "{response}");
+    response["Error"]["Message"].as_str().unwrap().into()
+}
+
+#[tokio::test]
+async fn an_international_host_and_the_installation_say_the_language_of_who_names_none() {
+    let (mut house, intl) = (House::new().await, "cdn.intl.tencentcloudapi.com");
+    let (en, zh) = ("The request `Action`", "请求的 `Action`");
+    for (host, language, start) in [
+        (HOST, None, zh),
+        ("cdn.tencentcloudapi.com", None, zh),
+        (intl, None, en),
+        (intl, Some("zh-CN"), zh),
+        (intl, Some("en-US"), en),
+        (intl, Some("fr-FR"), en),
+        (HOST, Some("fr-FR"), zh),
+        (HOST, Some("en-US"), en),
+    ] {
+        let told = told_at(&house, host, language).await;
+        assert!(told.starts_with(start), "{host} {language:?}: {told}");
+    }
+    house.speak(Language::English);
+    for (host, language, start) in
+        [(HOST, None, en), (HOST, Some("zh-CN"), zh), (HOST, Some(""), en), (intl, None, en)]
+    {
+        let told = told_at(&house, host, language).await;
+        assert!(told.starts_with(start), "{host} {language:?}: {told}");
     }
 }
 

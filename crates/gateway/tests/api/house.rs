@@ -17,7 +17,7 @@ use stoker_domain::{
     time::{Clock, Timestamp},
 };
 use stoker_engine::{Engine, NewDomain};
-use stoker_gateway::{CallLimits, Config, Gateway, Outgoing, authorize, router};
+use stoker_gateway::{CallLimits, Config, Gateway, Language, Outgoing, authorize, router};
 use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
 use tower_service::Service;
@@ -120,6 +120,11 @@ impl Call {
 
     /// The signed request.
     pub(crate) fn sign(&self, now: Timestamp) -> Request<Body> {
+        self.sign_for(HOST, now)
+    }
+
+    /// The request to another host, signed.
+    pub(crate) fn sign_for(&self, host: &str, now: Timestamp) -> Request<Body> {
         let authorization = authorize(
             self.key,
             SECRET,
@@ -127,7 +132,7 @@ impl Call {
                 method: &self.method,
                 path: &self.path,
                 query: &self.query,
-                host: HOST,
+                host,
                 content_type: &self.content_type,
                 content: &self.content,
                 service: self.service,
@@ -141,7 +146,7 @@ impl Call {
         let mut request = Request::builder()
             .method(&self.method)
             .uri(target)
-            .header("host", HOST)
+            .header("host", host)
             .header("content-type", &self.content_type)
             .header("authorization", authorization)
             .header("x-tc-timestamp", now.as_seconds().to_string());
@@ -250,6 +255,14 @@ impl House {
         self.engine = engine.await.unwrap();
         let config = Config { calls: CallLimits::OFF, ..Config::default() };
         self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 8, config);
+        self.router = router(self.gateway.clone());
+    }
+
+    /// Another gateway, which answers in `language` whoever names none.
+    pub(crate) fn speak(&mut self, language: Language) {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let config = Config { calls: CallLimits::OFF, language, ..Config::default() };
+        self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 9, config);
         self.router = router(self.gateway.clone());
     }
 

@@ -26,6 +26,7 @@ mod rate;
 mod recorded;
 mod table;
 mod teo;
+mod texts;
 mod v1;
 mod v2;
 mod v2_refusals;

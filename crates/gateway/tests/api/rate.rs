@@ -92,7 +92,7 @@ async fn api_v2_counts_some_actions_by_the_minute() {
         (&4400.into(), &"RequestLimitExceeded".into())
     );
     let told = reply["message"].as_str().unwrap();
-    assert!(told.contains("`101` in a minute"), "{told}");
+    assert!(told.contains("每分钟请求 `101` 次"), "{told}");
     for nonce in 200..203 {
         assert_eq!(call("GetFlushQuota", nonce).await["code"], 0);
     }

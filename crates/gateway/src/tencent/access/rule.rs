@@ -86,9 +86,13 @@ impl Refused {
         }
     }
 
-    /// What the caller reads. The vendor's sentence stands in both languages: callers look for it.
+    /// What the caller reads.
     pub(crate) fn message(&self) -> Message {
-        Message::new(self.to_string(), format!("{self}您没有执行此操作的权限，请联系主账号授权。"))
+        let Self { action, resource, .. } = self;
+        let zh = format!(
+            "您没有执行操作 ({action}) 的权限\n资源 ({resource}) 未授权，请联系主账号授权\n"
+        );
+        Message::new(self.to_string(), zh)
     }
 
     /// What the log reads.

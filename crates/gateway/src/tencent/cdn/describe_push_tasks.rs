@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::{Area, AreaScope, UnknownWord},
-    domain::name::is_name,
+    domain::name::{is_name, is_new_name},
     outcome::Outcome,
     target::Target,
     task::{Progress, TaskId},
@@ -36,6 +36,10 @@ pub(super) async fn call(
 ) -> Result<Map<String, Value>, error::Error> {
     let mut filter = read(&mut params)?;
     filter.account = Some(account.id);
+    for host in filter.hosts.iter().flatten().filter(|host| !is_new_name(host)) {
+        // there may be one of former days
+        gateway.engine.domain_named(account.id, host).ok_or(Error::Keyword)?;
+    }
     let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
     filter.hosts = params.visible_of(wanted);
     let page = gateway.engine.targets(&filter).await?;

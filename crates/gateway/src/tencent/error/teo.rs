@@ -23,6 +23,7 @@ pub(super) fn all() -> Vec<Error> {
         E::Origin(Message::new("has no `Origin`", "缺少 `Origin`")),
         E::ZoneForeign("zone-1".into()),
         E::ZoneDenied("zone-1".into()),
+        E::EveryZone,
         E::DomainEmpty,
         E::DomainNotFound(text()),
         E::DomainNotMatchZone { host: text(), zone: "example.com".into() },
@@ -42,6 +43,7 @@ pub(super) fn all() -> Vec<Error> {
     let of_the_engine = [
         E::NoneAccepted(url(target::Error::Scheme)),
         E::NoneAccepted(SubmitError::DomainUnknown { host: text(), url: "http://a/".into() }),
+        E::NoneAccepted(SubmitError::OtherZone { host: text() }),
         E::NoneAccepted(SubmitError::DomainOffline { host: text() }),
         E::NonePurged(url(target::Error::Scheme).into()),
         E::NonePurged(PurgeError::Query { index: 0, path: "http://a/?b".into() }),

@@ -123,9 +123,11 @@ fn of_the_engine() -> Vec<Error> {
             host: host(),
             url: "http://www.test.com/?token=secret".into(),
         },
+        SubmitError::OtherZone { host: host() },
         SubmitError::DomainOffline { host: host() },
         SubmitError::AreaNotEnabled { host: host(), area },
         SubmitError::OverQuota { area, available: 300, needed: 1200, limit: 1000 },
+        SubmitError::OverQuota { area, available: 0, needed: 1200, limit: 1000 },
         SubmitError::NoNode { area, tier: Tier::Edge },
         SubmitError::Ledger(ledger()),
     ]
@@ -214,5 +216,35 @@ fn every_sentence_is_told_in_both_languages_and_names_the_same_things() {
         let en = error.answer(Language::English).message;
         assert!(is_chinese(&zh) && !is_chinese(&en), "{zh} / {en}");
         assert_eq!(named(&zh), named(&en), "{zh} / {en}");
+    }
+}
+
+#[test]
+fn a_sentence_is_in_one_language() {
+    for error in all() {
+        let zh = error.answer(Language::Chinese).message;
+        assert!(!has_english(&zh), "{zh}");
+    }
+    assert!(
+        has_english("参数 must be one of") && !has_english("参数 `a b` 超过了 32 KB 的 GET 上限")
+    );
+}
+
+/// Whether two English words stand side by side outside of what is quoted.
+pub(crate) fn has_english(text: &str) -> bool {
+    let unquoted: String = text.split('`').step_by(2).collect();
+    let is_word =
+        |word: &&str| word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let words: Vec<&str> = unquoted.split(' ').collect();
+    words.windows(2).any(|pair| pair.iter().all(is_word))
+}
+
+#[test]
+fn no_sentence_names_a_command() {
+    for error in all() {
+        for language in [Language::Chinese, Language::English] {
+            let text = error.answer(language).message;
+            assert!(!text.contains("stoker"), "{text}");
+        }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn submit(error: &SubmitError) -> Message {
         E::DomainUnknown { host, url } => {
             format!("URL `{}` 的域名 `{host}` 不属于当前账号", shown(url))
         }
+        E::OtherZone { host } => format!("域名 `{host}` 不在指定的站点中"),
         E::DomainOffline { host } => format!("域名 `{host}` 未上线"),
         E::AreaNotEnabled { host, area } => {
             format!("域名 `{host}` 未在{}（`{area}`）启用", area_name(*area))
@@ -41,48 +42,73 @@ pub(crate) fn submit(error: &SubmitError) -> Message {
 /// A refused task, and what can be done about it.
 pub(crate) fn with_hint(error: &SubmitError) -> Message {
     let told = submit(error);
-    let Some(hint) = error.hint() else { return told };
-    hinted(&told, &hint, &submit_hint(error))
+    match submit_hint(error) {
+        Some(hint) => hinted(&told, &hint),
+        None => told,
+    }
 }
 
-fn submit_hint(error: &SubmitError) -> String {
+/// For whoever calls the API: it names no command, and nothing that only the operator can do.
+fn submit_hint(error: &SubmitError) -> Option<Message> {
     use SubmitError as E;
-    const DAY: &str = "下一个额度日的开始时间可用 `stoker quota show` 查看";
-    match error {
-        E::NoUrls => "请至少提供一条 URL".into(),
-        E::TooManyUrls { limit, .. } => format!("请按每次 {limit} 条拆分提交"),
-        E::Url { .. } => "所有 URL 均未受理，请修正后重新提交".into(),
-        E::DomainUnknown { host, .. } => {
-            format!("请先添加域名：`stoker domain add {host} --origin URL`")
+    let day = ("the quota is full again when its next day begins", "额度在下一个额度日开始时恢复");
+    Some(match error {
+        E::NoUrls => Message::new("name at least one URL", "请至少提供一条 URL"),
+        E::TooManyUrls { limit, .. } => Message::new(
+            format!("split the list into calls of {limit}"),
+            format!("请按每次 {limit} 条拆分提交"),
+        ),
+        E::Url { .. } => Message::new(
+            "nothing was accepted; correct the URL and send all again",
+            "所有 URL 均未受理，请修正后重新提交",
+        ),
+        E::DomainUnknown { .. } => Message::new("add the domain first", "请先添加该域名"),
+        E::OtherZone { .. } => {
+            Message::new("name the zone of the domain", "请指定该域名所在的站点")
         }
-        E::DomainOffline { host } => format!("请先启用域名 `{host}`"),
-        E::AreaNotEnabled { host, area } => {
-            format!("请为域名 `{host}` 启用 `{area}`，或改用其已启用的区域")
+        E::DomainOffline { host } => {
+            Message::new(format!("bring `{host}` online first"), format!("请先启用域名 `{host}`"))
         }
-        E::OverQuota { available: 0, .. } => DAY.into(),
-        E::OverQuota { available, .. } => format!("本次最多可提交 {available} 条；{DAY}"),
-        E::NoNode { area, tier } => {
-            format!("请在 `{area}` 启动{}节点，或改用其他区域或层级", tier_name(*tier))
+        E::AreaNotEnabled { host, area } => Message::new(
+            format!("enable `{area}` for `{host}` or ask for an area that it has"),
+            format!("请为域名 `{host}` 启用 `{area}`，或改用其已启用的区域"),
+        ),
+        E::OverQuota { available: 0, .. } => Message::new(day.0, day.1),
+        E::OverQuota { available, .. } => Message::new(
+            format!("send at most {available} URLs; {}", day.0),
+            format!("本次最多可提交 {available} 条；{}", day.1),
+        ),
+        E::NoNode { .. } => Message::new("ask for another area or tier", "请改用其他区域或层级"),
+        E::Ledger(_) => return None,
+    })
+}
+
+/// A refused purge.
+pub(crate) fn bare_purge(error: &PurgeError) -> Message {
+    let zh = match error {
+        PurgeError::Refused(error) => return submit(error),
+        PurgeError::Query { index, path } => {
+            format!("第 {} 个目录 `{path}` 含有查询串，请填写目录", index + 1)
         }
-        E::Ledger(_) => String::new(),
-    }
+        PurgeError::Tag { index, tag } => {
+            format!("第 {} 个标签 `{tag}` 必须是 1 至 128 个可见字符", index + 1)
+        }
+    };
+    Message::new(error.to_string(), zh)
 }
 
 /// A refused purge, and what can be done about it.
 pub(crate) fn purge(error: &PurgeError) -> Message {
+    let told = bare_purge(error);
     match error {
         PurgeError::Refused(error) => with_hint(error),
-        PurgeError::Query { index, path } => {
-            let zh = format!("第 {} 个目录 `{path}` 含有查询串，请填写目录", index + 1);
-            let told = Message::new(error.to_string(), zh);
-            let hint = error.hint().unwrap_or_default();
-            hinted(&told, &hint, "如需刷新带查询串的单条 URL，请使用 URL 刷新")
+        PurgeError::Query { .. } => {
+            let hint = "to purge one URL with its query, purge it as a URL";
+            hinted(&told, &Message::new(hint, "如需刷新带查询串的单条 URL，请使用 URL 刷新"))
         }
-        PurgeError::Tag { index, tag } => {
-            let zh = format!("第 {} 个标签 `{tag}` 必须是 1 至 128 个可见字符", index + 1);
-            let told = Message::new(error.to_string(), zh);
-            let hint = error.hint().unwrap_or_default();
-            hinted(&told, &hint, "请逐个填写源站响应中的标签")
+        PurgeError::Tag { .. } => {
+            let hint = "give the tags as the origin names them, one by one";
+            hinted(&told, &Message::new(hint, "请逐个填写源站响应中的标签"))
         }
     }
 }
@@ -97,7 +123,7 @@ pub(crate) fn domain(error: &DomainError) -> Message {
     let zh = match error {
         DomainError::InvalidHost { host } => format!("`{host}` 不是合法的域名或 IP 地址"),
         DomainError::Exists { host } => format!("域名 `{host}` 已存在"),
-        DomainError::Unknown { host } => format!("域名 `{host}` 不属于当前账号"),
+        DomainError::Unknown { host } => format!("当前账号没有名为 `{host}` 的域名"),
         DomainError::Zone(error) => return zone(error),
         DomainError::Ledger { host, .. } => format!("暂时无法修改域名 `{host}`"),
     };
@@ -129,8 +155,9 @@ fn target(error: &target::Error) -> String {
     }
 }
 
-fn hinted(told: &Message, en: &str, zh: &str) -> Message {
+fn hinted(told: &Message, hint: &Message) -> Message {
     let Message { en: told_en, zh: told_zh } = told;
+    let Message { en, zh } = hint;
     Message::new(format!("{told_en}; hint: {en}"), format!("{told_zh}；提示：{zh}"))
 }
 

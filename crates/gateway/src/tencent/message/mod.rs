@@ -8,25 +8,36 @@ mod request;
 
 use std::fmt;
 
-pub(crate) use engine::{domain, none_accepted, purge, submit, with_hint, zone};
-pub(crate) use request::{authorization, fields, range, unknown_word};
+pub(crate) use engine::{bare_purge, domain, none_accepted, purge, submit, with_hint, zone};
+pub(crate) use request::{authorization, fields, range, token, unknown_word};
 
 /// The language of messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Language {
-    /// `zh-CN`, the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// `zh-CN`.
+    #[default]
     Chinese,
     /// `en-US`.
     English,
 }
 
 impl Language {
-    /// The one that `X-TC-Language` or the parameter `Language` names; Chinese for any other word.
-    pub(crate) fn from_word(word: Option<&str>) -> Self {
+    /// The one that `X-TC-Language` or the parameter `Language` names.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         match word {
-            Some("en-US") => Self::English,
-            _ => Self::Chinese,
+            "zh-CN" => Some(Self::Chinese),
+            "en-US" => Some(Self::English),
+            _ => None,
         }
+    }
+
+    /// The one for a call to `host` that names none: English where the host is international, as
+    /// `cdn.intl.example.com` is, else `default`.
+    pub(crate) fn of_host(host: &[u8], default: Self) -> Self {
+        let mut labels = host.split(|byte| *byte == b'.').skip(1);
+        let is_international = labels.any(|label| label.eq_ignore_ascii_case(b"intl"));
+        // the last label may be it only in a name that nobody has
+        if is_international && labels.next().is_some() { Self::English } else { default }
     }
 }
 
@@ -82,4 +93,29 @@ pub(crate) fn try_again() -> Message {
         "The request cannot be carried out now; try again.",
         "请求暂时无法完成，请稍后重试。",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_to_an_international_host_is_answered_in_english() {
+        use Language::{Chinese, English};
+        for (host, expected) in [
+            ("cdn.intl.tencentcloudapi.com", English),
+            ("cdn.ap-singapore.INTL.tencentcloudapi.com:8443", English),
+            ("http://teo.intl.tencentcloudapi.com", English),
+            ("cdn.tencentcloudapi.com", Chinese),
+            ("intl.example.com", Chinese),
+            ("cdn.intl", Chinese),
+            ("cdn.intl:80", Chinese),
+            ("xintl.example.com", Chinese),
+            ("127.0.0.1:7700", Chinese),
+            ("", Chinese),
+        ] {
+            assert_eq!(Language::of_host(host.as_bytes(), Chinese), expected, "{host}");
+            assert_eq!(Language::of_host(host.as_bytes(), English), English, "{host}");
+        }
+    }
 }

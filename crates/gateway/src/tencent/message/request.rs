@@ -5,7 +5,7 @@ use stoker_domain::area::UnknownWord;
 use super::Message;
 use crate::{
     request_fields::{self, LONGEST_NAME, LONGEST_VALUE, MOST},
-    tencent::{authorization, params::OutOfBounds},
+    tencent::{access::token, authorization, params::OutOfBounds},
 };
 
 /// Not one of a closed list.
@@ -55,4 +55,16 @@ pub(crate) fn authorization(error: &authorization::Error) -> Message {
         format!("The request `Authorization` header is not valid: {error}."),
         format!("请求头 `Authorization` 不合法：{zh}。"),
     )
+}
+
+/// The token of temporary credentials.
+pub(crate) fn token(error: token::Error) -> Message {
+    use token::Error as E;
+    let zh = match error {
+        E::Missing => "临时密钥需要与 Token 一起使用",
+        E::Unasked => "长期密钥不使用 Token",
+        E::Wrong => "Token 与密钥不匹配",
+        E::Expired => "临时密钥已过期",
+    };
+    Message::new(format!("The token is not valid: {error}."), format!("Token 无效：{zh}。"))
 }

@@ -15,7 +15,7 @@ use stoker_engine::{PartialSubmission, SubmitError};
 use super::{Error, Reply, filters};
 use crate::{
     Gateway, request_fields,
-    tencent::{error::Error as CallError, params::Params},
+    tencent::{error::Error as CallError, message::Message, params::Params},
 };
 
 const PARAMETERS: &[&str] =
@@ -36,6 +36,7 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
             Some(zone.ok_or_else(|| Error::ZoneForeign(id.into()))?.id.clone())
         }
     };
+    let language = params.language();
     let allowed = params.visible().map(|zones| hosts(gateway, account, zones));
     let mut submission = read(params)?;
     submission.zone = zone;
@@ -48,7 +49,8 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     let done = done.map_err(Error::from)?;
     match (done.receipt, done.refused) {
         (Some(receipt), refused) => {
-            let refused = refused.into_iter().map(|(url, error)| (url, reason(&error)));
+            let refused = refused.into_iter();
+            let refused = refused.map(|(url, error)| (url, reason(&error).text(language)));
             Ok(Map::from_iter([
                 ("JobId".into(), receipt.task.0.into()),
                 ("FailedList".into(), failed_list(refused).into()),
@@ -99,8 +101,8 @@ fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
 }
 
 /// Refused targets by reason, both in the order given.
-pub(super) fn failed_list(refused: impl IntoIterator<Item = (String, &'static str)>) -> Vec<Value> {
-    let mut reasons: Vec<(&str, Vec<String>)> = Vec::new();
+pub(super) fn failed_list(refused: impl IntoIterator<Item = (String, String)>) -> Vec<Value> {
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
     for (url, reason) in refused {
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, urls)) => urls.push(url),
@@ -112,19 +114,26 @@ pub(super) fn failed_list(refused: impl IntoIterator<Item = (String, &'static st
 }
 
 /// Why a target is in the list.
-pub(super) const fn reason(error: &SubmitError) -> &'static str {
+pub(super) fn reason(error: &SubmitError) -> Message {
     match error {
-        SubmitError::DomainUnknown { .. } => "domain not valid",
+        SubmitError::DomainUnknown { .. } | SubmitError::OtherZone { .. } => {
+            Message::new("domain not valid", "域名无效")
+        }
         SubmitError::DomainOffline { .. } | SubmitError::AreaNotEnabled { .. } => {
-            "domain not online"
+            Message::new("domain not online", "域名未上线")
         }
         SubmitError::Url { .. }
         | SubmitError::NoUrls
         | SubmitError::TooManyUrls { .. }
         | SubmitError::OverQuota { .. }
         | SubmitError::NoNode { .. }
-        | SubmitError::Ledger(_) => "target not valid",
+        | SubmitError::Ledger(_) => invalid_target(),
     }
+}
+
+/// That a target is in the list because of itself.
+pub(super) fn invalid_target() -> Message {
+    Message::new("target not valid", "目标无效")
 }
 
 #[cfg(test)]

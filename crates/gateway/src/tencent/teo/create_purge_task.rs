@@ -6,23 +6,27 @@ use std::sync::Arc;
 use serde_json::Map;
 use stoker_domain::{
     account::Account,
-    area::{AreaScope, UnknownWord},
+    area::AreaScope,
     domain::{Domain, Status},
     purge::{Method, root},
     target,
     zone::ZoneId,
 };
-use stoker_engine::{PartialPurge, PartialPurged, PurgeError, SubmitError};
+use stoker_engine::{DomainError, PartialPurge, PartialPurged, PurgeError, SubmitError};
 
 use super::{
     Error, Reply,
-    create_prefetch_task::{failed_list, reason},
+    create_prefetch_task::{failed_list, invalid_target, reason},
     filters,
     purge_kind::{EXPECTED, KINDS, Kind},
 };
 use crate::{
     Gateway,
-    tencent::{error::Error as CallError, params::Params},
+    tencent::{
+        error::Error as CallError,
+        message::{Language, Message},
+        params::Params,
+    },
 };
 
 const PARAMETERS: &[&str] = &["ZoneId", "Type", "Method", "Targets", "EncodeUrl", "CacheTag"];
@@ -33,11 +37,11 @@ const ANY: &str = "*";
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(PARAMETERS)?;
     let zone = params.required_text("ZoneId")?;
+    let language = params.language();
     let asked = read(params)?;
     let zone = match zone.as_str() {
         ANY if asked.kind == Kind::All => {
-            let error = UnknownWord { given: zone, expected: "the zones of this account" };
-            return Err(Error::Word { name: "ZoneId", error }.into());
+            return Err(Error::EveryZone.into());
         }
         ANY => None,
         id => {
@@ -53,7 +57,10 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     };
     if hosts.is_empty() && matches!(kind, Kind::CacheTag | Kind::All) {
         return Err(match lost.into_iter().next() {
-            Some((host, SubmitError::DomainUnknown { .. })) => Error::DomainNotFound(host).into(),
+            Some((host, SubmitError::OtherZone { .. })) => Error::DomainNotFound(host).into(),
+            Some((host, SubmitError::DomainUnknown { .. })) => {
+                Error::Domain(DomainError::Unknown { host }).into()
+            }
             Some((_, error)) => Error::NonePurged(PurgeError::Refused(error)).into(),
             None => Error::NoneOnline.into(),
         });
@@ -74,7 +81,7 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         batch_limit: if *kind == Kind::All { u32::MAX } else { limit },
     };
     let done = gateway.engine.purge_what_can_be(account, purge).await.map_err(Error::from)?;
-    answer(*kind, &given, lost, done)
+    answer(*kind, &given, lost, done, language)
 }
 
 /// `lost` are domains that were named for tags and are not among the account's.
@@ -83,12 +90,13 @@ fn answer(
     given: &[String],
     lost: Vec<(String, SubmitError)>,
     done: PartialPurged,
+    language: Language,
 ) -> Reply {
     match (done.receipt, done.refused) {
         (Some(receipt), refused) => {
             let refused = refused.iter().map(|(index, error)| (given[*index].clone(), why(error)));
             let lost = lost.iter().map(|(host, error)| (host.clone(), reason(error)));
-            let refused = refused.chain(lost);
+            let refused = refused.chain(lost).map(|(given, why)| (given, why.text(language)));
             Ok(Map::from_iter([
                 ("JobId".into(), receipt.task.0.into()),
                 ("FailedList".into(), failed_list(refused).into()),
@@ -163,17 +171,20 @@ fn known(
     let (mut hosts, mut lost) = (Vec::new(), Vec::new());
     for host in named {
         let domain = gateway.engine.domain_named_or_over(account.id, host);
-        let inside = domain.filter(|domain| zone.is_none() || domain.zone.as_ref() == zone);
-        match inside.map(|domain| domain.status) {
-            Some(Status::Online) => hosts.push(host.clone()),
-            Some(Status::Offline) => {
-                lost.push((host.clone(), SubmitError::DomainOffline { host: host.clone() }));
-            }
-            None => {
-                let url = String::new();
-                lost.push((host.clone(), SubmitError::DomainUnknown { host: host.clone(), url }));
-            }
-        }
+        let is_outside = |domain: &Domain| zone.is_some() && domain.zone.as_ref() != zone;
+        let named = host.clone();
+        let error = match domain {
+            None => SubmitError::DomainUnknown { host: named, url: String::new() },
+            Some(domain) if is_outside(&domain) => SubmitError::OtherZone { host: named },
+            Some(domain) => match domain.status {
+                Status::Offline => SubmitError::DomainOffline { host: named },
+                Status::Online => {
+                    hosts.push(named);
+                    continue;
+                }
+            },
+        };
+        lost.push((host.clone(), error));
     }
     (hosts, lost)
 }
@@ -188,10 +199,10 @@ fn online(gateway: &Gateway, account: &Account, zone: Option<&ZoneId>) -> Vec<St
     domains.iter().filter(is_meant).map(|domain| domain.host.clone()).collect()
 }
 
-const fn why(error: &PurgeError) -> &'static str {
+fn why(error: &PurgeError) -> Message {
     match error {
         PurgeError::Refused(error) => reason(error),
-        PurgeError::Query { .. } | PurgeError::Tag { .. } => "target not valid",
+        PurgeError::Query { .. } | PurgeError::Tag { .. } => invalid_target(),
     }
 }
 

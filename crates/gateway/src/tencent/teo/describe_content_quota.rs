@@ -8,9 +8,16 @@ use stoker_domain::{account::Account, quota::Product};
 use super::{Error, Reply, filters, purge_kind::KINDS};
 use crate::{Gateway, tencent::params::Params};
 
+/// All zones of the account.
+const ANY: &str = "*";
+
 pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(&["ZoneId"])?;
-    filters::zone(gateway, account, &mut params)?;
+    let zone = params.required_text("ZoneId")?;
+    // what is left is the account's, whichever zone it is spent in
+    if zone != ANY && filters::find_zone(gateway, account, &zone).is_none() {
+        return Err(Error::ZoneForeign(zone).into());
+    }
     let mut purges = Vec::new();
     for (_, kind) in KINDS {
         purges.extend(quota(gateway, account, kind.product(), kind.name()).await?);

@@ -65,12 +65,15 @@ pub(crate) enum Error {
     /// An origin that cannot be asked.
     #[error("`OriginInfo` {0}")]
     Origin(Message),
-    /// The caller has no such zone.
-    #[error("zone `{0}` is not in this account")]
+    /// The caller has no zone with this id; it may have one with this name.
+    #[error("`{0}` is not the id of a zone of this account")]
     ZoneForeign(String),
     /// The same, where another code tells so.
-    #[error("zone `{0}` is not in this account")]
+    #[error("`{0}` is not the id of a zone of this account")]
     ZoneDenied(String),
+    /// `*` where one zone must be named.
+    #[error("parameter `ZoneId` must name one zone, not `*`")]
+    EveryZone,
     /// The caller has no domain at all.
     #[error("this account has no domain")]
     DomainEmpty,
@@ -190,6 +193,7 @@ impl Error {
             | Self::Date(_)
             | Self::Span
             | Self::NoSelection
+            | Self::EveryZone
             | Self::Filter(_)
             | Self::Origin(_) => "InvalidParameter.ParameterError",
             Self::TooManyFilterValues(_) => "InvalidParameter.TooManyFilterValues",
@@ -242,8 +246,9 @@ impl Error {
             Self::TooManyFilterValues(name) => format!("过滤条件 `{name}` 的值超过了 20 个"),
             Self::Origin(rule) => return rule.clone().after("`OriginInfo` ", "`OriginInfo` "),
             Self::ZoneForeign(zone) | Self::ZoneDenied(zone) => {
-                format!("站点 `{zone}` 不属于当前账号")
+                format!("`{zone}` 不是当前账号下任何站点的 ID")
             }
+            Self::EveryZone => "参数 `ZoneId` 必须指定一个站点，不能为 `*`".into(),
             Self::DomainEmpty => "当前账号没有域名".into(),
             Self::DomainNotFound(host) => format!("域名 `{host}` 不属于该站点"),
             Self::DomainNotMatchZone { host, zone } => {
@@ -301,7 +306,9 @@ impl Error {
 fn none_accepted(error: &SubmitError) -> &'static str {
     match error {
         SubmitError::Url { .. } => "InvalidParameter.Target",
-        SubmitError::DomainUnknown { .. } => "InvalidParameter.DomainNotFound",
+        SubmitError::DomainUnknown { .. } | SubmitError::OtherZone { .. } => {
+            "InvalidParameter.DomainNotFound"
+        }
         SubmitError::DomainOffline { .. } => "InvalidParameter.TaskNotGenerated",
         other => submit_code(other),
     }
@@ -313,7 +320,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::NoUrls | E::Url { .. } => "InvalidParameter.Target",
         E::TooManyUrls { .. } => "LimitExceeded.BatchQuota",
         E::OverQuota { .. } => "LimitExceeded.DailyQuota",
-        E::DomainUnknown { .. } => "InvalidParameter.DomainNotFound",
+        E::DomainUnknown { .. } | E::OtherZone { .. } => "InvalidParameter.DomainNotFound",
         E::DomainOffline { .. } | E::AreaNotEnabled { .. } => "InvalidParameter.TaskNotGenerated",
         E::NoNode { .. } => "InternalError.DomainConfig",
         E::Ledger(_) => "InternalError.BackendError",

@@ -81,14 +81,14 @@ impl Read {
             Err(error) => return Self::failed(Unread::Pairs(error), text),
         };
         let value = |name| pairs::value(&pairs, name);
-        let language = value("Language").map(|word| Language::from_word(Some(word)));
+        let language = value("Language").and_then(Language::from_word);
         let has_version = value("Version").is_some();
         Self { pairs: Ok(pairs), language, has_version }
     }
 
     fn failed(error: Unread, text: &[u8]) -> Self {
         let word = pairs::undecoded(text, "Language");
-        let language = word.map(|word| Language::from_word(Some(word)));
+        let language = word.and_then(Language::from_word);
         let has_version = pairs::undecoded(text, "Version").is_some();
         Self { pairs: Err(error), language, has_version }
     }

@@ -15,6 +15,7 @@ pub(super) async fn call(
     account: &Account,
     mut params: Params,
 ) -> Result<Value, Error> {
+    submission::without_limit_rate(&params)?;
     let wish = submission::read(gateway, account, &mut params, AreaScope::Overseas).await?;
     let accepted = gateway.engine.submit_by_domain(account, wish).await?;
     let task = |receipt: &stoker_engine::Receipt| {

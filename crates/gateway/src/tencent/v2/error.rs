@@ -1,8 +1,8 @@
 //! Every way in which a call of API v2 fails, and what its caller is told (wire.md 1.5 to 1.7): one
 //! match, pinned by a snapshot, shown in `docs/compat`.
 //!
-//! This API has no parameter for the language. The sentences that were seen are Chinese for the
-//! caller, a missing parameter and a wrong date, and stand so; all others are English.
+//! The sentences that were seen of the vendor stand as they were seen: Chinese of the caller, of a
+//! missing parameter and of a wrong date; English of what a sub-user may not, in either language.
 
 use http::StatusCode;
 use stoker_domain::{purge::Scope, target};
@@ -12,7 +12,8 @@ use crate::{
     content,
     tencent::{
         access::{self, Kind},
-        error::{Language, chain, too_often},
+        error::{chain, too_often},
+        message::{self, Language, Message},
         params, rate,
         v1::{caller, pairs, read::Unread},
     },
@@ -109,40 +110,64 @@ impl Error {
     }
 
     /// The vendor's codes and the public sentence.
-    pub(super) fn answer(&self) -> Answer {
+    pub(super) fn answer(&self, language: Language) -> Answer {
         let invalid = "InvalidParameter";
         let (code, desc, message) = match self {
-            Self::Method => (4600, "UnsupportedProtocol", "use GET or POST".into()),
-            Self::TooLarge => {
-                (4000, invalid, "the request is larger than 1 MB, or 32 KB for GET".into())
+            Self::Method => {
+                (4600, "UnsupportedProtocol", Message::new("use GET or POST", "请使用 GET 或 POST"))
             }
-            Self::Incomplete => (4000, invalid, "the request body is incomplete".into()),
-            Self::Pairs(error) => (4000, invalid, error.to_string()),
-            Self::Params(params::Error::Missing(name)) => (4000, invalid, missing(name)),
-            Self::Params(error) => (4000, invalid, error.to_string()),
+            Self::TooLarge => (
+                4000,
+                invalid,
+                Message::new(
+                    "the request is larger than 1 MB, or 32 KB for GET",
+                    "请求超过了 1 MB（GET 为 32 KB）的上限",
+                ),
+            ),
+            Self::Incomplete => {
+                (4000, invalid, Message::new("the request body is incomplete", "请求体不完整"))
+            }
+            Self::Pairs(error) => (4000, invalid, of_pairs(error)),
+            Self::Params(error) => (4000, invalid, of_params(error)),
             Self::Caller(error) => caller_answer(error),
             Self::Access { refused, request_id } => access_answer(refused, request_id),
-            Self::Replay => {
-                (4500, "ReplayAttack", "the pair of Nonce and Timestamp was used before".into())
+            Self::Replay => (
+                4500,
+                "ReplayAttack",
+                Message::new(
+                    "the pair of Nonce and Timestamp was used before",
+                    "Nonce 与 Timestamp 的组合已被使用过",
+                ),
+            ),
+            Self::Rate(error) => (4400, "RequestLimitExceeded", too_often(error)),
+            Self::Action => {
+                (4000, "InvalidAction", Message::new("the Action does not exist", "Action 不存在"))
             }
-            Self::Rate(error) => {
-                (4400, "RequestLimitExceeded", too_often(error).text(Language::English))
-            }
-            Self::Action => (4000, "InvalidAction", "the Action does not exist".into()),
             Self::Purge { scope, error } => purge_answer(*scope, error),
-            Self::Value(name) => module(4000, "9003", format!("parameter `{name}` is not valid")),
-            Self::Date => module(4000, "9150", "日期不合法".into()),
-            Self::TaskUnknown => module(4000, "21001", "task_id does not exist".into()),
+            Self::Value(name) => module(
+                4000,
+                "9003",
+                Message::new(
+                    format!("parameter `{name}` is not valid"),
+                    format!("参数 `{name}` 不合法"),
+                ),
+            ),
+            Self::Date => module(4000, "9150", Message::new("the date is not valid", "日期不合法")),
+            Self::TaskUnknown => {
+                module(4000, "21001", Message::new("task_id does not exist", "task_id 不存在"))
+            }
             Self::Submit(SubmitError::NoUrls) => (4000, invalid, missing("urls")),
             Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => internal(),
-            Self::Submit(SubmitError::NoNode { .. }) => module(6000, "9000", chain(self)),
-            Self::Submit(error) => module(4000, submit_code(error), error.to_string()),
+            Self::Submit(error @ SubmitError::NoNode { .. }) => {
+                module(6000, "9000", message::submit(error))
+            }
+            Self::Submit(error) => module(4000, submit_code(error), message::submit(error)),
         };
         let status = match self {
             Self::TooLarge => StatusCode::NOT_IMPLEMENTED,
             _ => StatusCode::OK,
         };
-        Answer { status, code, desc, message }
+        Answer { status, code, desc, message: message.text(language) }
     }
 
     /// What the log is told: never a URL or a value.
@@ -176,24 +201,61 @@ impl Error {
     }
 }
 
-type Told = (u16, &'static str, String);
+type Told = (u16, &'static str, Message);
+
+fn of_pairs(error: &pairs::Error) -> Message {
+    match error {
+        pairs::Error::Type(name) => of_params(&params::Error::Type(name.clone())),
+        pairs::Error::Multipart(_) => {
+            Message::new(error.to_string(), "请求体不是合法的 `multipart/form-data`")
+        }
+    }
+}
+
+fn of_params(error: &params::Error) -> Message {
+    use params::Error as E;
+    let zh = match error {
+        E::Missing(name) => return missing(name),
+        E::Json => "请求体不是 JSON 对象".into(),
+        E::Multipart(_) => "请求体不是合法的 `multipart/form-data`".into(),
+        E::Unknown(name) => format!("无法识别参数 `{name}`"),
+        E::Type(name) => format!("参数 `{name}` 类型错误"),
+    };
+    Message::new(error.to_string(), zh)
+}
 
 fn caller_answer(error: &caller::Error) -> Told {
     use caller::Error as E;
     match error {
         E::Missing(name) => (4000, "InvalidParameter", missing(name)),
-        E::Number(name) => (4000, "InvalidParameter", format!("parameter `{name}` type error")),
-        E::SecretId => (4104, "SecretidNotExit", "SecretId 不存在".into()),
-        E::Expired => (4200, "RequestExpired", "the request is expired".into()),
-        E::Signature => (4100, "AuthFailure", "鉴权失败，请参考文档中鉴权部分。".into()),
-        E::Token(error) => (4105, "SendTokenError", format!("the token is not valid: {error}")),
+        E::Number(name) => {
+            (4000, "InvalidParameter", of_params(&params::Error::Type((*name).into())))
+        }
+        E::SecretId => (
+            4104,
+            "SecretidNotExit",
+            Message::new("the SecretId does not exist", "SecretId 不存在"),
+        ),
+        E::Expired => {
+            (4200, "RequestExpired", Message::new("the request is expired", "请求已过期"))
+        }
+        E::Signature => (
+            4100,
+            "AuthFailure",
+            Message::new(
+                "authentication failed; see the documentation on signatures",
+                "鉴权失败，请参考文档中鉴权部分。",
+            ),
+        ),
+        E::Token(error) => (4105, "SendTokenError", message::token(*error)),
         E::Ledger(_) => internal(),
     }
 }
 
-/// The sentence is the vendor's (wire.md 1.5).
+/// The sentence is the vendor's, seen in English alone (wire.md 1.5).
 fn access_answer(refused: &access::Refused, request_id: &str) -> Told {
-    let message = format!("[request id:{request_id}]{refused}");
+    let text = format!("[request id:{request_id}]{refused}");
+    let message = Message::new(text.clone(), text);
     match refused.kind {
         Kind::Action => (4101, "SecretidNotAuthAccessResource", message),
         Kind::Resource => (4102, "SecretidNotAuthAccessResource", message),
@@ -213,7 +275,7 @@ fn purge_answer(scope: Scope, error: &PurgeError) -> Told {
         (PurgeError::Query { .. } | PurgeError::Tag { .. }, _) => "9003",
         (PurgeError::Refused(E::Ledger(_)), _) => return internal(),
         (PurgeError::Refused(E::NoNode { .. }), _) => {
-            return module(6000, "9000", error.to_string());
+            return module(6000, "9000", message::bare_purge(error));
         }
         (PurgeError::Refused(E::NoUrls), _) => {
             return (4000, "InvalidParameter", missing("urls"));
@@ -225,7 +287,7 @@ fn purge_answer(scope: Scope, error: &PurgeError) -> Told {
         (PurgeError::Refused(E::DomainOffline { .. }), _) => "28007",
         (PurgeError::Refused(error), _) => submit_code(error),
     };
-    module(4000, code, error.to_string())
+    module(4000, code, message::bare_purge(error))
 }
 
 fn submit_code(error: &SubmitError) -> &'static str {
@@ -240,7 +302,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
             | target::Error::NotAscii
             | target::Error::Character => "9003",
         },
-        E::DomainUnknown { .. } => "9110",
+        E::DomainUnknown { .. } | E::OtherZone { .. } => "9110",
         E::DomainOffline { .. } => "28006",
         E::AreaNotEnabled { .. } => "9112",
         E::OverQuota { .. } => "23101",
@@ -249,16 +311,21 @@ fn submit_code(error: &SubmitError) -> &'static str {
 }
 
 /// A module code stands in `codeDesc` and in front of the message.
-fn module(code: u16, desc: &'static str, message: String) -> Told {
-    (code, desc, format!("({desc}){message}"))
+fn module(code: u16, desc: &'static str, message: Message) -> Told {
+    let front = format!("({desc})");
+    (code, desc, message.after(&front, &front))
 }
 
 fn internal() -> Told {
-    module(6000, "9000", "the request cannot be carried out now; try again".into())
+    let again = "the request cannot be carried out now; try again";
+    module(6000, "9000", Message::new(again, "请求暂时无法完成，请稍后重试"))
 }
 
-fn missing(name: &str) -> String {
-    format!("请求失败，参数[{name}]不能为空。")
+fn missing(name: &str) -> Message {
+    Message::new(
+        format!("the request failed: parameter [{name}] must not be empty."),
+        format!("请求失败，参数[{name}]不能为空。"),
+    )
 }
 
 #[cfg(test)]

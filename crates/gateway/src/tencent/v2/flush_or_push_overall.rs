@@ -20,7 +20,7 @@ pub(super) async fn call(
         (false, false) => return Err(Error::Value("mainland")),
     };
     match (command.as_str(), kind.as_str()) {
-        ("push", "url") => {}
+        ("push", "url") => submission::without_limit_rate(&params)?,
         ("flush", "url" | "dir") => {
             let scope = if kind == "dir" { Scope::Path } else { Scope::Url };
             refresh::purge(gateway, account, &mut params, (scope, "urls", areas)).await?;

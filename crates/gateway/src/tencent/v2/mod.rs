@@ -31,7 +31,7 @@ use self::{
 };
 use super::{
     access::{self, Rule},
-    answer_v1, own_params,
+    answer_v1, language, own_params,
     params::Params,
     v1::{
         caller,
@@ -148,6 +148,7 @@ pub(crate) async fn answer(
     let (parts, body) = request.into_parts();
     let mut name = "unknown";
     let read = read::old_call(&parts, body).await;
+    let language = read.language.unwrap_or_else(|| language(&gateway, &parts));
     if read.has_version {
         return answer_v1(&gateway, &parts, read).await;
     }
@@ -164,7 +165,7 @@ pub(crate) async fn answer(
             success(data)
         }
         Err(error) => {
-            let answer = error.answer();
+            let answer = error.answer(language);
             let reason = error.for_log();
             gateway.metrics.record(name, answer.desc, duration);
             if error.is_internal() {

@@ -4,7 +4,10 @@ use stoker_domain::{account::Account, area::AreaScope, quota::Product, task::Fet
 use stoker_engine::Submission;
 
 use super::error::Error;
-use crate::{Gateway, tencent::params::Params};
+use crate::{
+    Gateway,
+    tencent::params::{self, Params},
+};
 
 /// URLs in one call, unless the account may have fewer.
 pub(super) const MOST_URLS: u32 = 20;
@@ -32,6 +35,15 @@ pub(super) async fn read(
         product: Product::Cdn,
         batch_limit,
     })
+}
+
+/// Refuses `limitRate` where an action does not have it: a limit that nobody keeps is not to be
+/// taken for one that is kept.
+pub(super) fn without_limit_rate(params: &Params) -> Result<(), Error> {
+    match params.peek("limitRate", Some) {
+        Some(_) => Err(params::Error::Unknown("limitRate".into()).into()),
+        None => Ok(()),
+    }
 }
 
 /// `limitRate`: megabits per second, at least 1.

@@ -78,7 +78,7 @@ fn code(scope: Scope, error: &SubmitError) -> &'static str {
             | target::Error::NotAscii
             | target::Error::Character => "InvalidParameter.CdnParamError",
         },
-        (E::DomainUnknown { .. }, _) => "ResourceNotFound.CdnHostNotExists",
+        (E::DomainUnknown { .. } | E::OtherZone { .. }, _) => "ResourceNotFound.CdnHostNotExists",
         (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Url) => {
             "ResourceUnavailable.CdnHostIsNotOnline"
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use stoker_domain::area::{Area, Tier};
 
 use super::*;
-use crate::tencent::access::token;
+use crate::tencent::{access::token, error::tests::has_english};
 
 fn ledger() -> LedgerError {
     LedgerError {
@@ -29,6 +29,7 @@ fn of_the_caller() -> Vec<Error> {
         Error::Pairs(pairs::Error::Multipart("the last boundary is missing")),
         Error::missing("command"),
         Error::Params(params::Error::Type("limitRate".into())),
+        Error::Params(params::Error::Unknown("limitRate".into())),
     ];
     all.extend(
         [
@@ -88,6 +89,7 @@ fn of_the_action() -> Vec<Error> {
         url(target::Error::NotAscii),
         url(target::Error::Character),
         unknown.into(),
+        SubmitError::OtherZone { host: host() }.into(),
         SubmitError::DomainOffline { host: host() }.into(),
         SubmitError::AreaNotEnabled { host: host(), area }.into(),
         SubmitError::OverQuota { area, available: 3, needed: 12, limit: 1000 }.into(),
@@ -105,8 +107,13 @@ fn all() -> Vec<Error> {
 fn the_table_of_codes_is_this() {
     let mut table = String::new();
     for error in all() {
-        let Answer { status, code, desc, message } = error.answer();
+        let Answer { status, code, desc, message } = error.answer(Language::English);
         writeln!(table, "{} {code} {desc}\n  {message}", status.as_u16()).unwrap();
+        let zh = error.answer(Language::Chinese);
+        assert_eq!((zh.status, zh.code, zh.desc), (status, code, desc));
+        if zh.message != message {
+            writeln!(table, "  {}", zh.message).unwrap();
+        }
         writeln!(table, "  log: {}", error.for_log()).unwrap();
     }
     insta::assert_snapshot!(table);
@@ -124,8 +131,22 @@ fn the_log_never_reads_a_url() {
 fn every_code_stands_in_the_compatibility_document() {
     let document = include_str!("../../../../../../docs/compat/tencent.md");
     for error in all() {
-        let Answer { code, desc, .. } = error.answer();
+        let Answer { code, desc, .. } = error.answer(Language::English);
         let row = format!("`{code}` `{desc}`");
         assert!(document.contains(&row), "{row} is not in docs/compat/tencent.md");
+    }
+}
+
+#[test]
+fn a_sentence_is_in_one_language_and_names_no_command() {
+    let is_chinese = |text: &str| text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    for error in all() {
+        let zh = error.answer(Language::Chinese).message;
+        let en = error.answer(Language::English).message;
+        assert!(!is_chinese(&en) && !en.contains("stoker"), "{en}");
+        // what a sub-user may not is told in the vendor's own words
+        let is_own = !matches!(error, Error::Access { .. });
+        assert!(!is_own || is_chinese(&zh) && !has_english(&zh), "{zh}");
+        assert!(!zh.contains("stoker"), "{zh}");
     }
 }
