@@ -16,6 +16,8 @@ CARGO_DENY=0.20.2
 PYTHON_CLIENTS="tencentcloud-sdk-python-cdn==3.1.169 tencentcloud-sdk-python-teo==3.1.194
     tencentcloud-sdk-python-common==3.1.195 tencentcloud-sdk-python==3.1.195 tccli==3.1.189.1
     qcloudapi-sdk-python==2.0.15"
+# Has the modules of the others under the same names, so it gets an environment of its own.
+INTERNATIONAL_CLIENT="tencentcloud-sdk-python-intl-en==3.1.193"
 NODE_CLIENTS="tencentcloud-sdk-nodejs@4.1.313 qcloudapi-sdk@0.2.1"
 
 case "${1:-}" in
@@ -94,6 +96,11 @@ clients() {
         python3 -m venv .check/venv && .check/venv/bin/pip install -q $PYTHON_CLIENTS &&
             echo "$PYTHON_CLIENTS" >.check/venv/installed || return
     fi
+    if ! has .check/venv-intl "$INTERNATIONAL_CLIENT"; then
+        python3 -m venv .check/venv-intl &&
+            .check/venv-intl/bin/pip install -q "$INTERNATIONAL_CLIENT" &&
+            echo "$INTERNATIONAL_CLIENT" >.check/venv-intl/installed || return
+    fi
     if ! has .check/npm "$NODE_CLIENTS"; then
         # shellcheck disable=SC2086
         mkdir -p .check/npm &&
@@ -101,6 +108,7 @@ clients() {
             echo "$NODE_CLIENTS" >.check/npm/installed || return
     fi
     .check/venv/bin/pip list 2>/dev/null | grep -E 'tencentcloud|tccli|qcloudapi' &&
+        .check/venv-intl/bin/pip list 2>/dev/null | grep tencentcloud &&
         npm ls --prefix .check/npm --depth 0
 }
 

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::ValueEnum;
 use stoker_domain::quota::Reset;
-use stoker_gateway::CallLimits;
+use stoker_gateway::{CallLimits, Language};
 
 use crate::{
     config::{DEFAULT_DATA, SealKeySource},
@@ -67,6 +67,10 @@ pub(super) struct Args {
     /// Nobody else is let in meanwhile; a second signal ends them at once.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = size::parse_duration)]
     grace: Duration,
+    /// Language of what the vendor's APIs say to callers who name none; calls that were signed for an
+    /// international host (`*.intl.…`) are always answered in English
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = LanguageWord::Chinese)]
+    language: LanguageWord,
     /// Days that tasks and purges are kept after they finished
     #[arg(long, value_name = "DAYS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
@@ -77,6 +81,24 @@ pub(super) struct Args {
     /// Which log lines: a level, or `target=level` pairs with commas between them
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
+}
+
+/// A language, as callers name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LanguageWord {
+    #[value(name = "zh-CN")]
+    Chinese,
+    #[value(name = "en-US")]
+    English,
+}
+
+impl From<LanguageWord> for Language {
+    fn from(word: LanguageWord) -> Self {
+        match word {
+            LanguageWord::Chinese => Self::Chinese,
+            LanguageWord::English => Self::English,
+        }
+    }
 }
 
 /// How log lines are written.
@@ -107,6 +129,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         quota_reset: args.quota_reset,
         retention: Duration::from_secs(u64::from(args.keep_records) * 86_400),
         grace: args.grace,
+        language: args.language.into(),
         calls: CallLimits { per_second: args.calls_per_second, ..CallLimits::default() },
     })?;
     Ok(ExitCode::SUCCESS)

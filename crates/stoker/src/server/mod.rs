@@ -30,7 +30,7 @@ use std::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
-use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, router};
+use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, Language, router};
 use stoker_ledger::{Error as LedgerError, Ledger, Sqlite};
 use tokio::{
     net::TcpListener,
@@ -85,6 +85,8 @@ pub(crate) struct Options {
     pub(crate) grace: Duration,
     /// How often each account may call each action.
     pub(crate) calls: CallLimits,
+    /// Of what the vendor's APIs say to callers who name none.
+    pub(crate) language: Language,
 }
 
 /// Serves until a signal comes.
@@ -134,7 +136,11 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         Arc::clone(&engine),
         Arc::clone(&clock),
         random.next_u64(),
-        GatewayConfig { calls: options.calls.clone(), ..GatewayConfig::default() },
+        GatewayConfig {
+            calls: options.calls.clone(),
+            language: options.language,
+            ..GatewayConfig::default()
+        },
     );
     let mut api = Api::new(router(gateway.clone()));
     let tls = tls.map(|port| port.serve(&mut api));

@@ -14,8 +14,12 @@ use crate::{
     running::{Http, Ports, Stoker, Tls, eventually},
 };
 
-const CLIENTS: [(Client, &str); 3] =
-    [(Client::Python, "python"), (Client::Node, "node"), (Client::Tccli, "tccli")];
+const CLIENTS: [(Client, &str); 4] = [
+    (Client::Python, "python"),
+    (Client::International, "intl"),
+    (Client::Node, "node"),
+    (Client::Tccli, "tccli"),
+];
 const NODES: [&str; 2] = ["edge-mainland", "edge-overseas"];
 const PATIENCE: Duration = Duration::from_secs(30);
 const FOREIGN: &str = "http://nobody.example/x";
@@ -357,5 +361,33 @@ fn the_python_sdk_may_speak_tls() {
         assert_eq!(sdk.records(&task).len(), 1);
         let code = sdk.with_key("wrong").refused("DescribePushQuota", json!({}));
         assert_eq!(code, "AuthFailure.SignatureFailure");
+    }
+}
+
+#[test]
+fn whoever_names_no_language_is_answered_in_that_of_his_host_or_of_the_installation() {
+    let folder = tempfile::tempdir().unwrap();
+    let is_english = |sdk: Sdk| {
+        let reply = sdk.call("PushUrlsCache", json!({"Urls": [FOREIGN]}));
+        let error = &reply["Error"];
+        assert_eq!(error["Code"], "ResourceNotFound.CdnHostNotExists", "{reply}");
+        error["Message"].as_str().unwrap().starts_with("domain `nobody.example`")
+    };
+    for (place, flags, default) in
+        [("a", &[][..], false), ("b", &["--language", "en-US"][..], true)]
+    {
+        let stoker = Stoker::start_with(&folder.path().join(place), Ports::free(), flags);
+        let international = Sdk::of(&stoker).with_client(Client::International);
+        for sdk in [Sdk::of(&stoker), international.clone()] {
+            assert_eq!(is_english(sdk.clone().with_language("")), default, "{sdk:?}");
+            let named = sdk.with_host("cdn.intl.tencentcloudapi.com");
+            let forms = [named.clone(), named.clone().with_get(), named.with_signature("HmacSHA1")];
+            for sdk in forms {
+                assert!(is_english(sdk.clone().with_language("")), "{sdk:?}");
+                assert!(!is_english(sdk.clone().with_language("zh-CN")), "{sdk:?}");
+            }
+        }
+        // what the SDKs ask for by themselves
+        assert!(is_english(international) && !is_english(Sdk::of(&stoker)));
     }
 }

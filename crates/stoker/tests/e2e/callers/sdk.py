@@ -1,9 +1,9 @@
 """Makes calls with the vendor's Python SDK.
 
 Each line of standard input asks for one: {"product", "endpoint", "secret_id", "secret_key", "token",
-"clock_shift", "method", "signature", "authority", "action", "parameters"}, all as the SDK has them
-but `method`, which is also MULTIPART, and `authority`: the file of the certificates to trust, if TLS is
-to be spoken. Each line of standard output is what it gave: the reply, {"Error": {"Code",
+"clock_shift", "method", "signature", "authority", "proxy", "language", "action", "parameters"}, all as
+the SDK has them but `method`, which is also MULTIPART, `authority`: the file of the certificates to
+trust, if TLS is to be spoken, and `language`, of which null is the SDK's own and "" that none is sent. Each line of standard output is what it gave: the reply, {"Error": {"Code",
 "Message"}}, or {"Fault": text} when it was no answer of a server.
 """
 
@@ -44,9 +44,12 @@ def client_for(spec):
         endpoint=spec["endpoint"],
         reqMethod=method,
         certification=authority,
+        proxy=spec["proxy"],
     )
     keys = credential.Credential(spec["secret_id"], spec["secret_key"], spec["token"])
     profile = ClientProfile(signMethod=spec["signature"], httpProfile=http)
+    if spec["language"] is not None:
+        profile.language = spec["language"]
     return getattr(module, product.capitalize() + "Client")(keys, "", profile)
 
 

@@ -19,6 +19,8 @@ use super::tools;
 pub(crate) enum Client {
     /// `tencentcloud-sdk-python-cdn` and `-teo`.
     Python,
+    /// `tencentcloud-sdk-python-intl-en`, of the vendor's international endpoints.
+    International,
     /// npm `tencentcloud-sdk-nodejs`.
     Node,
     /// `tccli`.
@@ -65,6 +67,7 @@ impl Client {
     fn start(self) -> Caller {
         let (mut command, script) = match self {
             Self::Python => (tools::python(), "sdk.py"),
+            Self::International => (tools::international_python(), "sdk.py"),
             Self::Node => (tools::node(), "sdk.js"),
             Self::Tccli => (tools::python(), "cli.py"),
             Self::OldPython => (tools::python(), "v2.py"),

@@ -24,6 +24,10 @@ pub(crate) struct Sdk {
     signature: &'static str,
     /// The file of the certificates to trust, when it is to speak TLS.
     authority: Option<String>,
+    /// Who is asked in place of the endpoint.
+    proxy: Option<String>,
+    /// The language that it asks for, empty for none, where it is not the SDK's own.
+    language: Option<&'static str>,
 }
 
 impl Sdk {
@@ -42,6 +46,8 @@ impl Sdk {
             method: "POST",
             signature: "TC3-HMAC-SHA256",
             authority: None,
+            proxy: None,
+            language: None,
         }
     }
 
@@ -93,6 +99,18 @@ impl Sdk {
         Self { endpoint, authority: authority.to_str().map(String::from), ..self }
     }
 
+    /// The same caller, signing for `host`, whose name leads to the same server; the SDKs for Python
+    /// can do that.
+    pub(crate) fn with_host(self, host: &str) -> Self {
+        Self { proxy: Some(format!("http://{}", self.endpoint)), endpoint: host.into(), ..self }
+    }
+
+    /// The same caller, asking for another language than its own, or with an empty text for none; the
+    /// SDKs for Python can do that.
+    pub(crate) fn with_language(self, language: &'static str) -> Self {
+        Self { language: Some(language), ..self }
+    }
+
     /// The same caller, calling `teo` instead of `cdn`.
     pub(crate) fn with_teo(self) -> Self {
         Self { product: "teo", ..self }
@@ -134,6 +152,8 @@ impl Sdk {
             "method": self.method,
             "signature": self.signature,
             "authority": self.authority,
+            "proxy": self.proxy,
+            "language": self.language,
             "action": action,
             "parameters": parameters,
         }))

@@ -24,6 +24,14 @@ pub(crate) fn python() -> Command {
     installed("the Python SDK", &["-c", probe], &[&python])
 }
 
+/// The Python of the private environment of the international SDK, whose modules have the names of
+/// the others'.
+pub(crate) fn international_python() -> Command {
+    let python = root().join(".check/venv-intl/bin/python").to_string_lossy().into_owned();
+    let probe = "import tencentcloud.cdn, tencentcloud.teo";
+    installed("the international Python SDK", &["-c", probe], &[&python])
+}
+
 /// Node, with the SDKs.
 pub(crate) fn node() -> Command {
     let packages = root().join(".check/npm/node_modules");
