@@ -3,7 +3,7 @@
 //! An account is a root user and all that belongs to it. Its users may do what the policies attached
 //! to them and to their groups allow ([`crate::policy`]). Nothing here looks anybody up.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -36,8 +36,75 @@ pub struct Account {
     pub name: String,
     /// No key of a disabled account is known, be it the root user's or another's.
     pub is_enabled: bool,
+    /// Whether it is served. Its keys are known either way.
+    #[serde(default)]
+    pub service: Service,
+    /// Features that it may not use; all others are open to it.
+    #[serde(default)]
+    pub closed: BTreeSet<Feature>,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// Whether an account is served: its calls are carried out. Viewers are served in any case, and what
+/// was accepted goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Service {
+    /// It is.
+    #[default]
+    Active,
+    /// The operator has suspended it.
+    Suspended,
+    /// The operator has yet to approve it.
+    AwaitingApproval,
+}
+
+impl Service {
+    /// In words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::AwaitingApproval => "awaiting approval",
+        }
+    }
+}
+
+/// What an operator may close to an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// Prefetches to the edges that are charged to an allotment of their own.
+    EdgePrefetch,
+    /// Following playlists to their segments, in the same API.
+    MediaSegments,
+    /// Prefetches that ask the origin without ranges.
+    DisableRange,
+    /// Limits of origins, in the API that has actions for them.
+    OriginLimit,
+}
+
+impl Feature {
+    /// Every one.
+    pub const ALL: [Self; 4] =
+        [Self::EdgePrefetch, Self::MediaSegments, Self::DisableRange, Self::OriginLimit];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EdgePrefetch => "edge-prefetch",
+            Self::MediaSegments => "media-segments",
+            Self::DisableRange => "disable-range",
+            Self::OriginLimit => "origin-limit",
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// The ledger's number of a user; never given twice.

@@ -63,6 +63,9 @@ pub struct Domain {
     /// Settings that are stored and answered back, nothing more.
     #[serde(default)]
     pub kept: Kept,
+    /// Why it may not be prefetched or changed for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
 }
 
 impl Domain {
@@ -97,6 +100,27 @@ pub enum Status {
     Online,
     /// Stopped: viewers and prefetches are refused.
     Offline,
+}
+
+/// Why a domain may not be prefetched or changed for now. Viewers are served, what was accepted goes
+/// on, and purges are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lock {
+    /// The operator has locked it.
+    Locked,
+    /// The operator is changing it.
+    Changing,
+}
+
+impl Lock {
+    /// In words that follow "is".
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::Changing => "being changed",
+        }
+    }
 }
 
 /// How many middle nodes may speak to the origin for one key.

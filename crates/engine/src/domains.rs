@@ -12,7 +12,7 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::{CacheRules, Domain, Kept, Origin, Shield, Status, name},
+    domain::{CacheRules, Domain, Kept, Lock, Origin, Shield, Status, name},
     placement::Directory,
 };
 
@@ -84,6 +84,7 @@ impl Engine {
             origin_limits: Vec::new(),
             patience_seconds: None,
             kept,
+            lock: None,
         };
         if let Err(source) = self.ledger.put_domain(&domain).await {
             return Err(DomainError::Ledger { host: domain.host, source });
@@ -141,7 +142,8 @@ impl Engine {
     /// and creation stay.
     ///
     /// # Errors
-    /// [`DomainError::Unknown`], what `change` refused with, or what the ledger said.
+    /// [`DomainError::Unknown`], [`DomainError::Locked`], what `change` refused with, or what the
+    /// ledger said.
     pub async fn change_domain<E: From<DomainError>>(
         &self,
         account: AccountId,
@@ -162,20 +164,43 @@ impl Engine {
         let Some(known) = self.domain_named(account, host) else {
             return Err(DomainError::Unknown { host: host.into() }.into());
         };
+        check_lock(&known)?;
         let mut changed = Domain::clone(&known);
         change(&mut changed)?;
+        Ok(self.publish(&known, changed).await?)
+    }
+
+    /// Writes a changed domain; its host, owner and creation stay.
+    async fn publish(&self, known: &Domain, changed: Domain) -> Result<Arc<Domain>, DomainError> {
         let changed = Arc::new(Domain {
             host: known.host.clone(),
-            account,
+            account: known.account,
             created_at: known.created_at,
             updated_at: self.clock.now(),
             ..changed
         });
         if let Err(source) = self.ledger.put_domain(&changed).await {
-            return Err(DomainError::Ledger { host: known.host.clone(), source }.into());
+            return Err(DomainError::Ledger { host: known.host.clone(), source });
         }
         self.board.put_domain(Arc::clone(&changed));
         Ok(changed)
+    }
+
+    /// Locks a domain, or lifts its lock: a locked one is neither prefetched nor changed.
+    ///
+    /// # Errors
+    /// [`DomainError::Unknown`], or what the ledger said.
+    pub async fn lock_domain(
+        &self,
+        account: AccountId,
+        host: &str,
+        lock: Option<Lock>,
+    ) -> Result<Arc<Domain>, DomainError> {
+        let _turn = self.domain_writes.lock().await;
+        let Some(known) = self.domain_named(account, host) else {
+            return Err(DomainError::Unknown { host: host.into() });
+        };
+        self.publish(&known, Domain { lock, ..Domain::clone(&known) }).await
     }
 
     /// Puts a domain into another zone, or out of all.
@@ -201,12 +226,14 @@ impl Engine {
     /// Removes a domain and publishes that.
     ///
     /// # Errors
-    /// [`DomainError::Unknown`] when the account does not have it, or what the ledger said.
+    /// [`DomainError::Unknown`] when the account does not have it, [`DomainError::Locked`], or what the
+    /// ledger said.
     pub async fn remove_domain(&self, account: AccountId, host: &str) -> Result<(), DomainError> {
         let _turn = self.domain_writes.lock().await;
         let Some(domain) = self.domain_named(account, host) else {
             return Err(DomainError::Unknown { host: host.into() });
         };
+        check_lock(&domain)?;
         match self.ledger.remove_domain(&domain.host).await {
             Ok(_) => {
                 self.board.remove_domain(&domain.host);
@@ -214,6 +241,13 @@ impl Engine {
             }
             Err(source) => Err(DomainError::Ledger { host: domain.host.clone(), source }),
         }
+    }
+}
+
+fn check_lock(domain: &Domain) -> Result<(), DomainError> {
+    match domain.lock {
+        Some(lock) => Err(DomainError::Locked { host: domain.host.clone(), lock }),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,9 @@
 //! do. Codes of vendors and HTTP statuses are decided in the gateway, never here.
 
 use stoker_domain::{
+    account::Feature,
     area::{Area, Tier},
+    domain::Lock,
     target,
 };
 use stoker_ledger::Error as LedgerError;
@@ -56,6 +58,20 @@ pub enum SubmitError {
         /// The host.
         host: String,
     },
+    /// The operator has locked the domain, or is changing it.
+    #[error("domain `{host}` is {}", .lock.as_str())]
+    DomainLocked {
+        /// The host.
+        host: String,
+        /// Which of the two.
+        lock: Lock,
+    },
+    /// The operator has closed the feature to the account.
+    #[error("feature `{feature}` is closed to this account")]
+    FeatureClosed {
+        /// Which.
+        feature: Feature,
+    },
     /// The domain is not served in an area that was asked for.
     #[error("domain `{host}` is not enabled in area `{area}`")]
     AreaNotEnabled {
@@ -101,6 +117,10 @@ impl SubmitError {
             }
             Self::OtherZone { host } => format!("name the zone of `{host}`, or none"),
             Self::DomainOffline { host } => format!("bring `{host}` online first"),
+            Self::DomainLocked { host, .. } => unlock(host),
+            Self::FeatureClosed { feature } => format!(
+                "the owner of the installation can open it: `stoker account feature UIN {feature} on`"
+            ),
             Self::AreaNotEnabled { host, area } => {
                 format!("enable `{area}` for `{host}` or ask for an area that it has")
             }
@@ -138,6 +158,14 @@ pub enum DomainError {
         /// The host.
         host: String,
     },
+    /// The operator has locked it, or is changing it.
+    #[error("domain `{host}` is {}", .lock.as_str())]
+    Locked {
+        /// The host.
+        host: String,
+        /// Which of the two.
+        lock: Lock,
+    },
     /// Its zone cannot be had.
     #[error(transparent)]
     Zone(#[from] ZoneError),
@@ -162,10 +190,15 @@ impl DomainError {
             ),
             Self::Exists { host } => Some(format!("remove `{host}` first to add it anew")),
             Self::Unknown { .. } => Some("`stoker domain list` shows what there is".into()),
+            Self::Locked { host, .. } => Some(unlock(host)),
             Self::Zone(error) => error.hint(),
             Self::Ledger { .. } => None,
         }
     }
+}
+
+fn unlock(host: &str) -> String {
+    format!("the owner of the installation lifts it: `stoker domain unlock {host}`")
 }
 
 /// Why a zone could not be added, found or removed.

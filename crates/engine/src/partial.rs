@@ -20,7 +20,10 @@ use stoker_ledger::{NewTask, PlannedTarget};
 
 use crate::{
     Engine, Receipt, SubmitError, ids,
-    submit::{PLAYLIST_LEVELS, Wanted, charges, check_count, holders, refused, share_the_thread},
+    submit::{
+        PLAYLIST_LEVELS, Wanted, charges, check_count, check_features, check_lock, holders,
+        refused, share_the_thread,
+    },
 };
 
 /// What a caller asks for.
@@ -65,6 +68,7 @@ impl Engine {
     ) -> Result<PartialReceipt, SubmitError> {
         let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
         check_count(submission.urls.len(), limit)?;
+        check_features(account, submission.product, &submission.options)?;
         let directory = self.board.now();
         let (accepted, refused_urls) = sort(&directory, account.id, &submission).await;
         let Some(areas) = accepted.iter().map(|(_, domain)| domain.areas).reduce(union) else {
@@ -140,6 +144,7 @@ fn check(
     let zone = submission.zone.as_ref();
     let wanted = Wanted { account, zone, host: &target.host, url: &target.url, index };
     let domain = Arc::clone(wanted.check(directory.domain(&target.host))?);
+    check_lock(&domain, &target.host)?;
     Ok((target, domain))
 }
 

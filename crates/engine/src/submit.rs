@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use stoker_domain::{
-    account::{Account, AccountId},
+    account::{Account, AccountId, Feature},
     area::{AreaScope, Tier, tier_for},
     domain::{Domain, Status, name},
     placement::Directory,
@@ -69,6 +69,7 @@ impl Engine {
     ) -> Result<Receipt, SubmitError> {
         let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
         check_count(submission.urls.len(), limit)?;
+        check_features(account, submission.product, &submission.options)?;
         let targets = plan(&self.board.now(), account.id, &submission).await?;
         let mut receipts = self.accept_tasks(account, &submission, vec![targets]).await?;
         Ok(receipts.pop().expect("one receipt for each list"))
@@ -134,6 +135,32 @@ pub(crate) fn check_count(given: usize, limit: u64) -> Result<(), SubmitError> {
         0 => Err(SubmitError::NoUrls),
         _ if given as u64 > limit => Err(SubmitError::TooManyUrls { given, limit }),
         _ => Ok(()),
+    }
+}
+
+/// Whether `account` may use what a task asks for.
+pub(crate) fn check_features(
+    account: &Account,
+    product: Product,
+    options: &FetchOptions,
+) -> Result<(), SubmitError> {
+    let is_teo = matches!(product, Product::Teo | Product::TeoEdge);
+    let used = [
+        (Feature::EdgePrefetch, product == Product::TeoEdge),
+        (Feature::MediaSegments, is_teo && options.media != MediaPolicy::Off),
+        (Feature::DisableRange, options.disable_range),
+    ];
+    match used.into_iter().find(|(feature, is_used)| *is_used && account.closed.contains(feature)) {
+        Some((feature, _)) => Err(SubmitError::FeatureClosed { feature }),
+        None => Ok(()),
+    }
+}
+
+/// Whether `domain`, which answers for `host`, may be prefetched.
+pub(crate) fn check_lock(domain: &Domain, host: &str) -> Result<(), SubmitError> {
+    match domain.lock {
+        Some(lock) => Err(SubmitError::DomainLocked { host: host.into(), lock }),
+        None => Ok(()),
     }
 }
 
@@ -237,6 +264,7 @@ fn check_domain<'a>(
     let host = || target.host.clone();
     let wanted = Wanted { account, zone: None, host: &target.host, url: &target.url, index };
     let domain = wanted.check(directory.domain(&target.host))?;
+    check_lock(domain, &target.host)?;
     match areas.areas().iter().find(|area| !domain.areas.contains(**area)) {
         Some(area) => Err(SubmitError::AreaNotEnabled { host: host(), area: *area }),
         None => Ok(domain),

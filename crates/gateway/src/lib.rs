@@ -32,7 +32,7 @@ use uuid::Builder;
 
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
-pub(crate) use tencent::{ask, chain, signed};
+pub(crate) use tencent::{ask, chain, service, signed};
 pub use tencent::{
     message::Language,
     rate::CallLimits,

@@ -43,7 +43,7 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
 
     /// Creates an account; its `id` is ignored and the one given by the ledger is returned.
     async fn create_account(&self, account: Account) -> Result<AccountId, Error>;
-    /// Writes the name of an account and whether it is enabled.
+    /// Writes the name of an account, whether it is enabled and served, and what is closed to it.
     async fn change_account(&self, account: &Account) -> Result<(), Error>;
     /// All accounts, oldest first.
     async fn accounts(&self) -> Result<Vec<Account>, Error>;

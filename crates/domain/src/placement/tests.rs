@@ -33,6 +33,7 @@ fn domain(areas: AreaScope, shield: Shield) -> Domain {
         origin_limits: Vec::new(),
         patience_seconds: None,
         kept: Default::default(),
+        lock: None,
     }
 }
 

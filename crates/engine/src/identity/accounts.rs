@@ -1,7 +1,9 @@
 //! Accounts: made, listed, named, enabled and disabled.
 
+use std::collections::BTreeSet;
+
 use stoker_domain::{
-    account::{Account, AccountId, MAX_NAME},
+    account::{Account, AccountId, Feature, MAX_NAME, Service},
     quota::{Limits, Product},
 };
 use stoker_ledger::Error;
@@ -42,8 +44,16 @@ impl Engine {
 
     async fn make_account(&self, uin: String, app_id: i64, name: String) -> Result<Account, Error> {
         let created_at = self.clock.now();
-        let mut account =
-            Account { id: AccountId(0), uin, app_id, name, is_enabled: true, created_at };
+        let mut account = Account {
+            id: AccountId(0),
+            uin,
+            app_id,
+            name,
+            is_enabled: true,
+            service: Service::default(),
+            closed: BTreeSet::new(),
+            created_at,
+        };
         account.id = self.ledger.create_account(account.clone()).await?;
         Ok(account)
     }
@@ -90,6 +100,39 @@ impl Engine {
         let account = Account { is_enabled, ..self.account(uin).await? };
         if !is_enabled && self.is_owner(&account).await? {
             return Err(IdentityError::Owner { uin: uin.into() });
+        }
+        self.change_account(account).await
+    }
+
+    /// Suspends the service of an account, or gives it again. That of the owner is always given.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unknown`], [`IdentityError::Owner`], or what the ledger said.
+    pub async fn set_service(&self, uin: &str, service: Service) -> Result<Account, IdentityError> {
+        let _turn = self.identities.turn.lock().await;
+        let account = Account { service, ..self.account(uin).await? };
+        if service != Service::Active && self.is_owner(&account).await? {
+            return Err(IdentityError::Owner { uin: uin.into() });
+        }
+        self.change_account(account).await
+    }
+
+    /// Opens a feature to an account, or closes it.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unknown`], or what the ledger said.
+    pub async fn open_feature(
+        &self,
+        uin: &str,
+        feature: Feature,
+        is_open: bool,
+    ) -> Result<Account, IdentityError> {
+        let _turn = self.identities.turn.lock().await;
+        let mut account = self.account(uin).await?;
+        if is_open {
+            account.closed.remove(&feature);
+        } else {
+            account.closed.insert(feature);
         }
         self.change_account(account).await
     }

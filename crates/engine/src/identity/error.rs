@@ -121,7 +121,7 @@ pub enum IdentityError {
         secret_id: String,
     },
     /// The account owns the installation.
-    #[error("account `{uin}` owns this installation and cannot be disabled")]
+    #[error("account `{uin}` owns this installation and cannot be disabled or suspended")]
     Owner {
         /// Its number.
         uin: String,

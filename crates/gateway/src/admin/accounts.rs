@@ -3,7 +3,7 @@
 //! All but the caller's own is for the owner of the installation alone.
 
 use http::StatusCode;
-use stoker_domain::account::Account;
+use stoker_domain::account::{Account, Feature, Service};
 use stoker_engine::IdentityError;
 
 use super::{
@@ -50,11 +50,14 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         return Err(Error::NotOwner);
     }
     if change == api::AccountChange::default() {
-        return Err(Error::Content("name `name`, `is_enabled` or both".into()));
+        let fields = "name `name`, `is_enabled`, `service` or `features`";
+        return Err(Error::Content(fields.into()));
     }
     let mut account = of(&call, Some(uin)).await?;
     // looked at first, so that nothing was changed when this is refused
-    if change.is_enabled == Some(false) && account.id == call.account.id {
+    let ends =
+        change.is_enabled == Some(false) || change.service.is_some_and(|it| it != Service::Active);
+    if ends && account.id == call.account.id {
         return Err(IdentityError::Owner { uin: account.uin }.into());
     }
     if let Some(name) = change.name {
@@ -64,6 +67,14 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     if let Some(is_enabled) = change.is_enabled {
         account = engine.enable_account(&account.uin, is_enabled).await?;
         tracing::info!(account = account.uin, is_enabled, "account switched");
+    }
+    if let Some(service) = change.service {
+        account = engine.set_service(&account.uin, service).await?;
+        tracing::info!(account = account.uin, service = service.as_str(), "account served or not");
+    }
+    for (feature, is_open) in change.features {
+        account = engine.open_feature(&account.uin, feature, is_open).await?;
+        tracing::info!(account = account.uin, %feature, is_open, "feature opened or closed");
     }
     Ok(Reply::json(StatusCode::OK, &view(&account)))
 }
@@ -95,6 +106,8 @@ fn view(account: &Account) -> api::AccountView {
         app_id: account.app_id,
         name: account.name.clone(),
         is_enabled: account.is_enabled,
+        service: account.service,
+        features: Feature::ALL.map(|it| (it, !account.closed.contains(&it))).into(),
         created_at: rfc3339(account.created_at),
     }
 }

@@ -13,7 +13,7 @@ pub use self::check::{
 use serde::{Deserialize, Serialize};
 use stoker_domain::{
     area::{Area, AreaScope, Tier},
-    domain::{Shield, Status},
+    domain::{Lock, Shield, Status},
     job::StoreHealth,
     media::NotFollowed,
     outcome::Outcome,
@@ -95,6 +95,14 @@ pub struct DomainChange {
     /// Name of its zone, made if absent; empty = none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+}
+
+/// Body of `POST /admin/v1/domains/{host}/lock`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DomainLock {
+    /// Why it may not be prefetched or changed.
+    pub lock: Lock,
 }
 
 /// Body of `POST /admin/v1/purges`.
@@ -242,6 +250,9 @@ pub struct DomainView {
     /// How long a target is tried after its first failure; absent = as the installation does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_seconds: Option<u64>,
+    /// Why it may not be prefetched or changed for now; absent when it may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<Lock>,
     /// The zone that it is in.
     #[serde(default)]
     pub zone_id: Option<String>,

@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::account::Account;
 
 use super::problem::Error;
-use crate::{Gateway, signed};
+use crate::{Gateway, service, signed};
 
 /// Service that the credential scope of an admin call names.
 const SERVICE: &str = "admin";
@@ -154,5 +154,6 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
         return Err(Error::RootKey(caller.account.uin));
     }
     let account = caller.account;
+    service::check(&account)?;
     Ok(Call { gateway: gateway.clone(), account, parts, content })
 }

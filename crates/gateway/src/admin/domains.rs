@@ -6,7 +6,7 @@ use std::mem;
 use http::StatusCode;
 use stoker_domain::{
     area::AreaScope,
-    domain::{CacheRules, Domain, Kept, Origin, Server},
+    domain::{CacheRules, Domain, Kept, Lock, Origin, Server},
 };
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
@@ -130,6 +130,26 @@ pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
     Ok(Reply::empty())
 }
 
+pub(super) async fn lock(call: Call) -> Result<Reply, Error> {
+    let api::DomainLock { lock } = call.json()?;
+    put_lock(call, Some(lock)).await
+}
+
+pub(super) async fn unlock(call: Call) -> Result<Reply, Error> {
+    put_lock(call, None).await
+}
+
+async fn put_lock(mut call: Call, lock: Option<Lock>) -> Result<Reply, Error> {
+    if !call.gateway.engine.is_owner(&call.account).await? {
+        return Err(Error::NotOwner);
+    }
+    let host = call.segment().await?;
+    let account = whose(&call).await?.id;
+    let domain = call.gateway.engine.lock_domain(account, &host, lock).await?;
+    tracing::info!(domain = domain.host, ?lock, "domain locked or unlocked");
+    Ok(Reply::json(StatusCode::OK, &view(&domain)))
+}
+
 async fn need_owner(call: &Call) -> Result<(), Error> {
     if may_allow(call).await? { Ok(()) } else { Err(Error::PrivateOrigin) }
 }
@@ -161,6 +181,7 @@ fn view(domain: &Domain) -> api::DomainView {
         cache_rules: domain.cache.rules.iter().map(ToString::to_string).collect(),
         default_lifetime_seconds: domain.cache.default_lifetime_seconds,
         patience_seconds: domain.patience_seconds,
+        lock: domain.lock,
         zone_id: domain.zone.as_ref().map(ToString::to_string),
         created_at: rfc3339(domain.created_at),
         updated_at: rfc3339(domain.updated_at),

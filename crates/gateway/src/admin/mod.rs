@@ -58,6 +58,11 @@ pub(crate) fn routes() -> Router<Gateway> {
                 .delete(|s, r| run(s, r, "admin.domain.remove", LITTLE, domains::remove)),
         )
         .route(
+            "/admin/v1/domains/{host}/lock",
+            post(|s, r| run(s, r, "admin.domain.lock", LITTLE, domains::lock))
+                .delete(|s, r| run(s, r, "admin.domain.unlock", LITTLE, domains::unlock)),
+        )
+        .route(
             "/admin/v1/zones",
             post(|s, r| run(s, r, "admin.zone.add", LITTLE, zones::add))
                 .get(|s, r| run(s, r, "admin.zone.list", LITTLE, zones::list)),

@@ -11,7 +11,7 @@ use stoker_engine::{
 };
 
 use super::api::Problem;
-use crate::{chain, content, request_fields, signed};
+use crate::{chain, content, request_fields, service, signed};
 
 /// Why an admin call was refused.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +49,9 @@ pub(crate) enum Error {
     /// The account, user, group, key or policy cannot be added, shown, changed or removed.
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    /// The account is not served.
+    #[error(transparent)]
+    NotServed(#[from] service::NotServed),
     /// Only the owner of the installation may do that.
     #[error("only the account that owns this installation may do that")]
     NotOwner,
@@ -189,6 +192,9 @@ impl Error {
                 Some("try again; the server's log names the cause".into())
             }
             Self::Identity(error) => error.hint(),
+            Self::NotServed(_) => {
+                Some("the owner of the installation can: `stoker account resume UIN`".into())
+            }
             Self::NotOwner => Some("use the key of `credentials.json`".into()),
             Self::PrivateOrigin => Some(
                 "have it say so: `stoker domain set HOST --allow-private-origin --account UIN`"
@@ -230,11 +236,18 @@ impl Error {
                     Kind(StatusCode::CONFLICT, "domain-exists", "domain exists")
                 }
                 DomainError::Unknown { .. } => domain_unknown(),
+                DomainError::Locked { .. } => domain_locked(),
                 DomainError::Zone(error) => zone_kind(error),
                 DomainError::Ledger { .. } => unavailable(),
             },
             Self::Zone(error) => zone_kind(error),
             Self::Identity(error) => identity_kind(error),
+            Self::NotServed(service::NotServed::Suspended) => {
+                Kind(StatusCode::FORBIDDEN, "account-suspended", "account suspended")
+            }
+            Self::NotServed(service::NotServed::AwaitingApproval) => {
+                Kind(StatusCode::FORBIDDEN, "approval-awaited", "approval awaited")
+            }
             Self::NotOwner | Self::PrivateOrigin => {
                 Kind(StatusCode::FORBIDDEN, "not-owner", "not the owner")
             }
@@ -331,6 +344,8 @@ fn submit_kind(error: &SubmitError) -> Kind {
         E::Url { .. } => Kind(StatusCode::BAD_REQUEST, "bad-url", "bad URL"),
         E::DomainUnknown { .. } | E::OtherZone { .. } => domain_unknown(),
         E::DomainOffline { .. } => Kind(StatusCode::CONFLICT, "domain-offline", "domain offline"),
+        E::DomainLocked { .. } => domain_locked(),
+        E::FeatureClosed { .. } => Kind(StatusCode::FORBIDDEN, "feature-closed", "feature closed"),
         E::AreaNotEnabled { .. } => {
             Kind(StatusCode::CONFLICT, "area-not-enabled", "area not enabled")
         }
@@ -338,6 +353,10 @@ fn submit_kind(error: &SubmitError) -> Kind {
         E::NoNode { .. } => Kind(StatusCode::SERVICE_UNAVAILABLE, "no-node", "no node"),
         E::Ledger(_) => unavailable(),
     }
+}
+
+const fn domain_locked() -> Kind {
+    Kind(StatusCode::CONFLICT, "domain-locked", "domain locked")
 }
 
 const fn domain_unknown() -> Kind {

@@ -8,7 +8,8 @@ use stoker_domain::target;
 use stoker_engine::{Error as LedgerError, SubmitError};
 
 use super::{
-    access::{self, token},
+    Action,
+    access::{self, service, token},
     cdn,
     message::{self, Language, Message, missing, type_error},
     params, rate, signed, teo,
@@ -52,6 +53,14 @@ pub(crate) enum Error {
     /// The parameters cannot be read.
     #[error("the parameters cannot be read")]
     Params(#[from] params::Error),
+    /// The account is not served.
+    #[error("{error}")]
+    NotServed {
+        /// Why.
+        error: service::NotServed,
+        /// What was called.
+        action: Action,
+    },
     /// The caller may not do this.
     #[error(transparent)]
     Access(#[from] Box<access::Refused>),
@@ -157,6 +166,7 @@ impl Error {
                 ),
             ),
             Self::Params(error) => params_told(error),
+            Self::NotServed { error, action } => (error.code(*action), error.message()),
             Self::Access(refused) => (refused.code(), refused.message()),
             Self::Cdn(error) => (cdn_code(error), error.message()),
             Self::CdnDomain(error) => (error.code(), error.message()),
@@ -326,6 +336,8 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::DomainOffline { .. } | E::AreaNotEnabled { .. } => {
             "ResourceUnavailable.CdnHostIsNotOnline"
         }
+        E::DomainLocked { lock, .. } => cdn::domain::lock_code(*lock),
+        E::FeatureClosed { .. } => "UnauthorizedOperation.CdnUserNoWhitelist",
         E::OverQuota { .. } => "LimitExceeded.CdnPushExceedDayLimit",
         E::NoNode { .. } => "InternalError.CdnConfigError",
         E::Ledger(_) => "InternalError.CdnDbError",

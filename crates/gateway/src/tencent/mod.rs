@@ -44,7 +44,10 @@ use self::{
         read::{self, LONGEST_QUERY, Read},
     },
 };
-pub(crate) use self::{access::ask, error::chain};
+pub(crate) use self::{
+    access::{ask, service},
+    error::chain,
+};
 use crate::Gateway;
 
 /// Largest content of a signed call (wire.md 2.1).
@@ -171,6 +174,7 @@ async fn carry_out(
     action: Action,
     mut params: Params,
 ) -> Result<Map<String, Value>, Error> {
+    service::check(&caller.account).map_err(|error| Error::NotServed { error, action })?;
     access::check(gateway, caller, parts, &Rule::of(action), &mut params)?;
     action.call(gateway, &caller.account, params).await
 }

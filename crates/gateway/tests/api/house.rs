@@ -351,6 +351,8 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         app_id: 1,
         name: String::new(),
         is_enabled: true,
+        service: Default::default(),
+        closed: Default::default(),
         created_at: now,
     };
     owner.id = ledger.create_account(owner.clone()).await.unwrap();
@@ -372,6 +374,7 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         origin_limits: Vec::new(),
         patience_seconds: None,
         kept: Default::default(),
+        lock: None,
     };
     ledger.put_domain(&offline).await.unwrap();
     owner

@@ -24,6 +24,7 @@ mod people;
 mod policy;
 mod rate;
 mod recorded;
+mod standing;
 mod table;
 mod teo;
 mod texts;

@@ -1,6 +1,7 @@
 //! Accounts.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, params, types::Type};
+use serde::de::DeserializeOwned;
 use stoker_domain::{
     account::{Account, AccountId},
     time::Timestamp,
@@ -11,8 +12,9 @@ use super::failure::Failure;
 pub(super) fn create(connection: &Connection, account: &Account) -> Result<AccountId, Failure> {
     let id = connection
         .prepare_cached(
-            "/* create_account */ INSERT INTO account (uin, app_id, created_at, name, is_enabled)
-             VALUES (?1, ?2, ?3, ?4, ?5) RETURNING id",
+            "/* create_account */ INSERT INTO account (uin, app_id, created_at, name, is_enabled,
+                 service, closed)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
         )?
         .query_row(
             params![
@@ -20,7 +22,9 @@ pub(super) fn create(connection: &Connection, account: &Account) -> Result<Accou
                 account.app_id,
                 account.created_at.as_millis(),
                 account.name,
-                account.is_enabled
+                account.is_enabled,
+                serde_json::to_string(&account.service)?,
+                serde_json::to_string(&account.closed)?,
             ],
             |row| row.get(0),
         )?;
@@ -30,15 +34,22 @@ pub(super) fn create(connection: &Connection, account: &Account) -> Result<Accou
 pub(super) fn change(connection: &Connection, account: &Account) -> Result<(), Failure> {
     let changed = connection
         .prepare_cached(
-            "/* change_account */ UPDATE account SET name = ?2, is_enabled = ?3 WHERE id = ?1",
+            "/* change_account */ UPDATE account
+             SET name = ?2, is_enabled = ?3, service = ?4, closed = ?5 WHERE id = ?1",
         )?
-        .execute(params![account.id.0, account.name, account.is_enabled])?;
+        .execute(params![
+            account.id.0,
+            account.name,
+            account.is_enabled,
+            serde_json::to_string(&account.service)?,
+            serde_json::to_string(&account.closed)?,
+        ])?;
     if changed == 0 { Err(Failure::not_found("no such account")) } else { Ok(()) }
 }
 
 pub(super) fn list(connection: &Connection) -> Result<Vec<Account>, Failure> {
     let mut statement = connection.prepare_cached(
-        "/* accounts */ SELECT id, uin, app_id, name, is_enabled, created_at
+        "/* accounts */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed
          FROM account ORDER BY id",
     )?;
     let rows = statement.query_map([], read)?;
@@ -48,7 +59,7 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Account>, Failure> {
 pub(super) fn find(connection: &Connection, id: AccountId) -> Result<Account, Failure> {
     let account = connection
         .prepare_cached(
-            "/* account */ SELECT id, uin, app_id, name, is_enabled, created_at
+            "/* account */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed
              FROM account WHERE id = ?1",
         )?
         .query_row([id.0], read)?;
@@ -63,5 +74,13 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
         name: row.get(3)?,
         is_enabled: row.get(4)?,
         created_at: Timestamp::from_millis(row.get(5)?),
+        service: json(row, 6)?,
+        closed: json(row, 7)?,
     })
+}
+
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let wrong = |cause| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, cause);
+    let text = row.get_ref(column)?.as_str().map_err(|error| wrong(error.into()))?;
+    serde_json::from_str(text).map_err(|error| wrong(error.into()))
 }

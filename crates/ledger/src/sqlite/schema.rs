@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("refusal.sql"),
     include_str!("task_bytes.sql"),
     include_str!("not_followed.sql"),
+    include_str!("account_service.sql"),
 ];
 
 /// The number of migrations that this version knows.
@@ -87,7 +88,25 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 
 #[cfg(test)]
 mod tests {
+    use stoker_domain::account::Service;
+
     use super::*;
+    use crate::sqlite::accounts;
+
+    #[test]
+    fn an_account_of_an_older_file_is_served_and_may_use_everything() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..11] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 11).unwrap();
+        let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1)";
+        connection.execute_batch(fill).unwrap();
+        assert!(matches!(migrate(&mut connection).unwrap(), Found::Ours));
+        let account = accounts::list(&connection).unwrap().remove(0);
+        assert_eq!((account.service, account.closed.len()), (Service::Active, 0));
+    }
 
     #[test]
     fn a_success_that_is_not_kept_is_no_refusal_in_an_older_file_either() {

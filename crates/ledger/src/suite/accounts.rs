@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::{Area, AreaScope},
-    domain::{CacheRules, Domain, Shield, Status},
+    domain::{CacheRules, Domain, Lock, Shield, Status},
     quota::{AreaLimits, Era, Limits, Product},
 };
 
@@ -92,6 +92,7 @@ fn domain(host: &str, account: AccountId) -> Domain {
         origin_limits: Vec::new(),
         patience_seconds: None,
         kept: Default::default(),
+        lock: None,
     }
 }
 
@@ -106,6 +107,7 @@ pub async fn a_domain_is_kept_whole_and_listed_by_host(ledger: Arc<dyn Ledger>) 
         shield: Shield::PerArea,
         status: Status::Offline,
         updated_at: at(9),
+        lock: Some(Lock::Changing),
         ..a
     };
     a.origin.allow_private = true;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use stoker_domain::{
-    account::{Account, AccountId},
+    account::{Account, AccountId, Service},
     area::{Area, AreaScope},
     job::{ItemReport, LeasedJob},
     media::NotFollowed,
@@ -206,6 +206,8 @@ pub fn account(uin: &str) -> Account {
         app_id: 1_250_000_000,
         name: String::new(),
         is_enabled: true,
+        service: Service::default(),
+        closed: Default::default(),
         created_at: T0,
     }
 }

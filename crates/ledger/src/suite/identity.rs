@@ -1,10 +1,10 @@
 //! Keys, users, groups and policies.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use stoker_domain::account::{
-    AccessKey, Account, AccountId, Attachment, Group, NamedPolicy, Principal, Temporary, User,
-    UserId,
+    AccessKey, Account, AccountId, Attachment, Feature, Group, NamedPolicy, Principal, Service,
+    Temporary, User, UserId,
 };
 
 use super::fixture::{Fixture, T0, at};
@@ -65,7 +65,10 @@ fn attached(policy: &str, to: Principal) -> Attachment {
 pub async fn an_account_is_named_and_disabled(ledger: Arc<dyn Ledger>) {
     let Fixture { ledger, account, .. } = Fixture::new(ledger).await;
     let accounts = ledger.accounts().await.expect("accounts");
-    let changed = Account { name: "ops".into(), is_enabled: false, ..accounts[0].clone() };
+    let service = Service::AwaitingApproval;
+    let closed = BTreeSet::from([Feature::DisableRange, Feature::EdgePrefetch]);
+    let name = "ops".into();
+    let changed = Account { name, is_enabled: false, service, closed, ..accounts[0].clone() };
     assert_eq!(changed.id, account);
     ledger.change_account(&changed).await.expect("change");
     let after = ledger.accounts().await.expect("accounts");

@@ -329,6 +329,7 @@ pub(super) mod tests {
             origin_limits: Vec::new(),
             patience_seconds: None,
             kept: Kept::new(),
+            lock: None,
         }
     }
 

@@ -173,6 +173,7 @@ pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
         origin_limits: Vec::new(),
         patience_seconds: None,
         kept: Default::default(),
+        lock: None,
     })
 }
 

@@ -150,6 +150,7 @@ impl Net {
             origin_limits: Vec::new(),
             patience_seconds: None,
             kept: Default::default(),
+            lock: None,
         };
         change(&mut domain);
         self.directory.send_modify(|directory| {

@@ -5,10 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Subcommand, ValueEnum};
 use stoker_domain::{
     area::AreaScope,
-    domain::{Shield, Status, name},
+    domain::{Lock, Shield, Status, name},
     retry::DEFAULT_PATIENCE,
 };
-use stoker_gateway::admin::api::{DomainChange, DomainView, Domains, NewDomain};
+use stoker_gateway::admin::api::{DomainChange, DomainLock, DomainView, Domains, NewDomain};
 
 use crate::{
     client::Client,
@@ -41,6 +41,11 @@ enum Command {
     Start(Which),
     /// Stop a domain: viewers and prefetches are refused
     Stop(Which),
+    /// Lock a domain, as the owner of the installation: it is neither prefetched nor changed until
+    /// it is unlocked; viewers are served, and purges are taken
+    Lock(LockIt),
+    /// Let a domain be prefetched and changed again
+    Unlock(Unlock),
     /// Remove a domain; what nodes hold of it is served no longer
     Remove(Which),
 }
@@ -164,6 +169,29 @@ struct Which {
 const KEEPS_CACHED: &str =
     "\nwhat is cached is served until it is stale; `--discard-cached` discards it";
 
+#[derive(clap::Args, Debug)]
+struct LockIt {
+    /// Which domain
+    #[arg(value_parser = host)]
+    host: String,
+    /// Say that the domain is being changed, not that it is locked
+    #[arg(long)]
+    changing: bool,
+    /// Print the domain as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(clap::Args, Debug)]
+struct Unlock {
+    /// Which domain
+    #[arg(value_parser = host)]
+    host: String,
+    /// Print the domain as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// What may stand in the path of a call.
 fn host(text: &str) -> Result<String, String> {
     if name::is_name(text) {
@@ -191,12 +219,32 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         }
         Command::Start(Which { host }) => put(&client, &one(&host), Status::Online).await?,
         Command::Stop(Which { host }) => put(&client, &one(&host), Status::Offline).await?,
+        Command::Lock(LockIt { host, changing, json }) => {
+            let lock = if changing { Lock::Changing } else { Lock::Locked };
+            let path = args.whose.path(&format!("domains/{host}/lock"));
+            told_lock(&client.post(&path, &DomainLock { lock }).await?, json);
+        }
+        Command::Unlock(Unlock { host, json }) => {
+            client.delete(&args.whose.path(&format!("domains/{host}/lock"))).await?;
+            told_lock(&client.get(&one(&host)).await?, json);
+        }
         Command::Remove(Which { host }) => {
             client.delete(&one(&host)).await?;
             output::line(format!("removed {host}"));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn told_lock(domain: &DomainView, json: bool) {
+    let state = domain.lock.map_or("not locked", Lock::as_str);
+    output::told(json, domain, format!("{} is {state}", domain.host));
+}
+
+/// Whether it is served, and why it may not be changed.
+fn standing(domain: &DomainView) -> String {
+    let status = table::word(&domain.status);
+    domain.lock.map_or_else(|| status.clone(), |lock| format!("{status}, {}", lock.as_str()))
 }
 
 async fn add(client: &Client, path: &str, add: Add) -> Result<(), Failure> {
@@ -263,7 +311,7 @@ async fn put(client: &Client, path: &str, status: Status) -> Result<(), Failure>
 async fn list(client: &Client, path: &str, list: List) -> Result<(), Failure> {
     let Domains { domains } = client.get(path).await?;
     let row = |domain: &DomainView| {
-        let (areas, status) = (domain.areas.to_string(), table::word(&domain.status));
+        let (areas, status) = (domain.areas.to_string(), standing(domain));
         [domain.host.clone(), areas, status, domain.origin.clone()]
     };
     let none = "no domains; add one with `stoker domain add HOST --origin URL`";
@@ -284,7 +332,7 @@ fn show(domain: DomainView, json: bool) {
         ("host header", domain.host_header.clone().unwrap_or_else(|| own_header(&domain.host))),
         ("private origin", if domain.allow_private_origin { "allowed" } else { "refused" }.into()),
         ("area", domain.areas.to_string()),
-        ("status", table::word(&domain.status)),
+        ("status", standing(&domain)),
         ("shield", table::word(&domain.shield)),
         ("default lifetime", show_duration(lifetime)),
         ("patience", show_duration(patience)),

@@ -7,7 +7,7 @@ use stoker_domain::outcome::{Block, OriginFault, Outcome, Uncacheable};
 
 use crate::stoker;
 
-const COMMANDS: [&[&str]; 64] = [
+const COMMANDS: [&[&str]; 69] = [
     &[],
     &["up"],
     &["domain"],
@@ -17,6 +17,8 @@ const COMMANDS: [&[&str]; 64] = [
     &["domain", "set"],
     &["domain", "start"],
     &["domain", "stop"],
+    &["domain", "lock"],
+    &["domain", "unlock"],
     &["domain", "remove"],
     &["zone"],
     &["zone", "list"],
@@ -29,6 +31,9 @@ const COMMANDS: [&[&str]; 64] = [
     &["account", "show"],
     &["account", "enable"],
     &["account", "disable"],
+    &["account", "suspend"],
+    &["account", "resume"],
+    &["account", "feature"],
     &["user"],
     &["user", "add"],
     &["user", "list"],

@@ -28,5 +28,6 @@ mod purge;
 mod refusals;
 #[path = "../running/mod.rs"]
 mod running;
+mod standing;
 mod tags;
 mod wild;

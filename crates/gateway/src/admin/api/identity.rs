@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use stoker_domain::account::{Feature, Service};
 
 /// Query of every call here. Only the owner of the installation may name another account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,12 @@ pub struct AccountChange {
     /// Whether any key of it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_enabled: Option<bool>,
+    /// Whether it is served.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// Features that are opened to it (true) or closed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub features: BTreeMap<Feature, bool>,
 }
 
 /// An account, as `GET /admin/v1/accounts/{uin}` shows it.
@@ -49,6 +56,12 @@ pub struct AccountView {
     pub name: String,
     /// Whether its keys are known.
     pub is_enabled: bool,
+    /// Whether it is served: `active`, `suspended` or `awaiting-approval`.
+    #[serde(default)]
+    pub service: Service,
+    /// Features that may be closed, and whether each is open to it.
+    #[serde(default)]
+    pub features: BTreeMap<Feature, bool>,
     /// When it was created.
     pub created_at: String,
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 
 use stoker_domain::{
+    account::Feature,
     area::{Area, Tier},
+    domain::Lock,
     policy, target,
 };
 
@@ -70,12 +72,15 @@ fn all() -> Vec<Error> {
         Error::Domain(DomainError::InvalidHost { host: "a b".into() }),
         Error::Domain(DomainError::Exists { host: host() }),
         Error::Domain(DomainError::Unknown { host: host() }),
+        Error::Domain(DomainError::Locked { host: host(), lock: Lock::Locked }),
         Error::Domain(DomainError::Ledger { host: host(), source: ledger() }),
         Error::Zone(ZoneError::InvalidName { name: "a b".into() }),
         Error::Zone(ZoneError::Exists { name: "example.com".into() }),
         Error::Domain(DomainError::Zone(ZoneError::Unknown { zone: "zone-1".into() })),
         Error::Zone(ZoneError::InUse { name: "example.com".into(), domains: 2 }),
         Error::Zone(ZoneError::Ledger { name: "example.com".into(), source: ledger() }),
+        Error::NotServed(service::NotServed::Suspended),
+        Error::NotServed(service::NotServed::AwaitingApproval),
         Error::NotOwner,
         Error::PrivateOrigin,
         Error::PrivateAddress("10.0.0.1".into()),
@@ -95,6 +100,8 @@ fn all() -> Vec<Error> {
         SubmitError::Url { index: 0, url: url(), error: target::Error::Scheme },
         SubmitError::DomainUnknown { host: host(), url: url() },
         SubmitError::DomainOffline { host: host() },
+        SubmitError::DomainLocked { host: host(), lock: Lock::Changing },
+        SubmitError::FeatureClosed { feature: Feature::DisableRange },
         SubmitError::AreaNotEnabled { host: host(), area },
         SubmitError::OverQuota { area, available: 0, needed: 2, limit: 1000 },
         SubmitError::NoNode { area, tier: Tier::Middle },

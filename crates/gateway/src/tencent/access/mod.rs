@@ -10,6 +10,7 @@ pub(crate) mod ask;
 mod old;
 mod peek;
 mod rule;
+pub(crate) mod service;
 mod table;
 pub(crate) mod token;
 

@@ -21,6 +21,8 @@ pub(super) fn all() -> Vec<Error> {
         E::Domain(DomainError::InvalidHost { host: "a b".into() }),
         E::Domain(DomainError::Exists { host: host() }),
         E::Domain(DomainError::Unknown { host: host() }),
+        E::Domain(DomainError::Locked { host: host(), lock: Lock::Locked }),
+        E::Domain(DomainError::Locked { host: host(), lock: Lock::Changing }),
         E::Domain(DomainError::Ledger { host: host(), source: ledger() }),
         E::Domain(DomainError::Zone(ZoneError::Ledger { name: host(), source: ledger() })),
         E::Domain(DomainError::Zone(ZoneError::InvalidName { name: host() })),

@@ -3,13 +3,18 @@
 use std::{collections::BTreeSet, fmt::Write};
 
 use stoker_domain::{
+    account::Feature,
     area::{Area, Tier, UnknownWord},
+    domain::Lock,
     purge::Scope,
 };
 use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 
 use super::*;
-use crate::{request_fields, tencent::authorization};
+use crate::{
+    request_fields,
+    tencent::{authorization, teo as teo_api},
+};
 
 #[path = "cdn_domain.rs"]
 mod cdn_domain;
@@ -86,6 +91,21 @@ fn of_the_request() -> Vec<Error> {
         Error::Params(params::Error::Type(name())),
         Error::Params(params::Error::Missing(name())),
     ]
+    .into_iter()
+    .chain(of_the_account())
+    .collect()
+}
+
+fn of_the_account() -> impl Iterator<Item = Error> {
+    use service::NotServed as N;
+    let actions = [
+        Action::Cdn(cdn::Action::PushUrlsCache),
+        Action::CdnPurge(cdn::purge::Action::DescribePurgeQuota),
+        Action::Teo(teo_api::Action::CreatePrefetchTask),
+        Action::Teo(teo_api::Action::DescribePrefetchTasks),
+    ];
+    let both = |action| [N::Suspended, N::AwaitingApproval].map(|error| (error, action));
+    actions.into_iter().flat_map(both).map(|(error, action)| Error::NotServed { error, action })
 }
 
 fn of_an_action() -> Vec<Error> {
@@ -125,6 +145,9 @@ fn of_the_engine() -> Vec<Error> {
         },
         SubmitError::OtherZone { host: host() },
         SubmitError::DomainOffline { host: host() },
+        SubmitError::DomainLocked { host: host(), lock: Lock::Locked },
+        SubmitError::DomainLocked { host: host(), lock: Lock::Changing },
+        SubmitError::FeatureClosed { feature: Feature::DisableRange },
         SubmitError::AreaNotEnabled { host: host(), area },
         SubmitError::OverQuota { area, available: 300, needed: 1200, limit: 1000 },
         SubmitError::OverQuota { area, available: 0, needed: 1200, limit: 1000 },

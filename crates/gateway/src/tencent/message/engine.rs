@@ -2,6 +2,7 @@
 
 use stoker_domain::{
     area::{Area, Tier},
+    domain::Lock,
     target,
 };
 use stoker_engine::{DomainError, PurgeError, SubmitError, ZoneError};
@@ -24,6 +25,8 @@ pub(crate) fn submit(error: &SubmitError) -> Message {
         }
         E::OtherZone { host } => format!("域名 `{host}` 不在指定的站点中"),
         E::DomainOffline { host } => format!("域名 `{host}` 未上线"),
+        E::DomainLocked { host, lock } => locked(host, *lock),
+        E::FeatureClosed { feature } => format!("当前账号未开通功能 `{feature}`"),
         E::AreaNotEnabled { host, area } => {
             format!("域名 `{host}` 未在{}（`{area}`）启用", area_name(*area))
         }
@@ -68,6 +71,10 @@ fn submit_hint(error: &SubmitError) -> Option<Message> {
         }
         E::DomainOffline { host } => {
             Message::new(format!("bring `{host}` online first"), format!("请先启用域名 `{host}`"))
+        }
+        E::DomainLocked { .. } => Message::new("try again later", "请稍后重试"),
+        E::FeatureClosed { .. } => {
+            Message::new("ask the operator to open it", "请联系服务商开通该功能")
         }
         E::AreaNotEnabled { host, area } => Message::new(
             format!("enable `{area}` for `{host}` or ask for an area that it has"),
@@ -124,10 +131,18 @@ pub(crate) fn domain(error: &DomainError) -> Message {
         DomainError::InvalidHost { host } => format!("`{host}` 不是合法的域名或 IP 地址"),
         DomainError::Exists { host } => format!("域名 `{host}` 已存在"),
         DomainError::Unknown { host } => format!("当前账号没有名为 `{host}` 的域名"),
+        DomainError::Locked { host, lock } => locked(host, *lock),
         DomainError::Zone(error) => return zone(error),
         DomainError::Ledger { host, .. } => format!("暂时无法修改域名 `{host}`"),
     };
     Message::new(error.to_string(), zh)
+}
+
+fn locked(host: &str, lock: Lock) -> String {
+    match lock {
+        Lock::Locked => format!("域名 `{host}` 已被锁定"),
+        Lock::Changing => format!("域名 `{host}` 正在变更中"),
+    }
 }
 
 /// A refused change of a zone.

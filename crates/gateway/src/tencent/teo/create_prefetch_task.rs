@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::{AreaScope, Tier},
-    domain::Domain,
+    domain::{Domain, Lock},
     quota::Product,
     task::{FetchOptions, MediaPolicy},
 };
@@ -122,7 +122,14 @@ pub(super) fn reason(error: &SubmitError) -> Message {
         SubmitError::DomainOffline { .. } | SubmitError::AreaNotEnabled { .. } => {
             Message::new("domain not online", "域名未上线")
         }
+        SubmitError::DomainLocked { lock: Lock::Locked, .. } => {
+            Message::new("domain locked", "域名已锁定")
+        }
+        SubmitError::DomainLocked { lock: Lock::Changing, .. } => {
+            Message::new("domain being changed", "域名正在变更中")
+        }
         SubmitError::Url { .. }
+        | SubmitError::FeatureClosed { .. }
         | SubmitError::NoUrls
         | SubmitError::TooManyUrls { .. }
         | SubmitError::OverQuota { .. }

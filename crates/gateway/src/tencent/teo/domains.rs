@@ -5,10 +5,10 @@ use std::{mem, sync::Arc};
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
-    domain::{CacheRules, Domain, Kept, Origin, Shield, Status},
+    domain::{CacheRules, Domain, Kept, Lock, Origin, Shield, Status},
     zone::Zone,
 };
-use stoker_engine::{NewDomain, ZoneChoice};
+use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
 use super::{
     Error, KEPT, Reply, clock,
@@ -159,7 +159,7 @@ pub(super) fn find(
     inside.ok_or_else(|| Error::DomainNotFound(name.into()))
 }
 
-/// The domains that `DomainNames` names: all of them, or a refusal.
+/// The domains that `DomainNames` names, all of which may be changed; or a refusal.
 fn named(
     gateway: &Gateway,
     account: &Account,
@@ -167,8 +167,14 @@ fn named(
     params: &mut Params,
 ) -> Result<Vec<Arc<Domain>>, CallError> {
     let names = params.texts("DomainNames")?.ok_or_else(|| params.missing("DomainNames"))?;
-    let found = names.iter().map(|name| find(gateway, account, zone, name));
-    Ok(found.collect::<Result<_, _>>()?)
+    let found = names.iter().map(|name| {
+        let domain = find(gateway, account, zone, name)?;
+        match domain.lock {
+            Some(lock) => Err(DomainError::Locked { host: domain.host.clone(), lock }.into()),
+            None => Ok(domain),
+        }
+    });
+    Ok(found.collect::<Result<_, Error>>()?)
 }
 
 fn matches(filter: &Filter, domain: &Domain, said: &Map<String, Value>) -> bool {
@@ -201,9 +207,10 @@ fn view(zone: &Zone, domain: &Domain) -> Value {
     json!({
         "ZoneId": zone.id,
         "DomainName": domain.host,
-        "DomainStatus": match domain.status {
-            Status::Online => "online",
-            Status::Offline => "offline",
+        "DomainStatus": match (domain.lock, domain.status) {
+            (Some(Lock::Changing), _) => "process",
+            (_, Status::Online) => "online",
+            (_, Status::Offline) => "offline",
         },
         "Cname": "",
         "IPv6Status": or("IPv6Status", "follow".into()),

@@ -2,7 +2,7 @@
 //!
 //! Texts name the parameter and the rule; what the caller gave never reaches the log.
 
-use stoker_domain::area::UnknownWord;
+use stoker_domain::{account::Feature, area::UnknownWord};
 use stoker_engine::{DomainError, Error as LedgerError, PurgeError, SubmitError, ZoneError};
 
 use super::Action;
@@ -139,6 +139,9 @@ pub(crate) enum Error {
         /// The day's limit.
         limit: u64,
     },
+    /// Limits of origins are closed to the account.
+    #[error("feature `{}` is closed to this account", Feature::OriginLimit)]
+    LimitClosed,
     /// The engine refused the whole list.
     #[error("{0}")]
     Submit(#[source] SubmitError),
@@ -214,6 +217,7 @@ impl Error {
             Self::LimitZoneArea => "InvalidParameter.ZoneAreaNotSupportPrefetchOriginLimitArea",
             Self::LimitDomainArea => "InvalidParameter.DomainAreaNotSupportPrefetchOriginLimitArea",
             Self::LimitNotFound => "FailedOperation.PrefetchOriginLimitNotFound",
+            Self::LimitClosed => "OperationDenied.NotInPrefetchOriginLimitWhiteList",
             Self::LimitCount => "FailedOperation.PrefetchOriginLimitCountExceeded",
             Self::DailyQuota { .. } => "LimitExceeded.DailyQuota",
             Self::Submit(error) => submit_code(error),
@@ -221,6 +225,7 @@ impl Error {
                 DomainError::InvalidHost { .. } => "InvalidParameterValue.InvalidDomainName",
                 DomainError::Exists { .. } => "ResourceInUse.AlreadyExistsAsAnAccelerationDomain",
                 DomainError::Unknown { .. } => "InvalidParameter.DomainNotFound",
+                DomainError::Locked { .. } => "OperationDenied",
                 DomainError::Zone(error) => zone_code(error),
                 DomainError::Ledger { .. } => "InternalError.BackendError",
             },
@@ -271,6 +276,7 @@ impl Error {
             Self::LimitZoneArea => "该站点不支持此区域".into(),
             Self::LimitDomainArea => "该域名未在此区域提供服务".into(),
             Self::LimitNotFound => "该域名在此区域没有限速配置".into(),
+            Self::LimitClosed => format!("当前账号未开通功能 `{}`", Feature::OriginLimit),
             Self::LimitCount => "单个账号最多 100 条限速配置".into(),
             Self::DailyQuota { available, needed, limit } => {
                 format!("需要 {needed} 条额度，当日上限 {limit} 条，仅剩 {available} 条")
@@ -309,7 +315,9 @@ fn none_accepted(error: &SubmitError) -> &'static str {
         SubmitError::DomainUnknown { .. } | SubmitError::OtherZone { .. } => {
             "InvalidParameter.DomainNotFound"
         }
-        SubmitError::DomainOffline { .. } => "InvalidParameter.TaskNotGenerated",
+        SubmitError::DomainOffline { .. } | SubmitError::DomainLocked { .. } => {
+            "InvalidParameter.TaskNotGenerated"
+        }
         other => submit_code(other),
     }
 }
@@ -321,7 +329,10 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::TooManyUrls { .. } => "LimitExceeded.BatchQuota",
         E::OverQuota { .. } => "LimitExceeded.DailyQuota",
         E::DomainUnknown { .. } | E::OtherZone { .. } => "InvalidParameter.DomainNotFound",
-        E::DomainOffline { .. } | E::AreaNotEnabled { .. } => "InvalidParameter.TaskNotGenerated",
+        E::DomainOffline { .. } | E::DomainLocked { .. } | E::AreaNotEnabled { .. } => {
+            "InvalidParameter.TaskNotGenerated"
+        }
+        E::FeatureClosed { .. } => "UnauthorizedOperation.NoPermission",
         E::NoNode { .. } => "InternalError.DomainConfig",
         E::Ledger(_) => "InternalError.BackendError",
     }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
-    account::Account,
+    account::{Account, Feature},
     area::Area,
     domain::{Domain, OriginLimit},
 };
@@ -16,6 +16,7 @@ const MOST: usize = 100;
 
 pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(&["ZoneId", "DomainName", "Area", "Bandwidth", "Enabled"])?;
+    check_open(account)?;
     let zone = filters::zone(gateway, account, &mut params)?;
     let name = params.required_text("DomainName")?;
     let area = area(&params.required_text("Area")?)?;
@@ -63,6 +64,7 @@ pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Par
 
 pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
     params.only(&["ZoneId", "Offset", "Limit", "Filters"])?;
+    check_open(account)?;
     let zone = filters::zone(gateway, account, &mut params)?;
     let page = filters::page(&mut params, 100)?;
     let filters = filters::plain_filters(&mut params, &["domain-name", "area"])?;
@@ -94,6 +96,10 @@ pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: P
     let total = rows.len();
     let rows: Vec<Value> = filters::cut(rows, page);
     Ok(Map::from_iter([("TotalCount".into(), total.into()), ("Limits".into(), rows.into())]))
+}
+
+fn check_open(account: &Account) -> Result<(), Error> {
+    if account.closed.contains(&Feature::OriginLimit) { Err(Error::LimitClosed) } else { Ok(()) }
 }
 
 fn area(word: &str) -> Result<Area, Error> {

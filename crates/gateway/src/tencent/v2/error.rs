@@ -5,13 +5,13 @@
 //! missing parameter and of a wrong date; English of what a sub-user may not, in either language.
 
 use http::StatusCode;
-use stoker_domain::{purge::Scope, target};
+use stoker_domain::{domain::Lock, purge::Scope, target};
 use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 
 use crate::{
     content,
     tencent::{
-        access::{self, Kind},
+        access::{self, Kind, service},
         error::{chain, too_often},
         message::{self, Language, Message},
         params, rate,
@@ -40,6 +40,9 @@ pub(super) enum Error {
     /// The caller is refused.
     #[error(transparent)]
     Caller(#[from] caller::Error),
+    /// The account is not served.
+    #[error(transparent)]
+    NotServed(#[from] service::NotServed),
     /// The caller may not do this.
     #[error("{refused}")]
     Access {
@@ -130,6 +133,7 @@ impl Error {
             Self::Pairs(error) => (4000, invalid, of_pairs(error)),
             Self::Params(error) => (4000, invalid, of_params(error)),
             Self::Caller(error) => caller_answer(error),
+            Self::NotServed(error) => module(4000, error.old_code(), error.message()),
             Self::Access { refused, request_id } => access_answer(refused, request_id),
             Self::Replay => (
                 4500,
@@ -305,6 +309,9 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::DomainUnknown { .. } | E::OtherZone { .. } => "9110",
         E::DomainOffline { .. } => "28006",
         E::AreaNotEnabled { .. } => "9112",
+        E::DomainLocked { lock: Lock::Locked, .. } => "9161",
+        E::DomainLocked { lock: Lock::Changing, .. } => "9135",
+        E::FeatureClosed { .. } => "23103",
         E::OverQuota { .. } => "23101",
         E::NoUrls | E::NoNode { .. } | E::Ledger(_) => "9000",
     }

@@ -30,7 +30,7 @@ use self::{
     error::Error,
 };
 use super::{
-    access::{self, Rule},
+    access::{self, Rule, service},
     answer_v1, language, own_params,
     params::Params,
     v1::{
@@ -209,6 +209,7 @@ async fn call(
     let now = gateway.clock.now();
     let account = verified.caller.account.id;
     gateway.calls.admit(&gateway.config.calls, account, ("v2", action.name()), now)?;
+    service::check(&verified.caller.account)?;
     let (caller, mut params) = (verified.caller, own_params(verified.pairs)?);
     let permitted = access::check(gateway, &caller, parts, &Rule::of_old(action), &mut params);
     permitted.map_err(|refused| Error::Access { refused, request_id: gateway.request_id() })?;

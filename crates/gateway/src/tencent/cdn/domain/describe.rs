@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use stoker_domain::{
     account::Account,
-    domain::{Domain, Status},
+    domain::{Domain, Lock, Status},
 };
 
 use super::{Error, Reply, config};
@@ -175,15 +175,17 @@ fn resource_id(domain: &Domain) -> String {
 }
 
 const fn status(domain: &Domain) -> &'static str {
-    match domain.status {
-        Status::Online => "online",
-        Status::Offline => "offline",
+    match (domain.lock, domain.status) {
+        (Some(Lock::Changing), _) => "processing",
+        (_, Status::Online) => "online",
+        (_, Status::Offline) => "offline",
     }
 }
 
 /// What both lists show.
 fn head(account: &Account, domain: &Domain) -> Map<String, Value> {
     let mut said = config::said(domain);
+    let is_locked = domain.lock == Some(Lock::Locked);
     let mut taken = |field: &str| said.remove(field).unwrap_or_default();
     Map::from_iter(
         [
@@ -197,9 +199,9 @@ fn head(account: &Account, domain: &Domain) -> Map<String, Value> {
             ("CreateTime", clock::format(domain.created_at).into()),
             ("UpdateTime", clock::format(domain.updated_at).into()),
             ("Origin", taken("Origin")),
-            ("Disable", "normal".into()),
+            ("Disable", if is_locked { "readonly" } else { "normal" }.into()),
             ("Area", taken("Area")),
-            ("Readonly", "normal".into()),
+            ("Readonly", if is_locked { "global" } else { "normal" }.into()),
             ("Product", "cdn".into()),
             ("ParentHost", "".into()),
         ]

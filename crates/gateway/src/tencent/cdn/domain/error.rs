@@ -1,12 +1,20 @@
 //! Every way in which an action on a domain refuses, and its code (wire.md 3.9).
 
-use stoker_domain::area::UnknownWord;
+use stoker_domain::{area::UnknownWord, domain::Lock};
 use stoker_engine::{DomainError, ZoneError};
 
 use crate::{
     request_fields,
     tencent::message::{self, Message},
 };
+
+/// The code for a domain that the operator has locked, or is changing.
+pub(crate) const fn lock_code(lock: Lock) -> &'static str {
+    match lock {
+        Lock::Locked => "ResourceUnavailable.CdnHostIsLocked",
+        Lock::Changing => "ResourceInUse.CdnOpInProgress",
+    }
+}
 
 /// Why an action was refused.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +61,7 @@ impl Error {
                 DomainError::InvalidHost { .. } => "InvalidParameter.CdnConfigInvalidHost",
                 DomainError::Exists { .. } => "ResourceInUse.CdnHostExists",
                 DomainError::Unknown { .. } => "ResourceNotFound.CdnHostNotExists",
+                DomainError::Locked { lock, .. } => lock_code(*lock),
                 DomainError::Ledger { .. } | DomainError::Zone(ZoneError::Ledger { .. }) => {
                     "InternalError.CdnDbError"
                 }

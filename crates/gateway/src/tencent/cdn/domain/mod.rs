@@ -17,7 +17,10 @@ use stoker_domain::{
 };
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
-pub(crate) use self::{config::KEPT, error::Error};
+pub(crate) use self::{
+    config::KEPT,
+    error::{Error, lock_code},
+};
 use crate::{
     Gateway,
     tencent::{error::Error as CallError, params::Params},

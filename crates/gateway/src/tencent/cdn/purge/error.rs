@@ -86,6 +86,10 @@ fn code(scope: Scope, error: &SubmitError) -> &'static str {
         (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Path | Scope::Tag) => {
             "InvalidParameter.CdnHostInvalidStatus"
         }
+        // purges are taken on locked domains, and have no features
+        (E::DomainLocked { .. } | E::FeatureClosed { .. }, _) => {
+            "InvalidParameter.CdnHostInvalidStatus"
+        }
         (E::OverQuota { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedDayLimit",
         (E::OverQuota { .. }, Scope::Path | Scope::Tag) => {
             "LimitExceeded.CdnPurgePathExceedDayLimit"
