@@ -207,6 +207,8 @@ mod tests {
             app_id: 1,
             name: String::new(),
             is_enabled: true,
+            service: Default::default(),
+            closed: Default::default(),
             created_at: Timestamp::from_seconds(1),
         };
         let account = match ledger.accounts().await.unwrap().first() {
