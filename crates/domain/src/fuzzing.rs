@@ -13,7 +13,7 @@ use url::{Host, Url};
 
 use crate::{
     http::{
-        CacheControl, RangeRequest, StoredResponse, http_date, parse_content_range,
+        CacheControl, RangeRequest, StoredResponse, framed_length, http_date, parse_content_range,
         parse_http_date, parse_range, parse_unsatisfied_range, strip_hop_by_hop, unsatisfied_range,
     },
     media,
@@ -137,6 +137,7 @@ pub fn http_fields(data: &[u8]) {
     for line in lines {
         let Ok(value) = HeaderValue::from_bytes(line) else { continue };
         range(&value, size);
+        framing(&value, size);
         if let Some(moment) = parse_http_date(&value)
             && (0..253_402_300_800).contains(&moment.as_seconds())
         {
@@ -156,6 +157,16 @@ pub fn http_fields(data: &[u8]) {
     let before = fields.clone();
     strip_hop_by_hop(&mut fields);
     assert_eq!(fields, before);
+}
+
+/// Whatever stands in one field, the other takes its length away, or leaves it as it was.
+fn framing(value: &HeaderValue, size: u64) {
+    let mut fields = HeaderMap::new();
+    fields.insert(header::CONTENT_LENGTH, size.into());
+    fields.append(header::CONTENT_LENGTH, value.clone());
+    assert!(!framed_length(&fields).is_ok_and(|length| length != Some(size)));
+    fields.insert(header::TRANSFER_ENCODING, value.clone());
+    assert!(!framed_length(&fields).is_ok_and(|length| length.is_some()));
 }
 
 fn range(value: &HeaderValue, size: u64) {

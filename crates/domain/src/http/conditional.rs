@@ -84,7 +84,7 @@ fn strong_match(a: &[u8], b: &[u8]) -> bool {
     a == b && !a.starts_with(b"W/")
 }
 
-fn weak_match(a: &[u8], b: &[u8]) -> bool {
+pub(super) fn weak_match(a: &[u8], b: &[u8]) -> bool {
     let opaque = |tag: &[u8]| tag.strip_prefix(b"W/").unwrap_or(tag).to_vec();
     opaque(a) == opaque(b)
 }

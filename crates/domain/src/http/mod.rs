@@ -10,20 +10,25 @@ mod cache_status;
 mod conditional;
 mod fields;
 mod forwarded;
+mod framing;
 mod freshness;
 mod range;
 mod response;
+mod staleness;
 mod storable;
+mod validation;
 
 pub use cache_control::CacheControl;
 pub use cache_status::{CacheStatus, Forward};
 pub use conditional::{Conditions, evaluate_conditions, if_range_matches};
 pub use fields::{http_date, parse_http_date, strip_hop_by_hop};
 pub use forwarded::{always_travels, is_harmless, strip_claims, varying};
+pub use framing::{BadFraming, framed_length};
 pub use freshness::{Reuse, reuse};
 pub use range::{
     ByteRange, ContentRange, RangeRequest, parse_byte_range, parse_content_range, parse_range,
     parse_unsatisfied_range, unsatisfied_range,
 };
 pub use response::{StoredResponse, Validator, drop_cookies, strong_validator};
+pub use staleness::{Staleness, staleness};
 pub use storable::{Lifetime, storable};

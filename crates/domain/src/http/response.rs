@@ -152,6 +152,21 @@ impl StoredResponse {
         request_time: Timestamp,
         response_time: Timestamp,
     ) -> Result<Self, Uncacheable> {
+        let mut fields = self.fields_with(not_modified, policy);
+        let lifetime =
+            storable(request_fields, self.status, &fields, policy, request_time, response_time)?;
+        let vary = match not_modified.contains_key(header::VARY) {
+            true => vary(request_fields, &fields),
+            false => self.vary.clone(),
+        };
+        fields.remove(header::AGE);
+        let mut refreshed = Self { fields, vary, response_time, ..self.clone() };
+        refreshed.set_lifetime(lifetime);
+        Ok(refreshed)
+    }
+
+    /// The fields of this response with those of a 304 laid over them; `Age` is that of the 304.
+    pub fn fields_with(&self, not_modified: &HeaderMap, policy: &CachePolicy) -> HeaderMap {
         let mut news = not_modified.clone();
         strip_hop_by_hop(&mut news);
         for name in KEPT_AT_304 {
@@ -169,16 +184,7 @@ impl StoredResponse {
         if !news.contains_key(header::DATE) {
             fields.remove(header::DATE);
         }
-        let lifetime =
-            storable(request_fields, self.status, &fields, policy, request_time, response_time)?;
-        let vary = match news.contains_key(header::VARY) {
-            true => vary(request_fields, &fields),
-            false => self.vary.clone(),
-        };
-        fields.remove(header::AGE);
-        let mut refreshed = Self { fields, vary, response_time, ..self.clone() };
-        refreshed.set_lifetime(lifetime);
-        Ok(refreshed)
+        fields
     }
 
     /// The bytes that [`Self::decode`] reads.

@@ -94,7 +94,7 @@ pub fn storable(
     Ok(Lifetime { lifetime, corrected_initial_age })
 }
 
-fn ruled_lifetime(rule: RuleLifetime, explicit: Option<Duration>) -> Duration {
+pub(super) fn ruled_lifetime(rule: RuleLifetime, explicit: Option<Duration>) -> Duration {
     match rule {
         RuleLifetime::Never => Duration::ZERO,
         RuleLifetime::Origin { otherwise_seconds } => explicit
@@ -108,7 +108,7 @@ fn ruled_lifetime(rule: RuleLifetime, explicit: Option<Duration>) -> Duration {
 }
 
 /// Statuses that get the lifetime of a rule, or the domain's default where the origin states no lifetime.
-fn has_default_lifetime(status: StatusCode) -> bool {
+pub(super) fn has_default_lifetime(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::OK
@@ -120,7 +120,7 @@ fn has_default_lifetime(status: StatusCode) -> bool {
 
 /// RFC 9111 section 4.2.1: `s-maxage`, `max-age`, `Expires` less `Date`. An `Expires` that is not a
 /// date lies in the past (section 5.3).
-fn explicit_lifetime(
+pub(super) fn explicit_lifetime(
     said: &CacheControl,
     fields: &HeaderMap,
     response_time: Timestamp,
@@ -134,7 +134,7 @@ fn explicit_lifetime(
 }
 
 /// RFC 9111 section 4.2.3. An `Age` that is not a number is ignored (section 5.1).
-fn corrected_initial_age(
+pub(super) fn corrected_initial_age(
     fields: &HeaderMap,
     request_time: Timestamp,
     response_time: Timestamp,
