@@ -119,6 +119,8 @@ pub struct Stats {
     pub store: store::Stats,
     /// Its replies.
     pub answered: Answered,
+    /// Fills that run now.
+    pub fills: usize,
 }
 
 /// Starts a node. When this returns it has carried out the purges that it missed and serves, or the
@@ -226,7 +228,8 @@ impl Running {
 
     /// What it holds and has done since it started.
     pub fn stats(&self) -> Stats {
-        Stats { store: self.store.stats(), answered: self.service.answered() }
+        let fills = self.fills.running();
+        Stats { store: self.store.stats(), answered: self.service.answered(), fills }
     }
 
     /// Takes no more jobs and gives back those that it has: what is done about all nodes of a process

@@ -30,5 +30,5 @@ pub use range::{
     parse_unsatisfied_range, unsatisfied_range,
 };
 pub use response::{StoredResponse, Validator, drop_cookies, strong_validator};
-pub use staleness::{Staleness, staleness};
+pub use staleness::{Staleness, staleness, told_age};
 pub use storable::{Lifetime, storable};

@@ -87,13 +87,18 @@ pub fn staleness(
     if lifetime > age {
         return None;
     }
-    let mut undated = fields.clone();
-    undated.remove(header::DATE);
-    let told = corrected_initial_age(&undated, request_time, response_time);
+    let told = told_age(fields, request_time, response_time);
     Some(match told >= lifetime {
         true => Staleness::Age { age: told, lifetime },
         false => Staleness::Clock { behind: age, lifetime },
     })
+}
+
+/// How old a response came by its `Age` alone, whatever the origin's clock says.
+pub fn told_age(fields: &HeaderMap, request_time: Timestamp, response_time: Timestamp) -> Duration {
+    let mut undated = fields.clone();
+    undated.remove(header::DATE);
+    corrected_initial_age(&undated, request_time, response_time)
 }
 
 /// What made the lifetime zero.

@@ -235,10 +235,17 @@ impl Runner {
         let is_purged = || filled.stored.as_ref().is_some_and(Stored::is_purged);
         let (outcome, detail) = match self.read_back(task).await {
             Ok(proof) if filled.size.is_none_or(|size| proof.stored.size() == Some(size)) => {
-                return self.proven(task, filled.outcome, filled.pulled_bytes, &proof).await;
+                let proven = self.proven(task, filled.outcome, filled.pulled_bytes, &proof).await;
+                let detail = proven.detail.or(report.detail);
+                return ItemReport { detail, ..proven };
             }
             Ok(_) => (DISK_ERROR, "the size read back is another than that fetched"),
-            Err(Missing::NeverFresh) => (NEVER_FRESH, "the origin wants every use to be validated"),
+            Err(Missing::NeverFresh) => {
+                let over = || "its lifetime was over before it could be read back".into();
+                report.outcome = NEVER_FRESH;
+                report.detail = Some(report.detail.unwrap_or_else(over));
+                return report;
+            }
             Err(Missing::Unsynced) => (DISK_ERROR, "the disk did not confirm it in time"),
             Err(Missing::Invalidated) => (OVERTAKEN, "a purge came before it was read back"),
             Err(Missing::Gone) if is_purged() => {

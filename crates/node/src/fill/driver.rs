@@ -1,12 +1,12 @@
 //! The task behind a fill: attempts until it has an end, and says what became of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use http::HeaderName;
+use http::{HeaderMap, HeaderName, StatusCode};
 use stoker_domain::{
     domain::RuleLifetime,
-    http::StoredResponse,
+    http::{StoredResponse, staleness},
     outcome::{OriginFault, Outcome},
     time::Timestamp,
 };
@@ -17,7 +17,9 @@ use super::{
     Fills,
     failures::Failure,
     head::{FillHead, Filled},
+    opening::{Reply, is_content},
     request::{Handed, Request},
+    run::{Change, ChangeKind},
     state::{Fill, State},
 };
 use crate::{
@@ -32,7 +34,7 @@ const SELECTIONS: u32 = 2;
 #[derive(Debug)]
 pub(super) enum Stop {
     /// The representation is another one now; begin anew.
-    Changed(String),
+    Changed(Change),
     /// It broke off and cannot be resumed; begin anew, after a delay.
     Again(Fault),
     /// These fields of the viewer select a response; ask with them.
@@ -65,6 +67,10 @@ pub(super) struct Driver {
     pub(super) keeps: bool,
     /// The origin gets all fields of the viewer.
     pub(super) is_alone: bool,
+    /// Why ranges are not asked for, unless somebody wants it so; set between two transfers.
+    whole_because: OnceLock<String>,
+    /// What the reply in force is worth a word for.
+    noted: Mutex<Option<String>>,
 }
 
 impl Drop for Driver {
@@ -82,9 +88,17 @@ impl Driver {
         let source = fills.source(&request);
         // what is kept in no case can be asked for as the viewer does, once
         let is_kept = keeps && request.policy().lifetime != RuleLifetime::Never;
-        let mut driver = Self { fills, fill, request, source, keeps, is_alone: false };
+        let (whole_because, noted) = (OnceLock::new(), Mutex::default());
+        let is_alone = false;
+        let mut driver =
+            Self { fills, fill, request, source, keeps, is_alone, whole_because, noted };
         if !is_kept {
             driver.hand_all();
+        }
+        if let Source::Origin(domain) = &driver.source
+            && let Some(why) = driver.fills.0.ranges.why_odd(domain)
+        {
+            driver.ask_whole_because(&why);
         }
         driver
     }
@@ -97,19 +111,50 @@ impl Driver {
         }
     }
 
-    /// Ranges are not to be asked for: the task says so, or the domain of the origin that is asked.
+    /// From now on nothing but the whole is asked for.
+    pub(super) fn ask_whole_because(&self, why: &str) {
+        let asked = || format!("asked for whole, as ranges of the origin cannot be trusted: {why}");
+        self.whole_because.get_or_init(asked);
+    }
+
+    fn note_down(&self, note: Option<String>) {
+        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = note;
+    }
+
+    /// Notes what the parent says of its reply, or why that is stale as it comes.
+    pub(super) fn note_reply(&self, reply: &Reply, status: StatusCode, fields: &HeaderMap) {
+        let (request_time, response_time) = (reply.request_time, reply.response_time);
+        let stale =
+            || staleness(status, fields, &self.request.policy(), request_time, response_time);
+        let told = reply.response.note.clone();
+        self.note_down(told.or_else(|| {
+            stale().filter(|_| is_content(status)).map(|staleness| staleness.to_string())
+        }));
+    }
+
+    /// What a person should know of how it came.
+    pub(super) fn note(&self) -> Option<String> {
+        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match (noted, self.whole_because.get()) {
+            (Some(noted), Some(whole)) => Some(format!("{noted}; {whole}")),
+            (noted, whole) => noted.or_else(|| whole.cloned()),
+        }
+    }
+
+    /// Ranges are not to be asked for: the task says so, or the domain of the origin that is asked,
+    /// or they have turned out to be of no use.
     pub(super) fn asks_whole(&self) -> bool {
         let without_ranges =
             matches!(&self.source, Source::Origin(domain) if domain.origin.pull.without_ranges);
-        self.request.options.disable_range || without_ranges
+        self.request.options.disable_range || without_ranges || self.whole_because.get().is_some()
     }
 
     pub(super) async fn run(mut self, stored: Option<Stored>) {
         let config = *self.fills.config();
         let (mut restarts, mut retries, mut selections) = (0, 0, 0);
-        let mut stored = stored;
+        let (mut stored, mut begun) = (stored, None);
         loop {
-            let fault = match self.attempt(stored.take()).await {
+            let fault = match self.attempt(stored.take(), begun.take()).await {
                 Ok(filled) => return self.finish(filled, None),
                 Err(Stop::Fault(fault)) => fault,
                 Err(Stop::Select(names)) if selections < SELECTIONS => {
@@ -126,10 +171,15 @@ impl Driver {
                     self.fill.restart();
                     continue;
                 }
-                Err(Stop::Changed(detail)) => {
+                Err(Stop::Changed(Change { detail, kind, reply })) => {
                     restarts += 1;
+                    // once it may have changed; twice, its parts will not go together either
+                    if kind == ChangeKind::Odd || restarts > 1 {
+                        self.step_back(&detail, kind != ChangeKind::Another);
+                    }
                     if restarts <= config.restarts {
                         self.fill.restart();
+                        begun = reply;
                         continue;
                     }
                     let detail = format!("{detail}; gave up after {restarts} attempts");
@@ -254,7 +304,7 @@ impl Driver {
             pulled_bytes: self.fill.pulled(),
             validator: response.validator_text(),
             fresh_until: Some(response.fresh_until()),
-            detail: None,
+            detail: self.note(),
             retry_after: None,
             stored: None,
         }

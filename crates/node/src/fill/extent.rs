@@ -1,7 +1,10 @@
 //! Which bytes of which representation a reply carries, and whether it says so soundly. Pure.
 
 use http::{HeaderMap, StatusCode, header};
-use stoker_domain::{http::parse_content_range, outcome::OriginFault};
+use stoker_domain::{
+    http::{ContentRange, framed_length, parse_content_range},
+    outcome::OriginFault,
+};
 
 use crate::origin::Fault;
 
@@ -25,18 +28,21 @@ impl Extent {
         fields: &HeaderMap,
         asked: Option<(u64, u64)>,
     ) -> Result<Self, Fault> {
-        let length = content_length(fields);
+        // what is framed badly is refused where replies come in
+        let length = framed_length(fields).ok().flatten();
+        let range = fields.get(header::CONTENT_RANGE).and_then(parse_content_range);
         if status != StatusCode::PARTIAL_CONTENT {
             let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
             let end = if has_none { Some(0) } else { length };
+            if let Some(range) = range.filter(|range| is_part(range, status, length)) {
+                let detail = format!("{status} with Content-Range `{range}`, which is not all");
+                return Err(Fault::origin(OriginFault::Length, detail));
+            }
             return Ok(Self { start: 0, end, total: end, is_partial: false });
         }
         let protocol = |detail: &str| Fault::origin(OriginFault::Protocol, detail);
         let (first, last) = asked.ok_or_else(|| protocol("206 to a request without a range"))?;
-        let range = fields
-            .get(header::CONTENT_RANGE)
-            .and_then(parse_content_range)
-            .ok_or_else(|| protocol("206 without a usable Content-Range"))?;
+        let range = range.ok_or_else(|| protocol("206 without a usable Content-Range"))?;
         if range.start != first || range.end_inclusive > last {
             let detail = format!("206 with {range} to a request for bytes {first}-{last}");
             return Err(protocol(&detail));
@@ -59,8 +65,12 @@ impl Extent {
     }
 }
 
-fn content_length(fields: &HeaderMap) -> Option<u64> {
-    fields.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+/// Whether a reply that should be the whole says that it is a part. RFC 9110 section 14.4 gives
+/// `Content-Range` no meaning there; but who writes it means it, and half is not the whole.
+fn is_part(range: &ContentRange, status: StatusCode, length: Option<u64>) -> bool {
+    let is_all = range.start == 0 && range.total == Some(range.length());
+    let has_length = length.is_none_or(|length| length == range.length());
+    status.is_success() && !(is_all && has_length)
 }
 
 #[cfg(test)]
@@ -95,6 +105,9 @@ mod tests {
         let whole = of(200, "", "7", Some((5, 99))).unwrap();
         assert_eq!((whole.start, whole.total, whole.is_whole()), (0, Some(7), true));
         assert_eq!(of(200, "", "", None).unwrap().total, None);
+        let said = of(200, "bytes 0-6/7", "7", Some((0, 99))).unwrap();
+        assert_eq!((said.total, said.is_partial), (Some(7), false));
+        assert!(of(404, "bytes 0-6/70", "7", None).is_ok());
     }
 
     #[test]
@@ -105,6 +118,15 @@ mod tests {
         assert_eq!(of(206, "bytes 1-9/20", "9", Some((0, 9))), protocol);
         assert_eq!(of(206, "bytes 0-10/20", "11", Some((0, 9))), protocol);
         let length = Err(Outcome::OriginError(OriginFault::Length));
-        assert_eq!(of(206, "bytes 0-9/20", "11", Some((0, 9))), length);
+        for (status, range, stated) in [
+            (206, "bytes 0-9/20", "11"),
+            (200, "bytes 0-9/20", "10"),
+            (200, "bytes 10-19/20", "10"),
+            (200, "bytes 0-9/*", "10"),
+            (200, "bytes 0-9/10", "20"),
+            (203, "bytes 0-9/20", ""),
+        ] {
+            assert_eq!(of(status, range, stated, Some((0, 9))), length, "{status} {range}");
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct FillHead {
     pub is_revalidated: bool,
     /// The status that came from upstream, 206 and 304 included.
     pub forward_status: StatusCode,
+    /// For a person: what the origin did that decided how it came or how long it lasts.
+    pub note: Option<String>,
 }
 
 /// What became of a fill.
@@ -38,7 +40,7 @@ pub struct Filled {
     pub validator: Option<String>,
     /// Until when it is fresh.
     pub fresh_until: Option<Timestamp>,
-    /// For a person, when it did not succeed.
+    /// For a person: why it did not succeed, or what the origin did that decided how it came.
     pub detail: Option<String>,
     /// How long the origin asked to be left alone.
     pub retry_after: Option<Duration>,

@@ -11,7 +11,8 @@
 //! - 200: the reply is cut into slices while it streams;
 //! - 206 without a strong validator: dropped, and asked for whole;
 //! - 304: the stored response gets a new head;
-//! - another validator or size: a new generation. Bytes of two generations never meet.
+//! - another validator or size: a new generation. Bytes of two generations never meet;
+//! - ranges that do not go together, though a plain GET is answered: one request for the whole.
 //!
 //! The origin gets few fields of a viewer: those by which a stored response can be selected again.
 //! When its `Vary` names others it is asked again with them; when what it answers is not kept, with
@@ -29,6 +30,7 @@ mod head;
 mod loners;
 mod opening;
 mod pull;
+mod ranges;
 mod reader;
 mod request;
 mod run;
@@ -63,6 +65,7 @@ pub use request::{Handed, Intent, Request, Want, stored_url};
 use driver::Driver;
 use failures::Failures;
 use loners::Loners;
+use ranges::Ranges;
 use state::Fill;
 
 use crate::{
@@ -131,6 +134,7 @@ struct Inner {
     failures: Failures,
     history: OnceLock<Arc<History>>,
     loners: Loners,
+    ranges: Ranges,
     jitter: Mutex<StdRng>,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -159,6 +163,7 @@ impl Fills {
             failures: Failures::new(config.failure_memory),
             history: OnceLock::new(),
             loners: Loners::default(),
+            ranges: Ranges::default(),
             jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),

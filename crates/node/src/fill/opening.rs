@@ -7,10 +7,10 @@ use stoker_domain::{
     domain::RuleLifetime,
     http::{
         ByteRange, Lifetime, Reuse, StoredResponse, Validator, drop_cookies, reuse, storable,
-        strong_validator,
+        strong_validator, told_age,
     },
     media::{Manifest, manifest},
-    outcome::{Outcome, Uncacheable},
+    outcome::{OriginFault, Outcome, Uncacheable},
     time::Timestamp,
 };
 
@@ -21,13 +21,13 @@ use super::{
     head::{FillHead, Filled},
     pull::{Generation, Puller},
     request::Want,
-    run::{Course, Event, Run},
+    run::{Change, Course, Event, Run},
     selection::DEPENDS,
     slices::{SLICE_BYTES, count, start_of},
     state::Passing,
 };
 use crate::{
-    origin::{Ask, Content, Response},
+    origin::{Ask, Content, Fault, Response},
     pace::AHEAD,
     store::{Stored, Ticket, Writer},
 };
@@ -41,20 +41,28 @@ struct Known {
 }
 
 /// A reply, and when it was asked for and came.
+#[derive(Debug)]
 pub(super) struct Reply {
     pub(super) response: Response,
     pub(super) asked: Option<(u64, u64)>,
-    request_time: Timestamp,
-    response_time: Timestamp,
+    pub(super) request_time: Timestamp,
+    pub(super) response_time: Timestamp,
     /// Of the generation that it may begin, taken before it was asked for: what is purged meanwhile
     /// is older than the purge, however late it comes.
-    writer: Writer,
+    pub(super) writer: Writer,
 }
 
 impl Driver {
-    /// One attempt, from the first request to the end.
-    pub(super) async fn attempt(&self, stored: Option<Stored>) -> Result<Filled, Stop> {
+    /// One attempt, from the first request to the end, or from `begun`, its reply.
+    pub(super) async fn attempt(
+        &self,
+        stored: Option<Stored>,
+        begun: Option<Box<Reply>>,
+    ) -> Result<Filled, Stop> {
         let selecting = self.request.selecting();
+        if let Some(begun) = begun {
+            return self.take_reply(*begun, &selecting).await;
+        }
         let stored = self.without_old_error(stored).await;
         let known = stored.and_then(|stored| self.known(stored, &selecting));
         let Some(known) = known else { return self.begin_anew(&selecting).await };
@@ -125,17 +133,19 @@ impl Driver {
             Want::Head | Want::All => None,
             Want::Range(range) => exact(range),
         };
-        let mut reply = self.ask(Ask { range, ..Ask::default() }).await?;
-        if reply.response.status == StatusCode::RANGE_NOT_SATISFIABLE
-            && let Some((start, _)) = range
+        let mut reply = self.ask(Ask { range, ..Ask::default() }).await;
+        if let Ok(short) = &reply
+            && short.response.status == StatusCode::RANGE_NOT_SATISFIABLE
+            && range.is_some_and(|(start, _)| start > 0)
         {
-            // the head is wanted nevertheless; behind an empty or strange one, it comes whole
-            let range = (start > 0 && self.keeps).then_some((0, SLICE_BYTES - 1));
-            reply = self.ask(Ask { range, ..Ask::default() }).await?;
-            if reply.response.status == StatusCode::RANGE_NOT_SATISFIABLE && range.is_some() {
-                reply = self.ask(Ask::default()).await?;
-            }
+            // the head is wanted nevertheless
+            let range = self.keeps.then_some((0, SLICE_BYTES - 1));
+            reply = self.ask(Ask { range, ..Ask::default() }).await;
         }
+        let reply = match range {
+            Some(_) => self.or_whole(reply).await?,
+            None => reply?,
+        };
         self.take_reply(reply, selecting).await
     }
 
@@ -174,16 +184,25 @@ impl Driver {
         let want = self.fill.state().widest_want();
         let range = (!self.asks_whole()).then(|| self.probe(want));
         let reply =
-            self.ask(Ask { range, if_none_match, if_modified_since, ..Ask::default() }).await?;
-        let status = reply.response.status;
-        if status == StatusCode::NOT_MODIFIED {
-            return self.confirmed(known, &reply, selecting).await;
+            self.ask(Ask { range, if_none_match, if_modified_since, ..Ask::default() }).await;
+        if let Ok(reply) = &reply
+            && reply.response.status == StatusCode::NOT_MODIFIED
+            && known.response.is_confirmed_by(&reply.response.fields, known.size)
+        {
+            return self.confirmed(known, reply, selecting).await;
         }
         self.fill.restart();
-        if status == StatusCode::RANGE_NOT_SATISFIABLE {
-            return self.begin_anew(selecting).await;
+        let reply = match range {
+            Some(_) => self.or_whole(reply).await?,
+            None => reply?,
+        };
+        match reply.response.status {
+            // a 304 of another representation says nothing of what is stored, nor has it content
+            StatusCode::NOT_MODIFIED | StatusCode::RANGE_NOT_SATISFIABLE => {
+                self.begin_anew(selecting).await
+            }
+            _ => self.take_reply(reply, selecting).await,
         }
-        self.take_reply(reply, selecting).await
     }
 
     /// 304: the stored response gets a new head.
@@ -230,6 +249,8 @@ impl Driver {
         reply: &Reply,
         selecting: &HeaderMap,
     ) -> Result<StoredResponse, Uncacheable> {
+        let fields = known.response.fields_with(&reply.response.fields, &self.request.policy());
+        self.note_reply(reply, known.response.status, &fields);
         known.response.refreshed_by_304(
             &reply.response.fields,
             selecting,
@@ -270,7 +291,8 @@ impl Driver {
                 }
                 self.show(self.head_of(&generation, Some(known.size)));
                 let content = reply.response.content;
-                let run = Run::begun(Arc::clone(&generation.course), content, extent);
+                let mut run = Run::begun(Arc::clone(&generation.course), content, extent);
+                run.has_joined = true;
                 let mut puller = Puller::new(self, generation);
                 ticket.into_iter().for_each(|ticket| puller.await_later(ticket));
                 puller.pull(Some(run)).await
@@ -279,6 +301,7 @@ impl Driver {
             Err(_) => {
                 self.fill.restart();
                 if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
+                    let reply = self.or_whole(Ok(reply)).await?;
                     self.take_reply(reply, selecting).await
                 } else {
                     self.begin_anew(selecting).await
@@ -306,15 +329,22 @@ impl Driver {
                 Ok(self.pass(reply, &extent, outcome, selecting).await)
             }
             // a reply without 206 is never asked for again
-            Judged::Whole => Err(Stop::Changed("it has neither length nor validator".into())),
+            Judged::Whole => {
+                Err(Stop::Changed(Change::another("it has neither length nor validator")))
+            }
         }
     }
 
     pub(super) fn judge(&self, reply: Reply, selecting: &HeaderMap) -> Result<Judged, Stop> {
         let Reply { response, asked, request_time, response_time, .. } = &reply;
+        if response.status == StatusCode::NOT_MODIFIED {
+            let detail = "304 to a request without a condition";
+            return Err(Fault::origin(OriginFault::Protocol, detail).into());
+        }
         let extent = Extent::of(response.status, &response.fields, *asked)?;
         let status = if extent.is_partial { StatusCode::OK } else { response.status };
         let is_content = is_content(status);
+        self.note_reply(&reply, status, &response.fields);
         let judged = storable(
             selecting,
             status,
@@ -371,12 +401,19 @@ impl Driver {
         outcome: Outcome,
         by: &HeaderMap,
     ) -> Filled {
-        let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age: Duration::ZERO };
+        // whoever keeps it further on has to know how long caches before have
+        let corrected_initial_age =
+            told_age(&reply.response.fields, reply.request_time, reply.response_time);
+        let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age };
         let forward_status = reply.response.status;
         let is_alone = reply.response.alone.is_some() || self.is_for_nobody_else(outcome);
-        let detail = match outcome {
-            Outcome::Uncacheable(Uncacheable::RequestFields) => DEPENDS.to_owned(),
-            _ => format!("{} answered {forward_status}", reply.response.content.sender()),
+        let answered = format!("{} answered {forward_status}", reply.response.content.sender());
+        let detail = match (outcome, self.note()) {
+            (Outcome::Uncacheable(Uncacheable::RequestFields), _) => DEPENDS.to_owned(),
+            (Outcome::Uncacheable(Uncacheable::NoLifetime), Some(note)) => {
+                format!("{answered}: {note}")
+            }
+            _ => answered,
         };
         let retry_after = reply.response.retry_after;
         let (response, content) = made(reply, extent, lifetime, by);
@@ -390,6 +427,7 @@ impl Driver {
             is_alone,
             is_revalidated: false,
             forward_status,
+            note: self.note(),
         };
         let mut passing = Passing::new(content, extent.start);
         if let Outcome::OriginStatus(_) = outcome
@@ -503,6 +541,7 @@ impl Driver {
             is_alone: false,
             is_revalidated: generation.is_revalidated,
             forward_status: generation.forward_status,
+            note: self.note(),
         }
     }
 }

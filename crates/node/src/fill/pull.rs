@@ -34,7 +34,8 @@ use crate::{
 
 /// Slices that wait for the slowest reader when the store does not take them.
 const RELAYED: usize = 4;
-/// Transfers of one fill that is read at a pace: the next is asked for while one comes.
+/// Transfers of one fill that is read at a pace, or whose parts have not yet been seen to go
+/// together: the next is asked for while one comes.
 const PACED: usize = 2;
 /// A transfer that brought so much was worth it: the next failure is a first one again.
 const WORTH: u64 = 64 << 10;
@@ -72,6 +73,8 @@ pub(super) struct Puller<'a> {
     tickets: Vec<Ticket>,
     failures: u32,
     has_ranges: bool,
+    /// A second reply has continued the first: further ones will.
+    has_joined: bool,
     resting: Option<Pin<Box<Sleep>>>,
     lingering: Option<Pin<Box<Sleep>>>,
     /// The store takes nothing more; what became of the fill is already said.
@@ -91,6 +94,7 @@ impl<'a> Puller<'a> {
             tickets: Vec::new(),
             failures: 0,
             has_ranges: false,
+            has_joined: false,
             resting: None,
             lingering: None,
             is_relaying: false,
@@ -228,7 +232,8 @@ impl<'a> Puller<'a> {
         }
         let is_paced = self.driver.fills.is_paced(&self.driver.fill, &self.driver.source);
         let most = match self.is_parallel() {
-            true if is_paced => config.parallel.min(PACED),
+            // what does not go together is found out with one transfer, not with all
+            true if is_paced || !self.has_joined => config.parallel.min(PACED),
             true => config.parallel,
             false => 1,
         };
@@ -262,6 +267,7 @@ impl<'a> Puller<'a> {
             self.failures = 0;
         }
         self.has_ranges |= run.is_partial;
+        self.has_joined |= run.has_joined;
         match event {
             Event::Slice { number } => {
                 let stopped = self.hand_over(number, run.next).await?;
@@ -276,7 +282,7 @@ impl<'a> Puller<'a> {
                 let detail = format!("a reply ended at byte {}, within a slice", run.next);
                 self.failed(&run, Fault::origin(OriginFault::Truncated, detail))
             }
-            Event::Changed(detail) => Err(Stop::Changed(detail.into())),
+            Event::Changed(change) => Err(Stop::Changed(change)),
             Event::Failed(fault) => self.failed(&run, fault),
         }
     }

@@ -14,11 +14,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Fills,
     extent::Extent,
+    opening::Reply,
     request::Request,
     slices::{slice_of, start_of},
     state::Fill,
 };
-use crate::origin::{Ask, Content, Fault, Response, Source};
+use crate::origin::{Ask, Content, Fault, Response, Retry, Source};
 
 /// Before the parent is urged again.
 const URGE_AGAIN: Duration = Duration::from_secs(1);
@@ -53,6 +54,8 @@ pub(super) struct Run {
     pub(super) brought: u64,
     /// The reply honours ranges.
     pub(super) is_partial: bool,
+    /// A reply to `If-Range` continued what others brought.
+    pub(super) has_joined: bool,
     /// Makes the parent hurry with a reply that no other can continue.
     urging: Option<AbortOnDropHandle<()>>,
 }
@@ -67,7 +70,41 @@ pub(super) enum Event {
     /// It broke off.
     Failed(Fault),
     /// What comes is of another generation.
-    Changed(&'static str),
+    Changed(Change),
+}
+
+/// What comes does not belong to the generation that is being filled.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) detail: String,
+    pub(super) kind: ChangeKind,
+    /// The beginning of the next generation, where the reply is that.
+    pub(super) reply: Option<Box<Reply>>,
+}
+
+/// What a change says of the origin's ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ChangeKind {
+    /// Nothing: there is another representation now.
+    Another,
+    /// A range was refused. That may be so because of a change, or of ranges alone.
+    Refused,
+    /// Nothing has changed and parts do not go together: only the whole is of use.
+    Odd,
+}
+
+impl Change {
+    pub(super) fn another(detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), kind: ChangeKind::Another, reply: None }
+    }
+
+    fn refused(detail: impl Into<String>) -> Self {
+        Self { kind: ChangeKind::Refused, ..Self::another(detail) }
+    }
+
+    fn odd(detail: impl Into<String>) -> Self {
+        Self { kind: ChangeKind::Odd, ..Self::another(detail) }
+    }
 }
 
 impl Run {
@@ -79,15 +116,35 @@ impl Run {
         let whole = |end: u64| start_of(slice_of(end - 1) + 1).min(course.size.unwrap_or(end));
         let end = reply_end.map(|end| if is_partial && end > 0 { whole(end) } else { end });
         let content = Some(content);
-        Self { course, content, carry, next, end, reply_end, brought: 0, is_partial, urging: None }
+        Self {
+            course,
+            content,
+            carry,
+            next,
+            end,
+            reply_end,
+            brought: 0,
+            is_partial,
+            has_joined: false,
+            urging: None,
+        }
     }
 
     /// A run that has yet to ask for bytes `next..end`.
     pub(super) fn planned(course: Arc<Course>, next: u64, end: u64) -> Self {
         let (carry, end) = (Bytes::new(), Some(end));
-        let (content, reply_end) = (None, None);
-        let (brought, is_partial, urging) = (0, false, None);
-        Self { course, content, carry, next, end, reply_end, brought, is_partial, urging }
+        Self {
+            course,
+            content: None,
+            carry,
+            next,
+            end,
+            reply_end: None,
+            brought: 0,
+            is_partial: false,
+            has_joined: false,
+            urging: None,
+        }
     }
 
     /// Slices that the run would still bring, the one it is in included.
@@ -117,12 +174,14 @@ impl Run {
         let limit = self.course.size.map_or(slice_end, |size| slice_end.min(size));
         loop {
             if self.next >= limit {
+                self.end_of_reply().await?;
                 return Ok(Event::Slice { number });
             }
             if self.is_over() {
                 return Ok(Event::End);
             }
             if self.reply_end.is_some_and(|end| self.next >= end) {
+                self.end_of_reply().await?;
                 self.open().await?;
             }
             let Some(chunk) = self.more().await? else {
@@ -132,6 +191,26 @@ impl Run {
             };
             self.give(chunk, limit);
         }
+    }
+
+    /// Where a part has come, sees that nothing follows: `Content-Range` is believed only where
+    /// the framing agrees.
+    async fn end_of_reply(&mut self) -> Result<(), Event> {
+        if !self.is_partial || self.reply_end.is_none_or(|end| self.next < end) {
+            return Ok(());
+        }
+        let has_more = !self.carry.is_empty()
+            || match &mut self.content {
+                Some(content) if !content.is_sized => {
+                    matches!(content.next().await, Some(Ok(_)))
+                }
+                _ => false,
+            };
+        if has_more {
+            let detail = format!("206 with content beyond byte {}, its last", self.next - 1);
+            return Err(Event::Changed(Change::odd(detail)));
+        }
+        Ok(())
     }
 
     async fn more(&mut self) -> Result<Option<Bytes>, Event> {
@@ -196,12 +275,29 @@ impl Run {
         };
         let rest = self.rest();
         let (first, last) = rest.into_inner();
+        let request_time = course.fills.now();
+        let writer = course.fills.store().begin(course.fill.key, &course.fill.url);
         let response = course
             .fills
             .get(&course.fill, &course.source, &course.request, (ask.clone(), first, last))
             .await
-            .map_err(Event::Failed)?;
-        let extent = course.continues(&response, ask.range)?;
+            .map_err(|fault| match fault.outcome() {
+                // whether it is so of ranges alone, a request for the whole will tell
+                Outcome::OriginError(OriginFault::Protocol) => {
+                    Event::Changed(Change::refused(fault.detail()))
+                }
+                _ => Event::Failed(fault),
+            })?;
+        let extent = match course.continues(&response, ask.range) {
+            Ok(extent) => extent,
+            Err(Event::Changed(change)) if is_whole(&response) => {
+                let (asked, response_time) = (ask.range, course.fills.now());
+                let reply = Reply { response, asked, request_time, response_time, writer };
+                return Err(Event::Changed(Change { reply: Some(Box::new(reply)), ..change }));
+            }
+            Err(event) => return Err(event),
+        };
+        self.has_joined = true;
         self.next = extent.start;
         if extent.end != Some(end) {
             self.end = extent.end;
@@ -211,6 +307,11 @@ impl Run {
         self.content = Some(response.content);
         Ok(())
     }
+}
+
+/// Whether it is a whole that stands for itself.
+fn is_whole(response: &Response) -> bool {
+    response.status == StatusCode::OK && Extent::of(response.status, &response.fields, None).is_ok()
 }
 
 impl Course {
@@ -244,20 +345,37 @@ impl Course {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
             StatusCode::RANGE_NOT_SATISFIABLE
             | StatusCode::PRECONDITION_FAILED
-            | StatusCode::NOT_MODIFIED => return Err(Event::Changed("its size has changed")),
+            | StatusCode::NOT_MODIFIED => {
+                let detail = format!("{} to a request for the rest", response.status);
+                return Err(Event::Changed(Change::refused(detail)));
+            }
             status => {
                 let outcome = Outcome::OriginStatus(status.as_u16());
                 let detail = format!("answered {status} to a request for the rest");
-                let fault = Fault::new(outcome, detail).after(response.retry_after);
-                return Err(Event::Failed(fault));
+                let fault = Fault::new(outcome, &detail);
+                return Err(match fault.retry() {
+                    Retry::AfterDelay => Event::Failed(fault.after(response.retry_after)),
+                    // whether that is said of the range alone, a request for the whole will tell
+                    Retry::No => Event::Changed(Change::refused(detail)),
+                });
             }
         }
-        if self.validator.is_none() || strong_validator(&response.fields) != self.validator {
-            return Err(Event::Changed("its validator has changed"));
+        let extent = Extent::of(response.status, &response.fields, asked)
+            .map_err(|fault| Event::Changed(Change::odd(fault.detail())))?;
+        let is_another = extent.total.is_some_and(|total| Some(total) != self.size);
+        let validator = strong_validator(&response.fields);
+        if self.validator.is_none() || validator != self.validator {
+            let detail = match validator {
+                Some(_) => "its validator changes from reply to reply",
+                None => "its validator is missing in replies to ranges",
+            };
+            return Err(Event::Changed(match is_another {
+                true => Change::another("its validator has changed"),
+                false => Change::odd(detail),
+            }));
         }
-        let extent = Extent::of(response.status, &response.fields, asked).map_err(Event::Failed)?;
-        if extent.total.is_some() && extent.total != self.size {
-            return Err(Event::Changed("its size has changed"));
+        if is_another {
+            return Err(Event::Changed(Change::odd("its size changes under one validator")));
         }
         Ok(Extent { end: extent.end.or(self.size), total: self.size, ..extent })
     }

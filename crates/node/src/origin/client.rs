@@ -23,17 +23,18 @@ use hyper_util::{
 use rustls::crypto::ring;
 use stoker_domain::{
     domain::Domain,
+    http::{BadFraming, framed_length},
     outcome::{OriginFault, Outcome},
     retry::Presence,
 };
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
 use super::{
-    ALONE, Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, Source,
+    ALONE, ANSWERED, Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, NOTE, Source,
     aim::{Aim, Shunned},
     bounds,
     connect::{Connector, Timed},
-    request,
+    request::{self, SPOKEN},
     rest::{self, Rests},
 };
 use crate::{
@@ -178,19 +179,29 @@ impl Client {
         };
         let is_parent = source.is_parent();
         let (mut head, incoming) = sent.into_parts();
-        if let Some(fault) = told_fault(&mut head.headers, head.status, is_parent) {
-            return Err(fault);
+        let note = match is_parent {
+            true => hear(&head.headers, head.status, &to)?,
+            false => None,
+        };
+        // said between nodes alone, it never travels on
+        for name in SPOKEN {
+            head.headers.remove(name);
         }
         let retry_after = rest::asked_for(head.status, &head.headers);
         if let (Some(wanted), Source::Origin(domain)) = (retry_after, source) {
             self.rests.refused(domain, head.status, wanted);
         }
         let alone = head.headers.remove(ALONE).filter(|_| is_parent);
+        let is_sized = framed(&head).map_err(|bad| {
+            let detail = format!("{to} answered {} with {bad}", head.status);
+            Fault::origin(OriginFault::Protocol, detail).seen(is_parent)
+        })?;
         Ok(Response {
             status: head.status,
             fields: head.headers,
             retry_after,
             alone: alone.and_then(|outcome| outcome.to_str().ok()?.parse().ok()),
+            note,
             content: Content {
                 incoming,
                 idle,
@@ -198,6 +209,7 @@ impl Client {
                 to,
                 is_parent,
                 is_patient: is_parent && ask.is_patient,
+                is_sized,
                 toll,
             },
         })
@@ -300,23 +312,38 @@ fn pool(allows_private: bool, window: Option<Window>, limit: Duration) -> Pool {
     client.build(Timed { inner: tls, limit })
 }
 
-/// What a parent says of a failure. Only a parent is heard, but the fields never travel on.
-fn told_fault(fields: &mut HeaderMap, status: StatusCode, is_parent: bool) -> Option<Fault> {
-    let outcome = fields.remove(FAULT)?;
-    let detail = fields.remove(FAULT_DETAIL);
-    let retry_after = fields.remove(FAULT_RETRY_AFTER);
-    if !is_parent || !status.is_server_error() {
-        return None;
+/// What a parent says beside its reply: a note. What it does not pass on from the origin, it says
+/// in [`FAULT`]; an error that is not marked [`ANSWERED`] was made up on the way, by whatever
+/// stands there, and is not the origin's.
+fn hear(fields: &HeaderMap, status: StatusCode, to: &str) -> Result<Option<String>, Fault> {
+    let text = |name| fields.get(name).and_then(|text: &HeaderValue| text.to_str().ok());
+    let told = text(FAULT).and_then(|outcome| outcome.parse().ok());
+    if let Some(outcome) = told.filter(|outcome: &Outcome| !outcome.is_success()) {
+        let outcome = match outcome {
+            // it stops, or gave up its own wish; the target is not given up
+            Outcome::Canceled => Outcome::OriginError(OriginFault::Parent),
+            outcome => outcome,
+        };
+        let wanted = text(FAULT_RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
+        let detail = fields.get(FAULT_DETAIL).map(HeaderValue::as_bytes).unwrap_or_default();
+        let fault = Fault::new(outcome, String::from_utf8_lossy(detail));
+        return Err(fault.after(wanted.map(Duration::from_secs)));
     }
-    let outcome = match outcome.to_str().ok()?.parse().ok()? {
-        // it stops, or gave up its own wish; the target is not given up
-        Outcome::Canceled => Outcome::OriginError(OriginFault::Parent),
-        outcome => outcome,
-    };
-    let detail = detail.as_ref().map(HeaderValue::as_bytes).unwrap_or_default();
-    let seconds = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());
-    let fault = Fault::new(outcome, String::from_utf8_lossy(detail));
-    Some(fault.after(seconds.map(Duration::from_secs)))
+    let is_error = status.is_client_error() || status.is_server_error();
+    if is_error && !fields.contains_key(ANSWERED) {
+        let detail = format!("{to} itself answered {status}: are both nodes of one installation?");
+        return Err(Fault::origin(OriginFault::Parent, detail));
+    }
+    Ok(text(NOTE).map(str::to_owned))
+}
+
+/// Whether the framing of a reply gives the length of its content.
+fn framed(head: &http::response::Parts) -> Result<bool, BadFraming> {
+    match head.status {
+        // RFC 9112 section 6.3: they end with their head, whatever it says
+        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Ok(true),
+        _ => framed_length(&head.headers).map(|length| length.is_some()),
+    }
 }
 
 /// The head of a reply, and its content to come.
@@ -328,6 +355,8 @@ pub(crate) struct Response {
     pub(crate) retry_after: Option<Duration>,
     /// Why nobody is to keep it, where a parent says so.
     pub(crate) alone: Option<Outcome>,
+    /// What the parent notes about it.
+    pub(crate) note: Option<String>,
     pub(crate) content: Content,
 }
 
@@ -343,6 +372,8 @@ pub(crate) struct Content {
     is_parent: bool,
     /// A parent was told that only a prefetch waits for it.
     pub(crate) is_patient: bool,
+    /// The framing gives its length, and lets nothing follow.
+    pub(crate) is_sized: bool,
     toll: Option<Toll>,
 }
 

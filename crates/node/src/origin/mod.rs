@@ -16,8 +16,8 @@ mod stream;
 pub use client::{Client, TimeOuts};
 pub use fault::{Fault, Retry, Side};
 pub use request::{
-    ALONE, ERRORS_SINCE, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS, OPTIONS, PATIENT,
-    PEER, decode_options, encode_options,
+    ALONE, ANSWERED, ERRORS_SINCE, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS, NOTE,
+    OPTIONS, PATIENT, PEER, decode_options, encode_options,
 };
 
 pub(crate) use client::{Content, Response};

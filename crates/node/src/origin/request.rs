@@ -3,9 +3,10 @@
 //! Between nodes plain HTTP/1.1 carries the viewer's `Host` and path, and beside them: the shared
 //! secret (`Stoker-Peer`), how the content is to be asked for (`Stoker-Options`), how many nodes
 //! have passed the request on (`Stoker-Hops`), and how old an error may be that answers a prefetch
-//! (`Stoker-Errors-Since`). A reply may say why it is what it is (`Stoker-Fault`,
-//! `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`), and that it is for nobody else
-//! (`Stoker-Alone`). None of these ever reaches an origin or a viewer.
+//! (`Stoker-Errors-Since`). A reply says that it is one between nodes (`Stoker-Answered`), where it
+//! is not the origin's, why (`Stoker-Fault`, `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`),
+//! that it is for nobody else (`Stoker-Alone`), and what there is to note about the origin
+//! (`Stoker-Note`). None of these ever reaches an origin or a viewer.
 
 use std::sync::Arc;
 
@@ -50,6 +51,12 @@ pub const FAULT_RETRY_AFTER: HeaderName = HeaderName::from_static("stoker-fault-
 /// Why a reply is kept for nobody, though it may look as if it could: fields of one viewer or of a
 /// task selected it.
 pub const ALONE: HeaderName = HeaderName::from_static("stoker-alone");
+/// Stands in every reply of a node to another that it knows as one.
+pub const ANSWERED: HeaderName = HeaderName::from_static("stoker-answered");
+/// What a person should know of a reply: a sentence about what the origin did.
+pub const NOTE: HeaderName = HeaderName::from_static("stoker-note");
+/// What a node says beside its replies to other nodes.
+pub(super) const SPOKEN: [HeaderName; 5] = [FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, ANSWERED, NOTE];
 /// A request that was passed on more often goes in a circle.
 pub const MAX_HOPS: u8 = 4;
 

@@ -17,12 +17,12 @@ use super::{
     body::Body,
     hit::{outgoing, seconds_between},
     peer::{Caller, strip_internal},
-    refusal::{fault_status, tell_peer, text},
+    refusal::{fault_status, put_text, tell_peer, text},
     select::select,
 };
 use crate::{
     fill::{FillHead, Handed, Intent, Reader, Request, Want},
-    origin::{ALONE, FAULT_RETRY_AFTER, Fault, PATIENT, seconds},
+    origin::{ALONE, FAULT_RETRY_AFTER, Fault, NOTE, PATIENT, seconds},
     store::Stored,
 };
 
@@ -83,6 +83,9 @@ impl Service {
         let alone = head.not_kept.filter(|_| head.is_alone && asked.caller.is_peer());
         if let Some(Ok(why)) = alone.map(|why| HeaderValue::try_from(why.to_string())) {
             fields.insert(ALONE, why);
+        }
+        if let Some(note) = head.note.as_deref().filter(|_| asked.caller.is_peer()) {
+            put_text(&mut fields, NOTE, note);
         }
         *reply.headers_mut() = fields;
         let span = match head.size {

@@ -39,7 +39,7 @@ use tokio::sync::watch;
 use crate::{
     fill::{Fills, stored_url},
     gate::Gate,
-    origin::MAX_HOPS,
+    origin::{ANSWERED, MAX_HOPS},
     store::{Store, Stored},
 };
 
@@ -189,7 +189,9 @@ impl Service {
             Ok(asked) => self.find_and_answer(asked).await,
             Err(refusal) => refusal.reply(&self.0.cache, is_peer),
         };
-        if !is_peer {
+        if is_peer {
+            reply.headers_mut().insert(ANSWERED, HeaderValue::from_static("1"));
+        } else {
             // between origin and caches; the nodes behind this one keep it
             reply.headers_mut().remove(CACHE_TAG);
         }

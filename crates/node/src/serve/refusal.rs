@@ -1,6 +1,6 @@
 //! Requests that are answered without looking into the cache, each with a sentence that says why.
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
     http::CacheStatus,
     outcome::{Block, OriginFault, Outcome},
@@ -89,7 +89,8 @@ impl Refusal {
             fields.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if to_peer {
-            tell_peer(fields, self.outcome(), self.sentence());
+            let detail = format!("`{cache}` refuses: {}", self.sentence());
+            tell_peer(fields, self.outcome(), &detail);
         }
         reply
     }
@@ -112,10 +113,15 @@ pub(super) fn tell_peer(fields: &mut http::HeaderMap, outcome: Outcome, detail: 
     if let Ok(outcome) = HeaderValue::try_from(outcome.to_string()) {
         fields.insert(FAULT, outcome);
     }
+    put_text(fields, FAULT_DETAIL, detail);
+}
+
+/// Puts a sentence into a field; what is not ASCII is left out.
+pub(super) fn put_text(fields: &mut http::HeaderMap, name: HeaderName, text: &str) {
     let ascii: String =
-        detail.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
-    if let Ok(detail) = HeaderValue::try_from(ascii) {
-        fields.insert(FAULT_DETAIL, detail);
+        text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
+    if let Ok(text) = HeaderValue::try_from(ascii) {
+        fields.insert(name, text);
     }
 }
 
@@ -129,4 +135,31 @@ pub(super) fn text(status: StatusCode, sentence: &str) -> Response<Body> {
     fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_node_hears_each_refusal_as_what_it_is() {
+        let parent = "origin_error:parent";
+        for (refusal, status, outcome) in [
+            (Refusal::Method, 405, parent),
+            (Refusal::Host, 400, parent),
+            (Refusal::UnknownDomain, 421, "blocked:ownership"),
+            (Refusal::Offline, 403, "blocked:offline"),
+            (Refusal::Loop, 508, parent),
+            (Refusal::ComingBack, 503, parent),
+            (Refusal::OnlyIfCached, 504, parent),
+        ] {
+            let reply = refusal.reply("stoker-middle", true);
+            assert_eq!(reply.status(), status);
+            assert_eq!(reply.headers()[FAULT], outcome);
+            let detail = reply.headers()[FAULT_DETAIL].to_str().unwrap();
+            assert!(detail.starts_with("`stoker-middle` refuses: "), "{detail}");
+            let reply = refusal.reply("stoker-middle", false);
+            assert!(!reply.headers().contains_key(FAULT), "a viewer is told nothing");
+        }
+    }
 }

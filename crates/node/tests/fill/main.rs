@@ -10,6 +10,7 @@ mod house;
 mod keep;
 mod pace;
 mod parent;
+mod ranges;
 mod refuse;
 mod resume;
 mod rules;

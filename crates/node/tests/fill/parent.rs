@@ -90,3 +90,52 @@ async fn a_parent_that_does_not_answer_is_the_fault() {
     assert_eq!(filled.outcome, Outcome::OriginError(OriginFault::Parent));
     assert!(filled.detail.unwrap().contains("middle"), "it is named");
 }
+
+#[tokio::test]
+async fn what_a_parent_refuses_is_never_the_origins_status() {
+    let house = house_with_parent().await;
+    for (status, told, outcome) in [
+        (403, "blocked:offline", "blocked:offline"),
+        (421, "blocked:ownership", "blocked:ownership"),
+        (400, "origin_error:parent", "origin_error:parent"),
+        (405, "origin_error:parent", "origin_error:parent"),
+        (508, "origin_error:parent", "origin_error:parent"),
+        (504, "origin_error:timeout", "origin_error:timeout"),
+        (502, "origin_status:403", "origin_status:403"),
+        // nothing told: whatever stands there knows nothing of nodes
+        (403, "", "origin_error:parent"),
+        (404, "", "origin_error:parent"),
+        (431, "", "origin_error:parent"),
+        (503, "what?", "origin_error:parent"),
+    ] {
+        let path = format!("/{status}-{told}");
+        let script = Script::status(status).field("stoker-fault-detail", "the parent's words");
+        let script = if told.is_empty() { script } else { script.field(FAULT.as_str(), told) };
+        house.origin.on(&path, script);
+        let filled = house.prefetch(&path).await;
+        assert_eq!(filled.outcome.to_string(), outcome, "{path}");
+        let detail = filled.detail.unwrap_or_default();
+        let is_told = !told.is_empty() && told != "what?";
+        assert!(detail.contains(if is_told { "the parent's words" } else { "itself answered" }));
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_a_parent_passes_on_is_the_origins() {
+    let house = house_with_parent().await;
+    house.origin.on("/x", Script::status(404).field("stoker-answered", "1"));
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::OriginStatus(404), "{:?}", filled.detail);
+}
+
+#[tokio::test]
+async fn a_parents_note_becomes_the_detail() {
+    let house = house_with_parent().await;
+    let script = Script::new("x").etag("\"a\"").field("stoker-note", "what the parent noted");
+    house.origin.on("/x", script.field("cache-control", "max-age=9").field("age", "99"));
+    let filled = house.prefetch("/x").await;
+    assert_eq!(filled.outcome, Outcome::Filled);
+    assert_eq!(filled.detail.as_deref(), Some("what the parent noted"));
+    let (head, _) = house.get("/x").await.unwrap();
+    assert!(!head.response.fields.contains_key("stoker-note"), "and travels no further");
+}

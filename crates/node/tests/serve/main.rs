@@ -1,9 +1,12 @@
 //! Conversations with running nodes: a scripted origin on one side, a client on the other. One
 //! screen each; what a viewer or the engine can observe, nothing else.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
+
 mod agent;
 mod errors;
 mod fields;
+mod framing;
 mod heads;
 mod hit;
 mod holding;
@@ -14,6 +17,8 @@ mod miss;
 mod playlists;
 mod purge;
 mod raw;
+mod reasons;
 mod support;
 mod tiers;
+mod validation;
 mod wildcard;

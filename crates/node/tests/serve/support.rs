@@ -189,6 +189,14 @@ impl Net {
         raw(self.address(node), text.as_bytes()).await.expect("a reply")
     }
 
+    /// Waits until no fill runs: nobody can join one that began before the clock is moved.
+    pub(crate) async fn idle(&self) {
+        eventually(SOON, "no fill runs", || async {
+            self.nodes.values().all(|node| node.stats().fills == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until `path` is a hit at `node`, because a viewer's fill ends after the viewer.
     pub(crate) async fn until_hit(&self, node: &str, path: &str, fields: &[(&str, &str)]) -> Reply {
         eventually(SOON, "a hit", || async {

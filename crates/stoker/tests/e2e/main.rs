@@ -26,6 +26,7 @@ mod pace;
 mod playlists;
 mod purge;
 mod refusals;
+mod replies;
 #[path = "../running/mod.rs"]
 mod running;
 mod standing;
