@@ -241,10 +241,7 @@ impl Runner {
             }
             Ok(_) => (DISK_ERROR, "the size read back is another than that fetched"),
             Err(Missing::NeverFresh) => {
-                let over = || "its lifetime was over before it could be read back".into();
-                report.outcome = NEVER_FRESH;
-                report.detail = Some(report.detail.unwrap_or_else(over));
-                return report;
+                (NEVER_FRESH, "its lifetime was over before it could be read back")
             }
             Err(Missing::Unsynced) => (DISK_ERROR, "the disk did not confirm it in time"),
             Err(Missing::Invalidated) => (OVERTAKEN, "a purge came before it was read back"),
@@ -254,7 +251,9 @@ impl Runner {
             Err(Missing::Gone) => return self.evicted(report),
         };
         report.outcome = outcome;
-        report.detail = Some(detail.into());
+        // why it was stale as it came is known by whoever saw it come
+        let noted = report.detail.take().filter(|_| outcome == NEVER_FRESH);
+        report.detail = noted.or_else(|| Some(detail.into()));
         // there it is, and what it names can be there too
         if let (true, Outcome::Uncacheable(Uncacheable::NoLifetime), Some(stored)) =
             (task.looks_inside(), outcome, &filled.stored)
