@@ -1,7 +1,7 @@
 //! One item: fetch it unless it is there, then prove through the serving path that it is.
 //!
 //! Success is what the read-back says, never what the fill believes: a hit, whole, of the right
-//! size and durable.
+//! size and durable, every byte of it as it was written. What is damaged is filled again by itself.
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ use crate::{
     fill::{Body, FillHead, Filled, Fills, Handed, Intent, Request, is_content},
     origin::seconds,
     serve::{Proof, Service, cached_only, selecting},
-    store::{Store, Stored},
+    store::{Store, Stored, Verified},
 };
 
 /// How often a running fill is asked how far it is.
@@ -102,6 +102,8 @@ enum Missing {
     Invalidated,
     /// It is not there, or not all of it.
     Gone,
+    /// Some of it was damaged, and is not there any more.
+    Damaged,
     /// It is there and did not become durable in time.
     Unsynced,
 }
@@ -142,28 +144,22 @@ impl Runner {
         let task = Task { item, target, domain, terms, options, selecting };
         let (is_fresh, mut stored) = self.look(&task).await;
         if is_fresh {
-            if let Ok(proof) = self.read_back(&task).await {
-                return self.proven(&task, Outcome::AlreadyFresh, 0, &proof).await;
-            }
-            // what cannot be read back must not be built upon
-            stored = None;
+            stored = match self.read_back(&task, stored.as_ref()).await {
+                Ok(proof) => return self.proven(&task, Outcome::AlreadyFresh, 0, &proof).await,
+                Err(Missing::Damaged) => self.look(&task).await.1,
+                // what cannot be read back must not be built upon
+                Err(_) => None,
+            };
         }
         let began = (self.clock.now(), Instant::now());
-        let (filled, passing) = self.fill(&task, stored, moving).await;
-        let (outcome, pulled) = (filled.outcome, filled.pulled_bytes);
-        let mut report = self.judge(&task, filled).await;
-        if let Some((head, body)) = passing {
-            let (named, came) = playlist::of_passing(task.item, &task.target, &head, body).await;
-            report.pulled_bytes += came;
-            tell(&mut report, named);
-        }
+        let (outcome, report) = self.fill_and_judge(&task, stored, moving).await;
         if report.outcome != NEVER_FRESH || !self.has_jumped(began) {
             return report;
         }
         // what came a moment ago looks old: let it be confirmed under the new time
         let (_, stored) = self.look(&task).await;
-        let (filled, _) = self.fill(&task, stored, moving).await;
-        let report = self.judge(&task, filled).await;
+        let pulled = report.pulled_bytes;
+        let (_, report) = self.fill_and_judge(&task, stored, moving).await;
         let outcome = if report.outcome.is_success() { outcome } else { report.outcome };
         ItemReport { outcome, pulled_bytes: report.pulled_bytes + pulled, ..report }
     }
@@ -172,6 +168,33 @@ impl Runner {
     fn has_jumped(&self, (wall, then): (Timestamp, Instant)) -> bool {
         let (now, passed) = (self.clock.now(), then.elapsed());
         now.since(wall) > passed + JUMP || wall + passed > now + JUMP
+    }
+
+    /// Fills it and reads it back: the outcome of the fill, and what may be said of it.
+    async fn fill_and_judge(
+        &self,
+        task: &Task<'_>,
+        stored: Option<Stored>,
+        moving: &Moving,
+    ) -> (Outcome, ItemReport) {
+        let (mut filled, passing) = self.fill(task, stored, moving).await;
+        let mut back = self.read_back_of(task, &filled).await;
+        if let Some(Err(Missing::Damaged)) = back {
+            // it stood in the store before; what is damaged of it is filled again, and only that
+            let pulled_bytes = filled.pulled_bytes;
+            let left = self.look(task).await.1;
+            (filled, _) = self.fill(task, left, moving).await;
+            filled.pulled_bytes += pulled_bytes;
+            back = self.read_back_of(task, &filled).await;
+        }
+        let outcome = filled.outcome;
+        let mut report = self.judge(task, filled, back).await;
+        if let Some((head, body)) = passing {
+            let (named, came) = playlist::of_passing(task.item, &task.target, &head, body).await;
+            report.pulled_bytes += came;
+            tell(&mut report, named);
+        }
+        (outcome, report)
     }
 
     /// Whether it is there, whole and fresh; and what is there.
@@ -220,7 +243,12 @@ impl Runner {
         reader.durable_or_passing().await
     }
 
-    async fn judge(&self, task: &Task<'_>, filled: Filled) -> ItemReport {
+    async fn judge(
+        &self,
+        task: &Task<'_>,
+        filled: Filled,
+        back: Option<Result<Proof, Missing>>,
+    ) -> ItemReport {
         let mut report = ItemReport {
             size_bytes: filled.size.filter(|_| is_sized(filled.outcome)),
             pulled_bytes: filled.pulled_bytes,
@@ -229,11 +257,9 @@ impl Runner {
             retry_after_seconds: filled.retry_after.map(seconds),
             ..ItemReport::new(task.item.position, filled.outcome)
         };
-        if !filled.outcome.is_success() {
-            return report;
-        }
+        let Some(back) = back else { return report };
         let is_purged = || filled.stored.as_ref().is_some_and(Stored::is_purged);
-        let (outcome, detail) = match self.read_back(task).await {
+        let (outcome, detail) = match back {
             Ok(proof) if filled.size.is_none_or(|size| proof.stored.size() == Some(size)) => {
                 let proven = self.proven(task, filled.outcome, filled.pulled_bytes, &proof).await;
                 let detail = proven.detail.or(report.detail);
@@ -243,6 +269,7 @@ impl Runner {
             Err(Missing::NeverFresh) => {
                 (NEVER_FRESH, "its lifetime was over before it could be read back")
             }
+            Err(Missing::Damaged) => (DISK_ERROR, "the disk gave back other bytes, again"),
             Err(Missing::Unsynced) => (DISK_ERROR, "the disk did not confirm it in time"),
             Err(Missing::Invalidated) => (OVERTAKEN, "a purge came before it was read back"),
             Err(Missing::Gone) if is_purged() => {
@@ -274,8 +301,25 @@ impl Runner {
         report
     }
 
-    /// Asks the serving path for it, as a viewer would who wants only what is cached.
-    async fn read_back(&self, task: &Task<'_>) -> Result<Proof, Missing> {
+    /// As [`Self::read_back`], of what was filled, if it was.
+    async fn read_back_of(
+        &self,
+        task: &Task<'_>,
+        filled: &Filled,
+    ) -> Option<Result<Proof, Missing>> {
+        if !filled.outcome.is_success() {
+            return None;
+        }
+        Some(self.read_back(task, filled.stored.as_ref()).await)
+    }
+
+    /// Verifies every byte of what is `held`, then asks the serving path for it, as a viewer would who
+    /// wants only what is cached.
+    async fn read_back(&self, task: &Task<'_>, held: Option<&Stored>) -> Result<Proof, Missing> {
+        let mut verified = None;
+        if let Some(held) = held {
+            verified = self.verified(held).await?;
+        }
         let end = Instant::now() + SYNC;
         loop {
             let reply = self.service.prove(cached_only(&task.target, task.selecting.clone())).await;
@@ -289,6 +333,9 @@ impl Runner {
             if reply.status() != task_status(&proof.stored) || !proof.stored.is_complete() {
                 return Err(Missing::Gone);
             }
+            if verified != Some(proof.stored.generation()) {
+                verified = self.verified(&proof.stored).await?;
+            }
             if proof.stored.is_durable() {
                 return Ok(proof.clone());
             }
@@ -297,6 +344,15 @@ impl Runner {
                 return Err(Missing::Unsynced);
             }
             sleep(SYNC_LOOK).await;
+        }
+    }
+
+    /// The generation that was verified; none when it was not all there.
+    async fn verified(&self, held: &Stored) -> Result<Option<u64>, Missing> {
+        match held.verify().await {
+            Verified::Sound => Ok(Some(held.generation())),
+            Verified::Missing => Ok(None),
+            Verified::Damaged => Err(Missing::Damaged),
         }
     }
 

@@ -1,7 +1,8 @@
 //! The content that a reader gets, as an [`http_body::Body`].
 //!
 //! Three sources in this order: what has just arrived, the store, and, when the store could not
-//! keep it, a request of the reader's own from where it stands, checked against the validator.
+//! keep it, a request of the reader's own from where it stands, checked against the validator. What
+//! the store has lost since is filled again, and no more than that.
 
 use std::{
     pin::Pin,
@@ -11,13 +12,19 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use http::header;
 use http_body::{Frame, SizeHint};
-use stoker_domain::{http::ByteRange, outcome::Uncacheable};
+use stoker_domain::{
+    http::{ByteRange, StoredResponse, Validator},
+    outcome::Uncacheable,
+};
 
 use super::{
+    Fills,
     head::FillHead,
     reader::Reader,
     request::{Intent, Request, Want},
+    slices::slice_of,
     state::{Cursor, Passing, Take, changed},
 };
 use crate::{origin::Fault, store::Stored};
@@ -74,7 +81,7 @@ impl Body {
     /// Bytes from the cursor to `end` of a fill that is shared.
     pub(super) fn shared(reader: Reader, cursor: Cursor, end: u64, is_sized: bool) -> Self {
         let left = is_sized.then(|| end.saturating_sub(cursor.offset));
-        let shared = Shared { reader, cursor, end, stored: None, own: None };
+        let shared = Shared { reader, cursor, end, stored: None, own: None, lost_at: None };
         let stream = stream::try_unfold(shared, |mut shared| async move {
             Ok(shared.next().await?.map(|chunk| (chunk, shared)))
         });
@@ -113,6 +120,8 @@ struct Shared {
     stored: Option<Stored>,
     /// The reader's own request for the rest.
     own: Option<Body>,
+    /// Where the store did not have last what it should have.
+    lost_at: Option<u64>,
 }
 
 impl Shared {
@@ -127,7 +136,7 @@ impl Shared {
                 Take::Failed(fault) => return Err(fault),
                 Take::InStore(generation) => match self.read(generation).await {
                     Some(chunk) => return Ok(Some(chunk)),
-                    None => self.ask_alone().await?,
+                    None => self.refill().await?,
                 },
                 Take::Lost => self.ask_alone().await?,
                 // `take` waits
@@ -174,33 +183,107 @@ impl Shared {
         None
     }
 
-    /// Asks for the rest alone, because the store could not keep it.
-    async fn ask_alone(&mut self) -> Result<(), Fault> {
-        let before = self.head()?;
+    /// Has the slice at the cursor filled again, which the store has lost: by this fill while it runs,
+    /// else by another.
+    async fn refill(&mut self) -> Result<(), Fault> {
         let offset = self.cursor.offset;
-        let last = (self.end != u64::MAX).then(|| self.end - 1);
-        let range = ByteRange::From { start: offset, end_inclusive: last };
-        let intent = Intent::Demand(Want::Range(range));
-        let request = Request { intent, ..Request::clone(&self.reader.request) };
-        let mut alone = self.reader.fills.on_its_own(Arc::new(request));
-        // one reader's own request never shares, so this cannot go round in circles
-        let head = Box::pin(alone.head()).await?;
-        let validator = before.response.strong_validator();
-        if validator.is_none()
-            || validator != head.response.strong_validator()
-            || (before.size.is_some() && before.size != head.size)
-        {
-            return Err(changed("the rest of it belongs to another representation"));
+        if self.lost_at.replace(offset) == Some(offset) {
+            return self.ask_alone().await;
         }
-        let last = last.or(head.size.map(|size| size.saturating_sub(1)));
-        self.own = Some(alone.body(Some((offset, last.unwrap_or(u64::MAX - 1)))));
+        let fill = &self.reader.seat.fill;
+        if fill.lose(slice_of(offset)) {
+            return Ok(());
+        }
+        let fills = self.reader.fills.clone();
+        let stored = fills.store().lookup(fill.key, &fill.url).await;
+        let mut reader = fills.join_or_start(Arc::new(self.rest()), stored);
+        let head = self.rest_of_it(&mut reader).await?;
+        if head.not_kept.is_some() {
+            self.own = Some(reader.body(Some((offset, self.last(&head)))));
+        } else {
+            reader.narrow(Some((offset, self.last(&head))));
+            self.reader = reader;
+            self.cursor = Cursor::at(offset);
+        }
         self.stored = None;
         Ok(())
+    }
+
+    /// Asks for the rest alone, because the store could not keep it.
+    async fn ask_alone(&mut self) -> Result<(), Fault> {
+        // one reader's own request never shares, so this cannot go round in circles
+        let mut alone = self.reader.fills.on_its_own(Arc::new(self.rest()));
+        let head = self.rest_of_it(&mut alone).await?;
+        self.own = Some(alone.body(Some((self.cursor.offset, self.last(&head)))));
+        self.stored = None;
+        Ok(())
+    }
+
+    /// A request for what the reader has not got yet.
+    fn rest(&self) -> Request {
+        let end_inclusive = (self.end != u64::MAX).then(|| self.end - 1);
+        let range = ByteRange::From { start: self.cursor.offset, end_inclusive };
+        let intent = Intent::Demand(Want::Range(range));
+        Request { intent, ..Request::clone(&self.reader.request) }
+    }
+
+    /// The last byte that the reader wants.
+    fn last(&self, head: &FillHead) -> u64 {
+        match (self.end, head.size) {
+            (u64::MAX, None) => u64::MAX - 1,
+            (u64::MAX, Some(size)) => size.saturating_sub(1),
+            (end, _) => end - 1,
+        }
+    }
+
+    async fn rest_of_it(&mut self, reader: &mut Reader) -> Result<Arc<FillHead>, Fault> {
+        let before = self.head()?;
+        let head = Box::pin(reader.head()).await?;
+        is_rest_of(before.response.strong_validator(), before.size, &head)?;
+        Ok(head)
     }
 
     fn head(&self) -> Result<Arc<FillHead>, Fault> {
         let head = self.reader.seat.fill.state().head.clone();
         head.ok_or_else(|| Fault::uncacheable(Uncacheable::DiskError, "the store lost it"))
+    }
+}
+
+/// Whether a response of this validator and size goes on with what has this `head`.
+fn is_rest_of(
+    validator: Option<Validator>,
+    size: Option<u64>,
+    head: &FillHead,
+) -> Result<(), Fault> {
+    let is_same = validator.is_some() && validator == head.response.strong_validator();
+    if !is_same || (size.is_some() && size != head.size) {
+        return Err(changed("the rest of it belongs to another representation"));
+    }
+    Ok(())
+}
+
+impl Fills {
+    /// Bytes `start..end` of `stored`, of which the store has lost some: those are filled again.
+    ///
+    /// # Errors
+    /// They cannot be had, or are not of the same representation any more.
+    pub(crate) async fn rest_of(
+        &self,
+        request: Request,
+        stored: &Stored,
+        (start, end): (u64, u64),
+    ) -> Result<Body, Fault> {
+        let was = StoredResponse::decode(stored.head());
+        let validator = was.and_then(|response| response.strong_validator());
+        let range = ByteRange::From { start, end_inclusive: Some(end - 1) };
+        let mut request = Request { intent: Intent::Demand(Want::Range(range)), ..request };
+        // it was answered from the cache already; what is fetched now is the cache's own affair
+        request.fields.remove(header::CACHE_CONTROL);
+        let left = self.store().lookup(request.key, &request.url()).await;
+        let mut reader = self.join_or_start(Arc::new(request), left);
+        let head = reader.head().await?;
+        is_rest_of(validator, stored.size(), &head)?;
+        Ok(reader.body(Some((start, end - 1))))
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     origin::{Ask, Content, Fault, Response},
     pace::AHEAD,
-    store::{Stored, Ticket, Writer},
+    store::{Stored, Ticket, Verified, Writer},
 };
 
 /// Something stored that may be validated or completed.
@@ -38,6 +38,13 @@ struct Known {
     response: StoredResponse,
     is_fresh: bool,
     size: u64,
+}
+
+impl Known {
+    /// Whether it is of no use. Of what is sliced, the slices are verified as they are read.
+    async fn is_damaged(&self) -> bool {
+        self.stored.is_one_record() && self.stored.verify().await != Verified::Sound
+    }
 }
 
 /// A reply, and when it was asked for and came.
@@ -65,6 +72,11 @@ impl Driver {
         }
         let stored = self.without_old_error(stored).await;
         let known = stored.and_then(|stored| self.known(stored, &selecting));
+        let known = match known {
+            // a new head takes the content along, which must be what it was
+            Some(known) if known.is_damaged().await => None,
+            known => known,
+        };
         let Some(known) = known else { return self.begin_anew(&selecting).await };
         self.take_over(&known);
         let missing = self.fill.state().next_run(known.size);

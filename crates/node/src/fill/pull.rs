@@ -67,7 +67,7 @@ pub(super) struct Puller<'a> {
     /// Runs that rest because the store or a reader is behind.
     parked: Vec<Run>,
     writing: FuturesUnordered<Writing>,
-    /// Slices that the store was given.
+    /// Slices that the store was given and that are not written yet.
     handed: SliceSet,
     /// Writes that are not known to be durable.
     tickets: Vec<Ticket>,
@@ -108,6 +108,7 @@ impl<'a> Puller<'a> {
 
     /// Pulls until all that is wanted is there, beginning with `first`.
     pub(super) async fn pull(mut self, first: Option<Run>) -> Result<Filled, Stop> {
+        self.driver.fill.state().can_resume = self.can_resume();
         if let Some(run) = first {
             // at a pace its first slice may be long in coming, and a viewer may want another
             self.has_ranges = run.is_partial && self.driver.fills.is_limited(&self.driver.source);
@@ -393,6 +394,7 @@ impl<'a> Puller<'a> {
         }
         self.tickets.push(ticket);
         self.driver.fill.state().keep(number);
+        self.handed.remove(number);
         self.driver.fill.changed.notify_waiters();
         Ok(None)
     }
@@ -482,8 +484,14 @@ impl<'a> Puller<'a> {
         }
         let mut is_durable = self.tickets.is_empty();
         loop {
-            if self.driver.retire_if(|state| is_durable || !state.has_prefetch()) {
+            let is_satisfied =
+                |state: &State| state.is_whole() && (is_durable || !state.has_prefetch());
+            if self.driver.retire_if(is_satisfied) {
                 break;
+            }
+            if !self.driver.fill.state().is_whole() {
+                // a reader found that the store has lost some of it
+                return Ok(None);
             }
             for ticket in mem::take(&mut self.tickets) {
                 if let Err(error) = ticket.durable().await {

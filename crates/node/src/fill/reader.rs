@@ -116,21 +116,27 @@ impl Reader {
     /// lie within the size.
     pub fn body(self, range: Option<(u64, u64)>) -> Body {
         let (start, end) = range.map_or((0, u64::MAX), |(start, last)| (start, last + 1));
-        let want = range.map_or(Want::All, |(start, last)| {
-            Want::Range(ByteRange::From { start, end_inclusive: Some(last) })
-        });
+        self.narrow(range);
         let (passing, size) = {
             let mut state = self.seat.fill.state();
-            state.narrow(self.seat.reader, want, start);
             let is_first = self.seat.reader == 0;
             (is_first.then(|| state.passing.take()).flatten(), state.size)
         };
-        self.seat.fill.asked.notify_one();
         let end = size.map_or(end, |size| end.min(size));
         match passing {
             Some(passing) => Body::passing(self, passing, start, end, size.is_some()),
             None => Body::shared(self, Cursor::at(start), end, size.is_some()),
         }
+    }
+
+    /// Wants from now on all of the content, or first and last byte of `range`.
+    pub(super) fn narrow(&self, range: Option<(u64, u64)>) {
+        let start = range.map_or(0, |(start, _)| start);
+        let want = range.map_or(Want::All, |(start, last)| {
+            Want::Range(ByteRange::From { start, end_inclusive: Some(last) })
+        });
+        self.seat.fill.state().narrow(self.seat.reader, want, start);
+        self.seat.fill.asked.notify_one();
     }
 
     /// Awaits the end of it: everything durable, or the reason why not. Cancel safe.

@@ -69,6 +69,8 @@ pub(super) struct State {
     pub(super) passing: Option<Passing>,
     /// Why there will be no further content.
     pub(super) broken: Option<Fault>,
+    /// What the store loses of this epoch can be asked for again.
+    pub(super) can_resume: bool,
     /// The store takes no more: what is neither here nor there must be asked for elsewhere.
     pub(super) is_lost: bool,
     /// The store takes no more, and content is held until the slowest reader has it.
@@ -252,6 +254,21 @@ impl Fill {
         }
         let is_over = state.verdict.is_some() && !state.is_relayed;
         if state.is_lost || is_over { Take::Lost } else { Take::Wait }
+    }
+
+    /// The store cannot give slice `number` after all. Whether this fill brings it once more.
+    pub(super) fn lose(&self, number: u32) -> bool {
+        let mut state = self.state();
+        if state.is_retired || !state.can_resume {
+            return false;
+        }
+        if state.kept.contains(number) {
+            state.kept.remove(number);
+            state.claimed.remove(number);
+        }
+        drop(state);
+        self.asked.notify_one();
+        true
     }
 
     /// Forgets all that was known of the representation, because it is another one now.

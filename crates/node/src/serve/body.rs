@@ -1,9 +1,11 @@
 //! The content of a reply: nothing, bytes at hand, bytes of the store read as the viewer takes
-//! them, or bytes of a running fill.
+//! them, or bytes of a running fill. What the store turns out to have lost comes from a fill, too: the
+//! head of the reply has promised it.
 
 use std::{
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -11,9 +13,9 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::{
-    fill,
+    fill::{self, Fills, Request},
     origin::Fault,
-    store::{ReadError, Stored},
+    store::Stored,
 };
 
 /// Bytes that are read at once from the store. The store pools its buffers.
@@ -22,9 +24,6 @@ pub(super) const CHUNK: usize = 256 << 10;
 /// Why the content of a reply ends early. The connection is closed, so the client sees it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The store cannot read what it holds.
-    #[error("cannot read stored content")]
-    Read(#[source] ReadError),
     /// The fill that feeds the reply failed.
     #[error("cannot fetch the rest of the content")]
     Fill(#[source] Fault),
@@ -51,11 +50,25 @@ impl Body {
     }
 }
 
-type Reading = Pin<Box<dyn Future<Output = Result<Bytes, ReadError>> + Send>>;
+/// What comes next of a stored representation.
+enum Next {
+    Chunk(Bytes),
+    /// All the rest.
+    Fill(Box<fill::Body>),
+}
+
+type Reading = Pin<Box<dyn Future<Output = Result<Next, Fault>> + Send>>;
+
+/// How that is got which the store loses while it is being sent.
+pub(super) struct Refill {
+    pub(super) fills: Fills,
+    pub(super) request: Request,
+}
 
 /// A part of a stored representation, from its first chunk on.
 pub struct StoredBody {
     stored: Stored,
+    refill: Arc<Refill>,
     first: Option<Bytes>,
     /// Next byte to be read.
     offset: u64,
@@ -64,16 +77,32 @@ pub struct StoredBody {
     /// Bytes not yet handed out.
     left: u64,
     reading: Option<Reading>,
+    /// What takes the place of the store.
+    fill: Option<Box<fill::Body>>,
 }
 
 impl StoredBody {
     /// The bytes from `start` up to `end` (exclusive), of which `first` has been read.
-    pub(super) fn new(stored: Stored, first: Bytes, start: u64, end: u64) -> Self {
+    pub(super) fn new(
+        stored: Stored,
+        refill: Refill,
+        first: Bytes,
+        (start, end): (u64, u64),
+    ) -> Self {
         let offset = start + first.len() as u64;
-        Self { stored, first: Some(first), offset, end, left: end - start, reading: None }
+        Self {
+            stored,
+            refill: Arc::new(refill),
+            first: Some(first),
+            offset,
+            end,
+            left: end - start,
+            reading: None,
+            fill: None,
+        }
     }
 
-    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, ReadError>>> {
+    fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
         if let Some(first) = self.first.take() {
             self.left -= first.len() as u64;
             return Poll::Ready(Some(Ok(first)));
@@ -81,21 +110,42 @@ impl StoredBody {
         if self.left == 0 {
             return Poll::Ready(None);
         }
-        let (offset, most) = (self.offset, most(self.end - self.offset));
-        let reading = self.reading.get_or_insert_with(|| {
-            let stored = self.stored.clone();
-            Box::pin(async move { stored.read(offset, most).await })
-        });
-        let read = ready!(reading.as_mut().poll(context));
-        self.reading = None;
-        match read {
-            Ok(chunk) if chunk.is_empty() => Poll::Ready(Some(Err(ReadError::Missing))),
-            Ok(chunk) => {
-                self.offset += chunk.len() as u64;
-                self.left -= chunk.len() as u64;
-                Poll::Ready(Some(Ok(chunk)))
+        loop {
+            if let Some(fill) = &mut self.fill {
+                let frame = ready!(Pin::new(fill.as_mut()).poll_frame(context));
+                let chunk = frame.map(|frame| frame.map(|f| f.into_data().unwrap_or_default()));
+                if let Some(Ok(chunk)) = &chunk {
+                    self.left = self.left.saturating_sub(chunk.len() as u64);
+                }
+                return Poll::Ready(chunk);
             }
-            Err(error) => Poll::Ready(Some(Err(error))),
+            let (offset, end) = (self.offset, self.end);
+            let reading = self.reading.get_or_insert_with(|| {
+                let (stored, refill) = (self.stored.clone(), Arc::clone(&self.refill));
+                Box::pin(next(stored, refill, offset, end))
+            });
+            let next = ready!(reading.as_mut().poll(context));
+            self.reading = None;
+            match next {
+                Ok(Next::Chunk(chunk)) => {
+                    self.offset += chunk.len() as u64;
+                    self.left -= chunk.len() as u64;
+                    return Poll::Ready(Some(Ok(chunk)));
+                }
+                Ok(Next::Fill(fill)) => self.fill = Some(fill),
+                Err(fault) => return Poll::Ready(Some(Err(fault))),
+            }
+        }
+    }
+}
+
+async fn next(stored: Stored, refill: Arc<Refill>, offset: u64, end: u64) -> Result<Next, Fault> {
+    match stored.read(offset, most(end - offset)).await {
+        Ok(chunk) if !chunk.is_empty() => Ok(Next::Chunk(chunk)),
+        _ => {
+            let request = refill.request.clone();
+            let rest = refill.fills.rest_of(request, &stored, (offset, end)).await?;
+            Ok(Next::Fill(Box::new(rest)))
         }
     }
 }
@@ -122,7 +172,7 @@ impl HttpBody for Body {
                 Some(Ok(content)).filter(|content| content.as_ref().is_ok_and(|c| !c.is_empty()))
             }
             Self::Stored(stored) => {
-                ready!(stored.poll_chunk(context)).map(|chunk| chunk.map_err(Error::Read))
+                ready!(stored.poll_chunk(context)).map(|chunk| chunk.map_err(Error::Fill))
             }
             Self::Fill(fill) => {
                 return Pin::new(fill.as_mut())

@@ -150,7 +150,7 @@ fn must_validate(stored: &Stored) -> bool {
 }
 
 /// What is asked upstream for `asked`; fields that are `named` select what the origin answers.
-fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
+pub(super) fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
     let (hops, options) = match &asked.caller {
         Caller::Viewer => (0, FetchOptions::default()),
         Caller::Peer { hops, options, .. } => (*hops, options.clone()),

@@ -1,7 +1,7 @@
 //! Answering from the store. The fast path: for a small response nothing is awaited but memory.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
     http::{CacheControl, CacheStatus, StoredResponse, http_date},
     time::Timestamp,
@@ -9,7 +9,8 @@ use stoker_domain::{
 
 use super::{
     Asked, CACHE_STATUS, Proof, Service,
-    body::{Body, StoredBody, most},
+    body::{Body, Refill, StoredBody, most},
+    forward::upstream,
     peer::strip_internal,
     select::{Selection, select},
 };
@@ -66,11 +67,22 @@ impl Service {
                 validator: response.validator_text(),
             });
         }
+        let named = response.vary.iter().map(|(name, _)| name.clone()).collect();
         *reply.headers_mut() = self.hit_fields(response, selection, size, now);
         if let Some((start, end, first)) = first {
-            *reply.body_mut() = content(stored, first, start, end);
+            *reply.body_mut() = match first.len() as u64 == end - start {
+                true => Body::Full(first),
+                false => {
+                    let refill = self.refill(asked, named);
+                    Body::Stored(Box::new(StoredBody::new(stored, refill, first, (start, end))))
+                }
+            };
         }
         Ok(reply)
+    }
+
+    fn refill(&self, asked: &Asked, named: Vec<HeaderName>) -> Refill {
+        Refill { fills: self.0.fills.clone(), request: upstream(asked, named) }
     }
 
     fn hit_fields(
@@ -90,13 +102,6 @@ impl Service {
         selection.amend(&mut fields, stored_status, Some(size));
         fields
     }
-}
-
-fn content(stored: Stored, first: Bytes, start: u64, end: u64) -> Body {
-    if first.len() as u64 == end - start {
-        return Body::Full(first);
-    }
-    Body::Stored(Box::new(StoredBody::new(stored, first, start, end)))
 }
 
 /// The fields with which `response` goes out, `Content-Length` and `Cache-Status` left to the

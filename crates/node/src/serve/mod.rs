@@ -40,7 +40,7 @@ use crate::{
     fill::{Fills, stored_url},
     gate::Gate,
     origin::{ANSWERED, MAX_HOPS},
-    store::{Store, Stored},
+    store::{Store, Stored, Verified},
 };
 
 pub use self::body::{Body, Error};
@@ -53,6 +53,8 @@ use self::{peer::Caller, refusal::Refusal};
 
 /// Where an origin names the tags by which its responses are purged.
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
+/// How often it is looked up again what the disk does not give back.
+const LOOKS: usize = 2;
 const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// Answers requests. Clones answer from the same store.
@@ -245,18 +247,28 @@ impl Service {
 
     async fn find_and_answer(&self, asked: Asked) -> Response<Body> {
         let now = self.0.clock.now();
-        let miss = match self.find(&asked, now).await {
-            Found::Hit(stored, response) => {
-                if let Ok(reply) = self.hit(&asked, stored, response, now).await {
-                    self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
-                    return reply;
+        let only_if_cached = CacheControl::of(&asked.fields).only_if_cached;
+        // who asks whether it is there asks about all of it; a read-back verifies by itself
+        let is_verified = only_if_cached && !asked.wants_proof && !asked.has_range();
+        let mut miss = Miss::of_nothing();
+        for _ in 0..LOOKS {
+            match self.find(&asked, now).await {
+                Found::Hit(stored, _)
+                    if is_verified && stored.verify().await != Verified::Sound => {}
+                Found::Hit(stored, response) => {
+                    if let Ok(reply) = self.hit(&asked, stored, response, now).await {
+                        self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
+                        return reply;
+                    }
                 }
-                // the disk does not give back what it holds: to the client it was never there
-                Miss::of_nothing()
+                Found::Miss(found) => {
+                    miss = found;
+                    break;
+                }
             }
-            Found::Miss(miss) => miss,
-        };
-        if CacheControl::of(&asked.fields).only_if_cached {
+            // the disk did not give back what it held; what is left may be built upon
+        }
+        if only_if_cached {
             return Refusal::OnlyIfCached.reply(&self.0.cache, asked.caller.is_peer());
         }
         // boxed, so that the future of a hit stays small
@@ -300,6 +312,10 @@ impl Service {
 }
 
 impl Asked {
+    fn has_range(&self) -> bool {
+        self.fields.contains_key(header::RANGE)
+    }
+
     fn path_and_query(&self) -> &str {
         &self.url[self.host_len..][..self.path_len]
     }

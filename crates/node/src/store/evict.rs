@@ -171,9 +171,10 @@ impl Log {
         let header = Header::decode(&record, place.segment, place.offset())
             .filter(|header| header.key == listed.key && header.generation == listed.generation)
             .filter(|header| header.len() == place.len as usize)
-            .filter(|header| header.meta_is_sound(&record) && header.content_is_sound(&record));
+            .filter(|header| header.meta_is_sound(&record))
+            .and_then(|header| header.content_sums(&record).map(|sums| (header, sums)));
         match header {
-            Some(header) => Some(Draft::copied(header, &record)),
+            Some((header, sums)) => Some(Draft::copied(header, &record, sums)),
             None => {
                 shared.counters.corrupt.add(1);
                 None

@@ -1,7 +1,7 @@
 //! The index: for every key the newest generation and where its records stand.
 //!
 //! It is all in memory, in shards with a lock each that is held for a few instructions and never
-//! during I/O. A response of one record costs 24 bytes and its key; a sliced one has a table of its
+//! during I/O. A response of one record costs 32 bytes and its key, a longer one 16 more; a sliced one has a table of its
 //! own. Only the writer thread adds, so it may decide first and write afterwards; readers remove
 //! what they find damaged.
 //!
@@ -21,8 +21,10 @@ use stoker_domain::key::Key;
 
 use super::{
     footer::Listed,
+    read::LOOKUP_BYTES,
     record::{Kind, Place},
     sliced::{HeadAt, Sliced, Slot},
+    sums::Sums,
 };
 
 const SHARDS: usize = 64;
@@ -40,12 +42,12 @@ enum Entry {
     Tombstone { generation: u64, segment: u32 },
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Whole {
     pub generation: u64,
     pub place: Place,
-    /// Its checksums were right once since the start.
-    pub is_verified: bool,
+    /// Of its content, once they are known; that of a short record is verified by its header.
+    pub sums: Option<Box<Sums>>,
     /// Looked up since eviction last came by: its CLOCK bit.
     is_hot: bool,
 }
@@ -116,7 +118,7 @@ impl Index {
         match self.shard(key).get_mut(&key)? {
             Entry::Whole(whole) => {
                 whole.is_hot = true;
-                Some(Found::Whole(*whole))
+                Some(Found::Whole(whole.clone()))
             }
             Entry::Sliced(sliced) => {
                 let head = sliced.touch_head()?;
@@ -139,34 +141,37 @@ impl Index {
         }
     }
 
-    /// Makes a written record findable. `is_verified`: its bytes are known to be right.
-    pub(super) fn publish(&self, listed: Listed, is_verified: bool) -> Result<Undo, Superseded> {
+    /// Makes a written record findable, with content of these `sums`.
+    pub(super) fn publish(&self, listed: Listed, sums: Sums) -> Result<Undo, Superseded> {
         if !self.admits(&listed) {
             return Err(Superseded);
         }
-        Ok(self.insert(listed, is_verified))
+        Ok(self.insert(listed, Some(sums)))
     }
 
     /// Like [`Index::publish`], but a slice may come before the head of its generation: eviction
     /// carries heads past their slices. [`Index::drop_headless`] ends this.
-    pub(super) fn restore(&self, listed: Listed, is_verified: bool) {
+    pub(super) fn restore(&self, listed: Listed) {
         let is_newest = self
             .shard(listed.key)
             .get(&listed.key)
             .is_none_or(|entry| entry.generation() <= listed.generation);
         if is_newest {
-            self.insert(listed, is_verified);
+            self.insert(listed, None);
         }
     }
 
-    fn insert(&self, listed: Listed, is_verified: bool) -> Undo {
+    fn insert(&self, listed: Listed, sums: Option<Sums>) -> Undo {
         if matches!(listed.kind, Kind::Rule | Kind::Mark) {
             return Undo { listed, before: Before::Nothing };
         }
         let mut shard = self.shard(listed.key);
         let Listed { key, generation, place, .. } = listed;
         let entry = match listed.kind {
-            Kind::Whole => Entry::Whole(Whole { generation, place, is_verified, is_hot: false }),
+            Kind::Whole => {
+                let sums = sums.filter(|_| place.len as usize > LOOKUP_BYTES).map(Box::new);
+                Entry::Whole(Whole { generation, place, sums, is_hot: false })
+            }
             Kind::Tombstone | Kind::Rule | Kind::Mark => {
                 Entry::Tombstone { generation, segment: place.segment }
             }
@@ -174,11 +179,11 @@ impl Index {
                 if let Some(Entry::Sliced(sliced)) = shard.get(&key)
                     && sliced.generation == generation
                 {
-                    let before = Self::insert_part(sliced, &listed, is_verified);
+                    let before = Self::insert_part(sliced, &listed, sums);
                     return Undo { listed, before };
                 }
                 let sliced = Sliced::new(generation);
-                Self::insert_part(&sliced, &listed, is_verified);
+                Self::insert_part(&sliced, &listed, sums);
                 Entry::Sliced(Arc::new(sliced))
             }
         };
@@ -189,13 +194,13 @@ impl Index {
         Undo { listed, before: Before::Entry(before) }
     }
 
-    fn insert_part(sliced: &Sliced, listed: &Listed, is_verified: bool) -> Before {
+    fn insert_part(sliced: &Sliced, listed: &Listed, sums: Option<Sums>) -> Before {
         if listed.kind == Kind::Slice {
-            let slot = Slot::new(listed.place, is_verified);
+            let slot = Slot::new(listed.place, sums);
             return Before::Slot(sliced.set_slot(listed.slice, slot));
         }
         let is_complete = listed.kind == Kind::Complete;
-        let head = HeadAt { place: listed.place, size: listed.size, is_complete, is_verified };
+        let head = HeadAt { place: listed.place, size: listed.size, is_complete };
         Before::Head(sliced.set_head(Some(head)))
     }
 
@@ -305,12 +310,12 @@ impl Index {
         }
     }
 
-    /// Remembers that the whole record at `place` was found sound.
-    pub(super) fn set_verified(&self, key: Key, place: Place) {
+    /// Remembers the checksums of the whole record at `place`, which was found sound.
+    pub(super) fn set_sums(&self, key: Key, place: Place, sums: Sums) {
         if let Some(Entry::Whole(whole)) = self.shard(key).get_mut(&key)
             && whole.place == place
         {
-            whole.is_verified = true;
+            whole.sums = Some(Box::new(sums));
         }
     }
 

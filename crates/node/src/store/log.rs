@@ -232,7 +232,7 @@ impl Log {
         let mut own = 0;
         for (item, listed) in items.into_iter().zip(listed) {
             own += u64::from(item.resolver.is_some());
-            match shared.index.publish(listed, true) {
+            match shared.index.publish(listed, item.draft.sums()) {
                 Ok(undo) => {
                     active.listed.push(listed);
                     if let Some(resolver) = &item.resolver {

@@ -32,6 +32,7 @@ mod scan;
 mod segment;
 mod sliced;
 mod stats;
+mod sums;
 mod ticket;
 mod trouble;
 mod writer;
@@ -50,12 +51,13 @@ use std::{
 use bytes::Bytes;
 use stoker_domain::{key::Key, time::Clock};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 pub use self::{
     disk::{Disk, DiskFile, Files},
     losses::Losses,
     put::Writer,
-    read::{ReadError, Stored},
+    read::{ReadError, Stored, Verified},
     stats::Stats,
     ticket::Ticket,
 };
@@ -187,6 +189,8 @@ struct Shared {
     segments: Segments,
     pool: Pool,
     hot: Hot,
+    /// Turns to read what is only to be verified.
+    verifying: Semaphore,
     counters: Counters,
     losses: OnceLock<Arc<dyn Losses>>,
     next_generation: AtomicU64,

@@ -1,10 +1,12 @@
 //! Looking up and reading stored responses.
 //!
 //! What is in the page cache is read at once on the caller's thread; only what is not goes to the
-//! blocking pool. Checksums are verified when a record is read for the first time since the start;
-//! small responses, which come with the lookup, every time. A record that fails is forgotten and
-//! counted, so the caller sees a miss and never wrong bytes. The hottest records are answered from
-//! memory.
+//! blocking pool. Every read is verified, whoever wrote the bytes and however often they were read:
+//! a short record as a whole with the lookup, a longer one block by block (`sums`), and as a whole
+//! where the checksums of its blocks are not known yet. A record that fails, or that the device does
+//! not give, is forgotten and counted, so the caller sees a miss and never wrong bytes. The hottest
+//! records are answered from memory, where they are kept as they were verified; errors of the memory
+//! are not looked for.
 
 use std::{
     io::{self, ErrorKind},
@@ -27,14 +29,15 @@ use super::{
     rules::Verdict,
     segment::Segment,
     sliced::Sliced,
+    sums::{BLOCK, Sums},
 };
 
-/// How much of a record a lookup reads: the head, and with it all of a small response.
-const LOOKUP_BYTES: usize = 64 << 10;
-/// The most that one read returns.
-const READ_BYTES: usize = 256 << 10;
-/// Content up to this length is verified at each lookup.
-const ALWAYS_VERIFIED: usize = 16 << 10;
+/// A record up to this length is read and verified as a whole by each lookup.
+pub(super) const LOOKUP_BYTES: usize = 64 << 10;
+/// How much of a longer one a lookup reads first: the head, but for a long one.
+const HEAD_BYTES: usize = 4 << 10;
+/// Slices that are read at once to verify them and nothing else.
+pub(super) const VERIFIERS: usize = 4;
 /// How often a record is looked up again that eviction moved or removed meanwhile.
 const ATTEMPTS: usize = 4;
 
@@ -50,6 +53,17 @@ pub enum ReadError {
     /// The device refused.
     #[error("cannot read from the cache disk")]
     Io(#[source] io::Error),
+}
+
+/// What a look at every byte of a stored response found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// All of it is there, as it was written.
+    Sound,
+    /// Not all of it is there, and what is there is as it was written.
+    Missing,
+    /// Some of it was damaged, and is not there any more.
+    Damaged,
 }
 
 /// A stored response that a lookup found. Its head is a snapshot; which slices are there is live.
@@ -68,7 +82,13 @@ pub struct Stored {
 
 #[derive(Clone, Debug)]
 enum Body {
-    Whole { at: ContentAt, size: u64, prefix: Bytes, verified: OnceLock<()> },
+    /// `content` came with the lookup, verified, or is empty.
+    Whole {
+        at: ContentAt,
+        size: u64,
+        content: Bytes,
+        sums: OnceLock<Sums>,
+    },
     Sliced(Arc<Sliced>),
 }
 
@@ -140,6 +160,11 @@ impl Stored {
         }
     }
 
+    /// Whether head and content are one record: all of it is there or nothing.
+    pub fn is_one_record(&self) -> bool {
+        matches!(self.body, Body::Whole { .. })
+    }
+
     /// Whether slice `number` is there. A response of one record has slice 0.
     pub fn has_slice(&self, number: u32) -> bool {
         match &self.body {
@@ -169,15 +194,15 @@ impl Stored {
     pub async fn read(&self, offset: u64, most: usize) -> Result<Bytes, ReadError> {
         let most = most.clamp(1, SLICE as usize);
         match &self.body {
-            Body::Whole { at, size, prefix, verified } => {
+            Body::Whole { at, size, content, sums } => {
                 if offset >= *size {
                     return Err(ReadError::Missing);
                 }
                 let (from, until) = (offset as usize, (*size as usize).min(offset as usize + most));
-                if from < prefix.len() {
-                    return Ok(prefix.slice(from..until.min(prefix.len())));
+                if !content.is_empty() {
+                    return Ok(content.slice(from..until));
                 }
-                self.read_whole(*at, from, until, verified).await
+                self.read_whole(*at, (from, until, *size as usize), sums).await
             }
             Body::Sliced(sliced) => self.read_slice(sliced, offset, most).await,
         }
@@ -199,36 +224,35 @@ impl Stored {
     async fn read_whole(
         &self,
         mut at: ContentAt,
-        from: usize,
-        until: usize,
-        verified: &OnceLock<()>,
+        (from, until, size): (usize, usize, usize),
+        sums: &OnceLock<Sums>,
     ) -> Result<Bytes, ReadError> {
         let shared = self.store.shared();
         for _ in 0..ATTEMPTS {
             let read = if let Some(record) = shared.hot.get(at.place) {
                 Ok(record.slice(at.start + from..at.start + until))
-            } else if verified.get().is_some() && !is_getting_hot(shared, at.place, from) {
-                let until = until.min(from + READ_BYTES);
-                let offset = at.place.offset() + (at.start + from) as u64;
-                read_at(shared, at.place.segment, offset, until - from).await
+            } else if let Some(sums) = sums.get()
+                && !is_getting_hot(shared, at.place, from)
+            {
+                read_block(shared, at, (from, until, size), sums).await
             } else {
                 let record = read_sound(shared, at.place, self.key, self.generation).await;
-                record.map(|(header, record)| {
-                    if verified.set(()).is_err() {
+                record.map(|(header, record, known)| {
+                    if sums.set(known).is_err() {
                         shared.hot.keep(at.place, Bytes::copy_from_slice(&record));
                     }
-                    shared.index.set_verified(self.key, at.place);
+                    shared.index.set_sums(self.key, at.place, known);
                     let start = header.content_start();
                     record.slice(start + from..start + until)
                 })
             };
             match read {
                 Err(ReadError::Missing) => {}
-                Err(ReadError::Corrupt) => {
-                    damaged(shared, self.key, self.generation, Kind::Whole, 0, at.place);
-                    return Err(ReadError::Corrupt);
+                Err(error) => {
+                    self.drop_whole(at.place);
+                    return Err(error);
                 }
-                other => return other,
+                read => return read,
             }
             // Eviction took the segment; perhaps it carried the record forward.
             let place = shared.index.whole_place(self.key, self.generation);
@@ -250,40 +274,119 @@ impl Stored {
         let number = u32::try_from(offset / SLICE).map_err(|_| ReadError::Missing)?;
         let from = (offset % SLICE) as usize;
         for _ in 0..ATTEMPTS {
-            let (place, is_verified) = sliced.touch_slot(number).ok_or(ReadError::Missing)?;
-            let content_len = place.len as usize - HEADER;
-            if from >= content_len {
+            let (place, sums) = sliced.touch_slot(number).ok_or(ReadError::Missing)?;
+            let size = place.len as usize - HEADER;
+            if from >= size {
                 return Err(ReadError::Missing);
             }
-            let until = content_len.min(from + most);
+            let until = size.min(from + most);
             let read = if let Some(record) = shared.hot.get(place) {
                 Ok(record.slice(HEADER + from..HEADER + until))
-            } else if is_verified && !is_getting_hot(shared, place, from) {
-                let until = until.min(from + READ_BYTES);
-                let offset = place.offset() + (HEADER + from) as u64;
-                read_at(shared, place.segment, offset, until - from).await
+            } else if let Some(sums) = &sums
+                && !is_getting_hot(shared, place, from)
+            {
+                let at = ContentAt { place, start: HEADER };
+                read_block(shared, at, (from, until, size), sums).await
             } else {
                 let record = read_sound(shared, place, self.key, self.generation).await;
-                record.map(|(header, record)| {
-                    if is_verified {
+                record.map(|(header, record, known)| {
+                    if sums.is_some() {
                         shared.hot.keep(place, Bytes::copy_from_slice(&record));
                     }
-                    sliced.set_slot_verified(number, place);
+                    sliced.set_slot_sums(number, place, known);
                     let start = header.content_start();
                     record.slice(start + from..start + until)
                 })
             };
             match read {
                 Err(ReadError::Missing) => {}
-                Err(ReadError::Corrupt) => {
-                    sliced.clear_slot(number, place);
-                    damaged(shared, self.key, self.generation, Kind::Slice, number, place);
-                    return Err(ReadError::Corrupt);
+                Err(error) => {
+                    self.drop_slice(sliced, number, place);
+                    return Err(error);
                 }
-                other => return other,
+                read => return read,
             }
         }
         Err(ReadError::Missing)
+    }
+
+    /// Reads all that is there from the disk and sends nothing; drops what is damaged. Marks nothing
+    /// as asked for. Cancel safe.
+    pub async fn verify(&self) -> Verified {
+        match &self.body {
+            Body::Whole { at, .. } => self.verify_whole(at.place).await,
+            Body::Sliced(sliced) => {
+                let mut is_damaged = false;
+                for (number, place) in sliced.slices() {
+                    is_damaged |= self.is_slice_damaged(sliced, number, place).await;
+                }
+                match sliced.is_complete() {
+                    _ if is_damaged => Verified::Damaged,
+                    true => Verified::Sound,
+                    false => Verified::Missing,
+                }
+            }
+        }
+    }
+
+    async fn verify_whole(&self, mut place: Place) -> Verified {
+        for _ in 0..ATTEMPTS {
+            match self.read_quietly(place).await {
+                Ok(_) => return Verified::Sound,
+                Err(ReadError::Missing) => {}
+                Err(_) => {
+                    self.drop_whole(place);
+                    return Verified::Damaged;
+                }
+            }
+            let moved = self.store.shared().index.whole_place(self.key, self.generation);
+            match moved.filter(|&moved| moved != place) {
+                Some(moved) => place = moved,
+                None => break,
+            }
+        }
+        Verified::Missing
+    }
+
+    async fn is_slice_damaged(&self, sliced: &Sliced, number: u32, mut place: Place) -> bool {
+        for _ in 0..ATTEMPTS {
+            match self.read_quietly(place).await {
+                Ok(sums) => {
+                    sliced.set_slot_sums(number, place, sums);
+                    return false;
+                }
+                Err(ReadError::Missing) => {}
+                Err(_) => {
+                    self.drop_slice(sliced, number, place);
+                    return true;
+                }
+            }
+            match sliced.place(number).filter(|&moved| moved != place) {
+                Some(moved) => place = moved,
+                None => break,
+            }
+        }
+        false
+    }
+
+    /// Verifies the record at `place`, a few of all readers' at once.
+    async fn read_quietly(&self, place: Place) -> Result<Sums, ReadError> {
+        let shared = self.store.shared();
+        let turn = shared.verifying.acquire().await;
+        let read = read_sound(shared, place, self.key, self.generation).await;
+        drop(turn);
+        // in memory already, it would not wait once; others have their turn
+        tokio::task::yield_now().await;
+        read.map(|(_, _, sums)| sums)
+    }
+
+    fn drop_whole(&self, place: Place) {
+        damaged(self.store.shared(), self.key, self.generation, Kind::Whole, 0, place);
+    }
+
+    fn drop_slice(&self, sliced: &Sliced, number: u32, place: Place) {
+        sliced.clear_slot(number, place);
+        damaged(self.store.shared(), self.key, self.generation, Kind::Slice, number, place);
     }
 }
 
@@ -299,12 +402,12 @@ pub(super) async fn lookup(store: &Store, key: Key, url: &str) -> Option<Stored>
         match open(store, key, url, found).await {
             Ok(stored) => return stored,
             Err(ReadError::Missing) => {}
-            Err(ReadError::Corrupt) => {
+            Err(error) => {
+                if let ReadError::Io(error) = &error {
+                    let error = error as &dyn std::error::Error;
+                    warn!(error, "cannot read a stored response");
+                }
                 damaged(shared, key, generation, kind, 0, place);
-                return None;
-            }
-            Err(ReadError::Io(error)) => {
-                warn!(error = &error as &dyn std::error::Error, "cannot read a stored response");
                 return None;
             }
         }
@@ -320,9 +423,9 @@ async fn open(
     found: Found,
 ) -> Result<Option<Stored>, ReadError> {
     let shared = store.shared();
-    let (place, generation, is_verified) = match &found {
-        Found::Whole(whole) => (whole.place, whole.generation, whole.is_verified),
-        Found::Sliced(sliced, head) => (head.place, sliced.generation, head.is_verified),
+    let (place, generation) = match &found {
+        Found::Whole(whole) => (whole.place, whole.generation),
+        Found::Sliced(sliced, head) => (head.place, sliced.generation),
     };
     let whole_len = place.len as usize;
     let (segment, offset) = (place.segment, place.offset());
@@ -330,32 +433,26 @@ async fn open(
     let is_hot = hot.is_some();
     let mut record = match hot {
         Some(record) => record,
-        None => read_at(shared, segment, offset, whole_len.min(LOOKUP_BYTES)).await?,
+        None => {
+            let len = if whole_len <= LOOKUP_BYTES { whole_len } else { HEAD_BYTES };
+            read_at(shared, segment, offset, len).await?
+        }
     };
     let header = decode(&record, place, key, generation)?;
     let start = header.content_start();
     if record.len() < start {
         record = read_at(shared, segment, offset, start).await?;
     }
-    if !is_hot && !header.meta_is_sound(&record) {
-        return Err(ReadError::Corrupt);
-    }
     let is_all = record.len() == whole_len;
-    let mut is_verified = is_verified;
-    if is_all && !is_hot && (!is_verified || header.content_len <= ALWAYS_VERIFIED) {
-        if !header.content_is_sound(&record) {
+    if !is_hot {
+        let is_sound =
+            header.meta_is_sound(&record) && (!is_all || header.content_sums(&record).is_some());
+        if !is_sound {
             return Err(ReadError::Corrupt);
         }
-        if !is_verified {
-            is_verified = true;
-            match &found {
-                Found::Whole(_) => shared.index.set_verified(key, place),
-                Found::Sliced(sliced, _) => sliced.set_head_verified(place),
-            }
+        if is_all && shared.hot.is_worth_keeping(place) {
+            shared.hot.keep(place, Bytes::copy_from_slice(&record));
         }
-    }
-    if is_all && !is_hot && shared.hot.is_worth_keeping(place) {
-        shared.hot.keep(place, Bytes::copy_from_slice(&record));
     }
     let stored_url = record.slice(HEADER..HEADER + header.url_len);
     if stored_url != url.as_bytes() {
@@ -373,11 +470,11 @@ async fn open(
     }
     let body = match found {
         Found::Sliced(sliced, _) => Body::Sliced(sliced),
-        Found::Whole(_) => Body::Whole {
+        Found::Whole(whole) => Body::Whole {
             at: ContentAt { place, start },
             size: header.content_len as u64,
-            prefix: if is_verified { record.slice(start..) } else { Bytes::new() },
-            verified: if is_verified { OnceLock::from(()) } else { OnceLock::new() },
+            content: if is_all { record.slice(start..) } else { Bytes::new() },
+            sums: whole.sums.map_or_else(OnceLock::new, |sums| OnceLock::from(*sums)),
         },
     };
     Ok(Some(Stored {
@@ -392,26 +489,44 @@ async fn open(
     }))
 }
 
-/// Whether a read from `from` on is the one that brings its verified record into memory. Each
-/// reader counts once, at its first read beyond what the lookup gave.
+/// Whether a read from `from` on is the one that brings its record into memory. Each reader counts
+/// once, at its first read.
 fn is_getting_hot(shared: &Shared, place: Place, from: usize) -> bool {
     from < LOOKUP_BYTES && shared.hot.is_worth_keeping(place)
 }
 
-/// The whole record at `place`, with all checksums verified.
+/// What there is of bytes `from..until` of the content of `size` bytes in the block where they
+/// begin, verified.
+async fn read_block(
+    shared: &Shared,
+    at: ContentAt,
+    (from, until, size): (usize, usize, usize),
+    sums: &Sums,
+) -> Result<Bytes, ReadError> {
+    let number = from / BLOCK;
+    let (first, end) = (number * BLOCK, size.min((number + 1) * BLOCK));
+    let offset = at.place.offset() + (at.start + first) as u64;
+    let block = read_at(shared, at.place.segment, offset, end - first).await?;
+    if !sums.is_sound(number, &block) {
+        return Err(ReadError::Corrupt);
+    }
+    Ok(block.slice(from - first..until.min(end) - first))
+}
+
+/// The whole record at `place` and the checksums of its content, all verified.
 async fn read_sound(
     shared: &Shared,
     place: Place,
     key: Key,
     generation: u64,
-) -> Result<(Header, Bytes), ReadError> {
+) -> Result<(Header, Bytes, Sums), ReadError> {
     let record = read_at(shared, place.segment, place.offset(), place.len as usize).await?;
     let header = decode(&record, place, key, generation)?;
-    if header.meta_is_sound(&record) && header.content_is_sound(&record) {
-        Ok((header, record))
-    } else {
-        Err(ReadError::Corrupt)
+    if !header.meta_is_sound(&record) {
+        return Err(ReadError::Corrupt);
     }
+    let sums = header.content_sums(&record).ok_or(ReadError::Corrupt)?;
+    Ok((header, record, sums))
 }
 
 fn decode(record: &[u8], place: Place, key: Key, generation: u64) -> Result<Header, ReadError> {

@@ -37,6 +37,8 @@ use bytes::Bytes;
 use crc32fast::Hasher;
 use stoker_domain::key::Key;
 
+use super::sums::Sums;
+
 /// Length of a record's header.
 pub(super) const HEADER: usize = 72;
 /// Records start at multiples of this.
@@ -196,11 +198,12 @@ impl Header {
             .is_some_and(|meta| crc32fast::hash(meta) == self.meta_crc)
     }
 
-    /// Whether `record`, the whole of it, carries the content that was written.
-    pub(super) fn content_is_sound(&self, record: &[u8]) -> bool {
-        record
-            .get(self.content_start()..self.len())
-            .is_some_and(|content| crc32fast::hash(content) == self.content_crc)
+    /// The checksums of the content in `record`, the whole of it; `None` when it is not the content
+    /// that was written.
+    pub(super) fn content_sums(&self, record: &[u8]) -> Option<Sums> {
+        let content = record.get(self.content_start()..self.len())?;
+        let (sums, crc) = Sums::of([content].into_iter());
+        (crc == self.content_crc).then_some(sums)
     }
 }
 
@@ -211,6 +214,7 @@ pub(super) struct Draft {
     url: Bytes,
     head: Bytes,
     content: Vec<Bytes>,
+    sums: Sums,
 }
 
 impl Draft {
@@ -226,8 +230,7 @@ impl Draft {
         let mut meta_crc = Hasher::new();
         meta_crc.update(&url);
         meta_crc.update(&head);
-        let mut content_crc = Hasher::new();
-        content.iter().for_each(|part| content_crc.update(part));
+        let (sums, content_crc) = Sums::of(content.iter().map(|part| &part[..]));
         let content_len = content.iter().map(Bytes::len).sum();
         let header = Header {
             kind,
@@ -240,21 +243,23 @@ impl Draft {
             content_len,
             written_s: 0,
             meta_crc: meta_crc.finalize(),
-            content_crc: content_crc.finalize(),
+            content_crc,
             is_after_sync: false,
             confirmed_after: 0,
         };
-        Self { header, url, head, content }
+        Self { header, url, head, content, sums }
     }
 
-    /// The same record for another place; `record` is all of it and was found sound.
-    pub(super) fn copied(header: Header, record: &Bytes) -> Self {
+    /// The same record for another place; `record` is all of it and was found sound, with content of
+    /// these `sums`.
+    pub(super) fn copied(header: Header, record: &Bytes, sums: Sums) -> Self {
         let (url, head) = (HEADER + header.url_len, header.content_start());
         Self {
             url: record.slice(HEADER..url),
             head: record.slice(url..head),
             content: vec![record.slice(head..header.len())],
             header,
+            sums,
         }
     }
 
@@ -287,6 +292,10 @@ impl Draft {
 
     pub(super) fn head(&self) -> &Bytes {
         &self.head
+    }
+
+    pub(super) fn sums(&self) -> Sums {
+        self.sums
     }
 
     pub(super) fn into_content(self) -> Vec<Bytes> {

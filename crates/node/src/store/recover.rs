@@ -20,6 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use stoker_domain::time::Clock;
+use tokio::sync::Semaphore;
 use tracing::{error, info, warn};
 
 use super::{
@@ -32,6 +33,7 @@ use super::{
     log::{Active, Limits, Log, Pending, largest_record},
     pool::Pool,
     queue::Queue,
+    read::VERIFIERS,
     record::{HEADER, Header, Kind},
     rules::{Rule, Rules},
     scan::scan,
@@ -103,6 +105,7 @@ impl Log {
             segments: recovery.segments,
             pool: Pool::default(),
             hot: Hot::new(config.hot_bytes),
+            verifying: Semaphore::new(VERIFIERS),
             counters: recovery.counters,
             losses: OnceLock::new(),
             next_generation: AtomicU64::new(recovery.next_generation),
@@ -249,7 +252,7 @@ impl Recovery {
                 match listed.kind {
                     Kind::Rule => self.restore_rule(&*file, listed),
                     Kind::Mark => self.rules.reach(listed.size.unwrap_or(0)),
-                    _ => self.index.restore(*listed, !is_sealed),
+                    _ => self.index.restore(*listed),
                 }
             }
             let segment = Arc::new(Segment::new(number, file, size, end));

@@ -75,7 +75,7 @@ fn look(file: &dyn DiskFile, (number, at): (u32, u64), limit: u64, record: &mut 
     record.resize(header.len(), 0);
     let is_sound = read_exactly(file, record, at).is_ok()
         && header.meta_is_sound(record)
-        && header.content_is_sound(record);
+        && header.content_sums(record).is_some();
     match is_sound {
         true => At::Sound(Listed::new(&header, place), header.is_after_sync),
         false => At::Damaged(place),

@@ -11,6 +11,7 @@ use std::{
 use super::{
     SLICE,
     record::{HEADER, Place},
+    sums::Sums,
 };
 
 #[derive(Debug)]
@@ -34,23 +35,23 @@ pub(super) struct HeadAt {
     pub size: Option<u64>,
     /// Somebody stated that all slices were handed over.
     pub is_complete: bool,
-    pub is_verified: bool,
 }
 
 /// One slice: absent when its place has no length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Slot {
     place: Place,
-    is_verified: bool,
+    /// Of its content, once they are known.
+    sums: Option<Sums>,
     is_hot: bool,
 }
 
 const ABSENT: Slot =
-    Slot { place: Place { segment: 0, unit: 0, len: 0 }, is_verified: false, is_hot: false };
+    Slot { place: Place { segment: 0, unit: 0, len: 0 }, sums: None, is_hot: false };
 
 impl Slot {
-    pub(super) fn new(place: Place, is_verified: bool) -> Self {
-        Self { place, is_verified, is_hot: false }
+    pub(super) fn new(place: Place, sums: Option<Sums>) -> Self {
+        Self { place, sums, is_hot: false }
     }
 
     fn is_present(self) -> bool {
@@ -83,14 +84,6 @@ impl Sliced {
         mem::replace(&mut table.head, head)
     }
 
-    pub(super) fn set_head_verified(&self, place: Place) {
-        if let Some(head) = &mut self.lock().head
-            && head.place == place
-        {
-            head.is_verified = true;
-        }
-    }
-
     /// Returns what was there before.
     pub(super) fn set_slot(&self, number: u32, slot: Slot) -> Slot {
         let mut table = self.lock();
@@ -101,8 +94,8 @@ impl Sliced {
         mem::replace(&mut table.slots[number], slot)
     }
 
-    pub(super) fn set_slot_verified(&self, number: u32, place: Place) {
-        self.at(number, place, |slot| slot.is_verified = true);
+    pub(super) fn set_slot_sums(&self, number: u32, place: Place, sums: Sums) {
+        self.at(number, place, |slot| slot.sums = Some(sums));
     }
 
     /// Removes the slice if it stands at `place`; whether it did.
@@ -139,9 +132,9 @@ impl Sliced {
         Some(was_hot || table.slots.iter().any(|slot| slot.is_present()))
     }
 
-    /// Where slice `number` stands and whether it was found sound; marks it as asked for. `None`
-    /// when it is missing or of the wrong length.
-    pub(super) fn touch_slot(&self, number: u32) -> Option<(Place, bool)> {
+    /// Where slice `number` stands and its checksums, if they are known; marks it as asked for.
+    /// `None` when it is missing or of the wrong length.
+    pub(super) fn touch_slot(&self, number: u32) -> Option<(Place, Option<Sums>)> {
         let mut table = self.lock();
         let expected = table.expected_len(number);
         let slot = table.slots.get_mut(number as usize)?;
@@ -149,7 +142,20 @@ impl Sliced {
             return None;
         }
         slot.is_hot = true;
-        Some((slot.place, slot.is_verified))
+        Some((slot.place, slot.sums))
+    }
+
+    /// Where each slice that is there stands, ascending.
+    pub(super) fn slices(&self) -> Vec<(u32, Place)> {
+        let table = self.lock();
+        let slots = (0..).zip(&table.slots).filter(|(_, slot)| slot.is_present());
+        slots.map(|(number, slot)| (number, slot.place)).collect()
+    }
+
+    /// Where slice `number` stands.
+    pub(super) fn place(&self, number: u32) -> Option<Place> {
+        let table = self.lock();
+        table.slots.get(number as usize).filter(|slot| slot.is_present()).map(|slot| slot.place)
     }
 
     pub(super) fn size(&self) -> Option<u64> {

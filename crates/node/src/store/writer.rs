@@ -112,7 +112,10 @@ impl Log {
                 let written_s = 0;
                 let (kind, slice, size) = (Kind::Whole, 0, None);
                 let listed = Listed { kind, key, generation, size, slice, written_s, place };
-                let old = self.copy(shared, &segment, &listed).ok_or(WriteError::Io)?;
+                let Some(old) = self.copy(shared, &segment, &listed) else {
+                    shared.index.forget(&listed);
+                    return Err(WriteError::Superseded);
+                };
                 let content = old.into_content();
                 Ok(Draft::new(kind, (key, generation), url, head, content))
             }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use rand::{SeedableRng, rngs::StdRng};
-use stoker_node::store::{Disk, ReadError, SLICE, WriteError};
+use stoker_node::store::{Disk, ReadError, SLICE, Verified, WriteError};
 
 use crate::{
     model::{Demand, Model, content, key, read_all},
@@ -329,4 +329,84 @@ fn a_folder_that_takes_no_files_is_named() {
     std::fs::create_dir(dir.path().join("probe")).unwrap();
     let error = open(dir.path(), Arc::new(SimDisk::new(10, None)), MAX, SEGMENT).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot write in `{}`", dir.path().display()));
+}
+
+#[test]
+fn bytes_that_rot_while_the_store_is_open_are_never_given_out() {
+    with_seed(11, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(11, None);
+        let mut opened = open(dir.path(), Arc::new(disk.clone()), 64 << 20, 8 << 20).unwrap();
+        for round in 0..4 {
+            let sizes = [5_000, 40_000, 70_000, 300_000, SLICE, 2 * SLICE + 5];
+            for (name, size) in (round * 100..).zip(sizes) {
+                let (key, url) = key(name);
+                let writer = opened.begin(key, &url);
+                let head = Bytes::from_static(b"head");
+                if size <= SLICE {
+                    let parts = vec![content(name, 0, size)];
+                    writer.whole(head, parts).await.durable().await.unwrap();
+                } else {
+                    writer.head(head.clone(), Some(size)).await;
+                    for number in 0..3 {
+                        let start = u64::from(number) * SLICE;
+                        let part = content(name, start, (size - start).min(SLICE));
+                        writer.slice(number, vec![part]).await;
+                    }
+                    writer.complete(head, size).await.durable().await.unwrap();
+                }
+            }
+            if round % 2 == 1 {
+                opened.close().await;
+                drop(opened);
+                opened = open(dir.path(), Arc::new(disk.clone()), 64 << 20, 8 << 20).unwrap();
+            }
+            for (name, size) in (round * 100..).zip(sizes) {
+                let (key, url) = key(name);
+                for _ in 0..=round {
+                    let found = opened.lookup(key, &url).await.unwrap();
+                    assert!(read_all(&found, 0, size).await.unwrap() == content(name, 0, size));
+                    let part = found.read(size - 3, 2).await.unwrap();
+                    assert!(part == content(name, size - 3, 2));
+                }
+                let handle = opened.lookup(key, &url).await.unwrap();
+                assert!(disk.damage(&content(name, size - 2_000, 64)));
+                let all = match opened.lookup(key, &url).await {
+                    Some(found) => read_all(&found, 0, size).await.ok(),
+                    None => None,
+                };
+                // what was asked for often is in memory, as it was
+                assert!(all.is_none() || round > 0, "{name}");
+                assert!(all.is_none_or(|all| all == content(name, 0, size)), "{name}");
+                assert_ne!(handle.verify().await, Verified::Sound, "{name}");
+            }
+        }
+    });
+}
+
+#[test]
+fn every_damaged_slice_is_found_at_once() {
+    with_seed(12, async {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = SimDisk::new(12, None);
+        let store = open(dir.path(), Arc::new(disk.clone()), 64 << 20, 8 << 20).unwrap();
+        let (key, url) = key(1);
+        let writer = store.begin(key, &url);
+        writer.head(Bytes::new(), Some(9 * SLICE)).await;
+        for number in 0..9 {
+            let part = content(1, u64::from(number) * SLICE, SLICE);
+            writer.slice(number, vec![part]).await;
+        }
+        writer.complete(Bytes::new(), 9 * SLICE).await.durable().await.unwrap();
+        let found = store.lookup(key, &url).await.unwrap();
+        assert_eq!(found.verify().await, Verified::Sound);
+        for number in [0, 4, 8] {
+            assert!(disk.damage(&content(1, number * SLICE + 600_000, 64)));
+        }
+        assert!(found.is_complete(), "nobody has looked");
+        assert_eq!(found.verify().await, Verified::Damaged);
+        assert_eq!(found.missing_slices(), [0, 4, 8]);
+        assert_eq!(store.health().damaged_records, 3);
+        assert_eq!(found.verify().await, Verified::Missing, "what is left is sound");
+    });
 }
