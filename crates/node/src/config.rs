@@ -17,6 +17,8 @@ pub struct Config {
     pub dir: PathBuf,
     /// Bound of its store on disk, in bytes.
     pub disk_bytes: u64,
+    /// Bytes that stay free on its disk for others, as far as its store can give them back.
+    pub disk_reserve: u64,
     /// What nodes of one installation show each other. Requests without it are viewers'.
     pub peer_secret: String,
     /// Seed of everything random: session number, jitter of retries.
@@ -49,6 +51,7 @@ impl Config {
             listen,
             dir,
             disk_bytes,
+            disk_reserve: 0,
             peer_secret: String::new(),
             seed: 0,
             items_in_flight: 64,

@@ -306,7 +306,10 @@ async fn open_history(config: &Config, clock: Arc<dyn Clock>) -> Arc<History> {
 
 async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, StartError> {
     let dir = config.dir.join(&config.node.name);
-    let settings = store::Config::new(dir.clone(), config.disk_bytes);
+    let settings = store::Config {
+        reserve_bytes: config.disk_reserve,
+        ..store::Config::new(dir.clone(), config.disk_bytes)
+    };
     let files = Arc::new(Files::new(dir.clone()));
     let opened = spawn_blocking(move || Store::open(settings, files, clock)).await;
     let opened = opened.unwrap_or_else(|panic| {

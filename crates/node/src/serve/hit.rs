@@ -1,6 +1,5 @@
 //! Answering from the store. The fast path: for a small response nothing is awaited but memory.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
     http::{CacheControl, CacheStatus, StoredResponse, http_date},

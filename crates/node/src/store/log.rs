@@ -39,7 +39,7 @@ use std::{
 
 use stoker_domain::time::Clock;
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{
     Config, Disk, Shared, WriteError,
@@ -81,6 +81,7 @@ pub(super) struct Log {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
     pub max_bytes: u64,
+    pub reserve_bytes: u64,
     pub segment_bytes: u64,
     pub max_entries: usize,
     pub protection: Duration,
@@ -90,6 +91,7 @@ impl Limits {
     pub(super) fn new(config: &Config, segment_bytes: u64) -> Self {
         Self {
             max_bytes: config.max_bytes,
+            reserve_bytes: config.reserve_bytes,
             segment_bytes,
             max_entries: config.max_entries,
             protection: config.protection,
@@ -275,19 +277,42 @@ impl Log {
     pub(super) fn roll(&mut self, shared: &Shared) -> Result<(), WriteError> {
         self.sync(shared);
         self.seal(shared);
-        while self.total(shared) + self.limits.segment_bytes > self.limits.max_bytes {
+        while self.lacks_room(shared) {
+            // Where others fill the disk this store has one segment all the same: purges stand there too.
+            if self.total(shared) == 0 {
+                break;
+            }
             if !self.evict_oldest(shared, false) {
                 return Err(WriteError::Io);
             }
         }
         self.create_or_make_room(shared)?;
         // One segment's room is kept free, so that the next one can be made before the oldest goes.
-        while self.total(shared) + self.limits.segment_bytes > self.limits.max_bytes {
-            if !self.evict_oldest(shared, true) {
-                break;
-            }
-        }
+        while self.lacks_room(shared) && self.evict_oldest(shared, true) {}
         if self.active.is_some() { Ok(()) } else { Err(WriteError::Io) }
+    }
+
+    /// Whether one more segment would pass the bound, or take room that is left to others.
+    fn lacks_room(&self, shared: &Shared) -> bool {
+        let incoming = self.limits.segment_bytes;
+        self.total(shared) + incoming > self.limits.max_bytes || self.is_in_reserve(incoming)
+    }
+
+    /// Whether less would be left free than is to be, with `incoming` bytes more.
+    fn is_in_reserve(&self, incoming: u64) -> bool {
+        let reserve = self.limits.reserve_bytes;
+        reserve > 0 && self.disk.free() < reserve.saturating_add(incoming)
+    }
+
+    /// Gives room back when others have filled the disk.
+    pub(super) fn leave_reserve(&mut self, shared: &Shared) {
+        let before = self.total(shared);
+        while self.is_in_reserve(0) && self.evict_oldest(shared, true) {}
+        let freed_bytes = before - self.total(shared).min(before);
+        if freed_bytes > 0 {
+            let reserve_bytes = self.limits.reserve_bytes;
+            info!(freed_bytes, reserve_bytes, "the disk runs full: a cache gave room back");
+        }
     }
 
     fn seal(&mut self, shared: &Shared) {

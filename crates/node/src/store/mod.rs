@@ -27,6 +27,7 @@ mod queue;
 mod read;
 mod record;
 mod recover;
+mod room;
 mod rules;
 mod scan;
 mod segment;
@@ -58,6 +59,7 @@ pub use self::{
     losses::Losses,
     put::Writer,
     read::{ReadError, Stored, Verified},
+    room::{Freed, held_bytes, make_room},
     stats::Stats,
     ticket::Ticket,
 };
@@ -89,6 +91,8 @@ pub struct Config {
     pub max_bytes: u64,
     /// Bytes that stay free on the disk for others, as far as removing segments helps.
     pub reserve_bytes: u64,
+    /// How often the room on the disk is looked at while there is a reserve.
+    pub look_every: Duration,
     /// The length of a segment file, and with it the unit of eviction. A record must fit into one.
     /// Cut down to a quarter of `max_bytes` where it is more, and to a small share of the disk's
     /// room: every file takes its whole length when it is made.
@@ -113,6 +117,7 @@ impl Config {
             dir: dir.into(),
             max_bytes,
             reserve_bytes: 0,
+            look_every: Duration::from_secs(1),
             // a tenth at most, so that `Store::largest` is not less than two fifths
             segment_bytes: (max_bytes / 256).clamp(16 << 20, 256 << 20).min(max_bytes / 10),
             flush_delay: Duration::from_millis(2),
@@ -229,10 +234,10 @@ impl Store {
         let (shared, log) = Log::recover(&config, lock, disk, clock).map_err(io("recover"))?;
         let shared = Arc::new(shared);
         let writer = {
-            let shared = shared.clone();
+            let (shared, config) = (shared.clone(), config.clone());
             thread::Builder::new()
                 .name("store writer".to_owned())
-                .spawn(move || writer::run(&shared, log, config.flush_delay))
+                .spawn(move || writer::run(&shared, log, &config))
                 .map_err(io("start the writer"))?
         };
         Ok(Self(Arc::new(Inner { shared, writer: Mutex::new(Some(writer)) })))

@@ -122,8 +122,8 @@ impl Queue {
         self.wake.notify_one();
     }
 
-    /// Blocks until there are operations, or a sync is wanted or due at `deadline` (given only
-    /// when something is unsynced), or the queue is closed. Takes at least one operation when
+    /// Blocks until there are operations, or a sync is wanted, or `deadline` has come (there is one
+    /// at least when something is unsynced), or the queue is closed. Takes at least one operation when
     /// there is any, and then as many as `most` bytes allow.
     pub(super) fn take(&self, most: usize, deadline: Option<Instant>) -> Taken {
         let mut state = self.lock();

@@ -3,18 +3,18 @@
 //! It never waits while there is something to write. What arrives during one write and sync forms
 //! the next group, so groups grow with the load and a lone record is not delayed. A sync is done at
 //! once when somebody awaits durability, and otherwise after a short delay, which spares the disk
-//! when viewers' misses come one by one.
+//! when viewers' misses come one by one. Now and then it looks whether others need the disk's room.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    time::Duration,
+    time::Instant,
 };
 
 use bytes::Bytes;
 use stoker_domain::key::Key;
 
 use super::{
-    Shared, WriteError,
+    Config, Shared, WriteError,
     footer::Listed,
     index::Found,
     log::{GROUP_BYTES, Group, Item, Log},
@@ -23,18 +23,25 @@ use super::{
 };
 
 /// Runs until the queue is closed and everything in it is durable or refused.
-pub(super) fn run(shared: &Shared, log: Log, flush_delay: Duration) {
+pub(super) fn run(shared: &Shared, log: Log, config: &Config) {
     // Should the thread ever panic, callers must not wait for it: a closed queue refuses them, and
     // what was queued is dropped with its resolvers.
-    if catch_unwind(AssertUnwindSafe(|| drain(shared, log, flush_delay))).is_err() {
+    if catch_unwind(AssertUnwindSafe(|| drain(shared, log, config))).is_err() {
         shared.queue.close();
         while !shared.queue.take(usize::MAX, None).is_last {}
     }
 }
 
-fn drain(shared: &Shared, mut log: Log, flush_delay: Duration) {
+fn drain(shared: &Shared, mut log: Log, config: &Config) {
+    let flush_delay = config.flush_delay;
+    let mut look_at = (config.reserve_bytes > 0).then(Instant::now);
     loop {
-        let deadline = log.unsynced_since().map(|since| since + flush_delay);
+        if let Some(due) = look_at.filter(|due| *due <= Instant::now()) {
+            log.leave_reserve(shared);
+            look_at = Some(due.max(Instant::now()) + config.look_every);
+        }
+        let flush_at = log.unsynced_since().map(|since| since + flush_delay);
+        let deadline = flush_at.into_iter().chain(look_at).min();
         let taken = shared.queue.take(GROUP_BYTES as usize, deadline);
         log.commit(shared, taken.operations);
         let is_overdue = log.unsynced_since().is_some_and(|since| since.elapsed() >= flush_delay);

@@ -13,6 +13,7 @@ mod limits;
 mod model;
 mod purge;
 mod random;
+mod reserve;
 mod sim;
 
 use std::{path::Path, sync::Arc};

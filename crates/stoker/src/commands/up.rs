@@ -52,9 +52,13 @@ pub(super) struct Args {
     /// ledger.
     #[arg(long, value_name = "FILE")]
     seal_key: Option<PathBuf>,
-    /// Disk space that the cache of each of the four nodes may take
+    /// Disk space that the cache of each of the four nodes may take, as far as the disk has it
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size::parse)]
     cache_size: u64,
+    /// Disk space that the caches leave free on their file system, for the ledger and others
+    /// [default: 5 % of the file system or 1 GiB, the larger of both, and half of it at most]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    disk_reserve: Option<u64>,
     /// Time of day at which daily quotas are full again; a change lets the running day last longer
     /// [default: as it was; at first 00:00+08:00]
     #[arg(long, value_name = "HH:MM+HH:MM")]
@@ -126,6 +130,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         seal_key: SealKeySource::find(args.seal_key),
         base_port: args.base_port,
         cache_bytes: args.cache_size,
+        disk_reserve: args.disk_reserve,
         quota_reset: args.quota_reset,
         retention: Duration::from_secs(u64::from(args.keep_records) * 86_400),
         grace: args.grace,

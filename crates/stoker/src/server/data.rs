@@ -67,8 +67,11 @@ fn lock(data: &Path) -> Result<Lock, Failure> {
         .set_len(0)
         .and_then(|()| file.write_all(format!("{}\n", process::id()).as_bytes()))
         .and_then(|()| file.sync_all());
-    written.map_err(|error| unwritable(&error))?;
-    Ok(Lock(file))
+    match written {
+        // the number is for people; room is made once the directory is ours
+        Err(error) if error.kind() == ErrorKind::StorageFull => Ok(Lock(file)),
+        written => written.map(|()| Lock(file)).map_err(|error| unwritable(&error)),
+    }
 }
 
 /// The file of the ledger.

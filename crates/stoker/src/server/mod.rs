@@ -2,9 +2,10 @@
 //!
 //! 1. The data directory is made and locked.
 //! 2. The port of the API is taken, so that a busy one is told before anything is changed.
-//! 3. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
-//! 4. The nodes start and register.
-//! 5. The API is served: whoever finds it ready finds everything ready.
+//! 3. Where the disk is full, the caches give room back.
+//! 4. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
+//! 5. The nodes start and register.
+//! 6. The API is served: whoever finds it ready finds everything ready.
 //!
 //! At the end API and nodes drain together, for the grace period at most.
 
@@ -14,6 +15,7 @@ pub(crate) mod data;
 mod logging;
 mod nodes;
 mod owner;
+mod room;
 mod seal;
 mod signal;
 pub(crate) mod tls;
@@ -48,6 +50,7 @@ use crate::{
 };
 
 use api::Api;
+use room::Room;
 use seal::Seals;
 use signal::{Cut, Signals, Wish};
 
@@ -77,6 +80,8 @@ pub(crate) struct Options {
     pub(crate) base_port: u16,
     /// Disk space of each node's cache.
     pub(crate) cache_bytes: u64,
+    /// Disk space that the caches leave free; `None`: as the file system is large.
+    pub(crate) disk_reserve: Option<u64>,
     /// When quota days begin.
     pub(crate) quota_reset: Option<Reset>,
     /// How long tasks and purges are kept after they finished.
@@ -113,6 +118,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     let mut random = StdRng::seed_from_u64(entropy::seed()?);
     let seals = Seals::find(&options.data, &options.seal_key)?;
     data::check_ledger(&options.data, options.new_ledger)?;
+    let room = Room::find(options)?;
     let ledger = open_ledger(&options.data).await?;
     let seals = match seals {
         Some(seals) => seals,
@@ -130,7 +136,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         .await
         .map_err(|error| seals.refused(&options.data, &error))?;
     let owner = owner::ensure(&options.data, &engine, endpoint).await?;
-    let nodes = nodes::start(options, &engine, &clock, &mut random).await?;
+    let nodes = nodes::start(options, &room, &engine, &clock, &mut random).await?;
 
     let gateway = Gateway::new(
         Arc::clone(&engine),

@@ -1,6 +1,12 @@
 //! The four nodes of `stoker up`: edge and middle in both areas.
 
-use std::{io::ErrorKind, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use rand::{Rng, rngs::StdRng};
 use stoker_domain::{
@@ -17,6 +23,7 @@ use crate::{
     failure::Failure,
     server::{
         Options, data, reachable,
+        room::Room,
         signal::Cut,
         transport::{InProcess, Inspectors},
     },
@@ -40,6 +47,7 @@ pub(super) struct Nodes(Vec<(String, Running)>);
 /// Starts the nodes and waits until the engine knows all of them.
 pub(super) async fn start(
     options: &Options,
+    room: &Room,
     engine: &Arc<Engine>,
     clock: &Arc<dyn Clock>,
     random: &mut StdRng,
@@ -58,7 +66,8 @@ pub(super) async fn start(
         let config = Config {
             peer_secret: peer_secret.clone(),
             seed: random.next_u64(),
-            ..Config::new(node, listen, data::nodes(&options.data), options.cache_bytes)
+            disk_reserve: room.reserve_bytes,
+            ..Config::new(node, listen, data::nodes(&options.data), room.cache_bytes)
         };
         let started =
             start_node(config, engine.directory(), Arc::clone(&source), Arc::clone(clock)).await;
@@ -102,13 +111,23 @@ fn way_out(options: &Options, error: &StartError) -> String {
     }
 }
 
+/// The folders of all nodes.
+pub(super) fn folders(data: &Path) -> Vec<PathBuf> {
+    let nodes = data::nodes(data);
+    NODES.into_iter().map(|(tier, area, _)| nodes.join(name(tier, area))).collect()
+}
+
+fn name(tier: Tier, area: Area) -> String {
+    format!("{tier}-{area}")
+}
+
 fn node(tier: Tier, area: Area, listen: SocketAddr) -> Node {
     Node {
-        name: format!("{tier}-{area}"),
+        name: name(tier, area),
         area,
         tier,
         // one node in each place: a cluster of its own
-        cluster: format!("{tier}-{area}"),
+        cluster: name(tier, area),
         address: reachable(listen).to_string(),
     }
 }
