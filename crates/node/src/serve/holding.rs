@@ -15,7 +15,7 @@ use super::{Proof, Service};
 use crate::{
     fill::{is_content, stored_url},
     history::History,
-    store::{SLICE, Stored},
+    store::{SLICE, Stored, Verified},
 };
 
 impl Service {
@@ -35,7 +35,11 @@ impl Service {
         let last_failure = history.last_failure(key, since);
         let reply = self.prove(cached_only(target, HeaderMap::new())).await;
         let proven = reply.extensions().get::<Proof>().map(|proof| proof.stored.clone());
-        let is_proven = proven.is_some();
+        // every byte of it is looked at
+        let is_proven = match &proven {
+            Some(stored) => stored.verify().await == Verified::Sound,
+            None => false,
+        };
         let stored = match proven {
             Some(stored) => Some(stored),
             None => {
