@@ -39,8 +39,7 @@ struct Closed {
 pub fn make_room(dirs: &[PathBuf], bytes: u64) -> io::Result<Freed> {
     let mut stores: Vec<Closed> = dirs.iter().filter_map(|dir| Closed::open(dir)).collect();
     let mut freed = Freed::default();
-    loop {
-        let Some(largest) = stores.iter_mut().max_by_key(|store| store.held()) else { break };
+    while let Some(largest) = stores.iter_mut().max_by_key(|store| store.held()) {
         if largest.files.free() >= bytes {
             break;
         }

@@ -22,8 +22,8 @@ fn flip(net: &Net, node: &str, bytes: &[u8], at: usize) -> usize {
     let (needle, within) = (&bytes[from..end.min(at + 16)], at - from);
     let dir = net.dir.path().join(node);
     let mut flips = 0;
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(dir).expect("the folder of a node") {
+        let path = entry.expect("a file").path();
         if path.extension().is_some_and(|end| end == "segment") {
             flips += flip_in(&path, needle, within);
         }
@@ -33,14 +33,14 @@ fn flip(net: &Net, node: &str, bytes: &[u8], at: usize) -> usize {
 
 fn flip_in(path: &Path, needle: &[u8], within: usize) -> usize {
     use std::os::unix::fs::FileExt;
-    let found = fs::read(path).unwrap();
+    let found = fs::read(path).expect("a segment");
     let begins = found.iter().enumerate().filter(|(_, byte)| **byte == needle[0]);
     let starts: Vec<_> =
         begins.map(|(at, _)| at).filter(|&at| found[at..].starts_with(needle)).collect();
-    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    let file = fs::OpenOptions::new().write(true).open(path).expect("a segment");
     for start in &starts {
         let at = start + within;
-        file.write_all_at(&[found[at] ^ 4], at as u64).unwrap();
+        file.write_all_at(&[found[at] ^ 4], at as u64).expect("room in place");
     }
     starts.len()
 }
