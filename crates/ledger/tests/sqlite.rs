@@ -66,7 +66,7 @@ async fn an_older_file_gets_the_sums_of_bytes_that_it_would_have() {
     drop(std::mem::replace(&mut fixture.ledger, fresh().0));
     let path = dir.path().join("ledger.db");
     let file = Connection::open(&path).unwrap();
-    for column in ["done_bytes", "held_bytes", "pulled_bytes"] {
+    for column in ["done_bytes", "held_bytes", "pulled_bytes", "not_followed"] {
         file.execute_batch(&format!("ALTER TABLE task DROP COLUMN {column}")).unwrap();
     }
     file.execute_batch(include_str!("../src/sqlite/task_bytes.sql")).unwrap();
