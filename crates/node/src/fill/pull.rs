@@ -297,7 +297,11 @@ impl<'a> Puller<'a> {
             Some(size) if run.is_partial && self.can_resume() => {
                 self.driver.fill.state().is_wanted(slice_of(run.next), size)
             }
-            _ => self.driver.fill.state().has_readers(),
+            // nodes behind were cut off when it changed, and come back: the time to linger is theirs
+            _ => {
+                let state = self.driver.fill.state();
+                state.has_readers() || state.epoch > 0
+            }
         };
         if !is_wanted {
             self.unclaim(&run);
