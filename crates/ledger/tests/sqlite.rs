@@ -70,6 +70,7 @@ async fn an_older_file_gets_the_sums_of_bytes_that_it_would_have() {
         file.execute_batch(&format!("ALTER TABLE task DROP COLUMN {column}")).unwrap();
     }
     file.execute_batch(include_str!("../src/sqlite/task_bytes.sql")).unwrap();
+    file.execute_batch(include_str!("../src/sqlite/not_followed.sql")).unwrap();
     drop(file);
     fixture.ledger = Arc::new(Sqlite::open(&path).unwrap());
     for row in rows {

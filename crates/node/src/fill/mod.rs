@@ -29,6 +29,7 @@ mod failures;
 mod head;
 mod loners;
 mod opening;
+mod pass;
 mod pull;
 mod ranges;
 mod reader;
