@@ -116,11 +116,20 @@ pub(super) fn check_ledger(data: &Path, may_begin_anew: bool) -> Result<(), Fail
         ));
     }
     tracing::warn!(ledger = %ledger.display(), "no ledger: a new one begins, with empty caches");
-    let emptied = cached_files(data).and_then(|files| files.iter().try_for_each(fs::remove_file));
+    let emptied =
+        cached_files(data).and_then(|files| files.iter().try_for_each(|file| remove(file)));
     emptied.map_err(|error| {
         Failure::because(format!("cannot empty the caches in `{}`", nodes.display()), &error)
             .hint("remove what is in the folders of the nodes, and start again")
     })
+}
+
+/// Removes a file, or a folder with all that is in it.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path)?.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    }
 }
 
 /// What lies in the folders of the nodes.

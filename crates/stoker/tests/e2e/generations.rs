@@ -79,8 +79,8 @@ fn of_a_list_for_teo_what_can_be_accepted_is_and_the_rest_is_named() {
     let targets = json!([there, foreign, gone, outside, malformed]);
     let (job, refused) = prefetch(&sdk, json!({"ZoneId": zone, "Targets": targets}));
     let expected = json!([
-        {"Reason": "domain not valid", "Targets": [foreign, outside]},
-        {"Reason": "target not valid", "Targets": [malformed]},
+        {"Reason": "域名无效", "Targets": [foreign, outside]},
+        {"Reason": "目标无效", "Targets": [malformed]},
     ]);
     assert_eq!(refused, expected);
     let tasks = wait(&sdk, &job);

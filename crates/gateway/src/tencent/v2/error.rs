@@ -256,7 +256,7 @@ fn caller_answer(error: &caller::Error) -> Told {
     }
 }
 
-/// The sentence is the vendor's, seen in English alone (wire.md 1.5).
+/// The sentence is the vendor's, seen in English alone.
 fn access_answer(refused: &access::Refused, request_id: &str) -> Told {
     let text = format!("[request id:{request_id}]{refused}");
     let message = Message::new(text.clone(), text);
