@@ -61,7 +61,7 @@ pub enum Staleness {
 }
 
 /// Why the response to a GET is stale as soon as it comes; `None` when it is fresh. The arguments
-/// are those of [`super::storable`], which decides whether it is kept all the same.
+/// are those of [`super::storable()`], which decides whether it is kept all the same.
 pub fn staleness(
     status: StatusCode,
     fields: &HeaderMap,
