@@ -201,6 +201,26 @@ impl Outcome {
         matches!(self, Self::Filled | Self::AlreadyFresh | Self::Revalidated)
     }
 
+    /// Every outcome once, of the statuses 404 alone: whoever lists them for people holds the list to
+    /// this.
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![
+            Self::Filled,
+            Self::AlreadyFresh,
+            Self::Revalidated,
+            Self::TooLarge,
+            Self::OriginStatus(404),
+            Self::OverQuota,
+            Self::Timeout,
+            Self::Canceled,
+        ];
+        all.extend(Uncacheable::ALL.iter().map(|reason| Self::Uncacheable(*reason)));
+        all.extend(OriginFault::ALL.iter().map(|reason| Self::OriginError(*reason)));
+        all.extend(Block::ALL.iter().map(|reason| Self::Blocked(*reason)));
+        all.extend(PlaylistFault::ALL.iter().map(|reason| Self::Playlist(*reason)));
+        all
+    }
+
     /// Whether the origin refused it. A success that is not kept, such as 204, is no refusal.
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::OriginStatus(..=199 | 300..))
@@ -279,21 +299,7 @@ mod tests {
 
     #[test]
     fn every_outcome_is_read_back_as_written() {
-        let mut all = vec![
-            Outcome::Filled,
-            Outcome::AlreadyFresh,
-            Outcome::Revalidated,
-            Outcome::TooLarge,
-            Outcome::OriginStatus(404),
-            Outcome::OverQuota,
-            Outcome::Timeout,
-            Outcome::Canceled,
-        ];
-        all.extend(Uncacheable::ALL.iter().map(|reason| Outcome::Uncacheable(*reason)));
-        all.extend(OriginFault::ALL.iter().map(|reason| Outcome::OriginError(*reason)));
-        all.extend(Block::ALL.iter().map(|reason| Outcome::Blocked(*reason)));
-        all.extend(PlaylistFault::ALL.iter().map(|reason| Outcome::Playlist(*reason)));
-        for outcome in all {
+        for outcome in Outcome::all() {
             assert_eq!(outcome.to_string().parse(), Ok(outcome));
         }
         for text in ["", "done", "blocked", "blocked:x", "origin_status:abc", "filled:x"] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use insta::assert_snapshot;
-use stoker_domain::outcome::{Block, OriginFault, Outcome, Uncacheable};
+use stoker_domain::outcome::Outcome;
 
 use crate::stoker;
 
@@ -123,22 +123,12 @@ fn told() -> BTreeSet<String> {
 
 #[test]
 fn the_guide_explains_every_outcome() {
-    let mut all = vec![
-        Outcome::Filled,
-        Outcome::AlreadyFresh,
-        Outcome::Revalidated,
-        Outcome::TooLarge,
-        Outcome::OriginStatus(404),
-        Outcome::OverQuota,
-        Outcome::Timeout,
-        Outcome::Canceled,
-    ];
-    all.extend(Uncacheable::ALL.iter().map(|reason| Outcome::Uncacheable(*reason)));
-    all.extend(OriginFault::ALL.iter().map(|reason| Outcome::OriginError(*reason)));
-    all.extend(Block::ALL.iter().map(|reason| Outcome::Blocked(*reason)));
     let told = told();
-    let missing: Vec<_> =
-        all.iter().map(ToString::to_string).filter(|outcome| !told.contains(outcome)).collect();
+    let missing: Vec<_> = Outcome::all()
+        .iter()
+        .map(ToString::to_string)
+        .filter(|outcome| !told.contains(outcome))
+        .collect();
     assert!(missing.is_empty(), "not in guide.md: {missing:?}");
 }
 
