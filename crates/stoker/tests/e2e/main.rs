@@ -26,6 +26,7 @@ mod older_api;
 mod pace;
 mod playlists;
 mod purge;
+mod readme;
 mod refusals;
 mod replies;
 #[path = "../running/mod.rs"]

@@ -12,4 +12,4 @@ pub(crate) use content::{Content, sha256};
 pub(crate) use nginx::{Nginx, Pulled};
 pub(crate) use older::Older;
 pub(crate) use sdk::Sdk;
-pub(crate) use tools::{ffmpeg, python, tccli};
+pub(crate) use tools::{ffmpeg, node, python, tccli, venv};

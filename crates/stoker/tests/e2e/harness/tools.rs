@@ -70,8 +70,13 @@ fn installed(what: &str, probe: &[&str], places: &[&str]) -> Command {
     Command::new(place.unwrap_or_else(|| panic!("{what} is not installed: run ./check.sh")))
 }
 
+/// The folder of the programs that the private environment of Python has.
+pub(crate) fn venv() -> PathBuf {
+    root().join(".check/venv/bin")
+}
+
 fn in_venv(name: &str) -> String {
-    root().join(".check/venv/bin").join(name).to_string_lossy().into_owned()
+    venv().join(name).to_string_lossy().into_owned()
 }
 
 fn root() -> PathBuf {
