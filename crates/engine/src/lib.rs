@@ -54,10 +54,11 @@ pub use identity::{
 pub use nodes::NodeView;
 pub use partial::{PartialReceipt, PartialSubmission};
 pub use purge::{PartialPurge, PartialPurged, PurgeError, PurgeSubmission};
+pub use replay::SignedCall;
 pub use split::SplitReceipt;
 pub use stoker_ledger::{
-    Error, ErrorKind, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState, TargetFilter, TargetRow,
-    TargetState, TaskFilter, TaskRow,
+    Error, ErrorKind, Memory, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState, TargetFilter,
+    TargetRow, TargetState, TaskFilter, TaskRow,
 };
 pub use submit::{Receipt, Submission};
 pub use sweep::Swept;

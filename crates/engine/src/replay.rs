@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
-use stoker_ledger::Error;
+use stoker_ledger::{Error, Memory, TakenCall};
 use tokio::time::Instant;
 
 use crate::Engine;
@@ -53,25 +53,43 @@ impl Steadiness {
     }
 }
 
+/// A call whose signature was verified.
+#[derive(Clone, Copy, Debug)]
+pub struct SignedCall<'a> {
+    /// Public half of the key that signed it.
+    pub secret_id: &'a str,
+    /// What its caller made up for it alone.
+    pub nonce: &'a str,
+    /// When it was signed, in seconds since 1970.
+    pub time: i64,
+}
+
+impl SignedCall<'_> {
+    /// What tells it from other calls of that second.
+    pub fn hash(&self) -> [u8; 16] {
+        let hash = Sha256::digest(format!("{} {}", self.nonce, self.secret_id));
+        let mut call = [0; 16];
+        call.copy_from_slice(&hash[..16]);
+        call
+    }
+}
+
 impl Engine {
-    /// Takes a signed call once: false when a call with this key, nonce and time (seconds since
-    /// 1970) was taken before, also before a restart. Remembered for `keep_seconds` after its time.
+    /// Takes a signed call once: false when it was taken before, also before a restart. Remembered
+    /// for `keep_seconds` after its time.
     ///
     /// # Errors
     /// What the ledger said.
     pub async fn admit_once(
         &self,
-        secret_id: &str,
-        nonce: u64,
-        time: i64,
+        call: &SignedCall<'_>,
+        memory: Memory,
         keep_seconds: u64,
     ) -> Result<bool, Error> {
-        let hash = Sha256::digest(format!("{nonce} {secret_id}"));
-        let mut call = [0; 16];
-        call.copy_from_slice(&hash[..16]);
         let now = self.clock.now();
         let is_steady = self.steadiness.lasts(now) >= Duration::from_secs(keep_seconds);
         let old = now.as_seconds().saturating_sub_unsigned(keep_seconds);
-        self.ledger.admit_once(time, call, if is_steady { old } else { i64::MIN }).await
+        let call = TakenCall { memory, time: call.time, call: call.hash() };
+        self.ledger.admit_once(call, if is_steady { old } else { i64::MIN }).await
     }
 }

@@ -40,7 +40,7 @@ pub use tencent::{
 };
 
 /// What an operator may set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Hosts that clients may have signed although they send another one, for example the public
     /// name of a proxy in front.
@@ -50,6 +50,19 @@ pub struct Config {
     /// Of messages of the vendor's API, where a call neither names one nor was made to an
     /// international host.
     pub language: Language,
+    /// Calls of the admin API that an account may make in a second; 0 = as many as it likes.
+    pub admin_calls_per_second: u32,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host_aliases: Vec::new(),
+            calls: CallLimits::default(),
+            language: Language::default(),
+            admin_calls_per_second: 300,
+        }
+    }
 }
 
 /// The state behind all routes. Cheap to clone.
@@ -64,6 +77,7 @@ pub struct Shared {
     pub(crate) config: Config,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) calls: tencent::rate::Windows,
+    pub(crate) admin_calls: admin::once::Recent,
     pub(crate) signing_keys: tencent::signing_keys::SigningKeys,
     // a std mutex, held for sixteen bytes and never across an await
     random: Mutex<StdRng>,
@@ -79,6 +93,7 @@ impl Gateway {
             config,
             metrics: metrics::Metrics::default(),
             calls: tencent::rate::Windows::default(),
+            admin_calls: admin::once::Recent::default(),
             signing_keys: tencent::signing_keys::SigningKeys::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             is_draining: AtomicBool::new(false),

@@ -7,6 +7,7 @@
 mod identity;
 mod purge;
 mod records;
+mod replay;
 mod sqlite;
 #[doc(hidden)]
 pub mod suite;
@@ -19,6 +20,7 @@ pub use records::{
     PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TargetState,
     TaskFilter, TaskRow,
 };
+pub use replay::{Memory, TakenCall};
 pub use sqlite::{Inspected, OpenError, Sqlite, Stats, has_sealed_keys, inspect};
 pub use sweep::{EndJobs, EndedJobs, Hopeless, Removed};
 
@@ -151,15 +153,9 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// ledger's files: also none of those that were replaced before.
     async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error>;
 
-    /// Takes a signed call once; false when it was taken before. `time` is its timestamp in seconds
-    /// since 1970, `call` tells it from others of that second. Calls whose time lies before
-    /// `forget_before` may be forgotten, the oldest first.
-    async fn admit_once(
-        &self,
-        time: i64,
-        call: [u8; 16],
-        forget_before: i64,
-    ) -> Result<bool, Error>;
+    /// Takes a signed call once; false when it was taken before. Calls that are remembered as long as
+    /// this one and whose time lies before `forget_before` may be forgotten, the oldest first.
+    async fn admit_once(&self, call: TakenCall, forget_before: i64) -> Result<bool, Error>;
 
     // ---- domains ----
 

@@ -13,6 +13,15 @@ pub(crate) fn seed() -> Result<u64, Failure> {
         .map_err(|error| Failure::because("cannot read random bytes from the system", &error))
 }
 
+/// 128 bits that nobody made before.
+pub(crate) fn nonce() -> Result<[u8; 16], Failure> {
+    let mut nonce = [0; 16];
+    for half in nonce.chunks_exact_mut(8) {
+        half.copy_from_slice(&seed()?.to_le_bytes());
+    }
+    Ok(nonce)
+}
+
 /// A secret of `length` letters and digits; each adds 5.95 bits.
 pub(crate) fn secret(length: usize) -> Result<String, Failure> {
     let mut secret = String::with_capacity(length);

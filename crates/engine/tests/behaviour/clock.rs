@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stoker_domain::{outcome::Outcome, time::Clock};
-use stoker_engine::Config;
+use stoker_engine::{Config, Memory, SignedCall};
 
 use crate::stage::{MIDDLE, Stage, item};
 
@@ -68,7 +68,8 @@ async fn a_call_is_taken_once_also_when_the_clock_goes_ahead_and_back() {
     let stage = Stage::new().await;
     let start = stage.clock.now();
     let take = async |nonce: u64, time: i64| {
-        stage.engine.admit_once("key", nonce, time, KEEP).await.unwrap()
+        let call = SignedCall { secret_id: "key", nonce: &nonce.to_string(), time };
+        stage.engine.admit_once(&call, Memory::Minutes, KEEP).await.unwrap()
     };
     // steady for long enough that it would be forgotten
     tokio::time::advance(Duration::from_secs(KEEP)).await;

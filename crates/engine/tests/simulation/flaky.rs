@@ -21,7 +21,7 @@ use stoker_domain::{
 use stoker_ledger::{
     Applied, ChildPlan, EndJobs, EndedJobs, Error, ErrorKind, Identity, Leased, Ledger, NewPurge,
     NewTask, Page, PurgeFilter, PurgeNode, PurgeRow, Purged, Removed, ReportWrite, RunningJob,
-    Submitted, TargetFilter, TargetRow, TaskFilter, TaskRow,
+    Submitted, TakenCall, TargetFilter, TargetRow, TaskFilter, TaskRow,
 };
 
 /// Wraps a ledger and fails when told to.
@@ -320,13 +320,8 @@ impl Ledger for Flaky {
     async fn remove_purges(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error> {
         meet!(self, self.inner.remove_purges(finished_before, most))
     }
-    async fn admit_once(
-        &self,
-        time: i64,
-        call: [u8; 16],
-        forget_before: i64,
-    ) -> Result<bool, Error> {
-        meet!(self, self.inner.admit_once(time, call, forget_before))
+    async fn admit_once(&self, call: TakenCall, forget_before: i64) -> Result<bool, Error> {
+        meet!(self, self.inner.admit_once(call, forget_before))
     }
     async fn forget_quotas(&self, day: i64) -> Result<u64, Error> {
         meet!(self, self.inner.forget_quotas(day))

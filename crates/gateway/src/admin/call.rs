@@ -13,12 +13,14 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::account::Account;
+use stoker_engine::SignedCall;
 
-use super::problem::Error;
-use crate::{Gateway, service, signed};
-
-/// Service that the credential scope of an admin call names.
-const SERVICE: &str = "admin";
+use super::{
+    once,
+    problem::Error,
+    signature::{self, Head},
+};
+use crate::{Gateway, content, service, signed};
 
 /// A verified call.
 pub(crate) struct Call {
@@ -142,18 +144,40 @@ where
 
 async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Result<Call, Error> {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path();
-    let verified = signed::verify(gateway, &parts, body, path, limit).await?;
-    if verified.service != SERVICE {
+    let (account, head) = match admit(gateway, &parts).await {
+        Ok(admitted) => admitted,
+        Err(error) => {
+            // read and dropped, so that the answer arrives
+            content::discard(body, limit).await;
+            return Err(error);
+        }
+    };
+    let content = content::read(body, limit).await.map_err(signed::Error::Content)?;
+    head.check(&content)?;
+    Ok(Call { gateway: gateway.clone(), account, parts, content })
+}
+
+/// Whose call it is, once its head is verified and taken: before any content is read, so that nobody
+/// has content read by repeating a call.
+async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head<'a>), Error> {
+    let known = signed::identify(gateway, parts).await?;
+    let head = Head::read(parts, &known.authorization)?;
+    if !head.is_signed_by(parts, &known, &gateway.signing_keys, &gateway.config.host_aliases) {
+        return Err(signed::Error::Signature.into());
+    }
+    let time = known.timestamp.parse().map_err(|_| signed::Error::Timestamp)?;
+    let (caller, service) = (known.caller, known.authorization.service);
+    signed::check_token(gateway, parts, &caller)?;
+    if service != signature::SERVICE {
         return Err(Error::Service);
     }
-    let (caller, content) = (verified.caller, verified.content);
     // a session's policy names actions of the vendor's, so it grants nothing here; and a session
     // without one could make itself a key that does not end
     if caller.user.is_some() || caller.key.temporary.is_some() {
         return Err(Error::RootKey(caller.account.uin));
     }
-    let account = caller.account;
-    service::check(&account)?;
-    Ok(Call { gateway: gateway.clone(), account, parts, content })
+    service::check(&caller.account)?;
+    let call = SignedCall { secret_id: &caller.key.secret_id, nonce: head.nonce, time };
+    once::take(gateway, caller.account.id, &call, &parts.method).await?;
+    Ok((caller.account, head))
 }

@@ -1,8 +1,7 @@
 //! The admin API under `/admin/v1`: domains, zones, nodes, tasks, quota, users, keys and policies of
 //! the account that signs, and for the owner of the installation the accounts themselves.
 //!
-//! Calls are signed like those of the vendor's API, over the real path and with the service
-//! `admin`. The command line is a client of it and can do nothing that this API cannot.
+//! Calls are signed as `signature` says and taken once (`once`). The command line is a client of it and can do nothing that this API cannot.
 
 mod accounts;
 pub mod api;
@@ -11,12 +10,14 @@ mod check;
 mod domains;
 mod keys;
 mod nodes;
+pub(crate) mod once;
 mod policies;
 mod policy_test;
 mod problem;
 mod purges;
 mod quota;
 mod reach;
+mod signature;
 mod tasks;
 mod users;
 mod zones;
@@ -30,6 +31,8 @@ use axum::{
 use http::Response;
 use jiff::Timestamp as Moment;
 use stoker_domain::time::Timestamp;
+
+pub use signature::OutgoingCall;
 
 use self::{call::run, problem::Error};
 use crate::Gateway;

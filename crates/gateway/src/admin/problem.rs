@@ -10,7 +10,7 @@ use stoker_engine::{
     DomainError, Error as LedgerError, ErrorKind, IdentityError, SubmitError, Thing, ZoneError,
 };
 
-use super::api::Problem;
+use super::{api::Problem, once, signature};
 use crate::{chain, content, request_fields, service, signed};
 
 /// Why an admin call was refused.
@@ -19,6 +19,12 @@ pub(crate) enum Error {
     /// The caller is refused.
     #[error(transparent)]
     Signed(#[from] signed::Error),
+    /// Signed, but not as a call of the admin API.
+    #[error(transparent)]
+    Signature(#[from] signature::Error),
+    /// Not taken: repeated, or one of too many.
+    #[error(transparent)]
+    Once(#[from] once::Error),
     /// Signed for another service.
     #[error("the credential scope must name the service `admin`")]
     Service,
@@ -145,6 +151,7 @@ impl Error {
     fn ledger_error(&self) -> Option<&LedgerError> {
         match self {
             Self::Ledger(error)
+            | Self::Once(once::Error::Ledger(error))
             | Self::Signed(signed::Error::Ledger(error))
             | Self::Identity(IdentityError::Ledger(error))
             | Self::Submit(SubmitError::Ledger(error))
@@ -166,6 +173,9 @@ impl Error {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if matches!(self, Self::Once(once::Error::TooOften(_))) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         response
     }
 
@@ -183,6 +193,8 @@ impl Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Signed(error) => signed_hint(error).map(Into::into),
+            Self::Signature(error) => Some(signature_hint(*error).into()),
+            Self::Once(error) => Some(once_hint(error).into()),
             Self::Service => Some("sign with the service `admin` in the credential scope".into()),
             Self::RootKey(_) => Some("policies grant nothing here; sign with a root key".into()),
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
@@ -218,6 +230,14 @@ impl Error {
         }
         match self {
             Self::Signed(error) => signed_kind(error),
+            Self::Signature(error) => signature_kind(*error),
+            Self::Once(once::Error::Taken) => {
+                Kind(StatusCode::UNAUTHORIZED, "nonce-taken", "nonce taken")
+            }
+            Self::Once(once::Error::TooOften(_)) => {
+                Kind(StatusCode::TOO_MANY_REQUESTS, "too-often", "too many calls")
+            }
+            Self::Once(once::Error::Ledger(_)) => unavailable(),
             Self::Service => Kind(StatusCode::FORBIDDEN, "wrong-service", "wrong service"),
             Self::RootKey(_) => Kind(StatusCode::FORBIDDEN, "root-key-needed", "root key needed"),
             Self::Page => Kind(StatusCode::NOT_FOUND, "no-such-page", "no such page"),
@@ -333,6 +353,45 @@ fn signed_hint(error: &signed::Error) -> Option<&'static str> {
         E::Content(content::Error::TooLarge { .. }) => Some("split it into several calls"),
         E::Content(_) => None,
         E::Ledger(_) => Some("try again; the server's log names the cause"),
+    }
+}
+
+const fn signature_kind(error: signature::Error) -> Kind {
+    use signature::Error as E;
+    let (word, title) = match error {
+        E::NoNonce => ("no-nonce", "no nonce"),
+        E::Nonce => ("bad-nonce", "bad nonce"),
+        E::NoHash => ("no-content-hash", "no hash of the content"),
+        E::Unsigned => ("unsigned-payload", "content not signed"),
+        E::Hash => ("bad-content-hash", "bad hash of the content"),
+        E::Fields => ("doubled-header", "doubled header field"),
+        E::Content => ("content-differs", "other content"),
+    };
+    Kind(StatusCode::UNAUTHORIZED, word, title)
+}
+
+const fn signature_hint(error: signature::Error) -> &'static str {
+    use signature::Error as E;
+    match error {
+        E::NoNonce | E::NoHash => {
+            "an older client? every call signs `content-type;host;stoker-nonce;x-tc-content-sha256`"
+        }
+        E::Nonce => "send 128 random bits, new ones with every call",
+        E::Unsigned | E::Hash => {
+            "send the SHA-256 of the content, also of none, as `X-TC-Content-SHA256`"
+        }
+        E::Fields => "send each header field once, and sign only what is sent",
+        E::Content => "does a proxy in between change the content?",
+    }
+}
+
+const fn once_hint(error: &once::Error) -> &'static str {
+    match error {
+        once::Error::Taken => {
+            "sign each call anew, with another nonce; nothing was done by this one"
+        }
+        once::Error::TooOften(_) => "repeat it after `Retry-After`, with another nonce",
+        once::Error::Ledger(_) => "try again; the server's log names the cause",
     }
 }
 

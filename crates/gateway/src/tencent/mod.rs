@@ -4,7 +4,7 @@
 //! parameter is read (wire.md 2.7 gives the order); what comes out is a command of the engine.
 
 mod access;
-mod authorization;
+pub(crate) mod authorization;
 mod cdn;
 mod clock;
 mod envelope;

@@ -24,8 +24,6 @@ const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 pub(crate) struct Verified {
     /// Whose key signed.
     pub(crate) caller: Caller,
-    /// Service of the credential scope.
-    pub(crate) service: String,
     /// Content as sent.
     pub(crate) content: Bytes,
 }
@@ -97,20 +95,27 @@ pub(crate) async fn verify(
     if !tc3::verify(keys, secret_key, &authorization, &timestamp, &message) {
         return Err(Error::Signature);
     }
+    check_token(gateway, parts, &caller)?;
+    Ok(Verified { caller, content })
+}
+
+/// Checks the token of a call whose signature was verified, and notes that its key was used.
+pub(crate) fn check_token(gateway: &Gateway, parts: &Parts, caller: &Caller) -> Result<(), Error> {
     let token = parts.headers.get(TOKEN).map(HeaderValue::as_bytes);
     token::check(&caller.key, token, gateway.clock.now()).map_err(Error::Token)?;
     gateway.engine.key_used(&caller.key.secret_id);
-    Ok(Verified { caller, service: authorization.service, content })
+    Ok(())
 }
 
 /// Who a call claims to be from, before the signature is checked.
-struct Known {
-    caller: Caller,
-    authorization: Authorization,
-    timestamp: String,
+pub(crate) struct Known {
+    pub(crate) caller: Caller,
+    pub(crate) authorization: Authorization,
+    /// The text of X-TC-Timestamp, a number of seconds.
+    pub(crate) timestamp: String,
 }
 
-async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, Error> {
+pub(crate) async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, Error> {
     let field = parts.headers.get(header::AUTHORIZATION).ok_or(Error::Unsigned)?;
     let text = field.to_str().map_err(|_| Error::Authorization(authorization::Error::Algorithm))?;
     let authorization = Authorization::parse(text).map_err(Error::Authorization)?;

@@ -1,7 +1,8 @@
 //! TC3-HMAC-SHA256: whether a call was signed with a secret, and how a client signs (wire.md 2.3).
 //!
-//! Works on the raw bytes of the request, before anything is decoded. Called by the API at `/` and,
-//! over the real path, by the admin API. Reads no clock and never logs.
+//! Works on the raw bytes of the request, before anything is decoded. What is signed here is what the
+//! API at `/` wants; the admin API has a canonical request of its own and shares the rest. Reads no
+//! clock and never logs.
 
 use std::borrow::Cow;
 
@@ -24,16 +25,16 @@ pub(crate) const TOLERANCE_SECONDS: i64 = 300;
 pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp");
 
 /// The field by which a client leaves its content out of the signature.
-const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-content-sha256");
+pub(crate) const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-content-sha256");
 
-const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// A request as it came, for the check of its signature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {
     /// The request method.
     pub(crate) method: &'a Method,
-    /// Path that the client signs: `/`, or the real path of the admin API.
+    /// Path that the client signs.
     pub(crate) path: &'a str,
     /// Query as sent, without `?`; still encoded.
     pub(crate) query: &'a str,
@@ -65,6 +66,29 @@ pub(crate) fn verify(
     timestamp: &str,
     message: &Message<'_>,
 ) -> bool {
+    let payload = payload_hash(message.method, message.fields, message.content);
+    let mut requests = Vec::new();
+    for host in host_candidates(message.host, message.aliases) {
+        for lower in [false, true] {
+            let Some(request) = canonical_request(message, authorization, &host, lower, &payload)
+            else {
+                return false;
+            };
+            requests.push(request);
+        }
+    }
+    signs_one(keys, secret_key, authorization, timestamp, &requests)
+}
+
+/// Whether `authorization` is the signature of one of these canonical requests by `secret_key`. All
+/// of them are compared, in constant time.
+pub(crate) fn signs_one(
+    keys: &SigningKeys,
+    secret_key: &str,
+    authorization: &Authorization,
+    timestamp: &str,
+    requests: &[Vec<u8>],
+) -> bool {
     if timestamp.parse().ok().and_then(utc_date).as_deref() != Some(&authorization.date) {
         return false;
     }
@@ -77,17 +101,10 @@ pub(crate) fn verify(
     let kept = keys.get(&origin);
     let key = kept.unwrap_or_else(|| signing_key(secret_key, origin.date, origin.service));
     let scope = format!("{}/{}/tc3_request", authorization.date, authorization.service);
-    let payload = payload_hash(message.method, message.fields, message.content);
     let mut is_match = Choice::from(0);
-    for host in host_candidates(message.host, message.aliases) {
-        for lower in [false, true] {
-            let Some(request) = canonical_request(message, authorization, &host, lower, &payload)
-            else {
-                return false;
-            };
-            let signature = hex(&sign_text(&key, timestamp, &scope, &request));
-            is_match |= signature.as_bytes().ct_eq(authorization.signature.as_bytes());
-        }
+    for request in requests {
+        let signature = hex(&sign_text(&key, timestamp, &scope, request));
+        is_match |= signature.as_bytes().ct_eq(authorization.signature.as_bytes());
     }
     let is_match = is_match.into();
     if is_match && kept.is_none() {
@@ -101,7 +118,7 @@ pub(crate) fn verify(
 pub struct Outgoing<'a> {
     /// The request method; only the content of POST is signed, only the query of others.
     pub method: &'a Method,
-    /// Path as it will stand on the request line.
+    /// Path that is signed: `/`.
     pub path: &'a str,
     /// Query as it will stand on the request line, without `?`.
     pub query: &'a str,
@@ -111,17 +128,15 @@ pub struct Outgoing<'a> {
     pub content_type: &'a str,
     /// Content.
     pub content: &'a [u8],
-    /// Service of the credential scope: `admin` for the admin API.
+    /// Service of the credential scope.
     pub service: &'a str,
     /// Time of signing; must be sent, in seconds, as `X-TC-Timestamp`.
     pub time: Timestamp,
 }
 
-/// The `Authorization` field for `request`, which signs `content-type;host`.
+/// The `Authorization` field for `request`, which signs `content-type;host`, as clients of the
+/// API at `/` do.
 pub fn authorize(secret_id: &str, secret_key: &str, request: &Outgoing<'_>) -> String {
-    let timestamp = request.time.as_seconds();
-    let date = utc_date(timestamp).unwrap_or_default();
-    let scope = format!("{date}/{}/tc3_request", request.service);
     let (query, content) = if signs_content(request.method) {
         ("", request.content)
     } else {
@@ -135,12 +150,37 @@ pub fn authorize(secret_id: &str, secret_key: &str, request: &Outgoing<'_>) -> S
         request.host.trim(),
         hex(&Sha256::digest(content)),
     );
-    let key = signing_key(secret_key, &date, request.service);
-    let signature = hex(&sign_text(&key, &timestamp.to_string(), &scope, canonical.as_bytes()));
-    format!(
-        "{ALGORITHM} Credential={secret_id}/{scope}, SignedHeaders=content-type;host, \
-         Signature={signature}"
-    )
+    let signing = Signing { secret_id, secret_key, service: request.service, time: request.time };
+    signing.field("content-type;host", &canonical)
+}
+
+/// With what a request is signed.
+#[derive(Clone, Copy)]
+pub(crate) struct Signing<'a> {
+    /// Public half of the key.
+    pub(crate) secret_id: &'a str,
+    /// Secret half of the key.
+    pub(crate) secret_key: &'a str,
+    /// Service of the credential scope.
+    pub(crate) service: &'a str,
+    /// Time of signing.
+    pub(crate) time: Timestamp,
+}
+
+impl Signing<'_> {
+    /// The `Authorization` field over a canonical request.
+    pub(crate) fn field(&self, signed_headers: &str, canonical: &str) -> String {
+        let timestamp = self.time.as_seconds();
+        let date = utc_date(timestamp).unwrap_or_default();
+        let scope = format!("{date}/{}/tc3_request", self.service);
+        let key = signing_key(self.secret_key, &date, self.service);
+        let signature = hex(&sign_text(&key, &timestamp.to_string(), &scope, canonical.as_bytes()));
+        format!(
+            "{ALGORITHM} Credential={}/{scope}, SignedHeaders={signed_headers}, \
+             Signature={signature}",
+            self.secret_id
+        )
+    }
 }
 
 fn signs_content(method: &Method) -> bool {

@@ -1,6 +1,13 @@
 //! A gateway with everything behind it, and a client that signs.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -17,7 +24,9 @@ use stoker_domain::{
     time::{Clock, Timestamp},
 };
 use stoker_engine::{Engine, NewDomain};
-use stoker_gateway::{CallLimits, Config, Gateway, Language, Outgoing, authorize, router};
+use stoker_gateway::{
+    CallLimits, Config, Gateway, Language, Outgoing, admin::OutgoingCall, authorize, router,
+};
 use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
 use tower_service::Service;
@@ -125,6 +134,9 @@ impl Call {
 
     /// The request to another host, signed.
     pub(crate) fn sign_for(&self, host: &str, now: Timestamp) -> Request<Body> {
+        if self.path.starts_with("/admin/") && self.service == "admin" {
+            return self.sign_once(host, now, nonce());
+        }
         let authorization = authorize(
             self.key,
             SECRET,
@@ -139,22 +151,52 @@ impl Call {
                 time: now,
             },
         );
+        self.request(
+            host,
+            [
+                ("content-type", self.content_type.clone()),
+                ("authorization", authorization),
+                ("x-tc-timestamp", now.as_seconds().to_string()),
+            ],
+        )
+    }
+
+    /// The request as the admin API wants it, with this nonce.
+    pub(crate) fn sign_once(&self, host: &str, now: Timestamp, nonce: [u8; 16]) -> Request<Body> {
+        let call = OutgoingCall {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            host,
+            content: &self.content,
+            time: now,
+            nonce,
+        };
+        self.request(host, call.sign(self.key, SECRET))
+    }
+
+    fn request(
+        &self,
+        host: &str,
+        signed: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Request<Body> {
         let target = match self.query.as_str() {
             "" => self.path.clone(),
             query => format!("{}?{query}", self.path),
         };
-        let mut request = Request::builder()
-            .method(&self.method)
-            .uri(target)
-            .header("host", host)
-            .header("content-type", &self.content_type)
-            .header("authorization", authorization)
-            .header("x-tc-timestamp", now.as_seconds().to_string());
-        for (name, value) in &self.fields {
-            request = request.header(*name, value);
+        let mut request = Request::builder().method(&self.method).uri(target).header("host", host);
+        let own = self.fields.iter().map(|(name, value)| (*name, value.clone()));
+        for (name, value) in signed.into_iter().chain(own) {
+            request = request.header(name, value);
         }
         request.body(Body::from(self.content.clone())).unwrap()
     }
+}
+
+/// One that no other call of this process has.
+pub(crate) fn nonce() -> [u8; 16] {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    u128::from(LAST.fetch_add(1, Ordering::Relaxed)).to_be_bytes()
 }
 
 /// An answer, read whole.

@@ -19,6 +19,7 @@ mod house;
 mod identity;
 mod logs;
 mod old;
+mod once;
 mod origins;
 mod people;
 mod policy;

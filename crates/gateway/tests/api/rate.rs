@@ -100,9 +100,9 @@ async fn api_v2_counts_some_actions_by_the_minute() {
 }
 
 #[tokio::test]
-async fn the_admin_api_and_a_limit_of_zero_know_no_limit() {
+async fn the_admin_api_has_a_limit_of_its_own_and_a_limit_of_zero_is_none() {
     let strict = house(CallLimits { per_second: 1, ..CallLimits::default() }).await;
-    for _ in 0..30 {
+    for _ in 0..300 {
         let answer = strict.call(&Call::admin(http::Method::GET, "quota", "")).await;
         assert_eq!(answer.status, 200);
     }

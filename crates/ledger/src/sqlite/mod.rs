@@ -56,7 +56,7 @@ pub use writer::Stats;
 use crate::{
     Applied, ChildPlan, EndJobs, EndedJobs, Error, Identity, Leased, Ledger, NewPurge, NewTask,
     Page, PurgeFilter, PurgeNode, PurgeRow, Purged, Removed, ReportWrite, RunningJob, Submitted,
-    TargetFilter, TargetRow, TaskFilter, TaskRow,
+    TakenCall, TargetFilter, TargetRow, TaskFilter, TaskRow,
 };
 
 /// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.
@@ -437,13 +437,8 @@ impl Ledger for Sqlite {
         self.0.writer.run("remove purges", rows, work).await
     }
 
-    async fn admit_once(
-        &self,
-        time: i64,
-        call: [u8; 16],
-        forget_before: i64,
-    ) -> Result<bool, Error> {
-        let work = move |c: &_| replay::admit(c, time, call, forget_before);
+    async fn admit_once(&self, call: TakenCall, forget_before: i64) -> Result<bool, Error> {
+        let work = move |c: &_| replay::admit(c, call, forget_before);
         self.0.writer.run("take a call", 1, work).await
     }
 

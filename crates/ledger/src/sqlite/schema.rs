@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("task_bytes.sql"),
     include_str!("not_followed.sql"),
     include_str!("account_service.sql"),
+    include_str!("replay_minutes.sql"),
 ];
 
 /// The number of migrations that this version knows.

@@ -10,7 +10,7 @@ use stoker_domain::{
 };
 
 use super::fixture::{Fixture, T0, account, at, counter};
-use crate::{ErrorKind, Ledger};
+use crate::{ErrorKind, Ledger, Memory, TakenCall};
 
 pub async fn an_account_gets_a_number_and_is_listed_oldest_first(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.accounts().await.expect("accounts"), vec![]);
@@ -134,8 +134,23 @@ pub async fn what_belongs_to_no_account_is_not_found(ledger: Arc<dyn Ledger>) {
 
 /// [`Ledger::admit_once`]: the second comes too late, whatever else was taken in between.
 pub async fn a_signed_call_is_taken_once_while_it_is_remembered(ledger: Arc<dyn Ledger>) {
+    for memory in [Memory::Minutes, Memory::Hours] {
+        is_taken_once(&*ledger, memory).await;
+    }
+    // what is forgotten after minutes does not take with it what is remembered for hours
+    let call = |memory, time| TakenCall { memory, time, call: [7; 16] };
+    for memory in [Memory::Minutes, Memory::Hours] {
+        assert!(ledger.admit_once(call(memory, 400), 0).await.expect("admit"));
+    }
+    assert!(ledger.admit_once(call(Memory::Minutes, 999), 999).await.expect("admit"));
+    assert!(ledger.admit_once(call(Memory::Minutes, 400), 0).await.expect("admit"));
+    assert!(!ledger.admit_once(call(Memory::Hours, 400), 0).await.expect("admit"));
+}
+
+async fn is_taken_once(ledger: &dyn Ledger, memory: Memory) {
     let admit = async |time, call, forget_before| {
-        ledger.admit_once(time, [call; 16], forget_before).await.expect("admit")
+        let call = TakenCall { memory, time, call: [call; 16] };
+        ledger.admit_once(call, forget_before).await.expect("admit")
     };
     assert!(admit(100, 1, 0).await);
     assert!(!admit(100, 1, 0).await);

@@ -69,11 +69,12 @@ impl Connection {
     pub(crate) async fn send(
         &self,
         request: http::request::Builder,
-        body: Vec<u8>,
+        body: impl Into<Bytes>,
         patience: Duration,
     ) -> Result<Answer, Error> {
+        let body = Full::new(body.into());
         let exchange = async {
-            let request = request.body(Full::new(Bytes::from(body))).map_err(Error::Request)?;
+            let request = request.body(body).map_err(Error::Request)?;
             let (head, body) = self.client.request(request).await?.into_parts();
             let body = body.collect().await.map_err(Error::Body)?.to_bytes();
             Ok(Answer { status: head.status, fields: head.headers, body })

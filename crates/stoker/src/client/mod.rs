@@ -1,7 +1,7 @@
 //! A small client of the server's admin API, and of nodes as a viewer.
 //!
-//! Signs each call, follows nothing, retries nothing: a command that polls decides itself what a
-//! lost answer means.
+//! Signs each call, follows nothing, and repeats only what the server did not do because the account
+//! calls too often. A command that polls decides itself what a lost answer means.
 
 mod http;
 
@@ -10,18 +10,22 @@ pub(crate) use http::{Answer, Connection};
 use std::time::Duration;
 
 use ::http::{Method, Uri, header};
+use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::time::Clock;
-use stoker_gateway::{Outgoing, admin::api::Problem, authorize};
+use stoker_gateway::admin::{OutgoingCall, api::Problem};
+use tokio::time::sleep;
 
-use crate::{clock::SystemClock, failure::Failure};
+use crate::{clock::SystemClock, entropy, failure::Failure};
 
-const CONTENT_TYPE: &str = "application/json";
-/// The service that signatures for the admin API name.
-const SERVICE: &str = "admin";
 /// Longest time for one call, its answer included. A call may carry 100,000 URLs.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What the server answers to an account that calls too often; nothing was done then.
+const TOO_OFTEN: &str = "urn:stoker:problem:too-often";
+/// How often a call is repeated that was one of too many, and the pause before, if none is named.
+const MOST_REPEATS: u32 = 30;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A key pair.
 pub(crate) struct Keys {
@@ -51,6 +55,9 @@ pub(crate) enum Error {
         #[source]
         cause: http::Error,
     },
+    /// The system gives no random bytes, which every call needs.
+    #[error("cannot read random bytes from the system")]
+    Random,
     /// The server says no.
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
@@ -70,6 +77,7 @@ impl Error {
             Self::Unreachable { .. } => {
                 Some("is `stoker up` running? `stoker doctor` tells more".into())
             }
+            Self::Random => None,
             Self::Refused(problem) => problem.hint.clone(),
             Self::Foreign { .. } => {
                 Some("check the endpoint: another program may listen there".into())
@@ -145,36 +153,53 @@ impl Client {
         self.connection.send(request, Vec::new(), PATIENCE).await.map_err(|cause| self.lost(cause))
     }
 
-    async fn call(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Answer, Error> {
+    async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<Answer, Error> {
+        let body = body.into();
+        let mut repeats = 0;
+        loop {
+            let answer = self.send(&method, path, body.clone()).await?;
+            if answer.status.is_success() {
+                return Ok(answer);
+            }
+            match serde_json::from_slice::<Problem>(&answer.body) {
+                Ok(problem) if problem.kind == TOO_OFTEN && repeats < MOST_REPEATS => {
+                    repeats += 1;
+                    let named = answer.field("retry-after").and_then(|text| text.parse().ok());
+                    sleep(named.map_or(PAUSE, |seconds: u8| Duration::from_secs(seconds.into())))
+                        .await;
+                }
+                Ok(problem) => return Err(Error::Refused(Box::new(problem))),
+                Err(_) => return Err(self.foreign(&answer)),
+            }
+        }
+    }
+
+    /// Signs a call and sends it, each time with another nonce.
+    async fn send(&self, method: &Method, path: &str, body: Bytes) -> Result<Answer, Error> {
         let (real_path, query) = path.split_once('?').unwrap_or((path, ""));
-        let time = SystemClock.now();
-        let signing = Outgoing {
-            method: &method,
+        let signing = OutgoingCall {
+            method,
             path: real_path,
             query,
             host: &self.authority,
-            content_type: CONTENT_TYPE,
             content: &body,
-            service: SERVICE,
-            time,
+            time: SystemClock.now(),
+            nonce: entropy::nonce().map_err(|_| Error::Random)?,
         };
-        let signed = authorize(&self.keys.secret_id, &self.keys.secret_key, &signing);
-        let request = ::http::Request::builder()
+        let mut request = ::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.endpoint))
-            .header(header::HOST, &self.authority)
-            .header(header::CONTENT_TYPE, CONTENT_TYPE)
-            .header("x-tc-timestamp", time.as_seconds())
-            .header(header::AUTHORIZATION, signed);
-        let answer = self.connection.send(request, body, PATIENCE).await;
-        let answer = answer.map_err(|cause| self.lost(cause))?;
-        if answer.status.is_success() {
-            return Ok(answer);
+            .header(header::HOST, &self.authority);
+        for (name, value) in signing.sign(&self.keys.secret_id, &self.keys.secret_key) {
+            request = request.header(name, value);
         }
-        Err(match serde_json::from_slice(&answer.body) {
-            Ok(problem) => Error::Refused(Box::new(problem)),
-            Err(_) => self.foreign(&answer),
-        })
+        let answer = self.connection.send(request, body, PATIENCE).await;
+        answer.map_err(|cause| self.lost(cause))
     }
 
     fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Error> {

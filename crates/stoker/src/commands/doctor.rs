@@ -26,7 +26,10 @@ use crate::{
     credentials,
     failure::Failure,
     output,
-    server::tls::{self, Stage, Validity},
+    server::{
+        clear_text::{self, Listener},
+        tls::{self, Stage, Validity},
+    },
     size::show,
 };
 
@@ -147,7 +150,15 @@ fn look_at_data(data: &Path, findings: &mut Findings) -> bool {
     if let Some(endpoint) = tls::read_endpoint(data) {
         look_at_tls(&endpoint, findings);
     }
+    look_at_clear_text(data, findings);
     true
+}
+
+/// What passes there can be read, and calls of the API at `/` be repeated.
+fn look_at_clear_text(data: &Path, findings: &mut Findings) {
+    for warning in clear_text::read(data).iter().filter_map(Listener::warning) {
+        findings.warn(warning, clear_text::WAY_OUT);
+    }
 }
 
 /// What can be told without the name by which callers know the server.
@@ -372,6 +383,24 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn clear_text_beyond_this_machine_is_a_warning() {
+        let data = tempfile::tempdir().unwrap();
+        let warnings = || {
+            let mut findings = Findings::default();
+            look_at_clear_text(data.path(), &mut findings);
+            findings.0.into_iter().map(|line| (line.verdict == Verdict::Warn, line.text)).collect()
+        };
+        let none: Vec<(bool, String)> = warnings();
+        assert_eq!(none, []);
+        let text = r#"[{"name":"the API","address":"127.0.0.1:1"},
+                       {"name":"the status page","address":"0.0.0.0:2"}]"#;
+        fs::write(data.path().join("listeners.json"), text).unwrap();
+        let one: Vec<(bool, String)> = warnings();
+        let told = "the status page listens in clear text beyond this machine, at 0.0.0.0:2";
+        assert_eq!(one, [(true, told.into())]);
+    }
 
     #[test]
     fn every_loss_that_a_node_tells_of_fails() {

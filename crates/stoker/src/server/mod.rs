@@ -10,6 +10,7 @@
 //! At the end API and nodes drain together, for the grace period at most.
 
 mod api;
+pub(crate) mod clear_text;
 mod connections;
 pub(crate) mod data;
 mod logging;
@@ -50,6 +51,7 @@ use crate::{
 };
 
 use api::Api;
+use clear_text::Listener;
 use room::Room;
 use seal::Seals;
 use signal::{Cut, Signals, Wish};
@@ -152,6 +154,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
     let tls = tls.map(|port| port.serve(&mut api));
     let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
     tls::tell(&options.data, tls_endpoint)?;
+    clear_text::tell(&options.data, &[Listener { name: "the API".into(), address }])?;
     api.serve(listener);
     greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");

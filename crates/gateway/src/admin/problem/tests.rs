@@ -10,6 +10,7 @@ use stoker_domain::{
 };
 
 use super::*;
+use crate::tencent::rate::{Exceeded, Period};
 
 fn ledger() -> LedgerError {
     LedgerError { verb: "submit a task", kind: ErrorKind::Unavailable, cause: None }
@@ -61,7 +62,16 @@ fn all() -> Vec<Error> {
     ]
     .map(Error::Signed)
     .into();
+    use signature::Error as G;
+    all.extend(
+        [G::NoNonce, G::Nonce, G::NoHash, G::Unsigned, G::Hash, G::Fields, G::Content]
+            .map(Error::Signature),
+    );
+    let exceeded = Exceeded { calls: 301, limit: 300, period: Period::Second };
     all.extend([
+        Error::Once(once::Error::Taken),
+        Error::Once(once::Error::TooOften(exceeded)),
+        Error::Once(once::Error::Ledger(ledger())),
         Error::Service,
         Error::RootKey("100000000001".into()),
         Error::Page,

@@ -24,6 +24,7 @@ use axum::{body::Body, extract::State};
 use http::{Request, Response, request::Parts};
 use serde_json::Value;
 use stoker_domain::{account::Account, area::AreaScope};
+use stoker_engine::{Memory, SignedCall};
 
 use self::{
     envelope::{failure, success},
@@ -197,9 +198,14 @@ async fn call(
     name: &mut &'static str,
 ) -> Result<Option<Value>, Error> {
     let verified = caller::verify(gateway, parts, pairs, TOLERANCE_SECONDS).await?;
-    let (id, nonce, time) = (&verified.secret_id, verified.nonce, verified.timestamp);
+    let signed = SignedCall {
+        secret_id: &verified.secret_id,
+        nonce: &verified.nonce.to_string(),
+        time: verified.timestamp,
+    };
     // as long again as the timestamp is good: the clock is read twice, and may be set back
-    let is_first = gateway.engine.admit_once(id, nonce, time, 2 * TOLERANCE_SECONDS).await;
+    let keep_seconds = 2 * TOLERANCE_SECONDS;
+    let is_first = gateway.engine.admit_once(&signed, Memory::Hours, keep_seconds).await;
     if !is_first.map_err(Error::Ledger)? {
         return Err(Error::Replay);
     }
