@@ -41,6 +41,8 @@ pub struct Config {
     pub gate_patience: Duration,
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
+    /// Files of its store that are open at once.
+    pub open_files: usize,
 }
 
 impl Config {
@@ -62,6 +64,7 @@ impl Config {
             time_outs: TimeOuts::default(),
             gate_patience: Duration::from_secs(10),
             connections: 16_384,
+            open_files: 512,
         }
     }
 }

@@ -310,7 +310,7 @@ async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, Sta
         reserve_bytes: config.disk_reserve,
         ..store::Config::new(dir.clone(), config.disk_bytes)
     };
-    let files = Arc::new(Files::new(dir.clone()));
+    let files = Arc::new(Files::with_handles(dir.clone(), config.open_files));
     let opened = spawn_blocking(move || Store::open(settings, files, clock)).await;
     let opened = opened.unwrap_or_else(|panic| {
         let action = "recover the store";

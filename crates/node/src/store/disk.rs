@@ -10,13 +10,15 @@ use std::{
     io::{self, ErrorKind, IoSlice, IoSliceMut, Write},
     os::unix::fs::FileExt,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use rustix::{
     fs::{FallocateFlags, fallocate, statvfs},
     io::{Errno, ReadWriteFlags, preadv2, pwritev},
 };
+
+use super::handles::{self, Handle, Handles, Patience};
 
 /// The most parts that Linux takes in one vectored call.
 const MAX_PARTS: usize = 1024;
@@ -73,6 +75,11 @@ pub trait Disk: Send + Sync + Debug {
     fn free(&self) -> u64 {
         u64::MAX
     }
+
+    /// Files that are open now; 0 where that is not counted.
+    fn open_files(&self) -> usize {
+        0
+    }
 }
 
 /// One open file of a [`Disk`].
@@ -112,12 +119,27 @@ pub trait DiskFile: Send + Sync + Debug {
 #[derive(Debug)]
 pub struct Files {
     directory: PathBuf,
+    /// The directory itself, open from the first use on: making names durable needs no descriptor.
+    names: OnceLock<File>,
+    handles: Arc<Handles>,
 }
 
 impl Files {
     /// The directory must exist when the first file is touched; [`super::Store::open`] makes it.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { directory: directory.into() }
+        Self::with_handles(directory, handles::MOST)
+    }
+
+    /// The same, with at most `most` files open at once. A file with writes that are not synced is
+    /// open beyond that.
+    pub fn with_handles(directory: impl Into<PathBuf>, most: usize) -> Self {
+        let handles = Arc::new(Handles::new(most));
+        Self { directory: directory.into(), names: OnceLock::new(), handles }
+    }
+
+    fn enter(&self, name: &str, open: impl Fn(&PathBuf) -> io::Result<File>) -> io::Result<OsFile> {
+        let handle = self.handles.enter(self.directory.join(name), open)?;
+        Ok(OsFile { handle, handles: Arc::clone(&self.handles) })
     }
 }
 
@@ -133,20 +155,22 @@ impl Disk for Files {
     }
 
     fn create(&self, name: &str, bytes: u64) -> io::Result<Arc<dyn DiskFile>> {
-        let path = self.directory.join(name);
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-        if let Err(error) = reserve(&file, bytes) {
+        let file = self.enter(name, |path| {
+            OpenOptions::new().read(true).write(true).create_new(true).open(path)
+        })?;
+        file.set_unsynced(true);
+        if let Err(error) = file.with(|file| reserve(file, bytes)) {
             drop(file);
             // Nothing refers to it yet; should the removal fail too, recovery finds an empty file.
-            let _ = fs::remove_file(&path);
+            let _ = fs::remove_file(self.directory.join(name));
             return Err(error);
         }
-        Ok(Arc::new(OsFile(file)))
+        Ok(Arc::new(file))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn DiskFile>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.directory.join(name))?;
-        Ok(Arc::new(OsFile(file)))
+        let open = |path: &PathBuf| OpenOptions::new().read(true).write(true).open(path);
+        Ok(Arc::new(self.enter(name, open)?))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -173,7 +197,15 @@ impl Disk for Files {
     }
 
     fn sync_names(&self) -> io::Result<()> {
-        File::open(&self.directory)?.sync_all()
+        if let Some(names) = self.names.get() {
+            return names.sync_all();
+        }
+        let names = File::open(&self.directory)?;
+        self.names.get_or_init(|| names).sync_all()
+    }
+
+    fn open_files(&self) -> usize {
+        self.handles.len()
     }
 
     fn free(&self) -> u64 {
@@ -183,53 +215,87 @@ impl Disk for Files {
 }
 
 #[derive(Debug)]
-struct OsFile(File);
+struct OsFile {
+    handle: Arc<Handle>,
+    handles: Arc<Handles>,
+}
+
+impl OsFile {
+    fn with<T>(&self, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+        self.handles.with(&self.handle, Patience::Some, act)
+    }
+
+    fn set_unsynced(&self, is_unsynced: bool) {
+        self.handles.set_unsynced(&self.handle, is_unsynced);
+    }
+}
+
+impl Drop for OsFile {
+    fn drop(&mut self) {
+        self.handles.forget(&self.handle);
+    }
+}
 
 impl DiskFile for OsFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(self.0.metadata()?.len())
+        self.with(|file| Ok(file.metadata()?.len()))
     }
 
     fn cut(&self, keep: u64, bytes: u64) -> io::Result<()> {
-        self.0.set_len(keep)?;
-        reserve(&self.0, bytes)
+        self.with(|file| {
+            file.set_len(keep)?;
+            reserve(file, bytes)
+        })
     }
 
-    fn write(&self, mut parts: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
-        while !parts.is_empty() {
-            let count = parts.len().min(MAX_PARTS);
-            match pwritev(&self.0, &parts[..count], offset) {
-                Ok(0) if parts[..count].iter().all(|part| part.is_empty()) => {
-                    parts = &mut parts[count..];
-                }
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    offset += written as u64;
-                    IoSlice::advance_slices(&mut parts, written);
-                }
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+    fn write(&self, parts: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        self.set_unsynced(true);
+        self.with(|file| write_all(file, parts, offset))
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
+        let synced = self.with(File::sync_data);
+        // one that fails is given up
+        self.set_unsynced(false);
+        synced
     }
 
     fn read(&self, buffer: &mut [u8], offset: u64, wait: bool) -> io::Result<usize> {
         if wait {
-            return self.0.read_at(buffer, offset);
+            return self.with(|file| file.read_at(buffer, offset));
         }
-        match preadv2(&self.0, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
-            Ok(count) => Ok(count),
-            // Not in memory, or a file system or kernel without the flag: the pool reads it.
-            Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {
-                Err(ErrorKind::WouldBlock.into())
+        let now = |file: &File| read_now(file, buffer, offset);
+        self.handles.with(&self.handle, Patience::None, now)
+    }
+}
+
+fn write_all(file: &File, mut parts: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+    while !parts.is_empty() {
+        let count = parts.len().min(MAX_PARTS);
+        match pwritev(file, &parts[..count], offset) {
+            Ok(0) if parts[..count].iter().all(|part| part.is_empty()) => {
+                parts = &mut parts[count..];
             }
-            Err(error) => Err(error.into()),
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                offset += written as u64;
+                IoSlice::advance_slices(&mut parts, written);
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+    }
+    Ok(())
+}
+
+fn read_now(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    match preadv2(file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT) {
+        Ok(count) => Ok(count),
+        // Not in memory, or a file system or kernel without the flag: the pool reads it.
+        Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {
+            Err(ErrorKind::WouldBlock.into())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

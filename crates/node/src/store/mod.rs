@@ -15,6 +15,7 @@
 mod disk;
 mod evict;
 mod footer;
+mod handles;
 mod hot;
 mod index;
 mod lock;

@@ -38,9 +38,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long a caller may take nothing of his answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections of one listener at once.
-const MOST: usize = 1024;
-
 /// Who calls, on one connection.
 struct Caller {
     peer: SocketAddr,
@@ -56,8 +53,10 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(app: Router) -> Self {
-        Self { app, most: MOST, drain: watch::Sender::new(false), listeners: JoinSet::new() }
+    /// With at most `most` connections on each listener.
+    pub(super) fn new(app: Router, most: u64) -> Self {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Self { app, most, drain: watch::Sender::new(false), listeners: JoinSet::new() }
     }
 
     /// Serves whoever comes to `listener` as well.
@@ -164,13 +163,13 @@ mod tests {
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
     async fn serve(app: Router) -> (Api, SocketAddr) {
-        serve_at_most(MOST, app).await
+        serve_at_most(1024, app).await
     }
 
-    async fn serve_at_most(most: usize, app: Router) -> (Api, SocketAddr) {
+    async fn serve_at_most(most: u64, app: Router) -> (Api, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut api = Api { most, ..Api::new(app) };
+        let mut api = Api::new(app, most);
         api.serve(listener);
         (api, address)
     }

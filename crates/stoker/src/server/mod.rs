@@ -1,6 +1,6 @@
 //! `stoker up` at work: what is started, in which order, and how it ends.
 //!
-//! 1. The data directory is made and locked.
+//! 1. The limit of file descriptors is raised and divided; the data directory is made and locked.
 //! 2. The port of the API is taken, so that a busy one is told before anything is changed.
 //! 3. Where the disk is full, the caches give room back.
 //! 4. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
@@ -13,6 +13,7 @@ mod api;
 pub(crate) mod clear_text;
 mod connections;
 pub(crate) mod data;
+pub(crate) mod descriptors;
 mod logging;
 mod nodes;
 mod owner;
@@ -52,6 +53,7 @@ use crate::{
 
 use api::Api;
 use clear_text::Listener;
+use descriptors::Descriptors;
 use room::Room;
 use seal::Seals;
 use signal::{Cut, Signals, Wish};
@@ -98,15 +100,17 @@ pub(crate) struct Options {
 
 /// Serves until a signal comes.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
+    let descriptors = Descriptors::take()?;
     let _lock = data::prepare(&options.data)?;
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::because("cannot start the runtime", &error))?;
-    runtime.block_on(serve(&options))
+    runtime.block_on(serve(&options, &descriptors))
 }
 
-async fn serve(options: &Options) -> Result<(), Failure> {
+async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failure> {
+    descriptors.log();
     let mut signals = Signals::new(options.tls.is_some())?;
     let listener = listen(options.listen, "--listen").await?;
     let address = listener.local_addr().map_err(|error| Failure::because_of(&error))?;
@@ -138,7 +142,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
         .await
         .map_err(|error| seals.refused(&options.data, &error))?;
     let owner = owner::ensure(&options.data, &engine, endpoint).await?;
-    let nodes = nodes::start(options, &room, &engine, &clock, &mut random).await?;
+    let nodes = nodes::start(options, (&room, descriptors), &engine, &clock, &mut random).await?;
 
     let gateway = Gateway::new(
         Arc::clone(&engine),
@@ -150,7 +154,8 @@ async fn serve(options: &Options) -> Result<(), Failure> {
             ..GatewayConfig::default()
         },
     );
-    let mut api = Api::new(router(gateway.clone()));
+    let listeners = 1 + u64::from(tls.is_some());
+    let mut api = Api::new(router(gateway.clone()), descriptors.api / listeners);
     let tls = tls.map(|port| port.serve(&mut api));
     let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
     tls::tell(&options.data, tls_endpoint)?;

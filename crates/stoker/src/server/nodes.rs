@@ -22,7 +22,9 @@ use crate::{
     entropy,
     failure::Failure,
     server::{
-        Options, data, reachable,
+        Options, data,
+        descriptors::Descriptors,
+        reachable,
         room::Room,
         signal::Cut,
         transport::{InProcess, Inspectors},
@@ -47,7 +49,7 @@ pub(super) struct Nodes(Vec<(String, Running)>);
 /// Starts the nodes and waits until the engine knows all of them.
 pub(super) async fn start(
     options: &Options,
-    room: &Room,
+    (room, descriptors): (&Room, &Descriptors),
     engine: &Arc<Engine>,
     clock: &Arc<dyn Clock>,
     random: &mut StdRng,
@@ -67,6 +69,9 @@ pub(super) async fn start(
             peer_secret: peer_secret.clone(),
             seed: random.next_u64(),
             disk_reserve: room.reserve_bytes,
+            connections: count(descriptors.viewers),
+            open_files: count(descriptors.files),
+            items_in_flight: count(descriptors.items()),
             ..Config::new(node, listen, data::nodes(&options.data), room.cache_bytes)
         };
         let started =
@@ -90,6 +95,10 @@ pub(super) async fn start(
     engine.inspect_through(Arc::new(inspectors));
     running.reverse();
     Ok(Nodes(running))
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// What to do about a node that does not start, in words of `stoker up`.

@@ -42,8 +42,17 @@ impl Stoker {
 
     /// Starts on these ports and waits until it is ready.
     pub(crate) fn start_with(data: &Path, ports: Ports, further: &[&str]) -> Self {
+        Self::ready(data, ports, Self::spawn(data, ports, further, log(data)))
+    }
+
+    /// The same, after `limits`, which are commands of the shell, were set.
+    pub(crate) fn start_under(data: &Path, ports: Ports, limits: &str, further: &[&str]) -> Self {
+        let child = Self::spawn_under(Some(limits), data, ports, further, log(data).into());
+        Self::ready(data, ports, child)
+    }
+
+    fn ready(data: &Path, ports: Ports, child: Child) -> Self {
         let begin = Instant::now();
-        let child = Self::spawn(data, ports, further, log(data));
         let mut stoker = Self { child, data: data.into(), ports, start_up: Duration::ZERO };
         let http = Http::new();
         eventually(Duration::from_secs(30), "`stoker up` is ready", || {
@@ -62,6 +71,12 @@ impl Stoker {
         ran(child, Duration::from_secs(10))
     }
 
+    /// The same, after `limits`, which are commands of the shell, were set.
+    pub(crate) fn refused_under(data: &Path, ports: Ports, limits: &str) -> Ran {
+        let child = Self::spawn_under(Some(limits), data, ports, &[], Stdio::piped());
+        ran(child, Duration::from_secs(60))
+    }
+
     /// Starts on these ports and kills it with SIGKILL after `instant`, ready or not.
     pub(crate) fn kill_while_starting(data: &Path, ports: Ports, instant: Duration) {
         let mut child = Self::spawn(data, ports, &[], log(data));
@@ -71,7 +86,25 @@ impl Stoker {
     }
 
     fn spawn(data: &Path, ports: Ports, further: &[&str], stderr: impl Into<Stdio>) -> Child {
-        Command::new(EXECUTABLE)
+        Self::spawn_under(None, data, ports, further, stderr.into())
+    }
+
+    fn spawn_under(
+        limits: Option<&str>,
+        data: &Path,
+        ports: Ports,
+        further: &[&str],
+        stderr: Stdio,
+    ) -> Child {
+        let mut command = match limits {
+            None => Command::new(EXECUTABLE),
+            Some(limits) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!("{limits} && exec \"$0\" \"$@\"")).arg(EXECUTABLE);
+                shell
+            }
+        };
+        command
             .arg("up")
             .arg("--data")
             .arg(data)
