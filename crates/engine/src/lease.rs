@@ -22,6 +22,8 @@ use crate::{
 
 /// Jobs that are looked through at once where one after the other has to wait.
 const MANY: usize = 64;
+/// How long a job waits whose request fields do not open.
+const UNOPENED_WAIT: Duration = Duration::from_secs(60);
 /// The shortest wait for a job that is due in a moment.
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
 
@@ -104,11 +106,35 @@ impl Engine {
             let is_all = due.len() < most || due.is_empty();
             let jobs = self.hold_back(node, due, limit, now).await?;
             if !jobs.is_empty() || is_all {
+                let jobs = self.open_fields(jobs, now).await?;
                 return Ok(self.hand_out(node, jobs, now, until));
             }
             // all of these wait for their origin: there may be thousands like them
             most = limit.max(MANY);
         }
+    }
+
+    /// `jobs` with the request fields of their tasks opened. Where one does not open, the job waits:
+    /// without it something else would be fetched.
+    async fn open_fields(
+        &self,
+        mut jobs: Vec<LeasedJob>,
+        now: Timestamp,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        let mut shut = Vec::new();
+        jobs.retain_mut(|job| match self.identities.open_fields(job) {
+            Ok(()) => true,
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                tracing::error!(task.id = %job.task, error, "a request field does not open");
+                shut.push((job.id, job.token, now + UNOPENED_WAIT));
+                false
+            }
+        });
+        if !shut.is_empty() {
+            self.ledger.defer(shut).await?;
+        }
+        Ok(jobs)
     }
 
     fn hand_out(

@@ -199,7 +199,13 @@ impl Engine {
     }
 
     /// Submits all of `new` or none; limits count before the first of their jobs can be leased.
-    pub(crate) async fn submit_at_pace(&self, new: Vec<NewTask>) -> Result<Vec<Submitted>, Error> {
+    pub(crate) async fn submit_at_pace(
+        &self,
+        mut new: Vec<NewTask>,
+    ) -> Result<Vec<Submitted>, Error> {
+        for new in &mut new {
+            self.identities.seal_fields(&mut new.task);
+        }
         let is_limited = |new: &&NewTask| new.task.options.limit_mbps.is_some();
         let limited: Vec<_> = new.iter().filter(is_limited).collect();
         if limited.is_empty() {

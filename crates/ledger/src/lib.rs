@@ -33,7 +33,7 @@ use stoker_domain::{
     plan::Positions,
     purge::PurgeOrder,
     quota::{AreaLimits, Counter, Era, Limits, Product},
-    task::{Task, TaskId},
+    task::{FetchOptions, Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
 };
@@ -152,6 +152,15 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     /// Replaces secret halves, given with the public ones, and leaves no byte of the old ones in the
     /// ledger's files: also none of those that were replaced before.
     async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error>;
+
+    // ---- request fields of tasks: their values are seen sealed, and go when the task is finished ----
+
+    /// Up to `most` tasks that are not finished and have request fields, after number `after`, in
+    /// order, each with its number.
+    async fn task_fields_after(&self, after: i64, most: u32) -> Result<Vec<(i64, Task)>, Error>;
+    /// Replaces the request fields of tasks, named by number, that are not finished. No byte of the
+    /// old ones is left after [`Self::reseal_keys`].
+    async fn reseal_tasks(&self, tasks: Vec<(i64, FetchOptions)>) -> Result<(), Error>;
 
     /// Takes a signed call once; false when it was taken before. Calls that are remembered as long as
     /// this one and whose time lies before `forget_before` may be forgotten, the oldest first.

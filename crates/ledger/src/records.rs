@@ -189,7 +189,7 @@ pub struct TaskFilter {
 /// A task with its counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskRow {
-    /// The task.
+    /// The task, without its request fields.
     pub task: Task,
     /// Targets in all, children included.
     pub targets: u64,

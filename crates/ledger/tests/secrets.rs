@@ -5,7 +5,7 @@
 use std::{fs, path::Path};
 
 use rusqlite::Connection;
-use stoker_ledger::{Ledger, Sqlite};
+use stoker_ledger::{Ledger, Sqlite, TaskFilter};
 
 /// The tables before there were users, as they were made then.
 const OLD: [&str; 4] = [
@@ -87,4 +87,41 @@ async fn a_crash_between_the_writes_and_the_wipe_is_made_good_by_the_next_start(
     ledger.reseal_keys(Vec::new()).await.unwrap();
     assert_eq!(files_with(dir.path(), "plain-secret-late"), [""; 0]);
     drop(killed);
+}
+
+#[tokio::test]
+async fn no_plain_request_field_of_an_older_file_is_left() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let old = old_ledger(&path);
+    let options = |value: &str| {
+        format!(r#"{{"user_agent":"{value}-agent","headers":[["X-A","{value}"]],"media":"off"}}"#)
+    };
+    let insert = "INSERT INTO task (id, public_id, account, product, areas, options, created_at,
+             targets, done, failed, failed_origin, updated_at, finished_at)
+         VALUES (?1, ?2, 1, 'cdn', 'global', ?3, 1, 1, 0, 0, 0, 1, ?4)";
+    let bare = r#"{"limit_mbps":8}"#.to_owned();
+    for (id, options, finished_at) in [
+        (1, options("plain-field-of-one"), None),
+        (2, options("plain-field-of-two"), Some(9)),
+        (3, bare, None),
+    ] {
+        old.execute(insert, (id, id.to_string(), options, finished_at)).unwrap();
+    }
+    drop(old);
+    assert!(!files_with(dir.path(), "plain-field").is_empty(), "or this test proves nothing");
+    let ledger = Sqlite::open(&path).unwrap();
+    let tasks = ledger.task_fields_after(i64::MIN, 10).await.unwrap();
+    let [(1, task)] = &tasks[..] else { panic!("{tasks:?}") };
+    assert_eq!(task.options.headers, [("X-A".to_owned(), "plain-field-of-one".to_owned())]);
+    assert_eq!(task.options.user_agent.as_deref(), Some("plain-field-of-one-agent"));
+    let filter = TaskFilter { limit: 10, ..TaskFilter::default() };
+    let rows = ledger.tasks(&filter).await.unwrap().rows;
+    assert_eq!(rows.len(), 3);
+    assert_eq!(rows[0].task.options.limit_mbps, Some(8), "the rest stays");
+    let mut sealed = task.options.clone();
+    (sealed.headers[0].1, sealed.user_agent) = ("sealed".into(), None);
+    ledger.reseal_tasks(vec![(1, sealed)]).await.unwrap();
+    ledger.reseal_keys(Vec::new()).await.unwrap();
+    assert_eq!(files_with(dir.path(), "plain-field"), [""; 0]);
 }

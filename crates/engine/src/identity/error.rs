@@ -180,4 +180,13 @@ pub enum OpenError {
         #[source]
         source: Unopened,
     },
+    /// So was a request field of a task that is not finished.
+    #[error("cannot open the request fields of task `{task}`")]
+    Fields {
+        /// The name of the task.
+        task: String,
+        /// Why not.
+        #[source]
+        source: Unopened,
+    },
 }

@@ -7,6 +7,7 @@
 mod accounts;
 mod caller;
 mod error;
+mod fields;
 mod keys;
 mod policies;
 mod seal;
@@ -57,6 +58,8 @@ impl Identities {
             turn: tokio::sync::Mutex::default(),
             seals,
         };
+        // the fields first: the keys take with them what is left of both
+        identities.reseal_fields(ledger).await?;
         identities.reseal(ledger).await?;
         Ok(identities)
     }
@@ -135,5 +138,5 @@ impl Identities {
 
 fn owner(key: &AccessKey) -> seal::Owner<'_> {
     let account: AccountId = key.account;
-    seal::Owner { secret_id: &key.secret_id, account }
+    seal::Owner::Key { secret_id: &key.secret_id, account }
 }

@@ -114,15 +114,26 @@ fn name_of(kept: &str) -> Option<&str> {
 
 /// What a secret belongs to.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Owner<'a> {
-    pub(super) secret_id: &'a str,
-    pub(super) account: AccountId,
+pub(super) enum Owner<'a> {
+    /// A key with this public half.
+    Key { secret_id: &'a str, account: AccountId },
+    /// A request field of a task, by its name.
+    Field { name: &'a str, task: &'a str, account: AccountId },
 }
 
 impl Owner<'_> {
-    /// The number has a fixed length, so that no two owners have the same bytes.
+    /// The number has a fixed length and no name has a NUL in it, so that no two owners have the same
+    /// bytes.
     fn bytes(&self) -> Vec<u8> {
-        [&self.account.0.to_le_bytes(), self.secret_id.as_bytes()].concat()
+        match *self {
+            Self::Key { secret_id, account } => {
+                [&account.0.to_le_bytes(), secret_id.as_bytes()].concat()
+            }
+            Self::Field { name, task, account } => {
+                let account = account.0.to_le_bytes();
+                [&account, &b"\0field\0"[..], task.as_bytes(), b"\0", name.as_bytes()].concat()
+            }
+        }
     }
 }
 
@@ -144,7 +155,7 @@ pub enum Unopened {
 mod tests {
     use super::*;
 
-    const OWNER: Owner<'static> = Owner { secret_id: "AKID1", account: AccountId(7) };
+    const OWNER: Owner<'static> = Owner::Key { secret_id: "AKID1", account: AccountId(7) };
 
     fn keys(bytes: &[u8]) -> SealKeys {
         SealKeys::new(bytes.iter().map(|byte| SealKey::new([*byte; 32])))
@@ -200,10 +211,24 @@ mod tests {
     fn a_seal_opens_for_its_owner_alone() {
         let keys = keys(&[1]);
         let sealed = keys.seal("hidden", OWNER, [9; NONCE]);
+        let (account, other) = (AccountId(7), AccountId(8));
+        let field = Owner::Field { name: "x-a", task: "AKID1", account };
         for owner in [
-            Owner { secret_id: "AKID2", ..OWNER },
-            Owner { secret_id: "", ..OWNER },
-            Owner { account: AccountId(8), ..OWNER },
+            Owner::Key { secret_id: "AKID2", account },
+            Owner::Key { secret_id: "", account },
+            Owner::Key { secret_id: "AKID1", account: other },
+            field,
+        ] {
+            assert_eq!(keys.open(&sealed, owner), Err(Unopened::Altered), "{owner:?}");
+        }
+        let sealed = keys.seal("hidden", field, [9; NONCE]);
+        assert_eq!(keys.open(&sealed, field).as_deref(), Ok("hidden"));
+        for owner in [
+            OWNER,
+            Owner::Field { name: "x-b", task: "AKID1", account },
+            Owner::Field { name: "x-a", task: "AKID2", account },
+            Owner::Field { name: "x-a", task: "AKID1", account: other },
+            Owner::Field { name: "1\0x-a", task: "AKID", account },
         ] {
             assert_eq!(keys.open(&sealed, owner), Err(Unopened::Altered), "{owner:?}");
         }

@@ -1,6 +1,6 @@
 //! An engine with one account, one domain and the four nodes of `stoker up`.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use stoker_domain::{
     account::Account,
@@ -13,7 +13,7 @@ use stoker_domain::{
     task::{FetchOptions, MediaPolicy, TaskId},
 };
 use stoker_engine::{Config, Engine, NewDomain, Receipt, Submission, TargetView, TaskView};
-use stoker_ledger::{Sqlite, TargetFilter, TaskFilter};
+use stoker_ledger::{Ledger, Sqlite, TargetFilter, TaskFilter};
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
 
@@ -24,6 +24,7 @@ pub(crate) struct Stage {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: FakeClock,
     pub(crate) account: Account,
+    pub(crate) ledger: Arc<dyn Ledger>,
     dir: TempDir,
 }
 
@@ -35,19 +36,24 @@ impl Stage {
     pub(crate) async fn with(config: Config) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = FakeClock::default();
-        let engine = open(&dir, &clock, config).await;
+        let (engine, ledger) = open(&dir, &clock, config).await;
         let limits = Limits { batch: 500, daily: 10 };
         let account = engine.create_account("100000000001".into(), 1, limits).await.unwrap();
         engine.add_domain(account.id, domain(HOST, AreaScope::Global)).await.unwrap();
-        Self { engine, clock, account, dir }
+        Self { engine, clock, account, ledger, dir }
     }
 
     /// As after a restart: a new engine on the same ledger, and every node in a new session.
     pub(crate) async fn reopen(self, config: Config) -> Self {
-        let Self { engine, clock, account, dir } = self;
-        drop(engine);
-        let engine = open(&dir, &clock, config).await;
-        Self { engine, clock, account, dir }
+        let Self { engine, clock, account, ledger, dir } = self;
+        drop((engine, ledger));
+        let (engine, ledger) = open(&dir, &clock, config).await;
+        Self { engine, clock, account, ledger, dir }
+    }
+
+    /// Where the files of the ledger are.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) async fn submit(&self, urls: &[&str]) -> Receipt {
@@ -82,9 +88,10 @@ impl Stage {
     }
 }
 
-async fn open(dir: &TempDir, clock: &FakeClock, config: Config) -> Arc<Engine> {
-    let ledger = Arc::new(Sqlite::open(dir.path().join("ledger.sqlite")).unwrap());
-    let engine = Engine::open(ledger, Arc::new(clock.clone()), 1, config).await.unwrap();
+async fn open(dir: &TempDir, clock: &FakeClock, config: Config) -> (Arc<Engine>, Arc<dyn Ledger>) {
+    let ledger: Arc<dyn Ledger> = Arc::new(Sqlite::open(dir.path().join("ledger.sqlite")).unwrap());
+    let engine =
+        Engine::open(Arc::clone(&ledger), Arc::new(clock.clone()), 1, config).await.unwrap();
     for (area, tier) in [
         (Area::Mainland, Tier::Edge),
         (Area::Overseas, Tier::Edge),
@@ -93,7 +100,7 @@ async fn open(dir: &TempDir, clock: &FakeClock, config: Config) -> Arc<Engine> {
     ] {
         engine.register(node(area, tier), 1).await.unwrap();
     }
-    engine
+    (engine, ledger)
 }
 
 pub(crate) fn node(area: Area, tier: Tier) -> Node {

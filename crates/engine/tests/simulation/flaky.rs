@@ -14,7 +14,7 @@ use stoker_domain::{
     plan::Positions,
     purge::PurgeOrder,
     quota::{AreaLimits, Counter, Era, Limits, Product},
-    task::{Task, TaskId},
+    task::{FetchOptions, Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
 };
@@ -221,6 +221,12 @@ impl Ledger for Flaky {
     }
     async fn keys_after(&self, after: &str, most: u32) -> Result<Vec<AccessKey>, Error> {
         meet!(self, self.inner.keys_after(after, most))
+    }
+    async fn task_fields_after(&self, after: i64, most: u32) -> Result<Vec<(i64, Task)>, Error> {
+        meet!(self, self.inner.task_fields_after(after, most))
+    }
+    async fn reseal_tasks(&self, tasks: Vec<(i64, FetchOptions)>) -> Result<(), Error> {
+        meet!(self, self.inner.reseal_tasks(tasks))
     }
     async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error> {
         meet!(self, self.inner.reseal_keys(secrets))

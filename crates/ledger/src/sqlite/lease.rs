@@ -12,7 +12,7 @@ use stoker_domain::{
     time::Timestamp,
 };
 
-use super::{failure::Failure, names, views};
+use super::{failure::Failure, fields, names, views};
 use crate::{Leased, LeasedItem};
 
 /// What a node asks for.
@@ -44,7 +44,9 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
     for (number, due) in (0..).zip(due(connection, node, wish)?) {
         let token = LeaseToken(wish.seed.wrapping_add(number));
         statement.execute(params![due.id, wish.until.as_millis(), token.0.cast_signed()])?;
-        let task = views::task(connection, views::task_of_chunk(connection, due.chunk)?)?;
+        let number = views::task_of_chunk(connection, due.chunk)?;
+        let mut task = views::task(connection, number)?;
+        fields::add(connection, number, &mut task.options)?;
         let items = items(connection, due.chunk, &due.unsettled)?;
         jobs.push(LeasedJob {
             id: JobId(due.id),

@@ -7,6 +7,7 @@
 mod accounts;
 mod domains;
 mod failure;
+mod fields;
 mod insert;
 mod inspect;
 mod keys;
@@ -44,7 +45,7 @@ use stoker_domain::{
     plan::{CHUNK, Positions},
     purge::PurgeOrder,
     quota::{AreaLimits, Counter, Era, Limits, Product},
-    task::{Task, TaskId},
+    task::{FetchOptions, Task, TaskId},
     time::Timestamp,
     zone::{Zone, ZoneId},
 };
@@ -288,6 +289,15 @@ impl Ledger for Sqlite {
         let rows = secrets.len();
         self.0.writer.run(VERB, rows, move |c| keys::reseal(c, &secrets)).await?;
         self.0.readers.empty_log(VERB).await
+    }
+
+    async fn task_fields_after(&self, after: i64, most: u32) -> Result<Vec<(i64, Task)>, Error> {
+        self.0.readers.run("read request fields", move |c| fields::after(c, after, most)).await
+    }
+
+    async fn reseal_tasks(&self, tasks: Vec<(i64, FetchOptions)>) -> Result<(), Error> {
+        let rows = tasks.len();
+        self.0.writer.run("seal request fields", rows, move |c| fields::reseal(c, &tasks)).await
     }
 
     async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {

@@ -18,6 +18,7 @@ use stoker_domain::{
 
 use super::{
     failure::Failure,
+    fields,
     insert::{DONE, FAILED, Pending},
     lease::positions,
     names,
@@ -396,6 +397,9 @@ fn write_task(
             },
         )?;
     session.tally(place, &ended.by_host);
+    if is_final {
+        fields::forget(session, chunk.task)?;
+    }
     Ok((is_final && ended.targets > 0).then_some(TaskId(name)))
 }
 

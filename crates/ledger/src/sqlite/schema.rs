@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("not_followed.sql"),
     include_str!("account_service.sql"),
     include_str!("replay_minutes.sql"),
+    include_str!("task_fields.sql"),
 ];
 
 /// The number of migrations that this version knows.

@@ -13,6 +13,7 @@ use stoker_domain::{
 
 use super::{
     failure::Failure,
+    fields,
     insert::{self, Chunk, Owner, Written},
     names,
     number::{signed, unsigned},
@@ -140,7 +141,7 @@ fn insert_task(session: &Session, task: &Task, counts: Counts) -> Result<i64, Fa
             task.product.as_str(),
             task.areas.as_str(),
             task.tier.map(|tier| tier.as_str()),
-            serde_json::to_string(&task.options)?,
+            serde_json::to_string(&fields::without(&task.options))?,
             task.created_at.as_millis(),
             signed(counts.targets),
             signed(counts.done),
@@ -149,6 +150,9 @@ fn insert_task(session: &Session, task: &Task, counts: Counts) -> Result<i64, Fa
             is_finished.then_some(task.created_at.as_millis()),
             signed(counts.failed_timeout),
         ])?;
+    if !is_finished {
+        fields::put(session, id, &task.options)?;
+    }
     session.count_task(task.account.0);
     Ok(id)
 }
@@ -161,24 +165,27 @@ fn count(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let counts = written.counts;
-    connection
+    let is_finished: bool = connection
         .prepare_cached(
             "/* count targets */ UPDATE task SET targets = targets + ?2, done = done + ?3,
                  failed = failed + ?4, failed_origin = failed_origin + ?5,
                  failed_timeout = failed_timeout + ?7, updated_at = ?6,
                  finished_at = CASE WHEN targets + ?2 = done + ?3 + failed + ?4 THEN ?6 END
-             WHERE id = ?1",
+             WHERE id = ?1 RETURNING finished_at IS NOT NULL",
         )?
-        .execute(params![
-            task,
-            signed(counts.targets),
-            signed(counts.done),
-            signed(counts.failed),
-            signed(counts.failed_origin),
-            now.as_millis(),
-            signed(counts.failed_timeout),
-        ])?;
-    Ok(())
+        .query_row(
+            params![
+                task,
+                signed(counts.targets),
+                signed(counts.done),
+                signed(counts.failed),
+                signed(counts.failed_origin),
+                now.as_millis(),
+                signed(counts.failed_timeout),
+            ],
+            |row| row.get(0),
+        )?;
+    if is_finished { fields::forget(connection, task) } else { Ok(()) }
 }
 
 pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitted, Failure> {

@@ -57,6 +57,7 @@ macro_rules! ledger_suite {
             submit::the_last_number_is_the_largest_whenever_its_task_was_created,
             submit::targets_settled_at_once_need_no_node,
             submit::a_target_that_nobody_must_hold_is_refused,
+            submit::request_fields_are_there_as_long_as_the_task_runs,
             submit::one_job_is_made_for_each_node_and_five_hundred_targets,
             children::children_are_merged_into_the_task_and_a_repeat_changes_nothing,
             children::children_are_charged_as_far_as_the_quota_goes,

@@ -193,7 +193,9 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
     let task = Task { tier: Some(Tier::Edge), options: options.clone(), ..fixture.task("1") };
     let submitted = fixture.ledger.submit(fixture.new_task(task.clone(), planned)).await;
     assert_eq!(submitted.expect("submit").jobs, 3 + 3 + 1);
-    assert_eq!(fixture.row("1").await.task, task);
+    // what may be secret is for the nodes alone
+    let shown = FetchOptions { headers: Vec::new(), user_agent: None, ..options.clone() };
+    assert_eq!(fixture.row("1").await.task, Task { options: shown, ..task });
     let jobs = fixture.lease("edge-1", 10, T0).await;
     let sizes: Vec<_> = jobs.iter().map(|job| job.items.len()).collect();
     assert_eq!(sizes, vec![500, 500, 200]);
@@ -208,4 +210,51 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
     let rows = fixture.targets("1").await;
     assert_eq!(rows.iter().map(|row| row.url.clone()).collect::<Vec<_>>(), urls);
     assert!(rows.iter().all(|row| row.nodes == 2 && row.settled_nodes == 0));
+}
+
+pub async fn request_fields_are_there_as_long_as_the_task_runs(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let options = |value: &str, agent: Option<&str>| FetchOptions {
+        headers: vec![("X-A".into(), value.into())],
+        user_agent: agent.map(Into::into),
+        ..FetchOptions::default()
+    };
+    let mut tasks = Vec::new();
+    for (id, options) in [
+        ("1", options("a", None)),
+        ("2", FetchOptions::default()),
+        ("3", options("b", Some("Agent/1"))),
+        ("4", FetchOptions { user_agent: Some("Agent/2".into()), ..FetchOptions::default() }),
+    ] {
+        let task = Task { options, ..fixture.task(id) };
+        let new = fixture.new_task(task.clone(), targets(&urls("a.example", 2), &["edge"]));
+        fixture.ledger.submit(new).await.expect("submit");
+        tasks.push(task);
+    }
+    let known = async |after: i64, most: u32| {
+        fixture.ledger.task_fields_after(after, most).await.expect("request fields")
+    };
+    let ids = |tasks: &[(i64, Task)]| -> Vec<String> {
+        tasks.iter().map(|(_, task)| task.id.0.clone()).collect()
+    };
+    let all = known(i64::MIN, 10).await;
+    assert_eq!(ids(&all), ["1", "3", "4"]);
+    assert_eq!(all[1].1, tasks[2]);
+    assert_eq!(known(i64::MIN, 2).await, all[..2]);
+    assert_eq!(known(all[1].0, 2).await, all[2..]);
+
+    fixture.ledger.reseal_tasks(vec![(all[0].0, options("other", None))]).await.expect("reseal");
+    let jobs = fixture.lease("edge", 10, T0).await;
+    assert_eq!(jobs[0].options, options("other", None));
+    assert_eq!([&jobs[1].options, &jobs[2].options], [&tasks[1].options, &tasks[2].options]);
+
+    let done = [(0, Outcome::Filled), (1, Outcome::Filled)];
+    fixture.settle(&jobs[0], &done[..1], at(1)).await;
+    assert_eq!(ids(&known(i64::MIN, 10).await), ["1", "3", "4"], "one target is left");
+    fixture.settle(&jobs[0], &done[1..], at(2)).await;
+    fixture.settle(&jobs[3], &[(0, Outcome::OriginStatus(404)), (1, Outcome::Filled)], at(2)).await;
+    assert_eq!(ids(&known(i64::MIN, 10).await), ["3"]);
+    // what is finished has nothing that could be replaced
+    fixture.ledger.reseal_tasks(vec![(all[0].0, options("late", None))]).await.expect("reseal");
+    assert_eq!(ids(&known(i64::MIN, 10).await), ["3"]);
 }
