@@ -12,7 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, private};
 
 /// What the file holds.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,8 +46,8 @@ pub(crate) fn read(data: &Path) -> Result<Credentials, Failure> {
 pub(crate) fn read_if_there(data: &Path) -> Result<Option<Credentials>, Failure> {
     let path = path(data);
     let shown = path.display();
-    let text = match fs::read(&path) {
-        Ok(text) => text,
+    let text = match private::read_secret(&path) {
+        Ok(text) => text?,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => {
             return Err(Failure::because(format!("cannot read `{shown}`"), &error)

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::OFlags;
 
 use super::{
     failure,
@@ -135,9 +136,11 @@ fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Opens a file for reading and writing, made with mode 0600 when absent.
+/// Opens a file for reading and writing, made with mode 0600 when absent. A link is refused.
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -219,13 +219,11 @@ fn look_at_mode(data: &Path, findings: &mut Findings) {
     let path = credentials::path(data);
     let shown = path.display();
     match fs::metadata(&path).map(|found| found.permissions().mode() & 0o777) {
-        Ok(mode) if mode & 0o077 != 0 => findings.warn(
-            format!("`{shown}` may be read by others (mode {mode:04o})"),
-            format!("chmod 600 {shown}"),
-        ),
-        Ok(_) => findings.ok(format!("`{shown}` is its owner's alone")),
-        // that it cannot be read is told when it is read
-        Err(_) => {}
+        Ok(mode) if mode & 0o077 == 0 => {
+            findings.ok(format!("`{shown}` is its owner's alone"));
+        }
+        // that it cannot be read, or that others may read it, is told when it is read
+        _ => {}
     }
 }
 

@@ -2,7 +2,7 @@
 //! one when its ledger is missing.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File},
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -14,12 +14,12 @@ use rustix::{
     io::Errno,
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, private};
 
 /// Held as long as the process lives; the system lets go of it whatever way the process ends.
 pub(super) struct Lock(#[expect(dead_code, reason = "it is held, not read")] File);
 
-/// Makes the directory if need be and locks it.
+/// Makes the directory if need be, locks it, and closes it to others with all that lies in it.
 pub(super) fn prepare(data: &Path) -> Result<Lock, Failure> {
     let shown = data.display();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
@@ -35,7 +35,10 @@ pub(super) fn prepare(data: &Path) -> Result<Lock, Failure> {
         Failure::because(format!("cannot read the data directory `{shown}`"), &error)
             .hint("run as the user who owns it, or name another with --data")
     })?;
-    lock(data)
+    private::claim(data)?;
+    let lock = lock(data)?;
+    private::close_all(data)?;
+    Ok(lock)
 }
 
 fn lock(data: &Path) -> Result<Lock, Failure> {
@@ -45,13 +48,7 @@ fn lock(data: &Path) -> Result<Lock, Failure> {
         Failure::because(format!("cannot write to the data directory `{shown}`"), error)
             .hint("is it read-only, full, or another user's? name another with --data")
     };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(|error| unwritable(&error))?;
+    let mut file = private::open_lock(&path).map_err(|error| unwritable(&error))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         let mut holder = String::new();
         let holder = match file.read_to_string(&mut holder) {

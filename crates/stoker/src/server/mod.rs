@@ -1,6 +1,7 @@
 //! `stoker up` at work: what is started, in which order, and how it ends.
 //!
-//! 1. The limit of file descriptors is raised and divided; the data directory is made and locked.
+//! 1. The limit of file descriptors is raised and divided; the data directory is made, locked and
+//!    closed to others.
 //! 2. The port of the API is taken, so that a busy one is told before anything is changed.
 //! 3. Where the disk is full, the caches give room back.
 //! 4. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
@@ -48,7 +49,7 @@ use crate::{
     credentials::{self, Credentials},
     entropy,
     failure::Failure,
-    output,
+    output, private,
 };
 
 use api::Api;
@@ -101,6 +102,7 @@ pub(crate) struct Options {
 /// Serves until a signal comes.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
     let descriptors = Descriptors::take()?;
+    private::make_private();
     let _lock = data::prepare(&options.data)?;
     let runtime = Builder::new_multi_thread()
         .enable_all()

@@ -8,7 +8,7 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{ErrorKind, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -19,10 +19,8 @@ use crate::{
     config::{SEAL_KEY, SealKeySource},
     entropy,
     failure::Failure,
+    private,
 };
-
-/// What anybody may do with a file who is neither its owner nor in its group.
-const OTHERS: u32 = 0o007;
 
 /// The sealing keys and where they were found, for messages.
 pub(super) struct Seals {
@@ -34,13 +32,13 @@ impl Seals {
     /// Reads the keys; `None` when the file of the data directory is to hold them and is not there.
     pub(super) fn find(data: &Path, source: &SealKeySource) -> Result<Option<Self>, Failure> {
         match source {
-            SealKeySource::File(path) => Self::from_file(path).map(Some),
+            SealKeySource::File(path) => Self::from_file(path, true).map(Some),
             SealKeySource::Text(text) => {
                 let origin = format!("`{SEAL_KEY}`");
                 Ok(Some(Self { keys: parse(text, &origin)?, origin }))
             }
             SealKeySource::DataDirectory => match path(data) {
-                path if path.exists() => Self::from_file(&path).map(Some),
+                path if path.exists() => Self::from_file(&path, false).map(Some),
                 _ => Ok(None),
             },
         }
@@ -62,25 +60,22 @@ impl Seals {
             )));
         }
         write(data, &path)?;
-        Self::from_file(&path)
+        Self::from_file(&path, false)
     }
 
-    fn from_file(path: &Path) -> Result<Self, Failure> {
+    /// `is_named` by an operator, who may let a group read it.
+    fn from_file(path: &Path, is_named: bool) -> Result<Self, Failure> {
         let origin = format!("`{}`", path.display());
         let unreadable = |error| {
             Failure::because(format!("cannot read the sealing key {origin}"), &error).hint(
                 "it must be a file that this user may read; without it no secret in the ledger opens",
             )
         };
-        let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
-        if mode & OTHERS != 0 {
-            let mode = mode & 0o777;
-            return Err(Failure::new(format!(
-                "the sealing key {origin} is open to everybody on this machine (mode {mode:o})"
-            ))
-            .hint(format!("chmod 600 {}", path.display())));
-        }
-        let text = fs::read_to_string(path).map_err(unreadable)?;
+        let text = match is_named {
+            true => private::read_named_secret(path),
+            false => private::read_secret(path),
+        };
+        let text = String::from_utf8_lossy(&text.map_err(unreadable)??).into_owned();
         Ok(Self { keys: parse(&text, &origin)?, origin })
     }
 
@@ -88,7 +83,7 @@ impl Seals {
     pub(super) fn refused(&self, data: &Path, error: &OpenError) -> Failure {
         match error {
             OpenError::Ledger(error) => super::unusable(data, error),
-            OpenError::Sealed { .. } => {
+            OpenError::Sealed { .. } | OpenError::Fields { .. } => {
                 let origin = &self.origin;
                 Failure::because(format!("the sealing key in {origin} is not the right one"), error)
                     .hint(format!(
@@ -182,7 +177,7 @@ fn digits(line: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
+    use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
     use stoker_domain::{
         account::{AccessKey, Account, AccountId},

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -27,7 +28,14 @@ impl Tls {
     /// Replaces certificate and key.
     pub(crate) fn put(&self, issued: &Issued) {
         fs::write(self.path("cert.pem"), &issued.certificate).unwrap();
-        fs::write(self.path("key.pem"), &issued.key).unwrap();
+        self.put_key(&issued.key);
+    }
+
+    /// Replaces the key with this text, for the owner alone.
+    pub(crate) fn put_key(&self, text: &str) {
+        let path = self.path("key.pem");
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     /// What callers trust.

@@ -9,7 +9,7 @@ mod listener;
 mod validity;
 
 use std::{
-    fs,
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,7 +22,7 @@ use rustls::{
 use stoker_domain::time::Clock;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{failure::Failure, server::api::Api};
+use crate::{failure::Failure, private, server::api::Api};
 
 pub(super) use endpoint::tell;
 pub(crate) use endpoint::{Endpoint, read_endpoint};
@@ -139,7 +139,7 @@ pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fa
 }
 
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Failure> {
-    let text = read_file(path)?;
+    let text = private::read_named_secret(path).map_err(|error| unreadable(path, &error))??;
     let shown = path.display();
     let says = |words: &str| text.windows(words.len()).any(|window| window == words.as_bytes());
     // the two ways of writing that: PKCS #8, and what came before it
@@ -154,10 +154,12 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Failure> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| {
-        Failure::because(format!("cannot read `{}`", path.display()), &error)
-            .hint("is the path right, and may the user who runs `stoker` read it?")
-    })
+    fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::because(format!("cannot read `{}`", path.display()), error)
+        .hint("is the path right, and may the user who runs `stoker` read it?")
 }
 
 fn look_at_time(path: &Path, chain: &[CertificateDer<'_>], clock: &dyn Clock) {

@@ -1,6 +1,8 @@
 //! The files that operators give and the callers who mean harm.
 
-use std::{fs, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration,
+};
 
 use axum::serve::Listener;
 use rustls::{
@@ -39,6 +41,12 @@ impl Stage {
     fn put(&self, issued: &Issued) {
         fs::write(self.path("cert.pem"), &issued.certificate).unwrap();
         fs::write(self.path("key.pem"), &issued.key).unwrap();
+        self.set_mode(0o600);
+    }
+
+    fn set_mode(&self, mode: u32) {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(self.path("key.pem"), mode).unwrap();
     }
 
     fn options(&self) -> Options {
@@ -181,4 +189,18 @@ async fn a_handshake_that_takes_too_long_is_hung_up_on() {
     let end = timeout(listener::PATIENCE * 2, silent.read_to_end(&mut Vec::new())).await;
     assert!(end.is_ok(), "still connected");
     assert!(begin.elapsed() >= listener::PATIENCE, "{:?}", begin.elapsed());
+}
+
+#[test]
+fn a_key_that_everybody_may_read_is_refused() {
+    let stage = Stage::new();
+    for (mode, is_good) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
+        stage.set_mode(mode);
+        assert_eq!(read(&stage.options(), &clock()).is_ok(), is_good, "{mode:o}");
+        if !is_good {
+            let (message, hint) = stage.refusal();
+            assert!(message.contains("may be read by others"), "{message}");
+            assert!(hint.starts_with("chmod 600 ") && hint.ends_with("key.pem"), "{hint}");
+        }
+    }
 }
