@@ -32,12 +32,13 @@ use uuid::Builder;
 
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
-pub(crate) use tencent::{ask, chain, service, signed};
 pub use tencent::{
+    actions,
     message::Language,
     rate::CallLimits,
     tc3::{Outgoing, authorize},
 };
+pub(crate) use tencent::{ask, chain, service, signed};
 
 /// What an operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +135,7 @@ pub fn router(gateway: Gateway) -> Router {
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::readiness))
         .route("/metrics", get(exposition))
-        .merge(admin::routes())
+        .merge(admin::router())
         .fallback(admin::not_found)
         .with_state(gateway)
 }

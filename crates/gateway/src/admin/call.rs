@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of what a call does.
 
-use std::{future::Future, time::Instant};
+use std::time::Instant;
 
 use axum::{
     RequestPartsExt,
@@ -18,6 +18,7 @@ use stoker_engine::SignedCall;
 use super::{
     once,
     problem::Error,
+    routes::Route,
     signature::{self, Head},
 };
 use crate::{Gateway, content, service, signed};
@@ -87,23 +88,17 @@ impl Call {
     }
 }
 
-/// Answers one call with what `act` makes of it. `action` names it in metrics and logs; its content
-/// may have `limit` bytes.
-pub(crate) async fn run<F, R>(
+/// Answers one call.
+pub(super) async fn run(
     State(gateway): State<Gateway>,
     request: Request<Body>,
-    action: &'static str,
-    limit: usize,
-    act: F,
-) -> Response<Body>
-where
-    F: FnOnce(Call) -> R,
-    R: Future<Output = Result<Reply, Error>>,
-{
+    route: &'static Route,
+) -> Response<Body> {
+    let action = route.action;
     let started = Instant::now();
     let request_id = gateway.request_id();
-    let result = match verified(&gateway, request, limit).await {
-        Ok(call) => act(call).await,
+    let result = match verified(&gateway, request, route.limit).await {
+        Ok(call) => (route.act)(call).await,
         Err(error) => Err(error),
     };
     let duration = started.elapsed();

@@ -204,12 +204,17 @@ impl Action {
         }
     }
 
-    /// Counts a call of `account`, unless it had too many.
-    fn admit(self, gateway: &Gateway, account: AccountId) -> Result<(), rate::Exceeded> {
-        let version = match self {
+    /// The version that names its API.
+    const fn version(self) -> &'static str {
+        match self {
             Self::Cdn(_) | Self::CdnDomain(_) | Self::CdnPurge(_) => cdn::VERSION,
             Self::Teo(_) => teo::VERSION,
-        };
+        }
+    }
+
+    /// Counts a call of `account`, unless it had too many.
+    fn admit(self, gateway: &Gateway, account: AccountId) -> Result<(), rate::Exceeded> {
+        let version = self.version();
         gateway.calls.admit(
             &gateway.config.calls,
             account,
@@ -231,6 +236,18 @@ impl Action {
             Self::Teo(action) => action.call(gateway, account, params).await,
         }
     }
+}
+
+/// Every action that is answered, as the version that names its API (`v2` for the older one) and its
+/// own name: what tests and documents must not leave out.
+pub fn actions() -> Vec<(&'static str, &'static str)> {
+    let cdn = cdn::Action::ALL.into_iter().map(Action::Cdn);
+    let domains = cdn::domain::Action::ALL.into_iter().map(Action::CdnDomain);
+    let purges = cdn::purge::Action::ALL.into_iter().map(Action::CdnPurge);
+    let teo = teo::Action::ALL.iter().copied().map(Action::Teo);
+    let new = cdn.chain(domains).chain(purges).chain(teo);
+    let old = v2::Action::ALL.into_iter().map(|action| ("v2", action.name()));
+    new.map(|action| (action.version(), action.name())).chain(old).collect()
 }
 
 fn route(action: Option<&str>, version: Option<&str>) -> Result<Action, Error> {

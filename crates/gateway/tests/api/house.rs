@@ -1,7 +1,7 @@
 //! A gateway with everything behind it, and a client that signs.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -287,6 +287,27 @@ impl House {
     pub(crate) fn lose(&self, table: &str) {
         let ledger = rusqlite::Connection::open(self._dir.path().join("ledger.sqlite")).unwrap();
         ledger.execute_batch(&format!("ALTER TABLE {table} RENAME TO lost_{table}")).unwrap();
+    }
+
+    /// All rows of the ledger by table, but for the calls that were taken.
+    pub(crate) fn rows(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let ledger = rusqlite::Connection::open(self._dir.path().join("ledger.sqlite")).unwrap();
+        let names =
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'taken%'";
+        let mut names = ledger.prepare(names).unwrap();
+        let names = names.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let rows = |name: String| {
+            let mut all = ledger.prepare(&format!("SELECT * FROM {name}")).unwrap();
+            let columns = all.column_count();
+            let row = |row: &rusqlite::Row<'_>| -> rusqlite::Result<String> {
+                let values =
+                    (0..columns).map(|column| row.get::<_, rusqlite::types::Value>(column));
+                Ok(format!("{:?}", values.collect::<Result<Vec<_>, _>>()?))
+            };
+            let rows = all.query_map([], row).unwrap().collect::<Result<_, _>>().unwrap();
+            (name, rows)
+        };
+        names.map(|name| rows(name.unwrap())).collect()
     }
 
     /// Another process over the same ledger; its nodes have not registered yet.

@@ -17,6 +17,7 @@ mod codes;
 mod golden;
 mod house;
 mod identity;
+mod idor;
 mod logs;
 mod old;
 mod once;

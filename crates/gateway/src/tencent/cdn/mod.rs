@@ -97,7 +97,8 @@ impl Error {
 }
 
 impl Action {
-    const ALL: [Self; 3] = [Self::PushUrlsCache, Self::DescribePushTasks, Self::DescribePushQuota];
+    pub(crate) const ALL: [Self; 3] =
+        [Self::PushUrlsCache, Self::DescribePushTasks, Self::DescribePushQuota];
 
     /// The action with this name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {

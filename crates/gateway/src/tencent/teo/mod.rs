@@ -42,6 +42,9 @@ macro_rules! actions {
         }
 
         impl Action {
+            /// All of them.
+            pub(crate) const ALL: &[Self] = &[$(Self::$action),+];
+
             /// The action with this name.
             pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name {

@@ -49,7 +49,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::AddCdnDomain,
         Self::UpdateDomainConfig,
         Self::DescribeDomains,

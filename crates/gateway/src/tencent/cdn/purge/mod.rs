@@ -36,7 +36,7 @@ pub(crate) enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::PurgeUrlsCache,
         Self::PurgePathCache,
         Self::DescribePurgeTasks,
