@@ -13,7 +13,7 @@ shift
 if (($#)); then
     readers=("$@") others=()
 else
-    readers=(authorization query form multipart json policy)
+    readers=(requests authorization query form multipart json policy)
     others=(signature_tc3 signature_v1 target playlist http_fields stored_response)
 fi
 least=$((seconds / 3 > 0 ? seconds / 3 : 1))

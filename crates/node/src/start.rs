@@ -3,6 +3,7 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use http::{Request, Response, request::Parts};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use stoker_domain::{
     holding::Holding,
@@ -10,6 +11,7 @@ use stoker_domain::{
     target::Target,
     time::Clock,
 };
+use stoker_listen::{Bounds, Connection, Content, Listener};
 use tokio::{
     net::TcpListener,
     sync::watch,
@@ -25,8 +27,8 @@ use crate::{
     fill::{self, Fills},
     gate::Gate,
     history::History,
-    origin::Client,
-    serve::{Answered, Bounds, Service, listen},
+    origin::{ANSWERED, Client},
+    serve::{Answered, Body, Service},
     source::JobSource,
     store::{self, Files, OpenError, Store},
 };
@@ -96,6 +98,7 @@ pub struct Running {
     store: Store,
     fills: Fills,
     service: Service,
+    connections: Listener,
     inspector: Inspector,
     notes: JoinHandle<()>,
     tasks: Tasks,
@@ -183,22 +186,40 @@ pub async fn start(
     let mut random = StdRng::seed_from_u64(config.seed);
     let pace_source = Arc::clone(&source);
     let agent = Agent::new(node, random.random(), source, (runner, purger), &config);
-    let tasks = spawn(agent, listener, service.clone(), &config);
+    let connections = Listener::new(bounds(&config));
+    let tasks = spawn(agent, listener, service.clone(), connections.clone());
     // a bound for a store that cannot carry out what it must: the node goes on trying
     let _ = timeout(config.gate_patience, gate.opened()).await;
     info!(node.id = name, address = %address, is_open = gate.is_open(), "node serves");
     tokio::spawn(fills.clone().keep_pace(pace_source, tasks.stop_pace.clone()));
     let notes = tokio::spawn(Arc::clone(&history).keep(tasks.stop_notes.clone()));
     let inspector = Inspector { service: service.clone(), history };
-    Ok(Running { address, store, fills, service, inspector, notes, tasks })
+    Ok(Running { address, store, fills, service, connections, inspector, notes, tasks })
 }
 
-fn spawn(agent: Agent, listener: TcpListener, service: Service, config: &Config) -> Tasks {
-    let bounds = Bounds {
+fn bounds(config: &Config) -> Bounds {
+    Bounds {
+        connections: config.connections,
         head_timeout: config.head_timeout,
         write_timeout: config.write_timeout,
         head_bytes: config.head_bytes,
-        connections: config.connections,
+        ..Bounds::node()
+    }
+}
+
+/// Answers a request whose content means nothing (RFC 9110 section 9.3.1). The connections of other
+/// nodes are not the first to be closed for another.
+async fn answer(service: Service, head: Parts, connection: Connection) -> Response<Body> {
+    let reply = service.answer(head).await;
+    if reply.headers().contains_key(ANSWERED) {
+        connection.verified();
+    }
+    reply
+}
+
+fn spawn(agent: Agent, from: TcpListener, service: Service, listener: Listener) -> Tasks {
+    let answer = move |request: Request<Content>, connection: &Connection| {
+        answer(service.clone(), request.into_parts().0, connection.clone())
     };
     let (stop_agent, drain, abort) =
         (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
@@ -206,7 +227,7 @@ fn spawn(agent: Agent, listener: TcpListener, service: Service, config: &Config)
     let tracker = TaskTracker::new();
     Tasks {
         agent: tracker.spawn(agent.run(stop_agent.clone())),
-        listener: tracker.spawn(listen(listener, service, bounds, drain.clone(), abort.clone())),
+        listener: tracker.spawn(listener.serve(from, answer, drain.clone(), abort.clone())),
         stop_agent,
         stop_pace,
         stop_notes,
@@ -219,6 +240,11 @@ impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Its connections.
+    pub fn connections(&self) -> Listener {
+        self.connections.clone()
     }
 
     /// Who tells what it has of single targets, and why not more.

@@ -18,14 +18,22 @@ const MAX_LINES: usize = 600;
 /// Which of our crates each crate may import (`design.md`, "The house").
 const ARROWS: &[(&str, &[&str])] = &[
     ("stoker-domain", &[]),
+    ("stoker-listen", &[]),
     ("stoker-ledger", &["stoker-domain"]),
     ("stoker-engine", &["stoker-domain", "stoker-ledger"]),
-    ("stoker-node", &["stoker-domain"]),
-    ("stoker-gateway", &["stoker-domain", "stoker-engine"]),
+    ("stoker-node", &["stoker-domain", "stoker-listen"]),
+    ("stoker-gateway", &["stoker-domain", "stoker-engine", "stoker-listen"]),
     ("stoker-testkit", &["stoker-domain"]),
     (
         "stoker",
-        &["stoker-domain", "stoker-engine", "stoker-gateway", "stoker-ledger", "stoker-node"],
+        &[
+            "stoker-domain",
+            "stoker-engine",
+            "stoker-gateway",
+            "stoker-ledger",
+            "stoker-listen",
+            "stoker-node",
+        ],
     ),
 ];
 

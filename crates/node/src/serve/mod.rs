@@ -1,15 +1,14 @@
 //! Serving: answers GET and HEAD of viewers and other nodes from the store, and through a fill
 //! where the store does not suffice.
 //!
-//! The listener and the agent's read-back use the same [`Service`], so what a read-back sees is
-//! what viewers get. Reuse, conditions, ranges: decided in [`stoker_domain::http`]. RFC 9110,
+//! The listener (`stoker_listen`) and the agent's read-back use the same [`Service`], so what a
+//! read-back sees is what viewers get. Reuse, conditions, ranges: decided in [`stoker_domain::http`]. RFC 9110,
 //! RFC 9111, RFC 9112, RFC 9211. No query string and no secret is logged.
 
 mod body;
 mod forward;
 mod hit;
 mod holding;
-mod listener;
 mod peer;
 mod refusal;
 mod select;
@@ -44,11 +43,7 @@ use crate::{
 };
 
 pub use self::body::{Body, Error};
-pub(crate) use self::{
-    holding::cached_only,
-    listener::{Bounds, listen},
-    peer::selecting,
-};
+pub(crate) use self::{holding::cached_only, peer::selecting};
 use self::{peer::Caller, refusal::Refusal};
 
 /// Where an origin names the tags by which its responses are purged.

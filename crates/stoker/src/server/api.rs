@@ -1,74 +1,47 @@
-//! The API on its listeners, plain and TLS: one application, drained as one.
+//! The API and its status on their listeners: one application, drained as one.
 //!
-//! Speaks HTTP/1.1. Every request carries its caller's address as `ConnectInfo<SocketAddr>`. A
-//! caller who takes too long to say what he wants, at first or after an answer, or to take what he
-//! asked for, is hung up on.
+//! Every request carries its caller's address as `ConnectInfo<SocketAddr>`, and its
+//! [`Connection`], by which the gateway says that the caller is verified.
 
-use std::{
-    net::SocketAddr,
-    pin::{Pin, pin},
-    sync::Arc,
-    time::Duration,
-};
-
-use axum::{Router, body::Body, extract::ConnectInfo, serve::Listener};
+use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::Request;
-use hyper::{
-    body::Incoming,
-    server::conn::http1,
-    service::{Service, service_fn},
-};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::watch,
-    task::JoinSet,
-};
-use tokio_io_timeout::TimeoutWriter;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
+use stoker_listen::{Accept, Bounds, Connection, Content, Listener};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use super::connections::{Connections, Turn};
-
-/// How long a connection may be without a whole request head. Clients keep theirs for the next call
-/// for less.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(90);
-
-/// How long a caller may take nothing of his answer.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Who calls, on one connection.
-struct Caller {
-    peer: SocketAddr,
-    turn: Arc<Turn>,
-}
-
-/// The API being served.
+/// An application being served.
 pub(super) struct Api {
     app: Router,
-    most: usize,
-    drain: watch::Sender<bool>,
+    bounds: Bounds,
+    drain: CancellationToken,
     listeners: JoinSet<()>,
 }
 
 impl Api {
-    /// With at most `most` connections on each listener.
-    pub(super) fn new(app: Router, most: u64) -> Self {
-        let most = usize::try_from(most).unwrap_or(usize::MAX);
-        Self { app, most, drain: watch::Sender::new(false), listeners: JoinSet::new() }
+    /// Each listener has these bounds for itself.
+    pub(super) fn new(app: Router, bounds: Bounds) -> Self {
+        let drain = CancellationToken::new();
+        Self { app, bounds, drain, listeners: JoinSet::new() }
     }
 
-    /// Serves whoever comes to `listener` as well.
-    pub(super) fn serve<L: Listener<Addr = SocketAddr>>(&mut self, listener: L) {
-        let drain = self.drain.subscribe();
-        let connections = Connections::new(self.most);
-        self.listeners.spawn(listen(listener, connections, self.app.clone(), drain));
+    /// Serves whoever comes from there as well.
+    pub(super) fn serve(&mut self, from: impl Accept) -> Listener {
+        let listener = Listener::new(self.bounds);
+        let app = self.app.clone();
+        let answer = move |request: Request<Content>, connection: &Connection| {
+            answer(app.clone(), request, connection)
+        };
+        // time that is up ends the process
+        let never = CancellationToken::new();
+        self.listeners.spawn(listener.clone().serve(from, answer, self.drain.clone(), never));
+        listener
     }
 
     /// Takes no more calls; those under way have until `cut` to end.
     pub(super) async fn drain(mut self, cut: impl Future<Output = ()>) {
-        self.drain.send_replace(true);
+        self.drain.cancel();
         tokio::select! {
             () = async { while self.listeners.join_next().await.is_some() {} } => {}
             () = cut => {
@@ -78,77 +51,22 @@ impl Api {
     }
 }
 
-async fn listen<L: Listener<Addr = SocketAddr>>(
-    mut listener: L,
-    mut connections: Connections,
+fn answer(
     app: Router,
-    mut drain: watch::Receiver<bool>,
-) {
-    'listening: loop {
-        let (stream, peer) = tokio::select! {
-            () = drained(&mut drain) => break,
-            () = connections.change() => continue,
-            accepted = listener.accept() => accepted,
-        };
-        while !connections.has_room() {
-            tokio::select! {
-                () = drained(&mut drain) => break 'listening,
-                () = connections.change() => {}
-            }
-        }
-        let (app, drain) = (app.clone(), drain.clone());
-        connections.begin(|turn| answer(patient(stream), Caller { peer, turn }, app, drain));
-    }
-    drop(listener);
-    connections.all_ended().await;
-}
-
-/// With a bound on how long a caller may take nothing of his answer.
-fn patient<S: AsyncRead + AsyncWrite>(stream: S) -> TokioIo<Pin<Box<TimeoutWriter<S>>>> {
-    let mut stream = TimeoutWriter::new(stream);
-    stream.set_timeout(Some(WRITE_TIMEOUT));
-    TokioIo::new(Box::pin(stream))
-}
-
-async fn drained(drain: &mut watch::Receiver<bool>) {
-    // its other end lives as long as the API is served
-    let _ = drain.wait_for(|drain| *drain).await;
-}
-
-/// Answers one caller until he goes, or until the call under way is answered after `drain`.
-async fn answer<I>(io: I, caller: Caller, app: Router, mut drain: watch::Receiver<bool>)
-where
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-{
-    let Caller { peer, turn } = caller;
-    let app = TowerToHyperService::new(app);
-    let service = service_fn(|mut request: Request<Incoming>| {
-        let call = turn.call();
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answered = app.call(request.map(Body::new));
-        async move {
-            let answer = answered.await;
-            drop(call);
-            answer
-        }
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let mut connection = pin!(builder.serve_connection(io, service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = drained(&mut drain) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection ended early");
-    }
+    request: Request<Content>,
+    connection: &Connection,
+) -> impl Future<Output = Response> + Send + use<> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(ConnectInfo(connection.peer()));
+    request.extensions_mut().insert(connection.clone());
+    let answered = TowerToHyperService::new(app).call(request);
+    async move { answered.await.unwrap_or_else(|never| match never {}) }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{net::SocketAddr, sync::Arc, time::Duration};
+
     use axum::routing::get;
     use bytes::Bytes;
     use tokio::{
@@ -163,13 +81,13 @@ mod tests {
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
     async fn serve(app: Router) -> (Api, SocketAddr) {
-        serve_at_most(1024, app).await
+        serve_at_most(Bounds::api().connections, app).await
     }
 
-    async fn serve_at_most(most: u64, app: Router) -> (Api, SocketAddr) {
+    async fn serve_at_most(most: usize, app: Router) -> (Api, SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let mut api = Api::new(app, most);
+        let mut api = Api::new(app, Bounds { connections: most, ..Bounds::api() });
         api.serve(listener);
         (api, address)
     }
@@ -217,9 +135,10 @@ mod tests {
             let mut caller = TcpStream::connect(address).await.unwrap();
             caller.write_all(beginning.as_bytes()).await.unwrap();
             // paused time moves on as soon as there is nothing else to do
-            let end = timeout(HEAD_TIMEOUT * 2, caller.read_to_end(&mut Vec::new())).await;
+            let end =
+                timeout(Bounds::api().head_timeout * 2, caller.read_to_end(&mut Vec::new())).await;
             assert!(end.is_ok(), "still connected after {beginning:?}");
-            assert!(begin.elapsed() >= HEAD_TIMEOUT, "{:?}", begin.elapsed());
+            assert!(begin.elapsed() >= Bounds::api().head_timeout, "{:?}", begin.elapsed());
         }
     }
 
@@ -247,8 +166,10 @@ mod tests {
         let begin = Instant::now();
         let mut caller = TcpStream::connect(address).await.unwrap();
         caller.write_all(REQUEST).await.unwrap();
-        timeout(WRITE_TIMEOUT * 2, gone.notified()).await.expect("the answer is still held");
-        assert!(begin.elapsed() >= WRITE_TIMEOUT, "{:?}", begin.elapsed());
+        timeout(Bounds::api().write_timeout * 2, gone.notified())
+            .await
+            .expect("the answer is still held");
+        assert!(begin.elapsed() >= Bounds::api().write_timeout, "{:?}", begin.elapsed());
         let taken = caller.read_to_end(&mut Vec::new()).await;
         assert!(taken.is_ok_and(|taken| taken < 32 << 20), "he cannot have got it all");
     }

@@ -12,7 +12,6 @@
 
 mod api;
 pub(crate) mod clear_text;
-mod connections;
 pub(crate) mod data;
 pub(crate) mod descriptors;
 mod logging;
@@ -37,6 +36,7 @@ use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
 use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, Language, router};
 use stoker_ledger::{Error as LedgerError, Ledger, Sqlite};
+use stoker_listen::Bounds;
 use tokio::{
     net::TcpListener,
     runtime::Builder,
@@ -157,7 +157,7 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
         },
     );
     let listeners = 1 + u64::from(tls.is_some());
-    let mut api = Api::new(router(gateway.clone()), descriptors.api / listeners);
+    let mut api = Api::new(router(gateway.clone()), api_bounds(descriptors.api / listeners));
     let tls = tls.map(|port| port.serve(&mut api));
     let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
     tls::tell(&options.data, tls_endpoint)?;
@@ -184,6 +184,12 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
     flush_key_uses(&engine).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// With so many connections, half of which may wait for content of callers nobody knows.
+fn api_bounds(connections: u64) -> Bounds {
+    let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+    Bounds { connections, unverified_content: connections / 2, ..Bounds::api() }
 }
 
 /// Writes down now and then when keys were last used.

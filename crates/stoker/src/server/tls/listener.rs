@@ -6,8 +6,8 @@
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::serve::Listener;
 use rustls::ServerConfig;
+use stoker_listen::Accept;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -54,8 +54,6 @@ async fn handshake(
     stream: TcpStream,
     peer: SocketAddr,
 ) -> Option<Connection> {
-    // an answer is small and waited for
-    let _ = stream.set_nodelay(true);
     match timeout(PATIENCE, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some((stream, peer)),
         Ok(Err(error)) => {
@@ -69,26 +67,24 @@ async fn handshake(
     }
 }
 
-impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
+impl Accept for TlsListener {
+    type Stream = TlsStream<TcpStream>;
 
-    async fn accept(&mut self) -> Connection {
+    async fn accept(&mut self) -> io::Result<Connection> {
         loop {
             tokio::select! {
                 biased;
                 Some(ended) = self.handshakes.join_next() => {
                     self.order.retain(|handshake| !handshake.is_finished());
                     if let Ok(Some(connection)) = ended {
-                        return connection;
+                        return Ok(connection);
                     }
                 }
-                (stream, peer) = Listener::accept(&mut self.tcp) => self.begin(stream, peer),
+                accepted = Accept::accept(&mut self.tcp) => {
+                    let (stream, peer) = accepted?;
+                    self.begin(stream, peer);
+                }
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
     }
 }

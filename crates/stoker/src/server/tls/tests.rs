@@ -4,12 +4,12 @@ use std::{
     fs, net::SocketAddr, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration,
 };
 
-use axum::serve::Listener;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use stoker_domain::time::Timestamp;
+use stoker_listen::Accept;
 use stoker_testkit::{Authority, FakeClock, Issued};
 use tempfile::TempDir;
 use tokio::{
@@ -70,7 +70,7 @@ impl Stage {
         let mut listener = TlsListener::new(port.tcp, port.certificate.config.subscribe());
         tokio::spawn(async move {
             loop {
-                let (mut stream, _) = listener.accept().await;
+                let (mut stream, _) = Accept::accept(&mut listener).await.unwrap();
                 tokio::spawn(async move {
                     let _ = stream.write_all(b"!").await;
                     let _ = stream.shutdown().await;
