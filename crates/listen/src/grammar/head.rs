@@ -1,5 +1,7 @@
 //! The head of a request: request line and fields (RFC 9112 sections 2 to 6).
 
+use std::mem::replace;
+
 use super::{
     Refusal,
     fields::{is_token, is_token_byte, split},
@@ -126,38 +128,30 @@ impl<'a> Seen<'a> {
     fn take(&mut self, name: &[u8], value: &'a [u8], minor: u8) -> Result<(), Refusal> {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         match name.len() {
-            4 if is("host") => {
-                if self.host.replace(value).is_some() {
-                    return Err(Refusal::Host);
-                }
-            }
+            4 if is("host") => refuse_if(self.host.replace(value).is_some(), Refusal::Host),
             6 if is("expect") => {
-                if !value.eq_ignore_ascii_case(b"100-continue") {
-                    return Err(Refusal::Expectation);
-                }
+                refuse_if(!value.eq_ignore_ascii_case(b"100-continue"), Refusal::Expectation)
             }
-            12 if is("content-type") => once(&mut self.has_media_type)?,
-            13 if is("authorization") => once(&mut self.has_credentials)?,
+            12 if is("content-type") => {
+                refuse_if(replace(&mut self.has_media_type, true), Refusal::Repeated)
+            }
+            13 if is("authorization") => {
+                refuse_if(replace(&mut self.has_credentials, true), Refusal::Repeated)
+            }
             14 if is("content-length") => {
-                if self.length.replace(length(value)?).is_some() {
-                    return Err(Refusal::Length);
-                }
+                refuse_if(self.length.replace(length(value)?).is_some(), Refusal::Length)
             }
             17 if is("transfer-encoding") => {
-                if self.is_chunked || minor == 0 {
-                    return Err(Refusal::Coding);
-                }
-                coding(value)?;
-                self.is_chunked = true;
+                refuse_if(replace(&mut self.is_chunked, true) || minor == 0, Refusal::Coding)?;
+                coding(value)
             }
-            _ => {}
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
-fn once(has: &mut bool) -> Result<(), Refusal> {
-    if std::mem::replace(has, true) { Err(Refusal::Repeated) } else { Ok(()) }
+fn refuse_if(is_wrong: bool, refusal: Refusal) -> Result<(), Refusal> {
+    if is_wrong { Err(refusal) } else { Ok(()) }
 }
 
 /// `Content-Length`: one number (RFC 9110 section 8.6). The largest values are hyper's own marks.

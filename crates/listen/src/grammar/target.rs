@@ -79,11 +79,7 @@ fn is_host(host: &[u8]) -> bool {
 
 /// A registered name; IPv4 addresses are among them. Nothing is encoded in the name of a domain.
 fn is_name(name: &[u8]) -> bool {
-    let is_good = |byte: &u8| match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => true,
-        b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'=' => true,
-        _ => false,
-    };
+    let is_good = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte);
     !name.is_empty() && name.iter().all(is_good)
 }
 
