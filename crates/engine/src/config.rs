@@ -36,6 +36,12 @@ pub struct Config {
     /// When quota days begin; `None` = as they did before, at first 00:00 UTC+8. After a change the
     /// day that is running goes on until the first such instant after its end.
     pub quota_reset: Option<Reset>,
+    /// Accounts of the installation at most.
+    pub max_accounts: usize,
+    /// Domains of one account at most.
+    pub max_domains: usize,
+    /// Zones of one account at most.
+    pub max_zones: usize,
     /// What secrets in the ledger are sealed with. Without any they are kept as they are, which is
     /// for tests.
     pub seal: SealKeys,
@@ -54,6 +60,9 @@ impl Default for Config {
             nodes_begin_anew: false,
             retention: Duration::from_secs(30 * 24 * 3600),
             quota_reset: None,
+            max_accounts: 10_000,
+            max_domains: 5_000,
+            max_zones: 1_000,
             seal: SealKeys::default(),
         }
     }

@@ -67,6 +67,10 @@ impl Engine {
         if is_taken(&self.board.now(), account, &host) {
             return Err(DomainError::Exists { host });
         }
+        let limit = self.config.max_domains;
+        if self.domains(account).len() >= limit {
+            return Err(DomainError::TooMany { limit });
+        }
         let zone = self.chosen_zone(account, &host, choice).await?;
         let now = self.clock.now();
         let domain = Domain {

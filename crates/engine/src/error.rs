@@ -152,6 +152,12 @@ pub enum DomainError {
         /// The host.
         host: String,
     },
+    /// The account has as many as it may have.
+    #[error("the account has {limit} domains: that is the limit")]
+    TooMany {
+        /// How many there may be.
+        limit: usize,
+    },
     /// The account has no domain with this name; a wildcard of it may answer for the host.
     #[error("this account has no domain named `{host}`")]
     Unknown {
@@ -189,6 +195,10 @@ impl DomainError {
                     .into(),
             ),
             Self::Exists { host } => Some(format!("remove `{host}` first to add it anew")),
+            Self::TooMany { .. } => Some(
+                "remove domains that are no longer served, or add one wildcard for many: `*.HOST`"
+                    .into(),
+            ),
             Self::Unknown { .. } => Some("`stoker domain list` shows what there is".into()),
             Self::Locked { host, .. } => Some(unlock(host)),
             Self::Zone(error) => error.hint(),
@@ -215,6 +225,12 @@ pub enum ZoneError {
     Exists {
         /// Its name.
         name: String,
+    },
+    /// The account has as many as it may have.
+    #[error("the account has {limit} zones: that is the limit")]
+    TooMany {
+        /// How many there may be.
+        limit: usize,
     },
     /// The account has no such zone.
     #[error("zone `{zone}` is not in this account")]
@@ -248,6 +264,9 @@ impl ZoneError {
             Self::InvalidName { .. } => Some("for example `example.com`".into()),
             Self::Exists { .. } | Self::Unknown { .. } => {
                 Some("`stoker zone list` shows what there is".into())
+            }
+            Self::TooMany { .. } => {
+                Some("remove zones that no domain is in, or add domains with `--no-zone`".into())
             }
             Self::InUse { .. } => {
                 Some("remove its domains first, or put them into another zone".into())

@@ -145,6 +145,10 @@ impl Engine {
         if !is_host_name(&name) || name.starts_with('[') {
             return Err(ZoneError::InvalidName { name: new.name });
         }
+        let limit = self.config.max_zones;
+        if self.zones(account).len() >= limit {
+            return Err(ZoneError::TooMany { limit });
+        }
         let now = self.clock.now();
         let zone = Arc::new(Zone {
             id: ZoneId(format!("zone-{}", ids::short(self.random()))),

@@ -74,6 +74,8 @@ pub struct PurgeFilter {
     pub account: Option<AccountId>,
     /// Of one purge.
     pub id: Option<TaskId>,
+    /// Of older ones than this purge; none where it is not there. Totals count the others too.
+    pub after: Option<TaskId>,
     /// Of a purge created at or after.
     pub from: Option<Timestamp>,
     /// Of a purge created at or before.

@@ -180,6 +180,8 @@ pub struct TaskFilter {
     pub account: Option<AccountId>,
     /// One task.
     pub id: Option<TaskId>,
+    /// Older ones than this task; none where it is not there.
+    pub after: Option<TaskId>,
     /// Rows to skip.
     pub offset: u64,
     /// Rows at most.

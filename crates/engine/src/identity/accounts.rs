@@ -8,7 +8,7 @@ use stoker_domain::{
 };
 use stoker_ledger::Error;
 
-use super::{IdentityError, Thing};
+use super::{IdentityError, Thing, users::check_room};
 use crate::Engine;
 
 impl Engine {
@@ -33,9 +33,13 @@ impl Engine {
     /// any text without control characters, also an empty one.
     ///
     /// # Errors
-    /// [`IdentityError::InvalidName`], or what the ledger said.
+    /// [`IdentityError::InvalidName`], [`IdentityError::TooMany`], or what the ledger said.
     pub async fn add_account(&self, name: &str) -> Result<Account, IdentityError> {
         check_name(name)?;
+        let _turn = self.identities.turn.lock().await;
+        let there_are = self.ledger.accounts().await?.len();
+        let limit = self.config.max_accounts;
+        check_room(Thing::Account, "the installation", there_are, limit)?;
         let uin = self.identities.uin(1);
         let app_id = u32::from_le_bytes(self.identities.bytes()) % 50_000_000;
         let app_id = 1_250_000_000 + i64::from(app_id);

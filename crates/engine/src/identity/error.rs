@@ -150,6 +150,9 @@ impl IdentityError {
             Self::TooMany { thing: Thing::Policy, .. } => {
                 "join policies, detach some, or attach them to groups".into()
             }
+            Self::TooMany { thing: Thing::Account, .. } => {
+                "rename one that is no longer used, and give it new keys".into()
+            }
             Self::TooMany { .. } => "remove what is no longer used".into(),
             Self::Attached { .. } => "detach it first".into(),
             Self::InvalidPolicy { .. } | Self::PolicyTooLong { .. } => {

@@ -9,6 +9,7 @@ use stoker_engine::IdentityError;
 use super::{
     api::identity as api,
     call::{Call, Reply},
+    page::Listing,
     problem::Error,
     rfc3339,
 };
@@ -31,9 +32,15 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     if !call.gateway.engine.is_owner(&call.account).await? {
         return Err(Error::NotOwner);
     }
+    let listing: Listing = call.query()?;
+    if listing.account.is_some() || listing.user.is_some() {
+        return Err(Error::Query("all accounts are listed".into()));
+    }
     let accounts = call.gateway.engine.accounts().await?;
-    let accounts = accounts.iter().map(view).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Accounts { accounts }))
+    // oldest first
+    let page = listing.page(accounts, |account| format!("{:019}", account.id.0))?;
+    let accounts = page.rows.iter().map(view).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Accounts { accounts, next: page.next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
@@ -81,10 +88,17 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
 
 /// The account that the query of a call names.
 pub(super) async fn whose(call: &Call) -> Result<Account, Error> {
-    match call.query()? {
-        api::Whose { account, user: None } => of(call, account).await,
-        api::Whose { user: Some(_), .. } => Err(Error::Query("`user` is for lists of keys".into())),
+    let api::Whose { account } = call.query()?;
+    of(call, account).await
+}
+
+/// The account whose things a list has, and which of them.
+pub(super) async fn listed(call: &Call) -> Result<(Account, Listing), Error> {
+    let listing: Listing = call.query()?;
+    if listing.user.is_some() {
+        return Err(Error::Query("`user` is for lists of keys".into()));
     }
+    Ok((of(call, listing.account.clone()).await?, listing))
 }
 
 /// The account with this number, which only the owner may name; absent = the caller's own.

@@ -11,7 +11,7 @@ use stoker_domain::{
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
 use super::{
-    accounts::whose,
+    accounts::{listed, whose},
     api,
     call::{Call, Reply},
     problem::Error,
@@ -54,10 +54,11 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let account = whose(&call).await?.id;
-    let domains = call.gateway.engine.domains(account);
-    let domains = domains.iter().map(|domain| view(domain)).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Domains { domains }))
+    let (account, listing) = listed(&call).await?;
+    let domains = call.gateway.engine.domains(account.id);
+    let page = listing.page(domains, |domain| domain.host.clone())?;
+    let domains = page.rows.iter().map(|domain| view(domain)).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Domains { domains, next: page.next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {

@@ -12,6 +12,7 @@ use super::{
     accounts::{of, whose},
     api::identity as api,
     call::{Call, Reply},
+    page::{Listing, aged},
     problem::Error,
     rfc3339,
 };
@@ -34,9 +35,9 @@ pub(super) async fn list_temporary(call: Call) -> Result<Reply, Error> {
 }
 
 async fn listed(call: &Call, is_temporary: bool) -> Result<Reply, Error> {
-    let query: api::Whose = call.query()?;
-    let account = of(call, query.account).await?;
-    let of_user = user(call, &account, query.user).await?.map(|user| user.id);
+    let listing: Listing = call.query()?;
+    let account = of(call, listing.account.clone()).await?;
+    let of_user = user(call, &account, listing.user.clone()).await?.map(|user| user.id);
     let engine = &call.gateway.engine;
     let users = engine.users(account.id).await?;
     let mut keys = match is_temporary {
@@ -46,8 +47,13 @@ async fn listed(call: &Call, is_temporary: bool) -> Result<Reply, Error> {
     if of_user.is_some() {
         keys.retain(|key| key.user == of_user);
     }
-    let keys = keys.iter().map(|key| view(&users, key)).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Keys { keys }))
+    // oldest first, or the soonest to end first
+    let page = listing.page(keys, |key| {
+        let end = key.temporary.as_ref().map(|temporary| temporary.expires_at);
+        aged(end.unwrap_or(key.created_at), &key.secret_id)
+    })?;
+    let keys = page.rows.iter().map(|key| view(&users, key)).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Keys { keys, next: page.next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {

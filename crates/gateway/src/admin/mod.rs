@@ -11,6 +11,7 @@ mod domains;
 mod keys;
 mod nodes;
 pub(crate) mod once;
+mod page;
 mod policies;
 mod policy_test;
 mod problem;

@@ -6,14 +6,19 @@ use stoker_engine::NodeView;
 use super::{
     api,
     call::{Call, Reply},
+    page::Listing,
     problem::Error,
     rfc3339,
 };
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let mut nodes: Vec<_> = call.gateway.engine.nodes().iter().map(view).collect();
-    nodes.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Reply::json(StatusCode::OK, &api::Nodes { nodes }))
+    let listing: Listing = call.query()?;
+    if listing.account.is_some() || listing.user.is_some() {
+        return Err(Error::Query("nodes are nobody's".into()));
+    }
+    let nodes = call.gateway.engine.nodes().iter().map(view).collect();
+    let page = listing.page(nodes, |node: &api::NodeView| node.name.clone())?;
+    Ok(Reply::json(StatusCode::OK, &api::Nodes { nodes: page.rows, next: page.next }))
 }
 
 /// Fails as a call that writes would. For the owner alone: it costs a sync of the disk.

@@ -4,7 +4,7 @@ use http::StatusCode;
 use stoker_domain::account::{Account, Attachment, NamedPolicy, Principal, User};
 
 use super::{
-    accounts::whose,
+    accounts::{listed, whose},
     api::identity as api,
     call::{Call, Reply},
     problem::Error,
@@ -25,7 +25,7 @@ pub(super) async fn put(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let account = whose(&call).await?;
+    let (account, listing) = listed(&call).await?;
     let engine = &call.gateway.engine;
     let users = engine.users(account.id).await?;
     let attachments = engine.attachments(account.id).await?;
@@ -34,8 +34,9 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
         document: None,
         ..view(&users, &attachments, policy)
     };
-    let policies = policies.iter().map(without_text).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Policies { policies }))
+    let page = listing.page(policies, |policy| policy.name.clone())?;
+    let policies = page.rows.iter().map(without_text).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Policies { policies, next: page.next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {

@@ -255,6 +255,7 @@ impl Error {
                 DomainError::Exists { .. } => {
                     Kind(StatusCode::CONFLICT, "domain-exists", "domain exists")
                 }
+                DomainError::TooMany { .. } => too_many(),
                 DomainError::Unknown { .. } => domain_unknown(),
                 DomainError::Locked { .. } => domain_locked(),
                 DomainError::Zone(error) => zone_kind(error),
@@ -288,6 +289,7 @@ const fn zone_kind(error: &ZoneError) -> Kind {
     match error {
         ZoneError::InvalidName { .. } => Kind(StatusCode::BAD_REQUEST, "bad-zone", "bad zone"),
         ZoneError::Exists { .. } => Kind(StatusCode::CONFLICT, "zone-exists", "zone exists"),
+        ZoneError::TooMany { .. } => too_many(),
         ZoneError::Unknown { .. } => Kind(StatusCode::NOT_FOUND, "zone-unknown", "unknown zone"),
         ZoneError::InUse { .. } => Kind(StatusCode::CONFLICT, "zone-in-use", "zone in use"),
         ZoneError::Ledger { .. } => unavailable(),
@@ -306,7 +308,7 @@ const fn identity_kind(error: &IdentityError) -> Kind {
             Thing::Policy => Kind(StatusCode::NOT_FOUND, "policy-unknown", "unknown policy"),
             Thing::Key => Kind(StatusCode::NOT_FOUND, "no-such-key", "no such key"),
         },
-        E::TooMany { .. } => Kind(StatusCode::CONFLICT, "too-many", "too many"),
+        E::TooMany { .. } => too_many(),
         E::Attached { .. } => Kind(StatusCode::CONFLICT, "policy-attached", "policy attached"),
         E::InvalidPolicy { .. } | E::PolicyTooLong { .. } => {
             Kind(StatusCode::BAD_REQUEST, "bad-policy", "bad policy")
@@ -412,6 +414,10 @@ fn submit_kind(error: &SubmitError) -> Kind {
         E::NoNode { .. } => Kind(StatusCode::SERVICE_UNAVAILABLE, "no-node", "no node"),
         E::Ledger(_) => unavailable(),
     }
+}
+
+const fn too_many() -> Kind {
+    Kind(StatusCode::CONFLICT, "too-many", "too many")
 }
 
 const fn domain_locked() -> Kind {

@@ -18,6 +18,8 @@ use super::{
 
 const DEFAULT_LIMIT: u64 = 20;
 const MOST: u64 = 1000;
+/// Purges that may be skipped; for more there is `after`.
+const FURTHEST: u64 = 1_000_000;
 /// Targets of one purge that are shown.
 const MOST_SHOWN: u64 = 10_000;
 
@@ -27,6 +29,7 @@ const MOST_SHOWN: u64 = 10_000;
 struct Selection {
     offset: Option<u64>,
     limit: Option<u64>,
+    after: Option<String>,
 }
 
 pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
@@ -60,15 +63,20 @@ pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let Selection { offset, limit } = call.query()?;
+    let Selection { offset, limit, after } = call.query()?;
+    let offset = offset.unwrap_or_default();
+    if offset > FURTHEST {
+        return Err(Error::Query(format!("`offset` is {offset}; the furthest is {FURTHEST}")));
+    }
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MOST).contains(&limit) {
         return Err(Error::Query(format!("`limit` is {limit}; it must be from 1 to {MOST}")));
     }
     let filter = PurgeFilter {
         account: Some(call.account.id),
-        offset: offset.unwrap_or_default(),
+        offset,
         limit,
+        after: after.map(TaskId),
         is_per_purge: true,
         ..PurgeFilter::default()
     };
@@ -77,7 +85,10 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     for row in page.rows {
         purges.push(view(&call, row).await?);
     }
-    Ok(Reply::json(StatusCode::OK, &api::Purges { purges, total: page.total }))
+    // a full page may be the last one; then the next is empty
+    let is_full = purges.len() as u64 == limit;
+    let next = purges.last().filter(|_| is_full).map(|purge| purge.purge.clone());
+    Ok(Reply::json(StatusCode::OK, &api::Purges { purges, total: page.total, next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {

@@ -28,6 +28,8 @@ use crate::request_fields;
 
 const DEFAULT_LIMIT: u64 = 100;
 const MOST: u64 = 1000;
+/// Rows that may be skipped: there are as many targets in a task at most. For more there is `after`.
+const FURTHEST: u64 = 1_000_000;
 
 /// The query of a list.
 #[derive(Debug, Deserialize)]
@@ -37,6 +39,7 @@ struct Selection {
     offset: u64,
     limit: Option<u64>,
     status: Option<Progress>,
+    after: Option<String>,
 }
 
 impl Selection {
@@ -44,6 +47,15 @@ impl Selection {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {
             limit @ 1..=MOST => Ok(limit),
             limit => Err(Error::Query(format!("`limit` is {limit}; it must be from 1 to {MOST}"))),
+        }
+    }
+
+    fn offset(&self) -> Result<u64, Error> {
+        match self.offset {
+            offset @ 0..=FURTHEST => Ok(offset),
+            offset => {
+                Err(Error::Query(format!("`offset` is {offset}; the furthest is {FURTHEST}")))
+            }
         }
     }
 }
@@ -123,13 +135,17 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     }
     let filter = TaskFilter {
         account: Some(call.account.id),
-        offset: selection.offset,
+        offset: selection.offset()?,
         limit: selection.limit()?,
+        after: selection.after.map(TaskId),
         ..TaskFilter::default()
     };
     let page = call.gateway.engine.tasks(&filter).await?;
-    let tasks = page.rows.iter().map(task_view).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Tasks { tasks, total: page.total }))
+    let tasks: Vec<_> = page.rows.iter().map(task_view).collect();
+    // a full page may be the last one; then the next is empty
+    let is_full = tasks.len() as u64 == filter.limit;
+    let next = tasks.last().filter(|_| is_full).map(|task| task.id.clone());
+    Ok(Reply::json(StatusCode::OK, &api::Tasks { tasks, total: page.total, next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
@@ -141,13 +157,16 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
 pub(super) async fn targets(mut call: Call) -> Result<Reply, Error> {
     let id = call.segment().await?;
     let selection: Selection = call.query()?;
-    let limit = selection.limit()?;
+    let (offset, limit) = (selection.offset()?, selection.limit()?);
+    if selection.after.is_some() {
+        return Err(Error::Query("targets keep their places: `offset` names a page".into()));
+    }
     let task = find(&call, id).await?.row.task.id;
     let filter = TargetFilter {
         account: Some(call.account.id),
         task: Some(task.clone()),
         states: selection.status.map(TargetState::of),
-        offset: selection.offset,
+        offset,
         limit,
         ..TargetFilter::default()
     };

@@ -5,9 +5,10 @@ use stoker_domain::account::{Account, Attachment, Group, Principal, User};
 use stoker_engine::{IdentityError, Thing};
 
 use super::{
-    accounts::whose,
+    accounts::{listed, whose},
     api::identity as api,
     call::{Call, Reply},
+    page::aged,
     problem::Error,
     rfc3339,
 };
@@ -22,10 +23,13 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let account = whose(&call).await?;
+    let (account, listing) = listed(&call).await?;
     let house = House::of(&call, &account).await?;
-    let users = house.users.iter().map(|user| house.user(user)).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Users { users }))
+    // oldest first
+    let page =
+        listing.page(house.users.iter().collect(), |user| aged(user.created_at, &user.uin))?;
+    let users = page.rows.into_iter().map(|user| house.user(user)).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Users { users, next: page.next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
@@ -61,10 +65,11 @@ pub(super) async fn add_group(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list_groups(call: Call) -> Result<Reply, Error> {
-    let account = whose(&call).await?;
+    let (account, listing) = listed(&call).await?;
     let house = House::of(&call, &account).await?;
-    let groups = house.groups.iter().map(|group| house.group(group)).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Groups { groups }))
+    let page = listing.page(house.groups.iter().collect(), |group| group.name.clone())?;
+    let groups = page.rows.into_iter().map(|group| house.group(group)).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Groups { groups, next: page.next }))
 }
 
 pub(super) async fn show_group(mut call: Call) -> Result<Reply, Error> {

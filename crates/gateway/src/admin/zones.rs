@@ -5,6 +5,7 @@ use stoker_domain::{area::AreaScope, domain::Kept, zone::Zone};
 use stoker_engine::{NewZone, ZoneError};
 
 use super::{
+    accounts::{listed, whose},
     api,
     call::{Call, Reply},
     problem::Error,
@@ -15,20 +16,24 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     let new: api::NewZone = call.json()?;
     let area = new.area.unwrap_or(AreaScope::Global);
     let new = NewZone { name: new.name, area, kept: Kept::new() };
-    let zone = call.gateway.engine.add_zone(call.account.id, new).await?;
+    let account = whose(&call).await?.id;
+    let zone = call.gateway.engine.add_zone(account, new).await?;
     tracing::info!(zone = %zone.id, "zone added");
     Ok(Reply::json(StatusCode::CREATED, &view(&call, &zone)))
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let zones = call.gateway.engine.zones(call.account.id);
-    let zones = zones.iter().map(|zone| view(&call, zone)).collect();
-    Ok(Reply::json(StatusCode::OK, &api::Zones { zones }))
+    let (account, listing) = listed(&call).await?;
+    let zones = call.gateway.engine.zones(account.id);
+    let page = listing.page(zones, |zone| zone.name.clone())?;
+    let zones = page.rows.iter().map(|zone| view(&call, zone)).collect();
+    Ok(Reply::json(StatusCode::OK, &api::Zones { zones, next: page.next }))
 }
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let zone = call.segment().await?;
-    match call.gateway.engine.zone(call.account.id, &zone) {
+    let account = whose(&call).await?.id;
+    match call.gateway.engine.zone(account, &zone) {
         Some(zone) => Ok(Reply::json(StatusCode::OK, &view(&call, &zone))),
         None => Err(ZoneError::Unknown { zone }.into()),
     }
@@ -36,13 +41,14 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
     let zone = call.segment().await?;
-    let zone = call.gateway.engine.remove_zone(call.account.id, &zone).await?;
+    let account = whose(&call).await?.id;
+    let zone = call.gateway.engine.remove_zone(account, &zone).await?;
     tracing::info!(zone = %zone.id, "zone removed");
     Ok(Reply::empty())
 }
 
 fn view(call: &Call, zone: &Zone) -> api::ZoneView {
-    let domains = call.gateway.engine.domains(call.account.id);
+    let domains = call.gateway.engine.domains(zone.account);
     let inside = domains.iter().filter(|domain| domain.zone.as_ref() == Some(&zone.id));
     api::ZoneView {
         zone_id: zone.id.to_string(),

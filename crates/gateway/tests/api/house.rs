@@ -285,8 +285,13 @@ impl House {
 
     /// Damages the ledger: the table is no longer found.
     pub(crate) fn lose(&self, table: &str) {
+        self.sql(&format!("ALTER TABLE {table} RENAME TO lost_{table}"));
+    }
+
+    /// Changes the ledger behind the engine's back.
+    pub(crate) fn sql(&self, statement: &str) {
         let ledger = rusqlite::Connection::open(self._dir.path().join("ledger.sqlite")).unwrap();
-        ledger.execute_batch(&format!("ALTER TABLE {table} RENAME TO lost_{table}")).unwrap();
+        ledger.execute_batch(statement).unwrap();
     }
 
     /// All rows of the ledger by table, but for the calls that were taken.
@@ -315,6 +320,16 @@ impl House {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let ledger = Arc::clone(&self.ledger);
         let engine = Engine::open(ledger as _, Arc::clone(&clock), 8, Default::default());
+        self.engine = engine.await.unwrap();
+        let config = Config { calls: CallLimits::OFF, ..Config::default() };
+        self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 8, config);
+        self.router = router(self.gateway.clone());
+    }
+
+    /// Another engine over the same ledger, with other bounds.
+    pub(crate) async fn bound(&mut self, bounds: stoker_engine::Config) {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let engine = Engine::open(Arc::clone(&self.ledger) as _, Arc::clone(&clock), 8, bounds);
         self.engine = engine.await.unwrap();
         let config = Config { calls: CallLimits::OFF, ..Config::default() };
         self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 8, config);

@@ -18,6 +18,7 @@ mod golden;
 mod house;
 mod identity;
 mod idor;
+mod lists;
 mod logs;
 mod old;
 mod once;

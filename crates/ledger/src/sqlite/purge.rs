@@ -239,10 +239,22 @@ pub(super) fn page(
         true => "(SELECT count(*) FROM purge_target c WHERE c.purge = k.id)",
         false => "NULL",
     };
+    let older = match filter.after {
+        Some(_) => {
+            "AND k.id < (SELECT a.id FROM purge a
+                 WHERE a.public_id = ? AND a.account = coalesce(?, a.account))"
+        }
+        None => "",
+    };
+    let account = filter.account.map_or(Value::Null, |account| Value::Integer(account.0));
+    let after =
+        filter.after.iter().flat_map(|after| [Value::Text(after.0.clone()), account.clone()]);
     let list = format!(
         "/* purge: list */ SELECT k.public_id, t.url, k.scope, k.method, k.areas, k.created_at,
-             k.finished_at, t.host, k.product, {targets} {from} ORDER BY k.id DESC, t.id LIMIT ? OFFSET ?"
+             k.finished_at, t.host, k.product, {targets} {from} {older} ORDER BY k.id DESC, t.id
+         LIMIT ? OFFSET ?"
     );
+    values.extend(after);
     values.extend([Value::Integer(signed(filter.limit)), Value::Integer(signed(filter.offset))]);
     let mut statement = connection.prepare_cached(&list)?;
     let rows = statement.query_map(params_from_iter(&values), |row| {

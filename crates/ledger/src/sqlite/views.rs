@@ -83,16 +83,23 @@ pub(super) fn tasks(
     let sql = match filter.account {
         Some(_) => {
             "/* tasks */ SELECT id FROM task INDEXED BY task_by_account WHERE account = ?3
+                 AND id < ?4
              ORDER BY id DESC LIMIT ?1 OFFSET ?2"
         }
         None => {
-            "/* tasks */ SELECT id FROM task WHERE ?3 IS NULL ORDER BY id DESC LIMIT ?1 OFFSET ?2"
+            "/* tasks */ SELECT id FROM task WHERE ?3 IS NULL AND id < ?4 ORDER BY id DESC LIMIT ?1 OFFSET ?2"
         }
+    };
+    let before = match &filter.after {
+        Some(after) => own_task(connection, after, filter.account)?.unwrap_or(i64::MIN),
+        None => i64::MAX,
     };
     let account = filter.account.map(|account| account.0);
     let mut statement = connection.prepare_cached(sql)?;
     let ids = statement
-        .query_map(params![signed(filter.limit), signed(filter.offset), account], |row| row.get(0))?
+        .query_map(params![signed(filter.limit), signed(filter.offset), account, before], |row| {
+            row.get(0)
+        })?
         .collect::<Result<Vec<i64>, _>>()?;
     let rows = ids.into_iter().map(|id| task_row(connection, id)).collect::<Result<_, _>>()?;
     Ok(Page { rows, total })
@@ -113,6 +120,22 @@ fn one_task(
         rows.clear();
     }
     Ok(Page { rows, total })
+}
+
+/// The number of the task with this name, if it is the account's.
+fn own_task(
+    connection: &Connection,
+    id: &TaskId,
+    account: Option<AccountId>,
+) -> Result<Option<i64>, Failure> {
+    let number = connection
+        .prepare_cached(
+            "/* find own task */ SELECT id FROM task
+             WHERE public_id = ?1 AND (?2 IS NULL OR account = ?2)",
+        )?
+        .query_row(params![id.0, account.map(|account| account.0)], |row| row.get(0))
+        .optional()?;
+    Ok(number)
 }
 
 /// The number of the task with this name.

@@ -23,7 +23,7 @@ pub async fn tasks_are_listed_newest_first_with_their_counts(ledger: Arc<dyn Led
     fixture.ledger.submit(new).await.expect("submit");
     let list = async |account, id: Option<&str>, offset, limit| {
         let id = id.map(|id| TaskId(id.into()));
-        let filter = TaskFilter { account, id, offset, limit };
+        let filter = TaskFilter { account, id, offset, limit, after: None };
         let page = fixture.ledger.tasks(&filter).await.expect("tasks");
         (page.rows.into_iter().map(|row| row.task.id.0).collect::<Vec<_>>().join(" "), page.total)
     };
@@ -36,6 +36,18 @@ pub async fn tasks_are_listed_newest_first_with_their_counts(ledger: Arc<dyn Led
     assert_eq!(list(mine, Some("2"), 0, 9).await, ("2".into(), 1));
     assert_eq!(list(stranger, Some("2"), 0, 9).await, (String::new(), 0));
     assert_eq!(list(mine, Some("404"), 0, 9).await, (String::new(), 0));
+    let after = async |account, after: &str| {
+        let after = Some(TaskId(after.into()));
+        let filter = TaskFilter { account, after, limit: 2, ..TaskFilter::default() };
+        let page = fixture.ledger.tasks(&filter).await.expect("tasks");
+        page.rows.into_iter().map(|row| row.task.id.0).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(after(mine, "4").await, "3 2");
+    assert_eq!(after(mine, "2").await, "1");
+    assert_eq!(after(mine, "1").await, "");
+    assert_eq!(after(None, "2").await, "1 5");
+    // one of another account is as one that is not there
+    assert_eq!((after(stranger, "4").await, after(mine, "404").await), Default::default());
     let row = fixture.row("2").await;
     assert_eq!((row.targets, row.done, row.failed), (2, 0, 0));
     assert_eq!((row.updated_at, row.finished_at), (at(20), None));

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ::http::{Method, Uri, header};
 use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::time::Clock;
@@ -19,6 +20,8 @@ use tokio::time::sleep;
 
 use crate::{clock::SystemClock, entropy, failure::Failure};
 
+/// Rows that are asked for at once.
+const PAGE: usize = 1000;
 /// Longest time for one call, its answer included. A call may carry 100,000 URLs.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// What the server answers to an account that calls too often; nothing was done then.
@@ -129,6 +132,30 @@ impl Client {
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let answer = self.call(Method::GET, path, Vec::new()).await?;
         self.read(&answer)
+    }
+
+    /// Asks for `path`, a list, page by page until there are `most` rows or no more. `split` takes a
+    /// page apart into its rows and what names the next one.
+    pub(crate) async fn list<P: DeserializeOwned, T>(
+        &self,
+        path: &str,
+        most: usize,
+        split: impl Fn(P) -> (Vec<T>, Option<String>),
+    ) -> Result<Vec<T>, Error> {
+        let mark = if path.contains('?') { '&' } else { '?' };
+        let (mut all, mut after) = (Vec::new(), String::new());
+        loop {
+            let limit = PAGE.min(most.saturating_sub(all.len()));
+            let page = self.get(&format!("{path}{mark}limit={limit}{after}")).await?;
+            let (rows, next) = split(page);
+            all.extend(rows);
+            match next {
+                Some(next) if all.len() < most => {
+                    after = format!("&after={}", utf8_percent_encode(&next, NON_ALPHANUMERIC));
+                }
+                _ => return Ok(all),
+            }
+        }
     }
 
     /// Sends `body` to `path`.

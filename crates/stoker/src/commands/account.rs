@@ -161,7 +161,8 @@ async fn add(client: &Client, add: Add) -> Result<(), Failure> {
 }
 
 async fn list(client: &Client, list: List) -> Result<(), Failure> {
-    let Accounts { accounts } = client.get("/admin/v1/accounts").await?;
+    let split = |page: Accounts| (page.accounts, page.next);
+    let accounts = client.list("/admin/v1/accounts", usize::MAX, split).await?;
     let row = |account: &AccountView| {
         let state = standing(account).into();
         [account.uin.clone(), state, account.created_at.clone(), account.name.clone()]

@@ -246,12 +246,13 @@ async fn look_at_server(client: &Client, findings: &mut Findings) {
             }
         }
     }
-    match client.get::<Nodes>("/admin/v1/nodes").await {
+    let split = |page: Nodes| (page.nodes, page.next);
+    match client.list("/admin/v1/nodes", usize::MAX, split).await {
         Err(error) => {
             findings.failure(&error.into());
             return;
         }
-        Ok(Nodes { nodes }) => {
+        Ok(nodes) => {
             findings.ok("the key is accepted");
             for node in &nodes {
                 look_at_node(client, node, findings).await;
@@ -260,12 +261,13 @@ async fn look_at_server(client: &Client, findings: &mut Findings) {
         }
     }
     look_at_writes(client, findings).await;
-    match client.get::<Domains>("/admin/v1/domains").await {
+    let split = |page: Domains| (page.domains, page.next);
+    match client.list("/admin/v1/domains", usize::MAX, split).await {
         Err(error) => findings.failure(&error.into()),
-        Ok(Domains { domains }) if domains.is_empty() => {
+        Ok(domains) if domains.is_empty() => {
             findings.warn("no domains yet", "stoker domain add HOST --origin URL");
         }
-        Ok(Domains { domains }) => {
+        Ok(domains) => {
             for domain in &domains {
                 look_at_origin(client, domain, findings).await;
                 look_at_warnings(client, &domain.host, findings).await;

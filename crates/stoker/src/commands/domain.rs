@@ -309,7 +309,8 @@ async fn put(client: &Client, path: &str, status: Status) -> Result<(), Failure>
 }
 
 async fn list(client: &Client, path: &str, list: List) -> Result<(), Failure> {
-    let Domains { domains } = client.get(path).await?;
+    let split = |page: Domains| (page.domains, page.next);
+    let domains = client.list(path, usize::MAX, split).await?;
     let row = |domain: &DomainView| {
         let (areas, status) = (domain.areas.to_string(), standing(domain));
         [domain.host.clone(), areas, status, domain.origin.clone()]

@@ -93,7 +93,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
             output::told(json, &group, format!("added {}", group.name));
         }
         Command::List(List { json }) => {
-            let Groups { groups } = client.get(&whose.path("groups")).await?;
+            let split = |page: Groups| (page.groups, page.next);
+            let groups = client.list(&whose.path("groups"), usize::MAX, split).await?;
             let none = "no groups; `stoker group add` makes them";
             table::list(json, &groups, none, ["GROUP", "MEMBERS", "POLICIES"], row);
         }

@@ -124,7 +124,9 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         }
         Command::List(List { user, temporary, json }) => {
             let path = if temporary { "keys/temporary" } else { "keys" };
-            let Keys { keys } = client.get(&whose.path_of(path, user.as_deref())).await?;
+            let split = |page: Keys| (page.keys, page.next);
+            let keys =
+                client.list(&whose.path_of(path, user.as_deref()), usize::MAX, split).await?;
             if temporary {
                 let none = "no temporary keys; `stoker key temporary` makes them";
                 let head = ["KEY", "USER", "STATE", "CREATED", "LAST USED", "ENDS"];

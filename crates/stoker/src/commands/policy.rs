@@ -107,7 +107,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
             output::told(json, &policy, format!("put {}", policy.name));
         }
         Command::List(List { json }) => {
-            let Policies { policies } = whose.client()?.get(&whose.path("policies")).await?;
+            let split = |page: Policies| (page.policies, page.next);
+            let policies = whose.client()?.list(&whose.path("policies"), usize::MAX, split).await?;
             let none = "no policies; `stoker policy put` makes them";
             table::list(json, &policies, none, ["POLICY", "CHANGED", "USERS", "GROUPS"], row);
         }

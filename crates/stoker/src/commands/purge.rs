@@ -1,6 +1,6 @@
 //! `stoker purge`: makes the caches forget URLs, or everything below a path.
 
-use std::{collections::BTreeSet, process::ExitCode, time::Duration};
+use std::{cell::Cell, collections::BTreeSet, process::ExitCode, time::Duration};
 
 use clap::Subcommand;
 use stoker_domain::{
@@ -63,7 +63,7 @@ enum Command {
 struct List {
     /// Purges at most
     #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: u64,
+    limit: usize,
     /// Print a JSON array
     #[arg(long)]
     json: bool,
@@ -91,8 +91,14 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 }
 
 async fn list(command: List) -> Result<ExitCode, Failure> {
-    let path = format!("/admin/v1/purges?limit={}", command.limit);
-    let Purges { purges, total } = command.access.client()?.get(&path).await?;
+    let total = Cell::new(0);
+    let split = |page: Purges| {
+        total.set(page.total);
+        (page.purges, page.next)
+    };
+    let client = command.access.client()?;
+    let purges = client.list("/admin/v1/purges", command.limit, split).await?;
+    let total = total.get();
     let row = |view: &PurgeView| {
         [
             view.purge.clone(),

@@ -1,6 +1,6 @@
 //! `stoker task`: what became of the tasks of the account, per target and node.
 
-use std::process::ExitCode;
+use std::{cell::Cell, process::ExitCode};
 
 use clap::Subcommand;
 use serde::Serialize;
@@ -44,7 +44,7 @@ enum Command {
 struct List {
     /// Tasks at most
     #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: u64,
+    limit: usize,
     /// Print a JSON array
     #[arg(long)]
     json: bool,
@@ -129,8 +129,13 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 }
 
 async fn list(client: &Client, list: List) -> Result<ExitCode, Failure> {
-    let path = format!("/admin/v1/tasks?offset=0&limit={}", list.limit);
-    let Tasks { tasks, total } = client.get(&path).await?;
+    let total = Cell::new(0);
+    let split = |page: Tasks| {
+        total.set(page.total);
+        (page.tasks, page.next)
+    };
+    let tasks = client.list("/admin/v1/tasks", list.limit, split).await?;
+    let total = total.get();
     if list.json {
         output::json(&tasks.iter().map(Listed::new).collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);

@@ -83,7 +83,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
             output::told(json, &user, format!("added {}: {}", user.name, user.uin));
         }
         Command::List(List { json }) => {
-            let Users { users } = client.get(&whose.path("users")).await?;
+            let split = |page: Users| (page.users, page.next);
+            let users = client.list(&whose.path("users"), usize::MAX, split).await?;
             let none = "no users; `stoker user add` makes them";
             let head = ["USER", "NUMBER", "STATE", "GROUPS", "POLICIES"];
             table::list(json, &users, none, head, row);

@@ -96,7 +96,8 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 }
 
 async fn list(client: &Client, list: List) -> Result<(), Failure> {
-    let Zones { zones } = client.get("/admin/v1/zones").await?;
+    let split = |page: Zones| (page.zones, page.next);
+    let zones = client.list("/admin/v1/zones", usize::MAX, split).await?;
     let row = |zone: &ZoneView| {
         let (area, domains) = (zone.area.to_string(), zone.domains.len().to_string());
         [zone.zone_id.clone(), zone.name.clone(), area, domains]

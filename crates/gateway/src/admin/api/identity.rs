@@ -8,14 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stoker_domain::account::{Feature, Service};
 
-/// Query of every call here. Only the owner of the installation may name another account.
+/// Query of every call here that lists nothing. Only the owner of the installation may name another account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Whose {
     /// Number of the account; absent = the caller's own.
     pub account: Option<String>,
-    /// Only keys of this user, by name or number; `GET /admin/v1/keys` alone takes it.
-    pub user: Option<String>,
 }
 
 /// Body of `POST /admin/v1/accounts`.
@@ -71,6 +69,9 @@ pub struct AccountView {
 pub struct Accounts {
     /// All accounts, oldest first; the first one owns the installation.
     pub accounts: Vec<AccountView>,
+    /// What `after` names the next page by; absent when this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Answer of `POST /admin/v1/accounts`. Not printable: it is secret.
@@ -123,6 +124,9 @@ pub struct UserView {
 pub struct Users {
     /// The account's users, oldest first.
     pub users: Vec<UserView>,
+    /// What `after` names the next page by; absent when this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Body of `POST /admin/v1/groups/{group}/members`.
@@ -151,6 +155,9 @@ pub struct GroupView {
 pub struct Groups {
     /// The account's groups, by name.
     pub groups: Vec<GroupView>,
+    /// What `after` names the next page by; absent when this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Body of `POST /admin/v1/keys`.
@@ -209,6 +216,9 @@ pub struct Keys {
     /// The account's lasting keys, oldest first; or its temporary ones that have not ended, the
     /// soonest to end first.
     pub keys: Vec<KeyView>,
+    /// What `after` names the next page by; absent when this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Answer of the calls that make a key. Not printable: it is secret.
@@ -274,6 +284,9 @@ pub struct PolicyView {
 pub struct Policies {
     /// The account's policies, by name.
     pub policies: Vec<PolicyView>,
+    /// What `after` names the next page by; absent when this is the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// Body of `POST /admin/v1/policies/test`.

@@ -20,6 +20,8 @@ pub(super) fn all() -> Vec<Error> {
         E::NotOffline(host()),
         E::Domain(DomainError::InvalidHost { host: "a b".into() }),
         E::Domain(DomainError::Exists { host: host() }),
+        E::Domain(DomainError::TooMany { limit: 5_000 }),
+        E::Domain(DomainError::Zone(ZoneError::TooMany { limit: 1_000 })),
         E::Domain(DomainError::Unknown { host: host() }),
         E::Domain(DomainError::Locked { host: host(), lock: Lock::Locked }),
         E::Domain(DomainError::Locked { host: host(), lock: Lock::Changing }),

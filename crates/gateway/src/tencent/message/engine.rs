@@ -130,6 +130,7 @@ pub(crate) fn domain(error: &DomainError) -> Message {
     let zh = match error {
         DomainError::InvalidHost { host } => format!("`{host}` 不是合法的域名或 IP 地址"),
         DomainError::Exists { host } => format!("域名 `{host}` 已存在"),
+        DomainError::TooMany { limit } => format!("当前账号已有 {limit} 个域名，达到上限"),
         DomainError::Unknown { host } => format!("当前账号没有名为 `{host}` 的域名"),
         DomainError::Locked { host, lock } => locked(host, *lock),
         DomainError::Zone(error) => return zone(error),
@@ -150,6 +151,7 @@ pub(crate) fn zone(error: &ZoneError) -> Message {
     let zh = match error {
         ZoneError::InvalidName { name } => format!("`{name}` 不是合法的站点名称"),
         ZoneError::Exists { name } => format!("站点 `{name}` 已存在"),
+        ZoneError::TooMany { limit } => format!("当前账号已有 {limit} 个站点，达到上限"),
         ZoneError::Unknown { zone } => format!("站点 `{zone}` 不属于当前账号"),
         ZoneError::InUse { name, domains } => format!("站点 `{name}` 下还有 {domains} 个域名"),
         ZoneError::Ledger { name, .. } => format!("暂时无法修改站点 `{name}`"),

@@ -225,7 +225,7 @@ impl Error {
                 DomainError::InvalidHost { .. } => "InvalidParameterValue.InvalidDomainName",
                 DomainError::Exists { .. } => "ResourceInUse.AlreadyExistsAsAnAccelerationDomain",
                 DomainError::Unknown { .. } => "InvalidParameter.DomainNotFound",
-                DomainError::Locked { .. } => "OperationDenied",
+                DomainError::Locked { .. } | DomainError::TooMany { .. } => "OperationDenied",
                 DomainError::Zone(error) => zone_code(error),
                 DomainError::Ledger { .. } => "InternalError.BackendError",
             },
@@ -342,6 +342,7 @@ const fn zone_code(error: &ZoneError) -> &'static str {
     match error {
         ZoneError::InvalidName { .. } => "InvalidParameterValue.ZoneNameInvalid",
         ZoneError::Exists { .. } => "ResourceInUse.Zone",
+        ZoneError::TooMany { .. } => "OperationDenied",
         ZoneError::Unknown { .. } => "UnauthorizedOperation.NoPermission",
         ZoneError::InUse { .. } => "OperationDenied.DomainNumberIsNotZero",
         ZoneError::Ledger { .. } => "InternalError.BackendError",

@@ -60,11 +60,13 @@ impl Error {
             Self::Domain(error) => match error {
                 DomainError::InvalidHost { .. } => "InvalidParameter.CdnConfigInvalidHost",
                 DomainError::Exists { .. } => "ResourceInUse.CdnHostExists",
+                DomainError::TooMany { .. } => "LimitExceeded.CdnUserTooManyHosts",
                 DomainError::Unknown { .. } => "ResourceNotFound.CdnHostNotExists",
                 DomainError::Locked { lock, .. } => lock_code(*lock),
                 DomainError::Ledger { .. } | DomainError::Zone(ZoneError::Ledger { .. }) => {
                     "InternalError.CdnDbError"
                 }
+                DomainError::Zone(ZoneError::TooMany { .. }) => "LimitExceeded.CdnUserTooManyHosts",
                 // the zone is found or made: nothing else can be wrong with it
                 DomainError::Zone(_) => "InternalError.CdnConfigError",
             },
