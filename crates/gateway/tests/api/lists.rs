@@ -188,7 +188,7 @@ async fn an_account_has_so_many_users_groups_policies_and_temporary_keys() {
         (
             "keys/temporary",
             "access_key (secret_id, created_at, token_hash, expires_at, secret_key, account, is_enabled)",
-            "'old' || n, n, x'00000000000000000000000000000000', 4102444800000, 's', 1, 1",
+            "'old' || n, n, zeroblob(32), 4102444800000, 's', 1, 1",
             MAX_TEMPORARY,
         ),
     ] {
