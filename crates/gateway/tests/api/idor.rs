@@ -6,8 +6,8 @@
 //! ledger holds is compared row by row before and after. That an attempt would do something if it were
 //! allowed is shown by the account whose things they are.
 
-mod admin;
-mod vendor;
+pub(crate) mod admin;
+pub(crate) mod vendor;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,13 +48,13 @@ pub(crate) enum Expected {
 }
 
 /// Whose things are to be reached, and who tries.
-const VICTIM: &str = "AKIDHIDDENROOTHIDDENROOTHIDDENROOT01";
+pub(crate) const VICTIM: &str = "AKIDHIDDENROOTHIDDENROOTHIDDENROOT01";
 const VICTIM_USER: &str = "AKIDHIDDENUSERHIDDENUSERHIDDENUSER01";
 const ROOT: &str = "AKIDOTHERROOTOTHERROOTOTHERROOTOTH01";
 const FULL: &str = "AKIDOTHERFULLOTHERFULLOTHERFULLOTH01";
-const ROOT_SESSION: &str = "AKIDOTHERSESSIONOTHERSESSIONOTHERS01";
+pub(crate) const ROOT_SESSION: &str = "AKIDOTHERSESSIONOTHERSESSIONOTHERS01";
 const USER_SESSION: &str = "AKIDHIDDENSESSIONHIDDENSESSIONHIDD01";
-const TOKEN: &str = "TOKENTEST";
+pub(crate) const TOKEN: &str = "TOKENTEST";
 const ALLOW: &str =
     r#"{"version":"2.0","statement":[{"effect":"allow","action":"*","resource":"*"}]}"#;
 
@@ -68,10 +68,10 @@ const ATTACKERS: [(&str, bool, bool); 5] = [
 ];
 
 /// Two accounts with one of everything.
-struct Street {
-    house: House,
+pub(crate) struct Street {
+    pub(crate) house: House,
     /// What names in braces stand for: what is there, and what is not.
-    there: BTreeMap<&'static str, String>,
+    pub(crate) there: BTreeMap<&'static str, String>,
     nowhere: BTreeMap<&'static str, String>,
 }
 
@@ -104,7 +104,7 @@ fn domain(host: &str) -> NewDomain {
 }
 
 impl Street {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let house = House::new().await;
         let engine = &house.engine;
         let limits = Limits { batch: 100, daily: 1000 };
@@ -216,7 +216,7 @@ async fn furnish(house: &House, account: &Account, name: &str) -> (String, Strin
 }
 
 /// A text with names in braces filled in.
-fn fill(text: &str, names: &BTreeMap<&'static str, String>) -> String {
+pub(crate) fn fill(text: &str, names: &BTreeMap<&'static str, String>) -> String {
     names
         .iter()
         .fold(text.into(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))

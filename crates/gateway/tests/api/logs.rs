@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use http::Method;
@@ -12,13 +12,29 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::house::{Call, House};
 
+/// What all tests log.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
+}
+
+/// The log of this process, from the first call on.
+pub(crate) fn log() -> &'static Log {
+    static LOG: OnceLock<Log> = OnceLock::new();
+    LOG.get_or_init(|| {
+        let log = Log::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+            .with_writer(log.clone())
+            .finish();
+        // for all threads, so that no other test decides what is of interest; their lines do not harm
+        tracing::subscriber::set_global_default(subscriber).unwrap();
+        log
+    })
 }
 
 impl io::Write for Log {
@@ -42,30 +58,24 @@ impl<'a> MakeWriter<'a> for Log {
 
 #[tokio::test]
 async fn every_answer_is_logged_and_no_secret_is() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(log.clone())
-        .finish();
-    // for all threads, so that no other test decides what is of interest; their lines do not harm
-    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let log = log();
     let house = House::new().await;
     let now = house.clock.now();
     let push = |url: &str| Call::action("PushUrlsCache", json!({ "Urls": [url] }).to_string());
-    let query = "Urls.0=http%3A%2F%2Fwww.test.com%2F%3Fhidden3&hidden4=1";
-    let admin = json!({ "urls": ["http://b.example/?hidden5"] }).to_string();
+    let query = "Urls.0=http%3A%2F%2Fwww.test.com%2F%3Fconcealed3&concealed4=1";
+    let admin = json!({ "urls": ["http://b.example/?concealed5"] }).to_string();
     for call in [
-        push("http://www.test.com/a?hidden1"),
-        push("http://other.example/a?hidden2"),
-        push("http://*.test.com/a?hidden2"),
-        push("not a url?hidden2"),
+        push("http://www.test.com/a?concealed1"),
+        push("http://other.example/a?concealed2"),
+        push("http://*.test.com/a?concealed2"),
+        push("not a url?concealed2"),
         Call::get("PushUrlsCache", query),
-        Call::action("PushUrlsCache", r#"{"hidden6":1}"#),
-        Call::action("DescribePushTasks", r#"{"TaskId":"1","Keyword":"hidden7 ?"}"#),
-        Call::action("DescribePushQuota", "{}").with("x-tc-token", "hidden8"),
+        Call::action("PushUrlsCache", r#"{"concealed6":1}"#),
+        Call::action("DescribePushTasks", r#"{"TaskId":"1","Keyword":"concealed7 ?"}"#),
+        Call::action("DescribePushQuota", "{}").with("x-tc-token", "concealed8"),
         Call::admin(Method::POST, "tasks", &admin),
-        Call::admin(Method::POST, "tasks", r#"{"hidden9":1}"#),
-        Call::admin(Method::GET, "tasks?hidden0=1", ""),
+        Call::admin(Method::POST, "tasks", r#"{"concealed9":1}"#),
+        Call::admin(Method::GET, "tasks?concealed0=1", ""),
     ] {
         let request = call.sign(now);
         let authorization = request.headers()["authorization"].to_str().unwrap();
@@ -77,7 +87,7 @@ async fn every_answer_is_logged_and_no_secret_is() {
         assert!(text.contains(id), "{id} of {call:?} is not in the log\n{text}");
         assert!(!text.contains(&signature), "{text}");
     }
-    assert!(!log.text().contains("hidden"), "{}", log.text());
+    assert!(!log.text().contains("concealed"), "{}", log.text());
     for target in ["accounts", "keys", "keys/temporary"] {
         let made = house.call(&Call::admin(Method::POST, target, "{}")).await.json();
         let told = |name: &str| made[name].as_str().map(String::from);

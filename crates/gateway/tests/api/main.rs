@@ -27,6 +27,7 @@ mod people;
 mod policy;
 mod rate;
 mod recorded;
+mod secrets;
 mod standing;
 mod table;
 mod teo;

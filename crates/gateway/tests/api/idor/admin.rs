@@ -4,13 +4,13 @@ use super::{Expected, Expected::*};
 
 /// One attempt: method and path of the call, its target below `/admin/v1/`, its content, and what
 /// becomes of it. A name in braces is that of a thing of the other account.
-pub(super) type Attempt = (&'static str, &'static str, &'static str, Expected);
+pub(crate) type Attempt = (&'static str, &'static str, &'static str, Expected);
 
 const NEW: &str = r#"{"host":"new.example","origin":"http://192.0.2.1"}"#;
 const ALLOW: &str = r#"{\"version\":\"2.0\",\"statement\":[{\"effect\":\"allow\",\"action\":\"*\",\"resource\":\"*\"}]}"#;
 
 /// All attempts. The document in them is [`ALLOW`].
-pub(super) fn attempts() -> Vec<(&'static str, &'static str, &'static str, String, Expected)> {
+pub(crate) fn attempts() -> Vec<(&'static str, &'static str, &'static str, String, Expected)> {
     let filled = |(call, target, content, expected): Attempt| {
         let (method, path) = call.split_once(' ').unwrap();
         let content = content.replace("NEW", NEW).replace("ALLOW", ALLOW);

@@ -3,15 +3,15 @@
 use super::{Expected, Expected::*};
 
 /// One attempt: the version, the action, its parameters (for `v2` as a form), and what becomes of it.
-pub(super) type Attempt = (&'static str, &'static str, &'static str, Expected);
+pub(crate) type Attempt = (&'static str, &'static str, &'static str, Expected);
 
-pub(super) const CDN: &str = "2018-06-06";
-pub(super) const TEO: &str = "2022-09-01";
-pub(super) const OLD: &str = "v2";
+pub(crate) const CDN: &str = "2018-06-06";
+pub(crate) const TEO: &str = "2022-09-01";
+pub(crate) const OLD: &str = "v2";
 
 /// All attempts. `ORIGIN` is an origin of `cdn`, `INFO` one of `teo`, `RANGE` and `DAYS` a time that
 /// holds all there is.
-pub(super) fn attempts() -> Vec<(&'static str, &'static str, String, Expected)> {
+pub(crate) fn attempts() -> Vec<(&'static str, &'static str, String, Expected)> {
     let filled = |(version, action, params, expected): Attempt| {
         let params = params
             .replace("ORIGIN", r#""Origin":{"OriginType":"ip","Origins":["192.0.2.1"]}"#)
