@@ -19,6 +19,7 @@ pub mod pace;
 pub mod placement;
 pub mod plan;
 pub mod policy;
+pub mod port;
 pub mod purge;
 pub mod quota;
 pub mod retry;

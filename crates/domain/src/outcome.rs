@@ -84,6 +84,8 @@ pub enum OriginFault {
     Changed,
     /// A parent node did not answer.
     Parent,
+    /// It was not asked, because too many requests were on their way to it already.
+    Busy,
 }
 
 /// Why Stoker refuses to ask.
@@ -101,6 +103,10 @@ pub enum Block {
     TooDeep,
     /// A playlist leads to a domain that the submitter's policies do not allow.
     Policy,
+    /// The origin leads back to the installation.
+    Loop,
+    /// A redirection leads to a port at which no origin is asked without leave.
+    Port,
 }
 
 /// Why what a playlist names is not known.
@@ -157,6 +163,7 @@ words!(OriginFault {
     Length = "length",
     Changed = "changed",
     Parent = "parent",
+    Busy = "busy",
 });
 words!(Block {
     Ownership = "ownership",
@@ -165,6 +172,8 @@ words!(Block {
     TooManyChildren = "too-many-children",
     TooDeep = "too-deep",
     Policy = "policy",
+    Loop = "loop",
+    Port = "port",
 });
 
 words!(PlaylistFault {

@@ -59,7 +59,7 @@ impl Presence {
             Outcome::OriginError(fault) => match fault {
                 OriginFault::Dns | OriginFault::Connect | OriginFault::Tls => Self::Away,
                 OriginFault::Timeout => Self::Silent,
-                OriginFault::Parent => Self::Unknown,
+                OriginFault::Parent | OriginFault::Busy => Self::Unknown,
                 _ => Self::There,
             },
             Outcome::Filled | Outcome::Revalidated | Outcome::TooLarge => Self::There,
@@ -139,6 +139,8 @@ mod tests {
             ("origin_error:timeout", Presence::Silent),
             ("origin_error:truncated", Presence::There),
             ("origin_error:parent", Presence::Unknown),
+            ("origin_error:busy", Presence::Unknown),
+            ("blocked:loop", Presence::Unknown),
             ("blocked:private-address", Presence::Unknown),
             ("canceled", Presence::Unknown),
         ] {

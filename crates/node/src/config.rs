@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use stoker_domain::placement::Node;
 
-use crate::origin::TimeOuts;
+use crate::origin::{Bounds, Resolver, TimeOuts};
 
 /// What a node is told when it starts.
 #[derive(Clone)]
@@ -43,6 +43,15 @@ pub struct Config {
     pub connections: usize,
     /// Files of its store that are open at once.
     pub open_files: usize,
+    /// Connections to origins and other nodes that carry a request, at once; more requests wait.
+    pub origin_connections: usize,
+    /// Further bounds on those; of [`Bounds::connections`] only `origin_connections` counts.
+    pub origin_bounds: Bounds,
+    /// How a node finds the addresses of an origin; absent = as the system does.
+    pub resolver: Option<Resolver>,
+    /// How long another node's prefetch waits for its head before it is told to ask again: a sign of
+    /// life, which changes nothing for what it wants.
+    pub peer_patience: Duration,
 }
 
 impl Config {
@@ -65,6 +74,10 @@ impl Config {
             gate_patience: Duration::from_secs(10),
             connections: 16_384,
             open_files: 512,
+            origin_connections: Bounds::default().connections,
+            origin_bounds: Bounds::default(),
+            resolver: None,
+            peer_patience: Duration::from_secs(15),
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) const AHEAD: u64 = 128 << 10;
 
 /// How much one paced connection may have on the way ahead of its reader: about what a tenth of a
 /// second brings, in steps of a factor of two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Window(u8);
 
 impl Window {
@@ -57,11 +57,6 @@ impl Window {
     /// What the system is to be told.
     pub(crate) const fn bytes(self) -> u32 {
         (4 << 10) << self.0
-    }
-
-    /// Its place in [`Self::ALL`].
-    pub(crate) fn index(self) -> usize {
-        self.0.into()
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     fill::{self, Fills},
     gate::Gate,
     history::History,
-    origin::{ANSWERED, Client},
+    origin::{ANSWERED, Bounds as OriginBounds, Client, Contacts},
     serve::{Answered, Body, Service},
     source::JobSource,
     store::{self, Files, OpenError, Store},
@@ -124,6 +124,8 @@ pub struct Stats {
     pub answered: Answered,
     /// Fills that run now.
     pub fills: usize,
+    /// Its requests and connections to origins and other nodes.
+    pub contacts: Contacts,
 }
 
 /// Starts a node. When this returns it has carried out the purges that it missed and serves, or the
@@ -154,7 +156,7 @@ pub async fn start(
     })?;
     let store = open_store(&config, Arc::clone(&clock)).await?;
     let node = Arc::new(known_as(&config, address));
-    let client = Client::new(&config.peer_secret, config.time_outs);
+    let client = client(&config);
     let fills = Fills::new(
         store.clone(),
         client,
@@ -169,7 +171,7 @@ pub async fn start(
     let gate = Gate::shut();
     let service = Service::new(
         &name,
-        &config.peer_secret,
+        (&config.peer_secret, config.peer_patience),
         (store.clone(), fills.clone()),
         gate.clone(),
         directory.clone(),
@@ -254,8 +256,12 @@ impl Running {
 
     /// What it holds and has done since it started.
     pub fn stats(&self) -> Stats {
-        let fills = self.fills.running();
-        Stats { store: self.store.stats(), answered: self.service.answered(), fills }
+        Stats {
+            store: self.store.stats(),
+            answered: self.service.answered(),
+            fills: self.fills.running(),
+            contacts: self.fills.contacts(),
+        }
     }
 
     /// Takes no more jobs and gives back those that it has: what is done about all nodes of a process
@@ -344,6 +350,16 @@ async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, Sta
     });
     let node = config.node.name.clone();
     opened.map_err(|source| StartError::Store { node, dir, source })
+}
+
+fn client(config: &Config) -> Client {
+    let client = Client::new(&config.peer_secret, config.time_outs);
+    let client = match &config.resolver {
+        Some(resolver) => client.resolving(Arc::clone(resolver)),
+        None => client,
+    };
+    let connections = config.origin_connections;
+    client.within(OriginBounds { connections, ..config.origin_bounds })
 }
 
 fn known_as(config: &Config, address: SocketAddr) -> Node {

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
+use super::cdn_loop::CDN_LOOP;
 use crate::time::Timestamp;
 
 /// Hop-by-hop by definition, whether or not `Connection` names them.
@@ -20,7 +21,9 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// Fields that `Connection` cannot remove: framing and routing stand above a hostile nomination.
-const NEVER_NOMINATED: [HeaderName; 5] = [
+const NEVER_NOMINATED: [HeaderName; 7] = [
+    CDN_LOOP,
+    header::VIA,
     header::HOST,
     header::CACHE_CONTROL,
     header::CONTENT_LENGTH,

@@ -7,11 +7,12 @@
 
 use http::{HeaderMap, HeaderName, header};
 
-use super::fields::members;
+use super::{cdn_loop::CDN_LOOP, fields::members};
 
 /// Fields that always travel: a response to `Authorization` is stored only where the origin gives
-/// leave (RFC 9111 section 3.5), and a cache passes `Cache-Control` on (section 5.2).
-const ALWAYS: [HeaderName; 2] = [header::AUTHORIZATION, header::CACHE_CONTROL];
+/// leave (RFC 9111 section 3.5), a cache passes `Cache-Control` on (section 5.2), and nobody removes
+/// what others said in `CDN-Loop` (RFC 8586 section 2).
+const ALWAYS: [HeaderName; 3] = [header::AUTHORIZATION, header::CACHE_CONTROL, CDN_LOOP];
 
 /// Fields of a task that select nothing: who asks, from where and in which trace.
 const HARMLESS: [&str; 9] = [

@@ -7,6 +7,7 @@
 
 mod cache_control;
 mod cache_status;
+mod cdn_loop;
 mod conditional;
 mod fields;
 mod forwarded;
@@ -20,6 +21,7 @@ mod validation;
 
 pub use cache_control::CacheControl;
 pub use cache_status::{CacheStatus, Forward};
+pub use cdn_loop::{CDN_LOOP, LoopGuard};
 pub use conditional::{Conditions, evaluate_conditions, if_range_matches};
 pub use fields::{http_date, parse_http_date, strip_hop_by_hop};
 pub use forwarded::{always_travels, is_harmless, strip_claims, varying};

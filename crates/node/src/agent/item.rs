@@ -47,6 +47,8 @@ const DISK_ERROR: Outcome = Outcome::Uncacheable(Uncacheable::DiskError);
 /// A purge made something else of it: worth another attempt.
 const OVERTAKEN: Outcome = Outcome::OriginError(OriginFault::Changed);
 
+/// The origin was not asked.
+const BUSY: Outcome = Outcome::OriginError(OriginFault::Busy);
 /// The response is stale as soon as it is stored.
 const NEVER_FRESH: Outcome = Outcome::Uncacheable(Uncacheable::NoLifetime);
 /// A wall clock that differs by more from the time that passed was set.
@@ -236,11 +238,18 @@ impl Runner {
         stored: Option<Stored>,
         moving: &Moving,
     ) -> (Filled, Option<(Arc<FillHead>, Body)>) {
-        let reader = self.fills.get_or_start(self.request(task), stored);
-        while !reader.ends_within(LOOK).await {
-            moving.set(reader.progress());
+        loop {
+            let reader = self.fills.get_or_start(self.request(task), stored.clone());
+            while !reader.ends_within(LOOK).await {
+                moving.set(reader.progress());
+            }
+            let ended = reader.durable_or_passing().await;
+            if ended.0.outcome != BUSY {
+                return ended;
+            }
+            // it was shared with a viewer, who does not wait for long; this one does
+            sleep(LOOK).await;
         }
-        reader.durable_or_passing().await
     }
 
     async fn judge(

@@ -45,6 +45,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt;
 use http::StatusCode;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{
@@ -53,7 +54,7 @@ use stoker_domain::{
     placement::{Directory, Node, Parent},
     time::{Clock, Timestamp},
 };
-use tokio::{pin, select, sync::watch};
+use tokio::{pin, select, sync::watch, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use body::Body;
@@ -71,7 +72,7 @@ use state::Fill;
 
 use crate::{
     history::History,
-    origin::{Ask, Client, Fault, MAX_HOPS, Response, Source},
+    origin::{Ask, Client, Contacts, Fault, MAX_HOPS, NO_HURRY, Response, Source},
     pace::{Lane, Pacer},
     source::JobSource,
     store::{Store, Stored},
@@ -289,6 +290,11 @@ impl Fills {
         }
     }
 
+    /// What this node has to do with origins and other nodes now.
+    pub fn contacts(&self) -> Contacts {
+        self.0.client.contacts()
+    }
+
     /// Fills that run now.
     pub fn running(&self) -> usize {
         self.0.tasks.len()
@@ -344,10 +350,11 @@ impl Fills {
             }
             None => None,
         };
-        let getting = self.0.client.get(source, request, &ask, toll);
+        let hurry = || fill.is_in_a_hurry(first, last).boxed();
         if !(source.is_parent() && ask.is_patient) {
-            return getting.await;
+            return self.0.client.get(source, request, &ask, toll, &hurry).await;
         }
+        let getting = self.patiently(source, request, &ask);
         pin!(getting);
         select! {
             biased;
@@ -356,8 +363,28 @@ impl Fills {
         }
         // Asked once more, the parent hurries with what it brings already. The first request goes
         // only after the second is answered, so that somebody wants it all the time.
-        let ask = Ask { is_patient: false, ..ask.clone() };
-        self.0.client.get(source, request, &ask, None).await
+        let ask = Ask { is_patient: false, is_urge: true, ..ask.clone() };
+        self.0.client.get(source, request, &ask, None, NO_HURRY).await
+    }
+
+    /// Asks a parent for what only a prefetch wants: until it has had its turn there, however long
+    /// that takes.
+    async fn patiently(
+        &self,
+        source: &Source,
+        request: &Request,
+        ask: &Ask,
+    ) -> Result<Response, Fault> {
+        let mut attempt = 0;
+        loop {
+            let got = self.0.client.get(source, request, ask, None, NO_HURRY).await;
+            match got {
+                Err(fault) if fault.is_busy() => {}
+                got => return got,
+            }
+            attempt += 1;
+            sleep(self.retry_delay(attempt)).await;
+        }
     }
 
     /// The lane of the domain whose origin is asked, if anything limits it.

@@ -19,7 +19,7 @@ use super::{
     slices::{slice_of, start_of},
     state::Fill,
 };
-use crate::origin::{Ask, Content, Fault, Response, Retry, Source};
+use crate::origin::{Ask, Content, Fault, NO_HURRY, Response, Retry, Source};
 
 /// Before the parent is urged again.
 const URGE_AGAIN: Duration = Duration::from_secs(1);
@@ -271,6 +271,7 @@ impl Run {
         let ask = Ask {
             range: Some((self.next, end - 1)),
             if_range: course.validator.as_ref().map(|validator| validator.as_value().clone()),
+            is_further: true,
             ..Ask::default()
         };
         let rest = self.rest();
@@ -324,9 +325,10 @@ impl Course {
     /// nobody knows which is the last: that joins the parent's fill. What comes is of no use here.
     async fn urge(self: Arc<Self>) {
         let range = self.size.and_then(|size| size.checked_sub(1)).map(|last| (last, last));
-        let ask = Ask { range, ..Ask::default() };
+        let ask = Ask { range, is_urge: true, ..Ask::default() };
         loop {
-            let got = self.fills.0.client.get(&self.source, &self.request, &ask, None).await;
+            let client = &self.fills.0.client;
+            let got = client.get(&self.source, &self.request, &ask, None, NO_HURRY).await;
             if let Ok(mut response) = got {
                 while let Some(Ok(_)) = response.content.next().await {}
             }

@@ -17,11 +17,16 @@ use http::{
     header::LOCATION,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use stoker_domain::domain::{Domain, Place, Scheme as OriginScheme, name::covers};
+use stoker_domain::{
+    domain::{Domain, Place, Scheme as OriginScheme, name::covers},
+    outcome::{Block, Outcome},
+    port::is_open,
+};
 use tokio::time::Instant;
 use url::Url;
 
-use crate::fill;
+use super::{Fault, connect::Server, pool::{Place as Connections, Whose}, turns::Line};
+use crate::{fill, pace::Window};
 
 /// How long a server is left for the last.
 const SHUNNED: Duration = Duration::from_secs(10);
@@ -70,14 +75,33 @@ impl Aim {
         }
     }
 
+    /// Whose requests are counted with those that are sent there.
+    pub(super) fn line(&self, domain: &Domain) -> Line {
+        let (host, port) = &self.server;
+        let server = if self.is_foreign { String::new() } else { format!("{host}:{port}") };
+        Line { domain: domain.host.clone(), server, is_parent: false }
+    }
+
+    /// The connections on which it can be asked, read through `window`.
+    pub(super) fn place(&self, domain: &Domain, window: Option<Window>) -> Connections {
+        let is_tls = self.uri.as_ref().and_then(Uri::scheme) == Some(&Scheme::HTTPS);
+        let (host, port) = self.server.clone();
+        let allows_private = domain.origin.allow_private && !self.is_foreign;
+        let server = Server { host, port, is_tls, allows_private, window };
+        Connections { whose: Whose::Domain(domain.account, domain.host.clone()), server }
+    }
+
     /// Where a reply with `status` and `fields` leads; nowhere unless it is a redirection of a GET
     /// to something that can be asked.
+    ///
+    /// # Errors
+    /// It leads to a port at which no origin may be asked.
     pub(super) fn redirected(
         &self,
         domain: &Domain,
         status: StatusCode,
         fields: &HeaderMap,
-    ) -> Option<Self> {
+    ) -> Option<Result<Self, Fault>> {
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             return None;
         }
@@ -112,7 +136,11 @@ impl Aim {
         let name =
             format!("`{}://{}`, to which the origin redirects", url.scheme(), host_and_port(&url));
         let asked = self.asked.clone();
-        Some(Self { uri: url.as_str().parse().ok(), host, asked, is_foreign, name, server })
+        if is_foreign && !is_open(server.1) {
+            let detail = format!("{name}: port {} is not asked there", server.1);
+            return Some(Err(Fault::new(Outcome::Blocked(Block::Port), detail)));
+        }
+        Some(Ok(Self { uri: url.as_str().parse().ok(), host, asked, is_foreign, name, server }))
     }
 }
 

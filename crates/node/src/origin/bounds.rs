@@ -6,7 +6,7 @@
 //! field at all is refused with its reply, because it might have been a directive.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use hyper_util::client::legacy;
+use hyper::client::conn::http1::Builder;
 use stoker_domain::outcome::OriginFault;
 
 use super::Fault;
@@ -21,14 +21,14 @@ const ADDED_FIELDS: usize = 64;
 /// the whole head, and so leaves room for what nodes add to it.
 const BUFFER: usize = 512 << 10;
 
-/// Sets the bounds of a client.
-pub(super) fn set(client: &mut legacy::Builder) {
-    client
-        .http1_max_buf_size(BUFFER)
-        .http1_max_headers(FIELDS + ADDED_FIELDS)
-        .http1_allow_spaces_after_header_name_in_responses(true)
-        .http1_allow_obsolete_multiline_headers_in_responses(true)
-        .http1_ignore_invalid_headers_in_responses(false);
+/// Sets the bounds of a connection.
+pub(super) fn set(connection: &mut Builder) {
+    connection
+        .max_buf_size(BUFFER)
+        .max_headers(FIELDS + ADDED_FIELDS)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .ignore_invalid_headers_in_responses(false);
 }
 
 /// Whether the head of an origin's reply is within the bounds, so that every other node takes it.

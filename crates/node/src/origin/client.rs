@@ -1,41 +1,34 @@
-//! The pooled client: one for origins whose addresses are vetted, one for those whose operator
-//! allows private addresses and for other nodes. They never share a connection, because a pooled
-//! connection is not vetted again.
+//! Asks origins and other nodes: which server, on which connection, and how long each is waited for.
+//!
+//! Connections are lent by [`super::pool`], turns are given by [`super::turns`].
 
-use std::{
-    future::{Future, poll_fn},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body::Body;
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy,
-    rt::{TokioExecutor, TokioTimer},
-};
-use rustls::crypto::ring;
 use stoker_domain::{
     domain::Domain,
-    http::{BadFraming, framed_length},
-    outcome::{OriginFault, Outcome},
+    http::LoopGuard,
+    key::Key,
+    outcome::{Block, OriginFault, Outcome},
+    placement::Node,
     retry::Presence,
 };
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::{select, time::timeout};
 
 use super::{
     ALONE, ANSWERED, Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, NOTE, Source,
     aim::{Aim, Shunned},
     bounds,
-    connect::{Connector, Timed},
+    connect::{ConnectError, Connector, Resolver, Server, system},
+    content::{Content, Exchange, Response, framed},
+    pool::{IdleBounds, Lent, Place, Pool, Pooled, Whose},
     request::{self, SPOKEN},
     rest::{self, Rests},
+    turns::{Bounds, InFlight, Line, Purpose, Turn, Turns},
 };
 use crate::{
     fill,
@@ -78,8 +71,8 @@ struct Nested {
 }
 
 impl Nested {
-    /// By a request for what is in `domain`.
-    fn of(time_outs: &TimeOuts, domain: &Domain, ask: &Ask) -> Self {
+    /// By a request for what is in `domain`, where each server may be waited `turn` for.
+    fn of(time_outs: &TimeOuts, turn: Duration, domain: &Domain, ask: &Ask) -> Self {
         if ask.is_patient && ask.is_limited {
             return Self { head: TURN, idle: TURN };
         }
@@ -88,7 +81,7 @@ impl Nested {
         let servers = 1 + origin.others.len() + origin.backups.len();
         let redirects = if origin.pull.follows_redirects { MAX_REDIRECTS } else { 0 };
         let requests = u32::try_from(servers).unwrap_or(u32::MAX).saturating_mul(1 + redirects);
-        let each = time_outs.connect + own.unwrap_or(time_outs.head);
+        let each = turn + time_outs.connect + own.unwrap_or(time_outs.head);
         let longer = LONGER.saturating_mul(ask.nodes_before);
         Self {
             head: each.saturating_mul(requests).saturating_add(longer),
@@ -97,90 +90,126 @@ impl Nested {
     }
 }
 
-/// Most origins close an unused connection after 60 s or more; whoever closes first wins a race
-/// that costs a retry.
-const POOL_IDLE: Duration = Duration::from_secs(30);
 /// Redirections that are followed one after the other.
 const MAX_REDIRECTS: u32 = 3;
 
-type Pool = legacy::Client<Timed<HttpsConnector<Connector>>, Empty<Bytes>>;
+/// Resolves when somebody waits for what only a prefetch wanted.
+pub(super) type Hurry<'a, 'f> = &'a (dyn Fn() -> BoxFuture<'f, ()> + Sync + 'a);
 
-/// Connections to vetted addresses, and to any.
-#[derive(Clone, Debug)]
-struct Pools {
-    vetted: Pool,
-    open: Pool,
-}
-
-impl Pools {
-    fn new(window: Option<Window>, limit: Duration) -> Self {
-        Self { vetted: pool(false, window, limit), open: pool(true, window, limit) }
-    }
-}
+/// Never.
+pub(crate) const NO_HURRY: Hurry<'static, 'static> = &|| Box::pin(std::future::pending());
 
 /// Speaks to origins and to other nodes. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
-    free: Pools,
-    /// For what is read at a pace, by window: little is on the way ahead of the reader.
-    paced: [Pools; Window::ALL.len()],
+    pool: Pool,
+    turns: Turns,
     time_outs: TimeOuts,
     peer_secret: HeaderValue,
+    loops: LoopGuard,
     shunned: Arc<Shunned>,
     rests: Arc<Rests>,
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("turns", &self.turns).finish_non_exhaustive()
+    }
+}
+
+/// What a node has to do with origins and with other nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contacts {
+    /// Requests.
+    pub in_flight: InFlight,
+    /// Connections.
+    pub connections: Pooled,
+}
+
 impl Client {
-    /// A client that shows `peer_secret` to other nodes.
+    /// A client that shows `peer_secret` to other nodes, within the default bounds.
     ///
     /// A secret that cannot stand in a field is never shown, and other nodes then refuse.
     pub fn new(peer_secret: &str, time_outs: TimeOuts) -> Self {
         let mut secret = HeaderValue::from_str(peer_secret)
             .unwrap_or_else(|_| HeaderValue::from_static("unusable"));
         secret.set_sensitive(true);
+        let bounds = Bounds::default();
+        let connector = Connector::new(system(), time_outs.connect);
         Self {
-            free: Pools::new(None, time_outs.connect),
-            paced: Window::ALL.map(|window| Pools::new(Some(window), time_outs.connect)),
+            pool: Pool::new(connector, idle_bounds(&bounds)),
+            turns: Turns::new(bounds),
             time_outs,
             peer_secret: secret,
+            loops: LoopGuard::new(peer_secret),
             shunned: Arc::default(),
             rests: Arc::default(),
         }
     }
 
-    /// Sends one GET and awaits the head of the reply.
+    /// The same within `bounds`; connections and requests are counted anew.
+    #[must_use]
+    pub fn within(self, bounds: Bounds) -> Self {
+        let pool = Pool::new(self.pool.connector().clone(), idle_bounds(&bounds));
+        Self { pool, turns: Turns::new(bounds), ..self }
+    }
+
+    /// The same, with names found by `resolver` instead of the system.
+    #[must_use]
+    pub fn resolving(self, resolver: Resolver) -> Self {
+        let connector = self.pool.connector().resolving(resolver);
+        Self { pool: Pool::new(connector, self.pool.bounds()), ..self }
+    }
+
+    /// What is in flight, waits and is kept now.
+    pub fn contacts(&self) -> Contacts {
+        Contacts { in_flight: self.turns.in_flight(), connections: self.pool.pooled() }
+    }
+
+    /// Sends one GET and awaits the head of the reply, after its turn has come: that of a viewer as
+    /// soon as there is `hurry`.
     ///
     /// # Errors
-    /// No reply, or one in which a parent says why it has none.
+    /// No turn, no reply, or one in which a parent says why it has none.
     pub(crate) async fn get(
         &self,
         source: &Source,
         target: &fill::Request,
         ask: &Ask,
         toll: Option<Toll>,
+        hurry: Hurry<'_, '_>,
     ) -> Result<Response, Fault> {
-        let (sent, to, idle) = match source {
+        let (head, content) = match source {
             Source::Origin(domain) => {
                 if let Some(fault) = self.rests.of(domain).filter(|_| ask.is_patient) {
                     return Err(fault);
                 }
                 let window = toll.as_ref().map(Toll::window);
-                let (sent, to) = self.ask_origin(domain, target, ask, window).await?;
-                bounds::check(sent.headers(), &to)?;
-                (sent, to, domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle))
+                let asking = Asking { domain, target, ask, window, hurry };
+                let (head, exchange, to) = self.ask_origin(&asking).await?;
+                bounds::check(&head.headers, &to)?;
+                refuse_misfits(&head, &to)?;
+                let idle = domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle);
+                (head, Content::new(exchange, to, idle))
             }
-            Source::Parent(node) => {
-                let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
-                let nested = Nested::of(&self.time_outs, &target.domain, ask);
-                let to = request::parent_name(node);
-                let sent = send(&self.free.open, request, nested.head, &to).await;
-                (sent.map_err(|sent| sent.fault.seen(true))?, to, nested.idle)
-            }
+            Source::Parent(node) => self.ask_parent(node, target, ask, hurry).await?,
         };
+        let response = self.received(source, ask, head, content)?;
+        let content = response.content.paid_by(toll);
+        Ok(Response { content, ..response })
+    }
+
+    /// Reads what the head of a reply says.
+    fn received(
+        &self,
+        source: &Source,
+        ask: &Ask,
+        mut head: http::response::Parts,
+        content: Content,
+    ) -> Result<Response, Fault> {
         let is_parent = source.is_parent();
-        let (mut head, incoming) = sent.into_parts();
         let note = match is_parent {
-            true => hear(&head.headers, head.status, &to)?,
+            true => hear(&head.headers, head.status, content.sender())?,
             false => None,
         };
         // said between nodes alone, it never travels on
@@ -193,41 +222,92 @@ impl Client {
         }
         let alone = head.headers.remove(ALONE).filter(|_| is_parent);
         let is_sized = framed(&head).map_err(|bad| {
-            let detail = format!("{to} answered {} with {bad}", head.status);
+            let detail = format!("{} answered {} with {bad}", content.sender(), head.status);
             Fault::origin(OriginFault::Protocol, detail).seen(is_parent)
         })?;
+        let content = content.sized(is_sized);
         Ok(Response {
             status: head.status,
             fields: head.headers,
             retry_after,
             alone: alone.and_then(|outcome| outcome.to_str().ok()?.parse().ok()),
             note,
-            content: Content {
-                incoming,
-                idle,
-                waiting: None,
-                to,
-                is_parent,
-                is_patient: is_parent && ask.is_patient,
-                is_sized,
-                toll,
-            },
+            content: if is_parent { content.of_parent(ask.is_patient) } else { content },
+        })
+    }
+
+    async fn ask_parent(
+        &self,
+        node: &Arc<Node>,
+        target: &fill::Request,
+        ask: &Ask,
+        hurry: Hurry<'_, '_>,
+    ) -> Result<(http::response::Parts, Content), Fault> {
+        let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
+        let to = request::parent_name(node);
+        let line = Line {
+            domain: target.domain.host.clone(),
+            server: node.address.clone(),
+            is_parent: true,
+        };
+        let turn = self.turn(line, target, ask, hurry, &to).await?;
+        let turn_time = self.turns.bounds().patience;
+        let nested = Nested::of(&self.time_outs, turn_time, &target.domain, ask);
+        let (host, port) = node.address.rsplit_once(':').unwrap_or((&node.address, "80"));
+        let server = Server {
+            host: host.into(),
+            port: port.parse().unwrap_or(80),
+            is_tls: false,
+            allows_private: true,
+            window: None,
+        };
+        let place = Arc::new(Place { whose: Whose::Parent, server });
+        let sent = self.send(&place, request, nested.head, &to).await;
+        let (reply, lent) = sent.map_err(|unsent| unsent.fault.seen(true))?;
+        let (head, incoming) = reply.into_parts();
+        Ok((head, Content::new(Exchange::new(incoming, lent, turn), to, nested.idle)))
+    }
+
+    /// Waits until the request may be sent.
+    async fn turn(
+        &self,
+        line: Line,
+        target: &fill::Request,
+        ask: &Ask,
+        hurry: Hurry<'_, '_>,
+        to: &str,
+    ) -> Result<Turn, Fault> {
+        let line = Arc::new(line);
+        let viewer = match ask.is_further {
+            true => Purpose::Further,
+            false => Purpose::Viewer(lane(target)),
+        };
+        let entered = if ask.is_urge {
+            self.turns.enter(&line, Purpose::Urge).await
+        } else if ask.is_patient {
+            select! {
+                biased;
+                entered = self.turns.enter(&line, Purpose::Prefetch) => entered,
+                () = hurry() => self.turns.enter(&line, viewer).await,
+            }
+        } else {
+            self.turns.enter(&line, viewer).await
+        };
+        entered.map_err(|_| {
+            let detail = format!("too many requests wait for {to}");
+            let soon = self.turns.bounds().patience.max(Duration::from_secs(1));
+            Fault::origin(OriginFault::Busy, detail).after(Some(soon))
         })
     }
 
     /// Asks one server after the other until one replies.
-    async fn ask_origin(
-        &self,
-        domain: &Domain,
-        target: &fill::Request,
-        ask: &Ask,
-        window: Option<Window>,
-    ) -> Result<(http::Response<Incoming>, String), Fault> {
-        let mut aims = Aim::all(domain, target);
+    async fn ask_origin(&self, asking: &Asking<'_, '_>) -> Result<Reply, Fault> {
+        let domain = asking.domain;
+        let mut aims = Aim::all(domain, asking.target);
         self.shunned.put_last(&mut aims);
         let mut last = None;
         for aim in aims {
-            match self.ask_server(domain, aim, target, ask, window).await {
+            match self.ask_server(asking, aim).await {
                 Ok(sent) => return Ok(sent),
                 Err(fault) => last = Some(fault),
             }
@@ -243,34 +323,103 @@ impl Client {
     }
 
     /// Asks one server, and where the domain follows redirections those to which it leads.
-    async fn ask_server(
-        &self,
-        domain: &Domain,
-        mut aim: Aim,
-        target: &fill::Request,
-        ask: &Ask,
-        window: Option<Window>,
-    ) -> Result<(http::Response<Incoming>, String), Fault> {
+    async fn ask_server(&self, asking: &Asking<'_, '_>, mut aim: Aim) -> Result<Reply, Fault> {
+        let Asking { domain, target, ask, window, hurry } = asking;
         let pull = &domain.origin.pull;
         let mut hops = if pull.follows_redirects { MAX_REDIRECTS } else { 0 };
         loop {
-            let request = request::build_for_origin(domain, &aim, target, ask)?;
-            let pools = window.map_or(&self.free, |window| &self.paced[window.index()]);
-            let allows_private = domain.origin.allow_private && !aim.is_foreign;
-            let pool = if allows_private { &pools.open } else { &pools.vetted };
+            let request = request::build_for_origin(domain, &aim, target, ask, &self.loops)?;
+            let (line, place) = (aim.line(domain), aim.place(domain, *window));
+            let turn = self.turn(line, target, ask, *hurry, &aim.name).await?;
             let limit = pull.receive_timeout().unwrap_or(self.time_outs.head);
-            let sent = send(pool, request, limit, &aim.name).await.map_err(|unsent| {
+            let sent = self.send(&Arc::new(place), request, limit, &aim.name).await;
+            let (reply, lent) = sent.map_err(|unsent| {
                 if unsent.is_unconnected {
                     self.shunned.add(&aim);
                 }
                 unsent.fault
             })?;
-            match aim.redirected(domain, sent.status(), sent.headers()).filter(|_| hops > 0) {
-                Some(next) => (aim, hops) = (next, hops - 1),
-                None => return Ok((sent, aim.name)),
+            let next = match hops {
+                0 => None,
+                _ => aim.redirected(domain, reply.status(), reply.headers()),
+            };
+            let (head, incoming) = reply.into_parts();
+            let exchange = Exchange::new(incoming, lent, turn);
+            match next {
+                Some(next) => {
+                    // the turn is free before the next is waited for
+                    exchange.leave();
+                    (aim, hops) = (next?, hops - 1);
+                }
+                None => return Ok((head, exchange, aim.name)),
             }
         }
     }
+
+    /// Sends `request` on a connection to `place`, at once: the turn has come.
+    async fn send(
+        &self,
+        place: &Arc<Place>,
+        mut request: http::Request<Empty<Bytes>>,
+        limit: Duration,
+        to: &str,
+    ) -> Result<(http::Response<Incoming>, Lent), Unsent> {
+        // RFC 9112 section 3.2.1: origin-form; the host stands in its field
+        if let Some(target) = request.uri().path_and_query().cloned() {
+            *request.uri_mut() = target.into();
+        }
+        match timeout(limit, self.exchange(place, request)).await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(error)) => {
+                let is_unconnected = matches!(error, SendError::Connect(_));
+                Err(Unsent { fault: Fault::of(&error, to, false), is_unconnected })
+            }
+            Err(_) => {
+                let detail = format!("no reply from {to} within {limit:?}");
+                let fault = Fault::origin(OriginFault::Timeout, detail);
+                Err(Unsent { fault, is_unconnected: false })
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        place: &Arc<Place>,
+        request: http::Request<Empty<Bytes>>,
+    ) -> Result<(http::Response<Incoming>, Lent), SendError> {
+        let mut lent = self.pool.lend(place, false).await?;
+        if lent.is_reused {
+            match lent.sender.send_request(request.clone()).await {
+                Ok(reply) => return Ok((reply, lent)),
+                Err(error) if error.is_parse() => return Err(error.into()),
+                // it was closed meanwhile, or could not be used again
+                Err(_) => lent = self.pool.lend(place, true).await?,
+            }
+        }
+        let reply = lent.sender.send_request(request).await?;
+        Ok((reply, lent))
+    }
+}
+
+/// A head, its content, and who sent it.
+type Reply = (http::response::Parts, Exchange, String);
+
+/// What an origin is asked.
+struct Asking<'a, 'f> {
+    domain: &'a Domain,
+    target: &'a fill::Request,
+    ask: &'a Ask,
+    window: Option<Window>,
+    hurry: Hurry<'a, 'f>,
+}
+
+/// Why an exchange did not come about; the outermost names only the step.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error("cannot connect")]
+    Connect(#[from] ConnectError),
+    #[error("cannot exchange messages")]
+    Exchange(#[from] hyper::Error),
 }
 
 /// No reply came.
@@ -280,36 +429,34 @@ struct Unsent {
     is_unconnected: bool,
 }
 
-async fn send(
-    pool: &Pool,
-    request: http::Request<Empty<Bytes>>,
-    limit: Duration,
-    to: &str,
-) -> Result<http::Response<Incoming>, Unsent> {
-    match timeout(limit, pool.request(request)).await {
-        Ok(Ok(reply)) => Ok(reply),
-        Ok(Err(error)) => {
-            let is_unconnected = error.is_connect();
-            Err(Unsent { fault: Fault::of(&error, to, false), is_unconnected })
-        }
-        Err(_) => {
-            let detail = format!("no reply from {to} within {limit:?}");
-            let fault = Fault::origin(OriginFault::Timeout, detail);
-            Err(Unsent { fault, is_unconnected: false })
-        }
-    }
+fn idle_bounds(bounds: &Bounds) -> IdleBounds {
+    let (each, all, age) = (bounds.idle_each, bounds.idle, bounds.idle_age);
+    IdleBounds { each, all, age, open: bounds.connections }
 }
 
-fn pool(allows_private: bool, window: Option<Window>, limit: Duration) -> Pool {
-    let tls = HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(Arc::new(ring::default_provider()))
-        .expect("ring provides the default protocol versions")
-        .https_or_http()
-        .enable_http1()
-        .wrap_connector(Connector { allows_private, window, limit });
-    let mut client = legacy::Client::builder(TokioExecutor::new());
-    bounds::set(client.pool_timer(TokioTimer::new()).pool_idle_timeout(POOL_IDLE));
-    client.build(Timed { inner: tls, limit })
+/// The lane in which a viewer waits: that of the path, whatever the query.
+fn lane(target: &fill::Request) -> u64 {
+    let path = target.path_and_query.split('?').next().unwrap_or_default();
+    let mut first = [0; 8];
+    first.copy_from_slice(&Key::new(&target.host, path).0[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// Refuses replies of an origin that answer no GET, and those that say that it goes in a circle.
+fn refuse_misfits(head: &http::response::Parts, to: &str) -> Result<(), Fault> {
+    match head.status {
+        // RFC 9110 section 15.2.2: nobody asked for an upgrade
+        StatusCode::SWITCHING_PROTOCOLS => {
+            let detail = format!("{to} answered 101 to a request without Upgrade");
+            Err(Fault::origin(OriginFault::Protocol, detail))
+        }
+        // RFC 5842 section 7.2
+        StatusCode::LOOP_DETECTED => {
+            let detail = format!("{to} answered 508: the request came back to where it began");
+            Err(Fault::new(Outcome::Blocked(Block::Loop), detail))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What a parent says beside its reply: a note. What it does not pass on from the origin, it says
@@ -337,105 +484,6 @@ fn hear(fields: &HeaderMap, status: StatusCode, to: &str) -> Result<Option<Strin
     Ok(text(NOTE).map(str::to_owned))
 }
 
-/// Whether the framing of a reply gives the length of its content.
-fn framed(head: &http::response::Parts) -> Result<bool, BadFraming> {
-    match head.status {
-        // RFC 9112 section 6.3: they end with their head, whatever it says
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => Ok(true),
-        _ => framed_length(&head.headers).map(|length| length.is_some()),
-    }
-}
-
-/// The head of a reply, and its content to come.
-#[derive(Debug)]
-pub(crate) struct Response {
-    pub(crate) status: StatusCode,
-    pub(crate) fields: HeaderMap,
-    /// How long the origin asks to be left alone.
-    pub(crate) retry_after: Option<Duration>,
-    /// Why nobody is to keep it, where a parent says so.
-    pub(crate) alone: Option<Outcome>,
-    /// What the parent notes about it.
-    pub(crate) note: Option<String>,
-    pub(crate) content: Content,
-}
-
-/// Content on its way. Dropping it ends the transfer.
-#[derive(Debug)]
-pub(crate) struct Content {
-    incoming: Incoming,
-    idle: Duration,
-    /// Runs while nothing comes; content that is there costs no timer.
-    waiting: Option<Pin<Box<Sleep>>>,
-    /// Who sends it.
-    to: String,
-    is_parent: bool,
-    /// A parent was told that only a prefetch waits for it.
-    pub(crate) is_patient: bool,
-    /// The framing gives its length, and lets nothing follow.
-    pub(crate) is_sized: bool,
-    toll: Option<Toll>,
-}
-
-impl Content {
-    /// Who sends it, as it stands in the detail of a fault.
-    pub(crate) fn sender(&self) -> &str {
-        &self.to
-    }
-
-    /// As [`Self::next`], at the pace of the origin's domain unless `is_urgent`. Cancel safe.
-    pub(crate) async fn next_at_pace(
-        &mut self,
-        is_urgent: impl Fn() -> bool,
-    ) -> Option<Result<Bytes, Fault>> {
-        if let Some(toll) = &mut self.toll {
-            toll.settle(&is_urgent).await;
-        }
-        let next = self.next().await;
-        if let (Some(toll), Some(Ok(bytes))) = (&mut self.toll, &next)
-            && !is_urgent()
-        {
-            toll.count(bytes.len() as u64);
-        }
-        next
-    }
-
-    /// The next bytes; `None` at the end. Cancel safe.
-    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    /// As [`Self::next`].
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Fault>>> {
-        loop {
-            match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    self.waiting = None;
-                    match frame.into_data() {
-                        Ok(bytes) if !bytes.is_empty() => return Poll::Ready(Some(Ok(bytes))),
-                        // trailers are not kept
-                        _ => {}
-                    }
-                }
-                Poll::Ready(Some(Err(error))) => {
-                    let fault = Fault::of_content(&error, &self.to, self.is_parent);
-                    return Poll::Ready(Some(Err(fault)));
-                }
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => break,
-            }
-        }
-        let idle = self.idle;
-        let waiting =
-            self.waiting.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + idle)));
-        waiting.as_mut().poll(cx).map(|()| {
-            let detail = format!("no further content from {} within {idle:?}", self.to);
-            let fault = Fault::origin(OriginFault::Timeout, detail);
-            Some(Err(fault.seen(self.is_parent)))
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use stoker_domain::domain::Server;
@@ -450,7 +498,7 @@ mod tests {
         let ask = |nodes_before| Ask { nodes_before, ..Ask::default() };
         let mut domain = domain("http://origin.example".parse().unwrap());
         let waits = |domain: &Domain, ask: &Ask| {
-            let Nested { head, idle } = Nested::of(&time_outs, domain, ask);
+            let Nested { head, idle } = Nested::of(&time_outs, Duration::ZERO, domain, ask);
             (head, idle)
         };
         assert_eq!(waits(&domain, &ask(1)), (seconds(40), seconds(35)));

@@ -58,6 +58,11 @@ impl Fault {
         Self::new(Outcome::OriginError(fault), detail)
     }
 
+    /// Whether the origin was not asked, for want of a turn.
+    pub fn is_busy(&self) -> bool {
+        self.outcome == Outcome::OriginError(OriginFault::Busy)
+    }
+
     /// What it comes to.
     pub fn outcome(&self) -> Outcome {
         self.outcome
@@ -124,8 +129,9 @@ fn classify(error: &(dyn Error + 'static)) -> Option<Outcome> {
     let own = if let Some(error) = error.downcast_ref::<ConnectError>() {
         Some(match error {
             ConnectError::Dns { .. } => Outcome::OriginError(OriginFault::Dns),
-            ConnectError::Private { .. } => Outcome::Blocked(Block::PrivateAddress),
+            ConnectError::Private(_) => Outcome::Blocked(Block::PrivateAddress),
             ConnectError::Refused { .. } => Outcome::OriginError(OriginFault::Connect),
+            ConnectError::Tls { .. } => Outcome::OriginError(OriginFault::Tls),
             ConnectError::TimedOut(_) => Outcome::OriginError(OriginFault::Timeout),
         })
     } else if error.is::<rustls::Error>() {

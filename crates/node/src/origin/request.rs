@@ -23,7 +23,7 @@ use http::{
 use http_body_util::Empty;
 use stoker_domain::{
     domain::{Domain, HeaderMode, HeaderRule},
-    http::strip_hop_by_hop,
+    http::{CDN_LOOP, LoopGuard, strip_hop_by_hop},
     outcome::OriginFault,
     placement::Node,
     task::FetchOptions,
@@ -145,6 +145,10 @@ pub(crate) struct Ask {
     pub(crate) is_limited: bool,
     /// Request fields of the task that are not sent.
     pub(crate) without: Vec<HeaderName>,
+    /// It goes on with what has begun to come.
+    pub(crate) is_further: bool,
+    /// It makes another request hurry that is on its way already.
+    pub(crate) is_urge: bool,
 }
 
 /// The request to the server that `aim` names for what `request` names.
@@ -153,13 +157,15 @@ pub(super) fn build_for_origin(
     aim: &Aim,
     request: &fill::Request,
     ask: &Ask,
+    loops: &LoopGuard,
 ) -> Result<Request<Empty<Bytes>>, Fault> {
     let mut fields = match aim.is_foreign {
         // what the viewer and the task say is for the origin alone
-        true => HeaderMap::new(),
+        true => only(&request.fields, &CDN_LOOP),
         false => passed_on(request.for_origin()),
     };
     ask_origin(&mut fields, ask, aim, (domain, request));
+    loops.mark(&mut fields, &request.host);
     finish(fields, aim.uri.clone(), request, ask, &aim.name)
 }
 
@@ -177,6 +183,11 @@ pub(super) fn build_for_parent(
     }
     let uri = parent_uri(node, &request.path_and_query);
     finish(fields, uri, request, ask, &parent_name(node))
+}
+
+/// The lines of one field.
+fn only(fields: &HeaderMap, name: &HeaderName) -> HeaderMap {
+    fields.get_all(name).into_iter().map(|value| (name.clone(), value.clone())).collect()
 }
 
 /// The fields of the viewer that travel.
@@ -214,7 +225,6 @@ fn ask_origin(
 ) {
     // a viewer's counts where it was handed on
     fields.entry(USER_AGENT).or_insert(DEFAULT_USER_AGENT);
-    fields.append(VIA, HeaderValue::from_static("1.1 stoker"));
     for name in &ask.without {
         // another node passed it on as if it were a viewer's
         fields.remove(name);
@@ -244,7 +254,7 @@ fn ask_origin(
 /// Does what `rule` says, unless the field is made anew or never travels.
 fn change(fields: &mut HeaderMap, rule: &HeaderRule) {
     let Ok(name) = rule.name.parse::<HeaderName>() else { return };
-    let is_ours = OWN.contains(&name) || [VIA, EXPECT].contains(&name);
+    let is_ours = OWN.contains(&name) || [VIA, EXPECT, CDN_LOOP].contains(&name);
     if is_ours || name.as_str().starts_with("stoker-") {
         return;
     }
@@ -382,7 +392,9 @@ pub(super) mod tests {
         let aim = Aim::all(&request.domain, &request).remove(0);
         let ask = Ask { range: Some((0, 9)), ..Ask::default() };
         let names = |aim: &Aim| {
-            let built = build_for_origin(&request.domain, aim, &request, &ask).unwrap();
+            let loops = LoopGuard::new("secret");
+            let built =
+                build_for_origin(&request.domain, aim, &request, &ask, &loops).unwrap();
             let mut names: Vec<_> = built.headers().keys().map(ToString::to_string).collect();
             names.sort_unstable();
             (built.uri().to_string(), built.headers()[HOST].clone(), names.join(" "))
@@ -392,16 +404,16 @@ pub(super) mod tests {
             (uri.as_str(), host.as_bytes()),
             ("http://192.0.2.1:80/a", &b"www.example.com"[..])
         );
-        assert_eq!(all, "authorization host range user-agent via x-rule x-task");
+        assert_eq!(all, "authorization cdn-loop host range user-agent via x-rule x-task");
         let mut reply = HeaderMap::new();
-        reply.insert("location", HeaderValue::from_static("https://other.example:81/b#c"));
-        let there = aim.redirected(&request.domain, StatusCode::FOUND, &reply).unwrap();
+        reply.insert("location", HeaderValue::from_static("https://other.example:8081/b#c"));
+        let there = aim.redirected(&request.domain, StatusCode::FOUND, &reply).unwrap().unwrap();
         let (uri, host, few) = names(&there);
         assert_eq!(
             (uri.as_str(), host.as_bytes()),
-            ("https://other.example:81/b", &b"other.example:81"[..])
+            ("https://other.example:8081/b", &b"other.example:8081"[..])
         );
-        assert_eq!(few, "host range user-agent via");
+        assert_eq!(few, "cdn-loop host range user-agent via");
 
         // it speaks for itself alone: neither its name nor ours becomes that of the other
         let mut back = |location: &'static str| {
@@ -409,11 +421,13 @@ pub(super) mod tests {
             there.redirected(&request.domain, StatusCode::FOUND, &reply)
         };
         assert!(back("https://www.example.com/c").is_none());
-        let (uri, host, all) = names(&back("http://192.0.2.1/d").unwrap());
+        let (uri, host, all) = names(&back("http://192.0.2.1/d").unwrap().unwrap());
         assert_eq!(
             (uri.as_str(), host.as_bytes()),
             ("http://192.0.2.1/d", &b"www.example.com"[..])
         );
         assert!(all.contains("x-rule"));
+        let blocked = back("http://other.example:25/").unwrap().unwrap_err().outcome();
+        assert_eq!(blocked.to_string(), "blocked:port");
     }
 }

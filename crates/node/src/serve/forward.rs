@@ -7,9 +7,10 @@ use stoker_domain::{
     http::{
         CacheControl, CacheStatus, Forward, StoredResponse, parse_byte_range, strip_hop_by_hop,
     },
-    outcome::Outcome,
+    outcome::{Block, OriginFault, Outcome},
     task::FetchOptions,
 };
+use tokio::time::timeout;
 use tracing::debug;
 
 use super::{
@@ -51,8 +52,16 @@ impl Service {
         Miss { stored: stale, why, named }: Miss,
     ) -> Response<Body> {
         let must_validate = stale.as_ref().is_some_and(must_validate);
-        let mut reader = self.0.fills.get_or_start(upstream(&asked, named), stale);
-        let head = reader.head().await;
+        let request = upstream(&asked, named);
+        let is_patient = request.is_patient;
+        let mut reader = self.0.fills.get_or_start(request, stale);
+        let head = match is_patient {
+            false => reader.head().await,
+            // the node that asks hears that this one lives, and asks again
+            true => timeout(self.0.peer_patience, reader.head()).await.unwrap_or_else(|_| {
+                Err(Fault::origin(OriginFault::Busy, "the content has not come yet"))
+            }),
+        };
         let told = Told { why, is_collapsed: reader.is_collapsed(), must_validate };
         match head {
             Ok(head) => self.reply(&asked, reader, &head, told),
@@ -109,10 +118,12 @@ impl Service {
             "cannot answer"
         );
         let status = match outcome {
-            Outcome::OriginError(_) if told.must_validate => StatusCode::GATEWAY_TIMEOUT,
+            Outcome::OriginError(_) if told.must_validate && !fault.is_busy() => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
             _ => fault_status(fault),
         };
-        let mut reply = text(status, &format!("cannot fetch the content ({outcome})"));
+        let mut reply = text(status, &sentence(outcome));
         let member = CacheStatus {
             forward: Some(told.why),
             is_collapsed: told.is_collapsed,
@@ -121,6 +132,9 @@ impl Service {
         };
         let fields = reply.headers_mut();
         fields.insert(CACHE_STATUS, member.to_value(&self.0.cache));
+        if let Some(wanted) = fault.retry_after().filter(|_| fault.is_busy()) {
+            fields.insert(header::RETRY_AFTER, seconds(wanted).into());
+        }
         if asked.caller.is_peer() {
             tell_peer(fields, outcome, fault.detail());
             if let Some(wanted) = fault.retry_after() {
@@ -128,6 +142,19 @@ impl Service {
             }
         }
         reply
+    }
+}
+
+/// Why there is no content, for a viewer.
+fn sentence(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Blocked(Block::Loop) => {
+            "the origin leads back here: the request goes in a circle".into()
+        }
+        Outcome::OriginError(OriginFault::Busy) => {
+            "too many requests wait for the origin: ask again later".into()
+        }
+        outcome => format!("cannot fetch the content ({outcome})"),
     }
 }
 

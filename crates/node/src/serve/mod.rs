@@ -19,6 +19,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use http::{
@@ -27,7 +28,7 @@ use http::{
 };
 use stoker_domain::{
     domain::{Domain, Status},
-    http::{CacheControl, Forward, Reuse, StoredResponse, reuse, strip_claims},
+    http::{CacheControl, Forward, LoopGuard, Reuse, StoredResponse, reuse, strip_claims},
     key::Key,
     placement::{Directory, normal_host},
     time::{Clock, Timestamp},
@@ -61,6 +62,9 @@ struct Inner {
     cache: String,
     via: HeaderValue,
     peer_secret: Vec<u8>,
+    loops: LoopGuard,
+    /// See [`crate::Config::peer_patience`].
+    peer_patience: Duration,
     store: Store,
     fills: Fills,
     gate: Gate,
@@ -74,6 +78,7 @@ struct Counters {
     requests: AtomicU64,
     hits: AtomicU64,
     faults: AtomicU64,
+    loops: AtomicU64,
 }
 
 /// What a node has answered since it started.
@@ -85,6 +90,8 @@ pub struct Answered {
     pub hits: u64,
     /// Of these, ended in an error reply because nothing could be fetched.
     pub faults: u64,
+    /// Of these, refused because they had come back from where they were sent.
+    pub loops: u64,
 }
 
 /// How a reply came to be; an extension of the reply, for the read-back.
@@ -139,7 +146,7 @@ impl std::fmt::Debug for Service {
 impl Service {
     pub(crate) fn new(
         node: &str,
-        peer_secret: &str,
+        (peer_secret, peer_patience): (&str, Duration),
         (store, fills): (Store, Fills),
         gate: Gate,
         directory: watch::Receiver<Arc<Directory>>,
@@ -149,6 +156,8 @@ impl Service {
             cache: format!("stoker-{node}"),
             via: HeaderValue::from_static("1.1 stoker"),
             peer_secret: peer_secret.as_bytes().to_vec(),
+            loops: LoopGuard::new(peer_secret),
+            peer_patience,
             store,
             fills,
             gate,
@@ -175,6 +184,7 @@ impl Service {
             requests: counters.requests.load(Ordering::Relaxed),
             hits: counters.hits.load(Ordering::Relaxed),
             faults: counters.faults.load(Ordering::Relaxed),
+            loops: counters.loops.load(Ordering::Relaxed),
         }
     }
 
@@ -221,6 +231,10 @@ impl Service {
             head.headers.extend(selecting(options));
         }
         let host = normal_host(host(&head.uri, &head.headers).ok_or(Refusal::Host)?);
+        if !wants_proof && self.0.loops.is_loop(&head.headers, &host) {
+            self.0.counters.loops.fetch_add(1, Ordering::Relaxed);
+            return Err(Refusal::Loop);
+        }
         let domain = self.0.directory.borrow().domain(&host).cloned();
         let domain = domain.ok_or(Refusal::UnknownDomain)?;
         if domain.status == Status::Offline {

@@ -20,7 +20,7 @@ pub(super) enum Refusal {
     UnknownDomain,
     /// The domain is stopped.
     Offline,
-    /// It has passed too many nodes.
+    /// It has been here before, or has passed too many nodes.
     Loop,
     /// The node has just come back and does not know yet what was purged meanwhile.
     ComingBack,
@@ -48,7 +48,7 @@ impl Refusal {
             Self::Host => "the request names no host, or several",
             Self::UnknownDomain => "no domain of this host is served here",
             Self::Offline => "this domain is stopped",
-            Self::Loop => "the request goes in a circle of nodes",
+            Self::Loop => "the request has come back: the origin of its domain leads back here",
             Self::ComingBack => "the node has just come back and looks for purges that it missed",
             Self::OnlyIfCached => "nothing stored answers this request, and it asks for no more",
         }
@@ -72,6 +72,7 @@ impl Refusal {
         match self {
             Self::UnknownDomain => Outcome::Blocked(Block::Ownership),
             Self::Offline => Outcome::Blocked(Block::Offline),
+            Self::Loop => Outcome::Blocked(Block::Loop),
             _ => Outcome::OriginError(OriginFault::Parent),
         }
     }
@@ -102,7 +103,9 @@ pub(super) fn fault_status(fault: &Fault) -> StatusCode {
         Outcome::OriginError(OriginFault::Timeout) | Outcome::Timeout => {
             StatusCode::GATEWAY_TIMEOUT
         }
+        Outcome::OriginError(OriginFault::Busy) => StatusCode::SERVICE_UNAVAILABLE,
         Outcome::Blocked(Block::Ownership | Block::Offline) => StatusCode::FORBIDDEN,
+        Outcome::Blocked(Block::Loop) => StatusCode::LOOP_DETECTED,
         Outcome::Uncacheable(_) => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_GATEWAY,
     }
@@ -149,7 +152,7 @@ mod tests {
             (Refusal::Host, 400, parent),
             (Refusal::UnknownDomain, 421, "blocked:ownership"),
             (Refusal::Offline, 403, "blocked:offline"),
-            (Refusal::Loop, 508, parent),
+            (Refusal::Loop, 508, "blocked:loop"),
             (Refusal::ComingBack, 503, parent),
             (Refusal::OnlyIfCached, 504, parent),
         ] {

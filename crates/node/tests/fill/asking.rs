@@ -135,7 +135,8 @@ async fn request_fields_are_set_added_and_deleted_by_path() {
         assert_eq!(seen.field("x-b"), if is_jpg { "" } else { "1" });
         assert_eq!(seen.field("authorization"), if is_jpg { "Basic eDp5" } else { "" });
         assert_eq!((seen.field("user-agent"), seen.field("host")), ("rule", HOST));
-        assert_eq!((seen.field("via"), seen.field("connection")), ("1.1 stoker", ""));
+        assert!(seen.field("via").starts_with("1.1 stoker-"), "a rule cannot hide a loop");
+        assert_eq!(seen.field("connection"), "");
         assert_eq!(seen.range.unwrap().0, 0);
     }
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod agent;
+mod crowd;
 mod damage;
 mod errors;
 mod fields;
@@ -14,10 +15,13 @@ mod holding;
 mod hostile;
 mod key;
 mod lifetime;
+mod loops;
 mod miss;
 mod playlists;
+mod pool;
 mod purge;
 mod raw;
+mod raw_keep;
 mod reasons;
 mod support;
 mod tiers;

@@ -32,6 +32,11 @@ use tokio::{
 pub(crate) const HOST: &str = "www.example.com";
 pub(crate) const SECRET: &str = "between nodes";
 pub(crate) const SOON: Duration = Duration::from_secs(10);
+/// For what a slow machine may take long for.
+pub(crate) const LONG: Duration = Duration::from_secs(120);
+
+/// Changes what a node is told when it starts.
+type Tuning = Arc<dyn Fn(&mut Config) + Send + Sync>;
 
 /// Nodes before one origin.
 pub(crate) struct Net {
@@ -41,9 +46,13 @@ pub(crate) struct Net {
     pub(crate) sources: HashMap<String, Arc<Source>>,
     pub(crate) dir: TempDir,
     nodes: HashMap<String, Running>,
+    tuning: Tuning,
 }
 
 impl Net {
+    /// The nodes of [`Self::single`].
+    pub(crate) const EDGE: [(&'static str, Area, Tier); 1] = [("edge", Area::Mainland, Tier::Edge)];
+
     /// One edge node that asks the origin itself.
     pub(crate) async fn single() -> Self {
         Self::of(&[("edge", Area::Mainland, Tier::Edge)]).await
@@ -61,6 +70,14 @@ impl Net {
     }
 
     pub(crate) async fn of(wanted: &[(&str, Area, Tier)]) -> Self {
+        Self::configured(wanted, |_| {}).await
+    }
+
+    /// Nodes whose configuration `tune` changes.
+    pub(crate) async fn configured(
+        wanted: &[(&str, Area, Tier)],
+        tune: impl Fn(&mut Config) + Send + Sync + 'static,
+    ) -> Self {
         let origin = Origin::start().await;
         let mut net = Self {
             directory: watch::Sender::new(Arc::new(Directory::default())),
@@ -68,6 +85,7 @@ impl Net {
             sources: HashMap::new(),
             dir: tempfile::tempdir().expect("a temporary directory"),
             nodes: HashMap::new(),
+            tuning: Arc::new(tune),
             origin,
         };
         for (name, area, tier) in wanted {
@@ -108,6 +126,7 @@ impl Net {
         config.head_timeout = Duration::from_millis(500);
         config.write_timeout = Duration::from_secs(1);
         config.gate_patience = Duration::from_millis(500);
+        (self.tuning)(&mut config);
         let source: Arc<dyn JobSource> = Arc::clone(source) as _;
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         start(config, self.directory.subscribe(), source, clock).await.expect("a node that starts")
@@ -133,10 +152,15 @@ impl Net {
 
     /// Publishes the domain [`HOST`], changed by `change`.
     pub(crate) fn put_domain(&self, change: impl FnOnce(&mut Domain)) {
+        self.put_named(HOST, change);
+    }
+
+    /// Publishes the domain `host`, changed by `change`.
+    pub(crate) fn put_named(&self, host: &str, change: impl FnOnce(&mut Domain)) {
         let mut origin: stoker_domain::domain::Origin = self.origin.url().parse().expect("a URL");
         origin.allow_private = true;
         let mut domain = Domain {
-            host: HOST.into(),
+            host: host.into(),
             account: AccountId(1),
             origin,
             areas: AreaScope::Global,
@@ -154,7 +178,7 @@ impl Net {
         };
         change(&mut domain);
         self.directory.send_modify(|directory| {
-            Arc::make_mut(directory).domains.insert(HOST.into(), Arc::new(domain));
+            Arc::make_mut(directory).domains.insert(host.into(), Arc::new(domain));
         });
     }
 
