@@ -37,7 +37,8 @@ impl Engine {
     /// Adds a domain to the zone of its registrable domain, online at once, and publishes it.
     ///
     /// # Errors
-    /// [`DomainError::InvalidHost`], [`DomainError::Exists`], or what the ledger said.
+    /// [`DomainError::InvalidHost`], [`DomainError::Exists`], [`DomainError::Port`], or what the
+    /// ledger said.
     pub async fn add_domain(
         &self,
         account: AccountId,
@@ -71,6 +72,7 @@ impl Engine {
         if self.domains(account).len() >= limit {
             return Err(DomainError::TooMany { limit });
         }
+        self.check_ports(account, &host, None, &new.origin).await?;
         let zone = self.chosen_zone(account, &host, choice).await?;
         let now = self.clock.now();
         let domain = Domain {
@@ -146,8 +148,8 @@ impl Engine {
     /// and creation stay.
     ///
     /// # Errors
-    /// [`DomainError::Unknown`], [`DomainError::Locked`], what `change` refused with, or what the
-    /// ledger said.
+    /// [`DomainError::Unknown`], [`DomainError::Locked`], [`DomainError::Port`], what `change` refused
+    /// with, or what the ledger said.
     pub async fn change_domain<E: From<DomainError>>(
         &self,
         account: AccountId,
@@ -171,7 +173,27 @@ impl Engine {
         check_lock(&known)?;
         let mut changed = Domain::clone(&known);
         change(&mut changed)?;
+        self.check_ports(account, host, Some(&known.origin), &changed.origin).await?;
         Ok(self.publish(&known, changed).await?)
+    }
+
+    /// Ports at which no web server is expected are for the owner of the installation, or for whom
+    /// the owner vouches by allowing private addresses. What was there before is left alone.
+    async fn check_ports(
+        &self,
+        account: AccountId,
+        host: &str,
+        before: Option<&Origin>,
+        origin: &Origin,
+    ) -> Result<(), DomainError> {
+        let Some(port) = origin.guarded_port(before) else { return Ok(()) };
+        let accounts = self.ledger.accounts().await;
+        let accounts =
+            accounts.map_err(|source| DomainError::Ledger { host: host.into(), source })?;
+        match accounts.first().is_some_and(|owner| owner.id == account) {
+            true => Ok(()),
+            false => Err(DomainError::Port { port }),
+        }
     }
 
     /// Writes a changed domain; its host, owner and creation stay.

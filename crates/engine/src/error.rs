@@ -172,6 +172,12 @@ pub enum DomainError {
         /// Which of the two.
         lock: Lock,
     },
+    /// No origin is asked at this port without leave.
+    #[error("no origin is asked at port `{port}`")]
+    Port {
+        /// The port.
+        port: u16,
+    },
     /// Its zone cannot be had.
     #[error(transparent)]
     Zone(#[from] ZoneError),
@@ -201,6 +207,11 @@ impl DomainError {
             ),
             Self::Unknown { .. } => Some("`stoker domain list` shows what there is".into()),
             Self::Locked { host, .. } => Some(unlock(host)),
+            Self::Port { .. } => Some(
+                "use 80, 443 or a port from 1024 at which a web server may be; others are for the \
+                 owner of the installation to allow: `--allow-private-origin`"
+                    .into(),
+            ),
             Self::Zone(error) => error.hint(),
             Self::Ledger { .. } => None,
         }

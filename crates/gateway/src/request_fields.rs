@@ -4,6 +4,7 @@
 //! node is the node's business.
 
 use http::{HeaderName, HeaderValue};
+use stoker_domain::domain::name::is_host_field;
 
 /// Most fields of one task.
 pub(crate) const MOST: usize = 20;
@@ -15,6 +16,7 @@ pub(crate) const LONGEST_VALUE: usize = 1024;
 /// Fields that the node itself sets, or that would change what is fetched and stored.
 const FORBIDDEN: &[&str] = &[
     "accept-encoding",
+    "cdn-loop",
     "connection",
     "content-length",
     "expect",
@@ -50,6 +52,9 @@ pub(crate) enum Error {
     /// Has a control character, or is longer than [`LONGEST_VALUE`].
     #[error("the value of `{0}` must be at most {LONGEST_VALUE} bytes without control characters")]
     Value(String),
+    /// Not a host with a port if need be.
+    #[error("`{0}` must be a host, as in `HOST` or `HOST:PORT`")]
+    Host(String),
     /// One of those that a task may not set.
     #[error("request header `{0}` cannot be set by a task")]
     Forbidden(String),
@@ -88,6 +93,11 @@ pub(crate) fn check_value(name: &str, value: &str) -> Result<(), Error> {
         return Err(Error::Value(name.into()));
     }
     Ok(())
+}
+
+/// Checks a host that is sent to origins as `Host`, given as `name`.
+pub(crate) fn check_host(name: &str, host: &str) -> Result<(), Error> {
+    if is_host_field(host) { Ok(()) } else { Err(Error::Host(name.into())) }
 }
 
 #[cfg(test)]

@@ -24,6 +24,20 @@ pub fn is_host_name(host: &str) -> bool {
     is_host(host) && (host.starts_with('[') || !host.contains('_') && host.split('.').all(is_label))
 }
 
+/// Whether `text` can stand in a `Host` field (RFC 9110 section 7.2): a host in any letter case, and
+/// a port if there is one.
+pub fn is_host_field(text: &str) -> bool {
+    let end = text.find(']').map_or(0, |end| end + 1);
+    let (host, port) = match text[end..].find(':') {
+        Some(colon) => (&text[..end + colon], Some(&text[end + colon + 1..])),
+        None => (text, None),
+    };
+    let is_port = |port: &str| {
+        port.bytes().all(|b| b.is_ascii_digit()) && port.parse().is_ok_and(|port: u16| port > 0)
+    };
+    is_host_name(host) && port.is_none_or(is_port)
+}
+
 /// Whether a domain may be given this name: one that [`is_name`] takes, without what no host name has.
 /// Domains of former days may be called otherwise.
 pub fn is_new_name(text: &str) -> bool {
@@ -97,6 +111,43 @@ mod tests {
             assert!(!is_new_name(host) && !is_new_name(&format!("*.x.{host}")), "{host}");
         }
         assert!(is_new_name("*.a.example") && !is_new_name("*"));
+    }
+
+    #[test]
+    fn a_host_field_is_a_host_and_perhaps_a_port() {
+        for text in ["a", "A.Example", "a.example:8080", "127.0.0.1:80", "[::1]", "[::1]:81"] {
+            assert!(is_host_field(text), "{text}");
+        }
+        for text in [
+            "",
+            ":80",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:+80",
+            "a:80:81",
+            "a b",
+            "a/b",
+            "u@a",
+            "a,b",
+            "a\r\nX: 1",
+            "*.a.example",
+            "a..b",
+            "-a",
+            "a_b",
+            "[::1",
+            "::1",
+            "[::1]x",
+            "[::1]:",
+            "a#",
+            "http://a",
+            "a.example.",
+            "\u{e9}.example",
+            "a\t",
+            " a",
+        ] {
+            assert!(!is_host_field(text), "{text:?}");
+        }
     }
 
     #[test]

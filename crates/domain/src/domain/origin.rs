@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::rules::{Paths, path_of};
-use crate::key::Key;
+use crate::{key::Key, port::is_open};
 
 /// The scheme in which an origin is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,18 +194,31 @@ impl Origin {
         text
     }
 
+    /// The host and port of every server.
+    pub fn servers(&self) -> impl Iterator<Item = (&str, u16)> {
+        let further = self.others.iter().chain(&self.backups);
+        let further = further.map(|server| (server.host.as_str(), server.port));
+        std::iter::once((self.host.as_str(), self.port)).chain(further)
+    }
+
+    /// A port at which this origin may not be asked without the leave of the installation's owner;
+    /// servers of `before` stay as they were. Leave for private addresses is leave for ports.
+    pub fn guarded_port(&self, before: Option<&Self>) -> Option<u16> {
+        let is_new = |host: &str, port| !before.is_some_and(|b| b.has_server(host, port));
+        let mut guarded = self
+            .servers()
+            .filter(|(host, port)| !self.allow_private && !is_open(*port) && is_new(host, *port));
+        guarded.next().map(|(_, port)| port)
+    }
+
     /// Whether `host:port` is one of its servers.
     pub fn has_server(&self, host: &str, port: u16) -> bool {
-        let is_it = |other: &Server| (other.host.as_str(), other.port) == (host, port);
-        (self.host.as_str(), self.port) == (host, port)
-            || self.others.iter().chain(&self.backups).any(is_it)
+        self.servers().any(|server| server == (host, port))
     }
 
     /// Whether every server of `self` is one of `other`.
     pub fn is_within(&self, other: &Self) -> bool {
-        let rest = self.others.iter().chain(&self.backups);
-        other.has_server(&self.host, self.port)
-            && rest.into_iter().all(|server| other.has_server(&server.host, server.port))
+        self.servers().all(|(host, port)| other.has_server(host, port))
     }
 }
 
@@ -357,6 +370,24 @@ mod tests {
         let several = several();
         let json = serde_json::to_string(&several).unwrap();
         assert_eq!(serde_json::from_str::<Origin>(&json).unwrap(), several);
+    }
+
+    #[test]
+    fn guarded_ports_are_found_unless_they_were_there_or_leave_was_given() {
+        let of = |url: &str| url.parse::<Origin>().unwrap();
+        for url in ["http://o", "https://o", "http://o:8080", "https://o:443", "http://o:1024"] {
+            assert_eq!(of(url).guarded_port(None), None, "{url}");
+        }
+        for (url, port) in [("http://o:22", 22), ("http://o:6379", 6379), ("https://o:80/a", 80)] {
+            let guarded = Some(port).filter(|port| *port != 80);
+            assert_eq!(of(url).guarded_port(None), guarded, "{url}");
+            assert_eq!(of(url).guarded_port(Some(&of(url))), None, "{url}");
+            assert_eq!(Origin { allow_private: true, ..of(url) }.guarded_port(None), None);
+        }
+        let mut several = several();
+        several.backups[0].port = 25;
+        assert_eq!(several.guarded_port(None), Some(25));
+        assert_eq!(several.guarded_port(Some(&of("http://a"))), Some(25));
     }
 
     #[test]

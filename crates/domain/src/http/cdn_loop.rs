@@ -64,14 +64,18 @@ impl LoopGuard {
             }
             passes += 1;
             let own = self.tag(host);
-            let is_own = |part: &[u8]| part.strip_prefix(b"h=").is_some_and(|h| h == own.as_bytes());
+            let is_own =
+                |part: &[u8]| part.strip_prefix(b"h=").is_some_and(|h| h == own.as_bytes());
             if parts.any(is_own) {
                 return true;
             }
         }
         let is_via = |member: &&[u8]| {
             let received_by = member.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
-            received_by.skip(1).next().is_some_and(|by| by.eq_ignore_ascii_case(self.name.as_bytes()))
+            received_by
+                .skip(1)
+                .next()
+                .is_some_and(|by| by.eq_ignore_ascii_case(self.name.as_bytes()))
         };
         let vias = members(fields, &header::VIA).filter(is_via).count();
         passes >= MOST_PASSES || vias > passes

@@ -27,7 +27,7 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
         need_owner(&call).await?;
     }
     if let Some(host) = &new.host_header {
-        request_fields::check_value("Host", host)?;
+        request_fields::check_host("Host", host)?;
     }
     let zone = match new.zone {
         _ if new.no_zone => ZoneChoice::Outside,
@@ -78,8 +78,8 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     if change.allow_private_origin == Some(true) {
         need_owner(&call).await?;
     }
-    if let Some(host) = &change.host_header {
-        request_fields::check_value("Host", host)?;
+    if let Some(host) = change.host_header.as_ref().filter(|host| !host.is_empty()) {
+        request_fields::check_host("Host", host)?;
     }
     check_patience(change.patience_seconds)?;
     let origin: Option<Origin> = change.origin.as_deref().map(str::parse).transpose()?;

@@ -249,6 +249,9 @@ impl Error {
             }
             Self::Origin(_) => Kind(StatusCode::BAD_REQUEST, "bad-origin", "bad origin"),
             Self::Domain(error) => match error {
+                DomainError::Port { .. } => {
+                    Kind(StatusCode::BAD_REQUEST, "guarded-port", "guarded port")
+                }
                 DomainError::InvalidHost { .. } => {
                     Kind(StatusCode::BAD_REQUEST, "bad-host", "bad host")
                 }

@@ -25,7 +25,12 @@ use stoker_domain::{
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Fault, connect::Server, pool::{Place as Connections, Whose}, turns::Line};
+use super::{
+    Fault,
+    connect::Server,
+    pool::{Place as Connections, Whose},
+    turns::Line,
+};
 use crate::{fill, pace::Window};
 
 /// How long a server is left for the last.

@@ -393,8 +393,7 @@ pub(super) mod tests {
         let ask = Ask { range: Some((0, 9)), ..Ask::default() };
         let names = |aim: &Aim| {
             let loops = LoopGuard::new("secret");
-            let built =
-                build_for_origin(&request.domain, aim, &request, &ask, &loops).unwrap();
+            let built = build_for_origin(&request.domain, aim, &request, &ask, &loops).unwrap();
             let mut names: Vec<_> = built.headers().keys().map(ToString::to_string).collect();
             names.sort_unstable();
             (built.uri().to_string(), built.headers()[HOST].clone(), names.join(" "))

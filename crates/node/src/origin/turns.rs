@@ -326,8 +326,7 @@ impl State {
         let has_room = |used: usize, prefetches: usize, most: usize| {
             used < most && (!is_prefetch || prefetches < for_prefetches(most))
         };
-        let (used, prefetches) =
-            queue.map_or((0, 0), |queue| (queue.in_flight, queue.prefetches));
+        let (used, prefetches) = queue.map_or((0, 0), |queue| (queue.in_flight, queue.prefetches));
         has_room(self.in_flight, self.prefetches, bounds.connections)
             && has_room(used, prefetches, bounds.of(line.is_parent))
     }
@@ -570,7 +569,11 @@ mod tests {
         let mut crowd: Vec<_> = (0..4).map(|_| enter(&turns, &a, Purpose::Viewer(1))).collect();
         assert_eq!(turns.enter(&a, Purpose::Viewer(1)).await.unwrap_err(), Refused::Full);
         let mut other = enter(&turns, &a, Purpose::Viewer(2));
-        assert_eq!(crowd.pop().unwrap().await.unwrap_err(), Refused::Full, "the newest of the crowd");
+        assert_eq!(
+            crowd.pop().unwrap().await.unwrap_err(),
+            Refused::Full,
+            "the newest of the crowd"
+        );
         drop(held);
         drop(now(&mut crowd[0]).unwrap().unwrap());
         drop(now(&mut other).expect("after one of the crowd").unwrap());
@@ -593,7 +596,8 @@ mod tests {
         }
         let mut waiting: Vec<_> = (0..9).map(|_| enter(&turns, &a, LANE)).collect();
         let counts = || {
-            let InFlight { prefetches, viewers_waiting, prefetches_waiting, .. } = turns.in_flight();
+            let InFlight { prefetches, viewers_waiting, prefetches_waiting, .. } =
+                turns.in_flight();
             (prefetches, viewers_waiting, prefetches_waiting)
         };
         assert_eq!(counts(), (12, 9, 9));

@@ -233,7 +233,7 @@ impl Service {
         let host = normal_host(host(&head.uri, &head.headers).ok_or(Refusal::Host)?);
         if !wants_proof && self.0.loops.is_loop(&head.headers, &host) {
             self.0.counters.loops.fetch_add(1, Ordering::Relaxed);
-            return Err(Refusal::Loop);
+            return Err(Refusal::CameBack);
         }
         let domain = self.0.directory.borrow().domain(&host).cloned();
         let domain = domain.ok_or(Refusal::UnknownDomain)?;

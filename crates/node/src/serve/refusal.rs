@@ -20,8 +20,10 @@ pub(super) enum Refusal {
     UnknownDomain,
     /// The domain is stopped.
     Offline,
-    /// It has been here before, or has passed too many nodes.
+    /// It has passed too many nodes.
     Loop,
+    /// It was sent to an origin, and that leads back here.
+    CameBack,
     /// The node has just come back and does not know yet what was purged meanwhile.
     ComingBack,
     /// Nothing stored answers it and the request wants nothing else (RFC 9111 section 5.2.1.7).
@@ -35,7 +37,7 @@ impl Refusal {
             Self::Host => StatusCode::BAD_REQUEST,
             Self::UnknownDomain => StatusCode::MISDIRECTED_REQUEST,
             Self::Offline => StatusCode::FORBIDDEN,
-            Self::Loop => StatusCode::LOOP_DETECTED,
+            Self::Loop | Self::CameBack => StatusCode::LOOP_DETECTED,
             Self::ComingBack => StatusCode::SERVICE_UNAVAILABLE,
             Self::OnlyIfCached => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -48,7 +50,8 @@ impl Refusal {
             Self::Host => "the request names no host, or several",
             Self::UnknownDomain => "no domain of this host is served here",
             Self::Offline => "this domain is stopped",
-            Self::Loop => "the request has come back: the origin of its domain leads back here",
+            Self::Loop => "the request goes in a circle of nodes",
+            Self::CameBack => "the request has come back: the origin of its domain leads here",
             Self::ComingBack => "the node has just come back and looks for purges that it missed",
             Self::OnlyIfCached => "nothing stored answers this request, and it asks for no more",
         }
@@ -62,6 +65,7 @@ impl Refusal {
             Self::UnknownDomain => "unknown-domain",
             Self::Offline => "offline",
             Self::Loop => "loop",
+            Self::CameBack => "came-back",
             Self::ComingBack => "coming-back",
             Self::OnlyIfCached => "only-if-cached",
         }
@@ -72,7 +76,7 @@ impl Refusal {
         match self {
             Self::UnknownDomain => Outcome::Blocked(Block::Ownership),
             Self::Offline => Outcome::Blocked(Block::Offline),
-            Self::Loop => Outcome::Blocked(Block::Loop),
+            Self::CameBack => Outcome::Blocked(Block::Loop),
             _ => Outcome::OriginError(OriginFault::Parent),
         }
     }
@@ -152,7 +156,8 @@ mod tests {
             (Refusal::Host, 400, parent),
             (Refusal::UnknownDomain, 421, "blocked:ownership"),
             (Refusal::Offline, 403, "blocked:offline"),
-            (Refusal::Loop, 508, "blocked:loop"),
+            (Refusal::Loop, 508, parent),
+            (Refusal::CameBack, 508, "blocked:loop"),
             (Refusal::ComingBack, 503, parent),
             (Refusal::OnlyIfCached, 504, parent),
         ] {

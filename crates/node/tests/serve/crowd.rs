@@ -105,8 +105,7 @@ fn viewers(net: &Net, paths: impl Iterator<Item = String>) -> JoinSet<Reply> {
     for path in paths {
         let address = net.address("edge");
         viewers.spawn(async move {
-            let text =
-                format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
+            let text = format!("GET {path} HTTP/1.1\r\nHost: {HOST}\r\nConnection: close\r\n\r\n");
             patient_raw(address, text).await
         });
     }

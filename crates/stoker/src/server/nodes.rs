@@ -71,6 +71,7 @@ pub(super) async fn start(
             disk_reserve: room.reserve_bytes,
             connections: count(descriptors.viewers),
             open_files: count(descriptors.files),
+            origin_connections: count(descriptors.origins),
             items_in_flight: count(descriptors.items()),
             ..Config::new(node, listen, data::nodes(&options.data), room.cache_bytes)
         };

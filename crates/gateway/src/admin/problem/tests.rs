@@ -80,6 +80,7 @@ fn all() -> Vec<Error> {
         Error::Query("unknown field `x`".into()),
         Error::Origin(OriginError::Scheme("a.example".into())),
         Error::Domain(DomainError::InvalidHost { host: "a b".into() }),
+        Error::Domain(DomainError::Port { port: 6379 }),
         Error::Domain(DomainError::Exists { host: host() }),
         Error::Domain(DomainError::TooMany { limit: 5_000 }),
         Error::Domain(DomainError::Unknown { host: host() }),

@@ -59,6 +59,7 @@ pub(super) fn all() -> Vec<Error> {
         E::from(SubmitError::NoNode { area: Area::Mainland, tier: Tier::Middle }),
         E::from(SubmitError::Ledger(ledger())),
         E::Domain(DomainError::InvalidHost { host: "a b".into() }),
+        E::Domain(DomainError::Port { port: 6379 }),
         E::Domain(DomainError::Exists { host: text() }),
         E::Domain(DomainError::TooMany { limit: 5_000 }),
         E::Domain(DomainError::Unknown { host: text() }),

@@ -129,6 +129,7 @@ pub(crate) fn none_accepted(error: &SubmitError) -> Message {
 pub(crate) fn domain(error: &DomainError) -> Message {
     let zh = match error {
         DomainError::InvalidHost { host } => format!("`{host}` 不是合法的域名或 IP 地址"),
+        DomainError::Port { port } => format!("源站端口 `{port}` 不允许使用"),
         DomainError::Exists { host } => format!("域名 `{host}` 已存在"),
         DomainError::TooMany { limit } => format!("当前账号已有 {limit} 个域名，达到上限"),
         DomainError::Unknown { host } => format!("当前账号没有名为 `{host}` 的域名"),

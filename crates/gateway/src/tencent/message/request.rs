@@ -37,6 +37,7 @@ pub(crate) fn fields(error: &request_fields::Error) -> Message {
         E::Value(name) => {
             format!("`{name}` 的值不得超过 {LONGEST_VALUE} 字节，且不得含有控制字符")
         }
+        E::Host(name) => format!("`{name}` 必须是主机名，格式为 `HOST` 或 `HOST:PORT`"),
         E::Forbidden(name) => format!("任务不允许设置请求头 `{name}`"),
     };
     Message::new(error.to_string(), zh)

@@ -223,6 +223,7 @@ impl Error {
             Self::Submit(error) => submit_code(error),
             Self::Domain(error) => match error {
                 DomainError::InvalidHost { .. } => "InvalidParameterValue.InvalidDomainName",
+                DomainError::Port { .. } => "InvalidParameter.ParameterError",
                 DomainError::Exists { .. } => "ResourceInUse.AlreadyExistsAsAnAccelerationDomain",
                 DomainError::Unknown { .. } => "InvalidParameter.DomainNotFound",
                 DomainError::Locked { .. } | DomainError::TooMany { .. } => "OperationDenied",

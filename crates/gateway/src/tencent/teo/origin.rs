@@ -140,7 +140,7 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
         );
     };
     if let Some(host) = text(&info["HostHeader"]).filter(|host| !host.is_empty()) {
-        request_fields::check_value("HostHeader", &host)?;
+        request_fields::check_host("HostHeader", &host)?;
         origin.host_header = Some(host);
     } else if is_store {
         origin.host_header = Some(origin.host.clone());

@@ -59,6 +59,7 @@ impl Error {
             Self::NotOffline(_) => "ResourceUnavailable.CdnHostIsNotOffline",
             Self::Domain(error) => match error {
                 DomainError::InvalidHost { .. } => "InvalidParameter.CdnConfigInvalidHost",
+                DomainError::Port { .. } => "InvalidParameter.CdnParamError",
                 DomainError::Exists { .. } => "ResourceInUse.CdnHostExists",
                 DomainError::TooMany { .. } => "LimitExceeded.CdnUserTooManyHosts",
                 DomainError::Unknown { .. } => "ResourceNotFound.CdnHostNotExists",

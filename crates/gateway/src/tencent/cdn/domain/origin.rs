@@ -45,7 +45,7 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
     {
         // a wildcard's own name, as it is answered: its hosts go by theirs
         if let Some(host) = text(name).filter(|host| !host.starts_with("*.")) {
-            request_fields::check_value(name, host)?;
+            request_fields::check_host(name, host)?;
             *place = Some(host.into());
         }
     }
