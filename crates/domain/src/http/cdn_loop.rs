@@ -71,11 +71,8 @@ impl LoopGuard {
             }
         }
         let is_via = |member: &&[u8]| {
-            let received_by = member.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty());
-            received_by
-                .skip(1)
-                .next()
-                .is_some_and(|by| by.eq_ignore_ascii_case(self.name.as_bytes()))
+            let mut words = member.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+            words.nth(1).is_some_and(|by| by.eq_ignore_ascii_case(self.name.as_bytes()))
         };
         let vias = members(fields, &header::VIA).filter(is_via).count();
         passes >= MOST_PASSES || vias > passes
@@ -136,7 +133,7 @@ mod tests {
             (CDN_LOOP, format!("{name}x;h={tag}")),
             (CDN_LOOP, format!("x;h={tag}")),
             (CDN_LOOP, name.clone()),
-            (header::VIA, name.clone()),
+            (header::VIA, name),
             (header::VIA, "1.1 stoker".into()),
         ] {
             assert!(!guard.is_loop(&fields(&[(field, &text)]), "a.example"), "{text}");

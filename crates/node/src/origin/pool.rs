@@ -189,20 +189,20 @@ impl Pool {
         place: &Arc<Place>,
         is_new: bool,
     ) -> Result<Lent, ConnectError> {
-        while !is_new {
-            let (sender, parking) = match self.shared.take(place) {
+        loop {
+            let taken = if is_new { None } else { self.shared.take(place) };
+            let (sender, parking) = match taken {
                 Some(Taken::Idle(idle)) => (idle.sender, idle.parking),
                 Some(Taken::Soon(soon)) => match soon.await {
                     Ok(clean) => clean,
                     // it was not clean, or is closed
                     Err(_) => continue,
                 },
-                None => break,
+                None => return self.open(place).await,
             };
             self.shared.counts.reused.fetch_add(1, Ordering::Relaxed);
             return Ok(self.lent(place, sender, parking, true));
         }
-        self.open(place).await
     }
 
     async fn open(&self, place: &Arc<Place>) -> Result<Lent, ConnectError> {
