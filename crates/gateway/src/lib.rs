@@ -30,6 +30,8 @@ use stoker_domain::time::Clock;
 use stoker_engine::Engine;
 use uuid::Builder;
 
+pub use content::ContentBounds;
+use content::Contents;
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
 pub use tencent::{
@@ -43,6 +45,8 @@ pub(crate) use tencent::{ask, chain, service, signed};
 /// What an operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// What content may take of memory.
+    pub content: ContentBounds,
     /// Hosts that clients may have signed although they send another one, for example the public
     /// name of a proxy in front.
     pub host_aliases: Vec<String>,
@@ -58,6 +62,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            content: ContentBounds::default(),
             host_aliases: Vec::new(),
             calls: CallLimits::default(),
             language: Language::default(),
@@ -76,6 +81,7 @@ pub struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Config,
+    pub(crate) contents: Contents,
     pub(crate) metrics: metrics::Metrics,
     pub(crate) calls: tencent::rate::Windows,
     pub(crate) admin_calls: admin::once::Recent,
@@ -91,6 +97,7 @@ impl Gateway {
         Self(Arc::new(Shared {
             engine,
             clock,
+            contents: Contents::new(&config.content),
             config,
             metrics: metrics::Metrics::default(),
             calls: tencent::rate::Windows::default(),
@@ -143,6 +150,8 @@ pub fn router(gateway: Gateway) -> Router {
 async fn exposition(
     State(gateway): State<Gateway>,
 ) -> ([(http::HeaderName, &'static str); 1], String) {
-    let text = gateway.metrics.render() + &metrics::swept(gateway.engine.swept());
+    let text = gateway.metrics.render()
+        + &metrics::swept(gateway.engine.swept())
+        + &metrics::contents(&gateway.contents);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

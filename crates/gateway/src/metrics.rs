@@ -11,6 +11,8 @@ use std::{
 
 use stoker_engine::Swept;
 
+use crate::content::{Contents, Stats};
+
 /// Upper bounds of the buckets of durations, in seconds.
 const BUCKETS: [f64; 7] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0];
 
@@ -29,6 +31,40 @@ pub(crate) fn swept(swept: Swept) -> String {
             .expect("a String takes any text");
     }
     text
+}
+
+/// What content takes of memory, as text exposition.
+pub(crate) fn contents(contents: &Contents) -> String {
+    let mut text = String::new();
+    let stats = contents.stats();
+    let gauges: [(&str, &str, fn(&Stats) -> usize); 4] = [
+        ("content_limit_bytes", "Bytes that content may take.", |stats| stats.most),
+        ("content_held_bytes", "Bytes that content takes now.", |stats| stats.held),
+        ("content_peak_bytes", "Most bytes that content took at once.", |stats| stats.peak),
+        ("content_waiting", "Calls that wait until content may be read.", |stats| stats.waiting),
+    ];
+    for (name, help, value) in gauges {
+        family(&mut text, name, help, "gauge");
+        for (caller, stats) in &stats {
+            line(&mut text, name, &format!("caller=\"{caller}\""), &value(stats));
+        }
+    }
+    let name = "content_refused_total";
+    family(&mut text, name, "Calls refused because of what their content takes.", "counter");
+    for (caller, stats) in &stats {
+        for (reason, count) in [("budget", stats.refused_budget), ("share", stats.refused_share)] {
+            let labels = format!("caller=\"{caller}\",reason=\"{reason}\"");
+            line(&mut text, name, &labels, &count);
+        }
+    }
+    let labels = "caller=\"unverified\",reason=\"signatures\"";
+    line(&mut text, name, labels, &contents.refused_suspects());
+    text
+}
+
+fn family(text: &mut String, name: &str, help: &str, kind: &str) {
+    writeln!(text, "# HELP stoker_gateway_{name} {help}\n# TYPE stoker_gateway_{name} {kind}")
+        .expect("a String takes any text");
 }
 
 /// Counts of what was answered.
@@ -113,6 +149,7 @@ fn line(text: &mut String, name: &str, labels: &str, value: &dyn std::fmt::Displ
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ContentBounds;
 
     #[test]
     fn answers_are_counted_by_action_and_code() {
@@ -136,7 +173,9 @@ mod tests {
     #[test]
     fn every_metric_stands_in_the_reference() {
         let reference = include_str!("../../../docs/reference/metrics.md");
-        let text = Metrics::default().render() + &swept(Swept::default());
+        let text = Metrics::default().render()
+            + &swept(Swept::default())
+            + &contents(&Contents::new(&ContentBounds::default()));
         for line in text.lines() {
             let Some(rest) = line.strip_prefix("# TYPE ") else { continue };
             let (name, kind) = rest.split_once(' ').unwrap();

@@ -21,7 +21,11 @@ use super::{
     routes::Route,
     signature::{self, Head},
 };
-use crate::{Gateway, content, service, signed};
+use crate::{
+    Gateway,
+    content::{self, Taken},
+    service, signed,
+};
 
 /// A verified call.
 pub(crate) struct Call {
@@ -29,6 +33,8 @@ pub(crate) struct Call {
     pub(crate) account: Account,
     parts: Parts,
     content: Bytes,
+    /// What the call takes of memory.
+    _taken: Option<Taken>,
 }
 
 /// What a call answers when it succeeds.
@@ -147,9 +153,11 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
             return Err(error);
         }
     };
-    let content = content::read(body, limit).await.map_err(signed::Error::Content)?;
-    head.check(&content)?;
-    Ok(Call { gateway: gateway.clone(), account, parts, content })
+    let read = gateway.contents.read_verified(body, limit, account.id).await;
+    let read = read.map_err(signed::Error::Content)?;
+    head.check(&read.hash)?;
+    let (gateway, content) = (gateway.clone(), read.bytes);
+    Ok(Call { gateway, account, parts, content, _taken: read.taken })
 }
 
 /// Whose call it is, once its head is verified and taken: before any content is read, so that nobody
@@ -157,9 +165,8 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
 async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head<'a>), Error> {
     let known = signed::identify(gateway, parts).await?;
     let head = Head::read(parts, &known.authorization)?;
-    if !head.is_signed_by(parts, &known, &gateway.signing_keys, &gateway.config.host_aliases) {
-        return Err(signed::Error::Signature.into());
-    }
+    let (keys, aliases) = (&gateway.signing_keys, &gateway.config.host_aliases);
+    known.note(gateway, parts, head.is_signed_by(parts, &known, keys, aliases))?;
     let time = known.timestamp.parse().map_err(|_| signed::Error::Timestamp)?;
     let (caller, service) = (known.caller, known.authorization.service);
     signed::check_token(gateway, parts, &caller)?;

@@ -104,7 +104,12 @@ impl Error {
 
     /// Whether somebody has to act: the server failed, not the caller.
     pub(crate) fn is_internal(&self) -> bool {
-        self.kind().0.is_server_error()
+        self.kind().0.is_server_error() && !self.is_busy()
+    }
+
+    /// Whether the same call may be taken later, because of the memory that it takes now.
+    fn is_busy(&self) -> bool {
+        matches!(self, Self::Signed(signed::Error::Content(error)) if error.is_busy())
     }
 
     /// What the log is told.
@@ -173,10 +178,8 @@ impl Error {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if matches!(self, Self::Once(once::Error::TooOften(_))) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        response
+        let is_often = matches!(self, Self::Once(once::Error::TooOften(_)));
+        if is_often || self.is_busy() { content::come_again(response) } else { response }
     }
 
     fn detail(&self) -> String {
@@ -340,6 +343,9 @@ fn signed_kind(error: &signed::Error) -> Kind {
         E::Content(content::Error::Broken | content::Error::Slow) => {
             Kind(StatusCode::BAD_REQUEST, "bad-content", "bad content")
         }
+        E::Content(content::Error::Full(_) | content::Error::Suspect) => {
+            Kind(StatusCode::SERVICE_UNAVAILABLE, "busy", "busy")
+        }
         E::Ledger(_) => unavailable(),
     }
 }
@@ -356,6 +362,7 @@ fn signed_hint(error: &signed::Error) -> Option<&'static str> {
         E::Token(_) => Some("send the token of the temporary key as `X-TC-Token`"),
         E::Expired => Some("set the clock of this machine right"),
         E::Content(content::Error::TooLarge { .. }) => Some("split it into several calls"),
+        E::Content(error) if error.is_busy() => Some("try again in a moment"),
         E::Content(_) => None,
         E::Ledger(_) => Some("try again; the server's log names the cause"),
     }

@@ -179,6 +179,15 @@ impl Error {
         }
     }
 
+    /// Whether the same call may be taken later, because of the memory that it takes now.
+    pub(crate) const fn is_busy(&self) -> bool {
+        match self {
+            Self::Signed(signed::Error::Content(error))
+            | Self::Caller(caller::Error::Content(error)) => error.is_busy(),
+            _ => false,
+        }
+    }
+
     /// What the log is told: never a URL, a query or the name of a parameter.
     pub(crate) fn for_log(&self) -> String {
         match self {
@@ -239,16 +248,7 @@ fn signed_told(error: &signed::Error) -> Told {
                 "签名已过期，请重新请求。",
             ),
         ),
-        E::Content(content::Error::TooLarge { limit }) => (
-            "RequestSizeLimitExceeded",
-            Message::new(
-                format!("The request body exceeds the limit of {limit} bytes."),
-                format!("请求体超过了 {limit} 字节的上限。"),
-            ),
-        ),
-        E::Content(content::Error::Broken | content::Error::Slow) => {
-            ("InvalidRequest", Message::new("The request body is incomplete.", "请求体不完整。"))
-        }
+        E::Content(error) => content_told(*error),
         E::Signature => (
             "AuthFailure.SignatureFailure",
             Message::new(
@@ -260,6 +260,23 @@ fn signed_told(error: &signed::Error) -> Told {
         E::Token(error) => token_told(*error),
         // before any product is known
         E::Ledger(_) => ("InternalError", message::try_again()),
+    }
+}
+
+fn content_told(error: content::Error) -> Told {
+    use content::Error as E;
+    match error {
+        E::TooLarge { limit } => (
+            "RequestSizeLimitExceeded",
+            Message::new(
+                format!("The request body exceeds the limit of {limit} bytes."),
+                format!("请求体超过了 {limit} 字节的上限。"),
+            ),
+        ),
+        E::Broken | E::Slow => {
+            ("InvalidRequest", Message::new("The request body is incomplete.", "请求体不完整。"))
+        }
+        E::Full(_) | E::Suspect => ("RequestLimitExceeded", message::busy(error)),
     }
 }
 
@@ -276,6 +293,7 @@ fn caller_told(error: &caller::Error) -> Told {
         E::Expired => signed_told(&signed::Error::Expired),
         E::Signature => signed_told(&signed::Error::Signature),
         E::Token(error) => token_told(*error),
+        E::Content(error) => content_told(*error),
         E::Ledger(_) => ("InternalError", message::try_again()),
     }
 }

@@ -38,6 +38,7 @@ use self::{
     error::{Answer, Error},
     message::Language,
     params::Params,
+    signed::Verified,
     v1::{
         caller,
         pairs::{self, Pair},
@@ -48,7 +49,7 @@ pub(crate) use self::{
     access::{ask, service},
     error::chain,
 };
-use crate::Gateway;
+use crate::{Gateway, content};
 
 /// Largest content of a signed call (wire.md 2.1).
 const MOST_CONTENT: usize = 10 * 1024 * 1024;
@@ -117,7 +118,8 @@ fn finish(
     } else {
         tracing::info!(request.id = request_id, action, code, duration_ms, reason, "call refused");
     }
-    envelope::failure(code, &message, &request_id)
+    let response = envelope::failure(code, &message, &request_id);
+    if error.is_busy() { content::come_again(response) } else { response }
 }
 
 async fn call(
@@ -134,20 +136,22 @@ async fn call(
         _ => return Err(Error::Method),
     }
     if !parts.headers.contains_key(header::AUTHORIZATION) {
-        let read = read::call(parts, body).await;
+        let read = read::call(gateway, parts, body).await;
         return call_v1(gateway, parts, read, seen).await;
     }
-    let verified = signed::verify(gateway, parts, body, "/", MOST_CONTENT).await?;
+    let Verified { caller, content, taken: _taken, .. } =
+        signed::verify(gateway, parts, body, "/", MOST_CONTENT).await?;
     let field = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
     let action = route(field(&ACTION), field(&VERSION))?;
     seen.action = action.name();
-    action.admit(gateway, verified.caller.account.id)?;
+    action.admit(gateway, caller.account.id)?;
     let params = match parts.method {
         Method::GET => Params::from_query(query)?,
-        _ => from_content(&parts.headers, &verified.content)?,
+        _ => from_content(&parts.headers, &content)?,
     };
+    drop(content);
     let params = params.answered_in(seen.language);
-    carry_out(gateway, &verified.caller, parts, action, params).await
+    carry_out(gateway, &caller, parts, action, params).await
 }
 
 async fn call_v1(
@@ -157,12 +161,13 @@ async fn call_v1(
     seen: &mut Seen,
 ) -> Result<Map<String, Value>, Error> {
     seen.language = read.language.unwrap_or(seen.language);
-    let verified = caller::verify(gateway, parts, read.pairs?, TOLERANCE_SECONDS).await?;
+    let verified = caller::verify(gateway, parts, read.call?, TOLERANCE_SECONDS).await?;
     let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
     let action = route(value("Action"), value("Version"))?;
     seen.action = action.name();
     action.admit(gateway, verified.caller.account.id)?;
     let params = own_params(verified.pairs)?.answered_in(seen.language);
+    let _taken = verified.taken;
     carry_out(gateway, &verified.caller, parts, action, params).await
 }
 

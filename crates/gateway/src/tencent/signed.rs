@@ -1,8 +1,9 @@
 //! A signed call: who made it, and its content, read within bounds.
 //!
 //! Every check of a caller happens here, in the order of wire.md 2.7: credentials, key, time, the
-//! signature over the raw bytes, then the token. Serves the API at `/` and the admin API; decides no code and
-//! no status.
+//! signature over the raw bytes, then the token. Where the head alone tells what was signed, they all
+//! happen before any content is read. Serves the API at `/` and the admin API; decides no code and no
+//! status.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -11,10 +12,14 @@ use stoker_engine::{Caller, Error as LedgerError};
 
 pub(crate) use super::access::token;
 use super::{
+    access::address,
     authorization::{self, Authorization},
-    tc3::{self, Message},
+    tc3::{self, Message, SignedContent, hex},
 };
-use crate::{Gateway, content};
+use crate::{
+    Gateway,
+    content::{self, Sender, Taken},
+};
 
 /// The field that carries the token of temporary credentials. No client signs it.
 const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
@@ -26,6 +31,8 @@ pub(crate) struct Verified {
     pub(crate) caller: Caller,
     /// Content as sent.
     pub(crate) content: Bytes,
+    /// What the call takes of memory; to be kept until it is answered.
+    pub(crate) taken: Option<Taken>,
 }
 
 /// Why a caller is refused.
@@ -63,7 +70,8 @@ pub(crate) enum Error {
     Ledger(#[source] LedgerError),
 }
 
-/// Verifies a call whose signed path is `path` and reads its content of at most `limit` bytes.
+/// Verifies a call whose signed path is `path` and reads its content of at most `limit` bytes, or of
+/// [`content::MOST_UNVERIFIED`] where only the content itself tells its hash.
 ///
 /// The content of a caller who is refused earlier is read and dropped, so that the answer arrives.
 pub(crate) async fn verify(
@@ -80,23 +88,23 @@ pub(crate) async fn verify(
             return Err(error);
         }
     };
-    let content = content::read(body, limit).await.map_err(Error::Content)?;
-    let message = Message {
-        method: &parts.method,
-        path,
-        query: parts.uri.query().unwrap_or_default(),
-        fields: &parts.headers,
-        host: host(parts),
-        content: &content,
-        aliases: &gateway.config.host_aliases,
+    let claim = Claim { gateway, parts, path, known };
+    let declared = match SignedContent::of(&parts.method, &parts.headers) {
+        SignedContent::Undeclared => return claim.read_and_check(body, limit).await,
+        SignedContent::Declared(hash) => Some(hash),
+        SignedContent::Nothing => None,
     };
-    let Known { caller, authorization, timestamp } = known;
-    let (keys, secret_key) = (&gateway.signing_keys, &caller.key.secret_key);
-    if !tc3::verify(keys, secret_key, &authorization, &timestamp, &message) {
+    if let Err(error) = claim.check(declared.unwrap_or_default()) {
+        content::discard(body, limit).await;
+        return Err(error);
+    }
+    let account = claim.known.caller.account.id;
+    let content = gateway.contents.read_verified(body, limit, account).await;
+    let content = content.map_err(Error::Content)?;
+    if declared.is_some_and(|hash| hash != hex(&content.hash)) {
         return Err(Error::Signature);
     }
-    check_token(gateway, parts, &caller)?;
-    Ok(Verified { caller, content })
+    Ok(claim.verified(content.bytes, content.taken))
 }
 
 /// Checks the token of a call whose signature was verified, and notes that its key was used.
@@ -107,12 +115,82 @@ pub(crate) fn check_token(gateway: &Gateway, parts: &Parts, caller: &Caller) -> 
     Ok(())
 }
 
+/// A call that claims to be from somebody.
+struct Claim<'a> {
+    gateway: &'a Gateway,
+    parts: &'a Parts,
+    path: &'a str,
+    known: Known,
+}
+
+impl Claim<'_> {
+    /// Reads the content, whose hash was signed, before anything can be checked.
+    async fn read_and_check(self, body: Body, limit: usize) -> Result<Verified, Error> {
+        let contents = &self.gateway.contents;
+        let now = self.gateway.clock.now();
+        let sender = self.known.sender(self.parts);
+        let read = contents.read(body, limit, &sender, now).await.map_err(Error::Content)?;
+        self.check(&hex(&read.hash))?;
+        let account = self.known.caller.account.id;
+        let taken = contents.work(account, read.bytes.len()).await.map_err(Error::Content)?;
+        Ok(self.verified(read.bytes, taken))
+    }
+
+    /// Checks signature and token, of content with this hash.
+    fn check(&self, content_hash: &str) -> Result<(), Error> {
+        let Self { gateway, parts, path, known } = self;
+        let Known { caller, authorization, timestamp } = known;
+        let message = Message {
+            method: &parts.method,
+            path,
+            query: parts.uri.query().unwrap_or_default(),
+            fields: &parts.headers,
+            host: host(parts),
+            content_hash,
+            aliases: &gateway.config.host_aliases,
+        };
+        let (keys, secret_key) = (&gateway.signing_keys, &caller.key.secret_key);
+        let is_right = tc3::verify(keys, secret_key, authorization, timestamp, &message);
+        known.note(gateway, parts, is_right)?;
+        check_token(gateway, parts, caller)
+    }
+
+    fn verified(self, content: Bytes, taken: Option<Taken>) -> Verified {
+        Verified { caller: self.known.caller, content, taken }
+    }
+}
+
 /// Who a call claims to be from, before the signature is checked.
 pub(crate) struct Known {
     pub(crate) caller: Caller,
     pub(crate) authorization: Authorization,
     /// The text of X-TC-Timestamp, a number of seconds.
     pub(crate) timestamp: String,
+}
+
+impl Known {
+    fn sender(&self, parts: &Parts) -> Sender<'_> {
+        let key = (self.caller.key.secret_id.as_str(), self.caller.account.id);
+        Sender { address: address(parts), key: Some(key) }
+    }
+
+    /// Notes whether the signature is right.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] where it is not.
+    pub(crate) fn note(
+        &self,
+        gateway: &Gateway,
+        parts: &Parts,
+        is_right: bool,
+    ) -> Result<(), Error> {
+        if !is_right {
+            gateway.contents.failed(&self.sender(parts), gateway.clock.now());
+            return Err(Error::Signature);
+        }
+        gateway.contents.verified(&self.sender(parts));
+        Ok(())
+    }
 }
 
 pub(crate) async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, Error> {

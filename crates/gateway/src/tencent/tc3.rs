@@ -42,8 +42,8 @@ pub(crate) struct Message<'a> {
     pub(crate) fields: &'a HeaderMap,
     /// `Host` as sent, or the authority of the request target.
     pub(crate) host: &'a [u8],
-    /// Content as sent.
-    pub(crate) content: &'a [u8],
+    /// SHA-256 of the content, in hexadecimal: as it is, or as the head says. Counts for POST alone.
+    pub(crate) content_hash: &'a str,
     /// Hosts that clients may have signed although they sent another one.
     pub(crate) aliases: &'a [String],
 }
@@ -66,7 +66,7 @@ pub(crate) fn verify(
     timestamp: &str,
     message: &Message<'_>,
 ) -> bool {
-    let payload = payload_hash(message.method, message.fields, message.content);
+    let payload = payload_hash(message);
     let mut requests = Vec::new();
     for host in host_candidates(message.host, message.aliases) {
         for lower in [false, true] {
@@ -237,16 +237,45 @@ pub(crate) fn host_candidates<'a>(host: &'a [u8], aliases: &'a [String]) -> Vec<
     candidates
 }
 
-fn payload_hash(method: &Method, fields: &HeaderMap, content: &[u8]) -> String {
-    let is_unsigned = fields
+/// What the head of a request says of the hash of its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignedContent<'a> {
+    /// No content is signed.
+    Nothing,
+    /// Content with this SHA-256, in hexadecimal.
+    Declared(&'a str),
+    /// Whatever comes.
+    Undeclared,
+}
+
+impl<'a> SignedContent<'a> {
+    /// What the head of a request with `method` and `fields` says.
+    pub(crate) fn of(method: &Method, fields: &'a HeaderMap) -> Self {
+        let declared = fields.get(CONTENT_SHA256).and_then(|value| value.to_str().ok());
+        match declared {
+            Some(UNSIGNED_PAYLOAD) => Self::Nothing,
+            _ if !signs_content(method) => Self::Nothing,
+            Some(hash) if is_hash(hash) => Self::Declared(hash),
+            _ => Self::Undeclared,
+        }
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn payload_hash<'a>(message: &'a Message<'_>) -> Cow<'a, str> {
+    let is_unsigned = message
+        .fields
         .get(CONTENT_SHA256)
         .is_some_and(|value| value.as_bytes() == UNSIGNED_PAYLOAD.as_bytes());
     if is_unsigned {
-        hex(&Sha256::digest(UNSIGNED_PAYLOAD))
-    } else if signs_content(method) {
-        hex(&Sha256::digest(content))
+        hex(&Sha256::digest(UNSIGNED_PAYLOAD)).into()
+    } else if signs_content(message.method) {
+        message.content_hash.into()
     } else {
-        hex(&Sha256::digest(b""))
+        hex(&Sha256::digest(b"")).into()
     }
 }
 

@@ -8,6 +8,7 @@ use std::{hint::black_box, time::Instant};
 
 use http::{HeaderMap, Method};
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
 
 use super::{
@@ -118,13 +119,14 @@ fn tc3_passes(keys: &SigningKeys, authorization: &Authorization) -> bool {
         http::header::CONTENT_TYPE,
         http::HeaderValue::from_static(CONTENT_TYPE),
     )]);
+    let hash = tc3::hex(&Sha256::digest(CONTENT));
     let message = tc3::Message {
         method: &Method::POST,
         path: "/",
         query: "",
         fields: &fields,
         host: HOST.as_bytes(),
-        content: CONTENT,
+        content_hash: &hash,
         aliases: &[],
     };
     tc3::verify(keys, SECRET, authorization, &TIME.to_string(), &message)

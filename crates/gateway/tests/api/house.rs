@@ -25,7 +25,8 @@ use stoker_domain::{
 };
 use stoker_engine::{Engine, NewDomain};
 use stoker_gateway::{
-    CallLimits, Config, Gateway, Language, Outgoing, admin::OutgoingCall, authorize, router,
+    CallLimits, Config, ContentBounds, Gateway, Language, Outgoing, admin::OutgoingCall, authorize,
+    router,
 };
 use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
@@ -340,6 +341,14 @@ impl House {
     pub(crate) fn speak(&mut self, language: Language) {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let config = Config { calls: CallLimits::OFF, language, ..Config::default() };
+        self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 9, config);
+        self.router = router(self.gateway.clone());
+    }
+
+    /// Another gateway, with these bounds of content.
+    pub(crate) fn bound_content(&mut self, content: ContentBounds) {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let config = Config { calls: CallLimits::OFF, content, ..Config::default() };
         self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 9, config);
         self.router = router(self.gateway.clone());
     }

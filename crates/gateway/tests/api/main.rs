@@ -14,6 +14,7 @@ mod actions;
 mod admin;
 mod cases;
 mod codes;
+mod content;
 mod golden;
 mod house;
 mod identity;

@@ -24,9 +24,10 @@ use crate::{clock::SystemClock, entropy, failure::Failure};
 const PAGE: usize = 1000;
 /// Longest time for one call, its answer included. A call may carry 100,000 URLs.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// What the server answers to an account that calls too often; nothing was done then.
-const TOO_OFTEN: &str = "urn:stoker:problem:too-often";
-/// How often a call is repeated that was one of too many, and the pause before, if none is named.
+/// What the server answers to an account that calls too often, and where it has no room for the
+/// content; nothing was done then.
+const LATER: [&str; 2] = ["urn:stoker:problem:too-often", "urn:stoker:problem:busy"];
+/// How often such a call is repeated, and the pause before, if none is named.
 const MOST_REPEATS: u32 = 30;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -194,7 +195,7 @@ impl Client {
                 return Ok(answer);
             }
             match serde_json::from_slice::<Problem>(&answer.body) {
-                Ok(problem) if problem.kind == TOO_OFTEN && repeats < MOST_REPEATS => {
+                Ok(problem) if LATER.contains(&&*problem.kind) && repeats < MOST_REPEATS => {
                     repeats += 1;
                     let named = answer.field("retry-after").and_then(|text| text.parse().ok());
                     sleep(named.map_or(PAUSE, |seconds: u8| Duration::from_secs(seconds.into())))

@@ -118,9 +118,9 @@ fn content_counts_by_its_hash() {
     let parts = parts(&call(), &fields);
     let authorization = Authorization::parse(&field(&fields, "authorization")).unwrap();
     let head = Head::read(&parts, &authorization).unwrap();
-    assert_eq!(head.check(CONTENT), Ok(()));
-    assert_eq!(head.check(b""), Err(Error::Content));
-    assert_eq!(head.check(br#"{"name":"bob"}"#), Err(Error::Content));
+    assert_eq!(head.check(&Sha256::digest(CONTENT)), Ok(()));
+    assert_eq!(head.check(&Sha256::digest(b"")), Err(Error::Content));
+    assert_eq!(head.check(&Sha256::digest(br#"{"name":"bob"}"#)), Err(Error::Content));
 }
 
 proptest! {

@@ -50,6 +50,8 @@ fn of_the_caller() -> Vec<Error> {
             E::Content(content::Error::TooLarge { limit: 10_485_760 }),
             E::Content(content::Error::Broken),
             E::Content(content::Error::Slow),
+            E::Content(content::Error::Full(content::Full::Budget)),
+            E::Content(content::Error::Suspect),
             E::Signature,
             E::Token(token::Error::Missing),
             E::Token(token::Error::Unasked),

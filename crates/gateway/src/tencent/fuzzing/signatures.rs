@@ -5,14 +5,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
 
 use super::{Input, flip};
 use crate::tencent::{
     authorization::{ALGORITHM, Authorization},
     signing_keys::SigningKeys,
-    tc3::{self, Outgoing},
+    tc3::{self, Outgoing, hex},
     v1::{
         self, Covered,
         pairs::{self, Pair, SIGNATURE},
@@ -101,7 +101,7 @@ impl Signed {
             query: &self.query,
             fields: &fields,
             host: self.host.as_bytes(),
-            content: &self.content,
+            content_hash: &hex(&Sha256::digest(&self.content)),
             aliases: &[],
         };
         tc3::verify(keys, SECRET, &self.authorization, &self.timestamp, &message)

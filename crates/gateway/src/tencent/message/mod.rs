@@ -8,6 +8,8 @@ mod request;
 
 use std::fmt;
 
+use crate::content::{self, SMALL};
+
 pub(crate) use engine::{bare_purge, domain, none_accepted, purge, submit, with_hint, zone};
 pub(crate) use request::{authorization, fields, range, token, unknown_word};
 
@@ -93,6 +95,22 @@ pub(crate) fn try_again() -> Message {
         "The request cannot be carried out now; try again.",
         "请求暂时无法完成，请稍后重试。",
     )
+}
+
+/// That the content of a call cannot be taken now.
+pub(crate) fn busy(error: content::Error) -> Message {
+    match error {
+        content::Error::Suspect => Message::new(
+            format!(
+                "Too many wrong signatures: for a minute no request body over {SMALL} bytes is taken."
+            ),
+            format!("签名错误次数过多，一分钟内不接受超过 {SMALL} 字节的请求体。"),
+        ),
+        _ => Message::new(
+            "Too many large requests are being processed; try again in a moment.",
+            "正在处理的大请求过多，请稍后重试。",
+        ),
+    }
 }
 
 #[cfg(test)]

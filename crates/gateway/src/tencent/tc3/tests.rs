@@ -106,7 +106,7 @@ impl Vector {
             query: &self.query,
             fields: &fields,
             host: self.host.as_bytes(),
-            content: &self.content,
+            content_hash: &hex(&Sha256::digest(&self.content)),
             aliases: &[],
         };
         Authorization::parse(authorization).is_ok_and(|authorization| {
@@ -302,7 +302,7 @@ fn a_proxy_in_front_is_met_by_an_alias() {
         query: "",
         fields: &fields,
         host: b"gateway.internal",
-        content: b"{}",
+        content_hash: &hex(&Sha256::digest("{}")),
         aliases: &[CDN.into()],
     };
     let authorization = Authorization::parse(&format!(
@@ -542,7 +542,7 @@ fn a_client_of_ours_is_accepted() {
             query,
             fields: &fields,
             host: b"127.0.0.1:7700",
-            content: content.as_bytes(),
+            content_hash: &hex(&Sha256::digest(content)),
             aliases: &[],
         };
         assert!(
@@ -572,7 +572,7 @@ proptest! {
             query: &query,
             fields: &HeaderMap::new(),
             host: &host,
-            content: &content,
+            content_hash: &hex(&Sha256::digest(&content)),
             aliases: &[],
         };
         prop_assert!(!verify(&SigningKeys::default(), KEY, &authorization, &timestamp, &message));

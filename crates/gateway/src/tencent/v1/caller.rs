@@ -9,9 +9,11 @@ use stoker_engine::{Caller, Error as LedgerError};
 use super::{
     Covered, Message,
     pairs::{self, Pair, SIGNATURE},
+    read::{self, Unverified},
 };
 use crate::{
     Gateway,
+    content::{self, Taken},
     tencent::{access::token, signed},
 };
 
@@ -36,6 +38,9 @@ pub(crate) enum Error {
     /// The token is not the key's.
     #[error("the token is not valid")]
     Token(#[source] token::Error),
+    /// The call would take too much memory now.
+    #[error("the content cannot be taken")]
+    Content(#[source] content::Error),
     /// The ledger did not answer.
     #[error("the key cannot be looked up")]
     Ledger(#[source] LedgerError),
@@ -54,15 +59,18 @@ pub(crate) struct Verified {
     pub(crate) secret_id: String,
     /// What the signature covers.
     pub(crate) pairs: Vec<Pair>,
+    /// What the call takes of memory; to be kept until it is answered.
+    pub(crate) taken: Option<Taken>,
 }
 
 /// Verifies a call whose timestamp may be `tolerance` seconds off.
 pub(crate) async fn verify(
     gateway: &Gateway,
     parts: &Parts,
-    mut pairs: Vec<Pair>,
+    call: Unverified,
     tolerance: u64,
 ) -> Result<Verified, Error> {
+    let Unverified { mut pairs, bytes, taken: unverified } = call;
     let given = |name| pairs::value(&pairs, name).filter(|value| !value.is_empty());
     let needed = |name| given(name).ok_or(Error::Missing(name));
     let timestamp = needed("Timestamp")?.parse().map_err(|_| Error::Number("Timestamp"))?;
@@ -81,12 +89,19 @@ pub(crate) async fn verify(
         pairs: &pairs,
         aliases: &gateway.config.host_aliases,
     };
-    let covered = super::verify(&caller.key.secret_key, &message).ok_or(Error::Signature)?;
+    let (contents, sender) = (&gateway.contents, read::sender(parts));
+    let Some(covered) = super::verify(&caller.key.secret_key, &message) else {
+        contents.failed(&sender, gateway.clock.now());
+        return Err(Error::Signature);
+    };
+    contents.verified(&sender);
     let token = given("Token").map(str::as_bytes);
     token::check(&caller.key, token, gateway.clock.now()).map_err(Error::Token)?;
     gateway.engine.key_used(&secret_id);
+    let taken = contents.work(caller.account.id, bytes).await.map_err(Error::Content)?;
+    drop(unverified);
     if covered == Covered::WithoutAt {
         pairs.retain(|pair| !pair.value.starts_with('@'));
     }
-    Ok(Verified { caller, timestamp, nonce, secret_id, pairs })
+    Ok(Verified { caller, timestamp, nonce, secret_id, pairs, taken })
 }

@@ -8,8 +8,9 @@ use http::{HeaderMap, Method, header, request::Parts};
 
 use super::pairs::{self, Pair};
 use crate::{
-    content,
-    tencent::{message::Language, multipart},
+    Gateway,
+    content::{self, Content, Sender, Taken},
+    tencent::{access::address, message::Language, multipart},
 };
 
 /// Longest query of a GET call (wire.md 1.1, 2.1).
@@ -19,11 +20,20 @@ const MOST_CONTENT: usize = 1024 * 1024;
 
 /// The parameters of a call, or why there are none, and how to answer it.
 pub(crate) struct Read {
-    pub(crate) pairs: Result<Vec<Pair>, Unread>,
+    pub(crate) call: Result<Unverified, Unread>,
     /// The language that the parameter `Language` asks for.
     pub(crate) language: Option<Language>,
     /// Whether `Version` is among them, which calls of API 3.0 have.
     pub(crate) has_version: bool,
+}
+
+/// The parameters of a call whose caller is not verified yet.
+pub(crate) struct Unverified {
+    pub(crate) pairs: Vec<Pair>,
+    /// Bytes that they were read from.
+    pub(crate) bytes: usize,
+    /// What they take of the budget.
+    pub(crate) taken: Option<Taken>,
 }
 
 /// Why parameters cannot be read.
@@ -40,26 +50,39 @@ pub(crate) enum Unread {
 }
 
 /// Reads a call at `/`. Content that is no form has no parameters.
-pub(crate) async fn call(parts: &Parts, body: Body) -> Read {
+pub(crate) async fn call(gateway: &Gateway, parts: &Parts, body: Body) -> Read {
     let is_get = parts.method == Method::GET;
-    let is_form = is_form(&parts.headers);
-    match content::read(body, MOST_CONTENT).await {
-        _ if is_get => query(parts),
-        Ok(content) if is_form => Read::new(pairs::from_form(&content), &content),
-        Err(error) if is_form => Read::failed(Unread::Content(error), b""),
-        _ => Read::new(Ok(Vec::new()), b""),
+    if is_get || !is_form(&parts.headers) {
+        content::discard(body, MOST_CONTENT).await;
+        return if is_get { query(parts) } else { Read::new(Ok(Vec::new()), b"", None) };
+    }
+    match content(gateway, parts, body).await {
+        Ok(Content { bytes, taken, .. }) => Read::new(pairs::from_form(&bytes), &bytes, taken),
+        Err(error) => Read::failed(Unread::Content(error), b""),
     }
 }
 
 /// Reads a call of API v2, whose content may be multipart and otherwise is a form.
-pub(crate) async fn old_call(parts: &Parts, body: Body) -> Read {
+pub(crate) async fn old_call(gateway: &Gateway, parts: &Parts, body: Body) -> Read {
     if parts.method != Method::POST {
         return query(parts);
     }
-    match content::read(body, MOST_CONTENT).await {
-        Ok(content) => Read::new(pairs::from_content(&parts.headers, &content), &content),
+    match content(gateway, parts, body).await {
+        Ok(Content { bytes, taken, .. }) => {
+            Read::new(pairs::from_content(&parts.headers, &bytes), &bytes, taken)
+        }
         Err(error) => Read::failed(Unread::Content(error), b""),
     }
+}
+
+async fn content(gateway: &Gateway, parts: &Parts, body: Body) -> Result<Content, content::Error> {
+    let sender = sender(parts);
+    gateway.contents.read(body, MOST_CONTENT, &sender, gateway.clock.now()).await
+}
+
+/// The key stands in the content.
+pub(crate) fn sender(parts: &Parts) -> Sender<'static> {
+    Sender { address: address(parts), key: None }
 }
 
 fn query(parts: &Parts) -> Read {
@@ -69,13 +92,13 @@ fn query(parts: &Parts) -> Read {
     } else if query.len() > LONGEST_QUERY {
         Read::failed(Unread::LongQuery, query)
     } else {
-        Read::new(pairs::from_form(query), query)
+        Read::new(pairs::from_form(query), query, None)
     }
 }
 
 impl Read {
-    /// What was read of `text`.
-    fn new(read: Result<Vec<Pair>, pairs::Error>, text: &[u8]) -> Self {
+    /// What was read of `text`, which takes so much of the budget.
+    fn new(read: Result<Vec<Pair>, pairs::Error>, text: &[u8], taken: Option<Taken>) -> Self {
         let pairs = match read {
             Ok(pairs) => pairs,
             Err(error) => return Self::failed(Unread::Pairs(error), text),
@@ -83,14 +106,14 @@ impl Read {
         let value = |name| pairs::value(&pairs, name);
         let language = value("Language").and_then(Language::from_word);
         let has_version = value("Version").is_some();
-        Self { pairs: Ok(pairs), language, has_version }
+        Self { call: Ok(Unverified { pairs, bytes: text.len(), taken }), language, has_version }
     }
 
     fn failed(error: Unread, text: &[u8]) -> Self {
         let word = pairs::undecoded(text, "Language");
         let language = word.and_then(Language::from_word);
         let has_version = pairs::undecoded(text, "Version").is_some();
-        Self { pairs: Err(error), language, has_version }
+        Self { call: Err(error), language, has_version }
     }
 }
 

@@ -28,6 +28,9 @@ pub(super) enum Error {
     /// The query or the content is too large.
     #[error("the request is too large")]
     TooLarge,
+    /// The content would take too much memory now.
+    #[error("the content cannot be taken")]
+    Busy(#[source] content::Error),
     /// The content broke off.
     #[error("the content is incomplete")]
     Incomplete,
@@ -101,6 +104,7 @@ impl From<Unread> for Error {
             Unread::Method => Self::Method,
             Unread::LongQuery | Unread::Content(content::Error::TooLarge { .. }) => Self::TooLarge,
             Unread::Content(content::Error::Broken | content::Error::Slow) => Self::Incomplete,
+            Unread::Content(error) => Self::Busy(error),
             Unread::Pairs(error) => Self::Pairs(error),
         }
     }
@@ -127,6 +131,7 @@ impl Error {
                     "请求超过了 1 MB（GET 为 32 KB）的上限",
                 ),
             ),
+            Self::Busy(error) => busy(*error),
             Self::Incomplete => {
                 (4000, invalid, Message::new("the request body is incomplete", "请求体不完整"))
             }
@@ -194,6 +199,11 @@ impl Error {
         }
     }
 
+    /// Whether the same call may be taken later, because of the memory that it takes now.
+    pub(super) const fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Caller(caller::Error::Content(_)))
+    }
+
     /// Whether somebody has to act: the server failed, not the caller.
     pub(super) fn is_internal(&self) -> bool {
         matches!(
@@ -228,6 +238,10 @@ fn of_params(error: &params::Error) -> Message {
     Message::new(error.to_string(), zh)
 }
 
+fn busy(error: content::Error) -> Told {
+    (4400, "RequestLimitExceeded", message::busy(error))
+}
+
 fn caller_answer(error: &caller::Error) -> Told {
     use caller::Error as E;
     match error {
@@ -252,6 +266,7 @@ fn caller_answer(error: &caller::Error) -> Told {
             ),
         ),
         E::Token(error) => (4105, "SendTokenError", message::token(*error)),
+        E::Content(error) => busy(*error),
         E::Ledger(_) => internal(),
     }
 }

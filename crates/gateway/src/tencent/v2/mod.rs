@@ -35,12 +35,11 @@ use super::{
     answer_v1, language, own_params,
     params::Params,
     v1::{
-        caller,
-        pairs::{self, Pair},
-        read,
+        caller, pairs,
+        read::{self, Unverified},
     },
 };
-use crate::Gateway;
+use crate::{Gateway, content};
 
 /// Seconds that a timestamp may be off.
 const TOLERANCE_SECONDS: u64 = 7200;
@@ -148,13 +147,13 @@ pub(crate) async fn answer(
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let mut name = "unknown";
-    let read = read::old_call(&parts, body).await;
+    let read = read::old_call(&gateway, &parts, body).await;
     let language = read.language.unwrap_or_else(|| language(&gateway, &parts));
     if read.has_version {
         return answer_v1(&gateway, &parts, read).await;
     }
-    let result = match read.pairs {
-        Ok(pairs) => call(&gateway, &parts, pairs, &mut name).await,
+    let result = match read.call {
+        Ok(unverified) => call(&gateway, &parts, unverified, &mut name).await,
         Err(error) => Err(error.into()),
     };
     let duration = started.elapsed();
@@ -186,7 +185,8 @@ pub(crate) async fn answer(
                     "call refused"
                 );
             }
-            failure(&answer)
+            let response = failure(&answer);
+            if error.is_busy() { content::come_again(response) } else { response }
         }
     }
 }
@@ -194,10 +194,10 @@ pub(crate) async fn answer(
 async fn call(
     gateway: &Gateway,
     parts: &Parts,
-    pairs: Vec<Pair>,
+    unverified: Unverified,
     name: &mut &'static str,
 ) -> Result<Option<Value>, Error> {
-    let verified = caller::verify(gateway, parts, pairs, TOLERANCE_SECONDS).await?;
+    let verified = caller::verify(gateway, parts, unverified, TOLERANCE_SECONDS).await?;
     let signed = SignedCall {
         secret_id: &verified.secret_id,
         nonce: &verified.nonce.to_string(),
@@ -217,6 +217,7 @@ async fn call(
     gateway.calls.admit(&gateway.config.calls, account, ("v2", action.name()), now)?;
     service::check(&verified.caller.account)?;
     let (caller, mut params) = (verified.caller, own_params(verified.pairs)?);
+    let _taken = verified.taken;
     let permitted = access::check(gateway, &caller, parts, &Rule::of_old(action), &mut params);
     permitted.map_err(|refused| Error::Access { refused, request_id: gateway.request_id() })?;
     action.call(gateway, &caller.account, params).await

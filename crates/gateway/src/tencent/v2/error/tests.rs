@@ -25,6 +25,8 @@ fn of_the_caller() -> Vec<Error> {
         Error::Method,
         Error::TooLarge,
         Error::Incomplete,
+        Error::Busy(content::Error::Full(content::Full::Share)),
+        Error::Busy(content::Error::Suspect),
         Error::Pairs(pairs::Error::Type("urls.0".into())),
         Error::Pairs(pairs::Error::Multipart("the last boundary is missing")),
         Error::missing("command"),
