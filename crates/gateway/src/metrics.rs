@@ -37,16 +37,17 @@ pub(crate) fn swept(swept: Swept) -> String {
 pub(crate) fn contents(contents: &Contents) -> String {
     let mut text = String::new();
     let stats = contents.stats();
-    let gauges: [(&str, &str, fn(&Stats) -> usize); 4] = [
-        ("content_limit_bytes", "Bytes that content may take.", |stats| stats.most),
-        ("content_held_bytes", "Bytes that content takes now.", |stats| stats.held),
-        ("content_peak_bytes", "Most bytes that content took at once.", |stats| stats.peak),
-        ("content_waiting", "Calls that wait until content may be read.", |stats| stats.waiting),
+    let values = |stats: &Stats| [stats.most, stats.held, stats.peak, stats.waiting];
+    let gauges = [
+        ("content_limit_bytes", "Bytes that content may take."),
+        ("content_held_bytes", "Bytes that content takes now."),
+        ("content_peak_bytes", "Most bytes that content took at once."),
+        ("content_waiting", "Calls that wait until content may be read."),
     ];
-    for (name, help, value) in gauges {
+    for (place, (name, help)) in gauges.into_iter().enumerate() {
         family(&mut text, name, help, "gauge");
         for (caller, stats) in &stats {
-            line(&mut text, name, &format!("caller=\"{caller}\""), &value(stats));
+            line(&mut text, name, &format!("caller=\"{caller}\""), &values(stats)[place]);
         }
     }
     let name = "content_refused_total";

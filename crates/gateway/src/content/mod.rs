@@ -20,10 +20,11 @@ use std::{
 
 use axum::body::{Body, HttpBody};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, header, request::Parts};
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 use stoker_domain::{account::AccountId, time::Timestamp};
+use stoker_listen::Connection;
 use tokio::time::timeout;
 
 pub(crate) use self::budget::{Full, Stats, Taken};
@@ -235,9 +236,12 @@ impl Contents {
         self.trust.failed(sender.pair(), now);
     }
 
-    /// Notes that the signature of `sender` was right.
-    pub(crate) fn verified(&self, sender: &Sender<'_>) {
+    /// Notes that the signature of `sender` was right, also for his connection.
+    pub(crate) fn verified(&self, sender: &Sender<'_>, parts: &Parts) {
         self.trust.verified(sender.pair());
+        if let Some(connection) = parts.extensions.get::<Connection>() {
+            connection.verified();
+        }
     }
 
     /// Whose shares the content of `sender` is counted against. Who was verified at his address

@@ -70,6 +70,11 @@ fn contents() -> Contents {
     })
 }
 
+/// Of a request that no listener brought.
+fn parts() -> Parts {
+    http::Request::new(()).into_parts().0
+}
+
 fn held(contents: &Contents) -> [usize; 2] {
     contents.stats().map(|(_, stats)| stats.held)
 }
@@ -184,7 +189,7 @@ async fn after_wrong_signatures_only_small_content_is_taken_until_a_right_one() 
     for other in [NAMED, Sender { address: Some([192, 0, 2, 2].into()), key: KEY }] {
         assert!(contents.read(announced(MIB), MIB, &other, NOW).await.is_ok());
     }
-    contents.verified(&strange);
+    contents.verified(&strange, &parts());
     assert!(contents.read(announced(MIB), MIB, &strange, NOW).await.is_ok());
 }
 
@@ -192,7 +197,7 @@ async fn after_wrong_signatures_only_small_content_is_taken_until_a_right_one() 
 async fn strangers_who_name_an_account_do_not_keep_out_whoever_was_verified() {
     let contents = contents();
     let at = |last: u8| Sender { address: Some([192, 0, 2, last].into()), key: KEY };
-    contents.verified(&at(9));
+    contents.verified(&at(9), &parts());
     let mut kept = Vec::new();
     for stranger in 0..5 {
         let read = contents.read(announced(2 * MIB), 2 * MIB, &at(stranger), NOW).await;

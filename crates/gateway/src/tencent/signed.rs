@@ -188,7 +188,7 @@ impl Known {
             gateway.contents.failed(&self.sender(parts), gateway.clock.now());
             return Err(Error::Signature);
         }
-        gateway.contents.verified(&self.sender(parts));
+        gateway.contents.verified(&self.sender(parts), parts);
         Ok(())
     }
 }

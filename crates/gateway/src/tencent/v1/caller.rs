@@ -94,7 +94,7 @@ pub(crate) async fn verify(
         contents.failed(&sender, gateway.clock.now());
         return Err(Error::Signature);
     };
-    contents.verified(&sender);
+    contents.verified(&sender, parts);
     let token = given("Token").map(str::as_bytes);
     token::check(&caller.key, token, gateway.clock.now()).map_err(Error::Token)?;
     gateway.engine.key_used(&secret_id);
