@@ -120,7 +120,6 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
     let mut signals = Signals::new(options.tls.is_some())?;
     let listener = listen(options.listen, "--listen").await?;
     let status = listen(options.status, "--status-listen").await?;
-    let status_address = status.local_addr().map_err(|error| Failure::because_of(&error))?;
     let address = listener.local_addr().map_err(|error| Failure::because_of(&error))?;
     let endpoint = format!("http://{}", reachable(address));
 
@@ -169,10 +168,7 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
     tls::tell(&options.data, tls_endpoint)?;
     clear_text::tell(
         &options.data,
-        &[
-            Listener { name: "the API".into(), address },
-            Listener { name: "health and metrics".into(), address: status_address },
-        ],
+        &in_clear_text(&[("the API", &listener), ("the status", &status)])?,
     )?;
     api.serve("api", listener);
     let mut health = Api::new(status_router(gateway.clone()), Bounds::status());
@@ -202,6 +198,15 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
     flush_key_uses(&engine).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What listens without TLS, and where.
+fn in_clear_text(ports: &[(&str, &TcpListener)]) -> Result<Vec<Listener>, Failure> {
+    let port = |(name, port): &(&str, &TcpListener)| {
+        let address = port.local_addr().map_err(|error| Failure::because_of(&error))?;
+        Ok(Listener { name: (*name).into(), address })
+    };
+    ports.iter().map(port).collect()
 }
 
 /// With so many connections, half of which may wait for content of callers nobody knows.

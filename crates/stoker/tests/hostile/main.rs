@@ -10,7 +10,7 @@ mod corpus;
 mod crowds;
 mod raw;
 #[path = "../running/mod.rs"]
-#[expect(dead_code, reason = "end to end uses the rest")]
+#[expect(dead_code, unused_imports, reason = "end to end uses the rest")]
 mod running;
 
 use std::{
