@@ -171,13 +171,10 @@ fn status_routes() -> Router<Gateway> {
 async fn exposition(
     State(gateway): State<Gateway>,
 ) -> ([(http::HeaderName, &'static str); 1], String) {
-    let text = gateway.metrics.render()
-        + &metrics::swept(gateway.engine.swept())
-        + &metrics::contents(&gateway.contents);
-
     let listeners = gateway.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let text = gateway.metrics.render()
         + &metrics::swept(gateway.engine.swept())
+        + &metrics::contents(&gateway.contents)
         + &listeners::render(&listeners);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }
