@@ -1,7 +1,8 @@
 //! Children of a playlist: which of them are fetched, and what becomes of the others.
 //!
 //! A playlist may name anything. Only what the account owns is fetched; the rest is written as a
-//! settled target with its reason, so that nothing is dropped in silence. Repeating is harmless:
+//! settled target with its reason, so that nothing is dropped in silence. What a task that is full
+//! has no row for makes its playlist fail. Repeating is harmless:
 //! the ledger knows each URL of a task once.
 
 use std::collections::BTreeSet;
@@ -24,13 +25,13 @@ use crate::{
 };
 
 impl Engine {
-    /// Adds the children of the playlist `item` to `task`.
+    /// Adds the children of the playlist `item` to `task`; how many are left out, because it is full.
     pub(crate) async fn expand(
         &self,
         task: &Task,
         item: &LeasedItem,
         children: Vec<Child>,
-    ) -> Result<(), Error> {
+    ) -> Result<u64, Error> {
         let directory = self.board.now();
         let levels = item.levels.saturating_sub(1);
         let (refused, fetched): (Vec<_>, Vec<_>) = children
@@ -47,6 +48,7 @@ impl Engine {
         let limits = self.ledger.limits(task.account, task.product).await?;
         let charges = charges(task, self.calendar.day(now), &limits);
         // what is refused costs nothing, and takes no room from what is fetched
+        let mut left_out = 0;
         for (charges, targets) in [(charges, fetched), (Vec::new(), refused)] {
             if targets.is_empty() {
                 continue;
@@ -60,6 +62,7 @@ impl Engine {
                 now,
             });
             let added = added.await?;
+            left_out += added.left_out;
             tracing::debug!(
                 task.id = %task.id,
                 target.count = added.targets,
@@ -68,7 +71,7 @@ impl Engine {
             );
         }
         self.doorbells.ring(nodes.iter().map(String::as_str));
-        Ok(())
+        Ok(left_out)
     }
 }
 

@@ -116,10 +116,22 @@ impl Engine {
                     continue; // settled already
                 };
                 if children.len() > self.config.max_children {
-                    too_many(&mut item, children.len(), self.config.max_children);
+                    let (named, limit) = (children.len(), self.config.max_children);
+                    let told = format!("the playlist names {named} children: the limit is {limit}");
+                    refuse(&mut item, told);
                 } else if known.levels > 0 {
                     // also of one that may not be kept: the children may
-                    self.expand(&leased.task, known, children).await?;
+                    let left_out = self.expand(&leased.task, known, children).await?;
+                    if left_out > 0 {
+                        let limit = self.config.max_targets_per_task;
+                        refuse(
+                            &mut item,
+                            format!(
+                                "{left_out} children of the playlist are left out: the task has \
+                                 the {limit} targets that it may have"
+                            ),
+                        );
+                    }
                 }
             }
             let is_again = match known {
@@ -219,7 +231,8 @@ impl Engine {
     }
 }
 
-fn too_many(item: &mut ItemReport, named: usize, limit: usize) {
+/// It names too much: it is not done, though it may be there.
+fn refuse(item: &mut ItemReport, told: String) {
     item.outcome = Outcome::Blocked(Block::TooManyChildren);
-    item.detail = Some(format!("the playlist names {named} children: the limit is {limit}"));
+    item.detail = Some(told);
 }

@@ -58,7 +58,8 @@ pub struct ChildPlan {
     /// The targets, in the order of the playlist.
     pub targets: Vec<PlannedTarget>,
     /// At most so many targets in the task; what goes beyond is written as
-    /// `blocked:too-many-children` and not charged.
+    /// `blocked:too-many-children` and not charged. Where the task has as many already, nothing is
+    /// written at all, so that the rows of one task are bounded whatever its playlists name.
     pub most_targets: u64,
     /// The present moment.
     pub now: Timestamp,
@@ -75,6 +76,8 @@ pub struct Submitted {
     pub over_quota: u64,
     /// New jobs.
     pub jobs: u64,
+    /// New targets that were left out, because the task had all that it may have.
+    pub left_out: u64,
 }
 
 /// What stands behind a lease.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stoker_domain::{
     area::AreaScope,
-    job::{Child, ItemReport, LeasedJob},
+    job::{Child, ItemReport, LeasedJob, Report},
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     quota::Limits,
     task::Progress,
@@ -166,6 +166,70 @@ async fn a_playlist_that_names_too_much_is_not_followed() {
     let told = stage.engine.outcomes(&task, &[rows[0].row.id]).await.unwrap();
     let detail = told[0].1[0].report.as_ref().unwrap().detail.clone().unwrap();
     assert_eq!(detail, "the playlist names 3 children: the limit is 2");
+}
+
+#[tokio::test]
+async fn playlists_of_a_full_task_fail_and_write_no_more_rows() {
+    let stage = Stage::with(Config { max_targets_per_task: 5, ..Config::default() }).await;
+    let task = stage.submit(&["http://www.example.com/m.m3u8"]).await.task;
+    let job = stage.lease().await.remove(0);
+    let variants = ["0", "1", "2"].map(|n| format!("http://www.example.com/{n}.m3u8"));
+    let variants: Vec<_> = variants.iter().map(String::as_str).collect();
+    assert!(stage.report(&job, vec![playlist(&variants)]).await);
+    // the first fills the task, and a little more; the others find it full
+    let job = stage.lease().await.remove(0);
+    for (position, name) in (0..).zip(["a", "b", "c"]) {
+        let named = [0, 1, 2].map(|n| format!("http://www.example.com/{name}{n}.ts"));
+        let named: Vec<_> = named.iter().map(String::as_str).collect();
+        let children = playlist(&named).children;
+        let report = ItemReport { children, ..item(position, Outcome::Filled) };
+        let is_last = position == 2;
+        let report = Report { job: job.id, token: job.token, items: vec![report], is_last };
+        assert!(stage.engine.report(report).await.unwrap());
+    }
+    let rows = stage.targets(&task).await;
+    assert_eq!(rows.len(), 4 + 3, "{rows:?}");
+    let outcomes: Vec<_> = rows.iter().map(|row| row.row.outcome).collect();
+    let (done, beyond) = (Some(Outcome::Filled), Some(Outcome::Blocked(Block::TooManyChildren)));
+    assert_eq!(outcomes, [done, done, beyond, beyond, None, beyond, beyond]);
+    let told = stage.engine.outcomes(&task, &[rows[2].row.id]).await.unwrap();
+    let detail = told[0].1[0].report.as_ref().unwrap().detail.clone().unwrap();
+    let expected =
+        "3 children of the playlist are left out: the task has the 5 targets that it may have";
+    assert_eq!(detail, expected);
+    let job = stage.lease().await.remove(0);
+    assert!(stage.report(&job, vec![item(0, Outcome::Filled)]).await);
+    let task = stage.task(&task).await;
+    assert_eq!((task.row.done, task.row.failed, task.row.targets), (3, 4, 7));
+    assert!(task.row.finished_at.is_some());
+}
+
+#[tokio::test]
+async fn a_playlist_at_the_bound_is_followed_and_one_beyond_it_is_not_done() {
+    let most = Config::default().max_children;
+    let stage = Stage::new().await;
+    let limits = Limits { batch: 500, daily: 10 * most as u64 };
+    let account = stage.engine.create_account("100000000002".into(), 2, limits).await.unwrap();
+    let new = domain("large.example.com", AreaScope::Global);
+    stage.engine.add_domain(account.id, new).await.unwrap();
+    for (name, named) in [("beyond", most + 1), ("at", most)] {
+        let url = format!("http://large.example.com/{name}.m3u8");
+        let task = stage.engine.submit(&account, submission(&[&url])).await.unwrap().task;
+        let jobs = stage.lease().await;
+        let job = jobs.iter().find(|job| job.task == task).unwrap();
+        let child = |n| Child {
+            url: format!("http://large.example.com/{name}/{n}.ts"),
+            is_playlist: false,
+        };
+        let children = (0..named).map(child).collect();
+        let report = ItemReport { children, ..item(0, Outcome::Filled) };
+        assert!(stage.report(job, vec![report]).await);
+        let task = stage.task(&task).await.row;
+        match named > most {
+            false => assert_eq!((task.targets, task.failed, task.done), (1 + most as u64, 0, 1)),
+            true => assert_eq!((task.targets, task.failed, task.done), (1, 1, 0)),
+        }
+    }
 }
 
 /// Anything quadratic in here would take this test minutes.

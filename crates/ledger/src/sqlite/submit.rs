@@ -120,7 +120,8 @@ fn write(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
         targets: 0,
     };
     let written = insert::insert(session, owner, task.created_at, &plan.chunks)?;
-    Ok(Submitted { targets, merged: plan.merged, over_quota: 0, jobs: written.jobs })
+    let merged = plan.merged;
+    Ok(Submitted { targets, merged, jobs: written.jobs, ..Submitted::default() })
 }
 
 /// A task all of whose targets are settled is finished.
@@ -205,6 +206,10 @@ pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitt
     if found.is_final || targets.is_empty() {
         return Ok(Submitted { merged, ..Submitted::default() });
     }
+    if found.targets >= plan.most_targets {
+        let left_out = targets.len() as u64;
+        return Ok(Submitted { merged, left_out, ..Submitted::default() });
+    }
     let owner = Owner {
         task: found.id,
         account: found.task.account,
@@ -217,7 +222,8 @@ pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitt
     let over_quota = spend(connection, found.task.account, &plan.charges, budget, &mut targets)?;
     let written = insert::insert(session, owner, now, &insert::cut(targets))?;
     count(connection, found.id, &written, now)?;
-    Ok(Submitted { targets: written.counts.targets, merged, over_quota, jobs: written.jobs })
+    let Written { counts, jobs, .. } = written;
+    Ok(Submitted { targets: counts.targets, merged, over_quota, jobs, left_out: 0 })
 }
 
 struct Found {

@@ -36,7 +36,7 @@ pub async fn children_are_merged_into_the_task_and_a_repeat_changes_nothing(
     plan.targets.push(plan.targets[3].clone());
     let added = fixture.ledger.add_children(plan.clone()).await.expect("children");
     // `/1` was submitted, `/3` is named twice
-    assert_eq!(added, Submitted { targets: 3, merged: 2, over_quota: 0, jobs: 1 });
+    assert_eq!(added, Submitted { targets: 3, merged: 2, over_quota: 0, jobs: 1, left_out: 0 });
     for _ in 0..2 {
         let repeated = fixture.ledger.add_children(plan.clone()).await.expect("children");
         assert_eq!(repeated, Submitted { merged: 5, ..Submitted::default() });
@@ -69,7 +69,7 @@ pub async fn children_are_charged_as_far_as_the_quota_goes(ledger: Arc<dyn Ledge
     let mut plan = plan(&fixture, 6).await;
     plan.charges = charges(AreaScope::Mainland, 5);
     let added = fixture.ledger.add_children(plan).await.expect("children");
-    assert_eq!(added, Submitted { targets: 5, merged: 1, over_quota: 2, jobs: 1 });
+    assert_eq!(added, Submitted { targets: 5, merged: 1, over_quota: 2, jobs: 1, left_out: 0 });
     assert_eq!(fixture.used(Area::Mainland).await, 5);
     let rows = fixture.targets("1").await;
     assert!(rows[..5].iter().all(|row| row.progress == Progress::Processing));
@@ -88,14 +88,27 @@ pub async fn children_beyond_the_bound_are_written_and_not_charged(ledger: Arc<d
     fixture.submit("1", &PLAYLIST, &["edge"]).await;
     let plan = ChildPlan { most_targets: 4, ..plan(&fixture, 6).await };
     let added = fixture.ledger.add_children(plan.clone()).await.expect("children");
-    assert_eq!(added, Submitted { targets: 5, merged: 1, over_quota: 0, jobs: 1 });
+    assert_eq!(added, Submitted { targets: 5, merged: 1, over_quota: 0, jobs: 1, left_out: 0 });
     assert_eq!(fixture.used(Area::Mainland).await, 4);
     let rows = fixture.targets("1").await;
     let beyond = Some(Outcome::Blocked(Block::TooManyChildren));
     assert_eq!(rows.iter().filter(|row| row.outcome == beyond).count(), 3);
     assert!(rows[4..].iter().all(|row| row.outcome == beyond));
-    let repeated = fixture.ledger.add_children(plan).await.expect("children");
+    let repeated = fixture.ledger.add_children(plan.clone()).await.expect("children");
     assert_eq!(repeated, Submitted { merged: 6, ..Submitted::default() });
+
+    // now it is full: of a further playlist nothing is written, charged or not
+    let mut further = plan;
+    for target in &mut further.targets {
+        target.url = target.url.replace("http://", "http://further.");
+    }
+    for charges in [further.charges.clone(), Vec::new()] {
+        let plan = ChildPlan { charges, ..further.clone() };
+        let added = fixture.ledger.add_children(plan).await.expect("children");
+        assert_eq!(added, Submitted { left_out: 6, ..Submitted::default() });
+    }
+    assert_eq!(fixture.targets("1").await.len(), rows.len());
+    assert_eq!(fixture.used(Area::Mainland).await, 4);
 }
 
 pub async fn children_keep_a_task_open(ledger: Arc<dyn Ledger>) {

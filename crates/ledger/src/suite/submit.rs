@@ -16,7 +16,7 @@ pub async fn equal_urls_are_merged_and_charged_once(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     let given = ["http://a.example/x", "http://a.example/y", "http://a.example/x"];
     let submitted = fixture.submit("1", &given, &["edge"]).await;
-    assert_eq!(submitted, Submitted { targets: 2, merged: 1, over_quota: 0, jobs: 1 });
+    assert_eq!(submitted, Submitted { targets: 2, merged: 1, over_quota: 0, jobs: 1, left_out: 0 });
     assert_eq!(fixture.used(Area::Mainland).await, 2);
     assert_eq!(fixture.used(Area::Overseas).await, 0);
     let rows = fixture.targets("1").await;
@@ -75,6 +75,7 @@ pub async fn several_tasks_are_accepted_together_or_not_at_all(ledger: Arc<dyn L
         jobs,
         merged: 0,
         over_quota: 0,
+        left_out: 0,
     });
     assert_eq!(submitted, expected);
     assert_eq!(fixture.used(Area::Mainland).await, 5);
@@ -146,7 +147,7 @@ pub async fn targets_settled_at_once_need_no_node(ledger: Arc<dyn Ledger>) {
     planned[2].nodes.push("edge".into());
     let task = fixture.new_task(fixture.task("1"), planned.clone());
     let submitted = fixture.ledger.submit(task).await.expect("submit");
-    assert_eq!(submitted, Submitted { targets: 3, merged: 0, over_quota: 0, jobs: 1 });
+    assert_eq!(submitted, Submitted { targets: 3, merged: 0, over_quota: 0, jobs: 1, left_out: 0 });
     let rows = fixture.targets("1").await;
     assert_eq!(rows[0].progress, Progress::Failed);
     assert_eq!(rows[0].outcome, Some(Outcome::Blocked(Block::Ownership)));

@@ -5,8 +5,8 @@ use std::io::Write;
 use flate2::{Compression, write::GzEncoder};
 use stoker_domain::{
     job::ItemReport,
-    media::Kind,
-    outcome::{Outcome, PlaylistFault, Uncacheable},
+    media::{Kind, MAX_CHILDREN},
+    outcome::{Block, Outcome, PlaylistFault, Uncacheable},
 };
 use stoker_testkit::{Script, content};
 
@@ -167,4 +167,34 @@ async fn what_is_named_and_not_followed_is_told() {
     }
     let report = source.run(4, &url("/p/a.mp4"), SUBMITTED).await;
     assert!(report.not_followed.is_empty() && report.children.is_empty());
+}
+
+#[tokio::test]
+async fn a_playlist_that_names_too_much_fails_and_one_at_the_bound_is_followed() {
+    let net = Net::single().await;
+    let of = |named: usize| {
+        let mut text = String::from("#EXTM3U\n#EXT-X-TARGETDURATION:4\n");
+        (0..named).for_each(|n| text += &format!("#EXTINF:4,\n{n}.ts\n"));
+        text
+    };
+    let too_many = Outcome::Blocked(Block::TooManyChildren);
+    for (id, (path, named, outcome)) in (1..).zip([
+        ("/at.m3u8", MAX_CHILDREN, Outcome::Filled),
+        ("/beyond.m3u8", MAX_CHILDREN + 1, too_many),
+    ]) {
+        net.origin.on(path, kept(of(named)));
+        let report = net.sources["edge"].run(id, &url(path), SUBMITTED).await;
+        let followed = if outcome == too_many { 0 } else { named };
+        assert_eq!((report.outcome, report.children.len()), (outcome, followed), "{path}");
+        // again, when it is there already
+        let report = net.sources["edge"].run(id + 10, &url(path), SUBMITTED).await;
+        let outcome = if outcome == too_many { too_many } else { Outcome::AlreadyFresh };
+        assert_eq!((report.outcome, report.children.len()), (outcome, followed), "{path}");
+    }
+    // what may not be kept fails in any case, and says so besides
+    let no_store = Script::new(of(MAX_CHILDREN + 1)).field("cache-control", "no-store");
+    net.origin.on("/passing.m3u8", no_store);
+    let report = net.sources["edge"].run(30, &url("/passing.m3u8"), SUBMITTED).await;
+    assert_eq!(report.outcome, NO_STORE);
+    assert!(report.detail.unwrap().contains("more than 100000 children"));
 }
