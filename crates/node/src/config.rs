@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use ipnet::IpNet;
 use stoker_domain::placement::Node;
 
 use crate::origin::{Bounds, Resolver, TimeOuts};
@@ -19,6 +20,8 @@ pub struct Config {
     pub disk_bytes: u64,
     /// Bytes that stay free on its disk for others, as far as its store can give them back.
     pub disk_reserve: u64,
+    /// Proxies before the node that are believed what they say of a viewer's address.
+    pub trusted_proxies: Vec<IpNet>,
     /// What nodes of one installation show each other. Requests without it are viewers'.
     pub peer_secret: String,
     /// Seed of everything random: session number, jitter of retries.
@@ -63,6 +66,7 @@ impl Config {
             dir,
             disk_bytes,
             disk_reserve: 0,
+            trusted_proxies: Vec::new(),
             peer_secret: String::new(),
             seed: 0,
             items_in_flight: 64,

@@ -170,8 +170,7 @@ pub async fn start(
     fills.tell(Arc::clone(&history));
     let gate = Gate::shut();
     let service = Service::new(
-        &name,
-        (&config.peer_secret, config.peer_patience),
+        &config,
         (store.clone(), fills.clone()),
         gate.clone(),
         directory.clone(),
@@ -212,7 +211,7 @@ fn bounds(config: &Config) -> Bounds {
 /// Answers a request whose content means nothing (RFC 9110 section 9.3.1). The connections of other
 /// nodes are not the first to be closed for another.
 async fn answer(service: Service, head: Parts, connection: Connection) -> Response<Body> {
-    let reply = service.answer(head).await;
+    let reply = service.answer(head, connection.peer().ip()).await;
     if reply.headers().contains_key(ANSWERED) {
         connection.verified();
     }

@@ -5,17 +5,34 @@
 //! that its `Vary` names: by these the response is selected again when it is reused (RFC 9111
 //! section 4.1). Which fields a node asks with that keeps nothing is decided elsewhere.
 
-use http::{HeaderMap, HeaderName, header};
+use std::time::Duration;
 
-use super::{cdn_loop::CDN_LOOP, fields::members};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::{CacheControl, cdn_loop::CDN_LOOP, fields::members};
 
 /// Fields that always travel: a response to `Authorization` is stored only where the origin gives
 /// leave (RFC 9111 section 3.5), a cache passes `Cache-Control` on (section 5.2), and nobody removes
 /// what others said in `CDN-Loop` (RFC 8586 section 2).
 const ALWAYS: [HeaderName; 3] = [header::AUTHORIZATION, header::CACHE_CONTROL, CDN_LOOP];
 
-/// Fields of a task that select nothing: who asks, from where and in which trace.
-const HARMLESS: [&str; 9] = [
+/// The directives of a viewer's `Cache-Control` that caches before the origin have to know: whether
+/// they may answer from what they keep. The words of the viewer himself, which an origin might answer
+/// by, do not travel; `None` when nothing is left.
+pub fn told_caches(fields: &HeaderMap) -> Option<HeaderValue> {
+    let said = CacheControl::of(fields);
+    let directives = [
+        (said.no_cache, "no-cache"),
+        (said.no_store, "no-store"),
+        (said.max_age == Some(Duration::ZERO), "max-age=0"),
+    ];
+    let told: Vec<&str> =
+        directives.into_iter().filter_map(|(is_said, word)| is_said.then_some(word)).collect();
+    HeaderValue::try_from(told.join(", ")).ok().filter(|value| !value.is_empty())
+}
+
+/// Fields of a task that tell who asks, from where and in which trace, and seldom select anything.
+const OF_WHO_ASKS: [&str; 9] = [
     "cache-control",
     "from",
     "pragma",
@@ -55,10 +72,10 @@ pub fn always_travels(name: &HeaderName) -> bool {
     ALWAYS.contains(name)
 }
 
-/// Whether a response may be kept for all though a task sent `name`: it selects nothing, or is
-/// judged as `Authorization` is.
-pub fn is_harmless(name: &HeaderName) -> bool {
-    *name == header::AUTHORIZATION || HARMLESS.contains(&name.as_str())
+/// Whether field `name` of a task tells who asks. An origin that refuses to answer without it looks
+/// at that, and has no other answer for others.
+pub fn tells_who_asks(name: &HeaderName) -> bool {
+    OF_WHO_ASKS.contains(&name.as_str())
 }
 
 /// Removes what a viewer's request claims of clients, URLs and methods.
@@ -80,8 +97,6 @@ pub fn varying(fields: &HeaderMap) -> impl Iterator<Item = HeaderName> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn fields(names: &[&str]) -> HeaderMap {
@@ -102,9 +117,34 @@ mod tests {
     }
 
     #[test]
-    fn few_fields_always_travel_and_few_of_a_task_select_nothing() {
-        for (name, always, harmless) in [
-            ("authorization", true, true),
+    fn of_cache_control_little_travels() {
+        for (lines, told) in [
+            (&[][..], None),
+            (&["no-cache"], Some("no-cache")),
+            (&["max-age=0"], Some("max-age=0")),
+            (
+                &["evil, max-age=00, NO-STORE", "no-cache=\"x\""],
+                Some("no-cache, no-store, max-age=0"),
+            ),
+            (&["max-age=7, min-fresh=3, no-transform, evil=1"], None),
+            (&["only-if-cached", "max-stale"], None),
+        ] {
+            let mut asked = HeaderMap::new();
+            for line in lines {
+                asked.append(header::CACHE_CONTROL, HeaderValue::from_static(line));
+            }
+            assert_eq!(
+                told_caches(&asked).as_ref().map(|v| v.to_str().unwrap()),
+                told,
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn few_fields_always_travel_and_few_tell_who_asks() {
+        for (name, always, tells) in [
+            ("authorization", true, false),
             ("cache-control", true, true),
             ("user-agent", false, true),
             ("referer", false, true),
@@ -115,7 +155,7 @@ mod tests {
             ("x-token", false, false),
         ] {
             let name: HeaderName = name.parse().unwrap();
-            assert_eq!((always_travels(&name), is_harmless(&name)), (always, harmless), "{name}");
+            assert_eq!((always_travels(&name), tells_who_asks(&name)), (always, tells), "{name}");
         }
     }
 }

@@ -24,7 +24,7 @@ pub use cache_status::{CacheStatus, Forward};
 pub use cdn_loop::{CDN_LOOP, LoopGuard};
 pub use conditional::{Conditions, evaluate_conditions, if_range_matches};
 pub use fields::{http_date, parse_http_date, strip_hop_by_hop};
-pub use forwarded::{always_travels, is_harmless, strip_claims, varying};
+pub use forwarded::{always_travels, strip_claims, tells_who_asks, told_caches, varying};
 pub use framing::{BadFraming, framed_length};
 pub use freshness::{Reuse, reuse};
 pub use range::{
@@ -33,4 +33,4 @@ pub use range::{
 };
 pub use response::{StoredResponse, Validator, drop_cookies, strong_validator};
 pub use staleness::{Staleness, staleness, told_age};
-pub use storable::{Lifetime, storable};
+pub use storable::{Lifetime, shares_with_cookies, storable};

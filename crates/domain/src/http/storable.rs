@@ -60,12 +60,7 @@ pub fn storable(
         return Err(Uncacheable::VaryStar);
     }
     let shares = said.public || said.s_maxage.is_some();
-    let takes_cookies = match policy.cookies {
-        Cookies::Ask => shares,
-        Cookies::Drop => true,
-        Cookies::Refuse => false,
-    };
-    if fields.contains_key(header::SET_COOKIE) && !takes_cookies {
+    if fields.contains_key(header::SET_COOKIE) && !takes_cookies(&said, policy) {
         return Err(Uncacheable::SetCookie);
     }
     // RFC 9111 section 3.5
@@ -92,6 +87,20 @@ pub fn storable(
         return Err(Uncacheable::NoLifetime);
     }
     Ok(Lifetime { lifetime, corrected_initial_age })
+}
+
+/// Whether a response that cookies may have selected may be kept for those who send the same: the
+/// origin gives leave, or the domain's rule does.
+pub fn shares_with_cookies(fields: &HeaderMap, policy: &CachePolicy) -> bool {
+    takes_cookies(&CacheControl::of(fields), policy)
+}
+
+fn takes_cookies(said: &CacheControl, policy: &CachePolicy) -> bool {
+    match policy.cookies {
+        Cookies::Ask => said.public || said.s_maxage.is_some(),
+        Cookies::Drop => true,
+        Cookies::Refuse => false,
+    }
 }
 
 pub(super) fn ruled_lifetime(rule: RuleLifetime, explicit: Option<Duration>) -> Duration {

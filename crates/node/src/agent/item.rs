@@ -226,6 +226,7 @@ impl Runner {
             options: Arc::clone(&task.options),
             intent: if task.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
             hops: 0,
+            client: None,
             is_patient: true,
             errors_since: Some(task.terms.accepted_at),
         }

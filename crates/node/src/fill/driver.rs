@@ -27,7 +27,7 @@ use crate::{
     store::Stored,
 };
 
-/// How often fields are handed on because `Vary` names them: the second reply may name others.
+/// How often other fields are handed on because `Vary` names others: the second reply may, too.
 const SELECTIONS: u32 = 2;
 
 /// Why an attempt did not reach its end.
@@ -39,6 +39,8 @@ pub(super) enum Stop {
     Again(Fault),
     /// These fields of the viewer select a response; ask with them.
     Select(Vec<HeaderName>),
+    /// Fields that `Vary` named before were sent, and it names them no more; ask without them.
+    Plain,
     /// What comes is not kept, and may be about the viewer: ask for this one alone.
     Alone,
     /// No further attempt makes sense.
@@ -103,9 +105,12 @@ impl Driver {
         driver
     }
 
-    /// From now on the origin gets all fields of the viewer.
+    /// From now on the origin gets all fields of the viewer, and hears who he is.
     fn hand_all(&mut self) {
-        self.is_alone = !self.source.is_parent() && self.request.withholds_any();
+        if self.source.is_parent() {
+            return;
+        }
+        self.is_alone = self.request.has_own_fields() || self.request.client.is_some();
         if self.is_alone {
             self.request = self.request.handing(Handed::All);
         }
@@ -163,7 +168,13 @@ impl Driver {
                     self.fill.restart();
                     continue;
                 }
-                Err(Stop::Select(_) | Stop::Alone) => {
+                Err(Stop::Plain) if selections < SELECTIONS => {
+                    selections += 1;
+                    self.request = self.request.handing_none();
+                    self.fill.restart();
+                    continue;
+                }
+                Err(Stop::Select(_) | Stop::Plain | Stop::Alone) => {
                     self.leave_registry();
                     self.fills.0.loners.remember(&self.request);
                     self.keeps = false;
@@ -195,6 +206,9 @@ impl Driver {
                     fault
                 }
             };
+            let tells = !self.source.is_parent() && self.request.tells_of_viewer();
+            let is_alone = fault.is_alone() || tells;
+            let fault = fault.alone(is_alone);
             let filled = self.failed(&fault);
             self.remember(&fault, &filled);
             return self.finish(filled, Some(fault));
@@ -231,7 +245,7 @@ impl Driver {
     pub(super) fn is_exposed(&self) -> bool {
         match self.source.is_parent() {
             true => !self.request.fields.is_empty(),
-            false => !self.request.for_origin().is_empty(),
+            false => self.request.tells_of_viewer(),
         }
     }
 

@@ -137,7 +137,9 @@ impl Failure {
         let is_same = known.host == request.host
             && known.path_and_query == request.path_and_query
             && known.domain == request.domain;
-        let is_alike = known.fields == request.fields && known.options == request.options;
+        let is_same_client = !self.is_exposed || known.client == request.client;
+        let is_alike =
+            known.fields == request.fields && known.options == request.options && is_same_client;
         // who reads it has found it in the store
         let is_usable = !self.is_kept || request.intent.is_prefetch();
         let is_new = request.errors_since.is_none_or(|since| self.asked_at >= Some(since));

@@ -16,7 +16,7 @@
 //!
 //! The origin gets few fields of a viewer: those by which a stored response can be selected again.
 //! When its `Vary` names others it is asked again with them; when what it answers is not kept, with
-//! all, for this viewer alone.
+//! all, and with who he is, for this viewer alone.
 //!
 //! What may not or cannot be stored is handed to the first reader as it comes; the others ask on
 //! their own. Whether a response may be stored is decided in [`stoker_domain::http`], when to try
@@ -26,6 +26,7 @@ mod body;
 mod driver;
 mod extent;
 mod failures;
+mod forwarded_for;
 mod head;
 mod loners;
 mod opening;
@@ -58,6 +59,7 @@ use tokio::{pin, select, sync::watch, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use body::Body;
+pub use forwarded_for::ForwardedFor;
 pub use head::{FillHead, Filled};
 pub(crate) use opening::is_content;
 pub use reader::Reader;

@@ -74,7 +74,13 @@ impl Reader {
     /// There is no response; the fault says why.
     pub async fn head(&mut self) -> Result<Arc<FillHead>, Fault> {
         loop {
-            let (epoch, head) = self.seat.fill.head().await?;
+            let (epoch, head) = match self.seat.fill.head().await {
+                Err(fault) if self.is_collapsed && fault.is_alone() => {
+                    *self = self.fills.ask_again(Arc::clone(&self.request));
+                    continue;
+                }
+                found => found?,
+            };
             if self.is_collapsed && self.is_old_error(&head) {
                 *self = self.fills.ask_anew(Arc::clone(&self.request), &self.seat.fill);
                 continue;
@@ -107,9 +113,12 @@ impl Reader {
     /// Whether the end may be another for this one: `outcome` depends on who asked, or what came was
     /// selected by request fields that this one does not have.
     fn is_of_others(&self, outcome: Outcome) -> bool {
-        let head = self.seat.fill.state().head.clone();
+        let (head, is_alone) = {
+            let state = self.seat.fill.state();
+            (state.head.clone(), state.broken.as_ref().is_some_and(Fault::is_alone))
+        };
         let is_selected = |head: &FillHead| head.not_kept.is_none() && !self.may_share(head);
-        depends_on_request(outcome) || head.is_some_and(|head| is_selected(&head))
+        is_alone || depends_on_request(outcome) || head.is_some_and(|head| is_selected(&head))
     }
 
     /// The content after [`Self::head`]: all of it, or first and last byte of `range`, which must

@@ -2,16 +2,19 @@
 
 use std::{fmt::Write as _, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use stoker_domain::{
     domain::{CachePolicy, Domain},
-    http::{ByteRange, always_travels},
+    http::{ByteRange, CDN_LOOP, always_travels, told_caches, varying},
     key::Key,
     task::FetchOptions,
     time::Timestamp,
 };
 
-use super::slices::{RUN, SLICE_BYTES, slice_of};
+use super::{
+    ForwardedFor,
+    slices::{RUN, SLICE_BYTES, slice_of},
+};
 
 /// A target to be filled, as its first reader asked for it.
 #[derive(Clone, Debug)]
@@ -35,6 +38,8 @@ pub struct Request {
     pub intent: Intent,
     /// How many nodes have passed the request on before this one.
     pub hops: u8,
+    /// Who the viewer is; the origin hears of it with [`Handed::All`] alone.
+    pub client: Option<ForwardedFor>,
     /// Only a prefetch waits for it, here or on the node that asks: it may be slowed.
     pub is_patient: bool,
     /// A prefetch asks, here or on another node: an error that is kept, or was met by somebody else,
@@ -122,13 +127,56 @@ impl Request {
         Arc::new(Self { handed, ..self.clone() })
     }
 
+    /// The same, with none of the fields for the origin that `Vary` named before.
+    pub(super) fn handing_none(&self) -> Arc<Self> {
+        Arc::new(Self { handed: Handed::default(), ..self.clone() })
+    }
+
     /// The fields of the viewer that the origin gets.
     pub(crate) fn for_origin(&self) -> HeaderMap {
         let mut fields = self.fields.clone();
         for name in self.fields.keys().filter(|name| !self.hands_on(name)) {
             fields.remove(name);
         }
+        if self.handed != Handed::All && fields.remove(header::CACHE_CONTROL).is_some() {
+            fields.extend(told_caches(&self.fields).map(|told| (header::CACHE_CONTROL, told)));
+        }
         fields
+    }
+
+    /// Whether the origin gets something of the viewer by which it might answer him otherwise.
+    pub(crate) fn tells_of_viewer(&self) -> bool {
+        (self.handed == Handed::All && self.client.is_some())
+            || self.fields.keys().any(|name| {
+                // the words of caches and of other content delivery networks
+                *name != header::CACHE_CONTROL && *name != CDN_LOOP && self.hands_on(name)
+            })
+    }
+
+    /// The client, where the origin is to hear of him.
+    pub(crate) fn client_for_origin(&self) -> Option<&ForwardedFor> {
+        self.client.as_ref().filter(|_| self.handed == Handed::All)
+    }
+
+    /// Whether the viewer sent fields that are his own: neither such as always travel nor a task's.
+    pub(super) fn has_own_fields(&self) -> bool {
+        self.fields.keys().any(|name| !always_travels(name) && !self.is_of_task(name))
+    }
+
+    /// Whether the origin gets a field that the `Vary` of a response named before, and that the one
+    /// with `fields` does not name: nobody knows what it decided.
+    pub(super) fn hands_more_than(&self, fields: &HeaderMap) -> bool {
+        let Handed::Named(named) = &self.handed else { return false };
+        let is_sent = |name: &&HeaderName| {
+            self.fields.contains_key(*name) && !always_travels(name) && !self.is_of_task(name)
+        };
+        named.iter().filter(is_sent).any(|name| varying(fields).all(|varying| varying != *name))
+    }
+
+    /// Whether the origin gets cookies, of the viewer or the task.
+    pub(super) fn sends_cookies(&self) -> bool {
+        let is_viewers = self.fields.contains_key(header::COOKIE) && self.hands_on(&header::COOKIE);
+        is_viewers || self.is_of_task(&header::COOKIE)
     }
 
     /// Whether the origin does not get all fields of the viewer.
@@ -142,12 +190,23 @@ impl Request {
     }
 
     fn hands_on(&self, name: &HeaderName) -> bool {
-        let is_of_task =
-            || self.options.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name.as_str()));
         match &self.handed {
             Handed::All => true,
-            Handed::Named(named) => always_travels(name) || named.contains(name) || is_of_task(),
+            Handed::Named(named) => {
+                always_travels(name) || named.contains(name) || self.is_of_task(name)
+            }
         }
+    }
+
+    /// The names of the fields that the task sends to the origin.
+    pub(super) fn task_fields(&self) -> impl Iterator<Item = HeaderName> {
+        let agent = self.options.user_agent.as_ref().map(|_| header::USER_AGENT);
+        let headers = self.options.headers.iter();
+        headers.filter_map(|(name, _)| name.parse().ok()).chain(agent)
+    }
+
+    fn is_of_task(&self, name: &HeaderName) -> bool {
+        self.options.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name.as_str()))
     }
 
     pub(super) fn want(&self) -> Want {

@@ -8,7 +8,7 @@
 
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use stoker_domain::{
-    http::{is_harmless, varying},
+    http::{shares_with_cookies, tells_who_asks, varying},
     outcome::{Outcome, Uncacheable},
 };
 
@@ -32,8 +32,14 @@ impl Driver {
             Judged::Pass(_, _, outcome) if waits && self.may_be_about_viewer(outcome) => {
                 Err(Stop::Alone)
             }
+            Judged::Keep(reply, ..) if self.hands_too_much(&reply) => Err(Stop::Plain),
+            Judged::Keep(reply, ..)
+                if waits && self.request.has_own_fields() && self.depends_on_cookies(&reply) =>
+            {
+                Err(Stop::Alone)
+            }
             Judged::Keep(reply, extent, lifetime) => {
-                if self.is_for_all(&reply, &extent).await? {
+                if !self.depends_on_cookies(&reply) && self.is_for_all(&reply, &extent).await? {
                     return Ok(Judged::Keep(reply, extent, lifetime));
                 }
                 let status = reply.response.status;
@@ -47,6 +53,20 @@ impl Driver {
         }
     }
 
+    /// Whether a field decided it unseen: the `Vary` of an earlier response named it.
+    fn hands_too_much(&self, reply: &Reply) -> bool {
+        !self.source.is_parent() && self.request.hands_more_than(&reply.response.fields)
+    }
+
+    /// Whether cookies selected it, and nobody says that it may be kept nevertheless.
+    fn depends_on_cookies(&self, reply: &Reply) -> bool {
+        let fields = &reply.response.fields;
+        !self.source.is_parent()
+            && varying(fields).any(|name| name == header::COOKIE)
+            && self.request.sends_cookies()
+            && !shares_with_cookies(fields, &self.request.policy())
+    }
+
     /// Whether nodes behind this one are not to keep what comes either, whatever it says of itself.
     pub(super) fn is_for_nobody_else(&self, outcome: Outcome) -> bool {
         let is_of_task = match outcome {
@@ -57,27 +77,35 @@ impl Driver {
         self.is_alone || is_of_task
     }
 
-    /// Whether `reply` is what everybody would get. Of a task with fields that may select a response
-    /// and that `Vary` does not name, the origin is asked whether it answers the same without them.
+    /// Whether `reply` is what everybody would get. Of a task with fields that `Vary` does not name,
+    /// the origin is asked whether it answers the same without them; what is answered to
+    /// `Authorization` needs leave instead.
     async fn is_for_all(&self, reply: &Reply, extent: &Extent) -> Result<bool, Stop> {
         let fields = &reply.response.fields;
-        let names = self.request.options.headers.iter().filter_map(|(name, _)| name.parse().ok());
-        let may_select = |name: &HeaderName| {
-            !is_harmless(name) && varying(fields).all(|varying| varying != *name)
-        };
-        let without: Vec<HeaderName> = names.filter(may_select).collect();
+        let is_named = |name: &HeaderName| varying(fields).any(|varying| varying == *name);
+        let may_select = |name: &HeaderName| *name != header::AUTHORIZATION && !is_named(name);
+        let without: Vec<HeaderName> = self.request.task_fields().filter(may_select).collect();
         if self.source.is_parent() || without.is_empty() {
             return Ok(true);
         }
+        // who asks seldom selects: it counts what can be seen to differ
+        let is_lenient = without.iter().all(tells_who_asks);
         let if_none_match = fields.get(header::ETAG).cloned();
-        if if_none_match.is_none() && !fields.contains_key(header::LAST_MODIFIED) {
+        if if_none_match.is_none() && !fields.contains_key(header::LAST_MODIFIED) && !is_lenient {
             return Ok(false);
         }
         // one byte of content, where the origin has ranges
         let range = reply.asked.map(|(start, _)| (start, start));
         let ask = Ask { range, if_none_match, without, ..Ask::default() };
-        let plain = self.ask(ask).await?.response;
+        let plain = match self.ask(ask).await {
+            Ok(plain) => plain.response,
+            Err(_) if is_lenient => return Ok(true),
+            Err(stop) => return Err(stop),
+        };
         if plain.status == StatusCode::NOT_MODIFIED {
+            return Ok(true);
+        }
+        if is_lenient && !is_content(plain.status) && plain.status != StatusCode::PARTIAL_CONTENT {
             return Ok(true);
         }
         let is_same = |name: HeaderName| fields.get(&name) == plain.fields.get(&name);

@@ -194,7 +194,7 @@ impl Client {
             }
             Source::Parent(node) => self.ask_parent(node, target, ask, hurry).await?,
         };
-        let response = self.received(source, ask, head, content)?;
+        let response = self.received(source, (target, ask), head, content)?;
         let content = response.content.paid_by(toll);
         Ok(Response { content, ..response })
     }
@@ -203,7 +203,7 @@ impl Client {
     fn received(
         &self,
         source: &Source,
-        ask: &Ask,
+        (target, ask): (&fill::Request, &Ask),
         mut head: http::response::Parts,
         content: Content,
     ) -> Result<Response, Fault> {
@@ -217,7 +217,10 @@ impl Client {
             head.headers.remove(name);
         }
         let retry_after = rest::asked_for(head.status, &head.headers);
-        if let (Some(wanted), Source::Origin(domain)) = (retry_after, source) {
+        // what one viewer is told is not said to all
+        if let (Some(wanted), Source::Origin(domain)) = (retry_after, source)
+            && !target.tells_of_viewer()
+        {
             self.rests.refused(domain, head.status, wanted);
         }
         let alone = head.headers.remove(ALONE).filter(|_| is_parent);
@@ -474,6 +477,7 @@ fn hear(fields: &HeaderMap, status: StatusCode, to: &str) -> Result<Option<Strin
         let wanted = text(FAULT_RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
         let detail = fields.get(FAULT_DETAIL).map(HeaderValue::as_bytes).unwrap_or_default();
         let fault = Fault::new(outcome, String::from_utf8_lossy(detail));
+        let fault = fault.alone(fields.contains_key(ALONE));
         return Err(fault.after(wanted.map(Duration::from_secs)));
     }
     let is_error = status.is_client_error() || status.is_server_error();

@@ -14,6 +14,7 @@ pub struct Fault {
     outcome: Outcome,
     detail: String,
     retry_after: Option<Duration>,
+    is_alone: bool,
 }
 
 /// Where a fault lies.
@@ -39,7 +40,18 @@ pub enum Retry {
 impl Fault {
     /// A fault with this outcome; `detail` is a sentence for a person, without a final period.
     pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into(), retry_after: None }
+        Self { outcome, detail: detail.into(), retry_after: None, is_alone: false }
+    }
+
+    /// The same, where request fields of one viewer may have led to it: it counts for nobody else.
+    #[must_use]
+    pub fn alone(self, is_alone: bool) -> Self {
+        Self { is_alone, ..self }
+    }
+
+    /// Whether it counts for nobody else.
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
     }
 
     /// The same, where the origin asked to be left alone for so long.

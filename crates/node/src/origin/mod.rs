@@ -21,8 +21,8 @@ pub use connect::Resolver;
 pub use fault::{Fault, Retry, Side};
 pub use pool::Pooled;
 pub use request::{
-    ALONE, ANSWERED, ERRORS_SINCE, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS, NOTE,
-    OPTIONS, PATIENT, PEER, decode_options, encode_options,
+    ALONE, ANSWERED, CLIENT, ERRORS_SINCE, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS,
+    NOTE, OPTIONS, PATIENT, PEER, decode_options, encode_options,
 };
 
 pub use turns::{Bounds, InFlight};

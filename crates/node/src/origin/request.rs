@@ -2,8 +2,8 @@
 //!
 //! Between nodes plain HTTP/1.1 carries the viewer's `Host` and path, and beside them: the shared
 //! secret (`Stoker-Peer`), how the content is to be asked for (`Stoker-Options`), how many nodes
-//! have passed the request on (`Stoker-Hops`), and how old an error may be that answers a prefetch
-//! (`Stoker-Errors-Since`). A reply says that it is one between nodes (`Stoker-Answered`), where it
+//! have passed the request on (`Stoker-Hops`), who the viewer is (`Stoker-Client`), and how old an
+//! error may be that answers a prefetch (`Stoker-Errors-Since`). A reply says that it is one between nodes (`Stoker-Answered`), where it
 //! is not the origin's, why (`Stoker-Fault`, `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`),
 //! that it is for nobody else (`Stoker-Alone`), and what there is to note about the origin
 //! (`Stoker-Note`). None of these ever reaches an origin or a viewer.
@@ -40,6 +40,8 @@ pub const OPTIONS: HeaderName = HeaderName::from_static("stoker-options");
 pub const HOPS: HeaderName = HeaderName::from_static("stoker-hops");
 /// Present where only a prefetch waits for the reply: viewers' requests are never slowed.
 pub const PATIENT: HeaderName = HeaderName::from_static("stoker-patient");
+/// Who the viewer is: [`fill::ForwardedFor`].
+pub const CLIENT: HeaderName = HeaderName::from_static("stoker-client");
 /// [`fill::Request::errors_since`], in milliseconds since 1970.
 pub const ERRORS_SINCE: HeaderName = HeaderName::from_static("stoker-errors-since");
 /// The outcome that a reply stands for, when it is a failure.
@@ -60,11 +62,15 @@ pub(super) const SPOKEN: [HeaderName; 5] = [FAULT, FAULT_DETAIL, FAULT_RETRY_AFT
 /// A request that was passed on more often goes in a circle.
 pub const MAX_HOPS: u8 = 4;
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
 const DEFAULT_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Stoker/", env!("CARGO_PKG_VERSION")));
 
 /// Fields that are made anew or never travel, whoever asked for them.
-const OWN: [HeaderName; 18] = [
+const OWN: [HeaderName; 19] = [
+    CLIENT,
     ACCEPT_ENCODING,
     CONTENT_LENGTH,
     HOST,
@@ -223,11 +229,16 @@ fn ask_origin(
     aim: &Aim,
     (domain, request): (&Domain, &fill::Request),
 ) {
-    // a viewer's counts where it was handed on
-    fields.entry(USER_AGENT).or_insert(DEFAULT_USER_AGENT);
     for name in &ask.without {
         // another node passed it on as if it were a viewer's
         fields.remove(name);
+    }
+    // a viewer's counts where it was handed on
+    fields.entry(USER_AGENT).or_insert(DEFAULT_USER_AGENT);
+    if let Some(client) = request.client_for_origin().filter(|_| !aim.is_foreign) {
+        let (addresses, proto) = client.fields();
+        fields.insert(FORWARDED_FOR, addresses);
+        fields.insert(FORWARDED_PROTO, proto);
     }
     if !aim.is_foreign {
         for (name, value) in &request.options.headers {
@@ -239,7 +250,9 @@ fn ask_origin(
             }
         }
     }
-    if let Some(Ok(agent)) = request.options.user_agent.as_deref().map(HeaderValue::from_str) {
+    if let Some(Ok(agent)) = request.options.user_agent.as_deref().map(HeaderValue::from_str)
+        && !ask.without.contains(&USER_AGENT)
+    {
         fields.insert(USER_AGENT, agent);
     }
     if !aim.is_foreign {
@@ -278,6 +291,9 @@ fn ask_parent(fields: &mut HeaderMap, request: &fill::Request, peer_secret: &Hea
     fields.insert(HOPS, HeaderValue::from(u16::from(request.hops.saturating_add(1))));
     if let Some(options) = encode_options(&request.options) {
         fields.insert(OPTIONS, options);
+    }
+    if let Some(client) = &request.client {
+        fields.insert(CLIENT, client.to_value());
     }
     if let Some(since) = request.errors_since {
         fields.insert(ERRORS_SINCE, HeaderValue::from(since.as_millis()));
@@ -386,6 +402,7 @@ pub(super) mod tests {
             options: Arc::new(options),
             intent: fill::Intent::Prefetch,
             hops: 0,
+            client: None,
             is_patient: true,
             errors_since: None,
         };

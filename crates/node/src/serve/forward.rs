@@ -140,6 +140,9 @@ impl Service {
             if let Some(wanted) = fault.retry_after() {
                 fields.insert(FAULT_RETRY_AFTER, seconds(wanted).into());
             }
+            if fault.is_alone() {
+                fields.insert(ALONE, HeaderValue::from_static("1"));
+            }
         }
         reply
     }
@@ -198,6 +201,7 @@ pub(super) fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
         options: Arc::new(options),
         intent: Intent::Demand(want),
         hops,
+        client: asked.client.clone(),
         is_patient: asked.caller.is_peer() && asked.fields.contains_key(PATIENT),
         errors_since: asked.caller.errors_since(),
     }

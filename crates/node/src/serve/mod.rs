@@ -6,6 +6,7 @@
 //! RFC 9111, RFC 9112, RFC 9211. No query string and no secret is logged.
 
 mod body;
+mod client;
 mod forward;
 mod hit;
 mod holding;
@@ -15,6 +16,7 @@ mod select;
 
 use std::{
     borrow::Cow,
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,6 +28,7 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, Uri, header, request::Parts,
     uri::PathAndQuery,
 };
+use ipnet::IpNet;
 use stoker_domain::{
     domain::{Domain, Status},
     http::{CacheControl, Forward, LoopGuard, Reuse, StoredResponse, reuse, strip_claims},
@@ -37,7 +40,8 @@ use stoker_domain::{
 use tokio::sync::watch;
 
 use crate::{
-    fill::{Fills, stored_url},
+    config::Config,
+    fill::{Fills, ForwardedFor, stored_url},
     gate::Gate,
     origin::{ANSWERED, MAX_HOPS},
     store::{Store, Stored, Verified},
@@ -45,7 +49,10 @@ use crate::{
 
 pub use self::body::{Body, Error};
 pub(crate) use self::{holding::cached_only, peer::selecting};
-use self::{peer::Caller, refusal::Refusal};
+use self::{
+    peer::{Caller, strip_internal},
+    refusal::Refusal,
+};
 
 /// Where an origin names the tags by which its responses are purged.
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
@@ -65,6 +72,7 @@ struct Inner {
     loops: LoopGuard,
     /// See [`crate::Config::peer_patience`].
     peer_patience: Duration,
+    trusted_proxies: Vec<IpNet>,
     store: Store,
     fills: Fills,
     gate: Gate,
@@ -116,6 +124,8 @@ struct Asked {
     is_head: bool,
     fields: HeaderMap,
     caller: Caller,
+    /// The viewer's address, where it is known.
+    client: Option<ForwardedFor>,
     /// Whether the reply carries a [`Proof`].
     wants_proof: bool,
 }
@@ -145,19 +155,19 @@ impl std::fmt::Debug for Service {
 
 impl Service {
     pub(crate) fn new(
-        node: &str,
-        (peer_secret, peer_patience): (&str, Duration),
+        config: &Config,
         (store, fills): (Store, Fills),
         gate: Gate,
         directory: watch::Receiver<Arc<Directory>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self(Arc::new(Inner {
-            cache: format!("stoker-{node}"),
+            cache: format!("stoker-{}", config.node.name),
             via: HeaderValue::from_static("1.1 stoker"),
-            peer_secret: peer_secret.as_bytes().to_vec(),
-            loops: LoopGuard::new(peer_secret),
-            peer_patience,
+            peer_secret: config.peer_secret.as_bytes().to_vec(),
+            trusted_proxies: config.trusted_proxies.clone(),
+            loops: LoopGuard::new(&config.peer_secret),
+            peer_patience: config.peer_patience,
             store,
             fills,
             gate,
@@ -167,15 +177,15 @@ impl Service {
         }))
     }
 
-    /// Answers a request, whose content means nothing. Dropping the future gives the request up; a
+    /// Answers a request that comes from this address, and whose content means nothing. Dropping the future gives the request up; a
     /// fill that others wait for goes on.
-    pub async fn answer(&self, head: Parts) -> Response<Body> {
-        self.answer_with(head, false).await
+    pub async fn answer(&self, head: Parts, from: IpAddr) -> Response<Body> {
+        self.answer_with(head, Some(from)).await
     }
 
     /// As [`Self::answer`], with a [`Proof`] among the extensions of a hit.
     pub(crate) async fn prove(&self, head: Parts) -> Response<Body> {
-        self.answer_with(head, true).await
+        self.answer_with(head, None).await
     }
 
     pub(crate) fn answered(&self) -> Answered {
@@ -188,11 +198,12 @@ impl Service {
         }
     }
 
-    async fn answer_with(&self, head: Parts, wants_proof: bool) -> Response<Body> {
+    /// `from` nowhere = a read-back, which wants a proof.
+    async fn answer_with(&self, head: Parts, from: Option<IpAddr>) -> Response<Body> {
         self.0.counters.requests.fetch_add(1, Ordering::Relaxed);
         let caller = peer::identify(&head.headers, &self.0.peer_secret);
         let is_peer = caller.is_peer();
-        let mut reply = match self.asked(head, caller, wants_proof) {
+        let mut reply = match self.asked(head, caller, from) {
             Ok(asked) => self.find_and_answer(asked).await,
             Err(refusal) => refusal.reply(&self.0.cache, is_peer),
         };
@@ -207,7 +218,13 @@ impl Service {
     }
 
     /// Whose it is and what its key is.
-    fn asked(&self, mut head: Parts, caller: Caller, wants_proof: bool) -> Result<Asked, Refusal> {
+    fn asked(
+        &self,
+        mut head: Parts,
+        caller: Caller,
+        from: Option<IpAddr>,
+    ) -> Result<Asked, Refusal> {
+        let wants_proof = from.is_none();
         let is_head = match head.method {
             Method::GET => false,
             Method::HEAD => true,
@@ -220,10 +237,20 @@ impl Service {
         if matches!(caller, Caller::Peer { hops, .. } if hops > MAX_HOPS) {
             return Err(Refusal::Loop);
         }
+        let client = match &caller {
+            Caller::Peer { client, .. } => client.clone(),
+            Caller::Viewer => {
+                from.map(|from| client::told(&head.headers, from, &self.0.trusted_proxies))
+            }
+        };
         if !wants_proof {
             // a read-back has the fields of its task
             strip_claims(&mut head.headers);
         }
+        if !caller.is_peer() {
+            strip_internal(&mut head.headers);
+        }
+        drop_repeated(&mut head.headers);
         if let Caller::Peer { options, .. } = &caller
             && !options.headers.is_empty()
         {
@@ -250,6 +277,7 @@ impl Service {
             is_head,
             fields: head.headers,
             caller,
+            client,
             wants_proof,
         })
     }
@@ -331,6 +359,21 @@ impl Asked {
 
     fn host(&self) -> &str {
         &self.url[..self.host_len]
+    }
+}
+
+/// Removes what may stand once and stands twice, as if it were not there: a range of which nobody
+/// knows which is meant, and dates that are none (RFC 9110 sections 5.3, 13.1.3 and 13.1.4).
+fn drop_repeated(fields: &mut HeaderMap) {
+    let is_repeated = |fields: &HeaderMap, name| fields.get_all(name).iter().nth(1).is_some();
+    if is_repeated(fields, header::RANGE) || is_repeated(fields, header::IF_RANGE) {
+        fields.remove(header::RANGE);
+        fields.remove(header::IF_RANGE);
+    }
+    for name in [header::IF_MODIFIED_SINCE, header::IF_UNMODIFIED_SINCE] {
+        if is_repeated(fields, name.clone()) {
+            fields.remove(name);
+        }
     }
 }
 

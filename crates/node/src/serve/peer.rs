@@ -7,7 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use stoker_domain::{task::FetchOptions, time::Timestamp};
 use subtle::ConstantTimeEq;
 
-use crate::origin::{ERRORS_SINCE, HOPS, OPTIONS, PEER, decode_options};
+use crate::{
+    fill::ForwardedFor,
+    origin::{CLIENT, ERRORS_SINCE, HOPS, OPTIONS, PEER, decode_options},
+};
 
 /// Who asks.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(super) enum Caller {
         hops: u8,
         /// How the content is to be asked for.
         options: FetchOptions,
+        /// Whose request it passes on.
+        client: Option<ForwardedFor>,
         /// See [`crate::fill::Request::errors_since`].
         errors_since: Option<Timestamp>,
     },
@@ -47,7 +52,8 @@ pub(super) fn identify(fields: &HeaderMap, secret: &[u8]) -> Caller {
     let hops = fields.get(HOPS).and_then(|hops| hops.to_str().ok()?.parse().ok()).unwrap_or(1);
     let options = fields.get(OPTIONS).and_then(decode_options).unwrap_or_default();
     let errors_since = fields.get(ERRORS_SINCE).and_then(|at| at.to_str().ok()?.parse().ok());
-    Caller::Peer { hops, options, errors_since: errors_since.map(Timestamp::from_millis) }
+    let client = fields.get(CLIENT).and_then(ForwardedFor::from_value);
+    Caller::Peer { hops, options, client, errors_since: errors_since.map(Timestamp::from_millis) }
 }
 
 /// The fields that a task sends to the origin, as far as they may select a response: conditions,
@@ -101,7 +107,7 @@ mod tests {
     fn only_the_secret_makes_a_peer() {
         let claim = fields(&[("stoker-peer", "right"), ("stoker-hops", "3")]);
         let options = FetchOptions::default();
-        let peer = Caller::Peer { hops: 3, options, errors_since: None };
+        let peer = Caller::Peer { hops: 3, options, client: None, errors_since: None };
         assert_eq!(identify(&claim, b"right"), peer);
         for secret in [&b"wrong"[..], b"righ", b"right1", b""] {
             assert_eq!(identify(&claim, secret), Caller::Viewer);
@@ -115,7 +121,7 @@ mod tests {
         let wanted = FetchOptions { disable_range: true, ..FetchOptions::default() };
         let mut asked = fields(&[("stoker-peer", "s")]);
         asked.insert(OPTIONS, encode_options(&wanted).unwrap());
-        let peer = |options| Caller::Peer { hops: 1, options, errors_since: None };
+        let peer = |options| Caller::Peer { hops: 1, options, client: None, errors_since: None };
         assert_eq!(identify(&asked, b"s"), peer(wanted));
         asked.insert(OPTIONS, HeaderValue::from_static("!"));
         assert_eq!(identify(&asked, b"s"), peer(FetchOptions::default()));

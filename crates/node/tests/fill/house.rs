@@ -88,6 +88,7 @@ impl House {
             options: Arc::new(FetchOptions::default()),
             intent,
             hops: 0,
+            client: None,
             is_patient: intent == Intent::Prefetch,
             errors_since: None,
         }

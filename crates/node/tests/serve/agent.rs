@@ -115,13 +115,14 @@ async fn request_fields_of_a_task_reach_the_domains_that_its_caller_named_alone(
     for report in net.sources["edge-mainland"].ended(1).await {
         assert_eq!(report.outcome, Outcome::Filled, "{report:?}");
     }
-    // whether the second decides anything is asked without it
+    // whether the second, and the agent, decide anything is asked without them
     let named = vec![["Basic eDp5", "1"], ["Basic eDp5", ""]];
-    for (path, sent) in [("/named", named), ("/other", vec![["", ""]])] {
+    for (path, sent) in [("/named", named), ("/other", vec![["", ""]; 2])] {
         let seen = net.origin.requests_for(path);
         let got = |seen: &Seen| ["authorization", "x-a"].map(|name| seen.field(name).to_owned());
         assert_eq!(seen.iter().map(got).collect::<Vec<_>>(), sent, "{path}");
         assert_eq!(seen[0].field("user-agent"), "Agent/1");
+        assert!(seen[1].field("user-agent").starts_with("Stoker/"));
     }
 }
 

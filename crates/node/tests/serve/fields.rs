@@ -185,6 +185,7 @@ async fn prefetched(id: i64, header: (&str, &str), head: &'static str, by: bool)
 async fn what_a_task_carries_does_not_decide_what_viewers_get() {
     let (token, language) = (("X-Token", "t"), ("Accept-Language", "de"));
     let (referer, secret) = (("Referer", "r"), ("Authorization", "Basic eDp5"));
+    let agent = ("User-Agent", "Agent/1");
     for (id, (header, head, by, expected)) in (1..).zip([
         // the answer is the same without the field
         (token, "ETag: TAG", false, "filled for ."),
@@ -198,8 +199,17 @@ async fn what_a_task_carries_does_not_decide_what_viewers_get() {
         (("X-Forwarded-Host", "e"), "ETag: TAG", true, "uncacheable:request-headers for ."),
         // `Vary` says so
         (language, "ETag: TAG\r\nVary: accept-language", true, "filled for ."),
-        // it tells who asks, and selects nothing
+        // it tells who asks, and selects nothing that can be seen
         (referer, "X: 1", false, "filled for ."),
+        (agent, "X: 1", false, "filled for ."),
+        (agent, "ETag: TAG", false, "filled for ."),
+        // it does
+        (referer, "X: 1", true, "uncacheable:request-headers for ."),
+        (referer, "ETag: TAG", true, "uncacheable:request-headers for ."),
+        (agent, "ETag: TAG", true, "uncacheable:request-headers for Stoker/0.1.0."),
+        (("X-Request-Id", "1"), "X: 1", true, "uncacheable:request-headers for ."),
+        (("Cache-Control", "evil"), "X: 1", true, "uncacheable:request-headers for ."),
+        (("Cookie", "a=b"), "ETag: TAG\r\nVary: Cookie", true, "uncacheable:request-headers for ."),
         // leave to share (RFC 9111 section 3.5)
         (secret, "ETag: TAG", true, "uncacheable:authorization for ."),
         (secret, "ETag: TAG\r\nCache-Control: public", true, "filled for Basic eDp5."),

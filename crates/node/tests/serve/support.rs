@@ -49,23 +49,35 @@ pub(crate) struct Net {
     tuning: Tuning,
 }
 
+const FULL: [(&str, Area, Tier); 4] = [
+    ("edge-mainland", Area::Mainland, Tier::Edge),
+    ("edge-overseas", Area::Overseas, Tier::Edge),
+    ("middle-mainland", Area::Mainland, Tier::Middle),
+    ("middle-overseas", Area::Overseas, Tier::Middle),
+];
+
 impl Net {
     /// The nodes of [`Self::single`].
     pub(crate) const EDGE: [(&'static str, Area, Tier); 1] = [("edge", Area::Mainland, Tier::Edge)];
 
     /// One edge node that asks the origin itself.
     pub(crate) async fn single() -> Self {
-        Self::of(&[("edge", Area::Mainland, Tier::Edge)]).await
+        Self::of(&Self::EDGE).await
     }
 
     /// Edge and middle in both areas, as `stoker up` has them.
     pub(crate) async fn full() -> Self {
-        Self::of(&[
-            ("edge-mainland", Area::Mainland, Tier::Edge),
-            ("edge-overseas", Area::Overseas, Tier::Edge),
-            ("middle-mainland", Area::Mainland, Tier::Middle),
-            ("middle-overseas", Area::Overseas, Tier::Middle),
-        ])
+        Self::of(&FULL).await
+    }
+
+    /// As [`Self::single`] or [`Self::full`]; the nodes wait for slow viewers, and believe the
+    /// proxies at these addresses.
+    pub(crate) async fn patient(is_full: bool, proxies: &'static [&'static str]) -> Self {
+        Self::configured(if is_full { &FULL[..] } else { &Self::EDGE }, move |config| {
+            config.head_timeout = Duration::from_secs(60);
+            config.trusted_proxies =
+                proxies.iter().map(|net| net.parse().expect("a range")).collect();
+        })
         .await
     }
 

@@ -1,8 +1,14 @@
 //! `stoker up`: the whole product in one process.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::ValueEnum;
+use ipnet::IpNet;
 use stoker_domain::quota::Reset;
 use stoker_gateway::{CallLimits, Language};
 
@@ -26,9 +32,6 @@ pub(super) struct Args {
     /// Address of the API
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
-    /// Address of /healthz, /readyz and /metrics, which no crowd of the API's callers reaches
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7701")]
-    status_listen: SocketAddr,
     /// Address at which the API speaks TLS too; SIGHUP reads certificate and key again
     #[arg(long, value_name = "IP:PORT", requires_all = ["tls_cert", "tls_key"])]
     tls_listen: Option<SocketAddr>,
@@ -55,6 +58,10 @@ pub(super) struct Args {
     /// ledger.
     #[arg(long, value_name = "FILE")]
     seal_key: Option<PathBuf>,
+    /// Proxies before the nodes, by address range: their X-Forwarded-For and X-Forwarded-Proto are
+    /// believed; may be given several times
+    #[arg(long = "trusted-proxy", value_name = "CIDR", value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
     /// Disk space that the cache of each of the four nodes may take, as far as the disk has it
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size::parse)]
     cache_size: u64,
@@ -117,6 +124,12 @@ enum LogFormat {
     Json,
 }
 
+/// A range of addresses, or one address.
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let one = text.parse::<IpAddr>().map(IpNet::from);
+    one.or_else(|_| text.parse()).map_err(|_| "write `192.0.2.0/24`, `2001:db8::/32` or an address")
+}
+
 pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     server::log_to_stderr(&args.log, args.log_format == LogFormat::Json)?;
     let tls = match (args.tls_listen, args.tls_cert, args.tls_key) {
@@ -128,11 +141,11 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     server::run(Options {
         data: args.data,
         listen: args.listen,
-        status: args.status_listen,
         tls,
         new_ledger: args.new_ledger,
         seal_key: SealKeySource::find(args.seal_key),
         base_port: args.base_port,
+        trusted_proxies: args.trusted_proxies,
         cache_bytes: args.cache_size,
         disk_reserve: args.disk_reserve,
         quota_reset: args.quota_reset,

@@ -15,7 +15,6 @@ use stoker_domain::{
     time::Clock,
 };
 use stoker_engine::Engine;
-use stoker_listen::Listener;
 use stoker_node::{Config, JobSource, Running, StartError, start as start_node};
 use tokio::{sync::watch, time::timeout};
 
@@ -68,6 +67,7 @@ pub(super) async fn start(
         let name = node.name.clone();
         let config = Config {
             peer_secret: peer_secret.clone(),
+            trusted_proxies: options.trusted_proxies.clone(),
             seed: random.next_u64(),
             disk_reserve: room.reserve_bytes,
             connections: count(descriptors.viewers),
@@ -147,11 +147,6 @@ impl Nodes {
     /// Names and addresses, edges first.
     pub(super) fn addresses(&self) -> Vec<(String, SocketAddr)> {
         self.0.iter().map(|(name, node)| (name.clone(), node.address())).collect()
-    }
-
-    /// Names and connections.
-    pub(super) fn listeners(&self) -> impl Iterator<Item = (String, Listener)> + '_ {
-        self.0.iter().map(|(name, node)| (name.clone(), node.connections()))
     }
 
     /// Ends all of them at once; transfers under way have until `cut` to end.
