@@ -42,6 +42,9 @@ pub struct Account {
     /// Features that it may not use; all others are open to it.
     #[serde(default)]
     pub closed: BTreeSet<Feature>,
+    /// Whether it may have hosts without a proof that they are its own.
+    #[serde(default)]
+    pub is_verification_waived: bool,
     /// When it was created.
     pub created_at: Timestamp,
 }

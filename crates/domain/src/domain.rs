@@ -17,6 +17,7 @@ pub use self::{
 use crate::{
     account::AccountId,
     area::{Area, AreaScope},
+    ownership::Ownership,
     time::Timestamp,
     zone::ZoneId,
 };
@@ -66,6 +67,9 @@ pub struct Domain {
     /// Why it may not be prefetched or changed for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
+    /// How it was established that the account may have it.
+    #[serde(default)]
+    pub ownership: Ownership,
 }
 
 impl Domain {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use url::{Host, Url};
 
 use crate::{
+    dns::{self, Kind, Reply},
     http::{
         CacheControl, RangeRequest, StoredResponse, framed_length, http_date, parse_content_range,
         parse_http_date, parse_range, parse_unsatisfied_range, strip_hop_by_hop, unsatisfied_range,
@@ -195,6 +196,26 @@ pub fn stored_response(data: &[u8]) {
     }
 }
 
+/// A reply of a name server gives no more than is in it, whole addresses alone, and nothing for a
+/// question that it does not repeat.
+pub fn dns(data: &[u8]) {
+    let id = data.first_chunk().map_or(0, |id| u16::from_be_bytes(*id));
+    for kind in [Kind::Txt, Kind::A, Kind::Aaaa] {
+        let Ok(reply) = dns::read(data, id, "_cdnauth.example.com", kind) else { continue };
+        assert!(dns::read(data, !id, "_cdnauth.example.com", kind).is_err());
+        assert!(dns::read(data, id, "_cdnauth.example.org", kind).is_err());
+        let Reply::Records(records) = reply else { continue };
+        assert!(records.iter().map(Vec::len).sum::<usize>() < data.len());
+        for record in records {
+            match kind {
+                Kind::A => assert_eq!(record.len(), 4),
+                Kind::Aaaa => assert_eq!(record.len(), 16),
+                Kind::Txt => assert!(record.len() <= usize::from(u16::MAX)),
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
@@ -205,12 +226,13 @@ mod tests {
 
     type Check = fn(&[u8]);
 
-    const TARGETS: [(&str, Check); 5] = [
+    const TARGETS: [(&str, Check); 6] = [
         ("policy", policy),
         ("target", target),
         ("playlist", playlist),
         ("http_fields", http_fields),
         ("stored_response", stored_response),
+        ("dns", dns),
     ];
 
     fn seeds() -> Vec<(&'static str, Check, Vec<u8>)> {

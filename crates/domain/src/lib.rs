@@ -6,6 +6,7 @@
 pub mod account;
 pub mod address;
 pub mod area;
+pub mod dns;
 pub mod domain;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
@@ -15,6 +16,7 @@ pub mod job;
 pub mod key;
 pub mod media;
 pub mod outcome;
+pub mod ownership;
 pub mod pace;
 pub mod placement;
 pub mod plan;

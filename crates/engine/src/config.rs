@@ -42,6 +42,10 @@ pub struct Config {
     pub max_domains: usize,
     /// Zones of one account at most.
     pub max_zones: usize,
+    /// Whether no account is asked for proofs that hosts are its own.
+    pub waives_verification: bool,
+    /// How often each account may let the server look for such a proof in a minute.
+    pub verifications_per_minute: u32,
     /// What secrets in the ledger are sealed with. Without any they are kept as they are, which is
     /// for tests.
     pub seal: SealKeys,
@@ -63,6 +67,8 @@ impl Default for Config {
             max_accounts: 10_000,
             max_domains: 5_000,
             max_zones: 1_000,
+            waives_verification: false,
+            verifications_per_minute: 10,
             seal: SealKeys::default(),
         }
     }

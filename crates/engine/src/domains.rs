@@ -3,9 +3,9 @@
 //! Each life of a host has a content epoch of its own: what nodes stored for a former owner, or
 //! before the content was discarded, is never reused.
 //!
-//! A host belongs to one account at most, and so does all that lies below a wildcard. Checks the
-//! name and the owner; the origin was checked when it was read. Never touches tasks: what runs for a
-//! removed domain ends as blocked.
+//! A host belongs to one account at most, and so does what lies above it and below it: the ledger
+//! refuses whatever is related. Checks the name and who may have it; the origin was checked when it was
+//! read. Never touches tasks: what runs for a removed domain ends as blocked.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use stoker_domain::{
     account::AccountId,
     area::AreaScope,
     domain::{CacheRules, Domain, Kept, Lock, Origin, Shield, Status, name},
-    placement::Directory,
+    ownership::{are_related, normal},
 };
+use stoker_ledger::ErrorKind;
 
 use crate::{DomainError, Engine, ZoneChoice};
 
@@ -31,14 +32,17 @@ pub struct NewDomain {
     pub shield: Shield,
     /// What its cache does where the origin says nothing.
     pub cache: CacheRules,
+    /// Whether the owner of the installation adds it for the account, which then has to prove nothing.
+    pub is_vouched_for: bool,
 }
 
 impl Engine {
     /// Adds a domain to the zone of its registrable domain, online at once, and publishes it.
     ///
     /// # Errors
-    /// [`DomainError::InvalidHost`], [`DomainError::Exists`], [`DomainError::Port`], or what the
-    /// ledger said.
+    /// [`DomainError::InvalidHost`], [`DomainError::Exists`], [`DomainError::Unclaimable`],
+    /// [`DomainError::Unverified`], [`DomainError::Taken`], [`DomainError::Related`], [`DomainError::Port`],
+    /// [`DomainError::TooMany`], or what the ledger said.
     pub async fn add_domain(
         &self,
         account: AccountId,
@@ -59,14 +63,22 @@ impl Engine {
         choice: ZoneChoice,
         kept: Kept,
     ) -> Result<Domain, DomainError> {
-        let host = new.host.to_ascii_lowercase();
+        let host = normal(&new.host);
         if !name::is_new_name(&host) {
             return Err(DomainError::InvalidHost { host: new.host });
         }
-        // held over the write, so that two callers cannot both find the host free
+        // held over the write, so that a zone cannot go while a domain enters it
         let _turn = self.domain_writes.lock().await;
-        if is_taken(&self.board.now(), account, &host) {
+        if self.domain_named(account, &host).is_some() {
             return Err(DomainError::Exists { host });
+        }
+        // before what others have is looked at: nobody learns of it who proves nothing
+        let ownership = self.right_to(account, &host, new.is_vouched_for).await?;
+        if self.board.now().named(&host).is_some() {
+            return Err(DomainError::Taken { host });
+        }
+        if self.is_related(account, &host) {
+            return Err(DomainError::Related { host });
         }
         let limit = self.config.max_domains;
         if self.domains(account).len() >= limit {
@@ -91,12 +103,25 @@ impl Engine {
             patience_seconds: None,
             kept,
             lock: None,
+            ownership,
         };
-        if let Err(source) = self.ledger.put_domain(&domain).await {
-            return Err(DomainError::Ledger { host: domain.host, source });
+        if let Err(source) = self.ledger.add_domain(&domain).await {
+            return Err(match source.kind {
+                ErrorKind::Conflict => DomainError::Related { host: domain.host },
+                _ => DomainError::Ledger { host: domain.host, source },
+            });
         }
         self.board.put_domain(Arc::new(domain.clone()));
         Ok(domain)
+    }
+
+    /// Whether a claim of another account is related to `claim`. The ledger looks again when it is
+    /// written; here so that no zone is made for a domain that is refused.
+    fn is_related(&self, account: AccountId, claim: &str) -> bool {
+        let directory = self.board.now();
+        let mut domains = directory.domains.values();
+        domains.any(|domain| domain.account != account && are_related(&domain.host, claim))
+            || self.is_related_to_zone(account, claim)
     }
 
     /// A content epoch under which no node has stored anything.
@@ -275,14 +300,4 @@ fn check_lock(domain: &Domain) -> Result<(), DomainError> {
         Some(lock) => Err(DomainError::Locked { host: domain.host.clone(), lock }),
         None => Ok(()),
     }
-}
-
-/// Whether nobody, or not `account`, may have a domain with this name: there is one, or hosts that
-/// it would answer for belong to another account.
-fn is_taken(directory: &Directory, account: AccountId, new: &str) -> bool {
-    let overlaps = |known: &str| name::covers(known, new) || name::covers(new, known);
-    directory
-        .domains
-        .iter()
-        .any(|(known, domain)| known == new || (domain.account != account && overlaps(known)))
 }

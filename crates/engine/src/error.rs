@@ -7,9 +7,12 @@ use stoker_domain::{
     account::Feature,
     area::{Area, Tier},
     domain::Lock,
+    ownership::{Record, Unclaimable, has_file},
     target,
 };
 use stoker_ledger::Error as LedgerError;
+
+use crate::ownership::{HOST_HINT, WAIVE_HINT, instructions};
 
 /// When the quota is full again differs between installations.
 const QUOTA_DAY: &str = "`stoker quota show` tells when the next day begins";
@@ -146,7 +149,7 @@ pub enum DomainError {
         /// The text as given.
         host: String,
     },
-    /// Some account has it already, or another one has hosts that it would answer for.
+    /// The account has it already.
     #[error("domain `{host}` exists already")]
     Exists {
         /// The host.
@@ -157,6 +160,34 @@ pub enum DomainError {
     TooMany {
         /// How many there may be.
         limit: usize,
+    },
+    /// Another account has it; which one is not told.
+    #[error("domain `{host}` is used by another account")]
+    Taken {
+        /// The host.
+        host: String,
+    },
+    /// Another account has a domain or a zone above it or below it; which one is not told.
+    #[error("domain `{host}` lies above or below what belongs to another account")]
+    Related {
+        /// The host.
+        host: String,
+    },
+    /// This account may not have it whatever it proves.
+    #[error("`{host}` {why}")]
+    Unclaimable {
+        /// The host.
+        host: String,
+        /// Why.
+        why: Unclaimable,
+    },
+    /// The account has yet to prove that it is its own.
+    #[error("domain `{host}` is not verified to be this account's own")]
+    Unverified {
+        /// The host.
+        host: String,
+        /// What is to be published; absent when too many others wait.
+        record: Option<Box<Record>>,
     },
     /// The account has no domain with this name; a wildcard of it may answer for the host.
     #[error("this account has no domain named `{host}`")]
@@ -196,15 +227,25 @@ impl DomainError {
     /// What the caller can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::InvalidHost { .. } => Some(
-                "name one host, without scheme, port or path; or all hosts below one: `*.HOST`"
-                    .into(),
-            ),
+            Self::InvalidHost { .. } => {
+                Some(format!("{HOST_HINT}; or all hosts below one: `*.HOST`"))
+            }
             Self::Exists { host } => Some(format!("remove `{host}` first to add it anew")),
             Self::TooMany { .. } => Some(
                 "remove domains that are no longer served, or add one wildcard for many: `*.HOST`"
                     .into(),
             ),
+            Self::Taken { .. } | Self::Related { .. } => {
+                Some("the owner of the installation knows whose it is".into())
+            }
+            Self::Unclaimable { .. } => Some(WAIVE_HINT.into()),
+            Self::Unverified { host, record } => Some(match record {
+                Some(record) => {
+                    let file = has_file(host).then_some(host.as_str());
+                    format!("{}; then `stoker domain verify {host}`", instructions(record, file))
+                }
+                None => "too many others wait to be verified; verify them first".into(),
+            }),
             Self::Unknown { .. } => Some("`stoker domain list` shows what there is".into()),
             Self::Locked { host, .. } => Some(unlock(host)),
             Self::Port { .. } => Some(
@@ -243,6 +284,12 @@ pub enum ZoneError {
         /// How many there may be.
         limit: usize,
     },
+    /// Another account has a domain or a zone at its name, above it or below it; which one is not told.
+    #[error("zone `{name}` meets what belongs to another account")]
+    Related {
+        /// Its name.
+        name: String,
+    },
     /// The account has no such zone.
     #[error("zone `{zone}` is not in this account")]
     Unknown {
@@ -273,6 +320,7 @@ impl ZoneError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::InvalidName { .. } => Some("for example `example.com`".into()),
+            Self::Related { .. } => Some("the owner of the installation knows whose it is".into()),
             Self::Exists { .. } | Self::Unknown { .. } => {
                 Some("`stoker zone list` shows what there is".into())
             }

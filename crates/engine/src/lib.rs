@@ -21,6 +21,7 @@ mod ids;
 mod lease;
 mod nodes;
 mod origins;
+mod ownership;
 mod pace;
 mod partial;
 mod progress;
@@ -52,6 +53,7 @@ pub use identity::{
     OpenError, SealKey, SealKeys, Thing, Unopened,
 };
 pub use nodes::NodeView;
+pub use ownership::{Evidence, OwnershipError, Unfound, instructions};
 pub use partial::{PartialReceipt, PartialSubmission};
 pub use purge::{PartialPurge, PartialPurged, PurgeError, PurgeSubmission};
 pub use replay::SignedCall;
@@ -92,6 +94,8 @@ pub struct Engine {
     sweep: sweep::Sweep,
     steadiness: replay::Steadiness,
     inspect: OnceLock<Arc<dyn Inspect>>,
+    evidence: OnceLock<Arc<dyn Evidence>>,
+    searches: ownership::Searches,
 }
 
 impl Engine {
@@ -136,6 +140,8 @@ impl Engine {
             attempts: attempts::Attempts::default(),
             origins: origins::Origins::default(),
             inspect: OnceLock::new(),
+            evidence: OnceLock::new(),
+            searches: ownership::Searches::default(),
         });
         engine.publish_limits();
         Ok(engine)

@@ -13,8 +13,10 @@ use stoker_domain::{
     account::AccountId,
     area::AreaScope,
     domain::{Kept, Status, name::is_host_name},
-    zone::{Zone, ZoneId, registrable},
+    ownership::{Ownership, are_related, registrable},
+    zone::{Zone, ZoneId},
 };
+use stoker_ledger::{Error as LedgerError, ErrorKind};
 
 use crate::{Engine, ZoneError, ids};
 
@@ -77,16 +79,22 @@ impl Engine {
             .cloned()
     }
 
-    /// Adds a zone.
+    /// Adds a zone. It claims its name for the account, if that may: otherwise others may have hosts
+    /// below it.
     ///
     /// # Errors
-    /// [`ZoneError::InvalidName`], [`ZoneError::Exists`], or what the ledger said.
+    /// [`ZoneError::InvalidName`], [`ZoneError::Exists`], [`ZoneError::Related`], or what the ledger
+    /// said.
     pub async fn add_zone(&self, account: AccountId, new: NewZone) -> Result<Arc<Zone>, ZoneError> {
         let _turn = self.domain_writes.lock().await;
         if let Some(zone) = self.zone(account, &new.name) {
             return Err(ZoneError::Exists { name: zone.name.clone() });
         }
-        self.put_zone(account, new).await
+        let mut zone = self.new_zone(account, new)?;
+        let right = self.right_to_zone(account, &zone).await;
+        zone.claim =
+            right.map_err(|source| ZoneError::Ledger { name: zone.name.clone(), source })?;
+        self.put_zone(zone).await
     }
 
     /// Removes a zone that no domain is in.
@@ -133,14 +141,34 @@ impl Engine {
             return Ok(Some(zone.id.clone()));
         }
         let new = NewZone { name, area: AreaScope::Global, kept: Kept::new() };
-        Ok(Some(self.put_zone(account, new).await?.id.clone()))
+        let zone = self.new_zone(account, new)?;
+        Ok(Some(self.put_zone(zone).await?.id.clone()))
+    }
+
+    /// Whether a zone that another account claims is related to `claim`.
+    pub(crate) fn is_related_to_zone(&self, account: AccountId, claim: &str) -> bool {
+        let is_others = |zone: &Zone| zone.claim.is_some() && zone.account != account;
+        self.zones.with(|all| all.values().any(|it| is_others(it) && are_related(&it.name, claim)))
     }
 
     fn known_zone(&self, account: AccountId, id_or_name: &str) -> Result<Arc<Zone>, ZoneError> {
         self.zone(account, id_or_name).ok_or_else(|| ZoneError::Unknown { zone: id_or_name.into() })
     }
 
-    async fn put_zone(&self, account: AccountId, new: NewZone) -> Result<Arc<Zone>, ZoneError> {
+    /// Lets a zone claim its name, unless that meets another account's claims. The caller holds the turn.
+    pub(crate) async fn claim(&self, zone: &Zone, by: Ownership) -> Result<(), LedgerError> {
+        let zone = Zone { claim: Some(by), updated_at: self.clock.now(), ..zone.clone() };
+        match self.ledger.put_zone(&zone).await {
+            Ok(()) => {
+                self.zones.with(|zones| zones.insert(zone.id.clone(), Arc::new(zone)));
+                Ok(())
+            }
+            Err(error) if error.kind == ErrorKind::Conflict => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn new_zone(&self, account: AccountId, new: NewZone) -> Result<Zone, ZoneError> {
         let name = new.name.to_ascii_lowercase();
         if !is_host_name(&name) || name.starts_with('[') {
             return Err(ZoneError::InvalidName { name: new.name });
@@ -150,18 +178,27 @@ impl Engine {
             return Err(ZoneError::TooMany { limit });
         }
         let now = self.clock.now();
-        let zone = Arc::new(Zone {
+        Ok(Zone {
             id: ZoneId(format!("zone-{}", ids::short(self.random()))),
             account,
             name,
+            claim: None,
             area: new.area,
             status: Status::Online,
             created_at: now,
             updated_at: now,
             kept: new.kept,
-        });
+        })
+    }
+
+    async fn put_zone(&self, zone: Zone) -> Result<Arc<Zone>, ZoneError> {
+        let zone = Arc::new(zone);
         if let Err(source) = self.ledger.put_zone(&zone).await {
-            return Err(ZoneError::Ledger { name: zone.name.clone(), source });
+            let name = zone.name.clone();
+            return Err(match source.kind {
+                ErrorKind::Conflict => ZoneError::Related { name },
+                _ => ZoneError::Ledger { name, source },
+            });
         }
         self.zones.with(|zones| zones.insert(zone.id.clone(), Arc::clone(&zone)));
         Ok(zone)

@@ -34,6 +34,7 @@ fn domain(areas: AreaScope, shield: Shield) -> Domain {
         patience_seconds: None,
         kept: Default::default(),
         lock: None,
+        ownership: Default::default(),
     }
 }
 

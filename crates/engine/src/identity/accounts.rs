@@ -56,6 +56,7 @@ impl Engine {
             is_enabled: true,
             service: Service::default(),
             closed: BTreeSet::new(),
+            is_verification_waived: false,
             created_at,
         };
         account.id = self.ledger.create_account(account.clone()).await?;
@@ -138,6 +139,20 @@ impl Engine {
         } else {
             account.closed.insert(feature);
         }
+        self.change_account(account).await
+    }
+
+    /// Asks an account for proofs that hosts are its own, or does not. The owner is never asked.
+    ///
+    /// # Errors
+    /// [`IdentityError::Unknown`], or what the ledger said.
+    pub async fn waive_verification(
+        &self,
+        uin: &str,
+        is_verification_waived: bool,
+    ) -> Result<Account, IdentityError> {
+        let _turn = self.identities.turn.lock().await;
+        let account = Account { is_verification_waived, ..self.account(uin).await? };
         self.change_account(account).await
     }
 

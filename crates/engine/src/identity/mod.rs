@@ -109,6 +109,11 @@ impl Identities {
         }
     }
 
+    /// Bytes that nobody can guess.
+    pub(crate) fn token<const N: usize>(&self) -> [u8; N] {
+        self.bytes()
+    }
+
     fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);

@@ -11,9 +11,14 @@ async fn a_host_belongs_to_one_account() {
     let (engine, owner) = (&stage.engine, stage.account.id);
     let other = engine.create_account("100000000002".into(), 2, Limits::OWNER).await.unwrap().id;
     for (host, told) in [
-        ("WWW.Example.Com", "domain `www.example.com` exists already"),
+        ("WWW.Example.Com.", "domain `www.example.com` is used by another account"),
         ("www.example.com:80", "`www.example.com:80` is not a host name or an IP address"),
-        ("*.example.com", "domain `*.example.com` exists already"),
+        (
+            "*.example.com",
+            "domain `*.example.com` lies above or below what belongs to another account",
+        ),
+        ("com", "`com` is a public suffix: others register names below it"),
+        ("bücher.example.com", "`bücher.example.com` is not a host name or an IP address"),
         ("", "`` is not a host name or an IP address"),
     ] {
         let error = engine.add_domain(other, domain(host, AreaScope::Global)).await.unwrap_err();

@@ -8,6 +8,7 @@ mod check;
 mod clock;
 mod domains;
 mod lease;
+mod ownership;
 mod pace;
 mod partial;
 mod patience;

@@ -11,6 +11,7 @@ use stoker_domain::{
     area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    ownership::{Proof, Record},
     plan::Positions,
     purge::PurgeOrder,
     quota::{AreaLimits, Counter, Era, Limits, Product},
@@ -230,6 +231,21 @@ impl Ledger for Flaky {
     }
     async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error> {
         meet!(self, self.inner.reseal_keys(secrets))
+    }
+    async fn put_ownership_record(&self, new: &Record, most: u32) -> Result<Option<Record>, Error> {
+        meet!(self, self.inner.put_ownership_record(new, most))
+    }
+    async fn ownership_records(&self, account: AccountId) -> Result<Vec<Record>, Error> {
+        meet!(self, self.inner.ownership_records(account))
+    }
+    async fn put_ownership_proof(&self, proof: &Proof, most: u32) -> Result<(), Error> {
+        meet!(self, self.inner.put_ownership_proof(proof, most))
+    }
+    async fn ownership_proofs(&self, account: AccountId) -> Result<Vec<Proof>, Error> {
+        meet!(self, self.inner.ownership_proofs(account))
+    }
+    async fn add_domain(&self, domain: &Domain) -> Result<(), Error> {
+        meet!(self, self.inner.add_domain(domain))
     }
     async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {
         meet!(self, self.inner.put_domain(domain))

@@ -540,6 +540,7 @@ async fn add_domains((flaky, engine): &(Arc<Flaky>, Arc<Engine>), account: Accou
         areas,
         shield,
         cache: CacheRules::default(),
+        is_vouched_for: false,
     };
     let www = new("WWW.example.com", AreaScope::Global, Shield::Global);
     let domain = engine.add_domain(account, www).await.unwrap();

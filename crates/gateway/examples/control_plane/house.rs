@@ -116,6 +116,7 @@ async fn furnish(engine: &Engine) -> Account {
             areas: AreaScope::Mainland,
             shield: Shield::default(),
             cache: CacheRules::default(),
+            is_vouched_for: false,
         };
         engine.add_domain(account.id, domain).await.expect("domain");
     }

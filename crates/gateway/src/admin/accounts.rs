@@ -57,7 +57,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         return Err(Error::NotOwner);
     }
     if change == api::AccountChange::default() {
-        let fields = "name `name`, `is_enabled`, `service` or `features`";
+        let fields = "name `name`, `is_enabled`, `service`, `features` or `is_verification_waived`";
         return Err(Error::Content(fields.into()));
     }
     let mut account = of(&call, Some(uin)).await?;
@@ -82,6 +82,10 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     for (feature, is_open) in change.features {
         account = engine.open_feature(&account.uin, feature, is_open).await?;
         tracing::info!(account = account.uin, %feature, is_open, "feature opened or closed");
+    }
+    if let Some(is_waived) = change.is_verification_waived {
+        account = engine.waive_verification(&account.uin, is_waived).await?;
+        tracing::info!(account = account.uin, is_waived, "verification waived or required");
     }
     Ok(Reply::json(StatusCode::OK, &view(&account)))
 }
@@ -122,6 +126,7 @@ fn view(account: &Account) -> api::AccountView {
         is_enabled: account.is_enabled,
         service: account.service,
         features: Feature::ALL.map(|it| (it, !account.closed.contains(&it))).into(),
+        is_verification_waived: account.is_verification_waived,
         created_at: rfc3339(account.created_at),
     }
 }

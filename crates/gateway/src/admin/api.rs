@@ -5,6 +5,7 @@
 
 mod check;
 pub mod identity;
+pub mod ownership;
 mod purge;
 mod task;
 
@@ -25,6 +26,7 @@ use stoker_domain::{
     area::{Area, AreaScope, Tier},
     domain::{Lock, Shield, Status},
     job::StoreHealth,
+    ownership::Ownership,
     quota::{Product, Reset},
 };
 
@@ -182,6 +184,9 @@ pub struct DomainView {
     /// The zone that it is in.
     #[serde(default)]
     pub zone_id: Option<String>,
+    /// How it was established that the account may have it.
+    #[serde(default)]
+    pub ownership: Ownership,
     /// When it was created.
     pub created_at: String,
     /// When it was last changed.

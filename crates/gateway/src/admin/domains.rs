@@ -46,7 +46,10 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
         CacheRules { default_lifetime_seconds: seconds, ..CacheRules::default() }
     });
     let areas = new.areas.unwrap_or(AreaScope::Global);
-    let new = NewDomain { host: new.host, origin, areas, shield: new.shield, cache };
+    // only the owner of the installation acts for others
+    let is_vouched_for = account != call.account.id;
+    let (host, shield) = (new.host, new.shield);
+    let new = NewDomain { host, origin, areas, shield, cache, is_vouched_for };
     let engine = &call.gateway.engine;
     let domain = engine.add_domain_to(account, new, zone, Kept::new()).await?;
     tracing::info!(domain = domain.host, "domain added");
@@ -184,6 +187,7 @@ fn view(domain: &Domain) -> api::DomainView {
         patience_seconds: domain.patience_seconds,
         lock: domain.lock,
         zone_id: domain.zone.as_ref().map(ToString::to_string),
+        ownership: domain.ownership,
         created_at: rfc3339(domain.created_at),
         updated_at: rfc3339(domain.updated_at),
         warnings: Vec::new(),

@@ -11,6 +11,7 @@ mod domains;
 mod keys;
 mod nodes;
 pub(crate) mod once;
+mod ownership;
 mod page;
 mod policies;
 mod policy_test;

@@ -7,7 +7,8 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::domain::OriginError;
 use stoker_engine::{
-    DomainError, Error as LedgerError, ErrorKind, IdentityError, SubmitError, Thing, ZoneError,
+    DomainError, Error as LedgerError, ErrorKind, IdentityError, OwnershipError, SubmitError,
+    Thing, ZoneError,
 };
 
 use super::{api::Problem, once, signature};
@@ -82,6 +83,9 @@ pub(crate) enum Error {
     /// A request field of a task is refused.
     #[error(transparent)]
     Fields(#[from] request_fields::Error),
+    /// It is not proved that a host is the account's own.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     /// The engine refused the task.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -161,6 +165,7 @@ impl Error {
             | Self::Identity(IdentityError::Ledger(error))
             | Self::Submit(SubmitError::Ledger(error))
             | Self::Zone(ZoneError::Ledger { source: error, .. })
+            | Self::Ownership(OwnershipError::Ledger(error))
             | Self::Domain(
                 DomainError::Ledger { source: error, .. }
                 | DomainError::Zone(ZoneError::Ledger { source: error, .. }),
@@ -203,6 +208,7 @@ impl Error {
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
             Self::Domain(error) => error.hint(),
             Self::Zone(error) => error.hint(),
+            Self::Ownership(error) => error.hint(),
             Self::Identity(IdentityError::Ledger(_)) | Self::Ledger(_) => {
                 Some("try again; the server's log names the cause".into())
             }
@@ -262,12 +268,19 @@ impl Error {
                     Kind(StatusCode::CONFLICT, "domain-exists", "domain exists")
                 }
                 DomainError::TooMany { .. } => too_many(),
+                DomainError::Taken { .. } => Kind(StatusCode::CONFLICT, "host-taken", "host taken"),
+                DomainError::Related { .. } => {
+                    Kind(StatusCode::CONFLICT, "host-related", "host above or below another's")
+                }
+                DomainError::Unclaimable { .. } => unclaimable(),
+                DomainError::Unverified { .. } => not_verified(),
                 DomainError::Unknown { .. } => domain_unknown(),
                 DomainError::Locked { .. } => domain_locked(),
                 DomainError::Zone(error) => zone_kind(error),
                 DomainError::Ledger { .. } => unavailable(),
             },
             Self::Zone(error) => zone_kind(error),
+            Self::Ownership(error) => ownership_kind(error),
             Self::Identity(error) => identity_kind(error),
             Self::NotServed(service::NotServed::Suspended) => {
                 Kind(StatusCode::FORBIDDEN, "account-suspended", "account suspended")
@@ -296,6 +309,9 @@ const fn zone_kind(error: &ZoneError) -> Kind {
         ZoneError::InvalidName { .. } => Kind(StatusCode::BAD_REQUEST, "bad-zone", "bad zone"),
         ZoneError::Exists { .. } => Kind(StatusCode::CONFLICT, "zone-exists", "zone exists"),
         ZoneError::TooMany { .. } => too_many(),
+        ZoneError::Related { .. } => {
+            Kind(StatusCode::CONFLICT, "zone-related", "zone meets another's hosts")
+        }
         ZoneError::Unknown { .. } => Kind(StatusCode::NOT_FOUND, "zone-unknown", "unknown zone"),
         ZoneError::InUse { .. } => Kind(StatusCode::CONFLICT, "zone-in-use", "zone in use"),
         ZoneError::Ledger { .. } => unavailable(),
@@ -428,6 +444,30 @@ fn submit_kind(error: &SubmitError) -> Kind {
 
 const fn too_many() -> Kind {
     Kind(StatusCode::CONFLICT, "too-many", "too many")
+}
+
+const fn ownership_kind(error: &OwnershipError) -> Kind {
+    use OwnershipError as E;
+    match error {
+        E::InvalidHost { .. } => Kind(StatusCode::BAD_REQUEST, "bad-host", "bad host"),
+        E::Unclaimable { .. } => unclaimable(),
+        E::NoFile { .. } => Kind(StatusCode::BAD_REQUEST, "no-file", "no file of a wildcard"),
+        E::NoRecord { .. } => Kind(StatusCode::CONFLICT, "no-record", "no record to look for"),
+        E::Unfound { .. } => not_verified(),
+        E::TooMany { .. } => Kind(StatusCode::CONFLICT, "too-many", "too many"),
+        E::TooOften { .. } | E::Busy => {
+            Kind(StatusCode::TOO_MANY_REQUESTS, "verified-too-often", "verified too often")
+        }
+        E::Ledger(_) => unavailable(),
+    }
+}
+
+const fn unclaimable() -> Kind {
+    Kind(StatusCode::FORBIDDEN, "host-unclaimable", "host that cannot be claimed")
+}
+
+const fn not_verified() -> Kind {
+    Kind(StatusCode::FORBIDDEN, "not-verified", "ownership not verified")
 }
 
 const fn domain_locked() -> Kind {

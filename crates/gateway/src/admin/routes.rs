@@ -14,7 +14,7 @@ use http::{Method, Request};
 use super::{
     accounts,
     call::{Call, Reply, run},
-    check, domains, keys, nodes, policies, policy_test,
+    check, domains, keys, nodes, ownership, policies, policy_test,
     problem::Error,
     purges, quota, tasks, users, wrong_method, zones,
 };
@@ -65,6 +65,8 @@ static ROUTES: &[Route] = routes! {
     DELETE "domains/{host}" "domain.remove" LITTLE domains::remove;
     POST "domains/{host}/lock" "domain.lock" LITTLE domains::lock;
     DELETE "domains/{host}/lock" "domain.unlock" LITTLE domains::unlock;
+    GET "domains/{host}/verification" "domain.record" LITTLE ownership::show;
+    POST "domains/{host}/verification" "domain.verify" LITTLE ownership::verify;
     POST "zones" "zone.add" LITTLE zones::add;
     GET "zones" "zone.list" LITTLE zones::list;
     GET "zones/{zone}" "zone.show" LITTLE zones::show;

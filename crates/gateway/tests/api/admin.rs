@@ -41,7 +41,7 @@ async fn a_domain_is_added_shown_listed_and_removed() {
             "host": "new.example", "origin": "http://127.0.0.1:8080/base", "areas": "overseas",
             "status": "online", "shield": "global", "allow_private_origin": true,
             "host_header": "origin.example", "default_lifetime_seconds": 2_592_000,
-            "zone_id": zone["zone_id"],
+            "zone_id": zone["zone_id"], "ownership": "owner",
             "created_at": "2025-06-15T15:06:40.000Z", "updated_at": "2025-06-15T15:06:40.000Z",
         })
     );

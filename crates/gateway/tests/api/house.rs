@@ -23,7 +23,7 @@ use stoker_domain::{
     quota::Limits,
     time::{Clock, Timestamp},
 };
-use stoker_engine::{Engine, NewDomain};
+use stoker_engine::{Engine, Evidence, NewDomain};
 use stoker_gateway::{
     CallLimits, Config, ContentBounds, Gateway, Language, Outgoing, admin::OutgoingCall, authorize,
     router,
@@ -263,10 +263,9 @@ impl House {
         let clock = FakeClock::default();
         let owner = seed(&ledger, clock.now()).await;
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
-        let engine =
-            Engine::open(Arc::clone(&ledger) as _, Arc::clone(&shared), 7, Default::default())
-                .await
-                .unwrap();
+        let engine = Engine::open(Arc::clone(&ledger) as _, Arc::clone(&shared), 7, waiving())
+            .await
+            .unwrap();
         for (host, areas) in [
             ("www.test.com", AreaScope::Global),
             ("cn.test.com", AreaScope::Mainland),
@@ -320,8 +319,19 @@ impl House {
     pub(crate) async fn restart(&mut self) {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let ledger = Arc::clone(&self.ledger);
-        let engine = Engine::open(ledger as _, Arc::clone(&clock), 8, Default::default());
-        self.engine = engine.await.unwrap();
+        self.engine = Engine::open(ledger as _, Arc::clone(&clock), 8, waiving()).await.unwrap();
+        let config = Config { calls: CallLimits::OFF, ..Config::default() };
+        self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 8, config);
+        self.router = router(self.gateway.clone());
+    }
+
+    /// Another process that asks for proofs of ownership, and looks for them here.
+    pub(crate) async fn ask_for_proofs(&mut self, evidence: Arc<dyn Evidence>) {
+        let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
+        let ledger = Arc::clone(&self.ledger);
+        let config = Default::default();
+        self.engine = Engine::open(ledger as _, Arc::clone(&clock), 8, config).await.unwrap();
+        self.engine.set_evidence(evidence);
         let config = Config { calls: CallLimits::OFF, ..Config::default() };
         self.gateway = Gateway::new(Arc::clone(&self.engine), clock, 8, config);
         self.router = router(self.gateway.clone());
@@ -430,6 +440,11 @@ impl House {
     }
 }
 
+/// Ownership of hosts is the subject of `ownership` alone.
+fn waiving() -> stoker_engine::Config {
+    stoker_engine::Config { waives_verification: true, ..Default::default() }
+}
+
 /// What no verb of the engine makes: a disabled key and a domain that is offline.
 async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
     let mut owner = Account {
@@ -440,6 +455,7 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         is_enabled: true,
         service: Default::default(),
         closed: Default::default(),
+        is_verification_waived: false,
         created_at: now,
     };
     owner.id = ledger.create_account(owner.clone()).await.unwrap();
@@ -462,6 +478,7 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         patience_seconds: None,
         kept: Default::default(),
         lock: None,
+        ownership: Default::default(),
     };
     ledger.put_domain(&offline).await.unwrap();
     owner
@@ -487,5 +504,6 @@ fn domain(host: &str, areas: AreaScope) -> NewDomain {
         areas,
         shield: Shield::default(),
         cache: CacheRules::default(),
+        is_vouched_for: false,
     }
 }

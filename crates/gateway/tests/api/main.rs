@@ -24,6 +24,7 @@ mod logs;
 mod old;
 mod once;
 mod origins;
+mod ownership;
 mod people;
 mod policy;
 mod rate;

@@ -13,8 +13,8 @@ pub(super) fn create(connection: &Connection, account: &Account) -> Result<Accou
     let id = connection
         .prepare_cached(
             "/* create_account */ INSERT INTO account (uin, app_id, created_at, name, is_enabled,
-                 service, closed)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id",
+                 service, closed, is_verification_waived)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING id",
         )?
         .query_row(
             params![
@@ -25,6 +25,7 @@ pub(super) fn create(connection: &Connection, account: &Account) -> Result<Accou
                 account.is_enabled,
                 serde_json::to_string(&account.service)?,
                 serde_json::to_string(&account.closed)?,
+                account.is_verification_waived,
             ],
             |row| row.get(0),
         )?;
@@ -35,7 +36,9 @@ pub(super) fn change(connection: &Connection, account: &Account) -> Result<(), F
     let changed = connection
         .prepare_cached(
             "/* change_account */ UPDATE account
-             SET name = ?2, is_enabled = ?3, service = ?4, closed = ?5 WHERE id = ?1",
+             SET name = ?2, is_enabled = ?3, service = ?4, closed = ?5,
+                 is_verification_waived = ?6
+             WHERE id = ?1",
         )?
         .execute(params![
             account.id.0,
@@ -43,13 +46,15 @@ pub(super) fn change(connection: &Connection, account: &Account) -> Result<(), F
             account.is_enabled,
             serde_json::to_string(&account.service)?,
             serde_json::to_string(&account.closed)?,
+            account.is_verification_waived,
         ])?;
     if changed == 0 { Err(Failure::not_found("no such account")) } else { Ok(()) }
 }
 
 pub(super) fn list(connection: &Connection) -> Result<Vec<Account>, Failure> {
     let mut statement = connection.prepare_cached(
-        "/* accounts */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed
+        "/* accounts */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed,
+             is_verification_waived
          FROM account ORDER BY id",
     )?;
     let rows = statement.query_map([], read)?;
@@ -59,7 +64,8 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Account>, Failure> {
 pub(super) fn find(connection: &Connection, id: AccountId) -> Result<Account, Failure> {
     let account = connection
         .prepare_cached(
-            "/* account */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed
+            "/* account */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed,
+                 is_verification_waived
              FROM account WHERE id = ?1",
         )?
         .query_row([id.0], read)?;
@@ -76,6 +82,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
         created_at: Timestamp::from_millis(row.get(5)?),
         service: json(row, 6)?,
         closed: json(row, 7)?,
+        is_verification_waived: row.get(8)?,
     })
 }
 

@@ -1,9 +1,20 @@
 //! Domains, each kept whole as JSON beside what is searched for.
 
-use rusqlite::{Connection, params};
-use stoker_domain::domain::Domain;
+use rusqlite::{Connection, OptionalExtension, params};
+use stoker_domain::{account::AccountId, domain::Domain};
 
-use super::failure::Failure;
+use super::{failure::Failure, ownership};
+
+/// Adds a domain that nobody has, unless another account's claims are related to it.
+pub(super) fn add(connection: &Connection, domain: &Domain) -> Result<(), Failure> {
+    ownership::check(connection, domain.account, &domain.host)?;
+    connection
+        .prepare_cached(
+            "/* add_domain */ INSERT INTO domain (host, account, settings) VALUES (?1, ?2, ?3)",
+        )?
+        .execute(params![domain.host, domain.account.0, serde_json::to_string(domain)?])?;
+    Ok(())
+}
 
 pub(super) fn put(connection: &Connection, domain: &Domain) -> Result<(), Failure> {
     connection
@@ -26,9 +37,14 @@ pub(super) fn list(connection: &Connection) -> Result<Vec<Domain>, Failure> {
     Ok(domains)
 }
 
+/// Removes a domain, and ends what its account has proved of its name.
 pub(super) fn remove(connection: &Connection, host: &str) -> Result<bool, Failure> {
-    let removed = connection
-        .prepare_cached("/* remove_domain */ DELETE FROM domain WHERE host = ?1")?
-        .execute([host])?;
-    Ok(removed > 0)
+    let account: Option<i64> = connection
+        .prepare_cached("/* remove_domain */ DELETE FROM domain WHERE host = ?1 RETURNING account")?
+        .query_row([host], |row| row.get(0))
+        .optional()?;
+    if let Some(account) = account {
+        ownership::end(connection, AccountId(account), host)?;
+    }
+    Ok(account.is_some())
 }

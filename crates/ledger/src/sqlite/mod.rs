@@ -17,6 +17,7 @@ mod merge;
 mod names;
 mod number;
 mod open;
+mod ownership;
 mod policies;
 mod purge;
 mod quota;
@@ -42,6 +43,7 @@ use stoker_domain::{
     area::AreaScope,
     domain::Domain,
     job::{Heartbeat, JobId, LeaseToken, LeasedJob, NodeOutcome},
+    ownership::{Proof, Record},
     plan::{CHUNK, Positions},
     purge::PurgeOrder,
     quota::{AreaLimits, Counter, Era, Limits, Product},
@@ -303,6 +305,33 @@ impl Ledger for Sqlite {
     async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {
         let domain = domain.clone();
         self.0.writer.run("put a domain", 1, move |c| domains::put(c, &domain)).await
+    }
+
+    async fn add_domain(&self, domain: &Domain) -> Result<(), Error> {
+        let domain = domain.clone();
+        self.0.writer.run("add a domain", 1, move |c| domains::add(c, &domain)).await
+    }
+
+    async fn put_ownership_record(&self, new: &Record, most: u32) -> Result<Option<Record>, Error> {
+        let new = new.clone();
+        let work = move |c: &_| ownership::put_record(c, &new, most);
+        self.0.writer.run("put a record of ownership", 1, work).await
+    }
+
+    async fn ownership_records(&self, account: AccountId) -> Result<Vec<Record>, Error> {
+        let read = move |c: &_| ownership::records(c, account);
+        self.0.readers.run("list records of ownership", read).await
+    }
+
+    async fn put_ownership_proof(&self, proof: &Proof, most: u32) -> Result<(), Error> {
+        let proof = proof.clone();
+        let work = move |c: &_| ownership::put_proof(c, &proof, most);
+        self.0.writer.run("put a proof of ownership", 1, work).await
+    }
+
+    async fn ownership_proofs(&self, account: AccountId) -> Result<Vec<Proof>, Error> {
+        let read = move |c: &_| ownership::proofs(c, account);
+        self.0.readers.run("list proofs of ownership", read).await
     }
 
     async fn domains(&self) -> Result<Vec<Domain>, Error> {

@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("account_service.sql"),
     include_str!("replay_minutes.sql"),
     include_str!("task_fields.sql"),
+    include_str!("ownership.sql"),
 ];
 
 /// The number of migrations that this version knows.
@@ -90,10 +91,13 @@ fn pragma(connection: &Connection, name: &str) -> rusqlite::Result<i64> {
 
 #[cfg(test)]
 mod tests {
-    use stoker_domain::account::Service;
+    use stoker_domain::{
+        account::{AccountId, Service},
+        ownership::Ownership,
+    };
 
     use super::*;
-    use crate::sqlite::accounts;
+    use crate::sqlite::{accounts, domains, ownership, zones};
 
     #[test]
     fn an_account_of_an_older_file_is_served_and_may_use_everything() {
@@ -108,6 +112,43 @@ mod tests {
         assert!(matches!(migrate(&mut connection).unwrap(), Found::Ours));
         let account = accounts::list(&connection).unwrap().remove(0);
         assert_eq!((account.service, account.closed.len()), (Service::Active, 0));
+    }
+
+    #[test]
+    fn domains_of_an_older_file_are_verified_and_its_zones_claim_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..14] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 14).unwrap();
+        let zone = |name: &str, kept: &str| {
+            format!(
+                r#"{{"id":"{name}","account":2,"name":"{name}","area":"global","status":"online",
+                     "created_at":1,"updated_at":1,"kept":{kept}}}"#
+            )
+        };
+        let domain = r#"{"host":"www.a.com","account":2,"origin":{"scheme":"http","host":"o.a.com",
+            "port":80,"base_path":"","host_header":null,"allow_private":false},"areas":"global",
+            "status":"online","shield":"global","cache":{"default_lifetime_seconds":1},
+            "created_at":1,"updated_at":1}"#;
+        let (made, grouped) = (zone("a.com", r#"{"api":{"Type":"partial"}}"#), zone("b.com", "{}"));
+        let fill = format!(
+            "INSERT INTO account (id, uin, app_id, created_at) VALUES (2, 'u', 1, 1);
+             INSERT INTO domain (host, account, settings) VALUES ('www.a.com', 2, '{domain}');
+             INSERT INTO zone (id, account, settings) VALUES
+                 ('a.com', 2, '{made}'), ('b.com', 2, '{grouped}')"
+        );
+        connection.execute_batch(&fill).unwrap();
+        assert!(matches!(migrate(&mut connection).unwrap(), Found::Ours));
+        assert!(!accounts::list(&connection).unwrap()[0].is_verification_waived);
+        assert_eq!(domains::list(&connection).unwrap()[0].ownership, Ownership::Earlier);
+        let zones = zones::list(&connection).unwrap();
+        assert_eq!(zones.iter().map(|zone| zone.claim).collect::<Vec<_>>(), [None, None]);
+        for (claim, is_free) in [("www.a.com", false), ("a.com", false), ("x.b.com", true)] {
+            let found = ownership::check(&connection, AccountId(1), claim);
+            assert_eq!(found.is_ok(), is_free, "{claim}");
+        }
     }
 
     #[test]

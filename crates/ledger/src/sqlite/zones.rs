@@ -3,9 +3,13 @@
 use rusqlite::{Connection, params};
 use stoker_domain::zone::{Zone, ZoneId};
 
-use super::failure::Failure;
+use super::{failure::Failure, ownership};
 
+/// Creates or replaces a zone, unless it claims what is related to another account's claims.
 pub(super) fn put(connection: &Connection, zone: &Zone) -> Result<(), Failure> {
+    if zone.claim.is_some() {
+        ownership::check(connection, zone.account, &zone.name)?;
+    }
     connection
         .prepare_cached(
             "/* put_zone */ INSERT INTO zone (id, account, settings) VALUES (?1, ?2, ?3)

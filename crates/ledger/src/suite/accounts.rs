@@ -76,7 +76,7 @@ pub async fn the_quota_days_are_kept_whole(ledger: Arc<dyn Ledger>) {
     }
 }
 
-fn domain(host: &str, account: AccountId) -> Domain {
+pub(super) fn domain(host: &str, account: AccountId) -> Domain {
     Domain {
         host: host.into(),
         account,
@@ -93,6 +93,7 @@ fn domain(host: &str, account: AccountId) -> Domain {
         patience_seconds: None,
         kept: Default::default(),
         lock: None,
+        ownership: Default::default(),
     }
 }
 

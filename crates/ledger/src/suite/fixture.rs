@@ -208,6 +208,7 @@ pub fn account(uin: &str) -> Account {
         is_enabled: true,
         service: Service::default(),
         closed: Default::default(),
+        is_verification_waived: false,
         created_at: T0,
     }
 }

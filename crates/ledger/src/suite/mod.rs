@@ -9,6 +9,7 @@ pub mod concurrent;
 pub mod fixture;
 pub mod identity;
 pub mod lease;
+pub mod ownership;
 pub mod purge;
 pub mod report;
 pub mod submit;
@@ -41,6 +42,11 @@ macro_rules! ledger_suite {
             accounts::a_domain_is_kept_whole_and_listed_by_host,
             accounts::what_belongs_to_no_account_is_not_found,
             zones::a_zone_is_kept_whole_and_listed_by_id,
+            ownership::a_claim_that_is_related_to_another_accounts_is_a_conflict,
+            ownership::of_related_claims_that_race_those_of_one_account_are_taken,
+            ownership::a_record_stays_until_it_expires_and_an_account_has_a_bounded_number,
+            ownership::a_proof_replaces_the_older_one_and_the_oldest_goes,
+            ownership::a_domain_that_is_removed_ends_records_and_proofs_of_its_account,
             purge::a_purge_is_done_when_every_node_of_every_phase_has_confirmed,
             purge::the_edges_are_ordered_early_and_again_where_a_silent_node_is_waited_for,
             purge::orders_are_numbered_upwards_and_confirmed_once,

@@ -17,6 +17,7 @@ fn zone(id: &str, account: AccountId) -> Zone {
         id: ZoneId(id.into()),
         account,
         name: "example.com".into(),
+        claim: None,
         area: AreaScope::Global,
         status: Status::Online,
         created_at: T0,

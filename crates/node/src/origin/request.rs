@@ -363,6 +363,7 @@ pub(super) mod tests {
             patience_seconds: None,
             kept: Kept::new(),
             lock: None,
+            ownership: Default::default(),
         }
     }
 

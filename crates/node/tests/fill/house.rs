@@ -175,6 +175,7 @@ pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
         patience_seconds: None,
         kept: Default::default(),
         lock: None,
+        ownership: Default::default(),
     })
 }
 

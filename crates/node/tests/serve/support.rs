@@ -187,6 +187,7 @@ impl Net {
             patience_seconds: None,
             kept: Default::default(),
             lock: None,
+            ownership: Default::default(),
         };
         change(&mut domain);
         self.directory.send_modify(|directory| {

@@ -47,6 +47,27 @@ enum Command {
     Resume(Which),
     /// Open a feature to an account, or close it; all are open at first
     Feature(Switch),
+    /// Ask an account for proofs that hosts are its own, or waive them; at first they are required
+    Verification(Verification),
+}
+
+#[derive(clap::Args, Debug)]
+struct Verification {
+    /// Number of the account
+    #[arg(value_name = "UIN", value_parser = uin)]
+    uin: String,
+    /// Whether it must prove that a host is its own before it adds it
+    #[arg(value_name = "STATE", value_enum)]
+    state: VerificationWord,
+    /// Print the account as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum VerificationWord {
+    Waived,
+    Required,
 }
 
 #[derive(clap::Args, Debug)]
@@ -149,6 +170,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         }
         Command::Resume(which) => serve(&client, which, Service::Active).await?,
         Command::Feature(command) => open(&client, command).await?,
+        Command::Verification(command) => waive(&client, command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -201,6 +223,21 @@ async fn open(client: &Client, switch: Switch) -> Result<(), Failure> {
     Ok(())
 }
 
+async fn waive(client: &Client, command: Verification) -> Result<(), Failure> {
+    let is_waived = command.state == VerificationWord::Waived;
+    let change =
+        AccountChange { is_verification_waived: Some(is_waived), ..AccountChange::default() };
+    let path = format!("/admin/v1/accounts/{}", command.uin);
+    let account: AccountView = client.post(&path, &change).await?;
+    let sentence = format!("{}: verification of hosts is {}", account.uin, verification(&account));
+    output::told(command.json, &account, sentence);
+    Ok(())
+}
+
+const fn verification(account: &AccountView) -> &'static str {
+    if account.is_verification_waived { "waived" } else { "required" }
+}
+
 /// Whether its keys are known and its calls carried out, in a word or two.
 const fn standing(account: &AccountView) -> &'static str {
     match account.service {
@@ -223,6 +260,7 @@ fn show(account: &AccountView, json: bool) {
         ("state", state(account.is_enabled).into()),
         ("service", account.service.as_str().into()),
         ("closed to it", closed(account)),
+        ("verification", verification(account).into()),
         ("created", account.created_at.clone()),
     ]);
 }

@@ -12,7 +12,7 @@ use stoker_gateway::admin::api::{DomainChange, DomainLock, DomainView, Domains, 
 
 use crate::{
     client::Client,
-    commands::{area_words, table, whose::Whose},
+    commands::{area_words, table, verification, whose::Whose},
     failure::Failure,
     output,
     size::{parse_duration, show_duration},
@@ -46,6 +46,8 @@ enum Command {
     Lock(LockIt),
     /// Let a domain be prefetched and changed again
     Unlock(Unlock),
+    /// Prove that a host is the account's own: shows what to publish, and looks for it
+    Verify(verification::Verify),
     /// Remove a domain; what nodes hold of it is served no longer
     Remove(Which),
 }
@@ -193,7 +195,7 @@ struct Unlock {
 }
 
 /// What may stand in the path of a call.
-fn host(text: &str) -> Result<String, String> {
+pub(super) fn host(text: &str) -> Result<String, String> {
     if name::is_name(text) {
         Ok(text.into())
     } else {
@@ -227,6 +229,10 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Unlock(Unlock { host, json }) => {
             client.delete(&args.whose.path(&format!("domains/{host}/lock"))).await?;
             told_lock(&client.get(&one(&host)).await?, json);
+        }
+        Command::Verify(command) => {
+            let path = args.whose.path(&format!("domains/{}/verification", command.host));
+            return verification::run(&client, &path, command).await;
         }
         Command::Remove(Which { host }) => {
             client.delete(&one(&host)).await?;
@@ -338,6 +344,7 @@ fn show(domain: DomainView, json: bool) {
         ("default lifetime", show_duration(lifetime)),
         ("patience", show_duration(patience)),
         ("zone", domain.zone_id.unwrap_or_else(|| "none".into())),
+        ("verified", domain.ownership.as_str().into()),
         ("created", domain.created_at),
     ];
     let lists = [

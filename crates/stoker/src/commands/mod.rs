@@ -23,6 +23,7 @@ mod table;
 mod task;
 mod up;
 mod user;
+mod verification;
 mod whose;
 mod zone;
 

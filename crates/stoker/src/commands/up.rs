@@ -85,6 +85,12 @@ pub(super) struct Args {
     /// international host (`*.intl.…`) are always answered in English
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = LanguageWord::Chinese)]
     language: LanguageWord,
+    /// Ask no account for proofs that hosts are its own
+    #[arg(long)]
+    waive_verification: bool,
+    /// Name server that is asked for such proofs [default: those of /etc/resolv.conf]
+    #[arg(long, value_name = "IP:PORT")]
+    dns: Option<SocketAddr>,
     /// Days that tasks and purges are kept after they finished
     #[arg(long, value_name = "DAYS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
@@ -150,6 +156,8 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         disk_reserve: args.disk_reserve,
         quota_reset: args.quota_reset,
         retention: Duration::from_secs(u64::from(args.keep_records) * 86_400),
+        waives_verification: args.waive_verification,
+        name_server: args.dns,
         grace: args.grace,
         language: args.language.into(),
         calls: CallLimits { per_second: args.calls_per_second, ..CallLimits::default() },

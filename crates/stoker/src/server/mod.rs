@@ -14,6 +14,8 @@ mod api;
 pub(crate) mod clear_text;
 pub(crate) mod data;
 pub(crate) mod descriptors;
+mod dns;
+mod evidence;
 mod logging;
 mod nodes;
 mod owner;
@@ -56,6 +58,7 @@ use crate::{
 use api::Api;
 use clear_text::Listener;
 use descriptors::Descriptors;
+use evidence::Search;
 use room::Room;
 use seal::Seals;
 use signal::{Cut, Signals, Wish};
@@ -94,6 +97,10 @@ pub(crate) struct Options {
     pub(crate) quota_reset: Option<Reset>,
     /// How long tasks and purges are kept after they finished.
     pub(crate) retention: Duration,
+    /// Whether no account is asked for proofs that hosts are its own.
+    pub(crate) waives_verification: bool,
+    /// Who is asked for such proofs; absent = the system's name servers.
+    pub(crate) name_server: Option<SocketAddr>,
     /// How long calls and transfers that are under way may take to end.
     pub(crate) grace: Duration,
     /// How often each account may call each action.
@@ -137,6 +144,7 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
     };
     let config = Config {
         quota_reset: options.quota_reset,
+        waives_verification: options.waives_verification,
         retention: options.retention,
         seal: seals.keys.clone(),
         // they are parts of this process
@@ -146,6 +154,8 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
     let engine = Engine::open(ledger, Arc::clone(&clock), random.next_u64(), config)
         .await
         .map_err(|error| seals.refused(&options.data, &error))?;
+    let search = Search::new(options.name_server, random.next_u64());
+    engine.set_evidence(Arc::new(search));
     let owner = owner::ensure(&options.data, &engine, endpoint).await?;
     let nodes = nodes::start(options, (&room, descriptors), &engine, &clock, &mut random).await?;
 

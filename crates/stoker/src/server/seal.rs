@@ -204,6 +204,7 @@ mod tests {
             is_enabled: true,
             service: Default::default(),
             closed: Default::default(),
+            is_verification_waived: false,
             created_at: Timestamp::from_seconds(1),
         };
         let account = match ledger.accounts().await.unwrap().first() {

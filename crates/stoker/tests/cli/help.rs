@@ -7,7 +7,7 @@ use stoker_domain::outcome::Outcome;
 
 use crate::stoker;
 
-const COMMANDS: [&[&str]; 69] = [
+const COMMANDS: [&[&str]; 71] = [
     &[],
     &["up"],
     &["domain"],
@@ -19,6 +19,7 @@ const COMMANDS: [&[&str]; 69] = [
     &["domain", "stop"],
     &["domain", "lock"],
     &["domain", "unlock"],
+    &["domain", "verify"],
     &["domain", "remove"],
     &["zone"],
     &["zone", "list"],
@@ -34,6 +35,7 @@ const COMMANDS: [&[&str]; 69] = [
     &["account", "suspend"],
     &["account", "resume"],
     &["account", "feature"],
+    &["account", "verification"],
     &["user"],
     &["user", "add"],
     &["user", "list"],

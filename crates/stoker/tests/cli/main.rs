@@ -8,6 +8,7 @@ mod errors;
 mod help;
 mod identity;
 mod lists;
+mod ownership;
 mod private;
 mod purges;
 mod results;

@@ -191,6 +191,7 @@ fn another_account_has_its_own_domains_and_the_vendors_quota() {
     stage.done(&["account", "add", "film", "--output", file.to_str().unwrap()], "");
     let made: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     let film = Sdk::of(&stage.stoker).with_made(&made);
+    stage.done(&["account", "verification", text(&made, "uin"), "waived"], "");
     assert_eq!(film.refused("PushUrlsCache", urls(HOST)), "ResourceNotFound.CdnHostNotExists");
     let url = stage.nginx.url();
     let add = ["domain", "add", "film.example.com", "--origin", &url];

@@ -41,6 +41,9 @@ pub struct AccountChange {
     /// Features that are opened to it (true) or closed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub features: BTreeMap<Feature, bool>,
+    /// Whether it may have hosts without a proof that they are its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_verification_waived: Option<bool>,
 }
 
 /// An account, as `GET /admin/v1/accounts/{uin}` shows it.
@@ -60,6 +63,9 @@ pub struct AccountView {
     /// Features that may be closed, and whether each is open to it.
     #[serde(default)]
     pub features: BTreeMap<Feature, bool>,
+    /// Whether it may have hosts without a proof that they are its own.
+    #[serde(default)]
+    pub is_verification_waived: bool,
     /// When it was created.
     pub created_at: String,
 }

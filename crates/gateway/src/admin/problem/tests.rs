@@ -3,11 +3,14 @@
 use std::fmt::Write;
 
 use stoker_domain::{
-    account::Feature,
+    account::{AccountId, Feature},
     area::{Area, Tier},
     domain::Lock,
+    ownership::{Record, Unclaimable},
     policy, target,
+    time::Timestamp,
 };
+use stoker_engine::Unfound;
 
 use super::*;
 use crate::tencent::rate::{Exceeded, Period};
@@ -41,6 +44,47 @@ fn identities() -> impl Iterator<Item = IdentityError> {
         E::Ledger(ledger()),
     ];
     others.into_iter().chain(unknown)
+}
+
+fn record() -> Record {
+    Record {
+        account: AccountId(1),
+        name: "example.com".into(),
+        token: "owner-0123456789abcdef".into(),
+        created_at: Timestamp::from_seconds(0),
+        expires_at: Timestamp::from_seconds(86_400),
+    }
+}
+
+fn claims() -> impl Iterator<Item = DomainError> {
+    use DomainError as E;
+    let host = || String::from("www.example.com");
+    [
+        E::Taken { host: host() },
+        E::Related { host: host() },
+        E::Unclaimable { host: "localhost".into(), why: Unclaimable::Reserved },
+        E::Unverified { host: host(), record: None },
+        E::Unverified { host: host(), record: Some(Box::new(record())) },
+    ]
+    .into_iter()
+}
+
+fn of_ownership() -> impl Iterator<Item = OwnershipError> {
+    use OwnershipError as E;
+    let host = || String::from("www.example.com");
+    let unfound = Unfound::Other("_cdnauth.example.com".into());
+    [
+        E::InvalidHost { host: "a b".into() },
+        E::Unclaimable { host: "localhost".into(), why: Unclaimable::Reserved },
+        E::NoFile { host: host() },
+        E::NoRecord { name: "example.com".into() },
+        E::Unfound { unfound, record: Box::new(record()) },
+        E::TooMany { limit: 100 },
+        E::TooOften { limit: 10 },
+        E::Busy,
+        E::Ledger(ledger()),
+    ]
+    .into_iter()
 }
 
 fn all() -> Vec<Error> {
@@ -92,6 +136,7 @@ fn all() -> Vec<Error> {
         Error::Zone(ZoneError::InvalidName { name: "a b".into() }),
         Error::Zone(ZoneError::Exists { name: "example.com".into() }),
         Error::Zone(ZoneError::TooMany { limit: 1_000 }),
+        Error::Zone(ZoneError::Related { name: "example.com".into() }),
         Error::Domain(DomainError::Zone(ZoneError::Unknown { zone: "zone-1".into() })),
         Error::Zone(ZoneError::InUse { name: "example.com".into(), domains: 2 }),
         Error::Zone(ZoneError::Ledger { name: "example.com".into(), source: ledger() }),
@@ -107,6 +152,8 @@ fn all() -> Vec<Error> {
         Error::Fields(request_fields::Error::TooMany(21)),
         Error::Ledger(ledger()),
     ]);
+    all.extend(claims().map(Error::Domain));
+    all.extend(of_ownership().map(Error::Ownership));
     all.extend(broken_ledgers());
     all.extend(identities().map(Error::Identity));
     let url = || String::from("http://a.example/?token=secret");

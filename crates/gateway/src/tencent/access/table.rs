@@ -56,7 +56,9 @@ const fn of_domain(action: domain::Action) -> Entry {
         | A::UpdateDomainConfig
         | A::StartCdnDomain
         | A::StopCdnDomain
-        | A::DeleteCdnDomain => (Touches::Domain("Domain"), [CAM, HOST]),
+        | A::DeleteCdnDomain
+        | A::CreateVerifyRecord
+        | A::VerifyDomainRecord => (Touches::Domain("Domain"), [CAM, HOST]),
         A::DescribeDomains | A::DescribeDomainsConfig => (Touches::Domains(&[]), [CAM, HOST]),
     }
 }
@@ -88,6 +90,8 @@ const fn of_teo(action: teo::Action) -> Entry {
         A::DescribePrefetchTasks | A::DescribePurgeTasks => (Touches::Zones, [COMMON, COMMON]),
         A::DescribeZones => (Touches::Zones, TEO),
         // there is no zone yet
-        A::CreateZone => (Touches::Nothing, TEO),
+        A::CreateZone | A::IdentifyZone | A::VerifyOwnership | A::DescribeIdentifications => {
+            (Touches::Nothing, TEO)
+        }
     }
 }

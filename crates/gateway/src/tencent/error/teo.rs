@@ -1,5 +1,6 @@
 //! The part of the table of codes that belongs to `teo`.
 
+use stoker_domain::ownership::Unclaimable;
 use stoker_engine::{DomainError, PurgeError, ZoneError};
 
 use super::*;
@@ -62,15 +63,25 @@ pub(super) fn all() -> Vec<Error> {
         E::Domain(DomainError::Port { port: 6379 }),
         E::Domain(DomainError::Exists { host: text() }),
         E::Domain(DomainError::TooMany { limit: 5_000 }),
+        E::Domain(DomainError::Taken { host: text() }),
+        E::Domain(DomainError::Related { host: text() }),
+        E::Domain(DomainError::Unclaimable {
+            host: "co.uk".into(),
+            why: Unclaimable::PublicSuffix,
+        }),
+        E::Domain(DomainError::Unverified { host: text(), record: None }),
         E::Domain(DomainError::Unknown { host: text() }),
         E::Domain(DomainError::Locked { host: text(), lock: Lock::Changing }),
         E::Domain(DomainError::Ledger { host: text(), source: ledger() }),
         E::Zone(ZoneError::InvalidName { name: "a b".into() }),
         E::Zone(ZoneError::Exists { name: text() }),
         E::Zone(ZoneError::TooMany { limit: 1_000 }),
+        E::Zone(ZoneError::Related { name: text() }),
         E::Zone(ZoneError::Unknown { zone: "zone-1".into() }),
         E::Zone(ZoneError::InUse { name: text(), domains: 2 }),
         E::Zone(ZoneError::Ledger { name: text(), source: ledger() }),
     ];
-    of_parameters.into_iter().chain(of_the_engine).map(Error::Teo).collect()
+    let of_ownership = cdn_domain::of_ownership().into_iter().map(E::Ownership);
+    let all = of_parameters.into_iter().chain(of_the_engine).chain(of_ownership);
+    all.map(Error::Teo).collect()
 }

@@ -7,7 +7,10 @@ use stoker_domain::{
 };
 use stoker_engine::{DomainError, PurgeError, SubmitError, ZoneError};
 
-use super::Message;
+use super::{
+    Message,
+    ownership::{unclaimable, unverified},
+};
 
 /// A refused task.
 pub(crate) fn submit(error: &SubmitError) -> Message {
@@ -132,6 +135,12 @@ pub(crate) fn domain(error: &DomainError) -> Message {
         DomainError::Port { port } => format!("源站端口 `{port}` 不允许使用"),
         DomainError::Exists { host } => format!("域名 `{host}` 已存在"),
         DomainError::TooMany { limit } => format!("当前账号已有 {limit} 个域名，达到上限"),
+        DomainError::Taken { host } => format!("域名 `{host}` 已被其他账号使用"),
+        DomainError::Related { host } => format!("域名 `{host}` 与其他账号的域名存在上下级关系"),
+        DomainError::Unclaimable { host, why } => unclaimable(host, *why),
+        DomainError::Unverified { host, record } => {
+            return unverified(error, host, record.as_deref());
+        }
         DomainError::Unknown { host } => format!("当前账号没有名为 `{host}` 的域名"),
         DomainError::Locked { host, lock } => locked(host, *lock),
         DomainError::Zone(error) => return zone(error),
@@ -153,6 +162,7 @@ pub(crate) fn zone(error: &ZoneError) -> Message {
         ZoneError::InvalidName { name } => format!("`{name}` 不是合法的站点名称"),
         ZoneError::Exists { name } => format!("站点 `{name}` 已存在"),
         ZoneError::TooMany { limit } => format!("当前账号已有 {limit} 个站点，达到上限"),
+        ZoneError::Related { name } => format!("站点 `{name}` 与其他账号的域名存在冲突"),
         ZoneError::Unknown { zone } => format!("站点 `{zone}` 不属于当前账号"),
         ZoneError::InUse { name, domains } => format!("站点 `{name}` 下还有 {domains} 个域名"),
         ZoneError::Ledger { name, .. } => format!("暂时无法修改站点 `{name}`"),

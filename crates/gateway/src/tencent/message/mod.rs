@@ -4,6 +4,7 @@
 //! sentence is known it is used, for callers look for it (wire.md 2.7).
 
 mod engine;
+mod ownership;
 mod request;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::fmt;
 use crate::content::{self, SMALL};
 
 pub(crate) use engine::{bare_purge, domain, none_accepted, purge, submit, with_hint, zone};
+pub(crate) use ownership::ownership;
 pub(crate) use request::{authorization, fields, range, token, unknown_word};
 
 /// The language of messages.

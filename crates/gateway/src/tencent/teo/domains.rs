@@ -45,6 +45,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
         areas: zone.area,
         shield: Shield::default(),
         cache: CacheRules::default(),
+        is_vouched_for: false,
     };
     let kept = Kept::from([(KEPT.into(), said)]);
     let choice = ZoneChoice::Existing(zone.id.clone());

@@ -3,7 +3,9 @@
 //! Texts name the parameter and the rule; what the caller gave never reaches the log.
 
 use stoker_domain::{account::Feature, area::UnknownWord};
-use stoker_engine::{DomainError, Error as LedgerError, PurgeError, SubmitError, ZoneError};
+use stoker_engine::{
+    DomainError, Error as LedgerError, OwnershipError, PurgeError, SubmitError, ZoneError,
+};
 
 use super::Action;
 use crate::{
@@ -151,6 +153,9 @@ pub(crate) enum Error {
     /// The engine refused a zone.
     #[error(transparent)]
     Zone(#[from] ZoneError),
+    /// It is not proved that a name is the account's own.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     /// The ledger did not answer.
     #[error("the request cannot be carried out now; try again")]
     Ledger(#[from] LedgerError),
@@ -225,12 +230,28 @@ impl Error {
                 DomainError::InvalidHost { .. } => "InvalidParameterValue.InvalidDomainName",
                 DomainError::Port { .. } => "InvalidParameter.ParameterError",
                 DomainError::Exists { .. } => "ResourceInUse.AlreadyExistsAsAnAccelerationDomain",
+                DomainError::Taken { .. } => "ResourceInUse.Others",
+                DomainError::Related { .. } => "ResourceInUse.OthersHost",
+                DomainError::Unclaimable { .. } => "InvalidParameterValue.InvalidDomainName",
+                DomainError::Unverified { .. } => "OperationDenied.OwnershipVerificationNotPassed",
                 DomainError::Unknown { .. } => "InvalidParameter.DomainNotFound",
                 DomainError::Locked { .. } | DomainError::TooMany { .. } => "OperationDenied",
                 DomainError::Zone(error) => zone_code(error),
                 DomainError::Ledger { .. } => "InternalError.BackendError",
             },
             Self::Zone(error) => zone_code(error),
+            Self::Ownership(error) => match error {
+                OwnershipError::InvalidHost { .. }
+                | OwnershipError::Unclaimable { .. }
+                | OwnershipError::NoFile { .. } => "InvalidParameterValue.InvalidDomainName",
+                OwnershipError::NoRecord { .. } | OwnershipError::Unfound { .. } => {
+                    "OperationDenied.OwnershipVerificationNotPassed"
+                }
+                OwnershipError::TooMany { .. }
+                | OwnershipError::TooOften { .. }
+                | OwnershipError::Busy => "LimitExceeded.RateLimitExceeded",
+                OwnershipError::Ledger(_) => "InternalError.BackendError",
+            },
             Self::Ledger(_) => "InternalError.BackendError",
             Self::Plain(error) => {
                 let code = error.code();
@@ -285,6 +306,7 @@ impl Error {
             Self::Submit(error) => return message::submit(error),
             Self::Domain(error) => return message::domain(error),
             Self::Zone(error) => return message::zone(error),
+            Self::Ownership(error) => return message::ownership(error),
             Self::Ledger(_) => "请求暂时无法完成，请稍后重试".into(),
             Self::Plain(error) => return error.message(),
         };
@@ -295,9 +317,10 @@ impl Error {
     pub(crate) fn for_log(&self) -> String {
         match self {
             Self::Word { name, .. } | Self::Range(OutOfBounds { name, .. }) => (*name).into(),
-            Self::Ledger(_) | Self::Submit(SubmitError::Ledger(_)) | Self::Domain(_) => {
-                crate::chain(self)
-            }
+            Self::Ledger(_)
+            | Self::Submit(SubmitError::Ledger(_))
+            | Self::Domain(_)
+            | Self::Ownership(_) => crate::chain(self),
             Self::Plain(error) => error.for_log(),
             _ => self.code().into(),
         }
@@ -344,6 +367,7 @@ const fn zone_code(error: &ZoneError) -> &'static str {
         ZoneError::InvalidName { .. } => "InvalidParameterValue.ZoneNameInvalid",
         ZoneError::Exists { .. } => "ResourceInUse.Zone",
         ZoneError::TooMany { .. } => "OperationDenied",
+        ZoneError::Related { .. } => "ResourceInUse.Others",
         ZoneError::Unknown { .. } => "UnauthorizedOperation.NoPermission",
         ZoneError::InUse { .. } => "OperationDenied.DomainNumberIsNotZero",
         ZoneError::Ledger { .. } => "InternalError.BackendError",

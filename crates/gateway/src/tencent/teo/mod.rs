@@ -13,6 +13,7 @@ mod error;
 mod filters;
 mod origin;
 mod origin_limit;
+mod ownership;
 mod purge_kind;
 mod range;
 mod zones;
@@ -86,6 +87,9 @@ actions! {
     CreateZone => zones::create,
     DescribeZones => zones::describe,
     DeleteZone => zones::delete,
+    IdentifyZone => ownership::identify,
+    VerifyOwnership => ownership::verify,
+    DescribeIdentifications => ownership::describe,
     CreateAccelerationDomain => domains::create,
     DescribeAccelerationDomains => domains::describe,
     ModifyAccelerationDomain => domains::modify,

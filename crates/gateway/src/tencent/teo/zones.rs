@@ -1,7 +1,6 @@
 //! `CreateZone`, `DescribeZones`, `DeleteZone` (wire.md 4.6).
 //!
-//! Plans, name servers and verification do not exist here: what a caller says of them is kept and
-//! answered back.
+//! Plans and name servers do not exist here: what a caller says of them is kept and answered back.
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{account::Account, area::AreaScope, domain::Status, zone::Zone};
@@ -10,7 +9,7 @@ use stoker_engine::NewZone;
 use super::{
     Error, KEPT, Reply, clock,
     filters::{self, Filter},
-    origin,
+    origin, ownership,
 };
 use crate::{Gateway, tencent::params::Params};
 
@@ -65,7 +64,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     tracing::info!(zone = %zone.id, "zone added");
     Ok(Map::from_iter([
         ("ZoneId".into(), zone.id.to_string().into()),
-        ("OwnershipVerification".into(), Value::Null),
+        ("OwnershipVerification".into(), ownership::pending(gateway, account, &zone.name).await),
     ]))
 }
 

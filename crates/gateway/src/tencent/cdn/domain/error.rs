@@ -1,7 +1,7 @@
 //! Every way in which an action on a domain refuses, and its code (wire.md 3.9).
 
 use stoker_domain::{area::UnknownWord, domain::Lock};
-use stoker_engine::{DomainError, ZoneError};
+use stoker_engine::{DomainError, OwnershipError, ZoneError};
 
 use crate::{
     request_fields,
@@ -15,6 +15,9 @@ pub(crate) const fn lock_code(lock: Lock) -> &'static str {
         Lock::Changing => "ResourceInUse.CdnOpInProgress",
     }
 }
+
+const UNCLAIMABLE: &str = "InvalidParameter.CdnHostInternalHost";
+const NOT_VERIFIED: &str = "UnauthorizedOperation.CdnDomainRecordNotVerified";
 
 /// Why an action was refused.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +36,6 @@ pub(crate) enum Error {
     /// `ServerName`.
     #[error(transparent)]
     Fields(#[from] request_fields::Error),
-    /// Another account has the domain.
-    #[error("domain `{0}` is used by another account")]
-    OfAnother(String),
     /// Started though online, or stopped though offline.
     #[error("domain `{0}` is in that state already")]
     Status(String),
@@ -45,6 +45,9 @@ pub(crate) enum Error {
     /// The engine refused.
     #[error(transparent)]
     Domain(#[from] DomainError),
+    /// It is not proved that a domain is the account's own.
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
 }
 
 impl Error {
@@ -54,7 +57,6 @@ impl Error {
             Self::Param(_) | Self::Word { .. } | Self::Fields(_) => {
                 "InvalidParameter.CdnParamError"
             }
-            Self::OfAnother(_) => "UnauthorizedOperation.CdnHostIsUsedByOther",
             Self::Status(_) => "InvalidParameter.CDNStatusInvalidDomain",
             Self::NotOffline(_) => "ResourceUnavailable.CdnHostIsNotOffline",
             Self::Domain(error) => match error {
@@ -62,6 +64,12 @@ impl Error {
                 DomainError::Port { .. } => "InvalidParameter.CdnParamError",
                 DomainError::Exists { .. } => "ResourceInUse.CdnHostExists",
                 DomainError::TooMany { .. } => "LimitExceeded.CdnUserTooManyHosts",
+                DomainError::Taken { .. } => "UnauthorizedOperation.CdnHostIsUsedByOther",
+                DomainError::Related { .. } | DomainError::Zone(ZoneError::Related { .. }) => {
+                    "ResourceInUse.CdnConflictHostExists"
+                }
+                DomainError::Unclaimable { .. } => UNCLAIMABLE,
+                DomainError::Unverified { .. } => NOT_VERIFIED,
                 DomainError::Unknown { .. } => "ResourceNotFound.CdnHostNotExists",
                 DomainError::Locked { lock, .. } => lock_code(*lock),
                 DomainError::Ledger { .. } | DomainError::Zone(ZoneError::Ledger { .. }) => {
@@ -70,6 +78,17 @@ impl Error {
                 DomainError::Zone(ZoneError::TooMany { .. }) => "LimitExceeded.CdnUserTooManyHosts",
                 // the zone is found or made: nothing else can be wrong with it
                 DomainError::Zone(_) => "InternalError.CdnConfigError",
+            },
+            Self::Ownership(error) => match error {
+                OwnershipError::InvalidHost { .. } => "InvalidParameter.CdnConfigInvalidHost",
+                OwnershipError::Unclaimable { .. } => UNCLAIMABLE,
+                OwnershipError::NoFile { .. } => "InvalidParameter.CdnParamError",
+                OwnershipError::NoRecord { .. } => NOT_VERIFIED,
+                OwnershipError::Unfound { .. } => "UnauthorizedOperation.CdnTxtRecordValueNotMatch",
+                OwnershipError::TooMany { .. }
+                | OwnershipError::TooOften { .. }
+                | OwnershipError::Busy => "LimitExceeded.CdnHostOpTooOften",
+                OwnershipError::Ledger(_) => "InternalError.CdnDbError",
             },
         }
     }
@@ -80,10 +99,10 @@ impl Error {
             Self::Param(rule) => return rule.clone().after("parameter ", "参数 "),
             Self::Word { name, error } => return message::unknown_word(name, error),
             Self::Fields(error) => return message::fields(error),
-            Self::OfAnother(host) => format!("域名 `{host}` 已被其他账号使用"),
             Self::Status(host) => format!("域名 `{host}` 已处于该状态"),
             Self::NotOffline(host) => format!("删除域名 `{host}` 前请先停用"),
             Self::Domain(error) => return message::domain(error),
+            Self::Ownership(error) => return message::ownership(error),
         };
         Message::new(self.to_string(), zh)
     }

@@ -1,4 +1,4 @@
-//! Accelerated domains of `cdn`: add, change, describe, start, stop, delete (wire.md 3.8).
+//! Accelerated domains of `cdn`: verify, add, change, describe, start, stop, delete (wire.md 3.8).
 //!
 //! What acts is read from what the caller said; all of it is kept and answered back.
 
@@ -8,6 +8,7 @@ mod error;
 mod origin;
 mod pull;
 mod rules;
+mod verify;
 
 use serde_json::{Map, Value};
 use stoker_domain::{
@@ -15,7 +16,7 @@ use stoker_domain::{
     area::AreaScope,
     domain::{Domain, Kept, Origin, Shield, Status},
 };
-use stoker_engine::{DomainError, NewDomain, ZoneChoice};
+use stoker_engine::{NewDomain, ZoneChoice};
 
 pub(crate) use self::{
     config::KEPT,
@@ -46,10 +47,14 @@ pub(crate) enum Action {
     StopCdnDomain,
     /// Deletes one that is stopped.
     DeleteCdnDomain,
+    /// Says what is to be published to prove that one is the account's own.
+    CreateVerifyRecord,
+    /// Looks for that.
+    VerifyDomainRecord,
 }
 
 impl Action {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::AddCdnDomain,
         Self::UpdateDomainConfig,
         Self::DescribeDomains,
@@ -57,6 +62,8 @@ impl Action {
         Self::StartCdnDomain,
         Self::StopCdnDomain,
         Self::DeleteCdnDomain,
+        Self::CreateVerifyRecord,
+        Self::VerifyDomainRecord,
     ];
 
     /// The action with this name.
@@ -74,6 +81,8 @@ impl Action {
             Self::StartCdnDomain => "StartCdnDomain",
             Self::StopCdnDomain => "StopCdnDomain",
             Self::DeleteCdnDomain => "DeleteCdnDomain",
+            Self::CreateVerifyRecord => "CreateVerifyRecord",
+            Self::VerifyDomainRecord => "VerifyDomainRecord",
         }
     }
 
@@ -87,6 +96,8 @@ impl Action {
             Self::StartCdnDomain => switch(gateway, account, params, Status::Online).await,
             Self::StopCdnDomain => switch(gateway, account, params, Status::Offline).await,
             Self::DeleteCdnDomain => delete(gateway, account, params).await,
+            Self::CreateVerifyRecord => verify::create(gateway, account, params).await,
+            Self::VerifyDomainRecord => verify::verify(gateway, account, params).await,
         }
     }
 }
@@ -107,15 +118,11 @@ async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply 
         areas: config::areas(&said)?.unwrap_or(AreaScope::Mainland),
         shield: Shield::default(),
         cache: rules::read(&said)?,
+        is_vouched_for: false,
     };
-    let host = new.host.to_ascii_lowercase();
-    let is_ours = gateway.engine.domain_named(account.id, &host).is_some();
     let kept = Kept::from([(KEPT.into(), said)]);
     let added = gateway.engine.add_domain_to(account.id, new, ZoneChoice::default(), kept).await;
-    let domain = added.map_err(|error| match error {
-        DomainError::Exists { host } if !is_ours => Error::OfAnother(host),
-        other => other.into(),
-    })?;
+    let domain = added.map_err(Error::Domain)?;
     tracing::info!(domain = domain.host, "domain added");
     Ok(Map::new())
 }
