@@ -64,16 +64,39 @@ fn pass(text: &[u8], size: usize) -> (Vec<u8>, Option<Verdict>) {
 mod tests {
     use std::{fs, path::Path};
 
+    use proptest::{collection::vec, prelude::*, sample::Index};
+
     use super::*;
 
+    fn seeds() -> Vec<Vec<u8>> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/requests");
+        let files = fs::read_dir(root).expect("the target has seeds");
+        let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+        files.sort();
+        assert!(files.len() >= 10, "{files:?}");
+        files.into_iter().map(|file| fs::read(file).unwrap()).collect()
+    }
+
     #[test]
-    fn every_seed_holds() {
-        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/requests");
-        let mut count = 0;
-        for seed in fs::read_dir(seeds).unwrap() {
-            requests(&fs::read(seed.unwrap().path()).unwrap());
-            count += 1;
+    fn the_property_holds_of_every_seed() {
+        for seed in seeds() {
+            println!("{}", seed.escape_ascii());
+            requests(&seed);
         }
-        assert!(count >= 10, "{count} seeds");
+    }
+
+    proptest! {
+        #[test]
+        fn the_property_holds_of_seeds_with_a_few_bytes_changed(
+            which in any::<Index>(), changes in vec((any::<Index>(), any::<u8>()), 1..4),
+        ) {
+            let seeds = seeds();
+            let mut bytes = which.get(&seeds).clone();
+            for (place, byte) in changes {
+                let place = place.index(bytes.len() + 1);
+                bytes.splice(place..(place + 1).min(bytes.len()), [byte]);
+            }
+            requests(&bytes);
+        }
     }
 }
