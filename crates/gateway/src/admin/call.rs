@@ -19,7 +19,7 @@ use super::{
     once,
     problem::Error,
     routes::Route,
-    signature::{self, Head},
+    signature::{self, By, Head},
 };
 use crate::{
     Gateway,
@@ -165,8 +165,13 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
 async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head<'a>), Error> {
     let known = signed::identify(gateway, parts).await?;
     let head = Head::read(parts, &known.authorization)?;
-    let (keys, aliases) = (&gateway.signing_keys, &gateway.config.host_aliases);
-    known.note(gateway, parts, head.is_signed_by(parts, &known, keys, aliases))?;
+    let by = By {
+        secret_key: &known.caller.key.secret_key,
+        keys: &gateway.signing_keys,
+        aliases: &gateway.config.host_aliases,
+    };
+    let is_right = head.is_signed(parts, &known.authorization, &known.timestamp, &by);
+    known.note(gateway, parts, is_right)?;
     let time = known.timestamp.parse().map_err(|_| signed::Error::Timestamp)?;
     let (caller, service) = (known.caller, known.authorization.service);
     signed::check_token(gateway, parts, &caller)?;

@@ -20,7 +20,7 @@ mod purges;
 mod quota;
 mod reach;
 mod routes;
-mod signature;
+pub(crate) mod signature;
 mod tasks;
 mod users;
 mod zones;

@@ -53,11 +53,21 @@ pub(crate) enum Error {
     Content,
 }
 
+/// Whose signature is wanted.
+pub(crate) struct By<'a> {
+    /// Secret half of the key.
+    pub(crate) secret_key: &'a str,
+    /// Signing keys that are known already.
+    pub(crate) keys: &'a SigningKeys,
+    /// Hosts that clients may have signed although they sent another one.
+    pub(crate) aliases: &'a [String],
+}
+
 /// What the head of a call says besides its `Authorization`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head<'a> {
+pub(crate) struct Head<'a> {
     /// What its caller made up for it alone.
-    pub(super) nonce: &'a str,
+    pub(crate) nonce: &'a str,
     hash: &'a str,
 }
 
@@ -66,7 +76,7 @@ impl<'a> Head<'a> {
     ///
     /// # Errors
     /// What is missing or wrong.
-    pub(super) fn read(parts: &'a Parts, authorization: &Authorization) -> Result<Self, Error> {
+    pub(crate) fn read(parts: &'a Parts, authorization: &Authorization) -> Result<Self, Error> {
         let field = |name: &HeaderName, error: Error| {
             let is_signed =
                 authorization.signed_headers.iter().any(|signed| signed == name.as_str());
@@ -97,20 +107,19 @@ impl<'a> Head<'a> {
         Ok(Self { nonce, hash })
     }
 
-    /// Whether `authorization` signs the call. `aliases` are hosts that clients may have signed
-    /// although they sent another one.
-    pub(super) fn is_signed_by(
+    /// Whether `authorization` signs the call, at `timestamp`, the text of X-TC-Timestamp.
+    pub(crate) fn is_signed(
         &self,
         parts: &Parts,
-        known: &signed::Known,
-        keys: &SigningKeys,
-        aliases: &[String],
+        authorization: &Authorization,
+        timestamp: &str,
+        by: &By<'_>,
     ) -> bool {
-        let hosts = [signed::host(parts)].into_iter().chain(aliases.iter().map(String::as_bytes));
-        let request = |host| self.canonical(parts, &known.authorization, host);
-        let requests: Vec<_> = hosts.map(request).collect();
-        let secret_key = &known.caller.key.secret_key;
-        tc3::signs_one(keys, secret_key, &known.authorization, &known.timestamp, &requests)
+        let hosts =
+            [signed::host(parts)].into_iter().chain(by.aliases.iter().map(String::as_bytes));
+        let requests: Vec<_> =
+            hosts.map(|host| self.canonical(parts, authorization, host)).collect();
+        tc3::signs_one(by.keys, by.secret_key, authorization, timestamp, &requests)
     }
 
     fn canonical(&self, parts: &Parts, authorization: &Authorization, host: &[u8]) -> Vec<u8> {
@@ -137,7 +146,7 @@ impl<'a> Head<'a> {
     ///
     /// # Errors
     /// [`Error::Content`].
-    pub(super) fn check(&self, hash: &[u8]) -> Result<(), Error> {
+    pub(crate) fn check(&self, hash: &[u8]) -> Result<(), Error> {
         if hex(hash) == self.hash { Ok(()) } else { Err(Error::Content) }
     }
 }

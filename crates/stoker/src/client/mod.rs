@@ -245,3 +245,6 @@ impl Client {
         Error::Unreachable { endpoint: self.endpoint.clone(), cause }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,7 @@ mod playlists;
 mod purge;
 mod readme;
 mod refusals;
+mod replay;
 mod replies;
 #[path = "../running/mod.rs"]
 mod running;

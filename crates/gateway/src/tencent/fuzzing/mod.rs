@@ -9,7 +9,7 @@ mod params;
 mod signatures;
 
 pub use params::{form, json, multipart, query};
-pub use signatures::{authorization, signature_tc3, signature_v1};
+pub use signatures::{authorization, signature_admin, signature_tc3, signature_v1};
 
 /// Takes the bytes of a fuzz target apart into the pieces of a made-up request.
 struct Input<'a>(&'a [u8]);
