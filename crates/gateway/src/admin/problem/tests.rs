@@ -87,10 +87,29 @@ fn of_ownership() -> impl Iterator<Item = OwnershipError> {
     .into_iter()
 }
 
+fn submissions() -> impl Iterator<Item = SubmitError> {
+    let host = || String::from("a.example");
+    let area = Area::Mainland;
+    let url = || String::from("http://a.example/?token=secret");
+    [
+        SubmitError::NoUrls,
+        SubmitError::TooManyUrls { given: 100_001, limit: 100_000 },
+        SubmitError::Url { index: 0, url: url(), error: target::Error::Scheme },
+        SubmitError::DomainUnknown { host: host(), url: url() },
+        SubmitError::DomainOffline { host: host() },
+        SubmitError::DomainLocked { host: host(), lock: Lock::Changing },
+        SubmitError::FeatureClosed { feature: Feature::DisableRange },
+        SubmitError::AreaNotEnabled { host: host(), area },
+        SubmitError::OverQuota { area, available: 0, needed: 2, limit: 1000 },
+        SubmitError::NoNode { area, tier: Tier::Middle },
+        SubmitError::Ledger(ledger()),
+    ]
+    .into_iter()
+}
+
 fn all() -> Vec<Error> {
     use signed::Error as S;
     let host = || String::from("a.example");
-    let area = Area::Mainland;
     let mut all: Vec<Error> = [
         S::Unsigned,
         S::SecretId,
@@ -156,21 +175,7 @@ fn all() -> Vec<Error> {
     all.extend(of_ownership().map(Error::Ownership));
     all.extend(broken_ledgers());
     all.extend(identities().map(Error::Identity));
-    let url = || String::from("http://a.example/?token=secret");
-    let submit = [
-        SubmitError::NoUrls,
-        SubmitError::TooManyUrls { given: 100_001, limit: 100_000 },
-        SubmitError::Url { index: 0, url: url(), error: target::Error::Scheme },
-        SubmitError::DomainUnknown { host: host(), url: url() },
-        SubmitError::DomainOffline { host: host() },
-        SubmitError::DomainLocked { host: host(), lock: Lock::Changing },
-        SubmitError::FeatureClosed { feature: Feature::DisableRange },
-        SubmitError::AreaNotEnabled { host: host(), area },
-        SubmitError::OverQuota { area, available: 0, needed: 2, limit: 1000 },
-        SubmitError::NoNode { area, tier: Tier::Middle },
-        SubmitError::Ledger(ledger()),
-    ];
-    all.extend(submit.map(Error::Submit));
+    all.extend(submissions().map(Error::Submit));
     all
 }
 
