@@ -189,6 +189,10 @@ impl<A> Places<A> {
     }
 }
 
+/// Bytes of replies that wait to be sent on one connection, beyond the piece that was taken last; and
+/// bytes of a request that are read at once.
+const UNSENT: usize = 96 << 10;
+
 /// Whether an error of accepting concerns that one connection alone.
 fn is_peers(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -200,6 +204,7 @@ fn builder(bounds: &Bounds) -> http1::Builder {
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(bounds.head_timeout)
+        .max_buf_size(UNSENT.max(bounds.head_bytes + (32 << 10)))
         .half_close(bounds.half_close);
     builder
 }

@@ -55,6 +55,10 @@ pub struct Config {
     /// How long another node's prefetch waits for its head before it is told to ask again: a sign of
     /// life, which changes nothing for what it wants.
     pub peer_patience: Duration,
+    /// Memory for content, in bytes: see [`Division`](crate::Division).
+    pub memory: u64,
+    /// How long a viewer waits for memory before he is refused with 503.
+    pub memory_patience: Duration,
 }
 
 impl Config {
@@ -82,6 +86,8 @@ impl Config {
             origin_bounds: Bounds::default(),
             resolver: None,
             peer_patience: Duration::from_secs(15),
+            memory: 512 << 20,
+            memory_patience: Duration::from_secs(10),
         }
     }
 }

@@ -11,6 +11,7 @@ mod config;
 pub mod fill;
 mod gate;
 mod history;
+mod memory;
 pub mod origin;
 mod pace;
 mod serve;
@@ -19,6 +20,7 @@ mod start;
 pub mod store;
 
 pub use config::Config;
+pub use memory::{BudgetStats, Division, MemoryStats, Shares};
 pub use serve::{Answered, Body, Error as BodyError, Service};
 pub use source::{JobSource, Unreachable};
 pub use start::{Inspector, Running, StartError, Stats, start};

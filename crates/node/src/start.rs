@@ -27,6 +27,7 @@ use crate::{
     fill::{self, Fills},
     gate::Gate,
     history::History,
+    memory::{Division, MemoryStats},
     origin::{ANSWERED, Bounds as OriginBounds, Client, Contacts},
     serve::{Answered, Body, Service},
     source::JobSource,
@@ -126,6 +127,8 @@ pub struct Stats {
     pub fills: usize,
     /// Its requests and connections to origins and other nodes.
     pub contacts: Contacts,
+    /// Memory for content on its way.
+    pub memory: MemoryStats,
 }
 
 /// Starts a node. When this returns it has carried out the purges that it missed and serves, or the
@@ -163,7 +166,12 @@ pub async fn start(
         Arc::clone(&node),
         directory.clone(),
         Arc::clone(&clock),
-        fill::Config { seed: config.seed, ..fill::Config::default() },
+        fill::Config {
+            seed: config.seed,
+            memory: Division::of(config.memory).shares,
+            memory_patience: config.memory_patience,
+            ..fill::Config::default()
+        },
     );
     let history = open_history(&config, Arc::clone(&clock)).await;
     store.tell(Arc::clone(&history) as _);
@@ -260,6 +268,7 @@ impl Running {
             answered: self.service.answered(),
             fills: self.fills.running(),
             contacts: self.fills.contacts(),
+            memory: self.fills.memory_stats(),
         }
     }
 
@@ -337,8 +346,11 @@ async fn open_history(config: &Config, clock: Arc<dyn Clock>) -> Arc<History> {
 
 async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, StartError> {
     let dir = config.dir.join(&config.node.name);
+    let memory = Division::of(config.memory);
     let settings = store::Config {
         reserve_bytes: config.disk_reserve,
+        hot_bytes: usize::try_from(memory.hot).unwrap_or(usize::MAX),
+        max_entries: memory.index_entries,
         ..store::Config::new(dir.clone(), config.disk_bytes)
     };
     let files = Arc::new(Files::with_handles(dir.clone(), config.open_files));

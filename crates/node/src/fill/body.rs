@@ -27,7 +27,7 @@ use super::{
     slices::slice_of,
     state::{Cursor, Passing, Take, changed},
 };
-use crate::{origin::Fault, store::Stored};
+use crate::{memory::Window, origin::Fault, store::Stored};
 
 /// Bytes that are read from the store at once.
 const READ: usize = 256 << 10;
@@ -79,9 +79,14 @@ impl Body {
     }
 
     /// Bytes from the cursor to `end` of a fill that is shared.
-    pub(super) fn shared(reader: Reader, cursor: Cursor, end: u64, is_sized: bool) -> Self {
+    pub(super) fn shared(
+        reader: Reader,
+        cursor: Cursor,
+        (end, is_sized): (u64, bool),
+        window: Window,
+    ) -> Self {
         let left = is_sized.then(|| end.saturating_sub(cursor.offset));
-        let shared = Shared { reader, cursor, end, stored: None, own: None, lost_at: None };
+        let shared = Shared { reader, cursor, end, window, stored: None, own: None, lost_at: None };
         let stream = stream::try_unfold(shared, |mut shared| async move {
             Ok(shared.next().await?.map(|chunk| (chunk, shared)))
         });
@@ -117,6 +122,7 @@ struct Shared {
     reader: Reader,
     cursor: Cursor,
     end: u64,
+    window: Window,
     stored: Option<Stored>,
     /// The reader's own request for the rest.
     own: Option<Body>,
@@ -131,7 +137,7 @@ impl Shared {
                 return next_of(own).await;
             }
             match self.take().await {
-                Take::Chunk(chunk) => return Ok(Some(chunk)),
+                Take::Chunk(chunk) => return Ok(Some(self.window.cut(chunk))),
                 Take::End => return Ok(None),
                 Take::Failed(fault) => return Err(fault),
                 Take::InStore(generation) => match self.read(generation).await {
@@ -147,7 +153,9 @@ impl Shared {
 
     async fn take(&mut self) -> Take {
         let seat = &self.reader.seat;
-        let (reader, epoch, end) = (seat.reader, seat.epoch, self.end);
+        let piece = self.piece() as u64;
+        let end = self.end.min(self.cursor.offset.saturating_add(piece));
+        let (reader, epoch) = (seat.reader, seat.epoch);
         let mut take = seat.fill.take(reader, epoch, &mut self.cursor, end);
         while matches!(take, Take::Wait) {
             let changed = seat.fill.changed.notified();
@@ -161,10 +169,15 @@ impl Shared {
         take
     }
 
+    /// Bytes that may be taken at once.
+    fn piece(&self) -> usize {
+        self.window.piece(self.end.saturating_sub(self.cursor.offset).max(1))
+    }
+
     /// Bytes at the cursor from the store; `None` when it no longer has them.
     async fn read(&mut self, generation: u64) -> Option<Bytes> {
         let fill = &self.reader.seat.fill;
-        let most = usize::try_from(self.end - self.cursor.offset).unwrap_or(READ).min(READ);
+        let most = self.piece().min(READ);
         if self.stored.is_none() {
             self.stored = fill.state().stored.clone();
         }

@@ -267,6 +267,7 @@ impl Driver {
         {
             let mut state = self.fill.state();
             state.is_retired = true;
+            state.drop_empty();
             if state.broken.is_none() {
                 state.broken = broken;
             }

@@ -74,6 +74,7 @@ use state::Fill;
 
 use crate::{
     history::History,
+    memory::{Memory, MemoryStats, Shares},
     origin::{Ask, Client, Contacts, Fault, MAX_HOPS, NO_HURRY, Response, Source},
     pace::{Lane, Pacer},
     source::JobSource,
@@ -101,6 +102,10 @@ pub struct Config {
     /// How long the failure of a target counts for others who ask for it. The engine tries again
     /// after half a second at the earliest, and that must reach the origin.
     pub failure_memory: Duration,
+    /// Memory for content on its way.
+    pub memory: Shares,
+    /// How long a viewer waits for it.
+    pub memory_patience: Duration,
 }
 
 impl Default for Config {
@@ -114,6 +119,8 @@ impl Default for Config {
             retry_delay: Duration::from_millis(200),
             linger: Duration::from_secs(5),
             failure_memory: Duration::from_millis(400),
+            memory: Shares::default(),
+            memory_patience: Duration::from_secs(10),
         }
     }
 }
@@ -139,6 +146,7 @@ struct Inner {
     history: OnceLock<Arc<History>>,
     loners: Loners,
     ranges: Ranges,
+    memory: Memory,
     jitter: Mutex<StdRng>,
     tasks: TaskTracker,
     draining: CancellationToken,
@@ -168,6 +176,7 @@ impl Fills {
             history: OnceLock::new(),
             loners: Loners::default(),
             ranges: Ranges::default(),
+            memory: Memory::new(config.memory, config.memory_patience),
             jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
             tasks: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -413,6 +422,16 @@ impl Fills {
     /// Asks the engine for grants, until `stop`.
     pub(crate) async fn keep_pace(self, source: Arc<dyn JobSource>, stop: CancellationToken) {
         self.0.pacer.run(source, stop).await;
+    }
+
+    /// Memory for content on its way, of this node.
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.0.memory
+    }
+
+    /// What is held of it.
+    pub fn memory_stats(&self) -> MemoryStats {
+        self.0.memory.stats()
     }
 
     fn config(&self) -> &Config {

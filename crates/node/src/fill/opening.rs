@@ -20,7 +20,7 @@ use super::{
     pull::{Generation, Puller},
     request::Want,
     run::{Change, Course, Event, Run},
-    slices::{SLICE_BYTES, count, start_of},
+    slices::{SLICE_BYTES, count, slice_of, start_of},
 };
 use crate::{
     origin::{Ask, Content, Fault, Response},
@@ -297,6 +297,7 @@ impl Driver {
                     ticket = Some(self.confirm(&known, &response, &reply));
                     generation.response = response;
                 }
+                self.admit_first(extent.start, Some(known.size)).await?;
                 self.show(self.head_of(&generation, Some(known.size)));
                 let content = reply.response.content;
                 let mut run = Run::begun(Arc::clone(&generation.course), content, extent);
@@ -325,7 +326,7 @@ impl Driver {
                 return self.keep(reply, extent, lifetime, selecting).await;
             }
             Judged::Pass(reply, extent, outcome) if self.serves_first(&reply, &extent) => {
-                return Ok(self.pass(reply, &extent, outcome, selecting).await);
+                return self.pass(reply, &extent, outcome, selecting).await;
             }
             Judged::Pass(..) | Judged::Whole => self.ask(Ask::default()).await?,
         };
@@ -334,7 +335,7 @@ impl Driver {
                 self.keep(reply, extent, lifetime, selecting).await
             }
             Judged::Pass(reply, extent, outcome) => {
-                Ok(self.pass(reply, &extent, outcome, selecting).await)
+                self.pass(reply, &extent, outcome, selecting).await
             }
             // a reply without 206 is never asked for again
             Judged::Whole => {
@@ -406,12 +407,27 @@ impl Driver {
         let forward_status = reply.response.status;
         let writer = reply.writer.clone();
         drop_cookies(&self.request.policy(), &mut reply.response.fields);
+        self.admit_first(extent.start, extent.total).await?;
         let (response, content) = made(reply, &extent, lifetime, selecting);
         let generation = self.course(writer, response, extent.total, forward_status);
         self.fill.state().generation = Some(generation.writer.generation());
         self.show(self.head_of(&generation, extent.total));
         let run = Run::begun(Arc::clone(&generation.course), content, extent);
         Puller::new(self, generation).pull(Some(run)).await
+    }
+
+    /// Waits for the memory of the slice that holds byte `start`, before anybody is promised the
+    /// content.
+    async fn admit_first(&self, start: u64, size: Option<u64>) -> Result<(), Stop> {
+        let number = slice_of(start);
+        let end = start_of(number.saturating_add(1));
+        let len = size.map_or(end, |size| end.min(size)) - start_of(number);
+        let is_patient = || !self.fill.state().has_viewer();
+        let hold = self.fills.memory().first_slice(len, is_patient).await?;
+        let mut state = self.fill.state();
+        let epoch = state.epoch;
+        state.admit(epoch, number, hold);
+        Ok(())
     }
 
     /// The stored generation, going on.

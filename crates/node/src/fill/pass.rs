@@ -12,7 +12,7 @@ use stoker_domain::{
 };
 
 use super::{
-    driver::Driver,
+    driver::{Driver, Stop},
     extent::Extent,
     failures::{Failure, LONGEST_PAGE},
     head::{FillHead, Filled},
@@ -39,7 +39,13 @@ impl Driver {
         extent: &Extent,
         outcome: Outcome,
         by: &HeaderMap,
-    ) -> Filled {
+    ) -> Result<Filled, Stop> {
+        let is_playlist = self.is_playlist(&reply.response.fields);
+        let is_wanted = self.fill.state().first_want(is_playlist).is_some();
+        let hold = match is_wanted {
+            true => Some(self.fills.memory().passing(extent.total).await?),
+            false => None,
+        };
         // whoever keeps it further on has to know how long caches before have
         let corrected_initial_age =
             told_age(&reply.response.fields, reply.request_time, reply.response_time);
@@ -68,7 +74,7 @@ impl Driver {
             forward_status,
             note: self.note(),
         };
-        let mut passing = Passing::new(content, extent.start);
+        let mut passing = Passing::new(content, extent.start, hold);
         if let Outcome::OriginStatus(_) = outcome
             && let Some(content) = passing.glance(LONGEST_PAGE, GLANCE).await
         {
@@ -87,12 +93,11 @@ impl Driver {
             self.forget_error().await;
         }
         self.leave_registry();
-        let is_playlist = self.is_playlist(&head.response.fields);
         if self.fill.state().first_want(is_playlist).is_some() {
             self.fill.state().passing = Some(passing);
         }
         self.show(head);
-        filled
+        Ok(filled)
     }
 
     /// `stored`, or what another fill has stored since in its place, unless that is an error that is

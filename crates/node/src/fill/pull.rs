@@ -173,6 +173,7 @@ impl<'a> Puller<'a> {
         let mut state = self.driver.fill.state();
         state.claimed = state.kept.clone();
         state.claimed.extend(&self.handed);
+        state.drop_unclaimed();
     }
 
     fn claim(&self, run: &Run) {
@@ -216,7 +217,7 @@ impl<'a> Puller<'a> {
         let config = self.driver.fills.config();
         if self.is_relaying {
             let waiting = self.driver.fill.state().trim();
-            while waiting < RELAYED
+            while waiting < self.relayed()
                 && let Some(run) = self.parked.pop()
             {
                 self.go_on(run);
@@ -224,6 +225,7 @@ impl<'a> Puller<'a> {
             return;
         }
         while self.writing.len() < config.in_flight
+            && !self.is_enough()
             && let Some(run) = self.parked.pop()
         {
             self.go_on(run);
@@ -233,6 +235,8 @@ impl<'a> Puller<'a> {
         }
         let is_paced = self.driver.fills.is_paced(&self.driver.fill, &self.driver.source);
         let most = match self.is_parallel() {
+            // others want some of the memory too
+            true if self.driver.fills.memory().is_short() => 1,
             // what does not go together is found out with one transfer, not with all
             true if is_paced || !self.has_joined => config.parallel.min(PACED),
             true => config.parallel,
@@ -245,6 +249,16 @@ impl<'a> Puller<'a> {
             self.claim(&run);
             self.go_on(run);
         }
+    }
+
+    /// Whether this fill receives as much at a time as it may where memory is short.
+    fn is_enough(&self) -> bool {
+        !self.runs.is_empty() && self.driver.fills.memory().is_short()
+    }
+
+    /// Slices that may wait for the slowest reader.
+    fn relayed(&self) -> usize {
+        if self.driver.fills.memory().is_short() { 1 } else { RELAYED }
     }
 
     fn next_run(&self) -> Option<Run> {
@@ -308,8 +322,8 @@ impl<'a> Puller<'a> {
             return;
         }
         let is_behind = match self.is_relaying {
-            true => self.driver.fill.state().trim() >= RELAYED,
-            false => self.writing.len() >= self.driver.fills.config().in_flight,
+            true => self.driver.fill.state().trim() >= self.relayed(),
+            false => self.writing.len() >= self.driver.fills.config().in_flight || self.is_enough(),
         };
         if is_behind {
             self.parked.push(run);
@@ -322,7 +336,11 @@ impl<'a> Puller<'a> {
     async fn learn_size(&mut self, run: &Run) -> Result<Option<Filled>, Stop> {
         let size = run.next;
         self.size = Some(size);
-        self.driver.fill.state().size = Some(size);
+        {
+            let mut state = self.driver.fill.state();
+            state.size = Some(size);
+            state.drop_empty();
+        }
         self.generation.response.size = size;
         let last = slice_of(size);
         if size > start_of(last) || size == 0 {
@@ -379,10 +397,15 @@ impl<'a> Puller<'a> {
         self.tickets.push(ticket);
         self.generation.is_announced = true;
         self.generation.is_completed = true;
+        let is_short = self.driver.fills.memory().is_short();
         let mut state = self.driver.fill.state();
         if self.size != Some(0) {
             state.kept.insert(0);
             state.claimed.insert(0);
+            if is_short {
+                // who reads it reads it from the store
+                state.keep(0);
+            }
         }
         Ok(None)
     }

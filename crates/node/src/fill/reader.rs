@@ -20,7 +20,7 @@ use super::{
     request::{Request, Want},
     state::{Cursor, Fill, State},
 };
-use crate::origin::Fault;
+use crate::{memory::Window, origin::Fault};
 
 /// A prefetch that shared the failure of another's request asks again, so often in all;
 const ATTEMPTS: u32 = 2;
@@ -124,6 +124,11 @@ impl Reader {
     /// The content after [`Self::head`]: all of it, or first and last byte of `range`, which must
     /// lie within the size.
     pub fn body(self, range: Option<(u64, u64)>) -> Body {
+        self.body_within(range, Window::of_all())
+    }
+
+    /// The same, in pieces as `window` has them.
+    pub(crate) fn body_within(self, range: Option<(u64, u64)>, window: Window) -> Body {
         let (start, end) = range.map_or((0, u64::MAX), |(start, last)| (start, last + 1));
         self.narrow(range);
         let (passing, size) = {
@@ -134,7 +139,7 @@ impl Reader {
         let end = size.map_or(end, |size| end.min(size));
         match passing {
             Some(passing) => Body::passing(self, passing, start, end, size.is_some()),
-            None => Body::shared(self, Cursor::at(start), end, size.is_some()),
+            None => Body::shared(self, Cursor::at(start), (end, size.is_some()), window),
         }
     }
 

@@ -172,6 +172,7 @@ impl Run {
         let number = slice_of(self.next);
         let slice_end = start_of(number.saturating_add(1));
         let limit = self.course.size.map_or(slice_end, |size| slice_end.min(size));
+        self.hold(number, limit).await;
         loop {
             if self.next >= limit {
                 self.end_of_reply().await?;
@@ -191,6 +192,24 @@ impl Run {
             };
             self.give(chunk, limit);
         }
+    }
+
+    /// Waits for the memory of slice `number`, which ends at `end`.
+    async fn hold(&self, number: u32, end: u64) {
+        let Course { fill, fills, epoch, .. } = &*self.course;
+        if fill.state().is_admitted(number) {
+            return;
+        }
+        let len = end - start_of(number);
+        let hold = match fills.memory().slice_now(len) {
+            Some(hold) => hold,
+            None => {
+                // what this fill does not need itself must not be what it waits for
+                fill.state().drop_unclaimed();
+                fills.memory().slice(len).await
+            }
+        };
+        fill.state().admit(*epoch, number, hold);
     }
 
     /// Where a part has come, sees that nothing follows: `Content-Range` is believed only where

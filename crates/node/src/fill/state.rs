@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use stoker_domain::{key::Key, outcome::OriginFault, time::Timestamp};
 use tokio::{
     sync::Notify,
@@ -29,6 +29,7 @@ use super::{
     slices::{RUN, SLICE_BYTES, SliceSet, count, slice_of, start_of},
 };
 use crate::{
+    memory::Hold,
     origin::{Content, Fault},
     store::Stored,
 };
@@ -96,10 +97,14 @@ struct Wish {
 }
 
 /// A slice on its way.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Slice {
     pub(super) chunks: Vec<Bytes>,
     pub(super) len: u64,
+    /// Chunks that were joined have other numbers from then on.
+    joined: u32,
+    /// Its memory.
+    hold: Option<Hold>,
 }
 
 /// A response that is handed through.
@@ -111,6 +116,8 @@ pub(super) struct Passing {
     pub(super) content: Option<Content>,
     /// Offset of the next byte.
     pub(super) start: u64,
+    /// The memory for what is on its way.
+    _hold: Option<Hold>,
 }
 
 /// Where a reader stands.
@@ -122,6 +129,7 @@ pub(super) struct Cursor {
     /// Bytes of the slice before that chunk.
     before: u64,
     slice: u32,
+    joined: u32,
 }
 
 /// What a reader gets.
@@ -160,7 +168,7 @@ impl Fill {
         *fill.state() = State {
             head: failure.head.clone().map(Arc::new),
             size: failure.head.as_ref().and_then(|head| head.size),
-            passing: Some(Passing { ready, content: None, start: 0 }),
+            passing: Some(Passing { ready, content: None, start: 0, _hold: None }),
             broken: failure.broken.clone(),
             is_retired: true,
             verdict: Some(Arc::new(failure.filled.clone())),
@@ -218,8 +226,7 @@ impl Fill {
         }
         let chunk = chunk.split_off(known as usize);
         let new = chunk.len() as u64;
-        slice.len += new;
-        slice.chunks.push(chunk);
+        slice.push(chunk);
         drop(state);
         self.changed.notify_waiters();
         new
@@ -291,8 +298,8 @@ pub(super) fn changed(detail: &str) -> Fault {
 }
 
 impl Passing {
-    pub(super) fn new(content: Content, start: u64) -> Self {
-        Self { ready: VecDeque::new(), content: Some(content), start }
+    pub(super) fn new(content: Content, start: u64, hold: Option<Hold>) -> Self {
+        Self { ready: VecDeque::new(), content: Some(content), start, _hold: hold }
     }
 
     /// The next bytes; `None` at the end. Cancel safe.
@@ -444,6 +451,30 @@ impl State {
         self.window.iter().find(|(n, _)| *n == number).map(|(_, slice)| slice)
     }
 
+    /// Slice `number` of `epoch` is received with the memory of `hold`, unless it has some.
+    pub(super) fn admit(&mut self, epoch: u32, number: u32, hold: Hold) {
+        if self.epoch == epoch && !self.kept.contains(number) {
+            self.slice_mut(number).hold.get_or_insert(hold);
+        }
+    }
+
+    /// Whether slice `number` has memory, or needs none.
+    pub(super) fn is_admitted(&self, number: u32) -> bool {
+        self.kept.contains(number) || self.slice(number).is_some_and(|slice| slice.hold.is_some())
+    }
+
+    /// Lets go of slices that nobody is bringing and the store was not given: they are asked for
+    /// again.
+    pub(super) fn drop_unclaimed(&mut self) {
+        let claimed = &self.claimed;
+        self.window.retain(|(number, _)| claimed.contains(*number));
+    }
+
+    /// Gives back the memory of slices of which nothing came.
+    pub(super) fn drop_empty(&mut self) {
+        self.window.retain(|(_, slice)| slice.len > 0);
+    }
+
     fn slice_mut(&mut self, number: u32) -> &mut Slice {
         let index = self.window.iter().position(|(n, _)| *n == number).unwrap_or_else(|| {
             self.window.push((number, Slice::default()));
@@ -479,6 +510,41 @@ impl State {
     }
 }
 
+/// Chunks of one slice, at most; more are joined.
+const CHUNKS: usize = 512;
+/// Chunks of this length are left as they are.
+const WORTH: usize = 4 << 10;
+
+impl Slice {
+    fn push(&mut self, chunk: Bytes) {
+        self.len += chunk.len() as u64;
+        self.chunks.push(chunk);
+        if self.chunks.len() >= CHUNKS {
+            self.join();
+        }
+    }
+
+    /// Joins chunks that are small: each costs more than its bytes, and keeps the buffer in which it
+    /// came.
+    fn join(&mut self) {
+        let mut joined: Vec<Bytes> = Vec::with_capacity(CHUNKS);
+        let mut small = BytesMut::new();
+        for chunk in self.chunks.drain(..) {
+            if small.is_empty() && chunk.len() >= WORTH {
+                joined.push(chunk);
+                continue;
+            }
+            small.extend_from_slice(&chunk);
+            if small.len() >= WORTH {
+                joined.push(small.split().freeze());
+            }
+        }
+        joined.extend((!small.is_empty()).then(|| small.freeze()));
+        self.chunks = joined;
+        self.joined += 1;
+    }
+}
+
 impl Cursor {
     pub(super) fn at(offset: u64) -> Self {
         Self { offset, slice: slice_of(offset), ..Self::default() }
@@ -486,8 +552,9 @@ impl Cursor {
 
     /// The bytes at the cursor, up to `end`, when `slice` has them; moves on.
     fn chunk_of(&mut self, number: u32, slice: &Slice, end: u64) -> Option<Bytes> {
-        if self.slice != number {
+        if self.slice != number || self.joined != slice.joined {
             (self.slice, self.chunk, self.before) = (number, 0, 0);
+            self.joined = slice.joined;
         }
         let within = self.offset - start_of(number);
         if within >= slice.len {
@@ -504,5 +571,42 @@ impl Cursor {
         let to = chunk.len().min(from.saturating_add(most));
         self.offset += (to - from) as u64;
         Some(chunk.slice(from..to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A slice that comes in many small pieces is joined under a reader who is somewhere in it.
+        #[test]
+        fn a_reader_gets_every_byte_however_small_the_pieces_are(
+            pieces in prop::collection::vec(1_usize..40, 1..3000),
+            large in prop::collection::vec(0_usize..3000, 0..5),
+            reads in 1_usize..50,
+        ) {
+            let (mut slice, mut cursor) = (Slice::default(), Cursor::at(0));
+            let (mut sent, mut got) = (Vec::new(), Vec::new());
+            for (n, len) in pieces.iter().enumerate() {
+                let len = if large.contains(&n) { len * 1000 } else { *len };
+                let len = len.min((SLICE_BYTES - slice.len) as usize);
+                let piece: Vec<u8> = (0..len).map(|at| (at + n) as u8).collect();
+                sent.extend_from_slice(&piece);
+                if len > 0 {
+                    slice.push(piece.into());
+                }
+                prop_assert!(slice.chunks.len() < CHUNKS);
+                if n % reads == 0 && let Some(chunk) = cursor.chunk_of(0, &slice, u64::MAX) {
+                    got.extend_from_slice(&chunk);
+                }
+            }
+            while let Some(chunk) = cursor.chunk_of(0, &slice, u64::MAX) {
+                got.extend_from_slice(&chunk);
+            }
+            prop_assert!(got == sent);
+        }
     }
 }

@@ -14,12 +14,10 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::{
     fill::{self, Fills, Request},
+    memory::Window,
     origin::Fault,
     store::Stored,
 };
-
-/// Bytes that are read at once from the store. The store pools its buffers.
-pub(super) const CHUNK: usize = 256 << 10;
 
 /// Why the content of a reply ends early. The connection is closed, so the client sees it.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +67,7 @@ pub(super) struct Refill {
 pub struct StoredBody {
     stored: Stored,
     refill: Arc<Refill>,
+    window: Window,
     first: Option<Bytes>,
     /// Next byte to be read.
     offset: u64,
@@ -86,13 +85,14 @@ impl StoredBody {
     pub(super) fn new(
         stored: Stored,
         refill: Refill,
-        first: Bytes,
+        (first, window): (Bytes, Window),
         (start, end): (u64, u64),
     ) -> Self {
         let offset = start + first.len() as u64;
         Self {
             stored,
             refill: Arc::new(refill),
+            window,
             first: Some(first),
             offset,
             end,
@@ -120,9 +120,10 @@ impl StoredBody {
                 return Poll::Ready(chunk);
             }
             let (offset, end) = (self.offset, self.end);
+            let most = self.window.piece(end - offset);
             let reading = self.reading.get_or_insert_with(|| {
                 let (stored, refill) = (self.stored.clone(), Arc::clone(&self.refill));
-                Box::pin(next(stored, refill, offset, end))
+                Box::pin(next(stored, refill, (offset, end), most))
             });
             let next = ready!(reading.as_mut().poll(context));
             self.reading = None;
@@ -139,8 +140,13 @@ impl StoredBody {
     }
 }
 
-async fn next(stored: Stored, refill: Arc<Refill>, offset: u64, end: u64) -> Result<Next, Fault> {
-    match stored.read(offset, most(end - offset)).await {
+async fn next(
+    stored: Stored,
+    refill: Arc<Refill>,
+    (offset, end): (u64, u64),
+    most: usize,
+) -> Result<Next, Fault> {
+    match stored.read(offset, most).await {
         Ok(chunk) if !chunk.is_empty() => Ok(Next::Chunk(chunk)),
         _ => {
             let request = refill.request.clone();
@@ -148,11 +154,6 @@ async fn next(stored: Stored, refill: Arc<Refill>, offset: u64, end: u64) -> Res
             Ok(Next::Fill(Box::new(rest)))
         }
     }
-}
-
-/// How much to read where `left` bytes are wanted.
-pub(super) fn most(left: u64) -> usize {
-    usize::try_from(left).unwrap_or(CHUNK).min(CHUNK)
 }
 
 impl HttpBody for Body {

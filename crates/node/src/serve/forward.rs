@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     fill::{FillHead, Handed, Intent, Reader, Request, Want},
+    memory::Window,
     origin::{ALONE, FAULT_RETRY_AFTER, Fault, NOTE, PATIENT, seconds},
     store::Stored,
 };
@@ -64,12 +65,24 @@ impl Service {
         };
         let told = Told { why, is_collapsed: reader.is_collapsed(), must_validate };
         match head {
-            Ok(head) => self.reply(&asked, reader, &head, told),
+            Ok(head) => {
+                let len = if asked.is_head { 0 } else { head.size.unwrap_or(u64::MAX) };
+                match self.0.fills.memory().window(len).await {
+                    Ok(window) => self.reply(&asked, (reader, window), &head, told),
+                    Err(fault) => self.fault(&asked, &fault, told),
+                }
+            }
             Err(fault) => self.fault(&asked, &fault, told),
         }
     }
 
-    fn reply(&self, asked: &Asked, reader: Reader, head: &FillHead, told: Told) -> Response<Body> {
+    fn reply(
+        &self,
+        asked: &Asked,
+        (reader, window): (Reader, Window),
+        head: &FillHead,
+        told: Told,
+    ) -> Response<Body> {
         let now = self.0.clock.now();
         let selection = select(&asked.fields, asked.is_head, &head.response, head.size);
         let is_stored = head.not_kept.is_none();
@@ -103,7 +116,7 @@ impl Service {
         };
         if let Some((start, end)) = span.filter(|_| !asked.is_head) {
             let range = head.size.map(|_| (start, end - 1));
-            *reply.body_mut() = Body::Fill(Box::new(reader.body(range)));
+            *reply.body_mut() = Body::Fill(Box::new(reader.body_within(range, window)));
         }
         reply
     }
@@ -132,18 +145,34 @@ impl Service {
         };
         let fields = reply.headers_mut();
         fields.insert(CACHE_STATUS, member.to_value(&self.0.cache));
-        if let Some(wanted) = fault.retry_after().filter(|_| fault.is_busy()) {
-            fields.insert(header::RETRY_AFTER, seconds(wanted).into());
+        tell_when(asked, fault, fields);
+        reply
+    }
+}
+
+/// Says to another node why there is no content, and when it may be asked for again.
+fn tell_when(asked: &Asked, fault: &Fault, fields: &mut HeaderMap) {
+    if let Some(wanted) = fault.retry_after().filter(|_| fault.is_busy()) {
+        fields.insert(header::RETRY_AFTER, seconds(wanted).into());
+    }
+    if asked.caller.is_peer() {
+        tell_peer(fields, fault.outcome(), fault.detail());
+        if let Some(wanted) = fault.retry_after() {
+            fields.insert(FAULT_RETRY_AFTER, seconds(wanted).into());
         }
-        if asked.caller.is_peer() {
-            tell_peer(fields, outcome, fault.detail());
-            if let Some(wanted) = fault.retry_after() {
-                fields.insert(FAULT_RETRY_AFTER, seconds(wanted).into());
-            }
-            if fault.is_alone() {
-                fields.insert(ALONE, HeaderValue::from_static("1"));
-            }
+        if fault.is_alone() {
+            fields.insert(ALONE, HeaderValue::from_static("1"));
         }
+    }
+}
+
+impl Service {
+    /// The reply where there is no memory to send what is stored.
+    pub(super) fn out_of_memory(&self, asked: &Asked, fault: &Fault) -> Response<Body> {
+        let mut reply = text(fault_status(fault), "this cache has no memory left: ask again later");
+        let status = CacheStatus { detail: Some("memory".into()), ..CacheStatus::default() };
+        reply.headers_mut().insert(CACHE_STATUS, status.to_value(&self.0.cache));
+        tell_when(asked, fault, reply.headers_mut());
         reply
     }
 }
@@ -155,7 +184,7 @@ fn sentence(outcome: Outcome) -> String {
             "the origin leads back here: the request goes in a circle".into()
         }
         Outcome::OriginError(OriginFault::Busy) => {
-            "too many requests wait for the origin: ask again later".into()
+            "too much is on its way already: ask again later".into()
         }
         outcome => format!("cannot fetch the content ({outcome})"),
     }

@@ -1,5 +1,7 @@
 //! Answering from the store. The fast path: for a small response nothing is awaited but memory.
 
+use std::sync::atomic::Ordering;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
     http::{CacheControl, CacheStatus, StoredResponse, http_date},
@@ -8,12 +10,15 @@ use stoker_domain::{
 
 use super::{
     Asked, CACHE_STATUS, Proof, Service,
-    body::{Body, Refill, StoredBody, most},
+    body::{Body, Refill, StoredBody},
     forward::upstream,
     peer::strip_internal,
     select::{Selection, select},
 };
-use crate::store::{ReadError, SLICE, Stored};
+use crate::{
+    memory::Window,
+    store::{ReadError, SLICE, Stored},
+};
 
 /// Whether the store holds all that `asked` gets of `response`: everything, every slice of its
 /// range, or nothing but the head.
@@ -49,11 +54,21 @@ impl Service {
         response: StoredResponse,
         now: Timestamp,
     ) -> Result<Response<Body>, ReadError> {
+        let memory = self.0.fills.memory();
         let size = stored.size().unwrap_or(response.size);
         let selection = select(&asked.fields, asked.is_head, &response, Some(size));
         let first = match selection.span(size) {
             Some((start, end)) if start < end && !asked.is_head => {
-                Some((start, end, stored.read(start, most(end - start)).await?))
+                let window = match asked.wants_proof {
+                    // who reads back sends nothing on
+                    true => Window::of_reading(),
+                    false => match memory.window(end - start).await {
+                        Ok(window) => window,
+                        Err(fault) => return Ok(self.out_of_memory(asked, &fault)),
+                    },
+                };
+                let first = stored.read(start, window.piece(end - start)).await?;
+                Some((start, end, first, window))
             }
             _ => None,
         };
@@ -68,15 +83,16 @@ impl Service {
         }
         let named = response.vary.iter().map(|(name, _)| name.clone()).collect();
         *reply.headers_mut() = self.hit_fields(response, selection, size, now);
-        if let Some((start, end, first)) = first {
+        if let Some((start, end, first, window)) = first {
             *reply.body_mut() = match first.len() as u64 == end - start {
                 true => Body::Full(first),
                 false => {
-                    let refill = self.refill(asked, named);
+                    let (refill, first) = (self.refill(asked, named), (first, window));
                     Body::Stored(Box::new(StoredBody::new(stored, refill, first, (start, end))))
                 }
             };
         }
+        self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
         Ok(reply)
     }
 

@@ -294,7 +294,6 @@ impl Service {
                     if is_verified && stored.verify().await != Verified::Sound => {}
                 Found::Hit(stored, response) => {
                     if let Ok(reply) = self.hit(&asked, stored, response, now).await {
-                        self.0.counters.hits.fetch_add(1, Ordering::Relaxed);
                         return reply;
                     }
                 }

@@ -77,6 +77,22 @@ impl House {
         self.fills = fills(&self.store, &self.clock, self.time_outs, directory);
     }
 
+    /// The same with bounds of the test's choice; see [`Self::config`].
+    pub(crate) fn restart_fills_with(&mut self, config: fill::Config) {
+        let directory = directory(&self.domain, None);
+        self.fills = fills_with(&self.store, &self.clock, self.time_outs, directory, config);
+    }
+
+    /// Bounds with short delays.
+    pub(crate) fn config() -> fill::Config {
+        fill::Config {
+            seed: 7,
+            retry_delay: Duration::from_millis(5),
+            linger: Duration::from_millis(100),
+            ..fill::Config::default()
+        }
+    }
+
     pub(crate) fn request(&self, path: &str, intent: Intent) -> Request {
         Request {
             key: Key::new(HOST, path),
@@ -203,12 +219,16 @@ pub(crate) fn fills(
     time_outs: TimeOuts,
     directory: Directory,
 ) -> Fills {
-    let config = fill::Config {
-        seed: 7,
-        retry_delay: Duration::from_millis(5),
-        linger: Duration::from_millis(100),
-        ..fill::Config::default()
-    };
+    fills_with(store, clock, time_outs, directory, House::config())
+}
+
+fn fills_with(
+    store: &Store,
+    clock: &FakeClock,
+    time_outs: TimeOuts,
+    directory: Directory,
+    config: fill::Config,
+) -> Fills {
     Fills::new(
         store.clone(),
         Client::new("secret", time_outs),

@@ -8,6 +8,7 @@ mod asking;
 mod hostile;
 mod house;
 mod keep;
+mod memory;
 mod pace;
 mod parent;
 mod ranges;

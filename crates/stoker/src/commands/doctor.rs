@@ -3,6 +3,7 @@
 //! Looks from the machine on which it runs; changes nothing.
 
 mod files;
+mod limits;
 
 use std::{
     fs,
@@ -147,6 +148,7 @@ fn look_at_data(data: &Path, findings: &mut Findings) -> bool {
     files::look_at_ledger(data, findings);
     files::look_at_seal_key(data, findings);
     files::look_at_caches(data, findings);
+    limits::look_at_limits(data, findings);
     if let Some(endpoint) = tls::read_endpoint(data) {
         look_at_tls(&endpoint, findings);
     }

@@ -69,6 +69,10 @@ pub(super) struct Args {
     /// [default: 5 % of the file system or 1 GiB, the larger of both, and half of it at most]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     disk_reserve: Option<u64>,
+    /// Memory for content: on its way, hot, the indexes of the caches, slow connections; docs/limits.md has
+    /// the formula [default: half of what the machine, or the control group, has]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    memory: Option<u64>,
     /// Time of day at which daily quotas are full again; a change lets the running day last longer
     /// [default: as it was; at first 00:00+08:00]
     #[arg(long, value_name = "HH:MM+HH:MM")]
@@ -154,6 +158,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         trusted_proxies: args.trusted_proxies,
         cache_bytes: args.cache_size,
         disk_reserve: args.disk_reserve,
+        memory: args.memory,
         quota_reset: args.quota_reset,
         retention: Duration::from_secs(u64::from(args.keep_records) * 86_400),
         waives_verification: args.waive_verification,

@@ -1,7 +1,7 @@
 //! `stoker up` at work: what is started, in which order, and how it ends.
 //!
-//! 1. The limit of file descriptors is raised and divided; the data directory is made, locked and
-//!    closed to others.
+//! 1. File descriptors and memory are divided; the data directory is made, locked and closed to
+//!    others.
 //! 2. The port of the API is taken, so that a busy one is told before anything is changed.
 //! 3. Where the disk is full, the caches give room back.
 //! 4. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
@@ -16,7 +16,9 @@ pub(crate) mod data;
 pub(crate) mod descriptors;
 mod dns;
 mod evidence;
+pub(crate) mod limits;
 mod logging;
+pub(crate) mod memory;
 mod nodes;
 mod owner;
 mod room;
@@ -57,8 +59,8 @@ use crate::{
 
 use api::Api;
 use clear_text::Listener;
-use descriptors::Descriptors;
 use evidence::Search;
+use limits::Limits;
 use room::Room;
 use seal::Seals;
 use signal::{Cut, Signals, Wish};
@@ -93,6 +95,8 @@ pub(crate) struct Options {
     pub(crate) cache_bytes: u64,
     /// Disk space that the caches leave free; `None`: as the file system is large.
     pub(crate) disk_reserve: Option<u64>,
+    /// Memory for content; `None`: half of what there is.
+    pub(crate) memory: Option<u64>,
     /// When quota days begin.
     pub(crate) quota_reset: Option<Reset>,
     /// How long tasks and purges are kept after they finished.
@@ -111,18 +115,18 @@ pub(crate) struct Options {
 
 /// Serves until a signal comes.
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
-    let descriptors = Descriptors::take()?;
+    let limits = Limits::take(options.memory)?;
     private::make_private();
     let _lock = data::prepare(&options.data)?;
     let runtime = Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::because("cannot start the runtime", &error))?;
-    runtime.block_on(serve(&options, &descriptors))
+    runtime.block_on(serve(&options, &limits))
 }
 
-async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failure> {
-    descriptors.log();
+async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
+    limits.log();
     let mut signals = Signals::new(options.tls.is_some())?;
     let listener = listen(options.listen, "--listen").await?;
     let address = listener.local_addr().map_err(|error| Failure::because_of(&error))?;
@@ -157,7 +161,7 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
     let search = Search::new(options.name_server, random.next_u64());
     engine.set_evidence(Arc::new(search));
     let owner = owner::ensure(&options.data, &engine, endpoint).await?;
-    let nodes = nodes::start(options, (&room, descriptors), &engine, &clock, &mut random).await?;
+    let nodes = nodes::start(options, (&room, limits), &engine, &clock, &mut random).await?;
 
     let gateway = Gateway::new(
         Arc::clone(&engine),
@@ -170,10 +174,12 @@ async fn serve(options: &Options, descriptors: &Descriptors) -> Result<(), Failu
         },
     );
     let listeners = 1 + u64::from(tls.is_some());
-    let mut api = Api::new(router(gateway.clone()), api_bounds(descriptors.api / listeners));
+    let bounds = api_bounds(limits.descriptors.api / listeners);
+    let mut api = Api::new(router(gateway.clone()), bounds);
     let tls = tls.map(|port| port.serve(&mut api));
     let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
     tls::tell(&options.data, tls_endpoint)?;
+    limits.tell(&options.data)?;
     clear_text::tell(&options.data, &[Listener { name: "the API".into(), address }])?;
     api.serve(listener);
     greet(&options.data, &owner, tls_endpoint, &nodes.addresses());

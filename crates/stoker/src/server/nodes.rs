@@ -15,7 +15,7 @@ use stoker_domain::{
     time::Clock,
 };
 use stoker_engine::Engine;
-use stoker_node::{Config, JobSource, Running, StartError, start as start_node};
+use stoker_node::{Config, Division, JobSource, Running, StartError, start as start_node};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     failure::Failure,
     server::{
         Options, data,
-        descriptors::Descriptors,
+        limits::Limits,
         reachable,
         room::Room,
         signal::Cut,
@@ -49,7 +49,7 @@ pub(super) struct Nodes(Vec<(String, Running)>);
 /// Starts the nodes and waits until the engine knows all of them.
 pub(super) async fn start(
     options: &Options,
-    (room, descriptors): (&Room, &Descriptors),
+    (room, limits): (&Room, &Limits),
     engine: &Arc<Engine>,
     clock: &Arc<dyn Clock>,
     random: &mut StdRng,
@@ -70,10 +70,12 @@ pub(super) async fn start(
             trusted_proxies: options.trusted_proxies.clone(),
             seed: random.next_u64(),
             disk_reserve: room.reserve_bytes,
-            connections: count(descriptors.viewers),
-            open_files: count(descriptors.files),
-            origin_connections: count(descriptors.origins),
-            items_in_flight: count(descriptors.items()),
+            connections: count(limits.descriptors.viewers)
+                .min(Division::of(limits.memory.node).connections),
+            open_files: count(limits.descriptors.files),
+            items_in_flight: count(limits.descriptors.items()),
+            memory: limits.memory.node,
+            origin_connections: count(limits.descriptors.origins),
             ..Config::new(node, listen, data::nodes(&options.data), room.cache_bytes)
         };
         let started =

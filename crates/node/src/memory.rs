@@ -1,0 +1,535 @@
+//! Memory of a node for content on its way: slices that fills receive, responses that are passed on
+//! without being stored, and what readers have taken from the store and not yet sent.
+//!
+//! Each has a budget of its own in bytes, so that slow readers never keep fills from going on.
+//! What is over a budget waits, first come, first served. **Invariant:** whoever holds a slice needs
+//! no further memory to finish it: the store takes it without waiting for a reader. So every budget
+//! that is waited for becomes free again, and nothing waits in a circle. **Invariant:** small
+//! content, which is most of it, does not wait behind large: a part of the budget is its own.
+//!
+//! Accounts are kept per slice and per reply, never per piece of content. What else a node keeps in
+//! memory is bounded in number elsewhere (`docs/limits.md` has the formula).
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use stoker_domain::outcome::OriginFault;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use crate::{origin::Fault, store::SLICE};
+
+/// Accounts are kept in units of so many bytes.
+const UNIT: u64 = 1 << 10;
+/// Content up to this is small: it is received, kept and sent at once.
+const SMALL: u64 = 64 << 10;
+/// What may be read from a connection at once. Two such buffers stay as long as any byte of them, so
+/// that a slice costs half as much again.
+const BUFFER: u64 = 512 << 10;
+/// What a reader may take at once, while there is plenty,
+const LARGE_READ: u64 = 256 << 10;
+/// and what his connection still has to send of what he took before.
+const UNSENT: u64 = 96 << 10;
+/// What a connection may hold that is not accounted for: small content and what is being sent.
+const CONNECTION: u64 = SMALL + UNSENT;
+/// One response in an index of a store, its tables' slack included.
+const INDEX_ENTRY: u64 = 128;
+/// How soon whoever was refused may come again.
+const COME_AGAIN: Duration = Duration::from_secs(2);
+
+/// How the memory of a node is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// The hottest records, kept as they are on the disk.
+    pub hot: u64,
+    /// Responses in the index of the store.
+    pub index_entries: usize,
+    /// Connections of viewers and other nodes.
+    pub connections: usize,
+    /// Content on its way.
+    pub shares: Shares,
+}
+
+/// Budgets of content on its way, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Slices that fills receive or that wait for the store.
+    pub slices: u64,
+    /// Responses that are passed on without being stored.
+    pub passing: u64,
+    /// What readers have taken and not yet sent.
+    pub windows: u64,
+}
+
+impl Division {
+    /// An eighth each for hot records, the index, what is passed on and what readers take; a fourth
+    /// each for slices and for connections.
+    pub fn of(memory: u64) -> Self {
+        let (eighth, fourth) = (memory / 8, memory / 4);
+        let count = |bytes: u64, each: u64| usize::try_from(bytes / each).unwrap_or(usize::MAX);
+        Self {
+            hot: eighth,
+            index_entries: count(eighth, INDEX_ENTRY).max(1024),
+            connections: count(fourth, CONNECTION).max(16),
+            shares: Shares { slices: fourth, passing: eighth, windows: eighth },
+        }
+    }
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Division::of(512 << 20).shares
+    }
+}
+
+/// The budgets of one node. Clones are the same budgets.
+#[derive(Clone, Debug)]
+pub(crate) struct Memory(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    small: Budget,
+    slices: Budget,
+    passing: Budget,
+    windows: Budget,
+    patience: Duration,
+}
+
+/// One budget.
+#[derive(Debug)]
+struct Budget {
+    limit: u64,
+    free: Arc<Semaphore>,
+    most: AtomicU64,
+    waiting: AtomicUsize,
+    refused: AtomicU64,
+}
+
+/// Memory that somebody has; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    _units: OwnedSemaphorePermit,
+}
+
+/// How much a reader may take at once.
+#[derive(Debug)]
+pub(crate) struct Window {
+    hold: Option<Hold>,
+    most: u64,
+}
+
+/// What the budgets of a node say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryStats {
+    /// Slices of fills.
+    pub slices: BudgetStats,
+    /// What is passed on.
+    pub passing: BudgetStats,
+    /// What readers have taken.
+    pub windows: BudgetStats,
+}
+
+/// What one budget says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BudgetStats {
+    /// Bytes that there are.
+    pub limit: u64,
+    /// Bytes that are held now.
+    pub used: u64,
+    /// Bytes that were held at most.
+    pub most: u64,
+    /// Those who wait now.
+    pub waiting: usize,
+    /// Those who waited too long and were refused.
+    pub refused: u64,
+}
+
+impl Memory {
+    /// Viewers are refused after waiting for `patience`.
+    pub(crate) fn new(shares: Shares, patience: Duration) -> Self {
+        let small = shares.slices / 8;
+        Self(Arc::new(Inner {
+            small: Budget::new(small),
+            slices: Budget::new(shares.slices - small),
+            passing: Budget::new(shares.passing),
+            windows: Budget::new(shares.windows),
+            patience,
+        }))
+    }
+
+    /// Memory for a slice of `len` bytes that is at hand at once, if there is any.
+    pub(crate) fn slice_now(&self, len: u64) -> Option<Hold> {
+        let cost = cost_of_slice(len);
+        let small = (len <= SMALL).then(|| self.0.small.now(cost)).flatten();
+        small.or_else(|| self.0.slices.now(cost))
+    }
+
+    /// Memory for a slice of `len` bytes. Cancel safe.
+    pub(crate) async fn slice(&self, len: u64) -> Hold {
+        if let Some(hold) = self.slice_now(len) {
+            return hold;
+        }
+        let budget = if len <= SMALL { &self.0.small } else { &self.0.slices };
+        budget.wait(cost_of_slice(len)).await
+    }
+
+    /// Memory for the first slice of a fill, of `len` bytes. Whoever waits for it is refused when it
+    /// takes too long, unless `is_patient` says meanwhile that nobody watches.
+    ///
+    /// # Errors
+    /// It is refused.
+    pub(crate) async fn first_slice(
+        &self,
+        len: u64,
+        is_patient: impl Fn() -> bool,
+    ) -> Result<Hold, Fault> {
+        let waiting = self.slice(len);
+        tokio::pin!(waiting);
+        loop {
+            match timeout(self.0.patience, &mut waiting).await {
+                Ok(hold) => return Ok(hold),
+                Err(_) if is_patient() => {}
+                Err(_) => return Err(self.0.slices.refuse("fills")),
+            }
+        }
+    }
+
+    /// Whether more than half of the memory for slices is held, or somebody waits for it: each fill
+    /// then receives one slice at a time.
+    pub(crate) fn is_short(&self) -> bool {
+        let Stats { used, waiting, limit } = self.0.slices.look();
+        waiting > 0 || used > limit / 2
+    }
+
+    /// Memory for a response of `len` bytes that is passed on; unknown lengths are long ones.
+    ///
+    /// # Errors
+    /// It took too long.
+    pub(crate) async fn passing(&self, len: Option<u64>) -> Result<Hold, Fault> {
+        let cost = len.map_or(2 * BUFFER, |len| (2 * len).min(2 * BUFFER));
+        let budget = &self.0.passing;
+        match budget.now(cost) {
+            Some(hold) => Ok(hold),
+            None => timeout(self.0.patience, budget.wait(cost))
+                .await
+                .map_err(|_| budget.refuse("responses that are passed on")),
+        }
+    }
+
+    /// How a reader of `len` bytes may take them: much at once while there is plenty, little when
+    /// it is short.
+    ///
+    /// # Errors
+    /// It took too long.
+    pub(crate) async fn window(&self, len: u64) -> Result<Window, Fault> {
+        if len <= SMALL {
+            return Ok(Window { hold: None, most: SMALL });
+        }
+        let budget = &self.0.windows;
+        // the last fourth is for those who come when it is short
+        let Stats { used, limit, waiting } = budget.look();
+        if used <= limit / 4 * 3
+            && waiting == 0
+            && let Some(hold) = budget.now((LARGE_READ + UNSENT).min(len))
+        {
+            return Ok(Window { hold: Some(hold), most: LARGE_READ });
+        }
+        let cost = SMALL + UNSENT;
+        let hold = match budget.now(cost) {
+            Some(hold) => hold,
+            None => timeout(self.0.patience, budget.wait(cost))
+                .await
+                .map_err(|_| budget.refuse("readers"))?,
+        };
+        Ok(Window { hold: Some(hold), most: SMALL })
+    }
+
+    pub(crate) fn stats(&self) -> MemoryStats {
+        let (small, slices) = (self.0.small.stats(), self.0.slices.stats());
+        MemoryStats {
+            slices: BudgetStats {
+                limit: small.limit + slices.limit,
+                used: small.used + slices.used,
+                most: small.most + slices.most,
+                waiting: small.waiting + slices.waiting,
+                refused: small.refused + slices.refused,
+            },
+            passing: self.0.passing.stats(),
+            windows: self.0.windows.stats(),
+        }
+    }
+}
+
+impl Window {
+    /// Of one who reads and sends nothing on.
+    pub(crate) fn of_reading() -> Self {
+        Self { hold: None, most: LARGE_READ }
+    }
+
+    /// Of one who sends nothing on: everything at once.
+    pub(crate) fn of_all() -> Self {
+        Self { hold: None, most: u64::MAX }
+    }
+
+    /// How much of `left` bytes may be taken now. The last piece is a small one: when it is taken
+    /// the window is given back.
+    pub(crate) fn piece(&self, left: u64) -> usize {
+        let most = match left {
+            left if left <= SMALL => left,
+            left if self.hold.is_none() => self.most.min(left),
+            left => self.most.min(left - SMALL),
+        };
+        usize::try_from(most).unwrap_or(usize::MAX)
+    }
+
+    /// A piece that was received: copied where it must not keep the larger buffer in which it came.
+    pub(crate) fn cut(&self, piece: Bytes) -> Bytes {
+        match &self.hold {
+            Some(_) if self.most == SMALL => Bytes::copy_from_slice(&piece),
+            _ => piece,
+        }
+    }
+}
+
+/// What a budget is asked before it is asked for anything.
+struct Stats {
+    used: u64,
+    limit: u64,
+    waiting: usize,
+}
+
+impl Budget {
+    fn new(limit: u64) -> Self {
+        // a permit is for one unit; the least budget lets one go at a time
+        let units = (limit / UNIT).clamp(1, u64::from(u32::MAX));
+        Self {
+            limit: units * UNIT,
+            free: Arc::new(Semaphore::new(usize::try_from(units).unwrap_or(usize::MAX))),
+            most: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// What costs more than there is takes all of it, and so goes alone.
+    fn units(&self, bytes: u64) -> u32 {
+        let bytes = bytes.clamp(UNIT, self.limit);
+        u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+    }
+
+    fn now(&self, bytes: u64) -> Option<Hold> {
+        let units = Arc::clone(&self.free).try_acquire_many_owned(self.units(bytes)).ok()?;
+        Some(self.held(units))
+    }
+
+    async fn wait(&self, bytes: u64) -> Hold {
+        let _waiting = Waiting::begin(&self.waiting);
+        let units = Arc::clone(&self.free).acquire_many_owned(self.units(bytes)).await;
+        self.held(units.expect("a budget is never closed"))
+    }
+
+    fn held(&self, units: OwnedSemaphorePermit) -> Hold {
+        self.most.fetch_max(self.look().used, Ordering::Relaxed);
+        Hold { _units: units }
+    }
+
+    fn look(&self) -> Stats {
+        let used = self.limit - self.free.available_permits() as u64 * UNIT;
+        Stats { used, limit: self.limit, waiting: self.waiting.load(Ordering::Relaxed) }
+    }
+
+    fn stats(&self) -> BudgetStats {
+        let Stats { used, limit, waiting } = self.look();
+        let most = self.most.load(Ordering::Relaxed);
+        BudgetStats { limit, used, most, waiting, refused: self.refused.load(Ordering::Relaxed) }
+    }
+
+    fn refuse(&self, whose: &str) -> Fault {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        let detail = format!("the node has no memory left for {whose}");
+        Fault::origin(OriginFault::Busy, detail).after(Some(COME_AGAIN))
+    }
+}
+
+/// One who waits, until dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn cost_of_slice(len: u64) -> u64 {
+    let len = len.min(SLICE);
+    len + len / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+    use tokio::{
+        task::{JoinSet, yield_now},
+        time::{Instant, sleep},
+    };
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn memory(slices: u64, passing: u64, windows: u64) -> Memory {
+        Memory::new(Shares { slices, passing, windows }, PATIENCE)
+    }
+
+    #[test]
+    fn the_shares_never_exceed_the_whole() {
+        for whole in [32 << 20, 56 << 20, 512 << 20, 100 << 30] {
+            let Division { hot, index_entries, connections, shares } = Division::of(whole);
+            let Shares { slices, passing, windows } = shares;
+            let counted = index_entries as u64 * INDEX_ENTRY + connections as u64 * CONNECTION;
+            assert!(hot + counted + slices + passing + windows <= whole, "{whole}");
+            assert!(slices >= 4 * cost_of_slice(SLICE), "{whole}: several slices at once");
+        }
+    }
+
+    /// Fills of random lengths that hold a slice for a random time, with random budgets, the smallest
+    /// of which is below one slice.
+    #[tokio::test(start_paused = true)]
+    async fn every_fill_ends_and_the_budget_is_never_exceeded() {
+        for seed in 0..40 {
+            let mut random = StdRng::seed_from_u64(seed);
+            let budget = random.random_range(64 << 10..8 * SLICE);
+            let memory = memory(budget, 0, 0);
+            let mut fills = JoinSet::new();
+            for _ in 0..60 {
+                let slices: Vec<(u64, u64)> = (0..random.random_range(1..6))
+                    .map(|_| (random.random_range(0..=SLICE), random.random_range(0..20)))
+                    .collect();
+                let (memory, leaves) = (memory.clone(), random.random_bool(0.1));
+                fills.spawn(async move {
+                    for (len, millis) in slices {
+                        if leaves {
+                            // one who gives up waiting takes nothing along
+                            let _ = timeout(Duration::from_millis(1), memory.slice(len)).await;
+                            continue;
+                        }
+                        let hold = memory.slice(len).await;
+                        let BudgetStats { used, limit, .. } = memory.stats().slices;
+                        assert!(used <= limit, "{used} of {limit}");
+                        sleep(Duration::from_millis(millis)).await;
+                        drop(hold);
+                    }
+                });
+            }
+            while let Some(ended) = fills.join_next().await {
+                ended.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            }
+            let stats = memory.stats().slices;
+            assert_eq!((stats.used, stats.waiting), (0, 0), "seed {seed}: {stats:?}");
+            assert!(stats.most <= stats.limit && stats.limit <= budget.max(2 * UNIT), "{stats:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_content_does_not_wait_behind_large() {
+        let memory = memory(4 * SLICE, 0, 0);
+        let mut large = Vec::new();
+        while let Some(hold) = memory.slice_now(SLICE) {
+            large.push(hold);
+        }
+        let waiting = tokio::spawn({
+            let memory = memory.clone();
+            async move { memory.slice(SLICE).await }
+        });
+        while memory.stats().slices.waiting == 0 {
+            yield_now().await;
+        }
+        let before = Instant::now();
+        let small = memory.first_slice(SMALL, || false).await.unwrap();
+        assert_eq!(Instant::now(), before, "it did not wait");
+        assert!(memory.is_short());
+        drop((large, small));
+        waiting.await.unwrap();
+        assert!(!memory.is_short());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_viewer_is_refused_after_a_while_and_a_prefetch_waits() {
+        let memory = memory(2 * SLICE, SLICE, SLICE);
+        let held = memory.slice(SLICE).await;
+        let before = Instant::now();
+        let fault = memory.first_slice(SLICE, || false).await.unwrap_err();
+        assert!(fault.is_busy() && fault.retry_after() == Some(COME_AGAIN), "{fault:?}");
+        assert_eq!(before.elapsed(), PATIENCE);
+        let prefetch = tokio::spawn({
+            let memory = memory.clone();
+            async move { memory.first_slice(SLICE, || true).await.map(drop) }
+        });
+        sleep(PATIENCE * 100).await;
+        assert!(!prefetch.is_finished());
+        drop(held);
+        prefetch.await.unwrap().unwrap();
+        assert_eq!(memory.stats().slices.refused, 1);
+
+        let held = memory.passing(None).await.unwrap();
+        assert!(memory.passing(None).await.unwrap_err().is_busy());
+        drop(held);
+        assert!(memory.passing(Some(100)).await.is_ok());
+        assert_eq!(memory.stats().passing.refused, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn readers_take_less_when_there_is_little_and_are_refused_at_last() {
+        let memory = memory(0, 0, 2 << 20);
+        let (mut windows, mut sizes) = (Vec::new(), Vec::new());
+        let fault = loop {
+            match memory.window(10 << 20).await {
+                Ok(window) => {
+                    sizes.push(window.piece(10 << 20) as u64);
+                    windows.push(window);
+                }
+                Err(fault) => break fault,
+            }
+        };
+        assert!(fault.is_busy());
+        assert_eq!(sizes[0], LARGE_READ);
+        assert_eq!(sizes.last(), Some(&SMALL));
+        assert!(sizes.iter().filter(|size| **size == SMALL).count() >= 3, "{sizes:?}");
+        assert!(sizes.is_sorted_by(|one, other| one >= other), "{sizes:?}");
+        assert!(memory.window(SMALL).await.is_ok(), "small content is not accounted for");
+        let stats = memory.stats().windows;
+        assert!(stats.most <= stats.limit && stats.refused == 1, "{stats:?}");
+        windows.clear();
+        assert_eq!(memory.stats().windows.used, 0);
+    }
+
+    #[tokio::test]
+    async fn the_last_piece_of_a_reader_is_a_small_one() {
+        let memory = memory(0, 0, 2 << 20);
+        for len in [SMALL + 1, 100_000, LARGE_READ, LARGE_READ + SMALL, (1 << 20) + 77] {
+            let window = memory.window(len).await.unwrap();
+            let (mut left, mut last) = (len, 0);
+            while left > 0 {
+                last = window.piece(left) as u64;
+                assert!(last > 0 && last <= left, "{last} of {left}");
+                left -= last;
+            }
+            assert!(last <= SMALL, "{last} of {len}");
+        }
+    }
+}
