@@ -311,6 +311,30 @@ async fn a_prefetch_after_an_attack_brings_and_keeps_what_is_neutral() {
 }
 
 #[tokio::test]
+async fn the_same_fields_of_a_task_decide_nothing_for_viewers() {
+    for is_full in [false, true] {
+        let (net, _origin, nodes) = stage(is_full, "").await;
+        let expected = neutral(&net, nodes[0], "tasked").await;
+        let source = &net.sources[nodes[0]];
+        for (number, lines) in numbered() {
+            let headers = lines.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            let options = FetchOptions { headers: headers.collect(), ..FetchOptions::default() };
+            let url = format!("http://{HOST}{}", path("tasked", number));
+            source.put(1 + number as i64, &[&url], 0, options);
+        }
+        let mut kept = 0;
+        for (number, lines) in numbered() {
+            let report = source.ended(1 + number as i64).await.remove(0);
+            let is_refused = matches!(report.outcome, Outcome::Uncacheable(_));
+            assert!(is_refused || report.outcome == Outcome::Filled, "{lines:?}: {report:?}");
+            kept += usize::from(!is_refused);
+        }
+        assert!((10..60).contains(&kept), "{kept} decide nothing, as the origin answers the same");
+        check(&net, nodes, "tasked", &expected).await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_kept_carries_the_field_to_nobody_else() {
     for is_full in [false, true] {
         for lines in ["\r\nCache-Control: no-store", "\r\nSet-Cookie: a=b", "\r\nVary: *"] {
@@ -365,6 +389,8 @@ async fn a_field_that_vary_names_no_more_decides_nothing() {
         let first = net.get(nodes[0], "/a", &german).await;
         assert!(first.text().contains("accept-language: de"), "{first:?}");
         net.until_hit(nodes[0], "/a", &german).await;
+        // who joins a fill that still ends at a middle node is asked for alone
+        net.idle().await;
         // from now on it answers by it and does not say so
         origin.answers_by(|request| answer(request, ""));
         let other = net.get(nodes[0], "/a", &[("accept-language", "mark")]).await;
