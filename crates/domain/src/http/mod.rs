@@ -15,6 +15,7 @@ mod framing;
 mod freshness;
 mod range;
 mod response;
+mod single;
 mod staleness;
 mod storable;
 mod validation;
@@ -32,5 +33,6 @@ pub use range::{
     parse_unsatisfied_range, unsatisfied_range,
 };
 pub use response::{StoredResponse, Validator, drop_cookies, strong_validator};
+pub use single::{Contradiction, settle_single};
 pub use staleness::{Staleness, staleness, told_age};
 pub use storable::{Lifetime, shares_with_cookies, storable};

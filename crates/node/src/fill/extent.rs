@@ -32,7 +32,7 @@ impl Extent {
         let length = framed_length(fields).ok().flatten();
         let range = fields.get(header::CONTENT_RANGE).and_then(parse_content_range);
         if status != StatusCode::PARTIAL_CONTENT {
-            let has_none = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+            let has_none = has_no_content(status);
             let end = if has_none { Some(0) } else { length };
             if let Some(range) = range.filter(|range| is_part(range, status, length)) {
                 let detail = format!("{status} with Content-Range `{range}`, which is not all");
@@ -63,6 +63,11 @@ impl Extent {
     pub(super) fn is_whole(&self) -> bool {
         self.start == 0 && (!self.is_partial || (self.total.is_some() && self.end == self.total))
     }
+}
+
+/// Whether whatever follows the head is no content (RFC 9110 sections 15.3.5, 15.3.6, 15.4.5).
+fn has_no_content(status: StatusCode) -> bool {
+    matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// Whether a reply that should be the whole says that it is a part. RFC 9110 section 14.4 gives

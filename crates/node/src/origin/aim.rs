@@ -110,9 +110,14 @@ impl Aim {
         if !matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308) {
             return None;
         }
+        let mut locations = fields.get_all(LOCATION).iter();
+        let location = locations.next()?;
+        if locations.any(|other| other != location) {
+            return None;
+        }
         let here = self.uri.as_ref()?;
         let base = Url::parse(&here.to_string()).ok()?;
-        let mut url = base.join(&escaped(fields.get(LOCATION)?)).ok()?;
+        let mut url = base.join(&escaped(location)).ok()?;
         let is_http = matches!(url.scheme(), "http" | "https");
         let is_plain = url.username().is_empty() && url.password().is_none();
         if !is_http || !is_plain {

@@ -11,7 +11,7 @@ use http_body_util::Empty;
 use hyper::body::Incoming;
 use stoker_domain::{
     domain::Domain,
-    http::LoopGuard,
+    http::{LoopGuard, settle_single},
     key::Key,
     outcome::{Block, OriginFault, Outcome},
     placement::Node,
@@ -186,7 +186,11 @@ impl Client {
                 }
                 let window = toll.as_ref().map(Toll::window);
                 let asking = Asking { domain, target, ask, window, hurry };
-                let (head, exchange, to) = self.ask_origin(&asking).await?;
+                let (mut head, exchange, to) = self.ask_origin(&asking).await?;
+                settle_single(&mut head.headers).map_err(|bad| {
+                    let detail = format!("{to} answered {} with {bad}", head.status);
+                    Fault::origin(OriginFault::Protocol, detail)
+                })?;
                 bounds::check(&head.headers, &to)?;
                 refuse_misfits(&head, &to)?;
                 let idle = domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle);
@@ -477,7 +481,7 @@ fn hear(fields: &HeaderMap, status: StatusCode, to: &str) -> Result<Option<Strin
         let wanted = text(FAULT_RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
         let detail = fields.get(FAULT_DETAIL).map(HeaderValue::as_bytes).unwrap_or_default();
         let fault = Fault::new(outcome, String::from_utf8_lossy(detail));
-        let fault = fault.alone(fields.contains_key(ALONE));
+        let fault = fault.alone(fields.contains_key(ALONE)).told();
         return Err(fault.after(wanted.map(Duration::from_secs)));
     }
     let is_error = status.is_client_error() || status.is_server_error();

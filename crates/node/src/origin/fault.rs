@@ -15,6 +15,8 @@ pub struct Fault {
     detail: String,
     retry_after: Option<Duration>,
     is_alone: bool,
+    /// Another node tried what could be tried.
+    is_told: bool,
 }
 
 /// Where a fault lies.
@@ -40,7 +42,7 @@ pub enum Retry {
 impl Fault {
     /// A fault with this outcome; `detail` is a sentence for a person, without a final period.
     pub fn new(outcome: Outcome, detail: impl Into<String>) -> Self {
-        Self { outcome, detail: detail.into(), retry_after: None, is_alone: false }
+        Self { outcome, detail: detail.into(), retry_after: None, is_alone: false, is_told: false }
     }
 
     /// The same, where request fields of one viewer may have led to it: it counts for nobody else.
@@ -58,6 +60,12 @@ impl Fault {
     #[must_use]
     pub fn after(self, retry_after: Option<Duration>) -> Self {
         Self { retry_after, ..self }
+    }
+
+    /// The same, where another node met it and has tried again what could be.
+    #[must_use]
+    pub(super) fn told(self) -> Self {
+        Self { is_told: true, ..self }
     }
 
     /// How long the origin asked to be left alone.
@@ -97,6 +105,7 @@ impl Fault {
     /// Whether a fill may go on after a short delay.
     pub fn retry(&self) -> Retry {
         match self.outcome {
+            _ if self.is_told => Retry::No,
             Outcome::OriginError(OriginFault::Truncated) => Retry::AfterDelay,
             _ if self.retry_after.is_some() => Retry::No,
             Outcome::OriginStatus(429 | 500 | 502 | 503 | 504) => Retry::AfterDelay,
@@ -152,10 +161,13 @@ fn classify(error: &(dyn Error + 'static)) -> Option<Outcome> {
         hyper_outcome(error)
     } else if let Some(error) = error.downcast_ref::<io::Error>() {
         // the source() of an io::Error leaves out the error that it wraps
-        return error
-            .get_ref()
-            .and_then(|inner| classify(inner))
-            .or(Some(Outcome::OriginError(OriginFault::Truncated)));
+        return error.get_ref().and_then(|inner| classify(inner)).or(Some(Outcome::OriginError(
+            match error.kind() {
+                // what the decoder of chunks says
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => OriginFault::Protocol,
+                _ => OriginFault::Truncated,
+            },
+        )));
     } else {
         None
     };

@@ -25,6 +25,8 @@ mod purge;
 mod raw;
 mod raw_keep;
 mod reasons;
+mod replies;
+mod replies_table;
 mod support;
 mod tiers;
 mod validation;
