@@ -81,6 +81,48 @@ pub fn normal_encoding(text: &str) -> Cow<'_, str> {
     Cow::Owned(normal)
 }
 
+/// How often a server may be thought to decode a path.
+const READINGS: usize = 8;
+
+/// Whether a server may read `path`, in normal form, as one that leads above where it begins: it
+/// decodes it, once or more often, takes `\` for `/`, or leaves out what follows a `;`.
+pub fn may_lead_above(path: &str) -> bool {
+    let is_plain = |byte: u8| !matches!(byte, b'%' | b'\\' | b';');
+    let mut read = path.as_bytes().to_vec();
+    for _ in 0..READINGS {
+        let mut segments = read.split(|byte| matches!(byte, b'/' | b'\\'));
+        if segments.any(|segment| segment.split(|byte| *byte == b';').next() == Some(b"..")) {
+            return true;
+        }
+        if read.iter().copied().all(is_plain) {
+            return false;
+        }
+        let decoded = decode(&read);
+        if decoded == read {
+            return false;
+        }
+        read = decoded;
+    }
+    true
+}
+
+/// `bytes` with every percent-encoding undone, once.
+fn decode(bytes: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        match (byte, after) {
+            (b'%', [high, low, after @ ..]) if is_hex(*high) && is_hex(*low) => {
+                rest = after;
+                decoded.push(value(*high) << 4 | value(*low));
+            }
+            (byte, _) => decoded.push(*byte),
+        }
+    }
+    decoded
+}
+
 fn encode(text: &mut String, byte: u8) {
     // writing to a String does not fail
     let _ = write!(text, "%{byte:02X}");
@@ -135,6 +177,29 @@ mod tests {
             for spelling in spellings {
                 assert_eq!(normal_path_and_query(spelling), normal, "{spelling}");
             }
+        }
+    }
+
+    #[test]
+    fn a_path_that_a_server_may_read_as_leading_above_is_found() {
+        for path in [
+            "/..%2Fa",
+            "/a%2F..%2Fb",
+            "/%252e%252e/a",
+            "/..%5Ca",
+            "/..\\a",
+            "/..;/a",
+            "/..%3Bx/a",
+            "/%25252E%25252E%25252Fa",
+            "/a/..",
+            "/%2525252525252525252525252e",
+        ] {
+            assert!(may_lead_above(path), "{path}");
+        }
+        for path in
+            ["/", "/a/b", "/a..b", "/...", "/..a", "/a%2Fb", "/a;..", "/%", "/a%25b", "/a;b"]
+        {
+            assert!(!may_lead_above(path), "{path}");
         }
     }
 

@@ -27,6 +27,7 @@ use stoker_domain::{
     outcome::OriginFault,
     placement::Node,
     task::FetchOptions,
+    uri::may_lead_above,
 };
 
 use super::{Fault, aim::Aim};
@@ -165,6 +166,12 @@ pub(super) fn build_for_origin(
     ask: &Ask,
     loops: &LoopGuard,
 ) -> Result<Request<Empty<Bytes>>, Fault> {
+    let base = &domain.origin.base_path;
+    let path = request.path_and_query.split('?').next().unwrap_or_default();
+    if !base.is_empty() && may_lead_above(path) {
+        let detail = format!("`{path}` may lead above the base path `{base}` of the origin");
+        return Err(Fault::origin(OriginFault::Protocol, detail));
+    }
     let mut fields = match aim.is_foreign {
         // what the viewer and the task say is for the origin alone
         true => only(&request.fields, &CDN_LOOP),

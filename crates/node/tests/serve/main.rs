@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod agent;
+mod base_path;
 mod crowd;
 mod damage;
+mod disguises;
 mod errors;
 mod fields;
 mod framing;
