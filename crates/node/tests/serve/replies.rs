@@ -138,13 +138,13 @@ async fn run(nodes: &[(&str, Area, Tier)], edge: &'static str) {
     }
     let mut failed = Vec::new();
     let mut running = JoinSet::new();
-    for number in 0..CASES.len() {
+    for (number, case) in CASES.iter().enumerate() {
         while running.len() >= AT_ONCE {
             failed.extend(running.join_next().await.unwrap().unwrap());
         }
         let net = Arc::clone(&net);
         running.spawn(async move {
-            let Case { name, rule, .. } = &CASES[number];
+            let Case { name, rule, .. } = case;
             let checked = tokio::time::timeout(LONG, check(&net, edge, number)).await;
             let checked = checked.unwrap_or_else(|_| Err("takes too long".into()));
             checked.err().map(|why| format!("{name} ({rule}): {why}"))
