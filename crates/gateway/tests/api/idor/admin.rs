@@ -1,6 +1,6 @@
 //! What somebody may try through each call of the admin API on what belongs to another account.
 
-use super::{Expected, Expected::*};
+use super::Expected::{self, Empty, OfOwner, Own, Refused, Told};
 
 /// One attempt: method and path of the call, its target below `/admin/v1/`, its content, and what
 /// becomes of it. A name in braces is that of a thing of the other account.

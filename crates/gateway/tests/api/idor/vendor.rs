@@ -1,6 +1,6 @@
 //! What somebody may try through each action of the vendor's on what belongs to another account.
 
-use super::{Expected, Expected::*};
+use super::Expected::{self, Empty, Own, Refused, Told};
 
 /// One attempt: the version, the action, its parameters (for `v2` as a form), and what becomes of it.
 pub(crate) type Attempt = (&'static str, &'static str, &'static str, Expected);
