@@ -22,11 +22,11 @@ use tokio::{
 /// Where the system's name servers are named.
 const SYSTEM: &str = "/etc/resolv.conf";
 /// Name servers that are asked, one after the other.
-const MOST_SERVERS: usize = 3;
+const MOST_SERVERS: usize = 2;
 /// How often each is asked.
 const TRIES: usize = 2;
 /// How long one answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Largest message over UDP that is read; more than was asked for.
 const BUFFER: usize = 4096;
 

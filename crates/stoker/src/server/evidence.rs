@@ -27,6 +27,8 @@ const PORT: u16 = 80;
 const MOST_BYTES: usize = 1024;
 /// Addresses of a host that are tried.
 const MOST_ADDRESSES: usize = 2;
+/// How long a search may take as a whole.
+const WHOLE: Duration = Duration::from_secs(20);
 /// How long a file may take, from the connection to its end, at each address.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -111,10 +113,12 @@ impl Search {
 #[async_trait]
 impl Evidence for Search {
     async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unfound> {
-        match self.resolver.records(name, Kind::Txt).await {
-            Ok(records) if records.is_empty() => Err(Unfound::NoRecord(name.into())),
-            Ok(records) => Ok(records),
-            Err(error) => {
+        let asking = timeout(WHOLE, self.resolver.records(name, Kind::Txt));
+        match asking.await {
+            Err(_) => Err(Unfound::NoAnswer(name.into())),
+            Ok(Ok(records)) if records.is_empty() => Err(Unfound::NoRecord(name.into())),
+            Ok(Ok(records)) => Ok(records),
+            Ok(Err(error)) => {
                 tracing::info!(name, error = &error as &dyn std::error::Error, "no answer");
                 Err(Unfound::NoAnswer(name.into()))
             }
@@ -122,14 +126,19 @@ impl Evidence for Search {
     }
 
     async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, Unfound> {
-        let mut last = Unfound::NoAddress(host.into());
-        for address in self.addresses(host).await?.into_iter().take(MOST_ADDRESSES) {
-            match self.fetch(address, host, path).await {
-                Err(error @ Unfound::NoReply(_)) => last = error,
-                done => return done,
+        let searching = async {
+            let mut last = Unfound::NoAddress(host.into());
+            for address in self.addresses(host).await?.into_iter().take(MOST_ADDRESSES) {
+                match self.fetch(address, host, path).await {
+                    Err(error @ Unfound::NoReply(_)) => last = error,
+                    done => return done,
+                }
             }
-        }
-        Err(last)
+            Err(last)
+        };
+        timeout(WHOLE.max(self.patience), searching)
+            .await
+            .unwrap_or_else(|_| Err(Unfound::NoReply(host.into())))
     }
 }
 

@@ -96,8 +96,9 @@ fn an_account_proves_a_host_by_its_record_and_adds_it() {
     // the text of the host that was not proved is another one
     let steady: Vec<&str> = taken.lines().filter(|line| !line.contains("_cdnauth.b.net")).collect();
     assert_snapshot!("ownership", steady.join("\n"));
-    let names: Vec<String> = server.questions().into_iter().map(|question| question.name).collect();
-    assert_eq!(names, ["_cdnauth.film.net"; 3]);
+    let names = server.questions().into_iter().map(|question| question.name);
+    let names: std::collections::BTreeSet<String> = names.collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["_cdnauth.film.net"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::{
     harness::python,
+    ownership::{Texts, name_server},
     running::{Ports, Stoker},
 };
 
@@ -72,6 +73,32 @@ fn every_field_of_cdn_is_taken_and_what_is_stored_is_answered_back() {
             assert_eq!(&shown[name.as_str()], given, "{name} is answered back as it was given");
         }
     }
+}
+
+#[test]
+fn every_field_of_proofs_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let texts = Texts::default();
+    let server = name_server(&texts);
+    let dns = server.address().to_string();
+    let data = folder.path().join("data");
+    let stoker =
+        Stoker::start_with(&data, Ports::free(), &["--calls-per-second", "0", "--dns", &dns]);
+    let calls = json!([
+        ["cdn", "CreateVerifyRecord", {"Domain": HOST}],
+        ["teo", "IdentifyZone", {"ZoneName": "example.com", "Domain": HOST}],
+        ["teo", "DescribeIdentifications", {"Offset": 0,
+            "Filters": [{"Name": "zone-name", "Values": ["example.com"]}]}],
+    ]);
+    let results = call(&stoker, &calls);
+    all_taken(&calls, &results);
+    let text = results[0]["reply"]["Record"].as_str().unwrap().to_owned();
+    texts.lock().unwrap().insert("_cdnauth.example.com".into(), text);
+    let calls = json!([
+        ["cdn", "VerifyDomainRecord", {"Domain": HOST, "VerifyType": "dns"}],
+        ["teo", "VerifyOwnership", {"Domain": HOST}],
+    ]);
+    all_taken(&calls, &call(&stoker, &calls));
 }
 
 #[test]

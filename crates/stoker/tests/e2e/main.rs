@@ -23,6 +23,7 @@ mod kill;
 mod lives;
 mod main_job;
 mod older_api;
+mod ownership;
 mod pace;
 mod playlists;
 mod purge;
