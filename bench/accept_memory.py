@@ -54,7 +54,7 @@ def main():
         api = free_port()
         log = open(pathlib.Path(name) / "log", "wb")
         stoker = subprocess.Popen(
-            [options.stoker, "up", "--data", data, "--listen", f"127.0.0.1:{api}", "--base-port", options.base_port,
+            [options.stoker, "up", "--data", data, "--listen", f"127.0.0.1:{api}", "--status-listen", "127.0.0.1:0", "--base-port", options.base_port,
              "--calls-per-second", "0"], stdout=log, stderr=log)
         try:
             wait_for(f"http://127.0.0.1:{api}/readyz")

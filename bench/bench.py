@@ -142,7 +142,7 @@ class Bench:
         log = open(self.dir / "stoker.log", "ab")
         self.stoker = self.start(
             CACHE_CORE, self.options.stoker, "up", "--data", self.data,
-            "--listen", f"127.0.0.1:{api}", "--base-port", base, "--cache-size", "40GiB",
+            "--listen", f"127.0.0.1:{api}", "--status-listen", "127.0.0.1:0", "--base-port", base, "--cache-size", "40GiB",
             "--calls-per-second", "0",
             stdout=log, stderr=log,
         )

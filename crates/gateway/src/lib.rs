@@ -7,6 +7,7 @@
 pub mod admin;
 mod content;
 mod health;
+mod listeners;
 mod metrics;
 mod request_fields;
 mod tencent;
@@ -28,6 +29,7 @@ use axum::{
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::time::Clock;
 use stoker_engine::Engine;
+use stoker_listen::Listener;
 use uuid::Builder;
 
 pub use content::ContentBounds;
@@ -89,6 +91,8 @@ pub struct Shared {
     // a std mutex, held for sixteen bytes and never across an await
     random: Mutex<StdRng>,
     is_draining: AtomicBool,
+    // a std mutex, held for a copy of a short list and never across an await
+    listeners: Mutex<Vec<listeners::Named>>,
 }
 
 impl Gateway {
@@ -105,7 +109,14 @@ impl Gateway {
             signing_keys: tencent::signing_keys::SigningKeys::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             is_draining: AtomicBool::new(false),
+            listeners: Mutex::default(),
         }))
+    }
+
+    /// From now on metrics tell of `listener` too, under this name.
+    pub fn tell_of(&self, name: impl Into<String>, listener: Listener) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.push((name.into(), listener));
     }
 
     /// From now on `/readyz` answers 503; calls are still served.
@@ -139,19 +150,31 @@ pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/", any(tencent::answer))
         .route("/v2/index.php", any(tencent::v2::answer))
-        .route("/healthz", get(health::health))
-        .route("/readyz", get(health::readiness))
-        .route("/metrics", get(exposition))
+        .merge(status_routes())
         .merge(admin::router())
         .fallback(admin::not_found)
         .with_state(gateway)
 }
 
+/// Health and metrics alone, for a listener that no crowd of callers reaches.
+pub fn status_router(gateway: Gateway) -> Router {
+    status_routes().with_state(gateway)
+}
+
+fn status_routes() -> Router<Gateway> {
+    Router::new()
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::readiness))
+        .route("/metrics", get(exposition))
+}
+
 async fn exposition(
     State(gateway): State<Gateway>,
 ) -> ([(http::HeaderName, &'static str); 1], String) {
+    let listeners = gateway.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let text = gateway.metrics.render()
         + &metrics::swept(gateway.engine.swept())
-        + &metrics::contents(&gateway.contents);
+        + &metrics::contents(&gateway.contents)
+        + &listeners::render(&listeners);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

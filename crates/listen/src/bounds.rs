@@ -62,8 +62,8 @@ impl Bounds {
     /// Of health and metrics.
     pub fn status() -> Self {
         Self {
-            connections: 64,
-            unverified_content: 16,
+            connections: 16,
+            unverified_content: 4,
             head_timeout: Duration::from_secs(30),
             head_bytes: 16 << 10,
             target_bytes: 8 << 10,

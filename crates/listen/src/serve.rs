@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Bounds, Closed, Connection, Content, Refusal, Reply, Stats,
     guard::Guard,
-    table::{Shared, Table},
+    table::{FRESH, Shared, Table},
 };
 
 /// How long accepting rests when it fails, for example without a descriptor left.
@@ -149,6 +149,7 @@ impl<A> Places<A> {
                 () = self.table.ended() => {}
                 _ = sweep.tick() => self.table.sweep(&shared),
                 () = shared.freed(), if newcomer.is_some() => {}
+                () = sleep(FRESH), if newcomer.is_some() => {}
                 accepted = from.accept(), if newcomer.is_none() => match accepted {
                     Ok(accepted) => newcomer = Some(accepted),
                     // whoever hung up before being accepted costs the others nothing
@@ -286,3 +287,6 @@ fn refuse<B>(refusal: Refusal, connection: Connection) -> Response<Reply<B>> {
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 //! another node) is closed last while such ones have no more than half of the places. A call that is
 //! worked on is never cut; when there is nothing to close, newcomers wait.
 //!
+//! A connection is not closed for another while its first request may be on its way ([`FRESH`]).
 //! A look over all connections finds several to close, so that a crowd of newcomers does not pay for
 //! one each.
 
@@ -15,6 +16,7 @@ use std::{
     collections::{HashMap, VecDeque},
     net::{IpAddr, Ipv6Addr},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use tokio::{
@@ -29,6 +31,9 @@ use crate::{
     stats::Counters,
 };
 
+/// A first request may take so long to come before its connection is closed for another: in a crowd
+/// that comes at once, clients whose heads were not even read would lose theirs.
+pub(crate) const FRESH: Duration = Duration::from_millis(50);
 /// One look over all finds one to close for so many that are open.
 const LOOK: usize = 64;
 /// Bits of an IPv6 address that one customer has at least.
@@ -258,7 +263,9 @@ impl Table {
         let connection = &place.connection;
         let moment = connection.moment();
         let is_spared = view.spares_known && connection.is_known();
+        let waited = view.now.saturating_sub(moment.since);
         let (class, since) = match moment.state {
+            State::Waiting if waited < FRESH.as_micros() as u64 => return None,
             State::Waiting | State::Idle if is_spared => (Class::Known, moment.since),
             State::Waiting | State::Idle if self.heavy == Some(place.address) => {
                 (Class::IdleOfHeavyAddress, moment.since)

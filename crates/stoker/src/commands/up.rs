@@ -32,6 +32,9 @@ pub(super) struct Args {
     /// Address of the API
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
+    /// Address of /healthz, /readyz and /metrics, which no crowd of the API's callers reaches
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7701")]
+    status_listen: SocketAddr,
     /// Address at which the API speaks TLS too; SIGHUP reads certificate and key again
     #[arg(long, value_name = "IP:PORT", requires_all = ["tls_cert", "tls_key"])]
     tls_listen: Option<SocketAddr>,
@@ -151,6 +154,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
     server::run(Options {
         data: args.data,
         listen: args.listen,
+        status: args.status_listen,
         tls,
         new_ledger: args.new_ledger,
         seal_key: SealKeySource::find(args.seal_key),

@@ -16,18 +16,29 @@ pub(super) struct Api {
     app: Router,
     bounds: Bounds,
     drain: CancellationToken,
-    listeners: JoinSet<()>,
+    served: JoinSet<()>,
+    listeners: Vec<(&'static str, Listener)>,
 }
 
 impl Api {
     /// Each listener has these bounds for itself.
     pub(super) fn new(app: Router, bounds: Bounds) -> Self {
         let drain = CancellationToken::new();
-        Self { app, bounds, drain, listeners: JoinSet::new() }
+        Self { app, bounds, drain, served: JoinSet::new(), listeners: Vec::new() }
+    }
+
+    /// The bounds of each listener.
+    pub(super) fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    /// The listeners, with their names in metrics.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (String, Listener)> + '_ {
+        self.listeners.iter().map(|(name, listener)| ((*name).into(), listener.clone()))
     }
 
     /// Serves whoever comes from there as well.
-    pub(super) fn serve(&mut self, from: impl Accept) -> Listener {
+    pub(super) fn serve(&mut self, name: &'static str, from: impl Accept) {
         let listener = Listener::new(self.bounds);
         let app = self.app.clone();
         let answer = move |request: Request<Content>, connection: &Connection| {
@@ -35,15 +46,15 @@ impl Api {
         };
         // time that is up ends the process
         let never = CancellationToken::new();
-        self.listeners.spawn(listener.clone().serve(from, answer, self.drain.clone(), never));
-        listener
+        self.served.spawn(listener.clone().serve(from, answer, self.drain.clone(), never));
+        self.listeners.push((name, listener));
     }
 
     /// Takes no more calls; those under way have until `cut` to end.
     pub(super) async fn drain(mut self, cut: impl Future<Output = ()>) {
         self.drain.cancel();
         tokio::select! {
-            () = async { while self.listeners.join_next().await.is_some() {} } => {}
+            () = async { while self.served.join_next().await.is_some() {} } => {}
             () = cut => {
                 tracing::warn!("calls were still under way at the end of the grace period");
             }
@@ -88,7 +99,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut api = Api::new(app, Bounds { connections: most, ..Bounds::api() });
-        api.serve(listener);
+        api.serve("api", listener);
         (api, address)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! 1. File descriptors and memory are divided; the data directory is made, locked and closed to
 //!    others.
-//! 2. The port of the API is taken, so that a busy one is told before anything is changed.
+//! 2. The ports of API and status are taken, so that a busy one is told before anything is changed.
 //! 3. Where the disk is full, the caches give room back.
 //! 4. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
 //! 5. The nodes start and register.
@@ -39,7 +39,9 @@ use ipnet::IpNet;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
-use stoker_gateway::{CallLimits, Config as GatewayConfig, Gateway, Language, router};
+use stoker_gateway::{
+    CallLimits, Config as GatewayConfig, Gateway, Language, router, status_router,
+};
 use stoker_ledger::{Error as LedgerError, Ledger, Sqlite};
 use stoker_listen::Bounds;
 use tokio::{
@@ -81,6 +83,8 @@ pub(crate) struct Options {
     pub(crate) data: PathBuf,
     /// Address of the API.
     pub(crate) listen: SocketAddr,
+    /// Address of health and metrics.
+    pub(crate) status: SocketAddr,
     /// The same API for callers who speak TLS.
     pub(crate) tls: Option<tls::Options>,
     /// Whether a new ledger may begin beside the caches of a lost one.
@@ -129,6 +133,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     limits.log();
     let mut signals = Signals::new(options.tls.is_some())?;
     let listener = listen(options.listen, "--listen").await?;
+    let status = listen(options.status, "--status-listen").await?;
     let address = listener.local_addr().map_err(|error| Failure::because_of(&error))?;
     let endpoint = format!("http://{}", reachable(address));
 
@@ -180,8 +185,15 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
     tls::tell(&options.data, tls_endpoint)?;
     limits.tell(&options.data)?;
-    clear_text::tell(&options.data, &[Listener { name: "the API".into(), address }])?;
-    api.serve(listener);
+    clear_text::tell(
+        &options.data,
+        &in_clear_text(&[("the API", &listener), ("the status", &status)])?,
+    )?;
+    api.serve("api", listener);
+    let mut health = Api::new(status_router(gateway.clone()), Bounds::status());
+    health.serve("status", status);
+    let served = api.listeners().chain(health.listeners()).chain(nodes.listeners());
+    served.for_each(|(name, listener)| gateway.tell_of(name, listener));
     greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");
     let notes = tokio::spawn(note_key_uses(Arc::clone(&engine)));
@@ -198,11 +210,22 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     gateway.drain();
     let cut = Cut::after(options.grace, signals);
     tokio::join!(api.drain(cut.clone().comes()), nodes.shutdown(&cut));
+    // told of the end to the end
+    health.drain(cut.comes()).await;
     notes.abort();
     sweeps.abort();
     flush_key_uses(&engine).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What listens without TLS, and where.
+fn in_clear_text(ports: &[(&str, &TcpListener)]) -> Result<Vec<Listener>, Failure> {
+    let port = |(name, port): &(&str, &TcpListener)| {
+        let address = port.local_addr().map_err(|error| Failure::because_of(&error))?;
+        Ok(Listener { name: (*name).into(), address })
+    };
+    ports.iter().map(port).collect()
 }
 
 /// With so many connections, half of which may wait for content of callers nobody knows.

@@ -15,6 +15,7 @@ use stoker_domain::{
     time::Clock,
 };
 use stoker_engine::Engine;
+use stoker_listen::Listener;
 use stoker_node::{Config, Division, JobSource, Running, StartError, start as start_node};
 use tokio::{sync::watch, time::timeout};
 
@@ -149,6 +150,11 @@ impl Nodes {
     /// Names and addresses, edges first.
     pub(super) fn addresses(&self) -> Vec<(String, SocketAddr)> {
         self.0.iter().map(|(name, node)| (name.clone(), node.address())).collect()
+    }
+
+    /// Names and connections.
+    pub(super) fn listeners(&self) -> impl Iterator<Item = (String, Listener)> + '_ {
+        self.0.iter().map(|(name, node)| (name.clone(), node.connections()))
     }
 
     /// Ends all of them at once; transfers under way have until `cut` to end.

@@ -42,8 +42,11 @@ fn a_first_start_is_ready_within_two_seconds_and_sigterm_ends_it_with_zero() {
 fn a_busy_port_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let ports = Ports::free();
-    for (port, flag) in [(ports.api(), "--listen"), (ports.node("middle-mainland"), "--base-port")]
-    {
+    for (port, flag) in [
+        (ports.api(), "--listen"),
+        (ports.status(), "--status-listen"),
+        (ports.node("middle-mainland"), "--base-port"),
+    ] {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
         let ran = Stoker::refused(&folder.path().join("data"), ports, &[]);
         assert_refused(&ran, &format!("127.0.0.1:{port}"));

@@ -11,7 +11,8 @@ use std::{
 
 const FIRST: u16 = 12_000;
 const LAST: u16 = 32_000;
-/// Ports of one server: nodes at 0, 1, 10, 11, API over TLS at 19, API at 20.
+/// Ports of one server: nodes at 0, 1, 10, 11, status at 18, API over TLS at 19, API at
+/// 20.
 const BLOCK: u16 = 21;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -47,6 +48,11 @@ impl Ports {
         self.base + 19
     }
 
+    /// Where health and metrics are.
+    pub(crate) fn status(self) -> u16 {
+        self.base + 18
+    }
+
     /// The port of a node, by its name.
     pub(crate) fn node(self, name: &str) -> u16 {
         match name {
@@ -58,8 +64,9 @@ impl Ports {
         }
     }
 
-    fn all(self) -> [u16; 6] {
-        [self.base, self.base + 1, self.base + 10, self.base + 11, self.tls(), self.api()]
+    fn all(self) -> [u16; 7] {
+        let [edge, middle] = [self.base, self.base + 10];
+        [edge, edge + 1, middle, middle + 1, self.status(), self.tls(), self.api()]
     }
 }
 

@@ -59,7 +59,7 @@ impl Stoker {
             if let Some(status) = stoker.child.try_wait().unwrap() {
                 panic!("`stoker up` ended with {status}:\n{}", stoker.log());
             }
-            http.get(ports.api(), "localhost", "/readyz").filter(|reply| reply.status == 200)
+            http.get(ports.status(), "localhost", "/readyz").filter(|reply| reply.status == 200)
         });
         stoker.start_up = begin.elapsed();
         stoker
@@ -109,6 +109,7 @@ impl Stoker {
             .arg("--data")
             .arg(data)
             .args(["--listen", &format!("127.0.0.1:{}", ports.api())])
+            .args(["--status-listen", &format!("127.0.0.1:{}", ports.status())])
             .args(["--base-port", &ports.base.to_string()])
             .args(further)
             .stdin(Stdio::null())

@@ -29,17 +29,23 @@ pub(crate) struct TlsListener {
     /// For the handshakes that begin from now on.
     config: watch::Receiver<Arc<ServerConfig>>,
     handshakes: JoinSet<Option<Connection>>,
+    most: usize,
     /// Those under way, the oldest first.
     order: VecDeque<AbortHandle>,
 }
 
 impl TlsListener {
-    pub(super) fn new(tcp: TcpListener, config: watch::Receiver<Arc<ServerConfig>>) -> Self {
-        Self { tcp, config, handshakes: JoinSet::new(), order: VecDeque::new() }
+    /// With `most` handshakes under way at once.
+    pub(super) fn new(
+        tcp: TcpListener,
+        config: watch::Receiver<Arc<ServerConfig>>,
+        most: usize,
+    ) -> Self {
+        Self { tcp, config, handshakes: JoinSet::new(), most, order: VecDeque::new() }
     }
 
     fn begin(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if self.order.len() >= MOST_HANDSHAKES
+        if self.order.len() >= self.most
             && let Some(oldest) = self.order.pop_front()
         {
             oldest.abort();

@@ -28,7 +28,7 @@ pub(super) use endpoint::tell;
 pub(crate) use endpoint::{Endpoint, read_endpoint};
 pub(crate) use validity::{Stage, Validity};
 
-use listener::TlsListener;
+use listener::{MOST_HANDSHAKES, TlsListener};
 
 /// What `stoker up` was told about TLS.
 #[derive(Clone, Debug)]
@@ -64,7 +64,8 @@ impl Port {
     /// Serves the API there.
     pub(super) fn serve(self, api: &mut Api) -> (Endpoint, Certificate) {
         let config = self.certificate.config.subscribe();
-        api.serve(TlsListener::new(self.tcp, config));
+        let most = MOST_HANDSHAKES.min(api.bounds().connections);
+        api.serve("api-tls", TlsListener::new(self.tcp, config, most));
         (self.endpoint, self.certificate)
     }
 }

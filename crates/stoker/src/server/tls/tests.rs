@@ -67,7 +67,11 @@ impl Stage {
     async fn serve(&self) -> (SocketAddr, Certificate) {
         let port = Port::open(self.options(), &clock()).await.unwrap();
         let address = port.tcp.local_addr().unwrap();
-        let mut listener = TlsListener::new(port.tcp, port.certificate.config.subscribe());
+        let mut listener = TlsListener::new(
+            port.tcp,
+            port.certificate.config.subscribe(),
+            listener::MOST_HANDSHAKES,
+        );
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = Accept::accept(&mut listener).await.unwrap();

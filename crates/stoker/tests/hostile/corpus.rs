@@ -1,0 +1,621 @@
+//! The requests, written from the RFCs: tables by what is odd about them.
+//!
+//! In each table a row is the odd part, the outcome at the API, the outcome at a node, and why. What
+//! is good is among them, so that strictness is seen to end where it should.
+
+use crate::raw::{Case, Outcome};
+
+type Row = (&'static str, &'static str, &'static str, &'static str);
+
+/// All cases.
+pub(crate) fn all() -> Vec<Case> {
+    let mut all = Vec::new();
+    table(&mut all, LINES, |odd| format!("{odd}\r\nHost: $\r\n\r\n"));
+    table(&mut all, TARGETS, |odd| format!("GET {odd} HTTP/1.1\r\nHost: $\r\n\r\n"));
+    table(&mut all, HOSTS, |odd| format!("GET ¶ HTTP/1.1\r\n{odd}\r\n"));
+    table(&mut all, FIELDS, |odd| format!("GET ¶ HTTP/1.1\r\nHost: $\r\n{odd}\r\n"));
+    table(&mut all, LINE_ENDS, |odd| odd.to_owned());
+    table(&mut all, METHODS, |odd| format!("{odd} ¶ HTTP/1.1\r\nHost: $\r\n\r\n"));
+    table(&mut all, PIPELINES, |odd| odd.to_owned());
+    all.extend(large());
+    let first = all.len();
+    table(&mut all, LENGTHS, |odd| format!("POST ¶ HTTP/1.1\r\nHost: $\r\n{odd}\r\nabc"));
+    table(&mut all, CODINGS, |odd| {
+        format!("POST ¶ HTTP/1.1\r\nHost: $\r\n{odd}\r\n3\r\nabc\r\n0\r\n\r\n")
+    });
+    table(&mut all, CHUNKS, |odd| {
+        format!("POST ¶ HTTP/1.1\r\nHost: $\r\nTransfer-Encoding: chunked\r\n\r\n{odd}")
+    });
+    table(&mut all, HIDING, |odd| odd.to_owned());
+    all[first..].iter_mut().for_each(|case| case.has_content = true);
+    all
+}
+
+fn table(all: &mut Vec<Case>, rows: &[Row], whole: impl Fn(&str) -> String) {
+    all.extend(rows.iter().map(|(odd, api, node, why)| Case {
+        raw: whole(odd),
+        has_content: false,
+        api: Outcome(api),
+        node: Outcome(node),
+        why,
+    }));
+}
+
+/// Request lines.
+const LINES: &[Row] = &[
+    ("GET ¶ HTTP/1.1", "200+", "200+", "9112 3: a good one"),
+    ("HEAD ¶ HTTP/1.1", "200+", "200+", "9110 9.3.2"),
+    ("GET ¶ HTTP/1.0", "200", "200", "9112 9.3: 1.0 closes"),
+    ("GET ¶ HTTP/1.2", "200+", "200+", "9110 2.5: counts as 1.1"),
+    ("GET ¶ HTTP/1.9", "200+", "200+", "9110 2.5: counts as 1.1"),
+    ("GET ¶ HTTP/2.0", "505", "505", "9110 15.6.6"),
+    ("GET ¶ HTTP/3.0", "505", "505", "9110 15.6.6"),
+    ("GET ¶ HTTP/0.9", "505", "505", "9110 15.6.6"),
+    ("PRI * HTTP/2.0", "505", "505", "9113 3.4: the preface of HTTP/2"),
+    ("GET ¶ HTTP/1", "400", "400", "9112 2.3: a version has two digits"),
+    ("GET ¶ HTTP/1.", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/.1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/11", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/1.10", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/01.1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/1,1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/1.1.1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/-1.1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/1.x", "400", "400", "9112 2.3"),
+    ("GET ¶ http/1.1", "400", "400", "9112 2.3: the name is in upper case"),
+    ("GET ¶ Http/1.1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTPS/1.1", "400", "400", "9112 2.3"),
+    ("GET ¶ XTTP/1.1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP 1.1", "400", "400", "9112 2.3"),
+    ("GET ¶ HTTP/1.1 ", "400", "400", "9112 3: nothing follows the version"),
+    ("GET ¶ HTTP/1.1\t", "400", "400", "9112 3"),
+    ("GET ¶ HTTP/1.1 HTTP/1.1", "400", "400", "9112 3: spaces in a target"),
+    ("GET ¶", "400", "400", "9112 3: HTTP/0.9 is not spoken"),
+    ("GET", "400", "400", "9112 3"),
+    ("GET ", "400", "400", "9112 3"),
+    ("GET HTTP/1.1", "400", "400", "9112 3: no target"),
+    ("GET  HTTP/1.1", "400", "400", "9112 3: an empty target"),
+    ("GET  ¶ HTTP/1.1", "400", "400", "9112 3: one space"),
+    ("GET ¶  HTTP/1.1", "400", "400", "9112 3: one space"),
+    ("GET\t¶ HTTP/1.1", "400", "400", "9112 3: a tab is no space"),
+    ("GET ¶\tHTTP/1.1", "400", "400", "9112 3"),
+    ("GET\u{b}¶ HTTP/1.1", "400", "400", "9112 3"),
+    ("GET\u{c}¶ HTTP/1.1", "400", "400", "9112 3"),
+    ("GET\u{a0}¶ HTTP/1.1", "400", "400", "9112 3"),
+    (" GET ¶ HTTP/1.1", "400", "400", "9112 2.2: no space before it"),
+    ("\tGET ¶ HTTP/1.1", "400", "400", "9112 2.2"),
+    ("\u{0}GET ¶ HTTP/1.1", "400", "400", "9110 5.6.2"),
+    ("\u{ef}\u{bb}\u{bf}GET ¶ HTTP/1.1", "400", "400", "a byte order mark is no token"),
+    ("\u{16}\u{3}\u{1}\u{2}", "400", "400", "TLS where none is spoken"),
+    ("G\u{0}T ¶ HTTP/1.1", "400", "400", "9110 5.6.2"),
+    ("G(T ¶ HTTP/1.1", "400", "400", "9110 5.6.2"),
+    ("G:T ¶ HTTP/1.1", "400", "400", "9110 5.6.2"),
+    ("G\u{c3}\u{84}T ¶ HTTP/1.1", "400", "400", "9110 5.6.2"),
+    ("{\"a\":1}", "400", "400", "JSON is no request"),
+    ("SSH-2.0-x", "400", "400", "another protocol"),
+    ("¶ HTTP/1.1", "400", "400", "9112 3: no method"),
+    ("HTTP/1.1 200 OK", "400", "400", "a status line is no request line"),
+];
+
+/// Request targets, after GET.
+const TARGETS: &[Row] = &[
+    ("¶?a=b", "200+", "200+", "9112 3.2.1"),
+    ("¶?a=[b]|{c}", "200+", "200+", "WHATWG URL: browsers do not encode these"),
+    ("¶?", "200+", "200+", "3986 3.4: an empty query"),
+    ("¶?%zz", "200+", "200+", "a percent sign alone is brought into normal form"),
+    ("http://$¶", "200+", "200+", "9112 3.2.2: absolute form"),
+    ("HTTP://$¶", "200+", "200+", "3986 3.1: schemes know no case"),
+    ("https://$¶", "200+", "200+", "9112 3.2.2: behind something that speaks TLS"),
+    ("http://$:80¶", "200+", "200+", "9112 3.2.2"),
+    ("http://$:¶", "200+", "200+", "3986 3.2.3: an empty port"),
+    ("http://$:8080¶?a", "200+", "200+", "9112 3.2.2"),
+    ("ftp://$¶", "400", "400", "9110 4.2: another scheme"),
+    ("file:///etc/passwd", "400", "400", "9110 4.2"),
+    ("gopher://$¶", "400", "400", "9110 4.2"),
+    ("javascript:alert(1)", "400", "400", "9110 4.2"),
+    ("ws://$¶", "400", "400", "9110 4.2"),
+    ("httpx://$¶", "400", "400", "9110 4.2"),
+    ("http:¶", "400", "400", "9110 4.2.1: no host"),
+    ("http:/$¶", "400", "400", "9110 4.2.1"),
+    ("http:///a", "400", "400", "9110 4.2.1: an empty host is refused"),
+    ("http://", "400", "400", "9110 4.2.1"),
+    ("http://:80/", "400", "400", "9110 4.2.1"),
+    ("http://?a", "400", "400", "9110 4.2.1"),
+    ("http://u@$/a", "400", "400", "9110 4.2.4: user information is refused"),
+    ("http://u:p@$/a", "400", "400", "9110 4.2.4"),
+    ("http://$:99999/a", "400", "400", "a port has 16 bits"),
+    ("http://$:0x50/a", "400", "400", "3986 3.2.3"),
+    ("http://$:80:80/a", "400", "400", "3986 3.2.3"),
+    ("http://$:-1/a", "400", "400", "3986 3.2.3"),
+    ("http://[::1/a", "400", "400", "3986 3.2.2"),
+    ("http://[v1.a]/a", "400", "400", "3986 3.2.2: no such version"),
+    ("http://a b/a", "400", "400", "9112 3"),
+    ("http://a%00b/a", "400", "400", "no domain has such a name"),
+    ("http://$\\a", "400", "400", "3986 3.2.2"),
+    ("http://$¶#f", "400", "400", "9110 7.1: no fragment"),
+    ("*", "400", "400", "9112 3.2.4: for OPTIONS alone"),
+    ("$", "400", "400", "9112 3.2.3: for CONNECT alone"),
+    ("$:80", "400", "400", "9112 3.2.3"),
+    ("a", "400", "400", "9112 3.2: a target begins with a slash"),
+    ("?a", "400", "400", "9112 3.2"),
+    ("..¶", "400", "400", "9112 3.2"),
+    ("\\¶", "400", "400", "9112 3.2"),
+    ("%2F", "400", "400", "9112 3.2: an encoded slash is none"),
+    ("¶#f", "400", "400", "9110 7.1: no fragment"),
+    ("¶?a#f", "400", "400", "9110 7.1"),
+    ("#", "400", "400", "9110 7.1"),
+    ("¶\u{0}", "400", "400", "3986 2: control characters are encoded"),
+    ("¶\u{1}", "400", "400", "3986 2"),
+    ("¶\u{1f}", "400", "400", "3986 2"),
+    ("¶\u{7f}", "400", "400", "3986 2"),
+    ("¶\u{8}", "400", "400", "3986 2"),
+    ("¶?\u{0}", "400", "400", "3986 2"),
+    ("¶?a=\u{1b}[31m", "400", "400", "3986 2"),
+    ("¶?\u{7f}", "400", "400", "3986 2"),
+    ("¶<b>", "400", "400", "3986 2"),
+    ("¶`b`", "400", "400", "3986 2"),
+    ("¶?<b>", "400", "400", "3986 2"),
+    ("¶?\"b\"", "400", "400", "3986 2"),
+    ("¶?a b", "400", "400", "9112 3: spaces are encoded"),
+    ("¶?\u{c3}\u{a4}", "200+", "200+", "UTF-8 is brought into normal form"),
+    ("¶?\u{e4}", "400", "400", "bytes that are not UTF-8"),
+    ("¶?\u{c0}\u{af}", "400", "400", "an overlong encoding is not UTF-8"),
+    ("¶?\u{ed}\u{a0}\u{80}", "400", "400", "a surrogate is not UTF-8"),
+    ("¶?\u{c3}", "400", "400", "half a character"),
+];
+
+/// Lines about the host, in a request of HTTP/1.1.
+const HOSTS: &[Row] = &[
+    ("Host: $\r\n", "200+", "200+", "9110 7.2"),
+    ("host: $\r\n", "200+", "200+", "9110 5.1: names know no case"),
+    ("hOsT:$\r\n", "200+", "200+", "9112 5.1: space is optional"),
+    ("Host: \t$ \t\r\n", "200+", "200+", "9110 5.5: space around a value"),
+    ("Host: $:80\r\n", "200+", "200+", "9110 7.2: with a port"),
+    ("Host: $:\r\n", "200+", "200+", "3986 3.2.3: an empty port"),
+    ("Host: $:00080\r\n", "200+", "200+", "3986 3.2.3: zeros before a port"),
+    ("Host: WWW.EXAMPLE.COM\r\n", "200+", "200+", "3986 3.2.2: hosts know no case"),
+    ("Host: [::1]\r\n", "200+", "421+", "no domain of that name"),
+    ("Host: [::1]:8080\r\n", "200+", "421+", "no domain of that name"),
+    ("Host: 127.0.0.1\r\n", "200+", "421+", "no domain of that name"),
+    ("Host: other.example\r\n", "200+", "421+", "9110 7.4"),
+    ("", "400", "400", "9112 3.2: 1.1 needs it"),
+    ("Host: $\r\nHost: $\r\n", "400", "400", "9112 3.2: once"),
+    ("Host: $\r\nHost: other.example\r\n", "400", "400", "9112 3.2"),
+    ("Host: $\r\nhOST: $\r\n", "400", "400", "9112 3.2"),
+    ("Host: $\r\nX: y\r\nHost: \r\n", "400", "400", "9112 3.2"),
+    ("Hosts: $\r\n", "400", "400", "9112 3.2: that is another field"),
+    ("X-Host: $\r\n", "400", "400", "9112 3.2"),
+    ("Host : $\r\n", "400", "400", "9112 5.1: no space before the colon"),
+    ("Host\t: $\r\n", "400", "400", "9112 5.1"),
+    (" Host: $\r\n", "400", "400", "9112 2.2: no space before the first field"),
+    ("\tHost: $\r\n", "400", "400", "9112 2.2"),
+    ("Host:\r\n $\r\n", "400", "400", "9112 5.2: folded"),
+    ("Host: $\r\n other\r\n", "400", "400", "9112 5.2"),
+    ("Host: a b\r\n", "400", "400", "9110 7.2: no host"),
+    ("Host: $, other.example\r\n", "400", "400", "9110 7.2: one host"),
+    ("Host: \u{e4}.example\r\n", "400", "400", "3986 3.2.2: ASCII"),
+    ("Host: \u{c3}\u{a4}.example\r\n", "400", "400", "3986 3.2.2"),
+    ("Host: a\u{0}b\r\n", "400", "400", "9110 5.5"),
+    ("Host: a\u{7f}\r\n", "400", "400", "9110 5.5"),
+    // the API takes what its callers were given as an endpoint and sign
+    ("Host: http://$\r\n", "200+", "400", "a client of the API sends a URL; a viewer does not"),
+    ("Host: $/a\r\n", "200+", "400", "9110 7.2: no path"),
+    ("Host: u@x\r\n", "200+", "400", "9110 7.2: no user information"),
+    ("Host: $:99999\r\n", "200+", "400", "a port has 16 bits"),
+    ("Host: $:65536\r\n", "200+", "400", "a port has 16 bits"),
+    ("Host: $:80a\r\n", "200+", "400", "3986 3.2.3"),
+    ("Host: $:+80\r\n", "200+", "400", "3986 3.2.3"),
+    ("Host: $:80:80\r\n", "200+", "400", "3986 3.2.3"),
+    ("Host: :80\r\n", "200+", "400", "9110 4.2.1: no host"),
+    ("Host: \r\n", "200+", "400", "9110 7.2: empty; a node has no such domain"),
+    ("Host: [::1\r\n", "200+", "400", "3986 3.2.2"),
+    ("Host: [a]\r\n", "200+", "400", "3986 3.2.2"),
+    ("Host: ::1\r\n", "200+", "400", "3986 3.2.2: in brackets"),
+    ("Host: a%2eb\r\n", "200+", "400", "no domain has such a name"),
+    ("Host: \"$\"\r\n", "200+", "400", "3986 3.2.2"),
+    ("Host: a<b\r\n", "200+", "400", "3986 3.2.2"),
+    ("Host: a\\b\r\n", "200+", "400", "3986 3.2.2"),
+    ("Host: a#b\r\n", "200+", "400", "3986 3.2.2"),
+    ("Host: a?b\r\n", "200+", "400", "3986 3.2.2"),
+];
+
+/// Further lines of a head.
+const FIELDS: &[Row] = &[
+    ("X: y\r\n", "200+", "200+", "9110 5"),
+    ("X:\r\n", "200+", "200+", "9110 5.5: an empty value"),
+    ("!#$%&'*+-.^_`|~: y\r\n", "200+", "200+", "9110 5.6.2: a token"),
+    ("X: caf\u{e9} \u{80}\r\n", "200+", "200+", "9110 5.5: opaque bytes"),
+    ("X: a\tb\r\n", "200+", "200+", "9110 5.5: a tab within"),
+    ("X: y\r\nX: z\r\n", "200+", "200+", "9110 5.3: others may be repeated"),
+    ("TE: trailers\r\n", "200+", "200+", "9110 10.1.4"),
+    ("Upgrade: websocket\r\nConnection: upgrade\r\n", "200+", "200+", "9110 7.8: may be ignored"),
+    (
+        "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AA\r\n",
+        "200+",
+        "200+",
+        "9113 3.1: no upgrade to HTTP/2",
+    ),
+    ("Connection: close\r\n", "200", "200", "9112 9.6"),
+    ("Connection: close, X\r\n", "200", "200", "9112 9.6"),
+    ("Connection: keep-alive\r\n", "200+", "200+", "9112 9.3"),
+    ("Expect: 100-continue\r\n", "200+", "200+", "9110 10.1.1: nothing to continue with"),
+    ("Expect: 200-ok\r\n", "417", "417", "9110 10.1.1"),
+    ("Expect: \r\n", "417", "417", "9110 10.1.1"),
+    ("Expect: 100-continue, x\r\n", "417", "417", "9110 10.1.1"),
+    ("Authorization: a\r\nAuthorization: a\r\n", "400", "400", "9110 11.6.2: once"),
+    ("Authorization: a\r\nauthorization: b\r\n", "400", "400", "9110 11.6.2"),
+    ("Authorization:\r\nX: y\r\nAuthorization: b\r\n", "400", "400", "9110 11.6.2"),
+    ("Content-Type: a/b\r\nContent-Type: c/d\r\n", "400", "400", "9110 8.3: once"),
+    ("X\r\n", "400", "400", "9112 5: no colon"),
+    (": y\r\n", "400", "400", "9110 5.1: no name"),
+    (" : y\r\n", "400", "400", "9112 5.2"),
+    ("X : y\r\n", "400", "400", "9112 5.1"),
+    ("X\t: y\r\n", "400", "400", "9112 5.1"),
+    ("X Y: z\r\n", "400", "400", "9110 5.1"),
+    ("X\u{0}: y\r\n", "400", "400", "9110 5.1"),
+    ("X\u{e4}: y\r\n", "400", "400", "9110 5.1"),
+    ("X(a): y\r\n", "400", "400", "9110 5.1"),
+    ("X/Y: z\r\n", "400", "400", "9110 5.1"),
+    ("\"X\": y\r\n", "400", "400", "9110 5.1"),
+    ("X=y: z\r\n", "400", "400", "9110 5.1"),
+    ("{X}: y\r\n", "400", "400", "9110 5.1"),
+    ("X: a\u{0}b\r\n", "400", "400", "9110 5.5"),
+    ("X: a\u{1}b\r\n", "400", "400", "9110 5.5"),
+    ("X: a\u{8}b\r\n", "400", "400", "9110 5.5"),
+    ("X: a\u{b}b\r\n", "400", "400", "9110 5.5"),
+    ("X: a\u{1f}b\r\n", "400", "400", "9110 5.5"),
+    ("X: a\u{7f}b\r\n", "400", "400", "9110 5.5"),
+    ("X: y\r\n z\r\n", "400", "400", "9112 5.2: folded"),
+    ("X: y\r\n\tz\r\n", "400", "400", "9112 5.2"),
+    ("X: y\r\n \r\n", "400", "400", "9112 5.2"),
+    ("X:\r\n y\r\n", "400", "400", "9112 5.2"),
+];
+
+/// CR and LF, in whole requests.
+const LINE_ENDS: &[Row] = &[
+    ("\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n", "200+", "200+", "9112 2.2: one empty line before"),
+    ("\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n", "400", "400", "9112 2.2: one is enough"),
+    ("\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n", "400", "400", "9112 2.2: LF alone"),
+    ("\rGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n", "400", "400", "9112 2.2: CR alone"),
+    ("GET ¶ HTTP/1.1\nHost: $\n\n", "400", "400", "9112 2.2: LF alone may be refused"),
+    ("GET ¶ HTTP/1.1\nHost: $\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\r\nHost: $\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\r\nHost: $\r\n\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\r\nHost: $\r\nX: y\nZ: w\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\rHost: $\r\r\n\r\n", "400", "400", "9112 2.2: CR alone"),
+    ("GET ¶ HTTP/1.1\r\r\nHost: $\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\r\nHost: $\r\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\r\nHost: $\r\nX: y\rZ: w\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\r\nHost: $\r\n\rX: y\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶\r HTTP/1.1\r\nHost: $\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\n\r\nHost: $\r\n\r\n", "400", "400", "9112 2.2"),
+    ("GET ¶ HTTP/1.1\u{85}Host: $\r\n\r\n", "400", "400", "a next line of Unicode is none"),
+    ("GET ¶ HTTP/1.1\r\n\r\n", "400", "400", "9112 3.2: no host"),
+    ("GET ¶ HTTP/1.0\r\n\r\n", "200", "400", "9112 3.2: 1.0 needs none, a node does"),
+    ("GET ¶ HTTP/1.0\r\nHost: $\r\nHost: $\r\n\r\n", "400", "400", "9112 3.2"),
+    ("GET ¶ HTTP/1.0\r\nHost: $\r\nConnection: keep-alive\r\n\r\n", "200+", "200+", "9112 C.2.2"),
+    ("GET http://$¶ HTTP/1.0\r\n\r\n", "200", "200", "9112 3.2.2: it names its host"),
+    ("GET http://$¶ HTTP/1.1\r\n\r\n", "400", "400", "9112 3.2: Host all the same"),
+    (
+        "GET http://$¶ HTTP/1.1\r\nHost: other.example\r\n\r\n",
+        "200+",
+        "200+",
+        "9112 3.2.2: the target counts",
+    ),
+    (
+        "GET http://other.example¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200+",
+        "421+",
+        "9112 3.2.2: the target counts",
+    ),
+];
+
+/// Methods, for a target that is there.
+const METHODS: &[Row] = &[
+    ("OPTIONS", "405+", "405+", "9110 15.5.6"),
+    ("PUT", "405+", "405+", "9110 15.5.6"),
+    ("DELETE", "405+", "405+", "9110 15.5.6"),
+    ("TRACE", "405+", "405+", "9110 9.3.8: reflects nothing"),
+    ("PATCH", "405+", "405+", "9110 15.5.6"),
+    ("PURGE", "405+", "405+", "purges are tasks"),
+    ("BREW", "405+", "405+", "9110 15.5.6"),
+    ("get", "405+", "405+", "9110 9.1: methods know case"),
+    ("Get", "405+", "405+", "9110 9.1"),
+    ("GET!", "405+", "405+", "9110 5.6.2: a token"),
+    ("CONNECT", "501", "501", "9110 9.3.6: no tunnel"),
+    ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "405+", "405+", "32 bytes"),
+    ("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "501", "501", "9112 3: longer than any"),
+];
+
+/// Several requests at once.
+const PIPELINES: &[Row] = &[
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200 200+",
+        "200 200+",
+        "9112 9.3.2",
+    ),
+    (
+        "HEAD ¶ HTTP/1.1\r\nHost: $\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200 200+",
+        "200 200+",
+        "9112 9.3.2",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\n\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200 200+",
+        "200 200+",
+        "9112 2.2",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\n\r\nGET ¶\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200 400",
+        "200 400",
+        "what follows a refused request is not answered",
+    ),
+    ("GET ¶ HTTP/1.1\r\nHost: $\r\n\r\n\u{0}\u{0}\u{0}", "200 400", "200 400", "9112 2.2"),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\n\r\nGET ¶ HTTP/2.0\r\n\r\n",
+        "200 505",
+        "200 505",
+        "9110 15.6.6",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\nConnection: close\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200",
+        "200",
+        "9112 9.6: nothing after close",
+    ),
+    (
+        "GET ¶ HTTP/1.0\r\nHost: $\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200",
+        "200",
+        "9112 9.3",
+    ),
+    ("OPTIONS * HTTP/1.1\r\nHost: $\r\n\r\n", "404?", "405+", "9110 9.3.7"),
+    ("OPTIONS * HTTP/1.1\r\n\r\n", "400", "400", "9112 3.2"),
+    (
+        "CONNECT $:443 HTTP/1.1\r\nHost: $:443\r\n\r\nGET ¶ HTTP/1.1\r\nHost: $\r\n\r\n",
+        "501",
+        "501",
+        "9110 9.3.6: no tunnel, and nothing in it",
+    ),
+    ("CONNECT 127.0.0.1:22 HTTP/1.1\r\nHost: 127.0.0.1:22\r\n\r\n", "501", "501", "9110 9.3.6"),
+    ("HEAD ¶ HTTP/1.1\r\nHost: $\r\nHost: $\r\n\r\n", "400", "400", "9112 3.2"),
+];
+
+/// `Content-Length`, before the content `abc`.
+const LENGTHS: &[Row] = &[
+    ("Content-Length: 3\r\n", "200?", "405?", "9110 8.6"),
+    ("Content-Length: 0003\r\n", "200?", "405?", "9110 8.6: digits"),
+    ("Content-Length:3\r\n", "200?", "405?", "9110 8.6"),
+    ("Content-Length: 3\r\nContent-Length: 3\r\n", "400", "400", "9110 8.6: may be refused"),
+    ("Content-Length: 3\r\nContent-Length: 4\r\n", "400", "400", "9112 6.3"),
+    ("Content-Length: 3\r\ncontent-length: 0\r\n", "400", "400", "9112 6.3"),
+    ("Content-Length: 0\r\nContent-Length: 3\r\n", "400", "400", "9112 6.3"),
+    ("Content-Length: 3, 3\r\n", "400", "400", "9112 6.3"),
+    ("Content-Length: 3,4\r\n", "400", "400", "9112 6.3"),
+    ("Content-Length: +3\r\n", "400", "400", "9110 8.6: digits alone"),
+    ("Content-Length: -3\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: 3.0\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: 0x3\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: 3e0\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: 3a\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: 3 3\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: \"3\"\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: \u{b3}\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length:\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: ,\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: 3;a\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length: 18446744073709551616\r\n", "400", "400", "9110 8.6: fits no number"),
+    ("Content-Length: 18446744073709551619\r\n", "400", "400", "9110 8.6: would be 3"),
+    ("Content-Length: 99999999999999999999999999\r\n", "400", "400", "9110 8.6"),
+    ("Content-Length : 3\r\n", "400", "400", "9112 5.1"),
+    ("Content-Length: 3\r\nContent-Length : 3\r\n", "400", "400", "9112 5.1"),
+    ("Content-Length: 3\r\n 0\r\n", "400", "400", "9112 5.2"),
+    ("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "400", "400", "9112 6.1: not both"),
+    ("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "400", "400", "9112 6.1"),
+    ("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n", "400", "400", "9112 6.1"),
+    ("Transfer-Encoding: gzip\r\nContent-Length: 3\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: identity\r\nContent-Length: 3\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding:\r\nContent-Length: 3\r\n", "400", "400", "9112 6.3"),
+    ("Expect: 100-continue\r\nContent-Length: 3\r\n", "100 200?", "405?", "9110 10.1.1"),
+];
+
+/// `Transfer-Encoding`, before chunked content.
+const CODINGS: &[Row] = &[
+    ("Transfer-Encoding: chunked\r\n", "200?", "405?", "9112 7.1"),
+    ("transfer-encoding:CHUNKED\r\n", "200?", "405?", "9112 7: codings know no case"),
+    ("Transfer-Encoding: \tchunked \r\n", "200?", "405?", "9110 5.5"),
+    ("Transfer-Encoding: chunked, chunked\r\n", "400", "400", "9112 6.1: once"),
+    ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "400", "400", "9112 6.1"),
+    ("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: chunked, identity\r\n", "400", "400", "9112 6.3: not last"),
+    ("Transfer-Encoding: chunked, gzip\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: gzip\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: identity\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: gzip, chunked\r\n", "501", "501", "9112 6.1: not understood"),
+    ("Transfer-Encoding: identity, chunked\r\n", "501", "501", "9112 6.1: gone since 7230"),
+    ("Transfer-Encoding: deflate,chunked\r\n", "501", "501", "9112 6.1"),
+    ("Transfer-Encoding: xchunked\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: chunkedx\r\n", "400", "400", "9112 6.3"),
+    ("Transfer-Encoding: chunked;q=1\r\n", "400", "400", "9112 7: no parameters"),
+    ("Transfer-Encoding: \"chunked\"\r\n", "400", "400", "9112 7"),
+    ("Transfer-Encoding: ,chunked\r\n", "400", "400", "exactly chunked"),
+    ("Transfer-Encoding: chunked,\r\n", "400", "400", "exactly chunked"),
+    ("Transfer-Encoding: chunked chunked\r\n", "400", "400", "9112 7"),
+    ("Transfer-Encoding: \u{b}chunked\r\n", "400", "400", "9110 5.5"),
+    ("Transfer-Encoding: \u{a0}chunked\r\n", "400", "400", "9112 7"),
+    ("Transfer-Encoding: chun\u{0}ked\r\n", "400", "400", "9110 5.5"),
+    ("Transfer-Encoding : chunked\r\n", "400", "400", "9112 5.1"),
+    ("Transfer-Encoding:\r\n chunked\r\n", "400", "400", "9112 5.2"),
+    ("Transfer-Encoding:\r\n", "400", "400", "9112 6.1"),
+    ("X: y\r\n Transfer-Encoding: chunked\r\n", "400", "400", "9112 5.2"),
+    ("Transfer-Encoding: chunked\r\nExpect: x\r\n", "417", "417", "9110 10.1.1"),
+];
+
+/// Chunked content. What breaks it is not answered twice: nothing after it counts.
+const CHUNKS: &[Row] = &[
+    ("0\r\n\r\n", "200?", "405?", "9112 7.1"),
+    ("3\r\nabc\r\n0\r\n\r\n", "200?", "405?", "9112 7.1"),
+    ("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", "200?", "405?", "9112 7.1"),
+    ("00003\r\nabc\r\n0000\r\n\r\n", "200?", "405?", "9112 7.1: zeros before"),
+    ("a\r\n0123456789\r\nA\r\n0123456789\r\n0\r\n\r\n", "200?", "405?", "9112 7.1: either case"),
+    ("3;a\r\nabc\r\n0;b=c\r\n\r\n", "200?", "405?", "9112 7.1.1"),
+    ("3;a=\"b;c\\\"d\"\r\nabc\r\n0\r\n\r\n", "200?", "405?", "9112 7.1.1: quoted"),
+    ("3 ; a = b\r\nabc\r\n0\r\n\r\n", "200?", "405?", "9112 7.1.1: bad spaces are read"),
+    ("0\r\nX-T: y\r\n\r\n", "200?", "405?", "9112 7.1.2"),
+    ("2\r\n\r\n\r\n0\r\n\r\n", "200?", "405?", "9112 7.1: content may be line ends"),
+    ("3\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1: LF alone"),
+    ("3\r\nabc\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("3\r\nabc\r\n0\n\r\n", "200", "405", "9112 7.1"),
+    ("3\r\nabc\r\n0\r\n\n", "200", "405", "9112 7.1"),
+    ("3\rabc\r\n0\r\n\r\n", "200", "405", "9112 7.1: CR alone"),
+    ("3\r\nabcd\r\n0\r\n\r\n", "200", "405", "9112 7.1: longer than it says"),
+    ("4\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1: shorter than it says"),
+    ("3\r\nabc0\r\n\r\n", "200", "405", "9112 7.1: no line end after it"),
+    ("\r\n", "200", "405", "9112 7.1: no size"),
+    ("g\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1: hexadecimal"),
+    ("0x3\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("+3\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("-3\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    (" 3\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("3 \r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("3 3\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("3.\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("3h\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("3_0\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("\u{b3}\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("3\u{0}\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("10000000000000003\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1: fits no number"),
+    ("ffffffffffffffff\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1"),
+    ("0000000000000000000003\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1: too many digits"),
+    ("3;\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1: no name"),
+    ("3;;\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1"),
+    ("3;=a\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1"),
+    ("3;a=\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1"),
+    ("3;a=\"b\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1: an open quote"),
+    ("3;a=b\"c\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1"),
+    ("3;a=\"b\"c\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1"),
+    ("3;a\u{0}\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1: NUL"),
+    ("3;a=\"\u{0}\"\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1: NUL"),
+    ("3;a=\"\u{1b}\"\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1: a control character"),
+    ("3;a\nb\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1: LF"),
+    ("3;a\rb\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1: CR"),
+    ("3;a b\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1"),
+    ("3;a,b\r\nabc\r\n0\r\n\r\n", "200", "405", "9112 7.1.1"),
+    ("0\r\nX\r\n\r\n", "200", "405", "9112 7.1.2: no colon"),
+    ("0\r\nX : y\r\n\r\n", "200", "405", "9112 5.1"),
+    ("0\r\nX: y\r\n z\r\n\r\n", "200", "405", "9112 5.2"),
+    ("0\r\n: y\r\n\r\n", "200", "405", "9110 5.1"),
+    ("0\r\nX: \u{0}\r\n\r\n", "200", "405", "9110 5.5"),
+    ("0\r\nContent-Length: 5\r\n\r\n", "200", "405", "9110 6.5.1: not in trailers"),
+    ("0\r\nTransfer-Encoding: chunked\r\n\r\n", "200", "405", "9110 6.5.1"),
+    ("0\r\nHost: other.example\r\n\r\n", "200", "405", "9110 6.5.1"),
+    ("0\r\nAuthorization: x\r\n\r\n", "200", "405", "9110 6.5.1"),
+];
+
+/// Requests within content, and content that may be taken for one.
+const HIDING: &[Row] = &[
+    (
+        "POST ¶ HTTP/1.1\r\nHost: $\r\nContent-Length: 33\r\n\r\nGET /hidden HTTP/1.1\r\nHost: a\r\n\r\n",
+        "200?",
+        "405?",
+        "9112 6: that is content",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\nContent-Length: 36\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
+      GET /hidden HTTP/1.1\r\nHost: $\r\n\r\n",
+        "400",
+        "400",
+        "9112 6.1",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: cow\r\n\r\n0\r\n\
+      \r\nGET /hidden HTTP/1.1\r\nHost: $\r\n\r\n",
+        "400",
+        "400",
+        "9112 6.3",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\nContent-Length: 0\r\nContent-Length: 38\r\n\r\n\
+      GET /hidden HTTP/1.1\r\nHost: $\r\n\r\n",
+        "400",
+        "400",
+        "9112 6.3",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\nTransfer-Encoding\u{b}: chunked\r\n\r\n0\r\n\r\n\
+      GET /hidden HTTP/1.1\r\nHost: $\r\n\r\n",
+        "400",
+        "400",
+        "9112 5.1",
+    ),
+    (
+        "GET ¶ HTTP/1.1\r\nHost: $\r\nX: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
+      GET /hidden HTTP/1.1\r\nHost: $\r\n\r\n",
+        "400",
+        "400",
+        "9112 2.2",
+    ),
+    (
+        "GET ¶ HTTP/1.0\r\nHost: $\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n\
+      GET /hidden HTTP/1.1\r\nHost: $\r\n\r\n",
+        "400",
+        "400",
+        "9112 6.1: not in 1.0",
+    ),
+    (
+        "POST ¶ HTTP/1.1\r\nHost: $\r\nTransfer-Encoding: chunked\r\n\r\n1;a=\"\r\nx\r\n0\r\n\r\n\
+      GET /hidden HTTP/1.1\r\nHost: $\r\n\r\n",
+        "200",
+        "405",
+        "9112 7.1.1",
+    ),
+];
+
+/// What is larger than is taken.
+fn large() -> Vec<Case> {
+    let line = |name: &str, length: usize| format!("{name}: {}\r\n", "a".repeat(length));
+    let get = |fields: String| format!("GET ¶ HTTP/1.1\r\nHost: $\r\n{fields}\r\n");
+    let many = |count: usize| (0..count).map(|n| format!("X-{n}: y\r\n")).collect::<String>();
+    let cases: [(String, &str, &str, &str); 12] = [
+        (get(line("X", 60_000)), "200+", "200+", "64 KiB are taken"),
+        (get(line("X", 100_000)), "431", "431", "6585 5"),
+        (get(line(&"X".repeat(100_000), 1)), "431", "431", "6585 5"),
+        (get(line("Authorization", 100_000)), "431", "431", "6585 5"),
+        (get(many(99)), "200+", "200+", "100 fields are taken"),
+        (get(many(100)), "431", "431", "6585 5: too many"),
+        (get(many(9000)), "431", "431", "6585 5"),
+        (get(format!("X: {}\r\n", "\t".repeat(100_000))), "431", "431", "6585 5"),
+        (format!("{} ¶ HTTP/1.1\r\nHost: $\r\n\r\n", "A".repeat(100_000)), "501", "501", "9112 3"),
+        (
+            format!("GET ¶?{} HTTP/1.1\r\nHost: $\r\n\r\n", "a".repeat(100_000)),
+            "414",
+            "414",
+            "9112 3",
+        ),
+        (
+            format!("GET http://{}¶ HTTP/1.1\r\nHost: $\r\n\r\n", "a".repeat(100_000)),
+            "414",
+            "414",
+            "9112 3",
+        ),
+        (
+            format!("GET ¶ HTTP/1.1{}\r\nHost: $\r\n\r\n", "1".repeat(100_000)),
+            "414",
+            "414",
+            "9112 3: no first line is so long",
+        ),
+    ];
+    let case = |(raw, api, node, why)| Case {
+        raw,
+        has_content: false,
+        api: Outcome(api),
+        node: Outcome(node),
+        why,
+    };
+    cases.into_iter().map(case).collect()
+}
