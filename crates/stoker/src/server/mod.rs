@@ -63,6 +63,7 @@ use api::Api;
 use clear_text::Listener;
 use evidence::Search;
 use limits::Limits;
+use nodes::Nodes;
 use room::Room;
 use seal::Seals;
 use signal::{Cut, Signals, Wish};
@@ -190,22 +191,13 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
         &in_clear_text(&[("the API", &listener), ("the status", &status)])?,
     )?;
     api.serve("api", listener);
-    let mut health = Api::new(status_router(gateway.clone()), Bounds::status());
-    health.serve("status", status);
-    let served = api.listeners().chain(health.listeners()).chain(nodes.listeners());
-    served.for_each(|(name, listener)| gateway.tell_of(name, listener));
+    let health = serve_status(status, &gateway, &api, &nodes);
     greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");
     let notes = tokio::spawn(note_key_uses(Arc::clone(&engine)));
     let sweeps = tokio::spawn(sweep(Arc::clone(&engine)));
 
-    let signal = loop {
-        match (signals.next().await, &tls) {
-            (Wish::End(signal), _) => break signal,
-            (Wish::ReadAgain, Some((_, certificate))) => certificate.read_again(&*clock),
-            (Wish::ReadAgain, None) => {}
-        }
-    };
+    let signal = wish_to_end(&mut signals, tls.as_ref().map(|tls| &tls.1), &*clock).await;
     tracing::info!(signal, grace.seconds = options.grace.as_secs(), "draining");
     gateway.drain();
     let cut = Cut::after(options.grace, signals);
@@ -217,6 +209,30 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     flush_key_uses(&engine).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for the signal that ends it; reads the certificate again where that is wished.
+async fn wish_to_end(
+    signals: &mut Signals,
+    certificate: Option<&tls::Certificate>,
+    clock: &dyn Clock,
+) -> &'static str {
+    loop {
+        match (signals.next().await, certificate) {
+            (Wish::End(signal), _) => return signal,
+            (Wish::ReadAgain, Some(certificate)) => certificate.read_again(clock),
+            (Wish::ReadAgain, None) => {}
+        }
+    }
+}
+
+/// Serves health and metrics, which tell of all listeners.
+fn serve_status(port: TcpListener, gateway: &Gateway, api: &Api, nodes: &Nodes) -> Api {
+    let mut health = Api::new(status_router(gateway.clone()), Bounds::status());
+    health.serve("status", port);
+    let served = api.listeners().chain(health.listeners()).chain(nodes.listeners());
+    served.for_each(|(name, listener)| gateway.tell_of(name, listener));
+    health
 }
 
 /// What listens without TLS, and where.
