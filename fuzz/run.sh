@@ -13,7 +13,7 @@ shift
 if (($#)); then
     readers=("$@") others=()
 else
-    readers=(requests authorization query form multipart json policy)
+    readers=(requests authorization query form multipart json list policy)
     others=(signature_tc3 signature_v1 signature_admin target playlist http_fields stored_response dns)
 fi
 least=$((seconds / 3 > 0 ? seconds / 3 : 1))

@@ -65,12 +65,14 @@ impl Engine {
     pub async fn submit(
         &self,
         account: &Account,
-        submission: Submission,
+        mut submission: Submission,
     ) -> Result<Receipt, SubmitError> {
         let limit = self.config.max_targets_per_task.min(submission.batch_limit.into());
         check_count(submission.urls.len(), limit)?;
         check_features(account, submission.product, &submission.options)?;
         let targets = plan(&self.board.now(), account.id, &submission).await?;
+        // may be as large as what was made of them
+        submission.urls = Vec::new();
         let mut receipts = self.accept_tasks(account, &submission, vec![targets]).await?;
         Ok(receipts.pop().expect("one receipt for each list"))
     }

@@ -5,6 +5,7 @@
 
 mod check;
 pub mod identity;
+pub(crate) mod lists;
 pub mod ownership;
 mod purge;
 mod task;
@@ -12,7 +13,7 @@ mod task;
 pub use self::check::{
     CheckedTarget, CheckedView, FailureView, HoldingView, Layers, MOST_CHECKED, NewCheck,
 };
-
+pub(super) use self::lists::MOST_LISTED;
 pub use self::{
     purge::{NewPurge, PurgeNodeView, PurgeReceipt, PurgeView, Purges},
     task::{

@@ -21,11 +21,7 @@ use super::{
     routes::Route,
     signature::{self, By, Head},
 };
-use crate::{
-    Gateway,
-    content::{self, Taken},
-    service, signed,
-};
+use crate::{Gateway, content::Taken, service, signed};
 
 /// A verified call.
 pub(crate) struct Call {
@@ -71,6 +67,13 @@ impl Call {
     /// Reads the content as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.content).map_err(|error| Error::Content(error.to_string()))
+    }
+
+    /// Reads the content as JSON, and lets go of it.
+    pub(crate) fn take_json<T: DeserializeOwned>(&mut self) -> Result<T, Error> {
+        let read = self.json();
+        self.content = Bytes::new();
+        read
     }
 
     /// Reads the query.
@@ -149,7 +152,7 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
         Ok(admitted) => admitted,
         Err(error) => {
             // read and dropped, so that the answer arrives
-            content::discard(body, limit).await;
+            gateway.contents.discard(body, limit).await;
             return Err(error);
         }
     };

@@ -17,8 +17,8 @@ use super::{
     rfc3339,
 };
 
-pub(super) async fn check(call: Call) -> Result<Reply, Error> {
-    let new: api::NewCheck = call.json()?;
+pub(super) async fn check(mut call: Call) -> Result<Reply, Error> {
+    let new: api::NewCheck = call.take_json()?;
     let check = Check {
         urls: new.urls,
         areas: new.areas,

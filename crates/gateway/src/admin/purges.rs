@@ -32,8 +32,12 @@ struct Selection {
     after: Option<String>,
 }
 
-pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
-    let new: api::NewPurge = call.json()?;
+pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
+    let new: api::NewPurge = call.take_json()?;
+    if new.targets.len() > api::MOST_LISTED {
+        let text = format!("a purge names at most {} targets", api::MOST_LISTED);
+        return Err(Error::Content(text));
+    }
     let (product, method) = match new.scope {
         Scope::Url => (Product::CdnPurgeUrl, Method::Delete),
         Scope::Path => (Product::CdnPurgePath, new.method),

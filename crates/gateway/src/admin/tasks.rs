@@ -60,8 +60,8 @@ impl Selection {
     }
 }
 
-pub(super) async fn submit(call: Call) -> Result<Reply, Error> {
-    let mut new: api::NewTask = call.json()?;
+pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
+    let mut new: api::NewTask = call.take_json()?;
     request_fields::check(&new.headers)?;
     if let Some(user_agent) = &new.user_agent {
         request_fields::check_value("User-Agent", user_agent)?;

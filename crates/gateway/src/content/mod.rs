@@ -33,12 +33,6 @@ use self::{
     trust::{MOST_FAILURES, Trust},
 };
 
-/// A client that needs longer to send its content is given up.
-const LONGEST: Duration = Duration::from_secs(60);
-
-/// A refused client that needs longer to send the rest is hung up on.
-const LONGEST_DROPPED: Duration = Duration::from_secs(10);
-
 /// Content of an unverified caller that is read without taking anything from the budget.
 const FREE: usize = 8 * 1024;
 
@@ -72,6 +66,8 @@ pub struct ContentBounds {
     pub unverified_patience: Duration,
     /// How long a verified caller waits.
     pub verified_patience: Duration,
+    /// How long content may take until it is there, the waiting included.
+    pub arrival: Duration,
 }
 
 impl Default for ContentBounds {
@@ -81,6 +77,7 @@ impl Default for ContentBounds {
             verified_bytes: 256 * 1024 * 1024,
             unverified_patience: Duration::from_secs(5),
             verified_patience: Duration::from_secs(30),
+            arrival: Duration::from_secs(60),
         }
     }
 }
@@ -98,7 +95,7 @@ pub(crate) enum Error {
     #[error("the content ended early")]
     Broken,
     /// The client was too slow.
-    #[error("the content did not arrive within {} seconds", LONGEST.as_secs())]
+    #[error("the content did not arrive in time")]
     Slow,
     /// It would take too much memory now.
     #[error(transparent)]
@@ -148,6 +145,7 @@ pub(crate) struct Sender<'a> {
 pub(crate) struct Contents {
     unverified: Arc<Budget>,
     verified: Arc<Budget>,
+    arrival: Duration,
     trust: Trust,
     refused_suspects: AtomicU64,
 }
@@ -163,6 +161,7 @@ impl Contents {
                 WORK_COST * MOST_VERIFIED,
                 bounds.verified_patience,
             ),
+            arrival: bounds.arrival,
             trust: Trust::default(),
             refused_suspects: AtomicU64::new(0),
         }
@@ -188,7 +187,7 @@ impl Contents {
             dropped: 2 * limit,
         };
         let most = if is_suspect { limit.min(SMALL) } else { limit };
-        match read(body, most, purse).await {
+        match self.collect(body, most, purse).await {
             Err(Error::TooLarge { .. }) if most < limit => {
                 self.refused_suspects.fetch_add(1, Ordering::Relaxed);
                 Err(Error::Suspect)
@@ -212,7 +211,27 @@ impl Contents {
             cost: WORK_COST,
             dropped: 2 * limit,
         };
-        read(body, limit, purse).await
+        self.collect(body, limit, purse).await
+    }
+
+    /// Reads and drops content, up to `limit` bytes.
+    pub(crate) async fn discard(&self, mut body: Body, limit: usize) {
+        let drained = timeout(self.arrival, drain(&mut body, limit)).await;
+        tracing::trace!(is_complete = drained.is_ok(), "content dropped");
+    }
+
+    async fn collect(
+        &self,
+        mut body: Body,
+        limit: usize,
+        purse: Purse<'_>,
+    ) -> Result<Content, Error> {
+        let content = timeout(self.arrival, collect(&mut body, limit, &purse)).await;
+        let content = content.unwrap_or(Err(Error::Slow));
+        if matches!(content, Err(Error::TooLarge { .. } | Error::Full(_))) {
+            self.discard(body, purse.dropped).await;
+        }
+        content
     }
 
     /// What content of `bytes` bytes takes while a call of `account` is worked with.
@@ -288,21 +307,6 @@ impl Purse<'_> {
     async fn pay(&self, bytes: usize) -> Result<Taken, Error> {
         Ok(self.budget.take(&self.holders, self.cost * bytes).await?)
     }
-}
-
-async fn read(mut body: Body, limit: usize, purse: Purse<'_>) -> Result<Content, Error> {
-    let content = timeout(LONGEST, collect(&mut body, limit, &purse)).await;
-    let content = content.unwrap_or(Err(Error::Slow));
-    if matches!(content, Err(Error::TooLarge { .. } | Error::Full(_))) {
-        discard(body, purse.dropped).await;
-    }
-    content
-}
-
-/// Reads and drops content, up to `limit` bytes, for a while.
-pub(crate) async fn discard(mut body: Body, limit: usize) {
-    let drained = timeout(LONGEST_DROPPED, drain(&mut body, limit)).await;
-    tracing::trace!(is_complete = drained.is_ok(), "content dropped");
 }
 
 /// What is announced is paid for before anything is read. What is not is paid for as the most that it

@@ -67,6 +67,7 @@ fn contents() -> Contents {
         verified_bytes: 0,
         unverified_patience: patience,
         verified_patience: patience,
+        arrival: 60 * patience,
     })
 }
 

@@ -102,6 +102,7 @@ impl From<Unread> for Error {
             Unread::Content(error) => signed::Error::Content(error).into(),
             Unread::Pairs(pairs::Error::Type(name)) => params::Error::Type(name).into(),
             Unread::Pairs(pairs::Error::Multipart(why)) => params::Error::Multipart(why).into(),
+            Unread::Pairs(pairs::Error::TooMany) => params::Error::TooMany.into(),
         }
     }
 }
@@ -311,6 +312,10 @@ fn params_told(error: &params::Error) -> Told {
                 format!("The request body is not valid multipart/form-data: {why}."),
                 "请求体不是合法的 multipart/form-data。",
             ),
+        ),
+        E::TooMany => (
+            "InvalidParameter",
+            Message::new("The request has too many parameters.", "请求参数过多。"),
         ),
         E::Unknown(name) => (
             "UnknownParameter",

@@ -6,6 +6,9 @@
 /// Most parts of one request; API v2 lists 1,000 URLs as so many parameters.
 const MOST_PARTS: usize = 1100;
 
+/// Longest head of a part, in bytes.
+const LONGEST_HEAD: usize = 4096;
+
 /// One part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part<'a> {
@@ -51,7 +54,13 @@ pub(crate) fn parts<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a
 }
 
 fn part(text: &[u8]) -> Result<Part<'_>, &'static str> {
-    let head_end = find(text, b"\r\n\r\n").ok_or("a part has no empty line after its fields")?;
+    // with the empty line after it
+    let beginning = &text[..text.len().min(LONGEST_HEAD + 4)];
+    let head_end = find(beginning, b"\r\n\r\n").ok_or(if beginning.len() < text.len() {
+        "the fields of a part are longer than 4,096 bytes"
+    } else {
+        "a part has no empty line after its fields"
+    })?;
     let head = str::from_utf8(&text[..head_end]).map_err(|_| "a part's fields are not UTF-8")?;
     let mut name = None;
     let mut is_json = false;
@@ -136,6 +145,25 @@ mod tests {
         }
         assert_eq!(boundary("multipart/form-data"), None);
         assert_eq!(boundary("multipart/form-data; boundary="), None);
+    }
+
+    #[test]
+    fn parts_and_their_fields_are_bounded() {
+        let part = |head: usize| {
+            let fields = "Content-Disposition: form-data; name=a\r\nX: ";
+            let filled = format!("{fields}{}", "x".repeat(head - fields.len()));
+            format!("--b\r\n{filled}\r\n\r\nvalue\r\n")
+        };
+        for (count, head, is_taken) in [
+            (1, LONGEST_HEAD, true),
+            (1, LONGEST_HEAD + 1, false),
+            (MOST_PARTS, 100, true),
+            (MOST_PARTS + 1, 100, false),
+        ] {
+            let content = part(head).repeat(count) + "--b--";
+            let read = parts(content.as_bytes(), "b");
+            assert_eq!(read.is_ok_and(|parts| parts.len() == count), is_taken, "{count} {head}");
+        }
     }
 
     proptest! {

@@ -9,6 +9,9 @@ use percent_encoding::percent_decode;
 
 use super::{message::Language, multipart, value::Value};
 
+/// Most values of one call in JSON, names included. One may take some hundred times its two bytes.
+const MOST_VALUES: usize = 250_000;
+
 /// Deepest flattened name: `A.0.B.1.C` is five deep, and nothing in the API is deeper.
 const DEEPEST: usize = 8;
 
@@ -21,6 +24,9 @@ pub(crate) enum Error {
     /// The content is not well-formed multipart.
     #[error("the request body is not valid multipart/form-data: {0}")]
     Multipart(&'static str),
+    /// More parameters, or values in them, than can be read.
+    #[error("the request has too many parameters")]
+    TooMany,
     /// The action has no such parameter.
     #[error("the parameter `{0}` is not recognized")]
     Unknown(String),
@@ -49,6 +55,9 @@ impl Params {
     pub(crate) fn from_json(content: &[u8]) -> Result<Self, Error> {
         if content.trim_ascii().is_empty() {
             return Ok(Self::top(BTreeMap::new()));
+        }
+        if values(content) > MOST_VALUES {
+            return Err(Error::TooMany);
         }
         match serde_json::from_slice(content) {
             Ok(Value::Map(fields)) => Ok(Self::top(fields)),
@@ -90,6 +99,9 @@ impl Params {
         for part in multipart::parts(content, boundary).map_err(Error::Multipart)? {
             let error = || Error::Type(part.name.into());
             let value = if part.is_json {
+                if values(part.content) > MOST_VALUES {
+                    return Err(Error::TooMany);
+                }
                 serde_json::from_slice(part.content).map_err(|_| error())?
             } else {
                 Some(Value::Raw(str::from_utf8(part.content).map_err(|_| error())?.into()))
@@ -238,6 +250,22 @@ impl Params {
     fn path(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
+}
+
+/// How many values a JSON text may have at most: one more than it has commas, colons and beginnings of
+/// lists and objects outside its strings.
+pub(super) fn values(json: &[u8]) -> usize {
+    let (mut values, mut is_string, mut is_escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_string => is_escaped = true,
+            b'"' => is_string = !is_string,
+            b',' | b':' | b'[' | b'{' if !is_string => values += 1,
+            _ => {}
+        }
+    }
+    values
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -395,6 +423,23 @@ mod tests {
         for content in ["[]", "1", "{", "{}x", "\u{feff}{}", "null"] {
             assert_eq!(Params::from_json(content.as_bytes()), Err(Error::Json), "{content}");
         }
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_strings_and_bounded() {
+        for (json, count) in [
+            ("1", 1),
+            (r#""a,b:[{""#, 1),
+            (r#"["a\",[","b"]"#, 3),
+            (r#"{"a":[1,{"b":null}]}"#, 7),
+            (r#"\",""#, 1),
+        ] {
+            assert_eq!(values(json.as_bytes()), count, "{json}");
+        }
+        let list = |count: usize| format!(r#"{{"Urls":["{}"]}}"#, vec!["x"; count].join(r#"",""#));
+        let read = |count| Params::from_json(list(count).as_bytes());
+        assert!(read(MOST_VALUES - 3).is_ok());
+        assert_eq!(read(MOST_VALUES - 2), Err(Error::TooMany));
     }
 
     proptest! {

@@ -84,7 +84,7 @@ pub(crate) async fn verify(
     let known = match identify(gateway, parts).await {
         Ok(known) => known,
         Err(error) => {
-            content::discard(body, limit).await;
+            gateway.contents.discard(body, limit).await;
             return Err(error);
         }
     };
@@ -95,7 +95,7 @@ pub(crate) async fn verify(
         SignedContent::Nothing => None,
     };
     if let Err(error) = claim.check(declared.unwrap_or_default()) {
-        content::discard(body, limit).await;
+        gateway.contents.discard(body, limit).await;
         return Err(error);
     }
     let account = claim.known.caller.account.id;

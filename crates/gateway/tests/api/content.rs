@@ -36,6 +36,7 @@ async fn house(unverified_bytes: usize, patience: Duration) -> House {
         verified_bytes: 0,
         unverified_patience: patience,
         verified_patience: patience,
+        arrival: FOREVER,
     });
     house
 }
@@ -385,4 +386,43 @@ async fn the_work_of_large_verified_calls_is_bounded() {
     }
     becomes(&house, "held_bytes{caller=\"verified\"}", 0).await;
     assert_eq!(house.call(&submit(&much)).await.status, 202);
+}
+
+#[tokio::test]
+async fn what_would_become_large_by_being_read_is_refused() {
+    let house = House::new().await;
+    let many = |count: usize, one: &str| vec![one; count].join(",");
+    let call = Call::action("DescribePushQuota", format!("[{}]", many(250_000, "0")));
+    let answer = house.call(&call).await;
+    assert_eq!(answer.code(), "InvalidParameter");
+    assert!(answer.response()["Error"]["Message"].to_string().contains("too many parameters"));
+
+    let pairs: String = (0..10_001).map(|number| format!("p{number}&")).collect();
+    for (target, is_v2) in [("/", false), ("/v2/index.php", true)] {
+        let request = Request::post(target).header("host", HOST).header("content-type", FORM);
+        let answer = house.send(request.body(Body::from(pairs.clone())).unwrap()).await;
+        if is_v2 {
+            assert_eq!(answer.json()["code"], 4000);
+            assert_eq!(answer.json()["codeDesc"], "InvalidParameter");
+        } else {
+            assert_eq!(answer.code(), "InvalidParameter");
+        }
+    }
+
+    let submit = |path, name: &str, count: usize| {
+        let scope = if path == "purges" { r#""scope":"path","# } else { "" };
+        let content = format!(r#"{{{scope}"{name}":[{}]}}"#, many(count, r#""""#));
+        Call::admin(Method::POST, path, &content)
+    };
+    for (path, name, count, word, detail) in [
+        ("tasks", "urls", 100_001, "too-many-urls", "100001 URLs"),
+        ("tasks", "urls", 3_000_000, "too-many-urls", "1000001 URLs"),
+        ("check", "urls", 1_001, "too-many-urls", "1001 URLs"),
+        ("purges", "targets", 1_000_001, "bad-content", "1000000 targets"),
+    ] {
+        let answer = house.call(&submit(path, name, count)).await;
+        assert_eq!(answer.problem(), word, "{path} {count}");
+        let said = answer.json()["detail"].to_string();
+        assert!(said.contains(detail), "{said}");
+    }
 }

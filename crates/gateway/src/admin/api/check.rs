@@ -6,6 +6,8 @@ use stoker_domain::{
     outcome::Outcome,
 };
 
+use super::lists::{self, MOST_LISTED};
+
 /// Most URLs that one call of `POST /admin/v1/check` takes.
 pub const MOST_CHECKED: u32 = 1000;
 
@@ -26,6 +28,7 @@ pub enum Layers {
 #[serde(deny_unknown_fields)]
 pub struct NewCheck {
     /// URLs.
+    #[serde(deserialize_with = "lists::at_most::<MOST_LISTED, _, _>")]
     pub urls: Vec<String>,
     /// Areas whose nodes are asked; absent = for each URL those of its domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

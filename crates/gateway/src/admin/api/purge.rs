@@ -1,6 +1,8 @@
 //! The shapes of purges.
 
 use serde::{Deserialize, Serialize};
+
+use super::lists::{self, MOST_LISTED};
 use stoker_domain::{
     area::AreaScope,
     purge::{Method, Scope},
@@ -17,6 +19,7 @@ pub struct NewPurge {
     #[serde(default)]
     pub method: Method,
     /// URLs, or directories: everything below them goes.
+    #[serde(deserialize_with = "lists::at_most::<MOST_LISTED, _, _>")]
     pub targets: Vec<String>,
     /// Areas to be reached; absent = for each target those of its domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]

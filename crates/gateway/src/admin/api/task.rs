@@ -1,6 +1,8 @@
 //! The shapes of tasks and their targets.
 
 use serde::{Deserialize, Serialize};
+
+use super::lists::{self, MOST_LISTED};
 use stoker_domain::{
     area::{Area, AreaScope, Tier},
     media::NotFollowed,
@@ -16,6 +18,7 @@ pub const MOST_URLS: u32 = 100_000;
 #[serde(deny_unknown_fields)]
 pub struct NewTask {
     /// What is to be prefetched; 1 to [`MOST_URLS`].
+    #[serde(deserialize_with = "lists::at_most::<MOST_LISTED, _, _>")]
     pub urls: Vec<String>,
     /// Where it must be held; absent = wherever the URLs' domains are served, which must be the
     /// same for all of them.
@@ -25,7 +28,8 @@ pub struct NewTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer: Option<Tier>,
     /// Further request fields to the origin, at most 20.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "lists::at_most::<1000, _, _>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,
     /// `User-Agent` to the origin; absent = Stoker's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

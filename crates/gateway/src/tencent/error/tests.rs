@@ -89,6 +89,7 @@ fn of_the_request() -> Vec<Error> {
         Error::ContentType,
         Error::Params(params::Error::Json),
         Error::Params(params::Error::Multipart("the last boundary is missing")),
+        Error::Params(params::Error::TooMany),
         Error::Params(params::Error::Unknown(name())),
         Error::Params(params::Error::Type(name())),
         Error::Params(params::Error::Missing(name())),

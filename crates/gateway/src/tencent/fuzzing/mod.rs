@@ -8,7 +8,7 @@
 mod params;
 mod signatures;
 
-pub use params::{form, json, multipart, query};
+pub use params::{form, json, list, multipart, query};
 pub use signatures::{authorization, signature_admin, signature_tc3, signature_v1};
 
 /// Takes the bytes of a fuzz target apart into the pieces of a made-up request.

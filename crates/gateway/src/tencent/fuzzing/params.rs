@@ -7,11 +7,14 @@ use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
 use super::Input;
-use crate::tencent::{
-    multipart::{self, Part},
-    own_params,
-    params::Params,
-    v1::pairs::{self, Pair},
+use crate::{
+    admin::api::lists,
+    tencent::{
+        multipart::{self, Part},
+        own_params,
+        params::{self, Params},
+        v1::pairs::{self, Pair},
+    },
 };
 
 const WORD: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -52,6 +55,7 @@ pub fn form(data: &[u8]) {
             }
             let _ = own_params(pairs);
         }
+        Err(pairs::Error::TooMany) => assert!(reference.len() > 10_000),
         Err(error) => {
             let mut seen = HashSet::new();
             let is_twice = reference.iter().any(|(name, _)| !seen.insert(name.replace('_', ".")));
@@ -64,6 +68,9 @@ pub fn form(data: &[u8]) {
 /// some name is given twice.
 pub fn json(data: &[u8]) {
     let reference = serde_json::from_slice::<Map<String, Value>>(data).ok();
+    if let Some(fields) = &reference {
+        assert!(count(&Value::Object(fields.clone())) <= params::values(data));
+    }
     let is_empty = data.iter().all(u8::is_ascii_whitespace);
     match (Params::from_json(data), reference) {
         (Ok(_), Some(fields))
@@ -75,6 +82,30 @@ pub fn json(data: &[u8]) {
         }
         (Ok(params), None) => assert!(is_empty && params.only(&[]).is_ok(), "no object was taken"),
         (Err(_), reference) => assert!(reference.is_none(), "an object was refused"),
+    }
+}
+
+/// A list is read as `serde_json` reads it, but for what is beyond its bound; that must be JSON too.
+pub fn list(data: &[u8]) {
+    let mut json = serde_json::Deserializer::from_slice(data);
+    let read = lists::at_most::<5, String, _>(&mut json);
+    let read = read.and_then(|read| json.end().map(|()| read));
+    let reference = serde_json::from_slice::<Vec<String>>(data);
+    match (read, reference) {
+        (Ok(read), Ok(reference)) => {
+            assert_eq!(read, reference[..reference.len().min(6)]);
+        }
+        (Ok(read), Err(_)) => assert_eq!(read.len(), 6, "only what is beyond may be anything"),
+        (Err(error), reference) => assert!(reference.is_err(), "{error} for a list of texts"),
+    }
+}
+
+/// How many values there are, names included.
+fn count(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => 1 + values.iter().map(count).sum::<usize>(),
+        Value::Object(fields) => 1 + fields.values().map(|value| 1 + count(value)).sum::<usize>(),
+        _ => 1,
     }
 }
 

@@ -8,12 +8,13 @@ use super::*;
 
 type Target = (&'static str, fn(&[u8]));
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 9] = [
     ("authorization", authorization),
     ("query", query),
     ("form", form),
     ("multipart", multipart),
     ("json", json),
+    ("list", list),
     ("signature_admin", signature_admin),
     ("signature_tc3", signature_tc3),
     ("signature_v1", signature_v1),

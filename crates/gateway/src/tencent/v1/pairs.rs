@@ -12,6 +12,10 @@ use crate::tencent::multipart;
 /// The parameter that carries the signature.
 pub(crate) const SIGNATURE: &str = "Signature";
 
+/// Most parameters of one call. Each takes many times what it took on the way, and this is before its
+/// caller is verified.
+const MOST_PAIRS: usize = 10_000;
+
 /// One parameter, decoded.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Pair {
@@ -37,6 +41,9 @@ pub(crate) enum Error {
     /// The content is not well-formed multipart.
     #[error("the request body is not valid multipart/form-data: {0}")]
     Multipart(&'static str),
+    /// More than can be read.
+    #[error("the request has more than {MOST_PAIRS} parameters")]
+    TooMany,
 }
 
 /// The value of the parameter `name`.
@@ -55,6 +62,9 @@ pub(crate) fn undecoded<'a>(text: &'a [u8], name: &str) -> Option<&'a str> {
 pub(crate) fn from_form(text: &[u8]) -> Result<Vec<Pair>, Error> {
     let mut pairs = Vec::new();
     for part in text.split(|byte| *byte == b'&').filter(|part| !part.is_empty()) {
+        if pairs.len() == MOST_PAIRS {
+            return Err(Error::TooMany);
+        }
         let (name, value) = match part.iter().position(|byte| *byte == b'=') {
             Some(equals) => (&part[..equals], &part[equals + 1..]),
             None => (part, &b""[..]),
@@ -121,6 +131,13 @@ mod tests {
     fn a_name_is_given_once_however_it_is_written() {
         assert_eq!(from_form(b"urls.0=a&urls_0=b"), Err(Error::Type("urls_0".into())));
         assert_eq!(from_form(b"a=%ff"), Err(Error::Type("a".into())));
+    }
+
+    #[test]
+    fn there_are_ten_thousand_at_most() {
+        let form = |count: usize| (0..count).map(|n| format!("p{n}&")).collect::<String>();
+        assert_eq!(from_form(form(MOST_PAIRS).as_bytes()).map(|pairs| pairs.len()), Ok(MOST_PAIRS));
+        assert_eq!(from_form(form(MOST_PAIRS + 1).as_bytes()), Err(Error::TooMany));
     }
 
     proptest! {

@@ -53,7 +53,7 @@ pub(crate) enum Unread {
 pub(crate) async fn call(gateway: &Gateway, parts: &Parts, body: Body) -> Read {
     let is_get = parts.method == Method::GET;
     if is_get || !is_form(&parts.headers) {
-        content::discard(body, MOST_CONTENT).await;
+        gateway.contents.discard(body, MOST_CONTENT).await;
         return if is_get { query(parts) } else { Read::new(Ok(Vec::new()), b"", None) };
     }
     match content(gateway, parts, body).await {

@@ -220,6 +220,7 @@ type Told = (u16, &'static str, Message);
 fn of_pairs(error: &pairs::Error) -> Message {
     match error {
         pairs::Error::Type(name) => of_params(&params::Error::Type(name.clone())),
+        pairs::Error::TooMany => of_params(&params::Error::TooMany),
         pairs::Error::Multipart(_) => {
             Message::new(error.to_string(), "请求体不是合法的 `multipart/form-data`")
         }
@@ -232,6 +233,7 @@ fn of_params(error: &params::Error) -> Message {
         E::Missing(name) => return missing(name),
         E::Json => "请求体不是 JSON 对象".into(),
         E::Multipart(_) => "请求体不是合法的 `multipart/form-data`".into(),
+        E::TooMany => "请求参数过多".into(),
         E::Unknown(name) => format!("无法识别参数 `{name}`"),
         E::Type(name) => format!("参数 `{name}` 类型错误"),
     };
