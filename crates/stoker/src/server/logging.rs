@@ -13,7 +13,9 @@ pub(crate) fn log_to_stderr(filter: &str, as_json: bool) -> Result<(), Failure> 
             .into_usage()
             .hint("write a level, as in `debug`, or pairs, as in `info,stoker_node=debug`")
     })?;
-    let lines = fmt().with_env_filter(filter).with_writer(io::stderr);
+    // a line that cannot be written, as on a full disk, is lost: to complain of it on standard error
+    // would end the process
+    let lines = fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     if as_json {
         lines.json().flatten_event(true).init();
     } else {
