@@ -85,6 +85,7 @@ pub struct Shared {
     pub(crate) config: Config,
     pub(crate) contents: Contents,
     pub(crate) metrics: metrics::Metrics,
+    further: metrics::Further,
     pub(crate) calls: tencent::rate::Windows,
     pub(crate) admin_calls: admin::once::Recent,
     pub(crate) signing_keys: tencent::signing_keys::SigningKeys,
@@ -104,6 +105,7 @@ impl Gateway {
             contents: Contents::new(&config.content),
             config,
             metrics: metrics::Metrics::default(),
+            further: metrics::Further::default(),
             calls: tencent::rate::Windows::default(),
             admin_calls: admin::once::Recent::default(),
             signing_keys: tencent::signing_keys::SigningKeys::default(),
@@ -117,6 +119,11 @@ impl Gateway {
     pub fn tell_of(&self, name: impl Into<String>, listener: Listener) {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.push((name.into(), listener));
+    }
+
+    /// From now on `/metrics` has what `tell` says, too; the first call counts.
+    pub fn tell_further(&self, tell: impl Fn() -> String + Send + Sync + 'static) {
+        self.further.set(Box::new(tell));
     }
 
     /// From now on `/readyz` answers 503; calls are still served.
@@ -175,6 +182,7 @@ async fn exposition(
     let text = gateway.metrics.render()
         + &metrics::swept(gateway.engine.swept())
         + &metrics::contents(&gateway.contents)
-        + &listeners::render(&listeners);
+        + &listeners::render(&listeners)
+        + &gateway.further.render();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
 }

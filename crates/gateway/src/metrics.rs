@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -66,6 +66,28 @@ pub(crate) fn contents(contents: &Contents) -> String {
 fn family(text: &mut String, name: &str, help: &str, kind: &str) {
     writeln!(text, "# HELP stoker_gateway_{name} {help}\n# TYPE stoker_gateway_{name} {kind}")
         .expect("a String takes any text");
+}
+
+/// Metrics of others in this process.
+#[derive(Default)]
+pub(crate) struct Further(OnceLock<Box<dyn Fn() -> String + Send + Sync>>);
+
+impl Further {
+    /// The first call counts.
+    pub(crate) fn set(&self, tell: Box<dyn Fn() -> String + Send + Sync>) {
+        let _ = self.0.set(tell);
+    }
+
+    /// The text exposition.
+    pub(crate) fn render(&self) -> String {
+        self.0.get().map(|tell| tell()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Further {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Further").finish_non_exhaustive()
+    }
 }
 
 /// Counts of what was answered.

@@ -12,6 +12,7 @@ pub mod fill;
 mod gate;
 mod history;
 mod memory;
+mod metrics;
 pub mod origin;
 mod pace;
 mod serve;
@@ -21,6 +22,7 @@ pub mod store;
 
 pub use config::Config;
 pub use memory::{BudgetStats, Division, MemoryStats, Shares};
+pub use metrics::exposition;
 pub use serve::{Answered, Body, Error as BodyError, Service};
 pub use source::{JobSource, Unreachable};
-pub use start::{Inspector, Running, StartError, Stats, start};
+pub use start::{Counters, Inspector, Running, StartError, Stats, start};

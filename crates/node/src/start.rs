@@ -117,7 +117,7 @@ struct Tasks {
 }
 
 /// What a node holds and has done since it started.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     /// Its store.
     pub store: store::Stats,
@@ -129,6 +129,31 @@ pub struct Stats {
     pub contacts: Contacts,
     /// Memory for content on its way.
     pub memory: MemoryStats,
+    /// Its connections with viewers and other nodes.
+    pub connections: stoker_listen::Stats,
+}
+
+/// Tells what a node holds and has done. Clones tell the same.
+#[derive(Clone, Debug)]
+pub struct Counters {
+    store: Store,
+    fills: Fills,
+    service: Service,
+    connections: Listener,
+}
+
+impl Counters {
+    /// See [`Running::stats`].
+    pub fn stats(&self) -> Stats {
+        Stats {
+            store: self.store.stats(),
+            answered: self.service.answered(),
+            fills: self.fills.running(),
+            contacts: self.fills.contacts(),
+            memory: self.fills.memory_stats(),
+            connections: self.connections.stats(),
+        }
+    }
 }
 
 /// Starts a node. When this returns it has carried out the purges that it missed and serves, or the
@@ -263,12 +288,16 @@ impl Running {
 
     /// What it holds and has done since it started.
     pub fn stats(&self) -> Stats {
-        Stats {
-            store: self.store.stats(),
-            answered: self.service.answered(),
-            fills: self.fills.running(),
-            contacts: self.fills.contacts(),
-            memory: self.fills.memory_stats(),
+        self.counters().stats()
+    }
+
+    /// Who tells that.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            store: self.store.clone(),
+            fills: self.fills.clone(),
+            service: self.service.clone(),
+            connections: self.connections.clone(),
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Stats {
     pub segments: usize,
     /// What the segment files take on disk, in bytes; never above the bound.
     pub disk_bytes: u64,
+    /// Files that are open.
+    pub open_files: usize,
     /// Records written, copies by eviction not counted.
     pub records: u64,
     /// Bytes written, copies by eviction not counted.
@@ -93,6 +95,7 @@ impl Shared {
             purge_rules: self.rules.len(),
             segments,
             disk_bytes,
+            open_files: self.disk.open_files(),
             records: counters.records.get(),
             written_bytes: counters.written_bytes.get(),
             syncs: counters.syncs.get(),

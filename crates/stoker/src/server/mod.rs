@@ -179,6 +179,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
             ..GatewayConfig::default()
         },
     );
+    gateway.tell_further(nodes.metrics());
     let listeners = 1 + u64::from(tls.is_some());
     let bounds = api_bounds(limits.descriptors.api / listeners);
     let mut api = Api::new(router(gateway.clone()), bounds);

@@ -16,7 +16,9 @@ use stoker_domain::{
 };
 use stoker_engine::Engine;
 use stoker_listen::Listener;
-use stoker_node::{Config, Division, JobSource, Running, StartError, start as start_node};
+use stoker_node::{
+    Config, Division, JobSource, Running, StartError, exposition, start as start_node,
+};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -155,6 +157,17 @@ impl Nodes {
     /// Names and connections.
     pub(super) fn listeners(&self) -> impl Iterator<Item = (String, Listener)> + '_ {
         self.0.iter().map(|(name, node)| (name.clone(), node.connections()))
+    }
+
+    /// Who tells their metrics.
+    pub(super) fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static {
+        let counters: Vec<_> =
+            self.0.iter().map(|(name, node)| (name.clone(), node.counters())).collect();
+        move || {
+            let stats: Vec<_> =
+                counters.iter().map(|(name, node)| (name.clone(), node.stats())).collect();
+            exposition(&stats)
+        }
     }
 
     /// Ends all of them at once; transfers under way have until `cut` to end.

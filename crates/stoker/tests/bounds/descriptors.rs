@@ -50,6 +50,14 @@ fn with_256_descriptors_hundreds_of_targets_are_done_and_read() {
             assert!(reply.body == content(LENGTH, n), "{edge} {path}");
         }
     }
+    let metrics = viewer.get(stoker.ports().api(), "localhost", "/metrics").unwrap();
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    let open = metrics.lines().find_map(|line| {
+        line.strip_prefix("stoker_node_store_open_files{node=\"edge-mainland\"} ")
+    });
+    // four, and one that is written
+    assert!(open.is_some_and(|open| (1..=5).contains(&open.parse::<u32>().unwrap())), "{open:?}");
+
     let log = stoker.log();
     assert!(log.contains("may open only 256 file descriptors"), "{log}");
     assert!(!log.contains("Too many open files"), "{log}");
