@@ -102,9 +102,16 @@ fn no_crowd_of_callers_reaches_health_and_metrics() {
     crowd(&house, &status, "status", SILENT, &["idle"]);
 }
 
+/// Waits until the node has what others ask for meanwhile: a crowd of misses has bounds of its own.
+fn until_stored(house: &House) {
+    let Place { port, path, host } = house.node();
+    eventually(PATIENCE, "it is a hit", || get(port, host, path).contains("; hit").then_some(()));
+}
+
 #[test]
 fn viewers_who_never_finish_keep_nobody_from_a_node() {
     let house = house();
+    until_stored(&house);
     for says in [SILENT, NO_END_OF_HEAD] {
         crowd(&house, &house.node(), "edge-mainland", says, &["idle"]);
     }
@@ -113,6 +120,7 @@ fn viewers_who_never_finish_keep_nobody_from_a_node() {
 #[test]
 fn viewers_who_take_nothing_keep_nobody_from_a_node() {
     let house = house();
+    until_stored(&house);
     // on a slow machine they may be closed before another comes
     let reasons = ["stuck", "write-timeout"];
     crowd(&house, &house.node(), "edge-mainland", TAKES_NOTHING, &reasons);
