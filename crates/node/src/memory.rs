@@ -495,7 +495,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn readers_take_less_when_there_is_little_and_are_refused_at_last() {
-        let memory = memory(0, 0, 2 << 20);
+        let memory = memory(0, 0, 8 << 20);
         let (mut windows, mut sizes) = (Vec::new(), Vec::new());
         let fault = loop {
             match memory.window(10 << 20).await {

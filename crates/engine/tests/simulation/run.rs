@@ -524,7 +524,11 @@ fn is_allowed(row: &TargetRow, outcome: Outcome) -> bool {
         Origin::Missing => outcome == Outcome::OriginStatus(404),
         Origin::Fails(u32::MAX) => matches!(outcome, Outcome::OriginError(_)),
         Origin::Fails(_) => outcome.is_success() || matches!(outcome, Outcome::OriginError(_)),
-        Origin::Fine | Origin::Playlist(_) => outcome.is_success(),
+        // what it names may find its task full
+        Origin::Playlist(_) => {
+            outcome.is_success() || outcome == Outcome::Blocked(Block::TooManyChildren)
+        }
+        Origin::Fine => outcome.is_success(),
     }
 }
 

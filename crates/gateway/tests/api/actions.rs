@@ -41,8 +41,13 @@ async fn get_and_post_of_one_call_make_the_same_task() {
     }
     assert_eq!(seen[0], seen[1]);
     assert_eq!(seen[0].1[0], "http://www.test.com/1%202/%E4%B8%AD.jpg?a=b&c=d");
-    assert_eq!(seen[0].0.options.user_agent.as_deref(), Some("agent 1"));
-    assert_eq!(seen[0].0.options.headers, [("X_A".into(), "v 1".into())]);
+    // nobody but the nodes is told what the request fields are
+    let jobs = house.engine.lease("edge-mainland", 9, std::time::Duration::ZERO).await.unwrap();
+    assert_eq!(jobs.len(), 2);
+    for job in jobs {
+        assert_eq!(job.options.user_agent.as_deref(), Some("agent 1"));
+        assert_eq!(job.options.headers, [("X_A".into(), "v 1".into())]);
+    }
 }
 
 async fn push(house: &House, content: Value) -> String {

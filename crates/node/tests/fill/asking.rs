@@ -1,9 +1,6 @@
 //! How a domain wants its origin to be asked: redirections, request fields, times, ranges.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use stoker_domain::{
     domain::{HeaderMode, HeaderRule, Paths, Pull},
@@ -145,11 +142,9 @@ async fn request_fields_are_set_added_and_deleted_by_path() {
 async fn a_domain_has_its_own_time_out() {
     let house = house(Pull { receive_timeout_seconds: Some(1), ..Pull::default() }).await;
     house.origin.on("/a", Script::silent());
-    let started = Instant::now();
     let filled = house.prefetch("/a").await;
     assert_eq!(filled.outcome, Outcome::OriginError(OriginFault::Timeout));
     assert!(filled.detail.unwrap().contains("within 1s"));
-    assert!(started.elapsed() < Duration::from_secs(4), "the node would wait five seconds");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ impl House {
 
     /// Waits until no fill runs.
     pub(crate) async fn idle(&self) {
-        let limit = Duration::from_secs(10);
+        let limit = Duration::from_secs(120);
         eventually(limit, "fills end", async || (self.fills.running() == 0).then_some(())).await;
     }
 

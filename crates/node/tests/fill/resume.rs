@@ -98,7 +98,7 @@ async fn a_run_that_was_cut_by_a_restart_goes_on_at_the_first_missing_slice() {
     let held = 3 * SLICE + 1000;
     house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\"").hold_after(held as u64));
     let prefetch = house.read("/x", Intent::Prefetch).await;
-    let limit = std::time::Duration::from_secs(10);
+    let limit = std::time::Duration::from_secs(120);
     stoker_testkit::eventually(limit, "three slices", async || {
         house.stored("/x").await.filter(|stored| (0..3).all(|n| stored.has_slice(n))).map(|_| ())
     })

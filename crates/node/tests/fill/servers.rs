@@ -135,7 +135,7 @@ async fn after_a_break(first: (Bytes, &str), second: (Bytes, &str)) -> (Bytes, u
     house.origin.on(&path, Script::new(first.0).etag(first.1));
     let prefetch = house.prefetch(&path);
     let breaks = async {
-        let limit = Duration::from_secs(10);
+        let limit = Duration::from_secs(120);
         let sent = async || (other.sent_for(&path) >= held).then_some(());
         eventually(limit, "the second server sends", sent).await;
         drop(other);

@@ -136,7 +136,7 @@ async fn pipelined_requests_are_answered_in_order() {
     let mut stream = TcpStream::connect(net.address("edge")).await.unwrap();
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
+    timeout(Duration::from_secs(120), stream.read_to_end(&mut answer)).await.unwrap().unwrap();
     let answer = String::from_utf8_lossy(&answer).into_owned();
     let (first, second) = (answer.find("first").unwrap(), answer.find("second").unwrap());
     assert!(first < second);

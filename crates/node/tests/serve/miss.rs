@@ -317,7 +317,7 @@ async fn many_viewers_of_one_target_share_one_request() {
     net.origin.on("/a", script);
     let viewers: Vec<_> = (0..8).map(|_| net.get("edge", "/a", &[])).collect();
     let release = async {
-        stoker_testkit::eventually(Duration::from_secs(10), "all have asked", || async {
+        stoker_testkit::eventually(Duration::from_secs(120), "all have asked", || async {
             (net.running("edge").stats().answered.requests == 8).then_some(())
         })
         .await;

@@ -31,7 +31,7 @@ use tokio::{
 
 pub(crate) const HOST: &str = "www.example.com";
 pub(crate) const SECRET: &str = "between nodes";
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 /// For what a slow machine may take long for.
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 

@@ -227,7 +227,7 @@ async fn join_slow_prefetch(bytes: &Bytes, script: &Script, paths: &[(&str, u64)
         let reply = net.get(&viewed, path, &[]).await;
         let took = began.elapsed();
         assert!(reply.is_whole && reply.body == *bytes, "{path}: {}", reply.status);
-        assert!(took < Duration::from_secs(6), "{path}: {took:?}");
+        assert!(took < Duration::from_secs(60), "{path}: {took:?}");
         let report = net.sources[&edge].ended(id).await.remove(0);
         assert!(report.outcome.is_success(), "{report:?}");
         assert_eq!(net.origin.sent_for(path), LARGE as u64, "{path}: every byte once");

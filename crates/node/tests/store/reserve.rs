@@ -41,12 +41,12 @@ fn a_store_leaves_the_reserve_free_and_gives_back_what_others_take() {
 
         disk.set_room(14 * SEGMENT);
         let gives_back = || async { (disk.free() >= RESERVE).then_some(()) };
-        eventually(Duration::from_secs(10), "room given back", gives_back).await;
+        eventually(Duration::from_secs(120), "room given back", gives_back).await;
         assert!(store.stats().segments >= 5, "and no more than that: {:?}", store.stats());
 
         disk.set_room(4 * SEGMENT);
         let is_small = || async { (store.stats().segments == 1).then_some(()) };
-        eventually(Duration::from_secs(10), "one segment", is_small).await;
+        eventually(Duration::from_secs(120), "one segment", is_small).await;
         for name in 300..400 {
             model.put_whole(&store, &mut random, name).await;
         }

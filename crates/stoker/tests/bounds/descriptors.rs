@@ -67,7 +67,7 @@ fn with_256_descriptors_hundreds_of_targets_are_done_and_read() {
 fn too_few_descriptors_are_refused_with_the_number_that_is_needed() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
-    let ran = Stoker::refused_under(&data, Ports::free(), "ulimit -n 128");
+    let ran = Stoker::refused_under(&data, Ports::free(), Some("ulimit -n 128"), &[]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("may open only 128 file descriptors, and 192 are needed"));
     assert!(ran.stderr.contains("ulimit -n"), "{ran:?}");

@@ -45,7 +45,7 @@ fn a_kept_error_is_not_held_and_what_is_published_after_it_is_prefetched() {
         assert_eq!(Http::new().get(edge, HOST, path).unwrap().status, 404);
     }
     let all = [target.as_str(), "--layer", "all"];
-    let found = eventually(Duration::from_secs(10), "all nodes keep the error", || {
+    let found = eventually(Duration::from_secs(120), "all nodes keep the error", || {
         let (found, code) = check(&stoker, &all);
         assert_eq!(code, Some(1), "{found:?}");
         lacks(&found).iter().all(|(_, lack)| lack == "kept-error").then_some(found)
@@ -103,7 +103,7 @@ fn each_reason_is_told_also_after_a_kill() {
     // the last half second may be lost
     for edge in ["edge-mainland", "edge-overseas"] {
         let history = data.join("nodes").join(edge).join("history");
-        eventually(Duration::from_secs(10), "it is written", || {
+        eventually(Duration::from_secs(120), "it is written", || {
             let lines = |name: &str| fs::read_to_string(history.join(name)).unwrap_or_default();
             let is_there =
                 lines("failures").lines().count() >= 3 && lines("losses").contains("purged");

@@ -26,7 +26,7 @@ fn tccli_pushes_and_asks_with_nothing_but_another_endpoint() {
     let pushed = tool("PushUrlsCache", &["--Urls", &urls, "--Area", "overseas"]);
     let task = pushed.0.as_ref().and_then(|reply| reply["TaskId"].as_str());
     let task = task.unwrap_or_else(|| panic!("{pushed:?}"));
-    Sdk::of(&stoker).wait(task, std::time::Duration::from_secs(30));
+    Sdk::of(&stoker).wait(task, std::time::Duration::from_secs(120));
     let (asked, ..) = tool("DescribePushTasks", &["--TaskId", task]);
     let log = &asked.as_ref().unwrap()["PushLogs"][0];
     assert_eq!((&log["Status"], &log["Percent"]), (&json!("done"), &json!(100)), "{asked:?}");

@@ -21,7 +21,7 @@ const CLIENTS: [(Client, &str); 4] = [
     (Client::Tccli, "tccli"),
 ];
 const NODES: [&str; 2] = ["edge-mainland", "edge-overseas"];
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 const FOREIGN: &str = "http://nobody.example/x";
 
 /// An origin with one file, and a server.

@@ -11,7 +11,7 @@ use crate::{
 
 const ZONE: &str = "example.com";
 const HOST: &str = "www.example.com";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_zone_and_a_domain_made_through_teo_are_prefetched_and_served() {

@@ -15,7 +15,7 @@ use crate::{
 
 const HOST: &str = "www.example.com";
 const OTHER: &str = "other.example.com";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server with two domains and the user `ann`, who may do everything with the first of them.
 struct Stage {

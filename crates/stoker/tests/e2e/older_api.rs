@@ -10,7 +10,7 @@ use crate::{
 };
 
 const HOST: &str = "www.example.com";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Where the URLs of a push are kept: mainland's by the middle tier, those overseas by the edge.
 const NODES: [&str; 2] = ["middle-mainland", "edge-overseas"];
 const WAYS: [(&str, &str); 4] =

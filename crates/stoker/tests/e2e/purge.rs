@@ -109,7 +109,7 @@ fn a_prefetch_that_purges_overtake_ends_as_done_all_the_same() {
         let slow = ["prefetch", &url, "--layer", "edge", "--limit-rate", "1"];
         let submitted = stoker.json(&slow);
         let task = submitted[0]["task_id"].as_str().unwrap();
-        eventually(Duration::from_secs(10), "some of it is there", || {
+        eventually(Duration::from_secs(120), "some of it is there", || {
             let percent = stoker.json(&["task", "show", task])["task"]["percent"].as_u64();
             percent.is_some_and(|percent| (1..100).contains(&percent)).then_some(())
         });
@@ -135,7 +135,7 @@ fn the_sdk_purges_and_sees_it_done() {
     let paths = json!({ "Paths": [format!("http://{HOST}/x/")], "FlushType": "delete" });
     let purge = sdk.accepted("PurgePathCache", paths);
     let task = json!({ "TaskId": purge["TaskId"] });
-    eventually(Duration::from_secs(20), "the purge is done", || {
+    eventually(Duration::from_secs(120), "the purge is done", || {
         let logs = sdk.accepted("DescribePurgeTasks", task.clone());
         (logs["PurgeLogs"][0]["Status"] == "done").then_some(())
     });

@@ -40,7 +40,7 @@ fn a_purged_tag_leaves_every_node_and_takes_nothing_else_along() {
     let purge = sdk.accepted("CreatePurgeTask", purge);
     assert_eq!(purge["FailedList"], json!([]));
     let filter = json!([{ "Name": "job-id", "Values": [purge["JobId"]] }]);
-    let task = eventually(Duration::from_secs(20), "the purge is done", || {
+    let task = eventually(Duration::from_secs(120), "the purge is done", || {
         let reply = sdk.accepted("DescribePurgeTasks", json!({ "Filters": filter }));
         let task = reply["Tasks"][0].clone();
         (task["Status"] == "success").then_some(task)

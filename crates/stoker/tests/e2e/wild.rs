@@ -56,7 +56,7 @@ fn each_host_of_a_wildcard_is_prefetched_proven_and_purged_by_its_own_name() {
     let all = json!({ "ZoneId": zone, "Type": "purge_all", "Method": "delete" });
     let purge = sdk.accepted("CreatePurgeTask", all);
     let filter = json!([{ "Name": "job-id", "Values": [purge["JobId"]] }]);
-    let task = eventually(Duration::from_secs(20), "the purge is done", || {
+    let task = eventually(Duration::from_secs(120), "the purge is done", || {
         let reply = sdk.accepted("DescribePurgeTasks", json!({ "Filters": filter }));
         let task = reply["Tasks"][0].clone();
         (task["Status"] == "success").then_some(task)

@@ -55,7 +55,7 @@ impl Stoker {
         let begin = Instant::now();
         let mut stoker = Self { child, data: data.into(), ports, start_up: Duration::ZERO };
         let http = Http::new();
-        eventually(Duration::from_secs(30), "`stoker up` is ready", || {
+        eventually(Duration::from_secs(120), "`stoker up` is ready", || {
             if let Some(status) = stoker.child.try_wait().unwrap() {
                 panic!("`stoker up` ended with {status}:\n{}", stoker.log());
             }
@@ -67,14 +67,18 @@ impl Stoker {
 
     /// Runs `stoker up` when it is expected to refuse; what it said.
     pub(crate) fn refused(data: &Path, ports: Ports, further: &[&str]) -> Ran {
-        let child = Self::spawn(data, ports, further, Stdio::piped());
-        ran(child, Duration::from_secs(10))
+        Self::refused_under(data, ports, None, further)
     }
 
     /// The same, after `limits`, which are commands of the shell, were set.
-    pub(crate) fn refused_under(data: &Path, ports: Ports, limits: &str) -> Ran {
-        let child = Self::spawn_under(Some(limits), data, ports, &[], Stdio::piped());
-        ran(child, Duration::from_secs(60))
+    pub(crate) fn refused_under(
+        data: &Path,
+        ports: Ports,
+        limits: Option<&str>,
+        further: &[&str],
+    ) -> Ran {
+        let child = Self::spawn_under(limits, data, ports, further, Stdio::piped());
+        ran(child, Duration::from_secs(120))
     }
 
     /// Starts on these ports and kills it with SIGKILL after `instant`, ready or not.
@@ -133,7 +137,7 @@ impl Stoker {
     /// Asks it to end and waits; how it ended, and what it had printed.
     pub(crate) fn terminate(mut self) -> (ExitStatus, String) {
         self.ask_to_end();
-        let status = eventually(Duration::from_secs(20), "`stoker up` drains", || {
+        let status = eventually(Duration::from_secs(120), "`stoker up` drains", || {
             self.child.try_wait().unwrap()
         });
         let mut printed = String::new();

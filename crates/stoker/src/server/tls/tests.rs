@@ -177,7 +177,7 @@ async fn callers_who_say_nothing_or_rubbish_or_half_of_it_block_nobody() {
         if n % 50 == 0 {
             let begin = Instant::now();
             stage.call(address).await;
-            assert!(begin.elapsed() < Duration::from_secs(2), "{n}: {:?}", begin.elapsed());
+            assert!(begin.elapsed() < Duration::from_secs(30), "{n}: {:?}", begin.elapsed());
         }
     }
     stage.call(address).await;

@@ -52,7 +52,7 @@ impl Nginx {
             .spawn()
             .unwrap();
         let nginx = Self { child, folder, port };
-        eventually(Duration::from_secs(10), "nginx answers", || {
+        eventually(Duration::from_secs(120), "nginx answers", || {
             TcpStream::connect((Ipv4Addr::LOCALHOST, nginx.port)).ok()
         });
         nginx

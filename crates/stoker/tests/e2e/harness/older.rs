@@ -67,7 +67,7 @@ impl Older {
     /// some of many calls in one second have the same.
     pub(crate) fn call(&self, action: &str, parameters: Value) -> Value {
         let draws = parameters.get("Nonce").is_none();
-        eventually(Duration::from_secs(10), "the call is neither too many nor a replay", || {
+        eventually(Duration::from_secs(120), "the call is neither too many nor a replay", || {
             let reply = self.call_once(action, parameters.clone());
             let is_again = reply["code"] == 4400 || (draws && reply["code"] == 4500);
             (!is_again).then_some(reply)

@@ -129,7 +129,7 @@ impl Sdk {
     /// Makes one call: what the SDK gave, or `{"Error": …}` with the code and the message of the
     /// exception that it raised. A call that came too often is made again a little later.
     pub(crate) fn call(&self, action: &str, parameters: Value) -> Value {
-        eventually(Duration::from_secs(10), "the call is not one too many", || {
+        eventually(Duration::from_secs(120), "the call is not one too many", || {
             let reply = self.call_once(action, parameters.clone());
             (reply["Error"]["Code"] != "RequestLimitExceeded").then_some(reply)
         })
