@@ -1,8 +1,8 @@
 //! Memory: how much this process may take for content, and who may have how much of it.
 //!
 //! The bound is `--memory`, or half of what the machine, or the control group in which the process
-//! runs, has. Seven eighths go to the four nodes in equal parts, a sixteenth to the content of calls
-//! that are not verified yet; a sixteenth is left for everything else. How a node divides its part is
+//! runs, has. Seven eighths go to the four nodes in equal parts, a sixteenth, 64 MiB at
+//! most, to the content of calls that are not verified yet; the rest is left for everything else. How a node divides its part is
 //! decided in [`Division`]; `docs/limits.md` has the whole formula.
 
 use std::{
@@ -21,6 +21,8 @@ pub(crate) const LEAST: u64 = 256 << 20;
 const UNKNOWN: u64 = 2 << 30;
 /// The program itself, its ledger and the idle buffers of four nodes, beside what is divided.
 pub(crate) const BASE: u64 = 256 << 20;
+/// Content of calls that are not verified yet takes no more, however much there is.
+const MOST_API: u64 = 64 << 20;
 /// The nodes of this process.
 const NODES: u64 = 4;
 
@@ -60,7 +62,7 @@ impl Memory {
     }
 
     fn divide(limit: u64) -> Self {
-        Self { limit, api: limit / 16, node: limit / 8 * 7 / NODES }
+        Self { limit, api: (limit / 16).min(MOST_API), node: limit / 8 * 7 / NODES }
     }
 
     /// Tells the division.
@@ -152,6 +154,12 @@ mod tests {
         let old = "5:cpu,cpuacct:/docker/x\n4:memory:/docker/x\n";
         assert_eq!(limits_of(old, root), [512 << 20]);
         assert_eq!(limits_of("nonsense", root), [0_u64; 0]);
+    }
+
+    #[test]
+    fn content_that_is_not_verified_gets_a_part_that_is_bounded() {
+        let parts = [LEAST, 512 << 20, 1 << 30, 12 << 30].map(|limit| Memory::divide(limit).api);
+        assert_eq!(parts, [16 << 20, 32 << 20, MOST_API, MOST_API]);
     }
 
     #[test]

@@ -40,7 +40,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{quota::Reset, time::Clock};
 use stoker_engine::{Config, Engine};
 use stoker_gateway::{
-    CallLimits, Config as GatewayConfig, Gateway, Language, router, status_router,
+    CallLimits, Config as GatewayConfig, ContentBounds, Gateway, Language, router, status_router,
 };
 use stoker_ledger::{Error as LedgerError, Ledger, Sqlite};
 use stoker_listen::Bounds;
@@ -176,6 +176,10 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
         GatewayConfig {
             calls: options.calls.clone(),
             language: options.language,
+            content: ContentBounds {
+                unverified_bytes: usize::try_from(limits.memory.api).unwrap_or(usize::MAX),
+                ..ContentBounds::default()
+            },
             ..GatewayConfig::default()
         },
     );
