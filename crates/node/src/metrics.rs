@@ -36,13 +36,29 @@ impl Text {
 
     fn singles(&mut self, nodes: &[(String, Stats)]) {
         type Of = fn(&Stats) -> u64;
-        let singles: [(Family, Of); 16] = [
+        let singles: [(Family, Of); 23] = [
             (("requests_total", "Requests answered.", "counter"), |s| s.answered.requests),
             (("hits_total", "Of these, from the cache alone.", "counter"), |s| s.answered.hits),
             (("faults_total", "Of these, nothing could be fetched.", "counter"), |s| {
                 s.answered.faults
             }),
+            (("loops_total", "Of these, refused because they went round.", "counter"), |s| {
+                s.answered.loops
+            }),
             (("fills", "Fills that run.", "gauge"), |s| s.fills as u64),
+            (("fill_readers", "Requests that read fills.", "gauge"), |s| s.readers as u64),
+            (("remembered_failures", "Failures that are remembered.", "gauge"), |s| {
+                s.remembered.failures as u64
+            }),
+            (("unshared_keys", "Keys whose answers no two requests share.", "gauge"), |s| {
+                s.remembered.unshared as u64
+            }),
+            (("origins_resting", "Origins that prefetches do not ask.", "gauge"), |s| {
+                s.remembered.resting as u64
+            }),
+            (("origins_with_known_ranges", "Origins tried for ranges.", "gauge"), |s| {
+                s.remembered.ranges as u64
+            }),
             (("store_entries", "Responses in the index.", "gauge"), |s| s.store.entries as u64),
             (("store_purge_rules", "Purge rules in force.", "gauge"), |s| {
                 s.store.purge_rules as u64
@@ -69,6 +85,9 @@ impl Text {
             }),
             (("origin_connections", "Connections to origins and parents.", "gauge"), |s| {
                 s.contacts.connections.open as u64
+            }),
+            (("origin_connections_idle", "Of these, idle.", "gauge"), |s| {
+                s.contacts.connections.idle as u64
             }),
             (("origin_dirty_total", "Connections closed for unasked bytes.", "counter"), |s| {
                 s.contacts.connections.dirty

@@ -24,7 +24,7 @@ use tracing::info;
 use crate::{
     agent::{Agent, Purger, Runner},
     config::Config,
-    fill::{self, Fills},
+    fill::{self, Fills, Remembered},
     gate::Gate,
     history::History,
     memory::{Division, MemoryStats},
@@ -125,6 +125,10 @@ pub struct Stats {
     pub answered: Answered,
     /// Fills that run now.
     pub fills: usize,
+    /// Who reads them.
+    pub readers: usize,
+    /// What it remembers of those that ended.
+    pub remembered: Remembered,
     /// Its requests and connections to origins and other nodes.
     pub contacts: Contacts,
     /// Memory for content on its way.
@@ -149,6 +153,8 @@ impl Counters {
             store: self.store.stats(),
             answered: self.service.answered(),
             fills: self.fills.running(),
+            readers: self.fills.readers(),
+            remembered: self.fills.remembered(),
             contacts: self.fills.contacts(),
             memory: self.fills.memory_stats(),
             connections: self.connections.stats(),

@@ -176,7 +176,7 @@ impl Driver {
                 }
                 Err(Stop::Select(_) | Stop::Plain | Stop::Alone) => {
                     self.leave_registry();
-                    self.fills.0.loners.remember(&self.request);
+                    self.fills.0.unshared.remember(&self.request);
                     self.keeps = false;
                     self.hand_all();
                     self.fill.restart();

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::origin::Fault;
 
-/// Failures that are known at once at most.
+/// Failures that are known at once at most, those included that newer ones of their keys replaced.
 const MOST: usize = 4096;
 /// Bytes of their content, at most.
 const MOST_BYTES: usize = 4 << 20;
@@ -103,6 +103,13 @@ impl Failures {
         failure.counts_for(request).then(|| Arc::clone(failure))
     }
 
+    /// How many are known.
+    pub(super) fn len(&self) -> usize {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.forget(Instant::now(), self.memory);
+        known.by_key.len()
+    }
+
     /// Whether the error that the store keeps for `key` is known to be the origin's answer to a
     /// request at `since` or later.
     pub(super) fn is_kept_since(&self, key: Key, since: Timestamp) -> bool {
@@ -116,7 +123,7 @@ impl Failures {
 impl Known {
     fn forget(&mut self, now: Instant, memory: Duration) {
         while let Some(&(at, key)) = self.order.front() {
-            let is_many = self.by_key.len() > MOST || self.bytes > MOST_BYTES;
+            let is_many = self.order.len() > MOST || self.bytes > MOST_BYTES;
             if now - at < memory && !is_many {
                 return;
             }
@@ -173,4 +180,91 @@ fn is_of_origin(outcome: Outcome) -> bool {
 fn is_personal(fields: &HeaderMap) -> bool {
     let rules = CacheControl::of(fields);
     rules.no_store || rules.private || fields.contains_key(header::SET_COOKIE)
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::outcome::OriginFault;
+    use tokio::time::advance;
+
+    use super::*;
+    use crate::{
+        fill::request::{Handed, Intent},
+        origin::bare_domain,
+    };
+
+    const MEMORY: Duration = Duration::from_secs(60);
+
+    fn request(number: usize) -> Request {
+        let domain = bare_domain("http://127.0.0.1:1".parse().unwrap());
+        let path_and_query = format!("/{number}");
+        Request {
+            key: Key::new(&domain.host, &path_and_query),
+            host: domain.host.clone(),
+            domain: Arc::new(domain),
+            path_and_query,
+            fields: HeaderMap::new(),
+            handed: Handed::default(),
+            options: Arc::default(),
+            intent: Intent::Prefetch,
+            hops: 0,
+            client: None,
+            is_patient: true,
+            errors_since: None,
+        }
+    }
+
+    fn failure(number: usize, content: &Bytes) -> Failure {
+        Failure {
+            request: Arc::new(request(number)),
+            head: None,
+            content: content.clone(),
+            broken: None,
+            is_exposed: false,
+            filled: Filled {
+                outcome: Outcome::OriginError(OriginFault::Connect),
+                size: None,
+                pulled_bytes: 0,
+                validator: None,
+                fresh_until: None,
+                detail: None,
+                retry_after: None,
+                stored: None,
+            },
+            asked_at: None,
+            is_kept: false,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_is_forgotten_when_there_are_many() {
+        let failures = Failures::new(MEMORY);
+        for number in 0..=MOST {
+            failures.remember(failure(number, &Bytes::new()));
+            advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!(failures.len(), MOST);
+        assert!(failures.of(&request(0)).is_none());
+        assert!(failures.of(&request(1)).is_some() && failures.of(&request(MOST)).is_some());
+        // of one key again and again: what was replaced is not kept either
+        for _ in 0..2 * MOST {
+            failures.remember(failure(7, &Bytes::new()));
+            advance(Duration::from_millis(1)).await;
+        }
+        assert_eq!((failures.len(), failures.known.lock().unwrap().order.len()), (1, MOST));
+        advance(MEMORY).await;
+        assert_eq!((failures.len(), failures.known.lock().unwrap().order.len()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_content_of_all_is_bounded() {
+        let failures = Failures::new(MEMORY);
+        let page = Bytes::from(vec![b'x'; LONGEST_PAGE]);
+        let most = MOST_BYTES / LONGEST_PAGE;
+        for number in 0..=most {
+            failures.remember(failure(number, &page));
+        }
+        assert_eq!((failures.len(), failures.known.lock().unwrap().bytes), (most, MOST_BYTES));
+        assert!(failures.of(&request(0)).is_none() && failures.of(&request(1)).is_some());
+    }
 }

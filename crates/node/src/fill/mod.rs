@@ -28,7 +28,6 @@ mod extent;
 mod failures;
 mod forwarded_for;
 mod head;
-mod loners;
 mod opening;
 mod pass;
 mod pull;
@@ -39,6 +38,7 @@ mod run;
 mod selection;
 mod slices;
 mod state;
+mod unshared;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -68,9 +68,9 @@ pub use request::{Handed, Intent, Request, Want, stored_url};
 
 use driver::Driver;
 use failures::Failures;
-use loners::Loners;
 use ranges::Ranges;
 use state::Fill;
+use unshared::Unshared;
 
 use crate::{
     history::History,
@@ -125,6 +125,19 @@ impl Default for Config {
     }
 }
 
+/// What a node remembers for a while of what came of its fills; each is bounded in number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// Failures.
+    pub failures: usize,
+    /// Keys whose answers no two requests share.
+    pub unshared: usize,
+    /// Origins that rest: prefetches do not ask them.
+    pub resting: usize,
+    /// Origins whose ranges were looked at closely.
+    pub ranges: usize,
+}
+
 const SHARDS: usize = 64;
 
 /// All fills of a node. Clones are the same registry.
@@ -144,7 +157,7 @@ struct Inner {
     shards: [Mutex<HashMap<Key, Arc<Fill>>>; SHARDS],
     failures: Failures,
     history: OnceLock<Arc<History>>,
-    loners: Loners,
+    unshared: Unshared,
     ranges: Ranges,
     memory: Memory,
     jitter: Mutex<StdRng>,
@@ -174,7 +187,7 @@ impl Fills {
             shards: std::array::from_fn(|_| Mutex::default()),
             failures: Failures::new(config.failure_memory),
             history: OnceLock::new(),
-            loners: Loners::default(),
+            unshared: Unshared::default(),
             ranges: Ranges::default(),
             memory: Memory::new(config.memory, config.memory_patience),
             jitter: Mutex::new(StdRng::seed_from_u64(config.seed)),
@@ -244,7 +257,7 @@ impl Fills {
         matches!(request.intent, Intent::Demand(_))
             && request.withholds_any()
             && !self.source(request).is_parent()
-            && (CacheControl::of(&request.fields).no_store || self.0.loners.knows(request))
+            && (CacheControl::of(&request.fields).no_store || self.0.unshared.knows(request))
     }
 
     /// For one who shared a fill that turned out to be for somebody else alone.
@@ -304,6 +317,25 @@ impl Fills {
     /// What this node has to do with origins and other nodes now.
     pub fn contacts(&self) -> Contacts {
         self.0.client.contacts()
+    }
+
+    /// What is remembered now.
+    pub fn remembered(&self) -> Remembered {
+        Remembered {
+            failures: self.0.failures.len(),
+            unshared: self.0.unshared.len(),
+            resting: self.0.client.resting(),
+            ranges: self.0.ranges.len(),
+        }
+    }
+
+    /// Who reads fills that others may join, or waits for what they bring.
+    pub fn readers(&self) -> usize {
+        let of_shard = |shard: &Mutex<HashMap<Key, Arc<Fill>>>| {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.values().map(|fill| fill.state().readers()).sum::<usize>()
+        };
+        self.0.shards.iter().map(of_shard).sum()
     }
 
     /// Fills that run now.

@@ -376,6 +376,10 @@ impl State {
         }
     }
 
+    pub(super) fn readers(&self) -> usize {
+        self.readers.len()
+    }
+
     pub(super) fn has_readers(&self) -> bool {
         !self.readers.is_empty()
     }

@@ -166,6 +166,11 @@ impl Client {
         Contacts { in_flight: self.turns.in_flight(), connections: self.pool.pooled() }
     }
 
+    /// How many origins are left alone by prefetches now.
+    pub fn resting(&self) -> usize {
+        self.rests.len()
+    }
+
     /// Sends one GET and awaits the head of the reply, after its turn has come: that of a viewer as
     /// soon as there is `hurry`.
     ///

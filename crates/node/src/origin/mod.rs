@@ -20,6 +20,8 @@ pub use client::{Client, Contacts, TimeOuts};
 pub use connect::Resolver;
 pub use fault::{Fault, Retry, Side};
 pub use pool::Pooled;
+#[cfg(test)]
+pub(crate) use request::tests::domain as bare_domain;
 pub use request::{
     ALONE, ANSWERED, CLIENT, ERRORS_SINCE, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, HOPS, MAX_HOPS,
     NOTE, OPTIONS, PATIENT, PEER, decode_options, encode_options,

@@ -353,7 +353,7 @@ pub(super) mod tests {
     use super::*;
 
     /// A domain with this origin, and nothing else said.
-    pub(in crate::origin) fn domain(origin: Origin) -> Domain {
+    pub(crate) fn domain(origin: Origin) -> Domain {
         Domain {
             host: "www.example.com".into(),
             account: AccountId(1),

@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +18,9 @@ use super::Fault;
 /// How long all that is asked of an origin fails as it just did, when no connection came about: less
 /// than the engine lets pass before it tries again, and that must reach the origin.
 const AWAY: Duration = Duration::from_millis(400);
+
+/// Origins that are known at once at most; beyond, the one whose rest ends first is forgotten.
+const MOST: usize = 1024;
 
 /// The origins that rest, by their servers.
 #[derive(Debug, Default)]
@@ -43,20 +46,33 @@ enum Why {
 impl Rests {
     /// The origin of `domain` answered `status` and wants to be asked no sooner than after `wanted`.
     pub(super) fn refused(&self, domain: &Domain, status: StatusCode, wanted: Duration) {
-        self.put(domain, wanted, Why::Refused(status.as_u16()));
+        self.put(domain.origin.authority(), wanted, Why::Refused(status.as_u16()));
     }
 
     /// The origin of `domain` could not be reached.
     pub(super) fn away(&self, domain: &Domain, fault: &Fault) {
-        self.put(domain, AWAY, Why::Away(fault.clone()));
+        self.put(domain.origin.authority(), AWAY, Why::Away(fault.clone()));
     }
 
-    fn put(&self, domain: &Domain, time: Duration, why: Why) {
+    /// How many rest.
+    pub(super) fn len(&self) -> usize {
         let now = Instant::now();
-        let mut rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.known().values().filter(|rest| rest.until > now).count()
+    }
+
+    fn put(&self, servers: String, time: Duration, why: Why) {
+        let now = Instant::now();
+        let mut rests = self.known();
         rests.retain(|_, rest| rest.until > now);
+        if rests.len() >= MOST
+            && !rests.contains_key(&servers)
+            && let Some(first) =
+                rests.iter().min_by_key(|(_, rest)| rest.until).map(|(servers, _)| servers.clone())
+        {
+            rests.remove(&first);
+        }
         let rest = Rest { until: now + time, why };
-        let known = rests.entry(domain.origin.authority()).or_insert_with(|| rest.clone());
+        let known = rests.entry(servers).or_insert_with(|| rest.clone());
         // what it asked for stays
         if known.until < rest.until {
             *known = rest;
@@ -65,7 +81,7 @@ impl Rests {
 
     /// Why the origin of `domain` is not asked now.
     pub(super) fn of(&self, domain: &Domain) -> Option<Fault> {
-        let rests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rests = self.known();
         if rests.is_empty() {
             return None;
         }
@@ -85,6 +101,10 @@ impl Rests {
                 Fault::new(Outcome::OriginStatus(*status), detail).after(Some(left))
             }
         })
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Rest>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,6 +133,31 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_one_that_ends_first_is_forgotten_when_there_are_many() {
+        let rests = Rests::default();
+        let put = |name: &str, seconds| {
+            rests.put(name.into(), Duration::from_secs(seconds), Why::Refused(503));
+        };
+        put("long", 300);
+        put("short", 10);
+        for n in 2..MOST {
+            put(&n.to_string(), 60);
+        }
+        put("long", 20);
+        assert_eq!(rests.len(), MOST, "one that is known takes no further place");
+        assert!(rests.known().contains_key("short"));
+        put("new", 60);
+        assert_eq!(rests.len(), MOST);
+        let known: Vec<_> = ["short", "long", "new"]
+            .into_iter()
+            .filter(|name| rests.known().contains_key(*name))
+            .collect();
+        assert_eq!(known, ["long", "new"]);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert_eq!(rests.len(), 1);
+    }
 
     #[test]
     fn a_refusal_may_ask_to_be_left_alone() {
