@@ -29,6 +29,7 @@ case "${1:-}" in
     fuzz_seconds=900
     export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-500}"
     export PROPTEST_CASES="${PROPTEST_CASES:-5000}"
+    export STOKER_FLOOD_TIMES=1
     ;;
 *)
     echo "error: \`$1\` is not an option of check.sh" >&2

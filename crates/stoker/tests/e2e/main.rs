@@ -14,6 +14,7 @@ mod clients;
 mod every_client;
 mod every_field;
 mod fields;
+mod flood;
 mod full_disk;
 mod generations;
 mod harness;

@@ -145,6 +145,11 @@ impl Stoker {
         (status, printed)
     }
 
+    /// Its process, for `/proc`.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn ports(&self) -> Ports {
         self.ports
     }
