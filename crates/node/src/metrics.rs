@@ -36,7 +36,7 @@ impl Text {
 
     fn singles(&mut self, nodes: &[(String, Stats)]) {
         type Of = fn(&Stats) -> u64;
-        let singles: [(Family, Of); 23] = [
+        let singles: [(Family, Of); 24] = [
             (("requests_total", "Requests answered.", "counter"), |s| s.answered.requests),
             (("hits_total", "Of these, from the cache alone.", "counter"), |s| s.answered.hits),
             (("faults_total", "Of these, nothing could be fetched.", "counter"), |s| {
@@ -63,6 +63,10 @@ impl Text {
             (("store_purge_rules", "Purge rules in force.", "gauge"), |s| {
                 s.store.purge_rules as u64
             }),
+            (
+                ("store_purge_rules_merged_total", "Purge rules merged into others.", "counter"),
+                |s| s.store.merged_rules,
+            ),
             (("store_bytes", "Bytes of the cache on disk.", "gauge"), |s| s.store.disk_bytes),
             (("store_failures_total", "Writes that the disk refused.", "counter"), |s| {
                 s.store.failures

@@ -315,7 +315,7 @@ impl Recovery {
         };
         let prefix = Bytes::copy_from_slice(&record[HEADER..HEADER + header.url_len]);
         let head = &record[HEADER + header.url_len..header.content_start()];
-        self.rules.insert(Rule::of_record(prefix, head, header.generation));
+        self.rules.restore(Rule::of_record(prefix, head, header.generation));
     }
 }
 

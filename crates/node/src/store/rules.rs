@@ -13,11 +13,20 @@
 //!
 //! Every rule is also a record. When the oldest segment goes, so do the rules in it, unless they are
 //! less than a day older than the newest record there: a slow fill may have written after them.
+//!
+//! Rules are bounded. Beyond the bound the oldest are merged into one that removes more, never less:
+//! those of one host into one for all of the host, in the end those of many hosts into one for all
+//! that is stored. Such a rule has the generation of the newest in it and ends with that one: the
+//! records that any of them concerns stand before it. It is never a record itself; a restart merges
+//! anew.
 
-use std::collections::HashMap;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    iter,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -50,8 +59,31 @@ pub(super) struct Rule {
     pub generation: u64,
 }
 
-/// Rules by the host that they name; those of a wildcard by what follows its star.
-type Table = HashMap<Bytes, Vec<Rule>>;
+/// What rules may be kept apart.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    /// Of one host: each look-up of that host goes through all of them.
+    of_host: usize,
+    /// Memory of all, as [`cost`] counts it.
+    bytes: usize,
+}
+
+const BOUNDS: Bounds = Bounds { of_host: 1000, bytes: 8 << 20 };
+
+/// Memory of a rule beside its prefix.
+const RULE: usize = 128;
+
+/// All rules.
+#[derive(Clone, Debug)]
+struct Table {
+    /// By the host that they name, those of a wildcard by what follows its star, those for all that
+    /// is stored under nothing; the oldest first.
+    by_place: HashMap<Bytes, Arc<Vec<Rule>>>,
+    bytes: usize,
+    /// How many were merged into others.
+    merged: u64,
+    bounds: Bounds,
+}
 
 /// All rules, and how far purge orders have been carried out. Readers take no lock.
 #[derive(Debug, Default)]
@@ -112,14 +144,15 @@ impl Rules {
         validated: u64,
     ) -> Verdict {
         let table = self.table.load();
-        if table.is_empty() {
+        if table.by_place.is_empty() {
             return Verdict::Kept;
         }
         let mut verdict = Verdict::Kept;
         let host = host(url);
         let mut tags = Tags { head, read: None };
         let path = &url[host.len()..];
-        for rule in places(host).filter_map(|place| table.get(place)).flatten() {
+        let rules = places(host).filter_map(|place| table.by_place.get(place));
+        for rule in rules.flat_map(|rules| rules.iter()) {
             if rule.generation <= generation || !rule.names(path, &mut tags) {
                 continue;
             }
@@ -139,31 +172,35 @@ impl Rules {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.table.load().values().map(Vec::len).sum()
+        self.table.load().by_place.values().map(|rules| rules.len()).sum()
+    }
+
+    /// How many were merged into others since the store was opened.
+    pub(super) fn merged(&self) -> u64 {
+        self.table.load().merged
     }
 
     pub(super) fn insert(&self, rule: Rule) {
         self.table.rcu(|table| {
             let mut table = Table::clone(table);
-            let host = host(&rule.prefix);
-            let place = host.strip_prefix(b"*").unwrap_or(host);
-            let rules = table.entry(Bytes::copy_from_slice(place)).or_default();
-            if !rules.contains(&rule) {
-                rules.push(rule.clone());
-            }
-            Arc::new(table)
+            table.insert(rule.clone());
+            table
         });
     }
 
-    /// Drops the rule that was made at `generation`.
+    /// [`Self::insert`] while nobody reads.
+    pub(super) fn restore(&mut self, rule: Rule) {
+        let mut table = Arc::unwrap_or_clone(self.table.swap(Arc::default()));
+        table.insert(rule);
+        self.table.store(Arc::new(table));
+    }
+
+    /// Drops the rule that was made at `generation`, with all that were merged into it.
     pub(super) fn remove(&self, generation: u64) {
         self.table.rcu(|table| {
             let mut table = Table::clone(table);
-            table.retain(|_, rules| {
-                rules.retain(|rule| rule.generation != generation);
-                !rules.is_empty()
-            });
-            Arc::new(table)
+            table.remove(generation);
+            table
         });
     }
 
@@ -177,21 +214,132 @@ impl Rules {
     }
 }
 
+impl Default for Table {
+    fn default() -> Self {
+        Self { by_place: HashMap::new(), bytes: 0, merged: 0, bounds: BOUNDS }
+    }
+}
+
+impl Table {
+    fn insert(&mut self, rule: Rule) {
+        let host = host(&rule.prefix);
+        let place = rule.prefix.slice_ref(host.strip_prefix(b"*").unwrap_or(host));
+        let mut rules = self.take(&place);
+        if !rules.contains(&rule) {
+            let at = rules.partition_point(|known| known.generation <= rule.generation);
+            rules.insert(at, rule);
+        }
+        if rules.len() > self.bounds.of_host {
+            let newer = rules.split_off(rules.len() / 2);
+            rules = self.merge(&place, &rules);
+            rules.extend(newer);
+        }
+        // not a part of a long prefix
+        self.put(Bytes::copy_from_slice(&place), rules);
+        if self.bytes > self.bounds.bytes {
+            // to some less, so that this is seldom done
+            while self.bytes > self.bounds.bytes / 8 * 7 {
+                self.shrink();
+            }
+        }
+    }
+
+    fn remove(&mut self, generation: u64) {
+        let has = |rules: &Vec<Rule>| {
+            rules.binary_search_by_key(&generation, |rule| rule.generation).is_ok()
+        };
+        let places = self.by_place.iter().filter(|(_, rules)| has(rules));
+        let places: Vec<_> = places.map(|(place, _)| place.clone()).collect();
+        for place in places {
+            let mut rules = self.take(&place);
+            rules.retain(|rule| rule.generation != generation);
+            self.put(place, rules);
+        }
+    }
+
+    /// Merges the rules of the host whose rules take most; where that saves nothing, the older half
+    /// of all.
+    fn shrink(&mut self) {
+        let largest = self.by_place.iter().max_by_key(|(_, rules)| cost(rules));
+        let Some(place) = largest.map(|(place, _)| place.clone()) else { return };
+        let rules = self.take(&place);
+        let merged = whole(&place, &rules);
+        if cost(&merged) < cost(&rules) {
+            let merged = self.merge(&place, &rules);
+            self.put(place, merged);
+            return;
+        }
+        self.put(place, rules);
+        let all = self.by_place.drain().flat_map(|(_, rules)| Arc::unwrap_or_clone(rules));
+        let mut older: Vec<_> = all.collect();
+        older.sort_unstable_by_key(|rule| rule.generation);
+        let newer = older.split_off(older.len().div_ceil(2));
+        self.bytes = 0;
+        let merged = self.merge(b"", &older);
+        merged.into_iter().chain(newer).for_each(|rule| self.insert(rule));
+    }
+
+    /// What does all that `rules` do, for all of `place`.
+    fn merge(&mut self, place: &[u8], rules: &[Rule]) -> Vec<Rule> {
+        let merged = whole(place, rules);
+        self.merged += (rules.len() - merged.len()) as u64;
+        merged
+    }
+
+    fn take(&mut self, place: &[u8]) -> Vec<Rule> {
+        let rules = self.by_place.remove(place).map(Arc::unwrap_or_clone).unwrap_or_default();
+        self.bytes -= cost(&rules);
+        rules
+    }
+
+    fn put(&mut self, place: Bytes, rules: Vec<Rule>) {
+        if !rules.is_empty() {
+            self.bytes += cost(&rules);
+            self.by_place.insert(place, Arc::new(rules));
+        }
+    }
+}
+
+fn cost(rules: &[Rule]) -> usize {
+    rules.iter().map(|rule| RULE + rule.prefix.len()).sum()
+}
+
+/// One rule for each method in `rules`, which concerns all of `place`; the older first.
+fn whole(place: &[u8], rules: &[Rule]) -> Vec<Rule> {
+    let (before, after): (&[u8], &[u8]) = match place {
+        [] => (b"", b""),
+        [b'.', ..] => (b"*", b"/"),
+        _ => (b"", b"/"),
+    };
+    let prefix = Bytes::from([before, place, after].concat());
+    let of = |method| {
+        let generations = rules.iter().filter(|rule| rule.method == method);
+        let generation = generations.map(|rule| rule.generation).max()?;
+        Some(Rule { prefix: prefix.clone(), method, generation })
+    };
+    let mut merged: Vec<_> =
+        [Method::Delete, Method::Invalidate].into_iter().filter_map(of).collect();
+    merged.sort_unstable_by_key(|rule| rule.generation);
+    merged
+}
+
 /// The host that a stored URL, or the name of a tag, begins with.
 fn host(url: &[u8]) -> &[u8] {
     let end = url.iter().position(|byte| matches!(byte, b'/' | b' ')).unwrap_or(url.len());
     &url[..end]
 }
 
-/// Where the rules stand that concern `host`: its own, and those of the wildcards over it.
+/// Where the rules stand that concern `host`: its own, those of the wildcards over it, and those for
+/// all.
 fn places(host: &[u8]) -> impl Iterator<Item = &[u8]> {
     let points = (1..host.len()).filter(|at| host[*at] == b'.');
-    std::iter::once(host).chain(points.map(|at| &host[at..]))
+    iter::once(host).chain(points.map(|at| &host[at..])).chain([&host[..0]])
 }
 
 #[cfg(test)]
 mod tests {
     use http::{HeaderMap, StatusCode};
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
     use stoker_domain::time::Timestamp;
 
     use super::*;
@@ -278,6 +426,127 @@ mod tests {
         assert_eq!(verdict("a.example/1", &["news"], 10), Verdict::Kept);
         assert_eq!(verdict("b.example/1", &["news"], 9), Verdict::Kept);
         assert_eq!(rules.verdict((b"a.example/1", &Bytes::from_static(b"?")), 9, 9), Verdict::Kept);
+    }
+
+    const NONE: Bytes = Bytes::new();
+
+    fn rule_of(prefix: String, method: Method, generation: u64) -> Rule {
+        Rule { prefix: prefix.into(), method, generation }
+    }
+
+    #[test]
+    fn beyond_its_bound_the_older_half_of_a_host_is_one_rule_for_all_of_it() {
+        let rules = Rules::default();
+        let most = BOUNDS.of_host as u64;
+        let verdict =
+            |url: &str, generation| rules.verdict((url.as_bytes(), &NONE), generation, generation);
+        for n in 1..=most {
+            rules.insert(rule_of(format!("a.example/{n}/"), Method::Delete, 10 * n));
+        }
+        assert_eq!((rules.len() as u64, rules.merged()), (most, 0));
+        assert_eq!(verdict("a.example/other", 9), Verdict::Kept);
+        rules.insert(rule("*.a.example/x/", Method::Delete, 5));
+        rules.insert(rule("a.example/last/", Method::Delete, 10 * most + 10));
+        let half = most / 2;
+        assert_eq!((rules.len() as u64, rules.merged()), (half + 3, half - 1));
+        // more than before is gone of what is older,
+        assert_eq!(verdict("a.example/other", 10 * half - 1), Verdict::Gone);
+        assert_eq!(verdict("a.example/other", 10 * half), Verdict::Kept);
+        assert_eq!(verdict("b.example/other", 1), Verdict::Kept);
+        assert_eq!(verdict("b.a.example/other", 1), Verdict::Kept);
+        // and nothing less
+        for n in 1..=most {
+            assert_eq!(verdict(&format!("a.example/{n}/1"), 10 * n - 1), Verdict::Gone, "{n}");
+        }
+        assert_eq!(verdict(&format!("a.example/{most}/1"), 10 * most), Verdict::Kept);
+        // it ends with the newest that is in it, not before
+        rules.remove(10);
+        assert_eq!(verdict("a.example/1/1", 9), Verdict::Gone);
+        rules.remove(10 * half);
+        assert_eq!(verdict("a.example/1/1", 9), Verdict::Kept);
+    }
+
+    #[test]
+    fn the_host_whose_rules_take_most_memory_is_the_first_to_have_them_merged() {
+        let rules = Rules::default();
+        rules.insert(rule("b.example/x/", Method::Delete, 1));
+        let long = "x".repeat(60_000);
+        let fitting = BOUNDS.bytes / (long.len() + RULE + 20);
+        let mut generation = 1;
+        while rules.merged() == 0 {
+            generation += 1;
+            let (prefix, method) = (format!("a.example/{generation:05}{long}"), Method::Invalidate);
+            rules.insert(rule_of(prefix, method, generation));
+            assert!(rules.table.load().bytes <= BOUNDS.bytes);
+        }
+        assert!(generation > fitting as u64, "{generation}");
+        assert_eq!(rules.len(), 2);
+        let verdict = |url: &'static str, at| rules.verdict((url.as_bytes(), &NONE), at, at);
+        assert_eq!(verdict("a.example/other", generation - 1), Verdict::Stale);
+        assert_eq!(verdict("b.example/other", 0), Verdict::Kept);
+        assert_eq!(verdict("b.example/x/1", 0), Verdict::Gone);
+    }
+
+    #[test]
+    fn where_each_of_many_hosts_has_one_rule_the_older_half_is_one_for_all_that_is_stored() {
+        let mut rules = Rules::default();
+        let mut generation = 1;
+        while rules.merged() == 0 {
+            generation += 1;
+            let prefix = format!("{generation}.example/");
+            rules.restore(rule_of(prefix, Method::Delete, generation));
+            assert!(rules.table.load().bytes <= BOUNDS.bytes);
+        }
+        assert!(generation > 50_000, "{generation}");
+        let verdict = |url: &str, at| rules.verdict((url.as_bytes(), &NONE), at, at);
+        for n in 2..=generation {
+            assert_eq!(verdict(&format!("{n}.example/1"), n - 1), Verdict::Gone, "{n}");
+        }
+        assert_eq!(verdict("other.example/1", generation / 4), Verdict::Gone);
+        assert_eq!(verdict("other.example/1", generation / 4 * 3), Verdict::Kept);
+    }
+
+    #[test]
+    fn merging_never_brings_anything_back() {
+        let mut random = StdRng::seed_from_u64(7);
+        for round in 0..50 {
+            let bounds = Bounds { of_host: random.random_range(5..9), bytes: 4000 };
+            let mut bounded = Table { bounds, ..Table::default() };
+            let mut all =
+                Table { bounds: Bounds { of_host: 1000, bytes: 1 << 20 }, ..Table::default() };
+            for generation in 1..200 {
+                let host = random.random_range(0..40);
+                let place = ["a.example", "x.a.example", "*.a.example", "b.example"];
+                let place = place
+                    .get(host)
+                    .map_or_else(|| format!("{host}.b.example"), |place| (*place).into());
+                let end = ["/", "/1", "/1/2", " tag"][random.random_range(0..4)];
+                let method = [Method::Delete, Method::Invalidate][random.random_range(0..2)];
+                let rule = rule_of(format!("{place}{end}"), method, generation);
+                bounded.insert(rule.clone());
+                all.insert(rule);
+                assert!(bounded.bytes <= bounds.bytes, "{round}");
+                assert!(bounded.by_place.values().all(|rules| rules.len() <= bounds.of_host));
+            }
+            assert!(bounded.merged > 0 && all.merged == 0);
+            let rules = |table| Rules { table: ArcSwap::from_pointee(table), order: 0.into() };
+            let (bounded, all) = (rules(bounded), rules(all));
+            let rank = |verdict| match verdict {
+                Verdict::Kept => 0,
+                Verdict::Stale => 1,
+                Verdict::Gone => 2,
+            };
+            for url in
+                ["a.example/1/2/3", "x.a.example/1", "y.a.example/9", "5.b.example/", "b.example/1"]
+            {
+                for generation in 0..200 {
+                    let of = |rules: &Rules| {
+                        rank(rules.verdict((url.as_bytes(), &NONE), generation, generation))
+                    };
+                    assert!(of(&bounded) >= of(&all), "{round} {url} {generation}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Stats {
     pub entries: usize,
     /// Purge rules in force.
     pub purge_rules: usize,
+    /// Purge rules that were merged into others since it was opened.
+    pub merged_rules: u64,
     /// Segment files.
     pub segments: usize,
     /// What the segment files take on disk, in bytes; never above the bound.
@@ -93,6 +95,7 @@ impl Shared {
         Stats {
             entries: self.index.len(),
             purge_rules: self.rules.len(),
+            merged_rules: self.rules.merged(),
             segments,
             disk_bytes,
             open_files: self.disk.open_files(),

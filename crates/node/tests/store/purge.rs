@@ -62,6 +62,40 @@ async fn what_is_below_a_purged_path_is_gone_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn rules_beyond_the_bound_of_a_host_hold_after_a_restart() {
+    const MOST: usize = 1000;
+    let dir = tempfile::tempdir().unwrap();
+    let disk: Arc<dyn Disk> = Arc::new(Files::new(dir.path()));
+    let store = open(dir.path(), disk.clone(), SIZES.0, SIZES.1).unwrap();
+    for path in ["/1/1", "/1000/1", "/other"] {
+        put(&store, path, "old").await;
+    }
+    let purge = |n: usize| store.purge(&format!("a.example/{n}/"), Method::Delete);
+    let tickets: Vec<_> = (1..=MOST).map(purge).collect();
+    assert_eq!(store.stats().purge_rules, MOST);
+    assert!(is_there(&store, "/other").await);
+    purge(MOST + 1).durable().await.unwrap();
+    for ticket in tickets {
+        ticket.durable().await.unwrap();
+    }
+    put(&store, "/1/2", "new").await;
+    let check = async |store: &Store| {
+        let stats = store.stats();
+        assert_eq!((stats.purge_rules, stats.merged_rules), (MOST / 2 + 2, MOST as u64 / 2 - 1));
+        assert!(!is_there(store, "/1/1").await && !is_there(store, "/1000/1").await);
+        assert!(!is_there(store, "/other").await, "older than what was merged");
+        assert!(is_there(store, "/1/2").await, "stored after all of them");
+    };
+    check(&store).await;
+    drop(store);
+    for _ in 0..2 {
+        let store = open(dir.path(), disk.clone(), SIZES.0, SIZES.1).unwrap();
+        check(&store).await;
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_writer_that_began_before_a_purge_brings_nothing_back() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Arc::new(Files::new(dir.path())), SIZES.0, 8 << 20).unwrap();

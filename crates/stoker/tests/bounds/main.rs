@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "all of this is tests")]
 
 mod descriptors;
+mod memory;
 #[path = "../running/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "end to end uses the rest")]
 mod running;
