@@ -31,6 +31,9 @@ use crate::{
 /// Children that one playlist may name.
 pub const MAX_CHILDREN: usize = 100_000;
 
+/// Bytes of the URLs of all children of one playlist: each has the playlist's own URL before it.
+pub const MAX_CHILD_BYTES: usize = 64 << 20;
+
 /// Longest playlist that is read, in bytes.
 pub const MAX_BYTES: usize = 32 << 20;
 
@@ -43,8 +46,11 @@ pub enum Error {
     /// Longer than [`MAX_BYTES`].
     #[error("the playlist is {0} bytes long: the limit is {MAX_BYTES}")]
     TooLong(usize),
-    /// Names more than [`MAX_CHILDREN`].
-    #[error("the playlist names more than {MAX_CHILDREN} children")]
+    /// Names more than [`MAX_CHILDREN`], or their URLs take more than [`MAX_CHILD_BYTES`].
+    #[error(
+        "the playlist names more than {MAX_CHILDREN} children, or more than {} MiB of URLs",
+        MAX_CHILD_BYTES >> 20
+    )]
     TooManyChildren,
     /// The playlist's own URL cannot be resolved against.
     #[error("the URL of the playlist is not a URL")]
@@ -114,6 +120,11 @@ pub struct Named {
 /// # Errors
 /// See [`Error`].
 pub fn read(playlist_url: &str, content: &[u8]) -> Result<Named, Error> {
+    read_within(MAX_CHILD_BYTES, playlist_url, content)
+}
+
+/// [`read`], where the URLs of children may take `most` bytes.
+fn read_within(most: usize, playlist_url: &str, content: &[u8]) -> Result<Named, Error> {
     if content.len() > MAX_BYTES {
         return Err(Error::TooLong(content.len()));
     }
@@ -121,7 +132,7 @@ pub fn read(playlist_url: &str, content: &[u8]) -> Result<Named, Error> {
     let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
     // tags are told by name alone: one with a wrong value still says what it is
     let mut reader = Reader::from_bytes(content, ParsingOptionsBuilder::new().build());
-    let mut found = Found::default();
+    let mut found = Found { bytes_left: most, ..Found::default() };
     loop {
         match reader.read_line() {
             Ok(None) => break,
@@ -152,6 +163,8 @@ struct Found {
     /// The next URI line is a segment that does not exist.
     is_gap: bool,
     named: Named,
+    /// That the URLs of further children may take.
+    bytes_left: usize,
     /// Hashes of what is followed, and of each kind that is not.
     seen: HashSet<u64>,
 }
@@ -215,9 +228,9 @@ impl Found {
         if !self.is_new(None, &url) {
             return Ok(());
         }
-        if self.named.children.len() == MAX_CHILDREN {
-            return Err(Error::TooManyChildren);
-        }
+        let left = self.bytes_left.checked_sub(url.len());
+        let may_come = |_: &usize| self.named.children.len() < MAX_CHILDREN;
+        self.bytes_left = left.filter(may_come).ok_or(Error::TooManyChildren)?;
         self.named.children.push(Child { url, is_playlist });
         Ok(())
     }

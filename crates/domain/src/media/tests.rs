@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::{Error, Kind, MAX_CHILDREN, Manifest, attribute, is_playlist, manifest, read};
+use super::{
+    Error, Kind, MAX_CHILDREN, Manifest, attribute, is_playlist, manifest, read, read_within,
+};
 
 const BASE: &str = "https://v.example.com/show/1/index.m3u8?token=a%2Fb";
 
@@ -178,6 +180,23 @@ fn a_fan_out_bomb_is_refused() {
     assert_eq!(read(BASE, bomb.as_bytes()).unwrap().children.len(), MAX_CHILDREN);
     bomb += "one-more.ts\n";
     assert_eq!(read(BASE, bomb.as_bytes()), Err(Error::TooManyChildren));
+}
+
+#[test]
+fn what_short_references_become_under_a_long_url_is_bounded() {
+    const LENGTH: usize = 4096;
+    let before = "http://a.example/";
+    let base =
+        format!("{before}{}/index.m3u8", "x".repeat(LENGTH - before.len() - "/00000.ts".len()));
+    let read = |content: &str| read_within(9 * LENGTH, &base, content.as_bytes());
+    let mut bomb = String::from("#EXTM3U\n");
+    (0..9).for_each(|number| bomb += &format!("{number:05}.ts\n"));
+    let children = read(&bomb).unwrap().children;
+    assert!(children.len() == 9 && children.iter().all(|child| child.url.len() == LENGTH));
+    bomb += "00000.ts\n";
+    assert_eq!(read(&bomb).unwrap().children.len(), 9, "each is named once");
+    bomb += "x.ts\n";
+    assert_eq!(read(&bomb), Err(Error::TooManyChildren));
 }
 
 #[test]

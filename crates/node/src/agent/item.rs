@@ -61,6 +61,7 @@ pub(crate) struct Runner {
     fills: Fills,
     directory: watch::Receiver<Arc<Directory>>,
     clock: Arc<dyn Clock>,
+    turns: playlist::Turns,
 }
 
 /// What a job says of all its items.
@@ -118,7 +119,7 @@ impl Runner {
         directory: watch::Receiver<Arc<Directory>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { service, store, fills, directory, clock }
+        Self { service, store, fills, directory, clock, turns: playlist::Turns::default() }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -192,7 +193,8 @@ impl Runner {
         let outcome = filled.outcome;
         let mut report = self.judge(task, filled, back).await;
         if let Some((head, body)) = passing {
-            let (named, came) = playlist::of_passing(task.item, &task.target, &head, body).await;
+            let (named, came) =
+                playlist::of_passing(&self.turns, task.item, &task.target, &head, body).await;
             report.pulled_bytes += came;
             tell(&mut report, named);
         }
@@ -295,7 +297,10 @@ impl Runner {
         if let (true, Outcome::Uncacheable(Uncacheable::NoLifetime), Some(stored)) =
             (task.looks_inside(), outcome, &filled.stored)
         {
-            tell(&mut report, playlist::of_stored(task.item, &task.target, stored).await);
+            tell(
+                &mut report,
+                playlist::of_stored(&self.turns, task.item, &task.target, stored).await,
+            );
         }
         report
     }
@@ -382,7 +387,10 @@ impl Runner {
             ..ItemReport::new(task.item.position, outcome)
         };
         if task.looks_inside() {
-            tell(&mut report, playlist::of_stored(task.item, &task.target, &proof.stored).await);
+            tell(
+                &mut report,
+                playlist::of_stored(&self.turns, task.item, &task.target, &proof.stored).await,
+            );
         }
         report
     }

@@ -145,6 +145,10 @@ async fn other_request_fields_than_vary_selected_are_a_miss() {
     let languages: Vec<_> = seen.iter().map(|seen| seen.field("accept-language")).collect();
     assert_eq!(languages, ["", "de", "en"], "`Vary` is known from the first on");
     assert!(seen.iter().all(|seen| seen.field("accept-encoding").is_empty()));
+    // the last took the place of the first
+    assert_eq!(net.running("edge").stats().store.entries, 1);
+    let reply = net.get("edge", "/a", &[("accept-language", "de")]).await;
+    assert!(reply.cache_status().contains("fwd=vary-miss"), "{reply:?}");
 }
 
 #[tokio::test]
