@@ -37,9 +37,13 @@ pub enum MediaPolicy {
 /// How the content of a task is asked for. Travels with the fill to the shield.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FetchOptions {
-    /// `User-Agent` of the origin request; absent = `Stoker/<version>`.
+    /// `User-Agent` of the origin request, where the caller gives one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
+    /// `User-Agent` of the origin request where the caller gives none; absent = `Stoker/<version>`.
+    /// The API's own, the same for every caller: what it may select is nobody's choice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_user_agent: Option<String>,
     /// Further request fields, in the order given; at most 20. Not part of the cache key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<(String, String)>,

@@ -183,6 +183,7 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
     planned[7].levels = 3;
     let options = FetchOptions {
         user_agent: Some("Agent/1".into()),
+        default_user_agent: Some("Agent/0".into()),
         headers: vec![("X-A".into(), "1".into())],
         header_domains: Some(vec!["a.example".into()]),
         disable_range: true,

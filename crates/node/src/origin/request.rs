@@ -257,9 +257,10 @@ fn ask_origin(
             }
         }
     }
-    if let Some(Ok(agent)) = request.options.user_agent.as_deref().map(HeaderValue::from_str)
-        && !ask.without.contains(&USER_AGENT)
-    {
+    let options = &request.options;
+    let given = options.user_agent.as_deref().filter(|_| !ask.without.contains(&USER_AGENT));
+    let agent = given.or(options.default_user_agent.as_deref());
+    if let Some(Ok(agent)) = agent.map(HeaderValue::from_str) {
         fields.insert(USER_AGENT, agent);
     }
     if !aim.is_foreign {

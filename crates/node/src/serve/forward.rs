@@ -212,7 +212,7 @@ fn must_validate(stored: &Stored) -> bool {
 pub(super) fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
     let (hops, options) = match &asked.caller {
         Caller::Viewer => (0, FetchOptions::default()),
-        Caller::Peer { hops, options, .. } => (*hops, options.clone()),
+        Caller::Peer { hops, options, .. } => (*hops, FetchOptions::clone(options)),
     };
     let range = asked.fields.get(header::RANGE).and_then(parse_byte_range);
     let want = match range {

@@ -22,7 +22,7 @@ pub(super) enum Caller {
         /// Nodes passed so far.
         hops: u8,
         /// How the content is to be asked for.
-        options: FetchOptions,
+        options: Box<FetchOptions>,
         /// Whose request it passes on.
         client: Option<ForwardedFor>,
         /// See [`crate::fill::Request::errors_since`].
@@ -50,7 +50,7 @@ pub(super) fn identify(fields: &HeaderMap, secret: &[u8]) -> Caller {
         return Caller::Viewer;
     }
     let hops = fields.get(HOPS).and_then(|hops| hops.to_str().ok()?.parse().ok()).unwrap_or(1);
-    let options = fields.get(OPTIONS).and_then(decode_options).unwrap_or_default();
+    let options = Box::new(fields.get(OPTIONS).and_then(decode_options).unwrap_or_default());
     let errors_since = fields.get(ERRORS_SINCE).and_then(|at| at.to_str().ok()?.parse().ok());
     let client = fields.get(CLIENT).and_then(ForwardedFor::from_value);
     Caller::Peer { hops, options, client, errors_since: errors_since.map(Timestamp::from_millis) }
@@ -107,7 +107,8 @@ mod tests {
     fn only_the_secret_makes_a_peer() {
         let claim = fields(&[("stoker-peer", "right"), ("stoker-hops", "3")]);
         let options = FetchOptions::default();
-        let peer = Caller::Peer { hops: 3, options, client: None, errors_since: None };
+        let peer =
+            Caller::Peer { hops: 3, options: Box::new(options), client: None, errors_since: None };
         assert_eq!(identify(&claim, b"right"), peer);
         for secret in [&b"wrong"[..], b"righ", b"right1", b""] {
             assert_eq!(identify(&claim, secret), Caller::Viewer);
@@ -121,7 +122,12 @@ mod tests {
         let wanted = FetchOptions { disable_range: true, ..FetchOptions::default() };
         let mut asked = fields(&[("stoker-peer", "s")]);
         asked.insert(OPTIONS, encode_options(&wanted).unwrap());
-        let peer = |options| Caller::Peer { hops: 1, options, client: None, errors_since: None };
+        let peer = |options| Caller::Peer {
+            hops: 1,
+            options: Box::new(options),
+            client: None,
+            errors_since: None,
+        };
         assert_eq!(identify(&asked, b"s"), peer(wanted));
         asked.insert(OPTIONS, HeaderValue::from_static("!"));
         assert_eq!(identify(&asked, b"s"), peer(FetchOptions::default()));

@@ -220,6 +220,22 @@ async fn what_a_task_carries_does_not_decide_what_viewers_get() {
 }
 
 #[tokio::test]
+async fn the_agent_that_an_api_names_for_all_costs_the_origin_no_further_request() {
+    let net = Net::full().await;
+    let origin = RawOrigin::start().await;
+    origin.serve(&net);
+    origin.answers("200 OK", b"ETag: \"a\"");
+    let default_user_agent = Some("Agent/2".into());
+    let options = FetchOptions { default_user_agent, ..FetchOptions::default() };
+    net.sources[EDGE].put(1, &[&format!("http://{HOST}/a")], 0, options);
+    let report = net.sources[EDGE].ended(1).await.remove(0);
+    assert_eq!(report.outcome.to_string(), "filled");
+    let agents: Vec<_> =
+        origin.requests().iter().map(|request| field(request, "user-agent")).collect();
+    assert_eq!(agents, ["Agent/2"]);
+}
+
+#[tokio::test]
 async fn a_task_finds_what_vary_selects_for_it_and_viewers_alike() {
     let header = ("Accept-Language", "de");
     let (net, _) = prefetched(1, header, "ETag: TAG\r\nVary: accept-language", true).await;

@@ -46,7 +46,8 @@ fn read(mut params: Params) -> Result<Submission, error::Error> {
     }
     let follows = params.boolean("ParseM3U8")?.unwrap_or_default();
     let options = FetchOptions {
-        user_agent: user_agent.or(named_agent).or_else(|| Some(USER_AGENT.into())),
+        user_agent: user_agent.or(named_agent),
+        default_user_agent: Some(USER_AGENT.into()),
         headers,
         disable_range: params.boolean("DisableRange")?.unwrap_or_default(),
         media: if follows { MediaPolicy::Segments } else { MediaPolicy::Off },
@@ -93,7 +94,8 @@ mod tests {
     fn what_is_not_given_is_the_vendors_default() {
         let submission = submission(r#"{"Urls":["http://a/x"]}"#);
         assert_eq!((submission.areas, submission.tier), (AreaScope::Mainland, None));
-        assert_eq!(submission.options.user_agent.as_deref(), Some("TencentCdn"));
+        assert_eq!(submission.options.user_agent, None);
+        assert_eq!(submission.options.default_user_agent.as_deref(), Some("TencentCdn"));
         assert_eq!(submission.options.media, MediaPolicy::Off);
         assert!(!submission.options.disable_range && !submission.encode);
     }

@@ -89,7 +89,8 @@ fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
         // edges fill through the middle tier, so that both hold it
         tier: Some(if is_edge { Tier::Edge } else { Tier::Middle }),
         options: FetchOptions {
-            user_agent: user_agent.or_else(|| Some(USER_AGENT.into())),
+            user_agent,
+            default_user_agent: Some(USER_AGENT.into()),
             headers,
             media: if follows { MediaPolicy::Segments } else { MediaPolicy::Off },
             ..FetchOptions::default()
@@ -155,7 +156,8 @@ mod tests {
     fn what_is_not_given_is_the_vendors_default() {
         let submission = submission(r#"{"Targets":["http://a/x"]}"#);
         assert_eq!((submission.tier, submission.product), (Some(Tier::Middle), Product::Teo));
-        assert_eq!(submission.options.user_agent.as_deref(), Some("TencentCdn"));
+        assert_eq!(submission.options.user_agent, None);
+        assert_eq!(submission.options.default_user_agent.as_deref(), Some("TencentCdn"));
         assert_eq!(submission.options.media, MediaPolicy::Off);
         assert!(!submission.encode);
     }

@@ -25,7 +25,8 @@ pub(super) async fn read(
     let urls = params.texts("urls")?.ok_or(Error::missing("urls"))?;
     let batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn, areas).await;
     let batch_limit = batch_limit.map_err(Error::Ledger)?.min(MOST_URLS);
-    let options = FetchOptions { user_agent: Some(USER_AGENT.into()), ..FetchOptions::default() };
+    let default_user_agent = Some(USER_AGENT.into());
+    let options = FetchOptions { default_user_agent, ..FetchOptions::default() };
     Ok(Submission {
         urls,
         areas,
