@@ -11,7 +11,7 @@ use std::{
 
 use stoker_domain::task::FetchOptions;
 use stoker_node::origin::InFlight;
-use stoker_testkit::eventually;
+use stoker_testkit::{Script, content, eventually};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -132,7 +132,7 @@ async fn a_crowd_at_an_origin_that_hangs_is_bounded_queued_and_refused() {
     })
     .await;
     // another domain is served as if there were no crowd
-    net.origin.on("/a", stoker_testkit::Script::new("content"));
+    net.origin.on("/a", Script::new("content"));
     net.put_named("other.example.com", |_| {});
     let other = net.get("edge", "/a", &[("host", "other.example.com")]).await;
     assert_eq!((other.status, other.text().as_str()), (200, "content"));
@@ -190,7 +190,7 @@ async fn the_node_as_a_whole_is_bounded_and_its_domains_take_turns() {
         (counts.requests, counts.viewers_waiting) == (3, 17)
     })
     .await;
-    net.origin.on("/a", stoker_testkit::Script::new("content"));
+    net.origin.on("/a", Script::new("content"));
     net.put_named("other.example.com", |_| {});
     let other = net.get("edge", "/a", &[("host", "other.example.com")]).await;
     assert_eq!(other.status, 200);
@@ -298,4 +298,29 @@ async fn prefetches_that_wait_behind_other_nodes_are_not_failed() {
     .await;
     holding.release();
     assert!(ended(&net, "edge", 1, 12).await.iter().all(|outcome| outcome == "filled"));
+}
+
+#[tokio::test]
+async fn no_more_read_one_fill_than_there_are_connections() {
+    const MOST: usize = 16;
+    let net = Net::configured(&Net::EDGE, |config| config.connections = MOST).await;
+    // so little that no reply waits for its viewer
+    let bytes = content(20_000, 1);
+    net.origin.on("/a", Script::new(bytes.clone()).etag("\"v1\"").hold_after(1000));
+    let readers = || net.running("edge").stats().readers;
+    let paths = |count| (0..count).map(|_| "/a".to_owned());
+    let mut first = viewers(&net, paths(MOST));
+    eventually(LONG, "the first read it", || async { (readers() == MOST).then_some(()) }).await;
+    // none of the first is closed for them: they wait until one is done
+    let mut further = viewers(&net, paths(8));
+    assert_eq!(readers(), MOST);
+    net.origin.release();
+    while let Some(reply) = first.join_next().await {
+        assert!(reply.unwrap().body == bytes);
+    }
+    while let Some(reply) = further.join_next().await {
+        assert!(reply.unwrap().body == bytes);
+    }
+    assert_eq!(net.origin.sent_for("/a"), 20_000);
+    eventually(LONG, "nobody reads it", || async { (readers() == 0).then_some(()) }).await;
 }
