@@ -36,7 +36,7 @@ impl Text {
 
     fn singles(&mut self, nodes: &[(String, Stats)]) {
         type Of = fn(&Stats) -> u64;
-        let singles: [(Family, Of); 24] = [
+        let singles: [(Family, Of); 25] = [
             (("requests_total", "Requests answered.", "counter"), |s| s.answered.requests),
             (("hits_total", "Of these, from the cache alone.", "counter"), |s| s.answered.hits),
             (("faults_total", "Of these, nothing could be fetched.", "counter"), |s| {
@@ -77,6 +77,9 @@ impl Text {
             }),
             (("origin_requests", "Requests to origins and parents under way.", "gauge"), |s| {
                 s.contacts.in_flight.requests as u64
+            }),
+            (("origin_prefetches", "Of these, prefetches.", "gauge"), |s| {
+                s.contacts.in_flight.prefetches as u64
             }),
             (("origin_viewers_waiting", "Misses that wait for a turn.", "gauge"), |s| {
                 s.contacts.in_flight.viewers_waiting as u64
