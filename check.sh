@@ -22,11 +22,12 @@ NODE_CLIENTS="tencentcloud-sdk-nodejs@4.1.313 qcloudapi-sdk@0.2.1"
 
 case "${1:-}" in
 '')
-    fuzz_seconds=60
+    fuzz_seconds=60 fuzz_targets=
     export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-50}"
     ;;
 --long)
-    fuzz_seconds=900
+    # each target, and not only the readers of a call
+    fuzz_seconds=3600 fuzz_targets=$(cd fuzz/fuzz_targets && basename -s .rs -a ./*.rs)
     export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-500}"
     export PROPTEST_CASES="${PROPTEST_CASES:-5000}"
     export STOKER_FLOOD_TIMES=1
@@ -140,7 +141,8 @@ fuzz() {
     if ! .check/cargo/bin/cargo-fuzz --version 2>/dev/null | grep -qF "$CARGO_FUZZ"; then
         cargo install --locked --version "$CARGO_FUZZ" --root .check/cargo cargo-fuzz || return
     fi
-    PATH="$PWD/.check/cargo/bin:$PATH" fuzz/run.sh "$fuzz_seconds"
+    # shellcheck disable=SC2086
+    PATH="$PWD/.check/cargo/bin:$PATH" fuzz/run.sh "$fuzz_seconds" $fuzz_targets
 }
 
 step packages packages
