@@ -154,7 +154,7 @@ impl FromStr for Tier {
 
 /// The tier at which a target of `area` must be held, given the caller's wish.
 ///
-/// Without a wish, mainland stops at the middle tier and overseas at the edge (wire.md 3.1).
+/// Where no tier is named, mainland stops at the middle tier and overseas at the edge.
 pub const fn tier_for(area: Area, wish: Option<Tier>) -> Tier {
     match (wish, area) {
         (Some(tier), _) => tier,

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Freshness lifetime of a 200 response whose origin states none: 30 days, the vendor's default
-/// rule (wire.md 3.8). RFC 9111 section 4.2.2 leaves the choice to the cache.
+/// rule. RFC 9111 section 4.2.2 leaves the choice to the cache.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// An accelerated domain. One thing for all APIs.

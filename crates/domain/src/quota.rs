@@ -13,7 +13,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Products whose quotas are counted apart. API v2 shares the counters of `cdn` (wire.md 6).
+/// Products whose quotas are counted apart. API v2 shares the counters of `cdn`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Product {
@@ -112,7 +112,7 @@ impl Product {
     }
 
     /// The counters that a URL for `areas` costs one unit of. `cdn` counts each area apart; `teo`
-    /// counts a URL once wherever it goes (wire.md 4.4), under the first area.
+    /// counts a URL once wherever it goes, under the first area.
     pub const fn counted(self, areas: AreaScope) -> &'static [Area] {
         match self {
             Self::Cdn | Self::CdnPurgeUrl | Self::CdnPurgePath => areas.areas(),
@@ -148,7 +148,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The vendor's defaults for `cdn` prefetch (wire.md 3.1).
+    /// The vendor's defaults for `cdn` prefetch.
     pub const CDN_DEFAULT: Self = Self { batch: 500, daily: 1000 };
     /// What the account that `stoker up` creates has.
     pub const OWNER: Self = Self { batch: 500, daily: 10_000_000 };

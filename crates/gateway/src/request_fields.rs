@@ -1,6 +1,6 @@
 //! Request fields that a task may carry to the origin: how many, how long, and which not.
 //!
-//! Checked when a task is submitted, by every API alike (wire.md 3.1 and 6). What they do at the
+//! Checked when a task is submitted, by every API alike. What they do at the
 //! node is the node's business.
 
 use http::{HeaderName, HeaderValue};

@@ -23,8 +23,8 @@ use mimalloc::MiMalloc;
 
 use crate::commands::Cli;
 
-// Nodes allocate and free many buffers of a few sizes on all threads at once; `dataplane.md` has
-// the figures that speak for this allocator.
+// Nodes allocate and free many buffers of a few sizes on all threads at once, which this allocator
+// is made for.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 /// Most lines of a source file, tests not counted.
 const MAX_LINES: usize = 600;
 
-/// Which of our crates each crate may import (`design.md`, "The house").
+/// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
 const ARROWS: &[(&str, &[&str])] = &[
     ("stoker-domain", &[]),
     ("stoker-listen", &[]),
@@ -97,7 +97,7 @@ fn only_the_arrows_of_the_design_exist() {
     for package in packages() {
         let name = package["name"].as_str().expect("name");
         let Some(allowed) = arrows.get(name) else {
-            wrong.push(format!("crate `{name}` is not in the list of `design.md`"));
+            wrong.push(format!("crate `{name}` is not in the list of this test"));
             continue;
         };
         for dependency in package["dependencies"].as_array().expect("dependencies") {

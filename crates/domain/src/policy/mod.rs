@@ -1,4 +1,4 @@
-//! Who may do what: access policies, read and evaluated (wire.md section 5).
+//! Who may do what: access policies, read and evaluated.
 //!
 //! A policy document is a list of statements. A statement applies to a call when one of its actions,
 //! one of its resources and its whole condition match. A deny that applies wins, then an allow, and

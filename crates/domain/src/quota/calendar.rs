@@ -1,7 +1,7 @@
 //! Quota days: when one ends and the next begins.
 //!
 //! A day begins at one time of day in the whole installation, 00:00 UTC+8 unless its operator chose
-//! another (wire.md 6). When that is changed, the day that is running goes on until the first new
+//! another. When that is changed, the day that is running goes on until the first new
 //! instant after its own end, and its number is never used again. So every day lasts 24 hours at
 //! least, and no change, however often it is made, gives anything back earlier.
 

@@ -40,7 +40,7 @@ const FREE: usize = 8 * 1024;
 /// an unverified one also after many wrong signatures.
 pub(crate) const SMALL: usize = 64 * 1024;
 
-/// Largest content of a caller who is verified only by its hash (wire.md 2.1).
+/// Largest content of a caller who is verified only by its hash.
 pub(crate) const MOST_UNVERIFIED: usize = 10 * 1024 * 1024;
 
 /// Largest content of a verified caller.

@@ -1,4 +1,4 @@
-//! The `Authorization` field of a signed call: its parts, read leniently (wire.md 2.3).
+//! The `Authorization` field of a signed call: its parts, read leniently.
 //!
 //! Reads text, decides nothing about the signature itself. Never keeps or prints what it refused.
 

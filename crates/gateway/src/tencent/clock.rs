@@ -1,4 +1,4 @@
-//! Times as the vendor writes them: `YYYY-MM-DD HH:MM:SS` in UTC+8 (wire.md 3).
+//! Times as the vendor writes them: `YYYY-MM-DD HH:MM:SS` in UTC+8.
 
 use jiff::{Timestamp as Moment, civil::DateTime, tz::Offset};
 use stoker_domain::time::Timestamp;

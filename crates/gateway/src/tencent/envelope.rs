@@ -1,5 +1,5 @@
 //! The reply of API 3.0: always HTTP 200, Content-Type exactly `application/json`, always a
-//! RequestId (wire.md 2.6).
+//! RequestId.
 //!
 //! With any parameter on the Content-Type the vendor's Python client overlooks errors, so the field
 //! is set here and nowhere else.

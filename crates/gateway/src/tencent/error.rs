@@ -355,7 +355,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
             | target::Error::Character => "InvalidParameter.CdnParamError",
         },
         E::DomainUnknown { .. } | E::OtherZone { .. } => "ResourceNotFound.CdnHostNotExists",
-        // not online at all, or not in the area asked for (wire.md 3.9 leaves the code open)
+        // not online at all, or not in the area asked for (the vendor names no code for it)
         E::DomainOffline { .. } | E::AreaNotEnabled { .. } => {
             "ResourceUnavailable.CdnHostIsNotOnline"
         }

@@ -1,7 +1,7 @@
 //! API 3.0 at `/`: verifies, routes by version and action, answers in the vendor's envelope.
 //!
 //! The vendor's words, shapes and codes exist only below here. A caller is verified before a
-//! parameter is read (wire.md 2.7 gives the order); what comes out is a command of the engine.
+//! parameter is read; what comes out is a command of the engine.
 
 mod access;
 pub(crate) mod authorization;
@@ -51,7 +51,7 @@ pub(crate) use self::{
 };
 use crate::{Gateway, content};
 
-/// Largest content of a signed call (wire.md 2.1).
+/// Largest content of a signed call.
 const MOST_CONTENT: usize = 10 * 1024 * 1024;
 /// Seconds that the timestamp of a call with signature v1 may be off.
 const TOLERANCE_SECONDS: u64 = 300;

@@ -1,4 +1,4 @@
-//! `multipart/form-data` as the vendor's clients write it (RFC 7578, wire.md 2.5).
+//! `multipart/form-data` as the vendor's clients write it (RFC 7578).
 //!
 //! Strict: boundaries stand at line starts, nothing stands before the first or after the last.
 //! Called with the whole content; never decodes a part.

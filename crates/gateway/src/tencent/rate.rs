@@ -1,5 +1,5 @@
 //! How often an account may call an action: windows of a second, or of a minute, that begin with the
-//! clock's own (wire.md 1.8 to 1.10 and 2.7).
+//! clock's own.
 //!
 //! Sub-users share the window of their account. What is kept is one window for each account and
 //! action that was called, both of which are few. A call that is refused is counted too. When the

@@ -1,6 +1,6 @@
 //! A signed call: who made it, and its content, read within bounds.
 //!
-//! Every check of a caller happens here, in the order of wire.md 2.7: credentials, key, time, the
+//! Every check of a caller happens here, in this order: credentials, key, time, the
 //! signature over the raw bytes, then the token. Where the head alone tells what was signed, they all
 //! happen before any content is read. Serves the API at `/` and the admin API; decides no code and no
 //! status.

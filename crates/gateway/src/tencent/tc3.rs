@@ -1,4 +1,4 @@
-//! TC3-HMAC-SHA256: whether a call was signed with a secret, and how a client signs (wire.md 2.3).
+//! TC3-HMAC-SHA256: whether a call was signed with a secret, and how a client signs.
 //!
 //! Works on the raw bytes of the request, before anything is decoded. What is signed here is what the
 //! API at `/` wants; the admin API has a canonical request of its own and shares the rest. Reads no
@@ -218,7 +218,7 @@ fn canonical_request(
 }
 
 /// The forms in which clients sign the host that they sent: as it is, without a scheme, without a
-/// port, and the configured aliases (wire.md 2.3, consequence 1).
+/// port, and the configured aliases.
 pub(crate) fn host_candidates<'a>(host: &'a [u8], aliases: &'a [String]) -> Vec<Cow<'a, [u8]>> {
     let bare = [&b"http://"[..], b"https://"]
         .iter()

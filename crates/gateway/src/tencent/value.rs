@@ -1,7 +1,7 @@
 //! A parameter's value, whichever form it came in, and the types that actions ask of it.
 //!
 //! JSON values keep their type and must have the one asked for; text of a flattened or multipart
-//! call has none and is read as whatever is asked for (wire.md 2.5).
+//! call has none and is read as whatever is asked for.
 
 pub(crate) mod shape;
 

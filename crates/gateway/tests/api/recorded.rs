@@ -1,4 +1,4 @@
-//! Calls that real clients made (wire.md 7.2), byte for byte, through the front door.
+//! Calls that real clients made, byte for byte, through the front door.
 
 use http::Request;
 use stoker_domain::time::Timestamp;

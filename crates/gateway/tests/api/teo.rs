@@ -11,7 +11,7 @@ async fn call(house: &House, action: &str, content: Value) -> Answer {
     house.call(&call).await
 }
 
-/// T5 and T14 of wire.md 7.2: posted by the Python and the Node SDK.
+/// Posted by the Python and the Node SDK.
 #[tokio::test]
 async fn python_and_node_pass_the_front_door_and_are_told_of_their_zone() {
     let house = House::new().await;

@@ -1,4 +1,4 @@
-//! Whether a caller may do what a call asks for (wire.md 5): looked at after the parameters were
+//! Whether a caller may do what a call asks for: looked at after the parameters were
 //! read and before the action runs.
 //!
 //! A [`Rule`] tells what an action touches; what the call touches is read from its parameters, which

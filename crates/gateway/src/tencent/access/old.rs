@@ -1,5 +1,5 @@
 //! The rules of API v2, one for each action. Policies allow an action under its own name or under
-//! that of the newer action that took its place (wire.md 5.1).
+//! that of the newer action that took its place.
 
 use super::rule::{Rule, Touches};
 use crate::tencent::v2::Action;

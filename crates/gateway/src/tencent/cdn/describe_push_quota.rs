@@ -1,4 +1,4 @@
-//! `DescribePushQuota`: shows what may still be submitted today (wire.md 3.3).
+//! `DescribePushQuota`: shows what may still be submitted today.
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{

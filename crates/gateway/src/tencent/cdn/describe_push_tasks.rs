@@ -1,4 +1,4 @@
-//! `DescribePushTasks`: shows how far submitted URLs are (wire.md 3.2).
+//! `DescribePushTasks`: shows how far submitted URLs are.
 //!
 //! The only place where outcomes become the vendor's status words.
 

@@ -1,4 +1,4 @@
-//! `PushUrlsCache`: submits URLs to be prefetched (wire.md 3.1).
+//! `PushUrlsCache`: submits URLs to be prefetched.
 
 use serde_json::{Map, Value};
 use stoker_domain::{
@@ -58,7 +58,7 @@ fn read(mut params: Params) -> Result<Submission, error::Error> {
     Ok(Submission { urls, areas, tier, options, encode, product: Product::Cdn, batch_limit: 0 })
 }
 
-/// `middle` and an empty text mean the middle tier; `edge` is taken too (wire.md 3.1).
+/// `middle` and an empty text mean the middle tier; `edge` is taken too.
 fn tier(layer: &str) -> Result<Tier, Error> {
     match layer {
         "" | "middle" => Ok(Tier::Middle),

@@ -1,7 +1,7 @@
 //! The sentences that callers read, in both languages side by side.
 //!
 //! Names of parameters, domains, URLs and codes stand in both as they are. Where the vendor's own
-//! sentence is known it is used, for callers look for it (wire.md 2.7).
+//! sentence is known it is used, for callers look for it.
 
 mod engine;
 mod ownership;

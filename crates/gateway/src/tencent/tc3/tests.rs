@@ -1,4 +1,4 @@
-//! The published vectors and those of real clients (wire.md 7.1–7.3), through the real verifier.
+//! The published vectors and those of real clients, through the real verifier.
 
 use http::HeaderValue;
 use proptest::prelude::*;

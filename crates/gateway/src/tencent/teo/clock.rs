@@ -1,5 +1,5 @@
 //! Times as this API writes them: ISO 8601, `YYYY-MM-DDTHH:MM:SSZ` in replies, any offset in
-//! requests (wire.md 4).
+//! requests.
 
 use jiff::Timestamp as Moment;
 use stoker_domain::time::Timestamp;

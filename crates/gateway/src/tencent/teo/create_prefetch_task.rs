@@ -1,4 +1,4 @@
-//! `CreatePrefetchTask`: submits targets; those that cannot be accepted are named (wire.md 4.1).
+//! `CreatePrefetchTask`: submits targets; those that cannot be accepted are named.
 
 use std::sync::Arc;
 

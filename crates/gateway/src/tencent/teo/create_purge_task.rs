@@ -1,5 +1,5 @@
 //! `CreatePurgeTask`: purges URLs, directories, hosts, a whole zone or tags; what cannot be accepted
-//! is named (wire.md 4.3).
+//! is named.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `DescribeContentQuota`: what may still be submitted today (wire.md 4.4).
+//! `DescribeContentQuota`: what may still be submitted today.
 //!
 //! No type is published for the allotment of edge prefetches, so it is not shown.
 

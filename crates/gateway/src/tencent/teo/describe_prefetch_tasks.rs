@@ -1,4 +1,4 @@
-//! `DescribePrefetchTasks`: shows how far submitted targets are (wire.md 4.2).
+//! `DescribePrefetchTasks`: shows how far submitted targets are.
 //!
 //! The only place where outcomes become this API's status and failure words. Tasks of the account
 //! are shown whichever API submitted them.

@@ -1,4 +1,4 @@
-//! `DescribePurgeTasks`: shows how far purges are (wire.md 4.3).
+//! `DescribePurgeTasks`: shows how far purges are.
 //!
 //! Purges of the account are shown whichever API they came through. A tag is shown once for each
 //! domain that it is purged in, and a whole zone as its domains.

@@ -1,4 +1,4 @@
-//! Acceleration domains of a zone: create, describe, modify, switch, delete (wire.md 4.6).
+//! Acceleration domains of a zone: create, describe, modify, switch, delete.
 
 use std::{mem, sync::Arc};
 

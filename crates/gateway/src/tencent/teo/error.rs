@@ -1,4 +1,4 @@
-//! Every way in which an action of this API refuses, and its code (wire.md 4.7).
+//! Every way in which an action of this API refuses, and its code.
 //!
 //! Texts name the parameter and the rule; what the caller gave never reaches the log.
 

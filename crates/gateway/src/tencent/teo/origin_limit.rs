@@ -1,5 +1,5 @@
 //! `ModifyPrefetchOriginLimit`, `DescribePrefetchOriginLimit`: how fast an origin may be read for
-//! prefetches (wire.md 4.5). Kept on the domain; the pace is kept elsewhere.
+//! prefetches. Kept on the domain; the pace is kept elsewhere.
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{

@@ -1,4 +1,4 @@
-//! The kinds of purges in this API's words, and what they are to the engine (wire.md 4.3).
+//! The kinds of purges in this API's words, and what they are to the engine.
 
 use stoker_domain::{
     purge::{Method, Scope, split_tagged},

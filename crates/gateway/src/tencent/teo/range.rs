@@ -1,4 +1,4 @@
-//! The range of time of a query, at most a week (wire.md 4.2).
+//! The range of time of a query, at most a week.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `CreateZone`, `DescribeZones`, `DeleteZone` (wire.md 4.6).
+//! `CreateZone`, `DescribeZones`, `DeleteZone`.
 //!
 //! Plans and name servers do not exist here: what a caller says of them is kept and answered back.
 

@@ -1,6 +1,6 @@
 //! Who made a call with signature v1.
 //!
-//! The checks of wire.md 2.7 in their order: credentials, key, time, signature, token. API v2 and
+//! The checks, in this order: credentials, key, time, signature, token. API v2 and
 //! API 3.0 differ in how far a timestamp may be off and in what they answer, which is theirs.
 
 use http::request::Parts;

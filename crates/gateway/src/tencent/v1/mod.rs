@@ -1,5 +1,4 @@
-//! Signature v1 (HmacSHA1, HmacSHA256): whether the parameters of a call were signed with a secret
-//! (wire.md 1.3, 2.4).
+//! Signature v1 (HmacSHA1, HmacSHA256): whether the parameters of a call were signed with a secret.
 //!
 //! One verifier for API v2 and API 3.0. Signs decoded parameters, never the raw bytes. Reads no
 //! clock and never logs.

@@ -13,9 +13,9 @@ use crate::{
     tencent::{access::address, message::Language, multipart},
 };
 
-/// Longest query of a GET call (wire.md 1.1, 2.1).
+/// Longest query of a GET call.
 pub(crate) const LONGEST_QUERY: usize = 32 * 1024;
-/// Largest content of a POST (wire.md 1.1, 2.1).
+/// Largest content of a POST.
 const MOST_CONTENT: usize = 1024 * 1024;
 
 /// The parameters of a call, or why there are none, and how to answer it.

@@ -1,5 +1,4 @@
-//! `CdnOverseaPushser`, spelt as published: submits URLs for overseas, one task per domain
-//! (wire.md 1.8).
+//! `CdnOverseaPushser`, spelt as published: submits URLs for overseas, one task per domain.
 
 use serde_json::{Value, json};
 use stoker_domain::{account::Account, area::AreaScope};

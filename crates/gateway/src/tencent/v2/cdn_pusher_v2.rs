@@ -1,4 +1,4 @@
-//! `CdnPusherV2`: submits URLs for the mainland, one task per domain (wire.md 1.8).
+//! `CdnPusherV2`: submits URLs for the mainland, one task per domain.
 
 use serde_json::{Value, json};
 use stoker_domain::{account::Account, area::AreaScope};

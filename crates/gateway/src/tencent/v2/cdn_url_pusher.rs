@@ -1,4 +1,4 @@
-//! `CdnUrlPusher`: submits URLs for the mainland as one task (wire.md 1.8).
+//! `CdnUrlPusher`: submits URLs for the mainland as one task.
 
 use serde_json::{Value, json};
 use stoker_domain::{account::Account, area::AreaScope};

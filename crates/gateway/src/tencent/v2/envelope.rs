@@ -1,4 +1,4 @@
-//! The reply of API v2: HTTP 200 and `code`, `message`, `codeDesc`, `data` (wire.md 1.5).
+//! The reply of API v2: HTTP 200 and `code`, `message`, `codeDesc`, `data`.
 //!
 //! Decides no code.
 

@@ -1,4 +1,4 @@
-//! Every way in which a call of API v2 fails, and what its caller is told (wire.md 1.5 to 1.7): one
+//! Every way in which a call of API v2 fails, and what its caller is told: one
 //! match, pinned by a snapshot, shown in `docs/compat`.
 //!
 //! The sentences that were seen of the vendor stand as they were seen: Chinese of the caller, of a

@@ -1,4 +1,4 @@
-//! `FlushOrPushOverall`: submits URLs for the mainland, overseas or both (wire.md 1.8), or
+//! `FlushOrPushOverall`: submits URLs for the mainland, overseas or both, or
 //! purges URLs or directories there.
 
 use stoker_domain::{account::Account, area::AreaScope, purge::Scope};

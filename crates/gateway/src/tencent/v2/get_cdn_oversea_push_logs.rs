@@ -1,4 +1,4 @@
-//! `GetCdnOverseaPushLogs`: shows the tasks or the URLs of one day overseas (wire.md 1.9).
+//! `GetCdnOverseaPushLogs`: shows the tasks or the URLs of one day overseas.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! `GetCdnRefreshLog`: shows how far purges are (wire.md 1.10). One record for each purge.
+//! `GetCdnRefreshLog`: shows how far purges are. One record for each purge.
 
 use std::time::Duration;
 

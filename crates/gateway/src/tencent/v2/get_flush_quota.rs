@@ -1,4 +1,4 @@
-//! `GetFlushQuota`: shows what may still be submitted today (wire.md 1.9).
+//! `GetFlushQuota`: shows what may still be submitted today.
 
 use serde_json::{Value, json};
 use stoker_domain::{

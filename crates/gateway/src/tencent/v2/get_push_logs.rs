@@ -1,4 +1,4 @@
-//! `GetPushLogs`: shows how far submitted URLs are (wire.md 1.9).
+//! `GetPushLogs`: shows how far submitted URLs are.
 //!
 //! What the ledger cannot select (parts of URLs, what has not begun) is selected here, among the
 //! newest 10,000 URLs.

@@ -1,5 +1,4 @@
-//! API v2 at `/v2/index.php`: signature v1, one flat set of parameters, an envelope of its own
-//! (wire.md 1).
+//! API v2 at `/v2/index.php`: signature v1, one flat set of parameters, an envelope of its own.
 //!
 //! A call with a `Version` parameter is one of API 3.0 that came here, and is answered as such.
 //! One file per action; what comes out is a command of the engine.

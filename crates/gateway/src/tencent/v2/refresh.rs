@@ -1,4 +1,4 @@
-//! `RefreshCdnUrl`, `RefreshCdnDir` and their overseas twins: purge URLs or directories (wire.md 1.10).
+//! `RefreshCdnUrl`, `RefreshCdnDir` and their overseas twins: purge URLs or directories.
 
 use serde_json::{Value, json};
 use stoker_domain::{

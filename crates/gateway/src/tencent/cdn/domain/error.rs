@@ -1,4 +1,4 @@
-//! Every way in which an action on a domain refuses, and its code (wire.md 3.9).
+//! Every way in which an action on a domain refuses, and its code.
 
 use stoker_domain::{area::UnknownWord, domain::Lock};
 use stoker_engine::{DomainError, OwnershipError, ZoneError};

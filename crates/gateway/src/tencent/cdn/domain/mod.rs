@@ -1,4 +1,4 @@
-//! Accelerated domains of `cdn`: verify, add, change, describe, start, stop, delete (wire.md 3.8).
+//! Accelerated domains of `cdn`: verify, add, change, describe, start, stop, delete.
 //!
 //! What acts is read from what the caller said; all of it is kept and answered back.
 

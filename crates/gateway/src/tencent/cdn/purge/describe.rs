@@ -1,4 +1,4 @@
-//! `DescribePurgeTasks`: shows how far purges are (wire.md 3.6).
+//! `DescribePurgeTasks`: shows how far purges are.
 
 use std::time::Duration;
 

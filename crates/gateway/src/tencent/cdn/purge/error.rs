@@ -1,4 +1,4 @@
-//! Why a purge is refused, and under which of the codes of its own action (wire.md 3.9).
+//! Why a purge is refused, and under which of the codes of its own action.
 
 use stoker_domain::{purge::Scope, target};
 use stoker_engine::{PurgeError, SubmitError};

@@ -1,4 +1,4 @@
-//! Purges of `cdn`: `PurgeUrlsCache`, `PurgePathCache` and what became of them (wire.md 3.4 to 3.7).
+//! Purges of `cdn`: `PurgeUrlsCache`, `PurgePathCache` and what became of them.
 
 mod describe;
 mod error;
