@@ -14,9 +14,10 @@ use crate::{
 /// hyper takes.
 pub fn requests(data: &[u8]) {
     let Some((first, text)) = data.split_first() else { return };
-    let whole = pass(text, text.len().max(1));
+    let bounds = Bounds { head_bytes: 2048, target_bytes: 512, ..Bounds::node() };
+    let whole = pass(&bounds, text, text.len().max(1));
     for size in [1, usize::from(*first).max(1)] {
-        let pieces = pass(text, size);
+        let pieces = pass(&bounds, text, size);
         assert_eq!(whole.1, pieces.1, "in pieces of {size}");
         match whole.1 {
             // of a line that breaks the framing some may have passed before it was whole
@@ -43,10 +44,9 @@ pub fn requests(data: &[u8]) {
     }
 }
 
-/// What passes in pieces of `size` bytes, and the verdict.
-fn pass(text: &[u8], size: usize) -> (Vec<u8>, Option<Verdict>) {
-    let bounds = Bounds { head_bytes: 2048, target_bytes: 512, ..Bounds::node() };
-    let mut messages = Messages::new(&bounds);
+/// What passes of `text` in pieces of `size` bytes, and the verdict.
+pub(crate) fn pass(bounds: &Bounds, text: &[u8], size: usize) -> (Vec<u8>, Option<Verdict>) {
+    let mut messages = Messages::new(bounds);
     let (mut held, mut passed) = (Vec::new(), Vec::new());
     for piece in text.chunks(size) {
         held.extend_from_slice(piece);

@@ -156,25 +156,11 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What passes of `text`, and the verdict, in pieces of `size` bytes.
-    fn pass(text: &[u8], size: usize) -> (Vec<u8>, Option<Verdict>) {
-        let mut messages = Messages::new(&Bounds::node());
-        let (mut held, mut passed) = (Vec::new(), Vec::new());
-        for piece in text.chunks(size) {
-            held.extend_from_slice(piece);
-            let (length, verdict) = messages.read(&mut held);
-            passed.extend(held.drain(..length));
-            if verdict.is_some() {
-                return (passed, verdict);
-            }
-        }
-        (passed, None)
-    }
+    use crate::fuzzing::pass;
 
     fn check(text: &str, passed: &str, verdict: Option<Verdict>) {
         for size in [1, 2, 3, 7, text.len()] {
-            let found = pass(text.as_bytes(), size);
+            let found = pass(&Bounds::node(), text.as_bytes(), size);
             let found = (String::from_utf8_lossy(&found.0).into_owned(), found.1);
             assert_eq!(found, (passed.into(), verdict), "{text:?} in pieces of {size}");
         }
@@ -220,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_cannot_become_a_head_is_not_waited_for() {
-        let refused = |text: &str| pass(text.as_bytes(), 1000).1;
+        let refused = |text: &str| pass(&Bounds::node(), text.as_bytes(), 1000).1;
         let cases = [
             ("\u{16}\u{3}\u{1}".to_owned(), Refusal::RequestLine),
             (" GET /".into(), Refusal::RequestLine),
