@@ -29,4 +29,5 @@ pub mod target;
 pub mod task;
 pub mod time;
 pub mod uri;
+pub mod view;
 pub mod zone;

@@ -58,10 +58,7 @@ pub use partial::{PartialReceipt, PartialSubmission};
 pub use purge::{PartialPurge, PartialPurged, PurgeError, PurgeSubmission};
 pub use replay::SignedCall;
 pub use split::SplitReceipt;
-pub use stoker_ledger::{
-    Error, ErrorKind, Memory, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState, TargetFilter,
-    TargetRow, TargetState, TaskFilter, TaskRow,
-};
+pub use stoker_ledger::{Error, ErrorKind, Memory};
 pub use submit::{Receipt, Submission};
 pub use sweep::Swept;
 pub use views::{TargetView, TaskView, Waiting};

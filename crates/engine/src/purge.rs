@@ -24,9 +24,10 @@ use stoker_domain::{
     target::Target,
     task::TaskId,
     time::Timestamp,
+    view::{Page, PurgeFilter, PurgeNode, PurgeRow, PurgeTarget},
     zone::ZoneId,
 };
-use stoker_ledger::{Charge, Error, NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeTarget};
+use stoker_ledger::{Charge, Error, NewPurge};
 use tokio::time::{Instant, timeout};
 
 use crate::{

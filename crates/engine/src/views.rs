@@ -14,8 +14,9 @@ use stoker_domain::{
     target::Target,
     task::{Progress, TaskId},
     time::Timestamp,
+    view::{Page, TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
-use stoker_ledger::{Error, Page, TargetFilter, TargetRow, TaskFilter, TaskRow};
+use stoker_ledger::Error;
 
 use crate::{Engine, attempts::mark, origins::Place, progress::Moving};
 

@@ -15,9 +15,10 @@ use stoker_domain::{
     area::Area,
     outcome::Outcome,
     task::{Progress, Task, TaskId},
+    view::{TargetFilter, TargetState, TaskFilter},
 };
 use stoker_ledger::{
-    Sqlite, TargetFilter, TargetState, TaskFilter,
+    Sqlite,
     suite::fixture::{Dice, Fixture, at, targets},
 };
 use tokio::task::JoinSet;

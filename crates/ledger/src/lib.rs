@@ -14,11 +14,10 @@ pub mod suite;
 mod sweep;
 
 pub use identity::Identity;
-pub use purge::{NewPurge, PurgeFilter, PurgeNode, PurgeRow, PurgeState, PurgeTarget, Purged};
+pub use purge::{NewPurge, Purged};
 pub use records::{
-    Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask, Page,
-    PlannedTarget, ReportWrite, RunningJob, Submitted, TargetFilter, TargetRow, TargetState,
-    TaskFilter, TaskRow,
+    Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask,
+    PlannedTarget, ReportWrite, RunningJob, Submitted,
 };
 pub use replay::{Memory, TakenCall};
 pub use sqlite::{Inspected, OpenError, Sqlite, Stats, has_sealed_keys, inspect};
@@ -36,6 +35,7 @@ use stoker_domain::{
     quota::{AreaLimits, Counter, Era, Limits, Product},
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
+    view::{Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow, TaskFilter, TaskRow},
     zone::{Zone, ZoneId},
 };
 

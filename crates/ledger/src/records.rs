@@ -1,13 +1,10 @@
 //! What goes into the verbs of the ledger and what comes out.
 
 use stoker_domain::{
-    account::AccountId,
-    area::Area,
     job::{ItemReport, JobId, LeaseToken},
-    media::NotFollowed,
     outcome::Outcome,
     quota::Counter,
-    task::{Progress, Task, TaskId},
+    task::{Task, TaskId},
     time::Timestamp,
 };
 
@@ -165,136 +162,6 @@ pub struct Applied {
     pub finished_targets: u64,
     /// The task whose last target finished with this report.
     pub finished_task: Option<TaskId>,
-}
-
-/// A page of a longer list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page<T> {
-    /// The rows of the page.
-    pub rows: Vec<T>,
-    /// Rows in all.
-    pub total: u64,
-}
-
-/// Which tasks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskFilter {
-    /// Whose tasks; absent = everybody's.
-    pub account: Option<AccountId>,
-    /// One task.
-    pub id: Option<TaskId>,
-    /// Older ones than this task; none where it is not there.
-    pub after: Option<TaskId>,
-    /// Rows to skip.
-    pub offset: u64,
-    /// Rows at most.
-    pub limit: u64,
-}
-
-/// A task with its counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TaskRow {
-    /// The task, without its request fields.
-    pub task: Task,
-    /// Targets in all, children included.
-    pub targets: u64,
-    /// Of these, done.
-    pub done: u64,
-    /// Of these, failed.
-    pub failed: u64,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-    /// When its last target finished.
-    pub finished_at: Option<Timestamp>,
-    /// Sizes of the targets that are done.
-    pub done_bytes: u64,
-    /// Sizes of targets, once for each node on which one was a success.
-    pub held_bytes: u64,
-    /// What nodes pulled for targets that are final there.
-    pub pulled_bytes: u64,
-    /// What its playlists name and is not followed, summed up.
-    pub not_followed: NotFollowed,
-}
-
-/// How far along a target is, as filters and totals tell it. Every target is in one state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TargetState {
-    /// Some node has not settled.
-    Processing,
-    /// On every node.
-    Done,
-    /// Failed, and its first failure is that the origin refused: see [`Outcome::is_refusal`].
-    FailedByOrigin,
-    /// Failed, and its first failure is a timeout.
-    FailedByTimeout,
-    /// Failed for another reason.
-    FailedOtherwise,
-}
-
-impl TargetState {
-    /// The states of targets that are so far along.
-    #[must_use]
-    pub fn of(progress: Progress) -> Vec<Self> {
-        match progress {
-            Progress::Processing => vec![Self::Processing],
-            Progress::Done => vec![Self::Done],
-            Progress::Failed => {
-                vec![Self::FailedByOrigin, Self::FailedByTimeout, Self::FailedOtherwise]
-            }
-        }
-    }
-}
-
-/// Which targets. All conditions must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TargetFilter {
-    /// Whose targets.
-    pub account: Option<AccountId>,
-    /// Of one task.
-    pub task: Option<TaskId>,
-    /// Of a task created at or after; a playlist's children count with their task.
-    pub from: Option<Timestamp>,
-    /// Of a task created at or before.
-    pub to: Option<Timestamp>,
-    /// Of one of these hosts; absent = of any.
-    pub hosts: Option<Vec<String>>,
-    /// With this URL exactly.
-    pub url: Option<String>,
-    /// Of a task that asked for this area, alone or with the other.
-    pub area: Option<Area>,
-    /// In one of these states; absent = in any.
-    pub states: Option<Vec<TargetState>>,
-    /// Rows to skip.
-    pub offset: u64,
-    /// Rows at most.
-    pub limit: u64,
-}
-
-/// One target with its roll-up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetRow {
-    /// Row number.
-    pub id: i64,
-    /// Its task.
-    pub task: Task,
-    /// Its URL.
-    pub url: String,
-    /// Row number of the playlist that named it.
-    pub parent: Option<i64>,
-    /// How far it is.
-    pub progress: Progress,
-    /// The first failure among its nodes, or the last success; absent while processing.
-    pub outcome: Option<Outcome>,
-    /// Nodes that must hold it.
-    pub nodes: u32,
-    /// Nodes whose outcome is final.
-    pub settled_nodes: u32,
-    /// Size in bytes, when known.
-    pub size_bytes: Option<u64>,
-    /// When it was accepted; a playlist's children come later than their task.
-    pub created_at: Timestamp,
-    /// When its last node settled.
-    pub finished_at: Option<Timestamp>,
 }
 
 /// What a caller can do about a failed verb.

@@ -19,9 +19,15 @@ use std::{
     sync::Arc,
 };
 
-use stoker_domain::{account::AccountId, area::Area, outcome::Outcome, task::Progress};
+use stoker_domain::{
+    account::AccountId,
+    area::Area,
+    outcome::Outcome,
+    task::Progress,
+    view::{TargetFilter, TargetState, TaskFilter},
+};
 use stoker_ledger::{
-    Ledger, Sqlite, TargetFilter, TargetState, TaskFilter,
+    Ledger, Sqlite,
     suite::fixture::{Dice, Fixture, at, urls},
 };
 use tokio::task::JoinSet;

@@ -5,7 +5,8 @@
 use std::{fs, path::Path};
 
 use rusqlite::Connection;
-use stoker_ledger::{Ledger, Sqlite, TaskFilter};
+use stoker_domain::view::TaskFilter;
+use stoker_ledger::{Ledger, Sqlite};
 
 /// The tables before there were users, as they were made then.
 const OLD: [&str; 4] = [

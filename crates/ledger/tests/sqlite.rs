@@ -5,9 +5,15 @@
 use std::{sync::Arc, time::Duration};
 
 use rusqlite::Connection;
-use stoker_domain::{area::Area, job::LeasedJob, outcome::Outcome, task::Progress};
+use stoker_domain::{
+    area::Area,
+    job::LeasedJob,
+    outcome::Outcome,
+    task::Progress,
+    view::{TargetFilter, TaskFilter},
+};
 use stoker_ledger::{
-    ErrorKind, Ledger, OpenError, Sqlite, TargetFilter, TaskFilter, ledger_suite,
+    ErrorKind, Ledger, OpenError, Sqlite, ledger_suite,
     suite::fixture::{Fixture, T0, at, item, targets, urls},
 };
 use tempfile::TempDir;

@@ -4,8 +4,9 @@ use stoker_domain::{
     area::{AreaScope, Tier},
     quota::{Limits, Product},
     task::FetchOptions,
+    view::TargetFilter,
 };
-use stoker_engine::{Config, Engine, PartialSubmission, SubmitError, TargetFilter, ZoneChoice};
+use stoker_engine::{Config, Engine, PartialSubmission, SubmitError, ZoneChoice};
 
 use crate::stage::{HOST, Stage, domain};
 

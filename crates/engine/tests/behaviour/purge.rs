@@ -7,10 +7,9 @@ use stoker_domain::{
     domain::Shield,
     purge::{Method, Scope},
     quota::Product,
+    view::{PurgeFilter, PurgeState},
 };
-use stoker_engine::{
-    NewDomain, PartialPurge, PurgeError, PurgeFilter, PurgeState, PurgeSubmission, SubmitError,
-};
+use stoker_engine::{NewDomain, PartialPurge, PurgeError, PurgeSubmission, SubmitError};
 
 use crate::stage::{HOST, MIDDLE, Stage, domain};
 

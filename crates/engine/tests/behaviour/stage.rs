@@ -11,9 +11,10 @@ use stoker_domain::{
     placement::Node,
     quota::{Limits, Product},
     task::{FetchOptions, MediaPolicy, TaskId},
+    view::{TargetFilter, TaskFilter},
 };
 use stoker_engine::{Config, Engine, NewDomain, Receipt, Submission, TargetView, TaskView};
-use stoker_ledger::{Ledger, Sqlite, TargetFilter, TaskFilter};
+use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
 

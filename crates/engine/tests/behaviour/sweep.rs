@@ -10,8 +10,9 @@ use stoker_domain::{
     quota::Product,
     retry::MAX_LEASES,
     task::{Progress, TaskId},
+    view::{PurgeFilter, TaskFilter},
 };
-use stoker_engine::{Config, PurgeFilter, PurgeSubmission, Swept, TaskFilter};
+use stoker_engine::{Config, PurgeSubmission, Swept};
 
 use crate::stage::{MIDDLE, Stage, item, node};
 

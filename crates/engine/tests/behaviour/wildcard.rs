@@ -12,9 +12,9 @@ use stoker_domain::{
     quota::{Limits, Product},
     task::FetchOptions,
     time::Timestamp,
+    view::TargetFilter,
 };
 use stoker_engine::{DomainError, PartialPurge, PurgeSubmission, Submission, SubmitError};
-use stoker_ledger::TargetFilter;
 
 use crate::stage::{MIDDLE, Stage, domain, item, submission};
 
@@ -222,7 +222,7 @@ async fn one_host_of_a_wildcard_is_purged_and_all_of_them_by_its_name() {
         "a.wild.test news",
     ];
     assert_eq!(ordered(&stage).await, expected);
-    let filter = stoker_engine::PurgeFilter {
+    let filter = stoker_domain::view::PurgeFilter {
         hosts: Some(vec![WILD.into()]),
         limit: 9,
         ..Default::default()

@@ -17,12 +17,12 @@ use stoker_domain::{
     quota::{AreaLimits, Counter, Era, Limits, Product},
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
+    view::{Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow, TaskFilter, TaskRow},
     zone::{Zone, ZoneId},
 };
 use stoker_ledger::{
     Applied, ChildPlan, EndJobs, EndedJobs, Error, ErrorKind, Identity, Leased, Ledger, NewPurge,
-    NewTask, Page, PurgeFilter, PurgeNode, PurgeRow, Purged, Removed, ReportWrite, RunningJob,
-    Submitted, TakenCall, TargetFilter, TargetRow, TaskFilter, TaskRow,
+    NewTask, Purged, Removed, ReportWrite, RunningJob, Submitted, TakenCall,
 };
 
 /// Wraps a ledger and fails when told to.

@@ -11,9 +11,9 @@ use stoker_domain::{
     quota::{Counter, Product, day},
     task::TaskId,
     time::{Clock, Timestamp},
+    view::{PurgeFilter, PurgeNode, PurgeRow, PurgeState},
 };
 use stoker_engine::{Config, Receipt};
-use stoker_ledger::{PurgeFilter, PurgeNode, PurgeRow, PurgeState};
 
 use crate::{
     model::{NODES, names},

@@ -18,11 +18,12 @@ use stoker_domain::{
     target::Target,
     task::{FetchOptions, MediaPolicy, Progress, TaskId},
     time::{Clock, Timestamp},
+    view::{TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
 use stoker_engine::{
     Config, Engine, NewDomain, Receipt, Submission, SubmitError, Swept, ZoneChoice,
 };
-use stoker_ledger::{Ledger, Sqlite, TargetFilter, TargetRow, TaskFilter, TaskRow};
+use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
 

@@ -6,8 +6,9 @@ use stoker_domain::{
     purge::{Method, Scope, tagged},
     quota::Product,
     task::{Progress, TaskId},
+    view::{PurgeFilter, PurgeRow, PurgeState},
 };
-use stoker_engine::{PurgeError, PurgeFilter, PurgeRow, PurgeState, PurgeSubmission};
+use stoker_engine::{PurgeError, PurgeSubmission};
 
 use super::{
     api,

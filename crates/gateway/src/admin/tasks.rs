@@ -13,10 +13,9 @@ use stoker_domain::{
     retry::MOST_PATIENCE,
     target::Target,
     task::{FetchOptions, Progress, TaskId},
+    view::{TargetFilter, TargetState, TaskFilter},
 };
-use stoker_engine::{
-    Engine, Submission, TargetFilter, TargetState, TargetView, TaskFilter, TaskView, Waiting,
-};
+use stoker_engine::{Engine, Submission, TargetView, TaskView, Waiting};
 
 use super::{
     api,

@@ -1,8 +1,7 @@
 //! What sub-users may do: every action, refused and allowed, in the words of its API.
 
 use serde_json::{Value, json};
-use stoker_domain::{account::AccountId, time::Clock};
-use stoker_engine::TaskFilter;
+use stoker_domain::{account::AccountId, time::Clock, view::TaskFilter};
 
 use crate::{
     house::{Call, House, OWNER, SMALL},

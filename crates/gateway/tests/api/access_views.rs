@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
-use stoker_domain::{account::AccountId, target::Target};
-use stoker_engine::{PurgeFilter, TargetFilter};
+use stoker_domain::{
+    account::AccountId,
+    target::Target,
+    view::{PurgeFilter, TargetFilter},
+};
 
 use crate::{
     house::{Call, House, OWNER},

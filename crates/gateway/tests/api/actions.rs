@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use stoker_domain::{
     quota::Product,
     task::{MediaPolicy, TaskId},
+    view::TargetFilter,
 };
-use stoker_engine::TargetFilter;
 
 use crate::house::{Call, House};
 

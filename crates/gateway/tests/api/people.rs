@@ -6,8 +6,8 @@ use sha2::{Digest, Sha256};
 use stoker_domain::{
     account::{AccessKey, AccountId, Principal, Temporary, User, UserId},
     time::Clock,
+    view::TargetFilter,
 };
-use stoker_engine::TargetFilter;
 
 use crate::house::{House, SECRET};
 

@@ -12,8 +12,7 @@ use axum::body::Body;
 use http::{Method, Request};
 use serde::Deserialize;
 use serde_json::Value;
-use stoker_domain::time::Clock;
-use stoker_engine::TaskFilter;
+use stoker_domain::{time::Clock, view::TaskFilter};
 
 use crate::{
     cases,

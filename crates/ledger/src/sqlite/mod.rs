@@ -49,6 +49,7 @@ use stoker_domain::{
     quota::{AreaLimits, Counter, Era, Limits, Product},
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
+    view::{Page, PurgeFilter, PurgeNode, PurgeRow, TargetFilter, TargetRow, TaskFilter, TaskRow},
     zone::{Zone, ZoneId},
 };
 
@@ -58,8 +59,7 @@ pub use writer::Stats;
 
 use crate::{
     Applied, ChildPlan, EndJobs, EndedJobs, Error, Identity, Leased, Ledger, NewPurge, NewTask,
-    Page, PurgeFilter, PurgeNode, PurgeRow, Purged, Removed, ReportWrite, RunningJob, Submitted,
-    TakenCall, TargetFilter, TargetRow, TaskFilter, TaskRow,
+    Purged, Removed, ReportWrite, RunningJob, Submitted, TakenCall,
 };
 
 /// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.

@@ -11,6 +11,7 @@ use stoker_domain::{
     quota::Product,
     task::TaskId,
     time::Timestamp,
+    view::{Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState},
 };
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
     quota, tally,
     views::word,
 };
-use crate::{NewPurge, Page, PurgeFilter, PurgeNode, PurgeRow, PurgeState, Purged};
+use crate::{NewPurge, Purged};
 
 const NUMBER: &str =
     "/* purge: number */ UPDATE purge_number SET last = max(last + 1, ?1) RETURNING last";

@@ -12,6 +12,7 @@ use stoker_domain::{
     area::Area,
     task::{Progress, Task},
     time::Timestamp,
+    view::{Page, TargetFilter, TargetRow, TargetState},
 };
 
 use super::{
@@ -23,7 +24,6 @@ use super::{
     tally::{self, ALL_HOSTS, Counts, Kind},
     views,
 };
-use crate::{Page, TargetFilter, TargetRow, TargetState};
 
 const HOUR: i64 = 3_600_000;
 

@@ -15,6 +15,7 @@ use stoker_domain::{
     quota::Product,
     task::{Task, TaskId},
     time::Timestamp,
+    view::{Page, TaskFilter, TaskRow},
 };
 
 use super::{
@@ -24,7 +25,7 @@ use super::{
     number::{signed, unsigned},
     report::Stored,
 };
-use crate::{Page, RunningJob, TaskFilter, TaskRow};
+use crate::RunningJob;
 
 /// Walks the index of names down from the last that begins with a digit.
 pub(super) fn last_number(connection: &Connection) -> Result<Option<TaskId>, Failure> {

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use stoker_domain::{area::Area, area::AreaScope, outcome::Outcome};
+use stoker_domain::{area::Area, area::AreaScope, outcome::Outcome, view::TaskFilter};
 use tokio::task::JoinSet;
 
 use super::fixture::{Fixture, T0, at, charges, targets, urls};
-use crate::{ErrorKind, Ledger, NewTask, TaskFilter};
+use crate::{ErrorKind, Ledger, NewTask};
 
 const CALLERS: usize = 100;
 

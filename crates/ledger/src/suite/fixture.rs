@@ -11,11 +11,11 @@ use stoker_domain::{
     quota::{self, Counter, Product},
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
+    view::{TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
 
 use crate::{
     Applied, Charge, Error, ItemDecision, Ledger, NewTask, PlannedTarget, ReportWrite, Submitted,
-    TargetFilter, TargetRow, TaskFilter, TaskRow,
 };
 
 /// The moment at which the behaviours begin: in the middle of a minute, an hour and a day.

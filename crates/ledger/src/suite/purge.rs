@@ -7,10 +7,11 @@ use stoker_domain::{
     purge::{Method, PurgeOrder, Scope},
     quota::{self, Counter, Product},
     task::TaskId,
+    view::{PurgeFilter, PurgeState, PurgeTarget},
 };
 
 use super::fixture::{Fixture, LEASE, T0, at, urls};
-use crate::{Charge, ErrorKind, Ledger, NewPurge, PurgeFilter, PurgeState, PurgeTarget};
+use crate::{Charge, ErrorKind, Ledger, NewPurge};
 
 fn counter(area: Area) -> Counter {
     Counter { product: Product::CdnPurgePath, area, day: quota::day(T0) }

@@ -7,10 +7,11 @@ use stoker_domain::{
     outcome::{Block, Outcome},
     quota::Counter,
     task::{FetchOptions, MediaPolicy, Progress, Task, TaskId},
+    view::TaskFilter,
 };
 
 use super::fixture::{DAILY, Fixture, T0, at, charges, counter, target, targets, urls};
-use crate::{Charge, ErrorKind, Ledger, NewTask, Submitted, TaskFilter};
+use crate::{Charge, ErrorKind, Ledger, NewTask, Submitted};
 
 pub async fn equal_urls_are_merged_and_charged_once(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;

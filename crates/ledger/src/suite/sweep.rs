@@ -10,13 +10,11 @@ use stoker_domain::{
     retry::MAX_LEASES,
     task::{Progress, Task, TaskId},
     time::Timestamp,
+    view::{PurgeFilter, PurgeTarget, TargetFilter, TargetRow, TargetState, TaskFilter, TaskRow},
 };
 
 use super::fixture::{Dice, Fixture, T0, at, counter, target, targets, urls};
-use crate::{
-    EndJobs, EndedJobs, Hopeless, ItemDecision, Ledger, NewPurge, PurgeFilter, PurgeTarget,
-    Removed, ReportWrite, TargetFilter, TargetRow, TargetState, TaskFilter, TaskRow,
-};
+use crate::{EndJobs, EndedJobs, Hopeless, ItemDecision, Ledger, NewPurge, Removed, ReportWrite};
 
 const DAY: u64 = 86_400;
 

@@ -7,10 +7,11 @@ use stoker_domain::{
     outcome::{OriginFault, Outcome},
     task::{Progress, Task, TaskId},
     time::Timestamp,
+    view::{TargetFilter, TargetRow, TargetState},
 };
 
 use super::fixture::{Dice, Fixture, T0, at, targets, urls};
-use crate::{Ledger, TargetFilter, TargetRow, TargetState};
+use crate::Ledger;
 
 const ALL: TargetFilter = TargetFilter {
     account: None,

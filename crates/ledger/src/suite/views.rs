@@ -6,10 +6,11 @@ use stoker_domain::{
     job::{JobId, NodeOutcome},
     outcome::Outcome,
     task::{Task, TaskId},
+    view::TaskFilter,
 };
 
 use super::fixture::{Fixture, LEASE, T0, at, item, targets, urls};
-use crate::{Ledger, RunningJob, TaskFilter};
+use crate::{Ledger, RunningJob};
 
 pub async fn tasks_are_listed_newest_first_with_their_counts(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;

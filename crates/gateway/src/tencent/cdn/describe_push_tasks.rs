@@ -13,8 +13,9 @@ use stoker_domain::{
     target::Target,
     task::{Progress, TaskId},
     time::Timestamp,
+    view::{TargetFilter, TargetState},
 };
-use stoker_engine::{TargetFilter, TargetState, TargetView};
+use stoker_engine::TargetView;
 
 use super::{Error, word};
 use crate::{

@@ -12,8 +12,9 @@ use stoker_domain::{
     target::Target,
     task::{MediaPolicy, Progress, TaskId},
     time::Timestamp,
+    view::{TargetFilter, TargetState},
 };
-use stoker_engine::{TargetFilter, TargetState, TargetView};
+use stoker_engine::TargetView;
 
 use super::{
     Error, Reply, clock,

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stoker_domain::{account::Account, area::Area, target::encoded, task::Progress};
-use stoker_engine::{TargetFilter, TargetView};
+use stoker_domain::{
+    account::Account, area::Area, target::encoded, task::Progress, view::TargetFilter,
+};
+use stoker_engine::TargetView;
 
 use super::{
     error::Error,

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stoker_domain::{
-    account::Account, domain::name::is_name, purge::Scope, target::Target, task::TaskId,
+    account::Account,
+    domain::name::is_name,
+    purge::Scope,
+    target::Target,
+    task::TaskId,
     time::Timestamp,
+    view::{PurgeFilter, PurgeRow, PurgeState},
 };
-use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
 
 use super::{error::Error, get_push_logs::start_of};
 use crate::{

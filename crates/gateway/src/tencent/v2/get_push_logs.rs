@@ -6,8 +6,14 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stoker_domain::{account::Account, target::encoded, task::Progress, time::Timestamp};
-use stoker_engine::{Page, TargetFilter, TargetState, TargetView};
+use stoker_domain::{
+    account::Account,
+    target::encoded,
+    task::Progress,
+    time::Timestamp,
+    view::{Page, TargetFilter, TargetState},
+};
+use stoker_engine::TargetView;
 
 use super::{error::Error, number};
 use crate::{

@@ -11,8 +11,8 @@ use stoker_domain::{
     target::Target,
     task::TaskId,
     time::Timestamp,
+    view::{PurgeFilter, PurgeRow, PurgeState},
 };
-use stoker_engine::{PurgeFilter, PurgeRow, PurgeState};
 
 use super::{Error, Reply, SHOWN};
 use crate::{
