@@ -15,6 +15,7 @@ mod memory;
 mod metrics;
 pub mod origin;
 mod pace;
+pub mod request;
 mod serve;
 mod source;
 mod start;

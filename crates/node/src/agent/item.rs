@@ -29,8 +29,9 @@ use super::{
     playlist::{self, Unread},
 };
 use crate::{
-    fill::{Body, FillHead, Filled, Fills, Handed, Intent, Request, is_content},
+    fill::{Body, FillHead, Filled, Fills, is_content},
     origin::seconds,
+    request::{Handed, Intent, Request},
     serve::{Proof, Service, cached_only, selecting},
     store::{Store, Stored, Verified},
 };

@@ -16,18 +16,22 @@ use http::header;
 use http_body::{Frame, SizeHint};
 use stoker_domain::{
     http::{ByteRange, StoredResponse, Validator},
-    outcome::Uncacheable,
+    outcome::{Outcome, Uncacheable},
 };
 
 use super::{
     Fills,
-    head::FillHead,
+    head::{FillHead, Filled},
     reader::Reader,
-    request::{Intent, Request, Want},
     slices::slice_of,
     state::{Cursor, Passing, Take, changed},
 };
-use crate::{memory::Window, origin::Fault, store::Stored};
+use crate::{
+    memory::Window,
+    origin::Fault,
+    request::{Intent, Request, Want},
+    store::Stored,
+};
 
 /// Bytes that are read from the store at once.
 const READ: usize = 256 << 10;
@@ -91,6 +95,44 @@ impl Body {
             Ok(shared.next().await?.map(|chunk| (chunk, shared)))
         });
         Self { stream: Box::pin(stream), left }
+    }
+}
+
+impl Reader {
+    /// The content after [`Self::head`]: all of it, or first and last byte of `range`, which must
+    /// lie within the size.
+    pub fn body(self, range: Option<(u64, u64)>) -> Body {
+        self.body_within(range, Window::of_all())
+    }
+
+    /// The same, in pieces as `window` has them.
+    pub(crate) fn body_within(self, range: Option<(u64, u64)>, window: Window) -> Body {
+        let (start, end) = range.map_or((0, u64::MAX), |(start, last)| (start, last + 1));
+        self.narrow(range);
+        let (passing, size) = {
+            let mut state = self.seat.fill.state();
+            let is_first = self.seat.reader == 0;
+            (is_first.then(|| state.passing.take()).flatten(), state.size)
+        };
+        let end = size.map_or(end, |size| end.min(size));
+        match passing {
+            Some(passing) => Body::passing(self, passing, start, end, size.is_some()),
+            None => Body::shared(self, Cursor::at(start), (end, size.is_some()), window),
+        }
+    }
+
+    /// As [`Self::durable`]; and head and content of a playlist that is not kept, for
+    /// [`Intent::PrefetchAndRead`](super::Intent).
+    pub async fn durable_or_passing(self) -> (Filled, Option<(Arc<FillHead>, Body)>) {
+        let (filled, reader) = self.end().await;
+        let head = {
+            let state = reader.seat.fill.state();
+            let is_ours = reader.seat.reader == 0 && state.passing.is_some();
+            state.head.clone().filter(|_| is_ours)
+        };
+        let is_passing = matches!(filled.outcome, Outcome::Uncacheable(_) | Outcome::TooLarge);
+        let passing = head.filter(|_| is_passing).map(|head| (head, reader.body(None)));
+        (filled, passing)
     }
 }
 

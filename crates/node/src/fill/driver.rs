@@ -16,14 +16,14 @@ use tracing::debug;
 use super::{
     Fills,
     failures::Failure,
-    head::{FillHead, Filled},
-    opening::{Reply, is_content},
-    request::{Handed, Request},
+    head::{FillHead, Filled, is_content},
+    reply::Reply,
     run::{Change, ChangeKind},
     state::{Fill, State},
 };
 use crate::{
     origin::{Fault, Retry, Source},
+    request::{Handed, Request},
     store::Stored,
 };
 

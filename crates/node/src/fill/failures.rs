@@ -20,11 +20,8 @@ use http::{HeaderMap, header};
 use stoker_domain::{http::CacheControl, key::Key, outcome::Outcome, time::Timestamp};
 use tokio::time::Instant;
 
-use super::{
-    head::{FillHead, Filled},
-    request::Request,
-};
-use crate::origin::Fault;
+use super::head::{FillHead, Filled};
+use crate::{origin::Fault, request::Request};
 
 /// Failures that are known at once at most, those included that newer ones of their keys replaced.
 const MOST: usize = 4096;
@@ -189,8 +186,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        fill::request::{Handed, Intent},
         origin::bare_domain,
+        request::{Handed, Intent},
     };
 
     const MEMORY: Duration = Duration::from_secs(60);

@@ -47,3 +47,8 @@ pub struct Filled {
     /// What is now in the store, when it succeeded.
     pub stored: Option<Stored>,
 }
+
+/// Whether a prefetch asked for this.
+pub(crate) fn is_content(status: StatusCode) -> bool {
+    matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION)
+}

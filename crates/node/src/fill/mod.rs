@@ -26,19 +26,19 @@ mod body;
 mod driver;
 mod extent;
 mod failures;
-mod forwarded_for;
 mod head;
 mod opening;
 mod pass;
 mod pull;
 mod ranges;
 mod reader;
-mod request;
+mod reply;
 mod run;
 mod selection;
 mod slices;
 mod state;
 mod unshared;
+mod want;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -59,12 +59,9 @@ use tokio::{pin, select, sync::watch, time::sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use body::Body;
-pub use forwarded_for::ForwardedFor;
+pub(crate) use head::is_content;
 pub use head::{FillHead, Filled};
-pub(crate) use opening::is_content;
 pub use reader::Reader;
-use request::is_one_target;
-pub use request::{Handed, Intent, Request, Want, stored_url};
 
 use driver::Driver;
 use failures::Failures;
@@ -77,6 +74,7 @@ use crate::{
     memory::{Memory, MemoryStats, Shares},
     origin::{Ask, Client, Contacts, Fault, MAX_HOPS, NO_HURRY, Response, Source},
     pace::{Lane, Pacer},
+    request::{Intent, Request, is_one_target},
     source::JobSource,
     store::{Store, Stored},
 };
@@ -306,7 +304,7 @@ impl Fills {
     }
 
     /// Lets nobody join the fills of purged URLs any more: whoever asks from now on starts anew.
-    /// Their readers read on; the store refuses what they bring. See [`stored_url`] for `is_purged`.
+    /// Their readers read on; the store refuses what they bring. See [`stored_url`](crate::request::stored_url) for `is_purged`.
     pub fn part_from(&self, is_purged: impl Fn(Key, &str) -> bool) {
         for shard in &self.0.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);

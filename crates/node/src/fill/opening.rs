@@ -10,21 +10,21 @@ use stoker_domain::{
         strong_validator,
     },
     outcome::{OriginFault, Outcome, Uncacheable},
-    time::Timestamp,
 };
 
 use super::{
     driver::{Driver, Stop},
     extent::Extent,
-    head::{FillHead, Filled},
+    head::{FillHead, Filled, is_content},
     pull::{Generation, Puller},
-    request::Want,
+    reply::{Reply, made},
     run::{Change, Course, Event, Run},
     slices::{SLICE_BYTES, count, slice_of, start_of},
 };
 use crate::{
-    origin::{Ask, Content, Fault, Response},
+    origin::{Ask, Fault},
     pace::AHEAD,
+    request::Want,
     store::{Stored, Ticket, Verified, Writer},
 };
 
@@ -41,18 +41,6 @@ impl Known {
     async fn is_damaged(&self) -> bool {
         self.stored.is_one_record() && self.stored.verify().await != Verified::Sound
     }
-}
-
-/// A reply, and when it was asked for and came.
-#[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) response: Response,
-    pub(super) asked: Option<(u64, u64)>,
-    pub(super) request_time: Timestamp,
-    pub(super) response_time: Timestamp,
-    /// Of the generation that it may begin, taken before it was asked for: what is purged meanwhile
-    /// is older than the purge, however late it comes.
-    pub(super) writer: Writer,
 }
 
 impl Driver {
@@ -487,11 +475,6 @@ pub(super) enum Judged {
     Whole,
 }
 
-/// Whether a prefetch asked for this.
-pub(crate) fn is_content(status: StatusCode) -> bool {
-    matches!(status, StatusCode::OK | StatusCode::NON_AUTHORITATIVE_INFORMATION)
-}
-
 /// Stands for "to the end" in a range with two ends; some servers refuse larger numbers.
 const OPEN_END: u64 = 1 << 60;
 
@@ -502,22 +485,4 @@ fn exact(range: ByteRange) -> Option<(u64, u64)> {
         }
         ByteRange::Suffix(_) => None,
     }
-}
-
-pub(super) fn made(
-    reply: Reply,
-    extent: &Extent,
-    lifetime: Lifetime,
-    selecting: &HeaderMap,
-) -> (StoredResponse, Content) {
-    let status = if extent.is_partial { StatusCode::OK } else { reply.response.status };
-    let response = StoredResponse::new(
-        selecting,
-        status,
-        reply.response.fields,
-        extent.total.unwrap_or(0),
-        lifetime,
-        reply.response_time,
-    );
-    (response, reply.response.content)
 }

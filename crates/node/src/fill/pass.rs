@@ -15,8 +15,8 @@ use super::{
     driver::{Driver, Stop},
     extent::Extent,
     failures::{Failure, LONGEST_PAGE},
-    head::{FillHead, Filled},
-    opening::{Reply, is_content, made},
+    head::{FillHead, Filled, is_content},
+    reply::{Reply, made},
     selection::DEPENDS,
     state::Passing,
 };

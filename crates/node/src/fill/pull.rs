@@ -21,8 +21,7 @@ use tokio::{
 use super::{
     driver::{Driver, Stop},
     failures::Failure,
-    head::Filled,
-    opening::is_content,
+    head::{Filled, is_content},
     run::{Course, Event, Run},
     slices::{SliceSet, count, slice_of, start_of},
     state::State,

@@ -23,7 +23,8 @@ use tokio::time::Instant;
 use super::{
     driver::{Driver, Stop},
     extent::Extent,
-    opening::{Reply, is_content},
+    head::is_content,
+    reply::Reply,
 };
 use crate::origin::{Ask, Source};
 

@@ -14,13 +14,13 @@ use tokio::{pin, time::timeout};
 
 use super::{
     Fills,
-    body::Body,
-    head::{FillHead, Filled},
-    opening::is_content,
-    request::{Request, Want},
-    state::{Cursor, Fill, State},
+    head::{FillHead, Filled, is_content},
+    state::{Fill, State},
 };
-use crate::{memory::Window, origin::Fault};
+use crate::{
+    origin::Fault,
+    request::{Request, Want},
+};
 
 /// A prefetch that shared the failure of another's request asks again, so often in all;
 const ATTEMPTS: u32 = 2;
@@ -121,28 +121,6 @@ impl Reader {
         is_alone || depends_on_request(outcome) || head.is_some_and(|head| is_selected(&head))
     }
 
-    /// The content after [`Self::head`]: all of it, or first and last byte of `range`, which must
-    /// lie within the size.
-    pub fn body(self, range: Option<(u64, u64)>) -> Body {
-        self.body_within(range, Window::of_all())
-    }
-
-    /// The same, in pieces as `window` has them.
-    pub(crate) fn body_within(self, range: Option<(u64, u64)>, window: Window) -> Body {
-        let (start, end) = range.map_or((0, u64::MAX), |(start, last)| (start, last + 1));
-        self.narrow(range);
-        let (passing, size) = {
-            let mut state = self.seat.fill.state();
-            let is_first = self.seat.reader == 0;
-            (is_first.then(|| state.passing.take()).flatten(), state.size)
-        };
-        let end = size.map_or(end, |size| end.min(size));
-        match passing {
-            Some(passing) => Body::passing(self, passing, start, end, size.is_some()),
-            None => Body::shared(self, Cursor::at(start), (end, size.is_some()), window),
-        }
-    }
-
     /// Wants from now on all of the content, or first and last byte of `range`.
     pub(super) fn narrow(&self, range: Option<(u64, u64)>) {
         let start = range.map_or(0, |(start, _)| start);
@@ -158,21 +136,7 @@ impl Reader {
         self.end().await.0
     }
 
-    /// As [`Self::durable`]; and head and content of a playlist that is not kept, for
-    /// [`Intent::PrefetchAndRead`](super::Intent).
-    pub async fn durable_or_passing(self) -> (Filled, Option<(Arc<FillHead>, Body)>) {
-        let (filled, reader) = self.end().await;
-        let head = {
-            let state = reader.seat.fill.state();
-            let is_ours = reader.seat.reader == 0 && state.passing.is_some();
-            state.head.clone().filter(|_| is_ours)
-        };
-        let is_passing = matches!(filled.outcome, Outcome::Uncacheable(_) | Outcome::TooLarge);
-        let passing = head.filter(|_| is_passing).map(|head| (head, reader.body(None)));
-        (filled, passing)
-    }
-
-    async fn end(mut self) -> (Filled, Self) {
+    pub(super) async fn end(mut self) -> (Filled, Self) {
         let mut attempts = 0;
         loop {
             let filled = self.seat.fill.verdict().await;

@@ -14,12 +14,14 @@ use tokio_util::task::AbortOnDropHandle;
 use super::{
     Fills,
     extent::Extent,
-    opening::Reply,
-    request::Request,
+    reply::Reply,
     slices::{slice_of, start_of},
     state::Fill,
 };
-use crate::origin::{Ask, Content, Fault, NO_HURRY, Response, Retry, Source};
+use crate::{
+    origin::{Ask, Content, Fault, NO_HURRY, Response, Retry, Source},
+    request::Request,
+};
 
 /// Before the parent is urged again.
 const URGE_AGAIN: Duration = Duration::from_secs(1);

@@ -15,7 +15,9 @@ use stoker_domain::{
 use super::{
     driver::{Driver, Stop},
     extent::Extent,
-    opening::{Judged, Reply, is_content},
+    head::is_content,
+    opening::Judged,
+    reply::Reply,
 };
 use crate::origin::Ask;
 

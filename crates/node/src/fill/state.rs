@@ -25,12 +25,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     failures::Failure,
     head::{FillHead, Filled},
-    request::{Intent, Request, Want},
     slices::{RUN, SLICE_BYTES, SliceSet, count, slice_of, start_of},
 };
 use crate::{
     memory::Hold,
     origin::{Content, Fault},
+    request::{Intent, Request, Want},
     store::Stored,
 };
 

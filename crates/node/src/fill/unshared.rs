@@ -11,7 +11,7 @@ use http::header;
 use stoker_domain::key::Key;
 use tokio::time::Instant;
 
-use super::request::Request;
+use crate::request::Request;
 
 /// How long it counts; what may be kept again is kept by the next prefetch or viewer after it.
 const MEMORY: Duration = Duration::from_secs(10);

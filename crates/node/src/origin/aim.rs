@@ -31,7 +31,7 @@ use super::{
     pool::{Place as Connections, Whose},
     turns::Line,
 };
-use crate::{fill, pace::Window};
+use crate::{pace::Window, request::Request};
 
 /// How long a server is left for the last.
 const SHUNNED: Duration = Duration::from_secs(10);
@@ -56,12 +56,12 @@ pub(super) struct Aim {
 
 impl Aim {
     /// The servers that may be asked, first choice first.
-    pub(super) fn all(domain: &Domain, request: &fill::Request) -> Vec<Self> {
+    pub(super) fn all(domain: &Domain, request: &Request) -> Vec<Self> {
         let places = domain.origin.places(request.key);
         places.iter().map(|place| Self::of(domain, place, request)).collect()
     }
 
-    fn of(domain: &Domain, place: &Place<'_>, request: &fill::Request) -> Self {
+    fn of(domain: &Domain, place: &Place<'_>, request: &Request) -> Self {
         let origin = &domain.origin;
         let mut name = format!("origin `{}://{}", origin.scheme.as_str(), place.host);
         if place.port != origin.scheme.default_port() {

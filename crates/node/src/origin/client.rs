@@ -31,8 +31,8 @@ use super::{
     turns::{Bounds, InFlight, Line, Purpose, Turn, Turns},
 };
 use crate::{
-    fill,
     pace::{Toll, Window},
+    request::Request,
 };
 
 /// How long is waited for what.
@@ -179,7 +179,7 @@ impl Client {
     pub(crate) async fn get(
         &self,
         source: &Source,
-        target: &fill::Request,
+        target: &Request,
         ask: &Ask,
         toll: Option<Toll>,
         hurry: Hurry<'_, '_>,
@@ -212,7 +212,7 @@ impl Client {
     fn received(
         &self,
         source: &Source,
-        (target, ask): (&fill::Request, &Ask),
+        (target, ask): (&Request, &Ask),
         mut head: http::response::Parts,
         content: Content,
     ) -> Result<Response, Fault> {
@@ -251,7 +251,7 @@ impl Client {
     async fn ask_parent(
         &self,
         node: &Arc<Node>,
-        target: &fill::Request,
+        target: &Request,
         ask: &Ask,
         hurry: Hurry<'_, '_>,
     ) -> Result<(http::response::Parts, Content), Fault> {
@@ -284,7 +284,7 @@ impl Client {
     async fn turn(
         &self,
         line: Line,
-        target: &fill::Request,
+        target: &Request,
         ask: &Ask,
         hurry: Hurry<'_, '_>,
         to: &str,
@@ -419,7 +419,7 @@ type Reply = (http::response::Parts, Exchange, String);
 /// What an origin is asked.
 struct Asking<'a, 'f> {
     domain: &'a Domain,
-    target: &'a fill::Request,
+    target: &'a Request,
     ask: &'a Ask,
     window: Option<Window>,
     hurry: Hurry<'a, 'f>,
@@ -447,7 +447,7 @@ fn idle_bounds(bounds: &Bounds) -> IdleBounds {
 }
 
 /// The lane in which a viewer waits: that of the path, whatever the query.
-fn lane(target: &fill::Request) -> u64 {
+fn lane(target: &Request) -> u64 {
     let path = target.path_and_query.split('?').next().unwrap_or_default();
     let mut first = [0; 8];
     first.copy_from_slice(&Key::new(&target.host, path).0[..8]);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Uri,
+    HeaderMap, HeaderName, HeaderValue, Uri,
     header::{
         ACCEPT_ENCODING, CONTENT_LENGTH, EXPECT, HOST, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
         IF_RANGE, IF_UNMODIFIED_SINCE, RANGE, USER_AGENT, VIA,
@@ -31,7 +31,7 @@ use stoker_domain::{
 };
 
 use super::{Fault, aim::Aim};
-use crate::fill;
+use crate::request::Request;
 
 /// The secret that nodes share.
 pub const PEER: HeaderName = HeaderName::from_static("stoker-peer");
@@ -41,9 +41,9 @@ pub const OPTIONS: HeaderName = HeaderName::from_static("stoker-options");
 pub const HOPS: HeaderName = HeaderName::from_static("stoker-hops");
 /// Present where only a prefetch waits for the reply: viewers' requests are never slowed.
 pub const PATIENT: HeaderName = HeaderName::from_static("stoker-patient");
-/// Who the viewer is: [`fill::ForwardedFor`].
+/// Who the viewer is: [`crate::request::ForwardedFor`].
 pub const CLIENT: HeaderName = HeaderName::from_static("stoker-client");
-/// [`fill::Request::errors_since`], in milliseconds since 1970.
+/// [`Request::errors_since`], in milliseconds since 1970.
 pub const ERRORS_SINCE: HeaderName = HeaderName::from_static("stoker-errors-since");
 /// The outcome that a reply stands for, when it is a failure.
 pub const FAULT: HeaderName = HeaderName::from_static("stoker-fault");
@@ -162,10 +162,10 @@ pub(crate) struct Ask {
 pub(super) fn build_for_origin(
     domain: &Domain,
     aim: &Aim,
-    request: &fill::Request,
+    request: &Request,
     ask: &Ask,
     loops: &LoopGuard,
-) -> Result<Request<Empty<Bytes>>, Fault> {
+) -> Result<http::Request<Empty<Bytes>>, Fault> {
     let base = &domain.origin.base_path;
     let path = request.path_and_query.split('?').next().unwrap_or_default();
     if !base.is_empty() && may_lead_above(path) {
@@ -185,10 +185,10 @@ pub(super) fn build_for_origin(
 /// The request to another node for what `request` names.
 pub(super) fn build_for_parent(
     node: &Node,
-    request: &fill::Request,
+    request: &Request,
     ask: &Ask,
     peer_secret: &HeaderValue,
-) -> Result<Request<Empty<Bytes>>, Fault> {
+) -> Result<http::Request<Empty<Bytes>>, Fault> {
     let mut fields = passed_on(request.fields.clone());
     ask_parent(&mut fields, request, peer_secret);
     if ask.is_patient {
@@ -215,12 +215,12 @@ fn passed_on(mut fields: HeaderMap) -> HeaderMap {
 fn finish(
     mut fields: HeaderMap,
     uri: Option<Uri>,
-    request: &fill::Request,
+    request: &Request,
     ask: &Ask,
     to: &str,
-) -> Result<Request<Empty<Bytes>>, Fault> {
+) -> Result<http::Request<Empty<Bytes>>, Fault> {
     put_conditions(&mut fields, ask);
-    let mut built = Request::new(Empty::new());
+    let mut built = http::Request::new(Empty::new());
     *built.uri_mut() = uri.ok_or_else(|| {
         let path = request.path_and_query.split('?').next().unwrap_or_default();
         let detail = format!("cannot ask {to} for path `{path}`");
@@ -234,7 +234,7 @@ fn ask_origin(
     fields: &mut HeaderMap,
     ask: &Ask,
     aim: &Aim,
-    (domain, request): (&Domain, &fill::Request),
+    (domain, request): (&Domain, &Request),
 ) {
     for name in &ask.without {
         // another node passed it on as if it were a viewer's
@@ -293,7 +293,7 @@ fn change(fields: &mut HeaderMap, rule: &HeaderRule) {
     }
 }
 
-fn ask_parent(fields: &mut HeaderMap, request: &fill::Request, peer_secret: &HeaderValue) {
+fn ask_parent(fields: &mut HeaderMap, request: &Request, peer_secret: &HeaderValue) {
     put_host(fields, &request.host);
     fields.insert(PEER, peer_secret.clone());
     fields.insert(HOPS, HeaderValue::from(u16::from(request.hops.saturating_add(1))));
@@ -352,6 +352,7 @@ pub(super) mod tests {
     };
 
     use super::*;
+    use crate::request::{Handed, Intent};
 
     /// A domain with this origin, and nothing else said.
     pub(crate) fn domain(origin: Origin) -> Domain {
@@ -401,15 +402,15 @@ pub(super) mod tests {
         fields.insert("accept-language", HeaderValue::from_static("de"));
         let headers = vec![("X-Task".into(), "1".into())];
         let options = FetchOptions { headers, ..FetchOptions::default() };
-        let request = fill::Request {
+        let request = Request {
             key: Key::new("www.example.com", "/a"),
             domain: Arc::new(domain),
             host: "www.example.com".into(),
             path_and_query: "/a".into(),
             fields,
-            handed: fill::Handed::default(),
+            handed: Handed::default(),
             options: Arc::new(options),
-            intent: fill::Intent::Prefetch,
+            intent: Intent::Prefetch,
             hops: 0,
             client: None,
             is_patient: true,

@@ -13,9 +13,10 @@ use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::{
-    fill::{self, Fills, Request},
+    fill::{self, Fills},
     memory::Window,
     origin::Fault,
+    request::Request,
     store::Stored,
 };
 

@@ -22,9 +22,10 @@ use super::{
     select::select,
 };
 use crate::{
-    fill::{FillHead, Handed, Intent, Reader, Request, Want},
+    fill::{FillHead, Reader},
     memory::Window,
     origin::{ALONE, FAULT_RETRY_AFTER, Fault, NOTE, PATIENT, seconds},
+    request::{Handed, Intent, Request, Want},
     store::Stored,
 };
 

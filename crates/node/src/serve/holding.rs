@@ -13,8 +13,9 @@ use stoker_domain::{
 
 use super::{Proof, Service};
 use crate::{
-    fill::{is_content, stored_url},
+    fill::is_content,
     history::History,
+    request::stored_url,
     store::{SLICE, Stored, Verified},
 };
 

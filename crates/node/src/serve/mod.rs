@@ -41,9 +41,10 @@ use tokio::sync::watch;
 
 use crate::{
     config::Config,
-    fill::{Fills, ForwardedFor, stored_url},
+    fill::Fills,
     gate::Gate,
     origin::{ANSWERED, MAX_HOPS},
+    request::{ForwardedFor, stored_url},
     store::{Store, Stored, Verified},
 };
 

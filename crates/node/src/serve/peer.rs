@@ -8,8 +8,8 @@ use stoker_domain::{task::FetchOptions, time::Timestamp};
 use subtle::ConstantTimeEq;
 
 use crate::{
-    fill::ForwardedFor,
     origin::{CLIENT, ERRORS_SINCE, HOPS, OPTIONS, PEER, decode_options},
+    request::ForwardedFor,
 };
 
 /// Who asks.
@@ -25,7 +25,7 @@ pub(super) enum Caller {
         options: Box<FetchOptions>,
         /// Whose request it passes on.
         client: Option<ForwardedFor>,
-        /// See [`crate::fill::Request::errors_since`].
+        /// See [`crate::request::Request::errors_since`].
         errors_since: Option<Timestamp>,
     },
 }

@@ -21,8 +21,7 @@ use stoker_domain::key::Key;
 
 use super::{
     footer::Listed,
-    read::LOOKUP_BYTES,
-    record::{Kind, Place},
+    record::{Kind, LOOKUP_BYTES, Place},
     sliced::{HeadAt, Sliced, Slot},
     sums::Sums,
 };

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     record::{Draft, HEADER},
-    ticket::Resolver,
+    ticket::{Resolver, SyncSignal},
 };
 
 /// One thing that the writer is asked to do.
@@ -106,16 +106,6 @@ impl Queue {
         }
     }
 
-    /// Asks the writer to sync what it has written so far without delay.
-    pub(super) fn want_sync(&self) {
-        let mut state = self.lock();
-        if !state.sync_wanted {
-            state.sync_wanted = true;
-            drop(state);
-            self.wake.notify_one();
-        }
-    }
-
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
         self.room.close();
@@ -161,5 +151,16 @@ impl Queue {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SyncSignal for Queue {
+    fn want_sync(&self) {
+        let mut state = self.lock();
+        if !state.sync_wanted {
+            state.sync_wanted = true;
+            drop(state);
+            self.wake.notify_one();
+        }
     }
 }

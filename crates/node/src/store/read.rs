@@ -27,7 +27,7 @@ use super::{
     index::Found,
     pool::Buffer,
     put::Writer,
-    record::{HEADER, Header, Kind, Place},
+    record::{HEADER, Header, Kind, LOOKUP_BYTES, Place},
     rules::Verdict,
     segment::Segment,
     sliced::Sliced,
@@ -37,8 +37,6 @@ use super::{
 pub(super) use self::verify::VERIFIERS;
 pub use self::verify::Verified;
 
-/// A record up to this length is read and verified as a whole by each lookup.
-pub(super) const LOOKUP_BYTES: usize = 64 << 10;
 /// How much of a longer one a lookup reads first: the head, but for a long one.
 const HEAD_BYTES: usize = 4 << 10;
 /// How often a record is looked up again that eviction moved or removed meanwhile.

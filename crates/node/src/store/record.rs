@@ -41,6 +41,8 @@ use super::sums::Sums;
 
 /// Length of a record's header.
 pub(super) const HEADER: usize = 72;
+/// A record up to this length is read and verified as a whole by each lookup.
+pub(super) const LOOKUP_BYTES: usize = 64 << 10;
 /// Records start at multiples of this.
 pub(super) const ALIGN: u64 = 8;
 

@@ -4,19 +4,26 @@
 //! anything: dropping one only means that nobody listens.
 
 use std::{
+    fmt::Debug,
     future::poll_fn,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
 };
 
-use super::{WriteError, queue::Queue};
+use super::WriteError;
 
 /// The receipt of one write.
 #[derive(Debug)]
 pub struct Ticket {
     state: Arc<Mutex<State>>,
-    /// Told when somebody waits for durability, so that the writer does not linger.
-    queue: Option<Arc<Queue>>,
+    /// Absent where the write was refused before it was queued.
+    sync: Option<Arc<dyn SyncSignal>>,
+}
+
+/// How a ticket asks the writer for a sync without delay, because somebody waits for durability.
+pub(super) trait SyncSignal: Send + Sync + Debug {
+    /// Asks for what was written so far to be synced.
+    fn want_sync(&self);
 }
 
 #[derive(Debug)]
@@ -53,8 +60,8 @@ impl Ticket {
             let poll = self.poll(context, true);
             if poll.is_pending() && !told {
                 told = true;
-                if let Some(queue) = &self.queue {
-                    queue.want_sync();
+                if let Some(sync) = &self.sync {
+                    sync.want_sync();
                 }
             }
             poll
@@ -62,14 +69,14 @@ impl Ticket {
         .await
     }
 
-    pub(super) fn new(queue: Arc<Queue>) -> (Self, Resolver) {
+    pub(super) fn new(sync: Arc<dyn SyncSignal>) -> (Self, Resolver) {
         let state = Arc::new(Mutex::new(State { progress: Progress::Queued, waker: None }));
-        (Self { state: state.clone(), queue: Some(queue) }, Resolver(state))
+        (Self { state: state.clone(), sync: Some(sync) }, Resolver(state))
     }
 
     pub(super) fn failed(error: WriteError) -> Self {
         let state = State { progress: Progress::Failed(error), waker: None };
-        Self { state: Arc::new(Mutex::new(state)), queue: None }
+        Self { state: Arc::new(Mutex::new(state)), sync: None }
     }
 
     fn poll(&self, context: &mut Context<'_>, durable: bool) -> Poll<Result<(), WriteError>> {

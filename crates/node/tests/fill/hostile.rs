@@ -11,7 +11,7 @@ use std::{
 use http_body_util::BodyExt;
 use stoker_domain::outcome::{OriginFault, Outcome, Uncacheable};
 use stoker_node::{
-    fill::{Intent, Want},
+    request::{Intent, Want},
     store::{Disk, DiskFile, Files},
 };
 use stoker_testkit::{Script, content};

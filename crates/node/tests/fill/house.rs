@@ -16,8 +16,9 @@ use stoker_domain::{
     time::Clock,
 };
 use stoker_node::{
-    fill::{self, FillHead, Filled, Fills, Handed, Intent, Reader, Request, Want, stored_url},
+    fill::{self, FillHead, Filled, Fills, Reader},
     origin::{Client, Fault, TimeOuts},
+    request::{Handed, Intent, Request, Want, stored_url},
     store::{self, Disk, Files, Store, Stored},
 };
 use stoker_testkit::{FakeClock, Origin, Seen, eventually};

@@ -97,7 +97,7 @@ async fn an_empty_representation_and_an_unsatisfied_range_are_handled() {
     assert_eq!((filled.outcome, filled.size), (Outcome::Filled, Some(0)));
     house.origin.on("/short", Script::new("short").etag("\"a\""));
     let want = crate::house::range(5 * SLICE as u64, 6 * SLICE as u64);
-    let mut reader = house.read("/short", stoker_node::fill::Intent::Demand(want)).await;
+    let mut reader = house.read("/short", stoker_node::request::Intent::Demand(want)).await;
     assert_eq!(reader.head().await.unwrap().size, Some(5));
 }
 
@@ -127,7 +127,7 @@ async fn a_task_may_forbid_ranges_and_choose_fields() {
     let house = House::new().await;
     let bytes = content(18 * SLICE, 7);
     house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
-    let mut request = house.request("/x", stoker_node::fill::Intent::Prefetch);
+    let mut request = house.request("/x", stoker_node::request::Intent::Prefetch);
     request.options = std::sync::Arc::new(stoker_domain::task::FetchOptions {
         user_agent: Some("Agent/1".into()),
         headers: vec![("X-A".into(), "1".into()), ("Host".into(), "evil.example".into())],

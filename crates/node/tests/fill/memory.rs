@@ -7,7 +7,8 @@ use http_body_util::BodyExt;
 use stoker_domain::outcome::{OriginFault, Outcome};
 use stoker_node::{
     Shares,
-    fill::{self, Body, Intent, Want},
+    fill::{self, Body},
+    request::{Intent, Want},
 };
 use stoker_testkit::{Script, content, eventually};
 use tokio::task::JoinSet;

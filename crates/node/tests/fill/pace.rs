@@ -13,7 +13,7 @@ use stoker_domain::{
     pace::{LEASE, bytes_per_second},
     placement::Directory,
 };
-use stoker_node::fill::Intent;
+use stoker_node::request::Intent;
 use stoker_testkit::{Script, content};
 use tokio::{
     io::AsyncWriteExt,

@@ -7,8 +7,8 @@ use stoker_domain::{
     task::FetchOptions,
 };
 use stoker_node::{
-    fill::Intent,
     origin::{FAULT, decode_options},
+    request::Intent,
 };
 use stoker_testkit::{Script, content};
 

@@ -7,7 +7,7 @@ use stoker_domain::{
     domain::Domain,
     outcome::{Block, OriginFault, Outcome},
 };
-use stoker_node::fill::{Intent, Want};
+use stoker_node::request::{Intent, Want};
 use stoker_testkit::{Script, content};
 
 use crate::house::{House, domain};

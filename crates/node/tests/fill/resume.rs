@@ -1,7 +1,7 @@
 //! What is there is not pulled again: after a broken transfer, and after a restart.
 
 use stoker_domain::outcome::Outcome;
-use stoker_node::fill::{Intent, Want};
+use stoker_node::request::{Intent, Want};
 use stoker_testkit::{Script, content};
 
 use crate::house::{House, SLICE, all_of, sent_once};

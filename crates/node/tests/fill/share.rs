@@ -7,7 +7,7 @@ use stoker_domain::{
     http::ByteRange,
     outcome::{OriginFault, Outcome},
 };
-use stoker_node::fill::{Intent, Want};
+use stoker_node::request::{Intent, Want};
 use stoker_testkit::{Script, content};
 use tokio::task::JoinSet;
 

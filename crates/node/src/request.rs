@@ -1,4 +1,9 @@
-//! What is to be filled, for whom, and how much of it.
+//! What a node is asked for, as `serve` and `agent` put it, `fill` brings it and `origin` asks for it.
+//!
+//! **Invariant:** which of the viewer's fields the origin gets is decided by [`Handed`] and nothing else.
+//! How a wanted range is cut into slices is said in `fill`; how a request looks on the wire in `origin`.
+
+mod forwarded_for;
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -11,10 +16,7 @@ use stoker_domain::{
     time::Timestamp,
 };
 
-use super::{
-    ForwardedFor,
-    slices::{RUN, SLICE_BYTES, slice_of},
-};
+pub use self::forwarded_for::ForwardedFor;
 
 /// A target to be filled, as its first reader asked for it.
 #[derive(Clone, Debug)]
@@ -99,12 +101,12 @@ impl Request {
     }
 
     /// What the domain's rules say of the path.
-    pub(super) fn policy(&self) -> CachePolicy {
+    pub(crate) fn policy(&self) -> CachePolicy {
         self.domain.cache.policy_for(&self.path_and_query)
     }
 
     /// The request fields by which a response is selected and judged: the viewer's and the task's.
-    pub(super) fn selecting(&self) -> HeaderMap {
+    pub(crate) fn selecting(&self) -> HeaderMap {
         let mut fields = self.fields.clone();
         for (name, value) in &self.options.headers {
             if let (Ok(name), Ok(value)) =
@@ -117,7 +119,7 @@ impl Request {
     }
 
     /// The same, with other fields for the origin: names are added to those that are named.
-    pub(super) fn handing(&self, handed: Handed) -> Arc<Self> {
+    pub(crate) fn handing(&self, handed: Handed) -> Arc<Self> {
         let handed = match (&self.handed, handed) {
             (Handed::Named(known), Handed::Named(further)) => {
                 Handed::Named(known.iter().cloned().chain(further).collect())
@@ -128,7 +130,7 @@ impl Request {
     }
 
     /// The same, with none of the fields for the origin that `Vary` named before.
-    pub(super) fn handing_none(&self) -> Arc<Self> {
+    pub(crate) fn handing_none(&self) -> Arc<Self> {
         Arc::new(Self { handed: Handed::default(), ..self.clone() })
     }
 
@@ -159,13 +161,13 @@ impl Request {
     }
 
     /// Whether the viewer sent fields that are his own: neither such as always travel nor a task's.
-    pub(super) fn has_own_fields(&self) -> bool {
+    pub(crate) fn has_own_fields(&self) -> bool {
         self.fields.keys().any(|name| !always_travels(name) && !self.is_of_task(name))
     }
 
     /// Whether the origin gets a field that the `Vary` of a response named before, and that the one
     /// with `fields` does not name: nobody knows what it decided.
-    pub(super) fn hands_more_than(&self, fields: &HeaderMap) -> bool {
+    pub(crate) fn hands_more_than(&self, fields: &HeaderMap) -> bool {
         let Handed::Named(named) = &self.handed else { return false };
         let is_sent = |name: &&HeaderName| {
             self.fields.contains_key(*name) && !always_travels(name) && !self.is_of_task(name)
@@ -174,18 +176,18 @@ impl Request {
     }
 
     /// Whether the origin gets cookies, of the viewer or the task.
-    pub(super) fn sends_cookies(&self) -> bool {
+    pub(crate) fn sends_cookies(&self) -> bool {
         let is_viewers = self.fields.contains_key(header::COOKIE) && self.hands_on(&header::COOKIE);
         is_viewers || self.is_of_task(&header::COOKIE)
     }
 
     /// Whether the origin does not get all fields of the viewer.
-    pub(super) fn withholds_any(&self) -> bool {
+    pub(crate) fn withholds_any(&self) -> bool {
         self.fields.keys().any(|name| !self.hands_on(name))
     }
 
     /// Whether the viewer sent field `name` and the origin does not get it.
-    pub(super) fn withholds(&self, name: &HeaderName) -> bool {
+    pub(crate) fn withholds(&self, name: &HeaderName) -> bool {
         self.fields.contains_key(name) && !self.hands_on(name)
     }
 
@@ -199,7 +201,7 @@ impl Request {
     }
 
     /// The names of the fields that the task sends to the origin.
-    pub(super) fn task_fields(&self) -> impl Iterator<Item = HeaderName> {
+    pub(crate) fn task_fields(&self) -> impl Iterator<Item = HeaderName> {
         let agent = self.options.user_agent.as_ref().map(|_| header::USER_AGENT);
         let headers = self.options.headers.iter();
         headers.filter_map(|(name, _)| name.parse().ok()).chain(agent)
@@ -209,7 +211,7 @@ impl Request {
         self.options.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name.as_str()))
     }
 
-    pub(super) fn want(&self) -> Want {
+    pub(crate) fn want(&self) -> Want {
         match self.intent {
             Intent::Demand(want) => want,
             Intent::Prefetch | Intent::PrefetchAndRead => Want::All,
@@ -233,106 +235,7 @@ pub fn stored_url(host: &str, path_and_query: &str, content_epoch: u64) -> Strin
 }
 
 /// Whether two stored URLs differ in nothing but the epoch of the content.
-pub(super) fn is_one_target(one: &str, other: &str) -> bool {
+pub(crate) fn is_one_target(one: &str, other: &str) -> bool {
     let target = |url| str::split(url, ' ').next();
     target(one) == target(other)
-}
-
-impl Want {
-    /// First and last slice of a representation of `size` bytes; `None` when none is wanted.
-    pub(super) fn slices(self, size: u64) -> Option<(u32, u32)> {
-        let last_byte = size.checked_sub(1)?;
-        let (start, end) = match self {
-            Self::Head => return None,
-            Self::All => (0, last_byte),
-            Self::Range(ByteRange::From { start, end_inclusive }) => {
-                (start, end_inclusive.unwrap_or(last_byte).min(last_byte))
-            }
-            Self::Range(ByteRange::Suffix(0)) => return None,
-            Self::Range(ByteRange::Suffix(length)) => (size.saturating_sub(length), last_byte),
-        };
-        (start <= end).then(|| (slice_of(start), slice_of(end)))
-    }
-
-    /// The range that a first request asks for while the size is unknown: whole slices, the first
-    /// that are wanted, at most [`RUN`].
-    pub(super) fn probe(self) -> (u64, u64) {
-        let (first, last) = match self {
-            // the end of something of unknown size cannot be asked for in slices
-            Self::Head | Self::Range(ByteRange::Suffix(_)) => (0, 0),
-            Self::All => (0, u64::MAX),
-            Self::Range(ByteRange::From { start, end_inclusive }) => {
-                (start / SLICE_BYTES, end_inclusive.map_or(u64::MAX, |end| end / SLICE_BYTES))
-            }
-        };
-        let last = last.min(first.saturating_add(u64::from(RUN) - 1));
-        let end = last.saturating_add(1).saturating_mul(SLICE_BYTES) - 1;
-        (first.saturating_mul(SLICE_BYTES), end)
-    }
-
-    /// Whether bytes `start..=end` are all that is wanted of a representation of `size` bytes.
-    pub(super) fn is_within(self, start: u64, end: u64, size: Option<u64>) -> bool {
-        match self {
-            Self::Head => true,
-            Self::All => start == 0 && size == Some(end + 1),
-            Self::Range(ByteRange::From { start: from, end_inclusive }) => {
-                let last = match (end_inclusive, size) {
-                    (Some(to), Some(size)) => to.min(size.saturating_sub(1)),
-                    (Some(to), None) => to,
-                    (None, Some(size)) => size.saturating_sub(1),
-                    (None, None) => return false,
-                };
-                start <= from && last <= end
-            }
-            Self::Range(ByteRange::Suffix(length)) => size.is_some_and(|size| {
-                start <= size.saturating_sub(length) && size.saturating_sub(1) <= end
-            }),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn from(start: u64, end_inclusive: Option<u64>) -> Want {
-        Want::Range(ByteRange::From { start, end_inclusive })
-    }
-
-    #[test]
-    fn a_probe_asks_for_whole_slices_and_at_most_a_run() {
-        let s = SLICE_BYTES;
-        let run = u64::from(RUN) * s;
-        for (want, range) in [
-            (Want::All, (0, run - 1)),
-            (Want::Head, (0, s - 1)),
-            (from(0, Some(0)), (0, s - 1)),
-            (from(s, Some(2 * s)), (s, 3 * s - 1)),
-            (from(3 * s + 5, None), (3 * s, 3 * s + run - 1)),
-            (Want::Range(ByteRange::Suffix(9)), (0, s - 1)),
-        ] {
-            assert_eq!(want.probe(), range, "{want:?}");
-        }
-        let (start, end) = from(u64::MAX, None).probe();
-        assert!(start <= end);
-    }
-
-    #[test]
-    fn wanted_slices_end_with_the_representation() {
-        let s = SLICE_BYTES;
-        for (want, size, slices) in [
-            (Want::All, 0, None),
-            (Want::All, 1, Some((0, 0))),
-            (Want::All, 2 * s, Some((0, 1))),
-            (Want::All, 2 * s + 1, Some((0, 2))),
-            (Want::Head, s, None),
-            (from(s, None), s, None),
-            (from(s, None), s + 1, Some((1, 1))),
-            (from(0, Some(s)), 9 * s, Some((0, 1))),
-            (Want::Range(ByteRange::Suffix(1)), 9 * s, Some((8, 8))),
-            (Want::Range(ByteRange::Suffix(99 * s)), 9 * s, Some((0, 8))),
-        ] {
-            assert_eq!(want.slices(size), slices, "{want:?} of {size}");
-        }
-    }
 }
