@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use stoker_domain::{account::AccountId, time::Clock, view::TaskFilter};
 
 use crate::{
-    house::{Call, House, OWNER, SMALL},
-    people::SUB,
+    app::{App, Call, OWNER, SMALL},
+    identities::SUB,
     policy::{allow, deny, document, domain, zone},
 };
 
@@ -126,35 +126,31 @@ fn is_permission(code: &str) -> bool {
 }
 
 /// The code of the reply; nothing when it succeeded.
-async fn code(house: &House, call: &Call) -> Option<String> {
-    let response = house.call(call).await.response();
+async fn code(app: &App, call: &Call) -> Option<String> {
+    let response = app.call(call).await.response();
     response["Error"]["Code"].as_str().map(Into::into)
 }
 
 #[tokio::test]
 async fn every_action_is_refused_without_a_statement_that_allows_it() {
-    let house = House::new().await;
-    house.sub_user(SUB, &[&allow("cdn:Nothing", "*"), &allow("teo:Nothing", "*")]).await;
-    for (action, content, _, [nowhere, _]) in actions(&house.zone()) {
-        assert_eq!(
-            code(&house, &call(action, &content)).await.as_deref(),
-            Some(nowhere),
-            "{action}"
-        );
+    let app = App::new().await;
+    app.sub_user(SUB, &[&allow("cdn:Nothing", "*"), &allow("teo:Nothing", "*")]).await;
+    for (action, content, _, [nowhere, _]) in actions(&app.zone()) {
+        assert_eq!(code(&app, &call(action, &content)).await.as_deref(), Some(nowhere), "{action}");
     }
 }
 
 #[tokio::test]
 async fn every_action_is_refused_where_another_resource_is_allowed() {
-    let house = House::new().await;
-    for (action, content, _, [_, elsewhere]) in actions(&house.zone()) {
+    let app = App::new().await;
+    for (action, content, _, [_, elsewhere]) in actions(&app.zone()) {
         let name = qualified(action);
         let other = match name.starts_with("cdn:") {
             true => domain("other.test.com"),
             false => zone("zone-of-another"),
         };
-        house.sub_user(SUB, &[&allow(&name, &other)]).await;
-        let found = code(&house, &call(action, &content)).await;
+        app.sub_user(SUB, &[&allow(&name, &other)]).await;
+        let found = code(&app, &call(action, &content)).await;
         assert_eq!(found.as_deref(), Some(elsewhere), "{action}");
     }
 }
@@ -162,39 +158,39 @@ async fn every_action_is_refused_where_another_resource_is_allowed() {
 #[tokio::test]
 async fn every_action_is_carried_out_where_its_resource_is_allowed() {
     for (action, _, needs, _) in actions("") {
-        let house = House::new().await;
+        let app = App::new().await;
         let resource = match needs {
             Needs::All => "*".into(),
             Needs::Domain | Needs::SomeDomain => domain("www.test.com"),
-            Needs::Zone | Needs::SomeZone => zone(&house.zone()),
+            Needs::Zone | Needs::SomeZone => zone(&app.zone()),
         };
-        house.sub_user(SUB, &[&allow(&qualified(action), &resource)]).await;
+        app.sub_user(SUB, &[&allow(&qualified(action), &resource)]).await;
         let (_, content, ..) =
-            actions(&house.zone()).into_iter().find(|(name, ..)| *name == action).unwrap();
-        let found = code(&house, &call(action, &content)).await;
+            actions(&app.zone()).into_iter().find(|(name, ..)| *name == action).unwrap();
+        let found = code(&app, &call(action, &content)).await;
         assert!(!found.as_deref().is_some_and(is_permission), "{action}: {found:?}");
     }
 }
 
 #[tokio::test]
 async fn a_whole_service_is_allowed_by_a_star_and_a_deny_overrides_it() {
-    let house = House::new().await;
+    let app = App::new().await;
     let push = |url: &str| call("PushUrlsCache", &json!({ "Urls": [url] }));
-    house.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("cdn:Push*", &domain("cn.test.com"))]).await;
-    assert_eq!(code(&house, &push("http://www.test.com/a")).await, None);
-    let found = code(&house, &push("http://CN.test.com:80/a")).await;
+    app.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("cdn:Push*", &domain("cn.test.com"))]).await;
+    assert_eq!(code(&app, &push("http://www.test.com/a")).await, None);
+    let found = code(&app, &push("http://CN.test.com:80/a")).await;
     assert_eq!(found.as_deref(), Some(HOST));
     // one that is not allowed refuses all
     let both = json!({ "Urls": ["http://www.test.com/b", "http://cn.test.com/b"] });
-    assert_eq!(code(&house, &call("PushUrlsCache", &both)).await.as_deref(), Some(HOST));
-    assert_eq!(house.targets("http://www.test.com/b").await, 0);
+    assert_eq!(code(&app, &call("PushUrlsCache", &both)).await.as_deref(), Some(HOST));
+    assert_eq!(app.targets("http://www.test.com/b").await, 0);
 }
 
 #[tokio::test]
 async fn parameters_that_cannot_be_read_are_the_actions_own_errors() {
-    let house = House::new().await;
+    let app = App::new().await;
     let resource = domain("www.test.com");
-    house.sub_user(SUB, &[&allow("cdn:*", &resource), &allow("teo:*", &zone("zone-1"))]).await;
+    app.sub_user(SUB, &[&allow("cdn:*", &resource), &allow("teo:*", &zone("zone-1"))]).await;
     for (action, content, expected) in [
         ("PushUrlsCache", json!({}), "MissingParameter"),
         ("PushUrlsCache", json!({ "Urls": "x" }), "InvalidParameter"),
@@ -216,30 +212,30 @@ async fn parameters_that_cannot_be_read_are_the_actions_own_errors() {
         ("teo:DeleteZone", json!({}), "MissingParameter"),
         ("teo:CreatePrefetchTask", json!({ "ZoneId": 1 }), "InvalidParameter"),
     ] {
-        let found = code(&house, &call(action, &content)).await;
+        let found = code(&app, &call(action, &content)).await;
         assert_eq!(found.as_deref(), Some(expected), "{action} {content}");
     }
 }
 
 #[tokio::test]
 async fn a_domain_of_another_account_is_no_more_than_an_unknown_one() {
-    let house = House::new().await;
+    let app = App::new().await;
     let push = |url: &str| call("PushUrlsCache", &json!({ "Urls": [url] }));
-    house.sub_user(SUB, &[&allow("cdn:*", &domain("www.test.com"))]).await;
+    app.sub_user(SUB, &[&allow("cdn:*", &domain("www.test.com"))]).await;
     for url in ["http://small.test.com/a", "http://nobody.test.com/a"] {
-        assert_eq!(code(&house, &push(url)).await.as_deref(), Some(HOST), "{url}");
+        assert_eq!(code(&app, &push(url)).await.as_deref(), Some(HOST), "{url}");
     }
-    house.sub_user(SUB, &[&allow("*", "*")]).await;
+    app.sub_user(SUB, &[&allow("*", "*")]).await;
     for url in ["http://small.test.com/a", "http://nobody.test.com/a"] {
-        let found = code(&house, &push(url)).await;
+        let found = code(&app, &push(url)).await;
         assert_eq!(found.as_deref(), Some("ResourceNotFound.CdnHostNotExists"), "{url}");
     }
 }
 
 #[tokio::test]
 async fn all_zones_at_once_need_all_zones() {
-    let house = House::new().await;
-    let other = house
+    let app = App::new().await;
+    let other = app
         .call(&Call::action("CreateZone", r#"{"ZoneName":"other.com"}"#).with("x-tc-version", TEO))
         .await
         .response()["ZoneId"]
@@ -248,36 +244,36 @@ async fn all_zones_at_once_need_all_zones() {
         .to_owned();
     let wish = json!({ "ZoneId": "*", "Targets": ["http://www.test.com/a"] });
     let prefetch = call("teo:CreatePrefetchTask", &wish);
-    house.sub_user(SUB, &[&allow("teo:*", &zone(&house.zone()))]).await;
-    assert_eq!(code(&house, &prefetch).await.as_deref(), Some(TEO_ZONE));
-    let zones = [allow("teo:*", &zone(&house.zone())), allow("teo:*", &zone(&other))];
-    house.sub_user(SUB, &[&zones[0], &zones[1]]).await;
-    // one domain of the house is in no zone
-    assert_eq!(code(&house, &prefetch).await.as_deref(), Some(TEO_ZONE));
-    house.sub_user(SUB, &[&allow("teo:*", &zone("*"))]).await;
-    assert_eq!(code(&house, &prefetch).await, None);
-    house.sub_user(SUB, &[&allow("teo:*", "*"), &deny("teo:*", &zone(&other))]).await;
-    assert_eq!(code(&house, &prefetch).await.as_deref(), Some(TEO_ZONE));
+    app.sub_user(SUB, &[&allow("teo:*", &zone(&app.zone()))]).await;
+    assert_eq!(code(&app, &prefetch).await.as_deref(), Some(TEO_ZONE));
+    let zones = [allow("teo:*", &zone(&app.zone())), allow("teo:*", &zone(&other))];
+    app.sub_user(SUB, &[&zones[0], &zones[1]]).await;
+    // one domain of the app is in no zone
+    assert_eq!(code(&app, &prefetch).await.as_deref(), Some(TEO_ZONE));
+    app.sub_user(SUB, &[&allow("teo:*", &zone("*"))]).await;
+    assert_eq!(code(&app, &prefetch).await, None);
+    app.sub_user(SUB, &[&allow("teo:*", "*"), &deny("teo:*", &zone(&other))]).await;
+    assert_eq!(code(&app, &prefetch).await.as_deref(), Some(TEO_ZONE));
 }
 
 #[tokio::test]
 async fn a_group_lends_its_policies() {
-    let house = House::new().await;
-    let user = house.sub_user(SUB, &[]).await;
+    let app = App::new().await;
+    let user = app.sub_user(SUB, &[]).await;
     let push = call("PushUrlsCache", &json!({ "Urls": ["http://www.test.com/a"] }));
-    assert_eq!(code(&house, &push).await.as_deref(), Some(CAM));
-    house.group("editors", &[&user], &[&allow("cdn:PushUrlsCache", &domain("www.test.com"))]).await;
-    assert_eq!(code(&house, &push).await, None);
-    house.group("barred", &[&user], &[&deny("cdn:*", "*")]).await;
-    assert_eq!(code(&house, &push).await.as_deref(), Some(HOST));
+    assert_eq!(code(&app, &push).await.as_deref(), Some(CAM));
+    app.group("editors", &[&user], &[&allow("cdn:PushUrlsCache", &domain("www.test.com"))]).await;
+    assert_eq!(code(&app, &push).await, None);
+    app.group("barred", &[&user], &[&deny("cdn:*", "*")]).await;
+    assert_eq!(code(&app, &push).await.as_deref(), Some(HOST));
 }
 
 #[tokio::test]
 async fn conditions_ask_for_address_time_caller_and_tags() {
-    let house = House::new().await;
+    let app = App::new().await;
     let push = |host: &str| call("PushUrlsCache", &json!({ "Urls": [format!("http://{host}/a")] }));
     let only = async |condition: Value| {
-        house.sub_user(SUB, &[&document("allow", "cdn:*", "*", &condition)]).await;
+        app.sub_user(SUB, &[&document("allow", "cdn:*", "*", &condition)]).await;
     };
     only(json!({ "ip_equal": { "qcs:ip": ["10.0.0.0/8", "::1"] } })).await;
     for (address, expected) in [
@@ -287,12 +283,12 @@ async fn conditions_ask_for_address_time_caller_and_tags() {
         (Some("11.1.2.3:99"), Some(HOST)),
         (None, Some(HOST)),
     ] {
-        let mut request = push("www.test.com").sign(house.clock.now());
+        let mut request = push("www.test.com").sign(app.clock.now());
         if let Some(address) = address {
             let address: std::net::SocketAddr = address.parse().unwrap();
             request.extensions_mut().insert(axum::extract::ConnectInfo(address));
         }
-        let response = house.send(request).await.response();
+        let response = app.send(request).await.response();
         assert_eq!(response["Error"]["Code"].as_str(), expected, "{address:?}");
     }
     for (condition, expected) in [
@@ -302,7 +298,7 @@ async fn conditions_ask_for_address_time_caller_and_tags() {
         (json!({ "string_equal": { "qcs:uin": "100000000001" } }), Some(HOST)),
     ] {
         only(condition.clone()).await;
-        let found = code(&house, &push("www.test.com")).await;
+        let found = code(&app, &push("www.test.com")).await;
         assert_eq!(found.as_deref(), expected, "{condition}");
     }
     let tagged = json!({
@@ -310,72 +306,72 @@ async fn conditions_ask_for_address_time_caller_and_tags() {
         "Origin": { "OriginType": "ip", "Origins": ["192.0.2.1"] },
         "Tag": [{ "TagKey": "team", "TagValue": "video" }],
     });
-    let added = house.call(&Call::action("AddCdnDomain", tagged.to_string())).await.response();
+    let added = app.call(&Call::action("AddCdnDomain", tagged.to_string())).await.response();
     assert!(added["Error"].is_null(), "{added}");
     only(json!({ "for_any_value:string_equal": { "qcs:resource_tag": ["team&video"] } })).await;
-    assert_eq!(code(&house, &push("tagged.test.com")).await, None);
-    assert_eq!(code(&house, &push("www.test.com")).await.as_deref(), Some(HOST));
+    assert_eq!(code(&app, &push("tagged.test.com")).await, None);
+    assert_eq!(code(&app, &push("www.test.com")).await.as_deref(), Some(HOST));
     // and on the tags that the call itself gives
     for (key, host) in [("qcs:request_tag", "one.test.com"), ("qcs:tag", "two.test.com")] {
         only(json!({ "for_any_value:string_equal": { key: ["team&video"] } })).await;
         let mut new = tagged.clone();
         new["Domain"] = host.into();
-        assert_eq!(code(&house, &call("AddCdnDomain", &new)).await, None, "{key}");
+        assert_eq!(code(&app, &call("AddCdnDomain", &new)).await, None, "{key}");
         new["Tag"][0]["TagValue"] = "news".into();
         new["Domain"] = "three.test.com".into();
-        let refused = code(&house, &call("AddCdnDomain", &new)).await;
+        let refused = code(&app, &call("AddCdnDomain", &new)).await;
         assert_eq!(refused.as_deref(), Some(HOST), "{key}");
     }
 }
 
 #[tokio::test]
 async fn the_root_user_needs_no_policy_and_a_disabled_sub_user_is_nobody() {
-    let house = House::new().await;
+    let app = App::new().await;
     let push = call("PushUrlsCache", &json!({ "Urls": ["http://www.test.com/a"] }));
-    let user = house.sub_user(SUB, &[&deny("*", "*")]).await;
-    assert_eq!(code(&house, &push.clone().key(OWNER)).await, None);
-    assert_eq!(code(&house, &push).await.as_deref(), Some(CAM));
-    house.disable(&user).await;
-    assert_eq!(code(&house, &push).await.as_deref(), Some("AuthFailure.SecretIdNotFound"));
+    let user = app.sub_user(SUB, &[&deny("*", "*")]).await;
+    assert_eq!(code(&app, &push.clone().key(OWNER)).await, None);
+    assert_eq!(code(&app, &push).await.as_deref(), Some(CAM));
+    app.disable(&user).await;
+    assert_eq!(code(&app, &push).await.as_deref(), Some("AuthFailure.SecretIdNotFound"));
     assert_eq!(
-        code(&house, &push.key(SMALL)).await.as_deref(),
+        code(&app, &push.key(SMALL)).await.as_deref(),
         Some("ResourceNotFound.CdnHostNotExists")
     );
 }
 
 #[tokio::test]
 async fn the_admin_api_is_for_root_keys() {
-    let house = House::new().await;
-    house.sub_user(SUB, &[&allow("*", "*")]).await;
+    let app = App::new().await;
+    app.sub_user(SUB, &[&allow("*", "*")]).await;
     for (method, target) in [("GET", "domains"), ("GET", "nodes"), ("POST", "tasks")] {
         let call = Call::admin(method.parse().unwrap(), target, "{}").key(SUB);
-        let answer = house.call(&call).await;
+        let answer = app.call(&call).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (403, "root-key-needed"));
     }
 }
 
 #[tokio::test]
 async fn playlists_of_a_sub_user_lead_to_allowed_domains_only() {
-    let house = House::new().await;
-    let zone_id = house.zone();
+    let app = App::new().await;
+    let zone_id = app.zone();
     let urls = json!({ "Urls": ["http://www.test.com/a.m3u8"], "ParseM3U8": true });
     let targets = json!({ "ZoneId": zone_id, "Targets": ["http://www.test.com/b.m3u8"],
         "PrefetchMediaSegments": "on" });
     let allowed = [allow("cdn:*", &domain("www.test.com")), allow("teo:*", &zone(&zone_id))];
-    house.sub_user(SUB, &[&allowed[0], &allowed[1]]).await;
-    assert_eq!(code(&house, &call("PushUrlsCache", &urls)).await, None);
-    assert_eq!(code(&house, &call("teo:CreatePrefetchTask", &targets)).await, None);
-    house.sub_user(SUB, &[&allow("*", "*")]).await;
-    assert_eq!(code(&house, &call("PushUrlsCache", &urls)).await, None);
+    app.sub_user(SUB, &[&allowed[0], &allowed[1]]).await;
+    assert_eq!(code(&app, &call("PushUrlsCache", &urls)).await, None);
+    assert_eq!(code(&app, &call("teo:CreatePrefetchTask", &targets)).await, None);
+    app.sub_user(SUB, &[&allow("*", "*")]).await;
+    assert_eq!(code(&app, &call("PushUrlsCache", &urls)).await, None);
     let all = TaskFilter { limit: 9, ..TaskFilter::default() };
-    let tasks = house.engine.tasks(&all).await.unwrap().rows;
+    let tasks = app.engine.tasks(&all).await.unwrap().rows;
     let hosts: Vec<_> = tasks.into_iter().map(|it| it.row.task.options.playlist_hosts).collect();
-    let of_zone = house.engine.domains(tasks_owner(&house).await);
+    let of_zone = app.engine.domains(tasks_owner(&app).await);
     let of_zone = of_zone.iter().filter(|it| it.zone.as_ref().is_some_and(|it| it.0 == zone_id));
     let of_zone: Vec<_> = of_zone.map(|it| it.host.clone()).collect();
     assert_eq!(hosts, [None, Some(of_zone), Some(vec!["www.test.com".into()])]);
 }
 
-async fn tasks_owner(house: &House) -> AccountId {
-    house.engine.accounts().await.unwrap()[0].id
+async fn tasks_owner(app: &App) -> AccountId {
+    app.engine.accounts().await.unwrap()[0].id
 }

@@ -11,10 +11,10 @@ use stoker_domain::{
 };
 
 use crate::{
-    house::{Call, House, OWNER},
-    old::Old,
-    people::SUB,
+    app::{App, Call, OWNER},
+    identities::SUB,
     policy::{allow, deny, domain, zone},
+    v1_call::V1Call,
 };
 
 const TEO: &str = "2022-09-01";
@@ -45,9 +45,9 @@ fn all(name: &str, value: &Value) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// A house with something on two domains, and the names of its three tasks.
-async fn furnished() -> (House, [String; 3]) {
-    let house = House::new().await;
+/// An app with something on two domains, and the names of its three tasks.
+async fn furnished() -> (App, [String; 3]) {
+    let app = App::new().await;
     let task = async |action: &str, field: &str, hosts: &[&str]| {
         let urls: Vec<String> = hosts.iter().map(|host| format!("http://{host}/x/")).collect();
         let content = json!({ field: urls, "Area": "global", "FlushType": "flush" });
@@ -55,7 +55,7 @@ async fn furnished() -> (House, [String; 3]) {
         if field == "Urls" {
             content.as_object_mut().unwrap().remove("FlushType");
         }
-        let response = house.call(&call(action, &content)).await.response();
+        let response = app.call(&call(action, &content)).await.response();
         response["TaskId"].as_str().unwrap_or_else(|| panic!("{response}")).to_owned()
     };
     for host in ["one.test.com", "two.test.com", "three.other.com"] {
@@ -63,24 +63,24 @@ async fn furnished() -> (House, [String; 3]) {
             "Domain": host, "ServiceType": "web", "Area": "global",
             "Origin": { "OriginType": "ip", "Origins": ["192.0.2.1"] },
         });
-        let added = house.call(&call("AddCdnDomain", &domain)).await.response();
+        let added = app.call(&call("AddCdnDomain", &domain)).await.response();
         assert!(added["Error"].is_null(), "{added}");
     }
     let hosts = ["one.test.com", "two.test.com"];
     let both = task("PushUrlsCache", "Urls", &hosts).await;
     let second = task("PushUrlsCache", "Urls", &hosts[1..]).await;
     let purge = task("PurgePathCache", "Paths", &hosts).await;
-    (house, [both, second, purge])
+    (app, [both, second, purge])
 }
 
 const RANGE: &str = "2025-06-15 00:00:00";
 
 #[tokio::test]
 async fn lists_of_tasks_and_purges_show_the_hosts_that_are_allowed() {
-    let (house, [both, second, purge]) = furnished().await;
-    house.sub_user(SUB, &[&allow("cdn:Describe*", &domain("one.test.com"))]).await;
+    let (app, [both, second, purge]) = furnished().await;
+    app.sub_user(SUB, &[&allow("cdn:Describe*", &domain("one.test.com"))]).await;
     let urls = async |action: &str, content: Value, key| {
-        let response = house.call(&call(action, &content).key(key)).await.response();
+        let response = app.call(&call(action, &content).key(key)).await.response();
         assert!(response["Error"].is_null(), "{response}");
         (all("Url", &response), response["TotalCount"].as_u64().unwrap())
     };
@@ -97,7 +97,7 @@ async fn lists_of_tasks_and_purges_show_the_hosts_that_are_allowed() {
     for keyword in ["two.test.com", "http://two.test.com/x/", "small.test.com"] {
         let wish = json!({ "StartTime": RANGE, "Keyword": keyword });
         for action in ["DescribePushTasks", "DescribePurgeTasks"] {
-            let answer = house.call(&call(action, &wish).key(SUB)).await;
+            let answer = app.call(&call(action, &wish).key(SUB)).await;
             assert_eq!(answer.code(), "AuthFailure.UnauthorizedOperation", "{keyword}");
         }
     }
@@ -107,26 +107,26 @@ async fn lists_of_tasks_and_purges_show_the_hosts_that_are_allowed() {
 
 #[tokio::test]
 async fn lists_of_domains_show_those_that_are_allowed() {
-    let (house, _) = furnished().await;
+    let (app, _) = furnished().await;
     let names = async |content: Value| {
-        let response = house.call(&call("DescribeDomains", &content).key(SUB)).await.response();
+        let response = app.call(&call("DescribeDomains", &content).key(SUB)).await.response();
         (all("Domain", &response), response["TotalNumber"].as_u64().unwrap())
     };
-    house.sub_user(SUB, &[&allow("cdn:*", &domain("*.other.com"))]).await;
+    app.sub_user(SUB, &[&allow("cdn:*", &domain("*.other.com"))]).await;
     assert_eq!(names(json!({})).await, (vec!["three.other.com".to_owned()], 1));
     let fuzzy = json!({ "Filters": [{ "Name": "domain", "Value": ["test"], "Fuzzy": true }] });
     assert_eq!(names(fuzzy).await, (vec![], 0));
-    house.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("*", &domain("*.test.com"))]).await;
+    app.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("*", &domain("*.test.com"))]).await;
     assert_eq!(names(json!({})).await.1, 1);
-    house.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("*", &domain("*"))]).await;
-    let answer = house.call(&call("DescribeDomains", &json!({})).key(SUB)).await;
+    app.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("*", &domain("*"))]).await;
+    let answer = app.call(&call("DescribeDomains", &json!({})).key(SUB)).await;
     assert_eq!(answer.code(), "UnauthorizedOperation.CdnHostUnauthorized");
 }
 
 #[tokio::test]
 async fn lists_of_teo_show_the_zones_that_are_allowed() {
-    let (house, [both, second, _]) = furnished().await;
-    let zones = house.call(&call("teo:DescribeZones", &json!({}))).await.response();
+    let (app, [both, second, _]) = furnished().await;
+    let zones = app.call(&call("teo:DescribeZones", &json!({}))).await.response();
     let id = |name: &str| {
         let zones = zones["Zones"].as_array().unwrap();
         let zone = zones.iter().find(|zone| zone["ZoneName"] == name).unwrap();
@@ -134,19 +134,19 @@ async fn lists_of_teo_show_the_zones_that_are_allowed() {
     };
     let (test, other) = (id("test.com"), id("other.com"));
     let shown = async |action: &str, field: &str, content: Value| {
-        let response = house.call(&call(action, &content).key(SUB)).await.response();
+        let response = app.call(&call(action, &content).key(SUB)).await.response();
         assert!(response["Error"].is_null(), "{response}");
         all(field, &response).len()
     };
     let since = json!({ "StartTime": "2025-06-15T00:00:00Z" });
     let job = |id: &str| json!({ "Filters": [{ "Name": "job-id", "Values": [id] }] });
-    house.sub_user(SUB, &[&allow("teo:*", &zone(&other))]).await;
+    app.sub_user(SUB, &[&allow("teo:*", &zone(&other))]).await;
     assert_eq!(shown("teo:DescribeZones", "ZoneId", json!({})).await, 1);
     assert_eq!(shown("teo:DescribePrefetchTasks", "Target", since.clone()).await, 0);
     for task in [&both, &second] {
         assert_eq!(shown("teo:DescribePrefetchTasks", "Target", job(task)).await, 0);
     }
-    house.sub_user(SUB, &[&allow("teo:*", &zone(&test))]).await;
+    app.sub_user(SUB, &[&allow("teo:*", &zone(&test))]).await;
     assert_eq!(shown("teo:DescribePrefetchTasks", "Target", since.clone()).await, 2);
     let mut every = since;
     for id in ["*", ""] {
@@ -154,31 +154,30 @@ async fn lists_of_teo_show_the_zones_that_are_allowed() {
         assert_eq!(shown("teo:DescribePrefetchTasks", "Target", every.clone()).await, 2);
     }
     every["ZoneId"] = other.into();
-    let answer = house.call(&call("teo:DescribePrefetchTasks", &every).key(SUB)).await;
+    let answer = app.call(&call("teo:DescribePrefetchTasks", &every).key(SUB)).await;
     assert_eq!(answer.code(), "AuthFailure.UnauthorizedOperation");
 }
 
 #[tokio::test]
 async fn logs_of_v2_show_the_hosts_that_are_allowed() {
-    let (house, _) = furnished().await;
+    let (app, _) = furnished().await;
     let mut nonce = 0;
     let mut send = async |key: &str, params: &[(&str, &str)]| {
         nonce += 1;
-        let call = Old::v2(params).with("SecretId", key).with("Nonce", &nonce.to_string());
-        house.old(&call).await.json()
+        let call = V1Call::v2(params).with("SecretId", key).with("Nonce", &nonce.to_string());
+        app.v1(&call).await.json()
     };
     let push = [("Action", "CdnPusherV2"), ("urls.0", "http://two.test.com/v2")];
     let task = send(OWNER, &push).await["data"]["task_ids"][0]["task_id"].to_string();
-    house
-        .sub_user(
-            SUB,
-            &[
-                &allow("cdn:GetPushLogs", &domain("one.test.com")),
-                &allow("cdn:DescribePushTasks", &domain("one.test.com")),
-                &allow("cdn:GetCdnRefreshLog", &domain("one.test.com")),
-            ],
-        )
-        .await;
+    app.sub_user(
+        SUB,
+        &[
+            &allow("cdn:GetPushLogs", &domain("one.test.com")),
+            &allow("cdn:DescribePushTasks", &domain("one.test.com")),
+            &allow("cdn:GetCdnRefreshLog", &domain("one.test.com")),
+        ],
+    )
+    .await;
     let range = [("startDate", "2025-06-15 00:00:00"), ("endDate", "2025-06-17 00:00:00")];
     let logs = |action| [("Action", action), range[0], range[1]];
     let reply = send(SUB, &logs("GetPushLogs")).await;
@@ -202,21 +201,21 @@ async fn logs_of_v2_show_the_hosts_that_are_allowed() {
 
 #[tokio::test]
 async fn records_of_a_domain_that_is_gone_are_shown_to_who_is_denied_nothing() {
-    let (house, _) = furnished().await;
+    let (app, _) = furnished().await;
     for action in ["StopCdnDomain", "DeleteCdnDomain"] {
         let response =
-            house.call(&call(action, &json!({ "Domain": "two.test.com" }))).await.response();
+            app.call(&call(action, &json!({ "Domain": "two.test.com" }))).await.response();
         assert!(response["Error"].is_null(), "{response}");
     }
     let seen = async || {
         let wish = json!({ "StartTime": RANGE });
-        house.call(&call("DescribePushTasks", &wish).key(SUB)).await.response()["TotalCount"]
+        app.call(&call("DescribePushTasks", &wish).key(SUB)).await.response()["TotalCount"]
             .as_u64()
             .unwrap()
     };
-    house.sub_user(SUB, &[&allow("cdn:*", "*")]).await;
+    app.sub_user(SUB, &[&allow("cdn:*", "*")]).await;
     assert_eq!(seen().await, 3);
-    house.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("cdn:*", &domain("two.test.com"))]).await;
+    app.sub_user(SUB, &[&allow("cdn:*", "*"), &deny("cdn:*", &domain("two.test.com"))]).await;
     assert_eq!(seen().await, 1);
 }
 
@@ -240,12 +239,12 @@ async fn whatever_is_submitted_touches_only_what_was_allowed() {
     const SEED: u64 = 0x5eed_0002;
     println!("seed {SEED:#x}");
     let mut random = StdRng::seed_from_u64(SEED);
-    let house = House::new().await;
+    let app = App::new().await;
     let owner = AccountId(1);
     let actions = ["cdn:PushUrlsCache", "cdn:PurgeUrlsCache", "cdn:PurgePathCache"];
     let statements = actions.map(|action| allow(action, &domain("www.test.com")));
     let policies: Vec<&str> = statements.iter().map(String::as_str).collect();
-    house.sub_user(SUB, &policies).await;
+    app.sub_user(SUB, &policies).await;
     let (mut accepted, mut refused) = (0, 0);
     for round in 0..400 {
         let urls: Vec<String> = (0..random.random_range(1..3)).map(|_| url(&mut random)).collect();
@@ -255,7 +254,7 @@ async fn whatever_is_submitted_touches_only_what_was_allowed() {
             _ => json!({ "Paths": urls, "UrlEncode": true, "FlushType": "delete" }),
         };
         let action = ["PushUrlsCache", "PurgeUrlsCache", "PurgePathCache"][round % 3];
-        let response = house.call(&call(action, &content).key(SUB)).await.response();
+        let response = app.call(&call(action, &content).key(SUB)).await.response();
         if response["Error"].is_null() {
             accepted += 1;
         } else {
@@ -271,9 +270,9 @@ async fn whatever_is_submitted_touches_only_what_was_allowed() {
     }
     assert!(accepted > 40 && refused > 40, "{accepted} accepted, {refused} refused");
     let filter = TargetFilter { account: Some(owner), limit: 1000, ..TargetFilter::default() };
-    let targets = house.engine.targets(&filter).await.unwrap();
+    let targets = app.engine.targets(&filter).await.unwrap();
     let filter = PurgeFilter { account: Some(owner), limit: 1000, ..PurgeFilter::default() };
-    let purges = house.engine.purges(&filter).await.unwrap();
+    let purges = app.engine.purges(&filter).await.unwrap();
     let urls = targets.rows.iter().map(|view| &view.row.url);
     for url in urls.chain(purges.rows.iter().map(|row| &row.url)) {
         assert_eq!(Target::parse(url, false).unwrap().host, "www.test.com", "{url}");

@@ -6,34 +6,34 @@ use http::Method;
 use serde_json::{Value, json};
 use stoker_domain::time::Clock;
 
-use crate::house::{Call, House, OWNER, SMALL};
+use crate::app::{App, Call, OWNER, SMALL};
 
-async fn get(house: &House, target: &str) -> Value {
-    let answer = house.call(&Call::admin(Method::GET, target, "")).await;
+async fn get(app: &App, target: &str) -> Value {
+    let answer = app.call(&Call::admin(Method::GET, target, "")).await;
     assert_eq!(answer.status, 200, "{}", answer.json());
     answer.json()
 }
 
-async fn submit(house: &House, content: &Value) -> Value {
+async fn submit(app: &App, content: &Value) -> Value {
     let call = Call::admin(Method::POST, "tasks", &content.to_string());
-    let answer = house.call(&call).await;
+    let answer = app.call(&call).await;
     assert_eq!(answer.status, 202, "{}", answer.json());
     answer.json()
 }
 
 #[tokio::test]
 async fn a_domain_is_added_shown_listed_and_removed() {
-    let house = House::new().await;
+    let app = App::new().await;
     let content = json!({
         "host": "New.example", "origin": "http://127.0.0.1:8080/base",
         "areas": "overseas", "allow_private_origin": true, "host_header": "origin.example",
     });
     let call = Call::admin(Method::POST, "domains", &content.to_string());
-    let answer = house.call(&call).await;
+    let answer = app.call(&call).await;
     assert_eq!(answer.status, 201);
     assert_eq!(answer.fields["content-type"], "application/json");
     let added = answer.json();
-    let zone = get(&house, "zones/new.example").await;
+    let zone = get(&app, "zones/new.example").await;
     assert_eq!(zone["domains"], json!(["new.example"]));
     assert_eq!(
         added,
@@ -45,34 +45,34 @@ async fn a_domain_is_added_shown_listed_and_removed() {
             "created_at": "2025-06-15T15:06:40.000Z", "updated_at": "2025-06-15T15:06:40.000Z",
         })
     );
-    assert_eq!(house.call(&call).await.problem(), "domain-exists");
-    assert_eq!(get(&house, "domains/new.example").await, added);
-    let all = get(&house, "domains").await;
+    assert_eq!(app.call(&call).await.problem(), "domain-exists");
+    assert_eq!(get(&app, "domains/new.example").await, added);
+    let all = get(&app, "domains").await;
     let hosts: Vec<_> = all["domains"].as_array().unwrap().iter().map(|d| &d["host"]).collect();
     assert_eq!(
         hosts,
         ["cn.test.com", "new.example", "off.test.com", "sea.test.com", "www.test.com"]
     );
     let remove = Call::admin(Method::DELETE, "domains/new.example", "");
-    assert_eq!(house.call(&remove).await.status, 204);
-    assert_eq!(house.call(&remove).await.problem(), "domain-unknown");
+    assert_eq!(app.call(&remove).await.status, 204);
+    assert_eq!(app.call(&remove).await.problem(), "domain-unknown");
 }
 
 #[tokio::test]
 async fn an_ip_literal_in_brackets_is_a_domain_too() {
-    let house = House::new().await;
+    let app = App::new().await;
     let content =
         json!({ "host": "[::1]", "origin": "http://[::1]:81", "allow_private_origin": true });
     let call = Call::admin(Method::POST, "domains", &content.to_string());
-    assert_eq!(house.call(&call).await.status, 201);
-    assert_eq!(get(&house, "domains/%5B::1%5D").await["areas"], "global");
+    assert_eq!(app.call(&call).await.status, 201);
+    assert_eq!(get(&app, "domains/%5B::1%5D").await["areas"], "global");
 }
 
 #[tokio::test]
 async fn a_task_tells_for_each_target_and_node_what_became_of_it() {
-    let house = House::new().await;
+    let app = App::new().await;
     let accepted = submit(
-        &house,
+        &app,
         &json!({
             "urls": ["http://www.test.com/ok", "http://www.test.com/gone", "http://www.test.com/ok"],
             "areas": "global", "layer": "edge", "headers": [["X-A", "1"]],
@@ -81,17 +81,17 @@ async fn a_task_tells_for_each_target_and_node_what_became_of_it() {
     .await;
     assert_eq!((&accepted["targets"], &accepted["merged"]), (&json!(2), &json!(1)));
     let id = accepted["task_id"].as_str().unwrap();
-    house.settle(&HashMap::from([("gone".into(), "origin_status:404".into())])).await;
-    let task = get(&house, &format!("tasks/{id}")).await;
+    app.settle(&HashMap::from([("gone".into(), "origin_status:404".into())])).await;
+    let task = get(&app, &format!("tasks/{id}")).await;
     assert_eq!((&task["status"], &task["done"]), (&json!("failed"), &json!(1)));
     assert_eq!((&task["failed"], &task["areas"]), (&json!(1), &json!("global")));
     assert_eq!(task["finished_at"], "2025-06-15T15:06:42.000Z");
-    let targets = get(&house, &format!("tasks/{id}/targets?status=failed")).await;
+    let targets = get(&app, &format!("tasks/{id}/targets?status=failed")).await;
     assert_eq!(targets["total"], 1);
     let gone = &targets["targets"][0];
     assert_eq!(gone["outcome"], "origin_status:404");
     assert_eq!(gone["outcomes"][0]["detail"], "the origin said no");
-    let targets = get(&house, &format!("tasks/{id}/targets?offset=0&limit=1")).await;
+    let targets = get(&app, &format!("tasks/{id}/targets?offset=0&limit=1")).await;
     assert_eq!(targets["total"], 2);
     assert_eq!(
         targets["targets"][0]["outcomes"][0],
@@ -101,34 +101,34 @@ async fn a_task_tells_for_each_target_and_node_what_became_of_it() {
             "fresh_until": "2025-06-15T16:06:42.000Z", "detail": null,
         })
     );
-    let list = get(&house, "tasks?limit=1").await;
+    let list = get(&app, "tasks?limit=1").await;
     assert_eq!((&list["total"], &list["tasks"][0]["id"]), (&json!(1), &json!(id)));
 }
 
 #[tokio::test]
 async fn without_areas_a_task_goes_where_its_domains_are_served() {
-    let house = House::new().await;
+    let app = App::new().await;
     for (host, areas) in
         [("www.test.com", "global"), ("cn.test.com", "mainland"), ("sea.test.com", "overseas")]
     {
-        let accepted = submit(&house, &json!({ "urls": [format!("http://{host}/a")] })).await;
+        let accepted = submit(&app, &json!({ "urls": [format!("http://{host}/a")] })).await;
         let id = accepted["task_id"].as_str().unwrap();
-        assert_eq!(get(&house, &format!("tasks/{id}")).await["areas"], areas);
+        assert_eq!(get(&app, &format!("tasks/{id}")).await["areas"], areas);
     }
     let mixed = json!({ "urls": ["http://www.test.com/a", "http://cn.test.com/a"] });
     let call = Call::admin(Method::POST, "tasks", &mixed.to_string());
-    assert_eq!(house.call(&call).await.problem(), "areas-differ");
+    assert_eq!(app.call(&call).await.problem(), "areas-differ");
 }
 
 #[tokio::test]
 async fn nodes_and_quota_are_shown() {
-    let house = House::new().await;
-    let nodes = get(&house, "nodes").await;
+    let app = App::new().await;
+    let nodes = get(&app, "nodes").await;
     assert_eq!(nodes["nodes"].as_array().unwrap().len(), 4);
     assert_eq!(nodes["nodes"][0]["name"], "edge-mainland");
     assert_eq!(nodes["nodes"][0]["is_alive"], true);
-    submit(&house, &json!({ "urls": ["http://www.test.com/a"], "areas": "mainland" })).await;
-    let quota = get(&house, "quota").await;
+    submit(&app, &json!({ "urls": ["http://www.test.com/a"], "areas": "mainland" })).await;
+    let quota = get(&app, "quota").await;
     assert_eq!(
         quota["prefetch"][0],
         json!({ "product": "cdn", "area": "mainland", "batch": 500, "daily": 1000, "used": 1,
@@ -138,9 +138,9 @@ async fn nodes_and_quota_are_shown() {
 
 #[tokio::test]
 async fn the_owner_sets_limits_of_any_account_while_all_is_running() {
-    let house = House::new().await;
+    let app = App::new().await;
     let set = async |content: Value| {
-        let answer = house.call(&Call::admin(Method::POST, "quota", &content.to_string())).await;
+        let answer = app.call(&Call::admin(Method::POST, "quota", &content.to_string())).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         answer.json()
     };
@@ -150,7 +150,7 @@ async fn the_owner_sets_limits_of_any_account_while_all_is_running() {
             products.iter().find(|entry| entry["product"] == product && entry["area"] == area);
         found.unwrap_or_else(|| panic!("{product} {area}: {quota}")).clone()
     };
-    submit(&house, &json!({ "urls": ["http://www.test.com/a", "http://www.test.com/b"] })).await;
+    submit(&app, &json!({ "urls": ["http://www.test.com/a", "http://www.test.com/b"] })).await;
     // below what was used: nothing is left, and the other area and the batch stay as they were
     let quota = set(json!({ "product": "cdn", "area": "overseas", "daily": 1 })).await;
     let overseas = entry(&quota, "cdn", "overseas");
@@ -162,11 +162,11 @@ async fn the_owner_sets_limits_of_any_account_while_all_is_running() {
     assert!(quota["resets_at"].as_str().unwrap().ends_with("T16:00:00.000Z"), "{quota}");
     for (area, code) in [("global", "LimitExceeded.CdnPushExceedDayLimit"), ("mainland", "")] {
         let content = json!({ "Urls": ["http://www.test.com/c"], "Area": area }).to_string();
-        let response = house.call(&Call::action("PushUrlsCache", content)).await.response();
+        let response = app.call(&Call::action("PushUrlsCache", content)).await.response();
         assert_eq!(response["Error"]["Code"].as_str().unwrap_or_default(), code, "{response}");
     }
     let day = json!({ "begins_at": "18:30+00:00" }).to_string();
-    let quota = house.call(&Call::admin(Method::POST, "quota/day", &day)).await.json();
+    let quota = app.call(&Call::admin(Method::POST, "quota/day", &day)).await.json();
     assert!(quota["resets_at"].as_str().unwrap().ends_with("T18:30:00.000Z"), "{quota}");
     // of another account, in both areas, and a purge product
     let small =
@@ -180,28 +180,28 @@ async fn the_owner_sets_limits_of_any_account_while_all_is_running() {
     let paths = json!({ "Paths": ["http://small.test.com/a/", "http://small.test.com/b/"],
         "FlushType": "flush" });
     let call = Call::action("PurgePathCache", paths.to_string()).key(SMALL);
-    assert_eq!(house.call(&call).await.code(), "LimitExceeded.CdnPurgePathExceedBatchLimit");
-    let shown = get(&house, "quota?account=100000000002").await;
+    assert_eq!(app.call(&call).await.code(), "LimitExceeded.CdnPurgePathExceedBatchLimit");
+    let shown = get(&app, "quota?account=100000000002").await;
     assert_eq!(shown["products"], quota["products"]);
 }
 
 #[tokio::test]
 async fn limits_are_the_owners_alone_and_wrong_ones_are_refused() {
-    let house = House::new().await;
+    let app = App::new().await;
     let change = json!({ "product": "cdn", "daily": 5000 });
     let others = json!({ "product": "cdn", "daily": 5000, "account": "100000000001" });
     for content in [&change, &others] {
         let call = Call::admin(Method::POST, "quota", &content.to_string()).key(SMALL);
-        assert_eq!(house.call(&call).await.problem(), "not-owner");
+        assert_eq!(app.call(&call).await.problem(), "not-owner");
     }
     let day = json!({ "begins_at": "18:30+00:00" }).to_string();
     let call = Call::admin(Method::POST, "quota/day", &day).key(SMALL);
-    assert_eq!(house.call(&call).await.problem(), "not-owner");
+    assert_eq!(app.call(&call).await.problem(), "not-owner");
     let call = Call::admin(Method::POST, "quota/day", r#"{ "begins_at": "18:30" }"#);
-    assert_eq!(house.call(&call).await.problem(), "bad-content");
+    assert_eq!(app.call(&call).await.problem(), "bad-content");
     let call = |target| Call::admin(Method::GET, target, "").key(SMALL);
-    assert_eq!(house.call(&call("quota?account=100000000001")).await.problem(), "not-owner");
-    assert_eq!(house.call(&call("quota?account=100000000002")).await.status, 200);
+    assert_eq!(app.call(&call("quota?account=100000000001")).await.problem(), "not-owner");
+    assert_eq!(app.call(&call("quota?account=100000000002")).await.status, 200);
     for (content, word) in [
         (json!({ "product": "cdn", "daily": 1, "account": "9" }), "account-unknown"),
         (json!({ "product": "cdn" }), "bad-content"),
@@ -210,22 +210,22 @@ async fn limits_are_the_owners_alone_and_wrong_ones_are_refused() {
         (json!({ "product": "cdn", "daily": -1 }), "bad-content"),
     ] {
         let call = Call::admin(Method::POST, "quota", &content.to_string());
-        assert_eq!(house.call(&call).await.problem(), word, "{content}");
+        assert_eq!(app.call(&call).await.problem(), word, "{content}");
     }
 }
 
 #[tokio::test]
 async fn one_call_takes_more_urls_than_the_vendor_does() {
-    let house = House::new().await;
+    let app = App::new().await;
     let urls: Vec<_> = (0..1000).map(|n| format!("http://www.test.com/{n}")).collect();
-    let accepted = submit(&house, &json!({ "urls": urls, "areas": "mainland" })).await;
+    let accepted = submit(&app, &json!({ "urls": urls, "areas": "mainland" })).await;
     assert_eq!(accepted["targets"], 1000);
 }
 
 #[tokio::test]
 async fn an_account_sees_nothing_of_another() {
-    let house = House::new().await;
-    let accepted = submit(&house, &json!({ "urls": ["http://www.test.com/a"] })).await;
+    let app = App::new().await;
+    let accepted = submit(&app, &json!({ "urls": ["http://www.test.com/a"] })).await;
     let id = accepted["task_id"].as_str().unwrap();
     for (target, word) in [
         (format!("tasks/{id}"), "task-unknown"),
@@ -233,16 +233,16 @@ async fn an_account_sees_nothing_of_another() {
         ("domains/www.test.com".into(), "domain-unknown"),
     ] {
         let call = Call::admin(Method::GET, &target, "").key(SMALL);
-        assert_eq!(house.call(&call).await.problem(), word, "{target}");
+        assert_eq!(app.call(&call).await.problem(), word, "{target}");
     }
     let remove = Call::admin(Method::DELETE, "domains/www.test.com", "").key(SMALL);
-    assert_eq!(house.call(&remove).await.problem(), "domain-unknown");
-    assert_eq!(get(&house, "domains/www.test.com").await["host"], "www.test.com");
+    assert_eq!(app.call(&remove).await.problem(), "domain-unknown");
+    assert_eq!(get(&app, "domains/www.test.com").await["host"], "www.test.com");
 }
 
 #[tokio::test]
 async fn misuse_is_named() {
-    let house = House::new().await;
+    let app = App::new().await;
     let post =
         |target: &str, content: Value| Call::admin(Method::POST, target, &content.to_string());
     let read = |target: &str| Call::admin(Method::GET, target, "");
@@ -271,17 +271,17 @@ async fn misuse_is_named() {
         (read("nowhere"), "no-such-page"),
         (Call::admin(Method::PUT, "tasks", ""), "wrong-method"),
     ] {
-        assert_eq!(house.call(&call).await.problem(), word, "{call:?}");
+        assert_eq!(app.call(&call).await.problem(), word, "{call:?}");
     }
 }
 
 #[tokio::test]
 async fn over_quota_says_what_is_left() {
-    let house = House::new().await;
+    let app = App::new().await;
     let content = json!({ "urls": (0..4).map(|n| format!("http://small.test.com/{n}"))
         .collect::<Vec<_>>(), "areas": "mainland" });
     let call = Call::admin(Method::POST, "tasks", &content.to_string()).key(SMALL);
-    let answer = house.call(&call).await;
+    let answer = app.call(&call).await;
     assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (429, "over-quota"));
     let problem = answer.json();
     assert_eq!(problem["detail"], "cannot accept 4 URLs: 3 of 3 left today in area `mainland`");
@@ -290,10 +290,10 @@ async fn over_quota_says_what_is_left() {
 
 #[tokio::test]
 async fn a_signature_counts_for_its_path_query_service_and_time_only() {
-    let house = House::new().await;
+    let app = App::new().await;
     let good = || Call::admin(Method::GET, "tasks?limit=1", "");
-    let now = house.clock.now();
-    assert_eq!(house.send(good().sign(now)).await.status, 200);
+    let now = app.clock.now();
+    assert_eq!(app.send(good().sign(now)).await.status, 200);
     for (target, word) in [
         ("/admin/v1/nodes?limit=1", "bad-signature"),
         ("/admin/v1/tasks?limit=2", "bad-signature"),
@@ -301,25 +301,25 @@ async fn a_signature_counts_for_its_path_query_service_and_time_only() {
     ] {
         let mut request = good().sign(now);
         *request.uri_mut() = target.parse().unwrap();
-        assert_eq!(house.send(request).await.problem(), word, "{target}");
+        assert_eq!(app.send(request).await.problem(), word, "{target}");
     }
     // as clients of the API at `/` sign
     let mut other = good();
     other.service = "cdn";
-    assert_eq!(house.call(&other).await.problem(), "no-nonce");
-    assert_eq!(house.call(&good().key("AKIDNOBODY")).await.problem(), "key-unknown");
+    assert_eq!(app.call(&other).await.problem(), "no-nonce");
+    assert_eq!(app.call(&good().key("AKIDNOBODY")).await.problem(), "key-unknown");
     let mut request = good().sign(now);
     request.headers_mut().remove("authorization");
-    assert_eq!(house.send(request).await.problem(), "unsigned");
-    house.clock.advance(std::time::Duration::from_secs(301));
-    assert_eq!(house.send(good().sign(now)).await.problem(), "expired");
+    assert_eq!(app.send(request).await.problem(), "unsigned");
+    app.clock.advance(std::time::Duration::from_secs(301));
+    assert_eq!(app.send(good().sign(now)).await.problem(), "expired");
 }
 
 #[tokio::test]
 async fn a_private_origin_is_for_the_owner_to_allow_in_every_account() {
-    let house = House::new().await;
+    let app = App::new().await;
     let send = async |method: Method, target: &str, content: Value, key| {
-        house.call(&Call::admin(method, target, &content.to_string()).key(key)).await
+        app.call(&Call::admin(method, target, &content.to_string()).key(key)).await
     };
     let new = |is_private: bool| {
         json!({ "host": "film.test.com", "origin": "http://10.0.0.1",

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    app::{App, Call, OWNER, SMALL},
     cases,
-    house::{Call, House, OWNER, SMALL},
-    people::SUB,
+    identities::SUB,
 };
 
 #[derive(Deserialize)]
@@ -79,16 +79,16 @@ impl Sent {
 }
 
 async fn run(case: &Case) -> Value {
-    let house = House::new().await;
+    let app = App::new().await;
     let mut task = String::new();
-    let mut zone = house.zone();
+    let mut zone = app.zone();
     for step in &case.before {
         match step {
-            Step::Settle { settle } => house.settle(settle).await,
-            Step::Wait { wait_seconds } => house.clock.advance(Duration::from_secs(*wait_seconds)),
-            Step::Purge { purge_orders } => house.purge(*purge_orders).await,
+            Step::Settle { settle } => app.settle(settle).await,
+            Step::Wait { wait_seconds } => app.clock.advance(Duration::from_secs(*wait_seconds)),
+            Step::Purge { purge_orders } => app.purge(*purge_orders).await,
             Step::Call(sent) => {
-                let response = house.call(&sent.call(&task, &zone)).await.response();
+                let response = app.call(&sent.call(&task, &zone)).await.response();
                 assert!(response["Error"].is_null(), "{response}");
                 if let Some(id) = response["TaskId"].as_str().or(response["JobId"].as_str()) {
                     task = id.into();
@@ -96,7 +96,7 @@ async fn run(case: &Case) -> Value {
                 if let Some(id) = response["ZoneId"].as_str() {
                     zone = id.into();
                 }
-                house.clock.advance(Duration::from_secs(1));
+                app.clock.advance(Duration::from_secs(1));
             }
         }
     }
@@ -105,10 +105,10 @@ async fn run(case: &Case) -> Value {
         let texts =
             case.policies.iter().map(|policy| policy.to_string().replace("<zone-id>", &zone));
         let texts: Vec<String> = texts.collect();
-        house.sub_user(SUB, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        app.sub_user(SUB, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
         call = call.key(SUB);
     }
-    let mut response = house.call(&call).await.response();
+    let mut response = app.call(&call).await.response();
     normalise(&mut response);
     serde_json::json!({ "Response": response })
 }

@@ -25,8 +25,8 @@ use stoker_engine::{NewDomain, NewZone, PurgeSubmission, Submission, ZoneChoice}
 use stoker_gateway::{actions, admin::calls};
 
 use crate::{
-    house::{Answer, Call, House, OWNER, SECRET},
-    old::Old,
+    app::{Answer, App, Call, OWNER, SECRET},
+    v1_call::V1Call,
 };
 
 use vendor::OLD;
@@ -69,13 +69,13 @@ const ATTACKERS: [(&str, bool, bool); 5] = [
 
 /// Two accounts with one of everything.
 pub(crate) struct Street {
-    pub(crate) house: House,
+    pub(crate) app: App,
     /// What names in braces stand for: what is there, and what is not.
     pub(crate) there: BTreeMap<&'static str, String>,
     nowhere: BTreeMap<&'static str, String>,
 }
 
-fn key(secret_id: &str, account: AccountId, user: Option<UserId>, house: &House) -> AccessKey {
+fn key(secret_id: &str, account: AccountId, user: Option<UserId>, app: &App) -> AccessKey {
     let is_temporary = [ROOT_SESSION, USER_SESSION].contains(&secret_id);
     AccessKey {
         secret_id: secret_id.into(),
@@ -83,11 +83,11 @@ fn key(secret_id: &str, account: AccountId, user: Option<UserId>, house: &House)
         account,
         user,
         is_enabled: true,
-        created_at: house.clock.now(),
+        created_at: app.clock.now(),
         last_used_at: None,
         temporary: is_temporary.then(|| Temporary {
             token_hash: Sha256::digest(TOKEN).into(),
-            expires_at: house.clock.now() + std::time::Duration::from_secs(3600),
+            expires_at: app.clock.now() + std::time::Duration::from_secs(3600),
             policy: None,
         }),
     }
@@ -106,14 +106,14 @@ fn domain(host: &str) -> NewDomain {
 
 impl Street {
     pub(crate) async fn new() -> Self {
-        let house = House::new().await;
-        let engine = &house.engine;
+        let app = App::new().await;
+        let engine = &app.engine;
         let limits = Limits { batch: 100, daily: 1000 };
         let victim = engine.create_account("100000000077".into(), 77, limits).await.unwrap();
         let other = engine.create_account("100000000088".into(), 88, limits).await.unwrap();
-        let (zone, empty_zone) = furnish(&house, &victim, "hidden").await;
+        let (zone, empty_zone) = furnish(&app, &victim, "hidden").await;
         engine.ownership_record(victim.id, "hidden.com").await.unwrap();
-        let (own_zone, open_zone) = furnish(&house, &other, "own").await;
+        let (own_zone, open_zone) = furnish(&app, &other, "own").await;
         engine.rename_account(&victim.uin, "hidden account").await.unwrap();
         let document =
             ALLOW.replace(r#""resource":"*""#, r#""resource":"qcs::cdn:::domain/hidden""#);
@@ -129,9 +129,9 @@ impl Street {
             (FULL, other.id, Some(full.id)),
             (ROOT_SESSION, other.id, None),
         ] {
-            engine.put_key(key(secret_id, account, user, &house)).await.unwrap();
+            engine.put_key(key(secret_id, account, user, &app)).await.unwrap();
         }
-        let (task, purge) = submit(&house, &victim).await;
+        let (task, purge) = submit(&app, &victim).await;
         let same = [("own_zone", own_zone), ("open_zone", open_zone)];
         let there = [
             ("account", victim.uin.clone()),
@@ -168,12 +168,12 @@ impl Street {
         let there = there.into_iter().chain(same.clone()).collect();
         let nowhere = nowhere.map(|(name, value)| (name, value.into()));
         let nowhere = nowhere.into_iter().chain(same).collect();
-        Self { house, there, nowhere }
+        Self { app, there, nowhere }
     }
 }
 
 /// A task and a purge of the account, by name.
-async fn submit(house: &House, account: &Account) -> (String, String) {
+async fn submit(app: &App, account: &Account) -> (String, String) {
     let submission = Submission {
         urls: vec!["http://hidden.example/hidden".into()],
         areas: AreaScope::Global,
@@ -183,7 +183,7 @@ async fn submit(house: &House, account: &Account) -> (String, String) {
         product: Product::Cdn,
         batch_limit: 9,
     };
-    let task = house.engine.submit(account, submission).await.unwrap().task.0;
+    let task = app.engine.submit(account, submission).await.unwrap().task.0;
     let purge = PurgeSubmission {
         targets: vec!["http://hidden.example/hidden".into()],
         scope: stoker_domain::purge::Scope::Url,
@@ -193,14 +193,14 @@ async fn submit(house: &House, account: &Account) -> (String, String) {
         product: Product::CdnPurgeUrl,
         batch_limit: 9,
     };
-    let purge = house.engine.purge(account, purge).await.unwrap().task.0;
+    let purge = app.engine.purge(account, purge).await.unwrap().task.0;
     (task, purge)
 }
 
 /// A domain in a zone, an empty zone, a user, a group and a policy, all called `name`. The ids of the
 /// zones.
-async fn furnish(house: &House, account: &Account, name: &str) -> (String, String) {
-    let engine = &house.engine;
+async fn furnish(app: &App, account: &Account, name: &str) -> (String, String) {
+    let engine = &app.engine;
     let zone = async |name: String, kept: Kept| {
         let new = NewZone { name, area: AreaScope::Global, kept };
         engine.add_zone(account.id, new).await.unwrap().id.clone()
@@ -322,13 +322,13 @@ fn method(name: &str) -> Method {
 /// Makes attempts with each key, on what is there and on what is not.
 async fn try_all(
     attempts: &[(String, String, Expected)],
-    sends: impl AsyncFn(&House, &str, usize, &BTreeMap<&'static str, String>) -> Answer,
+    sends: impl AsyncFn(&App, &str, usize, &BTreeMap<&'static str, String>) -> Answer,
     is_for_root: bool,
 ) {
     let mut wrong = Vec::new();
     for (attacker, _, is_of_victim) in ATTACKERS {
         let street = Street::new().await;
-        let mut before = street.house.rows();
+        let mut before = street.app.rows();
         let is_bound = is_of_victim || (is_for_root && attacker != ROOT);
         // what comes to be in the caller's own account would be seen by those behind it
         let last =
@@ -343,8 +343,8 @@ async fn try_all(
                 }
                 let what = format!("{attacker}: {what} {}", fill(given, names));
                 let attempt = Attempt { what, names, given: given.clone(), expected: *expected };
-                let answer = sends(&street.house, attacker, index, names).await;
-                let after = street.house.rows();
+                let answer = sends(&street.app, attacker, index, names).await;
+                let after = street.app.rows();
                 wrong.extend(attempt.wrong(&answer, is_bound, [&before, &after]));
                 before = after;
                 if *expected != Expected::Own {
@@ -404,8 +404,8 @@ async fn no_call_of_the_admin_api_reaches_another_account() {
             (format!("{method} {path}"), format!("{target} {content}"), *expected)
         })
         .collect();
-    let sends = async |house: &House, key: &str, index: usize, names: &BTreeMap<_, _>| {
-        house.call(&token(admin_call(&attempts[index], names).key(of(key)), key)).await
+    let sends = async |app: &App, key: &str, index: usize, names: &BTreeMap<_, _>| {
+        app.call(&token(admin_call(&attempts[index], names).key(of(key)), key)).await
     };
     try_all(&told, sends, true).await;
 }
@@ -419,14 +419,14 @@ async fn no_action_of_the_vendor_reaches_another_account() {
             (format!("{version} {action}"), params.clone(), *expected)
         })
         .collect();
-    let sends = async |house: &House, key: &str, index: usize, names: &BTreeMap<_, _>| {
-        send(house, key, &attempts[index], names).await
+    let sends = async |app: &App, key: &str, index: usize, names: &BTreeMap<_, _>| {
+        send(app, key, &attempts[index], names).await
     };
     try_all(&told, sends, false).await;
 }
 
 async fn send(
-    house: &House,
+    app: &App,
     key: &str,
     (version, action, params, _): &(&str, &str, String, Expected),
     names: &BTreeMap<&'static str, String>,
@@ -434,17 +434,17 @@ async fn send(
     let params = fill(params, names);
     if *version != OLD {
         let call = Call::action(action, params).with("x-tc-version", version).key(of(key));
-        return house.call(&token(call, key)).await;
+        return app.call(&token(call, key)).await;
     }
     let pairs: Vec<(&str, &str)> =
         params.split('&').filter_map(|pair| pair.split_once('=')).collect();
-    let nonce = u128::from_be_bytes(crate::house::nonce()).to_string();
+    let nonce = u128::from_be_bytes(crate::app::nonce()).to_string();
     let mut call =
-        Old::v2(&pairs).with("Action", action).with("SecretId", key).with("Nonce", &nonce);
+        V1Call::v2(&pairs).with("Action", action).with("SecretId", key).with("Nonce", &nonce);
     if ATTACKERS.iter().any(|(known, is_temporary, _)| *known == key && *is_temporary) {
         call = call.with("Token", TOKEN);
     }
-    house.old(&call).await
+    app.v1(&call).await
 }
 
 /// What the tables try is right: it is refused to others because they are others.
@@ -479,9 +479,9 @@ async fn who_owns_the_things_may_do_what_is_tried() {
         let call =
             Call::admin(given.0.parse().unwrap(), &fill(&given.2, &names), &fill(&given.3, &names));
         if given.2.contains("members") && method == &"POST" {
-            street.house.engine.create_user(AccountId(3), "spare").await.unwrap();
+            street.app.engine.create_user(AccountId(3), "spare").await.unwrap();
         }
-        let answer = street.house.call(&call.key(key)).await;
+        let answer = street.app.call(&call.key(key)).await;
         let word = if answer.status.as_u16() < 400 { String::new() } else { answer.problem() };
         let in_use =
             ["zone-in-use", "policy-attached", "group-unknown", "domain-exists", "not-verified"];
@@ -500,7 +500,7 @@ async fn who_owns_the_things_may_do_what_is_tried() {
         let mut names = street.there.clone();
         names.insert("own_zone", street.there["zone"].clone());
         let given = (*version, *action, params.replace("own.example", "hidden.example"), *expected);
-        let answer = send(&street.house, VICTIM, &given, &names).await;
+        let answer = send(&street.app, VICTIM, &given, &names).await;
         let text = String::from_utf8_lossy(&answer.content).into_owned();
         let in_use = [
             "CDNStatusInvalidDomain",

@@ -10,7 +10,7 @@ use serde_json::json;
 use stoker_domain::time::Clock;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::house::{Call, House};
+use crate::app::{App, Call};
 
 /// What all tests log.
 #[derive(Clone, Default)]
@@ -59,8 +59,8 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn every_answer_is_logged_and_no_secret_is() {
     let log = log();
-    let house = House::new().await;
-    let now = house.clock.now();
+    let app = App::new().await;
+    let now = app.clock.now();
     let push = |url: &str| Call::action("PushUrlsCache", json!({ "Urls": [url] }).to_string());
     let query = "Urls.0=http%3A%2F%2Fwww.test.com%2F%3Fconcealed3&concealed4=1";
     let admin = json!({ "urls": ["http://b.example/?concealed5"] }).to_string();
@@ -80,7 +80,7 @@ async fn every_answer_is_logged_and_no_secret_is() {
         let request = call.sign(now);
         let authorization = request.headers()["authorization"].to_str().unwrap();
         let signature = authorization.split("Signature=").nth(1).unwrap().to_owned();
-        let answer = house.send(request).await;
+        let answer = app.send(request).await;
         let json = answer.json();
         let id = json["Response"]["RequestId"].as_str().or(json["request_id"].as_str()).unwrap();
         let text = log.text();
@@ -89,13 +89,13 @@ async fn every_answer_is_logged_and_no_secret_is() {
     }
     assert!(!log.text().contains("concealed"), "{}", log.text());
     for target in ["accounts", "keys", "keys/temporary"] {
-        let made = house.call(&Call::admin(Method::POST, target, "{}")).await.json();
+        let made = app.call(&Call::admin(Method::POST, target, "{}")).await.json();
         let told = |name: &str| made[name].as_str().map(String::from);
         assert!(log.text().contains(&told("uin").unwrap()), "{target} is in the log");
         for secret in [told("secret_key"), told("token")].into_iter().flatten() {
             // whoever mistakes the halves of a key does not tell the log either
             let swapped = Call::admin(Method::GET, &format!("keys/{secret}"), "");
-            assert_eq!(house.call(&swapped).await.problem(), "no-such-key");
+            assert_eq!(app.call(&swapped).await.problem(), "no-such-key");
             assert!(!log.text().contains(&secret), "{target}: {}", log.text());
         }
     }

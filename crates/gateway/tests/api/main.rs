@@ -8,24 +8,23 @@
 )]
 
 mod access;
-mod access_old;
+mod access_v2;
 mod access_views;
 mod actions;
 mod admin;
+mod app;
 mod cases;
 mod codes;
 mod content;
 mod golden;
-mod house;
+mod identities;
 mod identity;
 mod idor;
 mod lists;
 mod logs;
-mod old;
 mod once;
 mod origins;
 mod ownership;
-mod people;
 mod policy;
 mod rate;
 mod recorded;
@@ -35,6 +34,7 @@ mod table;
 mod teo;
 mod texts;
 mod v1;
+mod v1_call;
 mod v2;
 mod v2_refusals;
 mod wildcard;

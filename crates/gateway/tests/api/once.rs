@@ -14,7 +14,7 @@ use stoker_domain::{
 };
 use stoker_gateway::{CallLimits, Config, Gateway, router};
 
-use crate::house::{Answer, Call, HOST, House, OWNER, SECRET, SMALL, nonce};
+use crate::app::{Answer, App, Call, HOST, OWNER, SECRET, SMALL, nonce};
 
 /// A request that can be sent again.
 #[derive(Clone, Debug)]
@@ -48,29 +48,29 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn keys(house: &House, account: i64) -> usize {
-    house.engine.keys(AccountId(account)).await.unwrap().len()
+async fn keys(app: &App, account: i64) -> usize {
+    app.engine.keys(AccountId(account)).await.unwrap().len()
 }
 
 #[tokio::test]
 async fn a_captured_call_cannot_be_sent_again_nor_to_another_account() {
-    let mut house = House::new().await;
-    let captured = Captured::of(&Call::admin(Method::POST, "keys", "{}"), house.clock.now());
-    let (own, theirs) = (keys(&house, 1).await, keys(&house, 2).await);
+    let mut app = App::new().await;
+    let captured = Captured::of(&Call::admin(Method::POST, "keys", "{}"), app.clock.now());
+    let (own, theirs) = (keys(&app, 1).await, keys(&app, 2).await);
     let elsewhere = captured.clone().to("/admin/v1/keys?account=100000000002");
-    assert_eq!(house.send(elsewhere.request()).await.problem(), "bad-signature");
-    assert_eq!(house.send(captured.request()).await.status, StatusCode::CREATED);
+    assert_eq!(app.send(elsewhere.request()).await.problem(), "bad-signature");
+    assert_eq!(app.send(captured.request()).await.status, StatusCode::CREATED);
     for _ in 0..3 {
-        let answer = house.send(captured.request()).await;
+        let answer = app.send(captured.request()).await;
         assert_eq!((answer.status.as_u16(), answer.problem()), (401, "nonce-taken".into()));
-        assert_eq!(house.send(elsewhere_of(&captured)).await.problem(), "bad-signature");
-        house.restart().await;
+        assert_eq!(app.send(elsewhere_of(&captured)).await.problem(), "bad-signature");
+        app.restart().await;
     }
-    house.clock.advance(Duration::from_secs(300));
-    assert_eq!(house.send(captured.request()).await.problem(), "nonce-taken");
-    house.clock.advance(Duration::from_secs(1));
-    assert_eq!(house.send(captured.request()).await.problem(), "expired");
-    assert_eq!((keys(&house, 1).await, keys(&house, 2).await), (own + 1, theirs));
+    app.clock.advance(Duration::from_secs(300));
+    assert_eq!(app.send(captured.request()).await.problem(), "nonce-taken");
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!(app.send(captured.request()).await.problem(), "expired");
+    assert_eq!((keys(&app, 1).await, keys(&app, 2).await), (own + 1, theirs));
 }
 
 fn elsewhere_of(captured: &Captured) -> Request<Body> {
@@ -79,50 +79,48 @@ fn elsewhere_of(captured: &Captured) -> Request<Body> {
 
 #[tokio::test]
 async fn a_call_that_reads_is_taken_once_too() {
-    let mut house = House::new().await;
-    let captured = Captured::of(&Call::admin(Method::GET, "keys", ""), house.clock.now());
-    assert_eq!(house.send(captured.request()).await.status, StatusCode::OK);
+    let mut app = App::new().await;
+    let captured = Captured::of(&Call::admin(Method::GET, "keys", ""), app.clock.now());
+    assert_eq!(app.send(captured.request()).await.status, StatusCode::OK);
     for _ in 0..2 {
-        assert_eq!(house.send(captured.request()).await.problem(), "nonce-taken");
-        house.restart().await;
+        assert_eq!(app.send(captured.request()).await.problem(), "nonce-taken");
+        app.restart().await;
     }
 }
 
 #[tokio::test]
 async fn a_clock_that_is_set_ahead_and_back_makes_no_call_good_again() {
-    let mut house = House::new().await;
-    let start = house.clock.now();
+    let mut app = App::new().await;
+    let start = app.clock.now();
     let captured = Captured::of(&Call::admin(Method::POST, "keys", "{}"), start);
-    assert_eq!(house.send(captured.request()).await.status, StatusCode::CREATED);
-    house.clock.advance(Duration::from_secs(86_400));
+    assert_eq!(app.send(captured.request()).await.status, StatusCode::CREATED);
+    app.clock.advance(Duration::from_secs(86_400));
     // with each call some old ones may be forgotten
     for _ in 0..5 {
-        assert_eq!(house.call(&Call::admin(Method::GET, "quota", "")).await.status, 200);
+        assert_eq!(app.call(&Call::admin(Method::GET, "quota", "")).await.status, 200);
     }
-    house.restart().await;
-    assert_eq!(house.call(&Call::admin(Method::GET, "quota", "")).await.status, 200);
-    house.clock.jump(start);
-    assert_eq!(house.send(captured.request()).await.problem(), "nonce-taken");
+    app.restart().await;
+    assert_eq!(app.call(&Call::admin(Method::GET, "quota", "")).await.status, 200);
+    app.clock.jump(start);
+    assert_eq!(app.send(captured.request()).await.problem(), "nonce-taken");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_at_once_exactly_one_is_taken() {
-    let house = Arc::new(House::new().await);
-    let accounts = async || house.engine.accounts().await.unwrap().len();
+    let app = Arc::new(App::new().await);
+    let accounts = async || app.engine.accounts().await.unwrap().len();
     let before = accounts().await;
     // before the ledger decides, and without the memory in front of it: another process
-    let clock: Arc<dyn Clock> = Arc::new(house.clock.clone());
+    let clock: Arc<dyn Clock> = Arc::new(app.clock.clone());
     let config = Config { calls: CallLimits::OFF, ..Config::default() };
-    let other = router(Gateway::new(Arc::clone(&house.engine), clock, 11, config));
+    let other = router(Gateway::new(Arc::clone(&app.engine), clock, 11, config));
     for _ in 0..4 {
-        let captured =
-            Captured::of(&Call::admin(Method::POST, "accounts", "{}"), house.clock.now());
+        let captured = Captured::of(&Call::admin(Method::POST, "accounts", "{}"), app.clock.now());
         let tasks = (0..24).map(|number| {
-            let (house, mut other, request) =
-                (Arc::clone(&house), other.clone(), captured.request());
+            let (app, mut other, request) = (Arc::clone(&app), other.clone(), captured.request());
             tokio::spawn(async move {
                 match number % 2 {
-                    0 => house.send(request).await.status,
+                    0 => app.send(request).await.status,
                     _ => tower_service::Service::call(&mut other, request).await.unwrap().status(),
                 }
             })
@@ -141,8 +139,8 @@ async fn of_many_at_once_exactly_one_is_taken() {
 
 #[tokio::test]
 async fn no_part_of_a_call_can_be_changed() {
-    let house = House::new().await;
-    let now = house.clock.now();
+    let app = App::new().await;
+    let now = app.clock.now();
     let new = json!({ "name": "ann" }).to_string();
     let good = || Captured::of(&Call::admin(Method::POST, "users?account=100000000002", &new), now);
     let mut other_method = good();
@@ -173,14 +171,14 @@ async fn no_part_of_a_call_can_be_changed() {
         (good().with("x-tc-content-sha256", &"A".repeat(64)), "bad-content-hash"),
         (good().with("stoker-nonce", "1"), "bad-nonce"),
     ] {
-        assert_eq!(house.send(call.request()).await.problem(), word, "{:?}", call.parts);
+        assert_eq!(app.send(call.request()).await.problem(), word, "{:?}", call.parts);
     }
     // no route, so that nobody is asked who he is
-    assert_eq!(house.send(other_method.request()).await.problem(), "wrong-method");
+    assert_eq!(app.send(other_method.request()).await.problem(), "wrong-method");
     for account in [1, 2] {
-        assert!(house.engine.users(AccountId(account)).await.unwrap().is_empty());
+        assert!(app.engine.users(AccountId(account)).await.unwrap().is_empty());
     }
-    assert_eq!(house.send(good().request()).await.status, StatusCode::CREATED);
+    assert_eq!(app.send(good().request()).await.status, StatusCode::CREATED);
 }
 
 /// Signs as the reference says, and by nothing of the program's own: whatever these say.
@@ -206,7 +204,7 @@ impl ByHand<'_> {
         let names = names.join(";");
         let canonical = format!("{method}\n{path}\n{query}\n{lines}\n{names}\n{hash}");
         let time = now.as_seconds();
-        // the day of the clock of the house
+        // the day of the clock of the app
         let scope = format!("2025-06-15/{}/tc3_request", self.service);
         let canonical = hex(&Sha256::digest(canonical));
         let text = format!("TC3-HMAC-SHA256\n{time}\n{scope}\n{canonical}");
@@ -230,8 +228,8 @@ impl ByHand<'_> {
 
 #[tokio::test]
 async fn who_signs_by_hand_as_the_reference_says_is_served_and_nobody_else() {
-    let house = House::new().await;
-    let now = house.clock.now();
+    let app = App::new().await;
+    let now = app.clock.now();
     let call = |leave_out: &[&str], hash: &str, service: &'static str| {
         let nonce = hex(&nonce());
         let hash = match hash {
@@ -249,7 +247,7 @@ async fn who_signs_by_hand_as_the_reference_says_is_served_and_nobody_else() {
         let target = "/admin/v1/keys?account=100000000002";
         ByHand { method: "POST", target, content: b"{}", hash, service, signed }.send(now)
     };
-    let before = keys(&house, 2).await;
+    let before = keys(&app, 2).await;
     let unsigned = hex(&Sha256::digest(b"UNSIGNED-PAYLOAD"));
     for (request, word) in [
         (call(&[], "", "cdn"), "wrong-service"),
@@ -261,51 +259,51 @@ async fn who_signs_by_hand_as_the_reference_says_is_served_and_nobody_else() {
         (call(&[], "UNSIGNED-PAYLOAD", "admin"), "unsigned-payload"),
         (call(&[], &unsigned, "admin"), "content-differs"),
     ] {
-        let answer = house.send(request).await;
+        let answer = app.send(request).await;
         assert_eq!(answer.problem(), word);
         assert!(answer.json()["hint"].is_string(), "{word} has no way out");
     }
-    assert_eq!(keys(&house, 2).await, before);
-    assert_eq!(house.send(call(&[], "", "admin")).await.status, StatusCode::CREATED);
-    assert_eq!(keys(&house, 2).await, before + 1);
+    assert_eq!(keys(&app, 2).await, before);
+    assert_eq!(app.send(call(&[], "", "admin")).await.status, StatusCode::CREATED);
+    assert_eq!(keys(&app, 2).await, before + 1);
 }
 
 #[tokio::test]
 async fn while_the_ledger_takes_no_writes_reads_are_answered_once_and_writes_not_at_all() {
-    let house = House::new().await;
-    house.lose("taken_call_minutes");
-    let captured = Captured::of(&Call::admin(Method::GET, "domains", ""), house.clock.now());
-    assert_eq!(house.send(captured.request()).await.status, StatusCode::OK);
-    assert_eq!(house.send(captured.request()).await.problem(), "nonce-taken");
-    let before = keys(&house, 1).await;
-    let write = house.call(&Call::admin(Method::POST, "keys", "{}")).await;
+    let app = App::new().await;
+    app.lose("taken_call_minutes");
+    let captured = Captured::of(&Call::admin(Method::GET, "domains", ""), app.clock.now());
+    assert_eq!(app.send(captured.request()).await.status, StatusCode::OK);
+    assert_eq!(app.send(captured.request()).await.problem(), "nonce-taken");
+    let before = keys(&app, 1).await;
+    let write = app.call(&Call::admin(Method::POST, "keys", "{}")).await;
     assert!(write.status.is_server_error(), "{write:?}");
-    assert_eq!(keys(&house, 1).await, before);
+    assert_eq!(keys(&app, 1).await, before);
 }
 
 #[tokio::test]
 async fn an_account_that_calls_too_often_is_told_when_to_repeat_it() {
-    let mut house = House::new().await;
-    let clock: Arc<dyn Clock> = Arc::new(house.clock.clone());
+    let mut app = App::new().await;
+    let clock: Arc<dyn Clock> = Arc::new(app.clock.clone());
     let config = Config { calls: CallLimits::OFF, admin_calls_per_second: 3, ..Config::default() };
-    house.gateway = Gateway::new(Arc::clone(&house.engine), clock, 7, config);
-    house.router = router(house.gateway.clone());
+    app.gateway = Gateway::new(Arc::clone(&app.engine), clock, 7, config);
+    app.router = router(app.gateway.clone());
     let quota = Call::admin(Method::GET, "quota", "");
-    let captured = Captured::of(&quota, house.clock.now());
-    assert_eq!(house.send(captured.request()).await.status, StatusCode::OK);
+    let captured = Captured::of(&quota, app.clock.now());
+    assert_eq!(app.send(captured.request()).await.status, StatusCode::OK);
     // whoever repeats calls of others uses up nothing
     for _ in 0..20 {
-        assert_eq!(house.send(captured.request()).await.problem(), "nonce-taken");
+        assert_eq!(app.send(captured.request()).await.problem(), "nonce-taken");
     }
     for _ in 0..2 {
-        assert_eq!(house.call(&quota).await.status, StatusCode::OK);
+        assert_eq!(app.call(&quota).await.status, StatusCode::OK);
     }
-    let answer: Answer = house.call(&quota).await;
+    let answer: Answer = app.call(&quota).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (429, "too-often".into()));
     assert_eq!(answer.fields["retry-after"], "1");
     let told: Value = answer.json();
     assert!(told["detail"].as_str().unwrap().contains("3 are allowed"), "{told}");
-    assert_eq!(house.call(&quota.clone().key(SMALL)).await.status, StatusCode::OK);
-    house.clock.advance(Duration::from_secs(1));
-    assert_eq!(house.call(&quota).await.status, StatusCode::OK);
+    assert_eq!(app.call(&quota.clone().key(SMALL)).await.status, StatusCode::OK);
+    app.clock.advance(Duration::from_secs(1));
+    assert_eq!(app.call(&quota).await.status, StatusCode::OK);
 }

@@ -11,7 +11,7 @@ use http::Method;
 use serde_json::{Value, json};
 use stoker_engine::{Evidence, Unfound};
 
-use crate::house::{Call, House, OWNER, SMALL};
+use crate::app::{App, Call, OWNER, SMALL};
 
 const TEO: &str = "2022-09-01";
 const FILE: &str = "/.well-known/stoker-verification.txt";
@@ -44,21 +44,21 @@ impl Evidence for Published {
     }
 }
 
-async fn house() -> (House, Arc<Published>) {
-    let mut house = House::new().await;
+async fn app() -> (App, Arc<Published>) {
+    let mut app = App::new().await;
     let published = Arc::new(Published::default());
-    house.ask_for_proofs(Arc::clone(&published) as _).await;
-    (house, published)
+    app.ask_for_proofs(Arc::clone(&published) as _).await;
+    (app, published)
 }
 
 /// A call of the second account.
-async fn cdn(house: &House, action: &str, body: Value) -> Value {
-    house.call(&Call::action(action, body.to_string()).key(SMALL)).await.response()
+async fn cdn(app: &App, action: &str, body: Value) -> Value {
+    app.call(&Call::action(action, body.to_string()).key(SMALL)).await.response()
 }
 
-async fn teo(house: &House, action: &str, body: Value) -> Value {
+async fn teo(app: &App, action: &str, body: Value) -> Value {
     let call = Call::action(action, body.to_string()).with("x-tc-version", TEO);
-    house.call(&call.key(SMALL)).await.response()
+    app.call(&call.key(SMALL)).await.response()
 }
 
 fn code(reply: &Value) -> &str {
@@ -72,11 +72,11 @@ fn new(host: &str) -> Value {
 
 #[tokio::test]
 async fn a_domain_is_added_after_its_record_was_found() {
-    let (house, published) = house().await;
-    let refused = cdn(&house, "AddCdnDomain", new("www.a.com")).await;
+    let (app, published) = app().await;
+    let refused = cdn(&app, "AddCdnDomain", new("www.a.com")).await;
     assert_eq!(code(&refused), NOT_VERIFIED);
     let named = json!({ "Domain": "WWW.a.com" });
-    let record = cdn(&house, "CreateVerifyRecord", named.clone()).await;
+    let record = cdn(&app, "CreateVerifyRecord", named.clone()).await;
     let text = record["Record"].as_str().unwrap().to_owned();
     assert!(refused["Error"]["Message"].as_str().unwrap().contains(&text), "{refused}");
     let shown = json!([
@@ -89,33 +89,33 @@ async fn a_domain_is_added_after_its_record_was_found() {
     let url = format!("http://www.a.com{FILE}");
     let expected = json!(["_cdnauth", "TXT", url, ["www.a.com"], "stoker-verification.txt"]);
     assert_eq!(shown, expected);
-    assert_eq!(cdn(&house, "CreateVerifyRecord", named.clone()).await["Record"], text);
+    assert_eq!(cdn(&app, "CreateVerifyRecord", named.clone()).await["Record"], text);
 
-    let refused = cdn(&house, "VerifyDomainRecord", named.clone()).await;
+    let refused = cdn(&app, "VerifyDomainRecord", named.clone()).await;
     assert_eq!(code(&refused), "UnauthorizedOperation.CdnTxtRecordValueNotMatch");
     published.put("_cdnauth.a.com", &text);
-    let found = cdn(&house, "VerifyDomainRecord", named).await;
+    let found = cdn(&app, "VerifyDomainRecord", named).await;
     assert_eq!(found["Result"], true, "{found}");
     for host in ["www.a.com", "*.img.a.com"] {
-        let added = cdn(&house, "AddCdnDomain", new(host)).await;
+        let added = cdn(&app, "AddCdnDomain", new(host)).await;
         assert!(added["Error"].is_null(), "{added}");
     }
     // those of the owner need none
-    let own = house.call(&Call::action("AddCdnDomain", new("own.test.com").to_string())).await;
+    let own = app.call(&Call::action("AddCdnDomain", new("own.test.com").to_string())).await;
     assert!(own.response()["Error"].is_null());
 }
 
 #[tokio::test]
 async fn a_file_proves_its_host_alone() {
-    let (house, published) = house().await;
-    let record = cdn(&house, "CreateVerifyRecord", json!({ "Domain": "www.a.com" })).await;
+    let (app, published) = app().await;
+    let record = cdn(&app, "CreateVerifyRecord", json!({ "Domain": "www.a.com" })).await;
     published.put(&format!("www.a.com{FILE}"), record["Record"].as_str().unwrap());
     let verify = |host: &str, kind: &str| json!({ "Domain": host, "VerifyType": kind });
-    let found = cdn(&house, "VerifyDomainRecord", verify("www.a.com", "file")).await;
+    let found = cdn(&app, "VerifyDomainRecord", verify("www.a.com", "file")).await;
     assert_eq!(found["Result"], true, "{found}");
-    assert!(cdn(&house, "AddCdnDomain", new("www.a.com")).await["Error"].is_null());
-    assert_eq!(code(&cdn(&house, "AddCdnDomain", new("img.a.com")).await), NOT_VERIFIED);
-    let star = cdn(&house, "CreateVerifyRecord", json!({ "Domain": "*.a.com" })).await;
+    assert!(cdn(&app, "AddCdnDomain", new("www.a.com")).await["Error"].is_null());
+    assert_eq!(code(&cdn(&app, "AddCdnDomain", new("img.a.com")).await), NOT_VERIFIED);
+    let star = cdn(&app, "CreateVerifyRecord", json!({ "Domain": "*.a.com" })).await;
     assert_eq!(
         (&star["FileVerifyUrl"], &star["FileVerifyDomains"], &star["FileVerifyName"]),
         (&Value::Null, &Value::Null, &Value::Null)
@@ -128,52 +128,52 @@ async fn a_file_proves_its_host_alone() {
         ("a b.com", "dns", "InvalidParameter.CdnConfigInvalidHost"),
         ("localhost", "dns", "InvalidParameter.CdnHostInternalHost"),
     ] {
-        let reply = cdn(&house, "VerifyDomainRecord", verify(host, kind)).await;
+        let reply = cdn(&app, "VerifyDomainRecord", verify(host, kind)).await;
         assert_eq!(code(&reply), expected, "{host} {kind}");
     }
 }
 
 #[tokio::test]
 async fn what_nobody_can_prove_and_what_is_related_to_others_is_refused() {
-    let (house, published) = house().await;
+    let (app, published) = app().await;
     for host in ["10.0.0.1", "localhost", "a.local", "co.uk", "*.github.io"] {
-        let reply = cdn(&house, "AddCdnDomain", new(host)).await;
+        let reply = cdn(&app, "AddCdnDomain", new(host)).await;
         assert_eq!(code(&reply), "InvalidParameter.CdnHostInternalHost", "{host}");
-        let reply = cdn(&house, "CreateVerifyRecord", json!({ "Domain": host })).await;
+        let reply = cdn(&app, "CreateVerifyRecord", json!({ "Domain": host })).await;
         assert_eq!(code(&reply), "InvalidParameter.CdnHostInternalHost", "{host}");
     }
-    assert_eq!(code(&cdn(&house, "AddCdnDomain", new("www.test.com")).await), NOT_VERIFIED);
-    let record = cdn(&house, "CreateVerifyRecord", json!({ "Domain": "test.com" })).await;
+    assert_eq!(code(&cdn(&app, "AddCdnDomain", new("www.test.com")).await), NOT_VERIFIED);
+    let record = cdn(&app, "CreateVerifyRecord", json!({ "Domain": "test.com" })).await;
     published.put("_cdnauth.test.com", record["Record"].as_str().unwrap());
-    cdn(&house, "VerifyDomainRecord", json!({ "Domain": "test.com" })).await;
+    cdn(&app, "VerifyDomainRecord", json!({ "Domain": "test.com" })).await;
     for (host, expected) in [
         ("www.test.com", "UnauthorizedOperation.CdnHostIsUsedByOther"),
         ("x.www.test.com", "ResourceInUse.CdnConflictHostExists"),
         ("*.test.com", "ResourceInUse.CdnConflictHostExists"),
         ("small.test.com", "ResourceInUse.CdnHostExists"),
     ] {
-        let reply = cdn(&house, "AddCdnDomain", new(host)).await;
+        let reply = cdn(&app, "AddCdnDomain", new(host)).await;
         assert_eq!(code(&reply), expected, "{host}");
         let told = reply.to_string();
         assert!(!told.contains("100000000001"), "it is not told whose it is: {told}");
     }
     for _ in 0..10 {
-        cdn(&house, "VerifyDomainRecord", json!({ "Domain": "test.com" })).await;
+        cdn(&app, "VerifyDomainRecord", json!({ "Domain": "test.com" })).await;
     }
-    let reply = cdn(&house, "VerifyDomainRecord", json!({ "Domain": "test.com" })).await;
+    let reply = cdn(&app, "VerifyDomainRecord", json!({ "Domain": "test.com" })).await;
     assert_eq!(code(&reply), "LimitExceeded.CdnHostOpTooOften");
-    let reply = teo(&house, "VerifyOwnership", json!({ "Domain": "test.com" })).await;
+    let reply = teo(&app, "VerifyOwnership", json!({ "Domain": "test.com" })).await;
     assert_eq!(code(&reply), "LimitExceeded.RateLimitExceeded");
-    house.clock.advance(Duration::from_secs(60));
-    let reply = teo(&house, "VerifyOwnership", json!({ "Domain": "test.com" })).await;
+    app.clock.advance(Duration::from_secs(60));
+    let reply = teo(&app, "VerifyOwnership", json!({ "Domain": "test.com" })).await;
     assert_eq!(reply["Status"], "success", "{reply}");
 }
 
 #[tokio::test]
 async fn a_zone_is_identified_and_verified() {
-    let (house, published) = house().await;
+    let (app, published) = app().await;
     let made = json!({ "ZoneName": "a.com", "Type": "partial", "Area": "global" });
-    let made = teo(&house, "CreateZone", made).await;
+    let made = teo(&app, "CreateZone", made).await;
     let proof = &made["OwnershipVerification"];
     let text = proof["DnsVerification"]["RecordValue"].as_str().unwrap().to_owned();
     let ascription = json!({ "Subdomain": "_cdnauth", "RecordType": "TXT", "RecordValue": text });
@@ -183,17 +183,17 @@ async fn a_zone_is_identified_and_verified() {
     let zone = made["ZoneId"].clone();
     let info = json!({ "OriginType": "IP_DOMAIN", "Origin": "192.0.2.1" });
     let domain = json!({ "ZoneId": zone, "DomainName": "www.a.com", "OriginInfo": info });
-    let reply = teo(&house, "CreateAccelerationDomain", domain.clone()).await;
+    let reply = teo(&app, "CreateAccelerationDomain", domain.clone()).await;
     assert_eq!(code(&reply), "OperationDenied.OwnershipVerificationNotPassed");
 
     let of_zone = json!({ "ZoneName": "a.com", "Domain": "www.a.com" });
-    let identified = teo(&house, "IdentifyZone", of_zone).await;
+    let identified = teo(&app, "IdentifyZone", of_zone).await;
     assert_eq!(identified["Ascription"], ascription, "{identified}");
     let file = json!({ "IdentifyPath": FILE, "IdentifyContent": text });
     assert_eq!(identified["FileAscription"], file);
     let filter = |name: &str| json!({ "Filters": [{ "Name": "zone-name", "Values": [name] }] });
     let status = async |name: &str| {
-        let reply = teo(&house, "DescribeIdentifications", filter(name)).await;
+        let reply = teo(&app, "DescribeIdentifications", filter(name)).await;
         assert_eq!(reply["TotalCount"], reply["Identifications"].as_array().unwrap().len());
         reply["Identifications"][0].clone()
     };
@@ -201,27 +201,27 @@ async fn a_zone_is_identified_and_verified() {
     assert_eq!((&pending["Status"], &pending["Ascription"]), (&json!("pending"), &ascription));
     assert_eq!(status("b.com").await, Value::Null);
 
-    let failed = teo(&house, "VerifyOwnership", json!({ "Domain": "www.a.com" })).await;
+    let failed = teo(&app, "VerifyOwnership", json!({ "Domain": "www.a.com" })).await;
     assert_eq!(failed["Status"], "fail");
     let reason = failed["Result"].as_str().unwrap();
     assert!(reason.contains("_cdnauth.a.com") && reason.contains("404"), "{reason}");
     published.put("_cdnauth.a.com", &text);
-    let found = teo(&house, "VerifyOwnership", json!({ "Domain": "a.com" })).await;
+    let found = teo(&app, "VerifyOwnership", json!({ "Domain": "a.com" })).await;
     assert_eq!((&found["Status"], &found["Result"]), (&json!("success"), &json!("")));
     assert_eq!(status("a.com").await["Status"], "finished");
-    let added = teo(&house, "CreateAccelerationDomain", domain).await;
+    let added = teo(&app, "CreateAccelerationDomain", domain).await;
     assert_eq!(added["OwnershipVerification"], Value::Null, "{added}");
 
     // from now on the zone is this account's alone
     let call = Call::action("AddCdnDomain", new("x.a.com").to_string());
-    assert_eq!(house.call(&call).await.code(), "ResourceInUse.CdnConflictHostExists");
+    assert_eq!(app.call(&call).await.code(), "ResourceInUse.CdnConflictHostExists");
     let call = Call::action("CreateZone", json!({ "ZoneName": "a.com" }).to_string());
-    assert_eq!(house.call(&call.with("x-tc-version", TEO)).await.code(), "ResourceInUse.Others");
+    assert_eq!(app.call(&call.with("x-tc-version", TEO)).await.code(), "ResourceInUse.Others");
 }
 
 #[tokio::test]
 async fn teo_refuses_with_codes_of_its_own() {
-    let (house, published) = house().await;
+    let (app, published) = app().await;
     for (action, body, expected) in [
         ("IdentifyZone", json!({}), "MissingParameter"),
         ("IdentifyZone", json!({ "ZoneName": "a b" }), "InvalidParameterValue.InvalidDomainName"),
@@ -243,17 +243,17 @@ async fn teo_refuses_with_codes_of_its_own() {
             "InvalidParameter.ParameterError",
         ),
     ] {
-        assert_eq!(code(&teo(&house, action, body).await), expected, "{action}");
+        assert_eq!(code(&teo(&app, action, body).await), expected, "{action}");
     }
-    let unasked = teo(&house, "VerifyOwnership", json!({ "Domain": "www.z.com" })).await;
+    let unasked = teo(&app, "VerifyOwnership", json!({ "Domain": "www.z.com" })).await;
     assert_eq!(unasked["Status"], "fail", "{unasked}");
-    let zone = teo(&house, "CreateZone", json!({ "ZoneName": "test.com", "Area": "global" })).await;
+    let zone = teo(&app, "CreateZone", json!({ "ZoneName": "test.com", "Area": "global" })).await;
     // `test.com` is there already, made for `small.test.com`
     assert_eq!(code(&zone), "ResourceInUse.Zone");
-    let zone = house.engine.zone(stoker_domain::account::AccountId(2), "test.com").unwrap();
-    let record = teo(&house, "IdentifyZone", json!({ "ZoneName": "test.com" })).await;
+    let zone = app.engine.zone(stoker_domain::account::AccountId(2), "test.com").unwrap();
+    let record = teo(&app, "IdentifyZone", json!({ "ZoneName": "test.com" })).await;
     published.put("_cdnauth.test.com", record["Ascription"]["RecordValue"].as_str().unwrap());
-    teo(&house, "VerifyOwnership", json!({ "Domain": "test.com" })).await;
+    teo(&app, "VerifyOwnership", json!({ "Domain": "test.com" })).await;
     let info = json!({ "OriginType": "IP_DOMAIN", "Origin": "192.0.2.1" });
     for (host, expected) in [
         ("www.test.com", "ResourceInUse.Others"),
@@ -261,16 +261,16 @@ async fn teo_refuses_with_codes_of_its_own() {
         ("small.test.com", "ResourceInUse.AlreadyExistsAsAnAccelerationDomain"),
     ] {
         let new = json!({ "ZoneId": zone.id, "DomainName": host, "OriginInfo": info });
-        assert_eq!(code(&teo(&house, "CreateAccelerationDomain", new).await), expected, "{host}");
+        assert_eq!(code(&teo(&app, "CreateAccelerationDomain", new).await), expected, "{host}");
     }
 }
 
 #[tokio::test]
 async fn the_admin_api_shows_what_to_publish_and_looks_for_it() {
-    let (house, published) = house().await;
+    let (app, published) = app().await;
     let call = async |key, method, target: &str, body: Value| {
         let body = if method == Method::GET { String::new() } else { body.to_string() };
-        house.call(&Call::admin(method, target, &body).key(key)).await
+        app.call(&Call::admin(method, target, &body).key(key)).await
     };
     let new = json!({ "host": "www.a.com", "origin": "http://192.0.2.1" });
     let refused = call(SMALL, Method::POST, "domains", new.clone()).await;

@@ -3,7 +3,7 @@
 use http::Request;
 use stoker_domain::time::Timestamp;
 
-use crate::house::{FORM, House, JSON, OWNER};
+use crate::app::{App, FORM, JSON, OWNER};
 
 const CDN: &str = "cdn.tencentcloudapi.com";
 const LOOPBACK: &str = "127.0.0.1:8080";
@@ -29,7 +29,7 @@ struct Recorded {
 
 impl Recorded {
     /// The code of the answer; absent when it succeeds.
-    async fn code(&self, house: &House) -> Option<String> {
+    async fn code(&self, app: &App) -> Option<String> {
         let request = Request::builder()
             .method(if self.query.is_some() { "GET" } else { "POST" })
             .uri(format!("/?{}", self.query.unwrap_or_default()))
@@ -48,7 +48,7 @@ impl Recorded {
             )
             .body(self.content.into())
             .unwrap();
-        let response = house.send(request).await.response();
+        let response = app.send(request).await.response();
         response["Error"]["Code"].as_str().map(Into::into)
     }
 }
@@ -66,8 +66,8 @@ const T1: Recorded = Recorded {
 
 #[tokio::test]
 async fn python_and_tccli_pass_the_front_door() {
-    let house = House::new().await;
-    house.clock.jump(Timestamp::from_seconds(1_700_000_000));
+    let app = App::new().await;
+    app.clock.jump(Timestamp::from_seconds(1_700_000_000));
     let t4 = Recorded {
         content_type: FORM,
         query: Some(""),
@@ -88,14 +88,14 @@ async fn python_and_tccli_pass_the_front_door() {
         ..T1
     };
     for recorded in [T1, t4, t7, t10] {
-        assert_eq!(recorded.code(&house).await, None, "{}", recorded.signature);
+        assert_eq!(recorded.code(&app).await, None, "{}", recorded.signature);
     }
 }
 
 #[tokio::test]
 async fn node_passes_the_front_door_and_is_told_of_its_url() {
-    let house = House::new().await;
-    house.clock.jump(Timestamp::from_seconds(1_700_000_000));
+    let app = App::new().await;
+    app.clock.jump(Timestamp::from_seconds(1_700_000_000));
     let t11 = Recorded {
         host: LOOPBACK,
         service: "127",
@@ -113,7 +113,7 @@ async fn node_passes_the_front_door_and_is_told_of_its_url() {
     };
     // both name a URL with a space and Chinese characters, without UrlEncode
     for recorded in [t11, t12] {
-        let code = recorded.code(&house).await;
+        let code = recorded.code(&app).await;
         assert_eq!(code.as_deref(), Some("InvalidParameter.CdnParamError"));
     }
 }

@@ -10,10 +10,10 @@ use serde_json::Value;
 use stoker_domain::time::Clock;
 
 use crate::{
-    house::{Answer, Call, House, SECRET, nonce},
+    app::{Answer, App, Call, SECRET, nonce},
     idor::{ROOT_SESSION, Street, TOKEN, VICTIM, admin, fill, vendor},
     logs::log,
-    old::Old,
+    v1_call::V1Call,
 };
 
 /// What the log may not tell: parts of URLs, and parameters that are not taken, which an answer may
@@ -28,7 +28,7 @@ struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Sends a request, marked in the fields that nobody reads, and looks at the answer.
-    async fn send(&mut self, house: &House, what: &str, mut request: Request<Body>) -> Answer {
+    async fn send(&mut self, app: &App, what: &str, mut request: Request<Body>) -> Answer {
         for name in ["cookie", "x-api-key", "proxy-authorization", "referer"] {
             request.headers_mut().insert(name, HeaderValue::from_static(FIELD));
         }
@@ -36,7 +36,7 @@ impl Secrets {
         let signature =
             authorization.and_then(|field| field.to_str().ok()?.split("Signature=").nth(1));
         self.0.extend(signature.map(String::from));
-        let answer = house.send(request).await;
+        let answer = app.send(request).await;
         let mut json: Value = serde_json::from_slice(&answer.content).unwrap_or_default();
         // what is told this once
         for name in ["secret_key", "token"] {
@@ -76,7 +76,7 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
     let mut secrets = Secrets::default();
     let marked = format!(r#"{{"{MARK}":"{MARK}","urls":["http://hidden.example/?{MARK}"]}}"#);
     let street = Street::new().await;
-    let house = &street.house;
+    let app = &street.app;
     for (method, path, target, content, _) in admin::attempts() {
         let what = format!("{method} {path}");
         let method: Method = method.parse().unwrap();
@@ -84,7 +84,7 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
             Call::admin(method.clone(), &fill(target, &street.there), &fill(content, &street.there))
                 .key(VICTIM)
         };
-        let now = house.clock.now();
+        let now = app.clock.now();
         let target = target.split('?').next().unwrap();
         // what is not taken first: what is taken may leave nothing to be refused
         for (target, content) in [
@@ -93,11 +93,11 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
             (target.into(), MARK),
             (target.into(), &format!("{{\"user\":[\"{MARK}\"]}}")),
         ] {
-            secrets.send(house, &what, call(&target, content).sign(now)).await;
+            secrets.send(app, &what, call(&target, content).sign(now)).await;
         }
-        secrets.send(house, &what, forged(call(target, &content).sign(now))).await;
+        secrets.send(app, &what, forged(call(target, &content).sign(now))).await;
         let token = call(target, &content).with("x-tc-token", FIELD).sign(now);
-        secrets.send(house, &what, token).await;
+        secrets.send(app, &what, token).await;
     }
     let mut street = street;
     for (method, path, target, content, _) in admin::attempts() {
@@ -106,22 +106,22 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
         if method != "GET" {
             street = Street::new().await;
         }
-        let house = &street.house;
+        let app = &street.app;
         let target = fill(target, &street.there).replace("/own", "/hidden");
         let content = fill(&content, &street.there).replace("\"own", "\"hidden");
         let content = content.replace("hidden.example/a", &format!("hidden.example/a?{MARK}"));
         let call = Call::admin(method.parse().unwrap(), &target, &content).key(VICTIM);
-        secrets.send(house, &what, call.sign(house.clock.now())).await;
+        secrets.send(app, &what, call.sign(app.clock.now())).await;
     }
     let task = format!(
         r#"{{"urls":["http://hidden.example/x?{MARK}"],"headers":[["X-Key","{FIELD}"]],"user_agent":"{FIELD}"}}"#
     );
     let street = Street::new().await;
-    let house = &street.house;
+    let app = &street.app;
     for content in [task.clone(), task.replace("X-Key", "X Key"), task.replace("[\"X-Key\"", "[7")]
     {
         let call = Call::admin(Method::POST, "tasks", &content).key(VICTIM);
-        secrets.send(house, "a task with fields", call.sign(house.clock.now())).await;
+        secrets.send(app, "a task with fields", call.sign(app.clock.now())).await;
     }
     secrets.check();
 }
@@ -131,14 +131,14 @@ async fn no_action_of_the_vendor_tells_a_secret() {
     log();
     let mut secrets = Secrets::default();
     let street = Street::new().await;
-    let house = &street.house;
+    let app = &street.app;
     let fields =
         format!(r#""Headers":[{{"Name":"X-Key","Value":"{FIELD}"}}],"UserAgent":"{FIELD}""#);
     for (version, action, params, _) in vendor::attempts() {
         let what = format!("{version} {action}");
         let params = fill(&params, &street.there);
         let params = params.replace("hidden.example/a", &format!("hidden.example/a?{MARK}"));
-        let now = house.clock.now();
+        let now = app.clock.now();
         if version == vendor::OLD {
             for key in [VICTIM, ROOT_SESSION] {
                 for more in ["", "&nothing=concealed-mark"] {
@@ -146,10 +146,10 @@ async fn no_action_of_the_vendor_tells_a_secret() {
                     let pairs: Vec<_> =
                         all.split('&').filter_map(|it| it.split_once('=')).collect();
                     let nonce = u128::from_be_bytes(nonce()).to_string();
-                    let call = Old::v2(&pairs).with("Action", action).with("SecretId", key);
+                    let call = V1Call::v2(&pairs).with("Action", action).with("SecretId", key);
                     let call = call.with("Nonce", &nonce);
                     let call = if key == VICTIM { call } else { call.with("Token", TOKEN) };
-                    secrets.send(house, &what, call.request(now)).await;
+                    secrets.send(app, &what, call.request(now)).await;
                 }
             }
             continue;
@@ -172,7 +172,7 @@ async fn no_action_of_the_vendor_tells_a_secret() {
                 wrong_token.sign(now),
                 forged(call.sign(now)),
             ] {
-                secrets.send(house, &what, request).await;
+                secrets.send(app, &what, request).await;
             }
         }
     }

@@ -9,8 +9,8 @@ use stoker_domain::{
 };
 
 use crate::{
-    house::{Call, House, OWNER, SMALL},
-    old::Old,
+    app::{App, Call, OWNER, SMALL},
+    v1_call::V1Call,
 };
 
 const SMALLS: &str = "100000000002";
@@ -18,18 +18,18 @@ const CDN: &str = "2018-06-06";
 const TEO: &str = "2022-09-01";
 const URL: &str = "http://small.test.com/1";
 
-async fn call(house: &House, (version, action): (&str, &str), body: Value) -> Value {
-    call_as(house, OWNER, (version, action), body).await
+async fn call(app: &App, (version, action): (&str, &str), body: Value) -> Value {
+    call_as(app, OWNER, (version, action), body).await
 }
 
 async fn call_as(
-    house: &House,
+    app: &App,
     key: &'static str,
     (version, action): (&str, &str),
     body: Value,
 ) -> Value {
     let call = Call::action(action, body.to_string()).with("x-tc-version", version);
-    house.call(&call.key(key)).await.response()
+    app.call(&call.key(key)).await.response()
 }
 
 fn code(reply: &Value) -> &str {
@@ -38,7 +38,7 @@ fn code(reply: &Value) -> &str {
 
 #[tokio::test]
 async fn an_account_that_is_not_served_is_told_so_in_every_api() {
-    let house = House::new().await;
+    let app = App::new().await;
     let (suspended, waiting) =
         ("UnauthorizedOperation.CdnUserIsSuspended", "UnauthorizedOperation.CdnUserAuthWait");
     let (common, denied, zone) =
@@ -60,33 +60,27 @@ async fn an_account_that_is_not_served_is_told_so_in_every_api() {
         for (service, expected) in
             [Service::Suspended, Service::AwaitingApproval].into_iter().zip(expected)
         {
-            house.engine.set_service(SMALLS, service).await.unwrap();
-            let reply = call_as(&house, SMALL, (version, action), body.clone()).await;
+            app.engine.set_service(SMALLS, service).await.unwrap();
+            let reply = call_as(&app, SMALL, (version, action), body.clone()).await;
             assert_eq!(code(&reply), expected, "{action} {service:?}");
         }
     }
     for (nonce, service, desc) in
         [("1", Service::Suspended, "9169"), ("2", Service::AwaitingApproval, "9111")]
     {
-        house.engine.set_service(SMALLS, service).await.unwrap();
+        app.engine.set_service(SMALLS, service).await.unwrap();
         let pairs = [("Action", "GetFlushQuota"), ("SecretId", SMALL), ("Nonce", nonce)];
-        let reply = house.old(&Old::v2(&pairs)).await.json();
+        let reply = app.v1(&V1Call::v2(&pairs)).await.json();
         assert_eq!((&reply["code"], &reply["codeDesc"]), (&json!(4000), &json!(desc)), "{reply}");
     }
     // its keys are known, and it is served again
-    house.engine.set_service(SMALLS, Service::Active).await.unwrap();
-    let reply = call_as(&house, SMALL, (CDN, "PushUrlsCache"), json!({ "Urls": [URL] })).await;
+    app.engine.set_service(SMALLS, Service::Active).await.unwrap();
+    let reply = call_as(&app, SMALL, (CDN, "PushUrlsCache"), json!({ "Urls": [URL] })).await;
     assert_eq!(code(&reply), "none");
 }
 
-async fn admin(
-    house: &House,
-    key: &'static str,
-    method: Method,
-    target: &str,
-    body: Value,
-) -> Value {
-    let answer = house.call(&Call::admin(method, target, &body.to_string()).key(key)).await;
+async fn admin(app: &App, key: &'static str, method: Method, target: &str, body: Value) -> Value {
+    let answer = app.call(&Call::admin(method, target, &body.to_string()).key(key)).await;
     match answer.status {
         StatusCode::OK => answer.json(),
         _ => answer.problem().into(),
@@ -95,9 +89,9 @@ async fn admin(
 
 #[tokio::test]
 async fn the_owner_suspends_through_the_admin_api_and_nobody_passes_it_by() {
-    let house = House::new().await;
+    let app = App::new().await;
     let path = format!("accounts/{SMALLS}");
-    let post = async |key, body| admin(&house, key, Method::POST, &path, body).await;
+    let post = async |key, body| admin(&app, key, Method::POST, &path, body).await;
     assert_eq!(post(SMALL, json!({ "service": "active" })).await, "not-owner");
     for (service, problem) in
         [("suspended", "account-suspended"), ("awaiting-approval", "approval-awaited")]
@@ -105,31 +99,31 @@ async fn the_owner_suspends_through_the_admin_api_and_nobody_passes_it_by() {
         let shown = post(OWNER, json!({ "service": service })).await;
         assert_eq!((&shown["service"], &shown["is_enabled"]), (&json!(service), &json!(true)));
         for target in ["domains", path.as_str()] {
-            assert_eq!(admin(&house, SMALL, Method::GET, target, json!({})).await, problem);
+            assert_eq!(admin(&app, SMALL, Method::GET, target, json!({})).await, problem);
         }
         // the owner acts for it nevertheless
         let target = format!("domains?account={SMALLS}");
-        let domains = admin(&house, OWNER, Method::GET, &target, json!({})).await;
+        let domains = admin(&app, OWNER, Method::GET, &target, json!({})).await;
         assert_eq!(domains["domains"][0]["host"], "small.test.com");
     }
     let own = "accounts/100000000001";
     let body = json!({ "service": "suspended", "name": "x" });
-    assert_eq!(admin(&house, OWNER, Method::POST, own, body).await, "account-owns");
-    assert_eq!(admin(&house, OWNER, Method::GET, own, json!({})).await["name"], "");
+    assert_eq!(admin(&app, OWNER, Method::POST, own, body).await, "account-owns");
+    assert_eq!(admin(&app, OWNER, Method::GET, own, json!({})).await["name"], "");
     let shown = post(OWNER, json!({ "service": "active", "features": { "disable-range": false } }));
     let shown = shown.await;
     assert_eq!(shown["features"]["disable-range"], false);
     assert_eq!(shown["features"]["edge-prefetch"], true);
     assert_eq!(post(OWNER, json!({ "features": { "x": true } })).await, "bad-content");
     let body = json!({ "urls": [URL], "disable_range": true });
-    assert_eq!(admin(&house, SMALL, Method::POST, "tasks", body).await, "feature-closed");
+    assert_eq!(admin(&app, SMALL, Method::POST, "tasks", body).await, "feature-closed");
 }
 
 #[tokio::test]
 async fn a_feature_is_open_until_the_operator_closes_it() {
-    let house = House::new().await;
+    let app = App::new().await;
     let owner = "100000000001";
-    let zone = house.zone();
+    let zone = app.zone();
     let url = "http://www.test.com/1";
     let targets = |further: Value| {
         let mut body = json!({ "ZoneId": zone, "Targets": [url] });
@@ -172,33 +166,33 @@ async fn a_feature_is_open_until_the_operator_closes_it() {
             limits,
         ),
     ] {
-        assert_eq!(code(&call(&house, (version, action), body.clone()).await), "none", "{action}");
-        house.engine.open_feature(owner, feature, false).await.unwrap();
-        let reply = call(&house, (version, action), body.clone()).await;
+        assert_eq!(code(&call(&app, (version, action), body.clone()).await), "none", "{action}");
+        app.engine.open_feature(owner, feature, false).await.unwrap();
+        let reply = call(&app, (version, action), body.clone()).await;
         assert_eq!(code(&reply), expected, "{action}");
         assert!(reply["Error"]["Message"].as_str().unwrap().contains(feature.as_str()));
         // what does not ask for it is taken
         let plain =
             json!({ "Urls": [url], "DisableRange": false, "ParseM3U8": true, "Layer": "edge" });
-        assert_eq!(code(&call(&house, (CDN, "PushUrlsCache"), plain).await), "none");
+        assert_eq!(code(&call(&app, (CDN, "PushUrlsCache"), plain).await), "none");
         let plain = targets(json!({ "Mode": "default", "PrefetchMediaSegments": "off" }));
-        assert_eq!(code(&call(&house, (TEO, "CreatePrefetchTask"), plain).await), "none");
-        house.engine.open_feature(owner, feature, true).await.unwrap();
-        assert_eq!(code(&call(&house, (version, action), body).await), "none", "{action}");
+        assert_eq!(code(&call(&app, (TEO, "CreatePrefetchTask"), plain).await), "none");
+        app.engine.open_feature(owner, feature, true).await.unwrap();
+        assert_eq!(code(&call(&app, (version, action), body).await), "none", "{action}");
     }
 }
 
 #[tokio::test]
 async fn a_domain_that_is_locked_or_being_changed_is_neither_prefetched_nor_changed() {
-    let house = House::new().await;
-    let (host, zone, account) = ("www.test.com", house.zone(), AccountId(1));
+    let app = App::new().await;
+    let (host, zone, account) = ("www.test.com", app.zone(), AccountId(1));
     let url = "http://www.test.com/1";
     let info = json!({ "OriginType": "IP_DOMAIN", "Origin": "o.example" });
     for (nonce, lock, expected, old) in [
         ("1", Lock::Locked, "ResourceUnavailable.CdnHostIsLocked", "9161"),
         ("2", Lock::Changing, "ResourceInUse.CdnOpInProgress", "9135"),
     ] {
-        let locked = house.engine.lock_domain(account, host, Some(lock)).await.unwrap();
+        let locked = app.engine.lock_domain(account, host, Some(lock)).await.unwrap();
         let denied = "OperationDenied";
         for (version, action, body, expected) in [
             (CDN, "PushUrlsCache", json!({ "Urls": [url] }), expected),
@@ -234,19 +228,19 @@ async fn a_domain_that_is_locked_or_being_changed_is_neither_prefetched_nor_chan
             ),
             (CDN, "PurgeUrlsCache", json!({ "Urls": [url] }), "none"),
         ] {
-            let reply = call(&house, (version, action), body).await;
+            let reply = call(&app, (version, action), body).await;
             assert_eq!(code(&reply), expected, "{action} {lock:?}: {reply}");
         }
         let body = json!({ "ZoneId": zone, "Targets": [url, "http://cn.test.com/1"] });
-        let reply = call(&house, (TEO, "CreatePrefetchTask"), body).await;
+        let reply = call(&app, (TEO, "CreatePrefetchTask"), body).await;
         let reason = ["domain locked", "domain being changed"][usize::from(lock == Lock::Changing)];
         assert_eq!(reply["FailedList"][0]["Reason"], reason, "{reply}");
         // all or nothing: the other domain is as it was
-        assert!(house.engine.domain_named(account, "cn.test.com").is_some());
-        let push = Old::v2(&[("Action", "CdnPusherV2"), ("urls.0", url), ("Nonce", nonce)]);
-        assert_eq!(house.old(&push).await.json()["codeDesc"], old);
+        assert!(app.engine.domain_named(account, "cn.test.com").is_some());
+        let push = V1Call::v2(&[("Action", "CdnPusherV2"), ("urls.0", url), ("Nonce", nonce)]);
+        assert_eq!(app.v1(&push).await.json()["codeDesc"], old);
         let filter = json!({ "Filters": [{ "Name": "domain", "Value": [host] }] });
-        let shown = call(&house, (CDN, "DescribeDomains"), filter).await;
+        let shown = call(&app, (CDN, "DescribeDomains"), filter).await;
         let shown = ["Status", "Disable", "Readonly"].map(|field| &shown["Domains"][0][field]);
         let expected = match lock {
             Lock::Locked => ["online", "readonly", "global"],
@@ -255,32 +249,32 @@ async fn a_domain_that_is_locked_or_being_changed_is_neither_prefetched_nor_chan
         assert_eq!(shown, expected);
         assert_eq!(locked.lock, Some(lock));
     }
-    let unlocked = house.engine.lock_domain(account, host, None).await.unwrap();
+    let unlocked = app.engine.lock_domain(account, host, None).await.unwrap();
     assert_eq!(unlocked.lock, None);
-    assert_eq!(code(&call(&house, (CDN, "PushUrlsCache"), json!({ "Urls": [url] })).await), "none");
+    assert_eq!(code(&call(&app, (CDN, "PushUrlsCache"), json!({ "Urls": [url] })).await), "none");
 }
 
 #[tokio::test]
 async fn only_the_owner_locks_and_what_was_said_outlives_a_restart() {
-    let mut house = House::new().await;
+    let mut app = App::new().await;
     let (lock, own) = ("domains/small.test.com/lock", json!({ "lock": "locked" }));
-    assert_eq!(admin(&house, SMALL, Method::POST, lock, own.clone()).await, "not-owner");
+    assert_eq!(admin(&app, SMALL, Method::POST, lock, own.clone()).await, "not-owner");
     let target = format!("{lock}?account={SMALLS}");
-    let shown = admin(&house, OWNER, Method::POST, &target, own).await;
+    let shown = admin(&app, OWNER, Method::POST, &target, own).await;
     assert_eq!(shown["lock"], "locked");
     let change = json!({ "status": "offline" });
     let stop = "domains/small.test.com";
-    assert_eq!(admin(&house, SMALL, Method::POST, stop, change).await, "domain-locked");
-    assert_eq!(admin(&house, SMALL, Method::DELETE, stop, json!({})).await, "domain-locked");
-    assert_eq!(admin(&house, SMALL, Method::DELETE, lock, json!({})).await, "not-owner");
+    assert_eq!(admin(&app, SMALL, Method::POST, stop, change).await, "domain-locked");
+    assert_eq!(admin(&app, SMALL, Method::DELETE, stop, json!({})).await, "domain-locked");
+    assert_eq!(admin(&app, SMALL, Method::DELETE, lock, json!({})).await, "not-owner");
     let waiting = Service::AwaitingApproval;
-    house.engine.set_service(SMALLS, waiting).await.unwrap();
-    house.engine.open_feature(SMALLS, Feature::EdgePrefetch, false).await.unwrap();
-    house.restart().await;
-    let account: Account = house.engine.account(SMALLS).await.unwrap();
+    app.engine.set_service(SMALLS, waiting).await.unwrap();
+    app.engine.open_feature(SMALLS, Feature::EdgePrefetch, false).await.unwrap();
+    app.restart().await;
+    let account: Account = app.engine.account(SMALLS).await.unwrap();
     assert_eq!((account.service, account.closed), (waiting, [Feature::EdgePrefetch].into()));
-    let domain = house.engine.domain_named(account.id, "small.test.com").unwrap();
+    let domain = app.engine.domain_named(account.id, "small.test.com").unwrap();
     assert_eq!(domain.lock, Some(Lock::Locked));
-    let shown = admin(&house, OWNER, Method::DELETE, &target, json!({})).await;
+    let shown = admin(&app, OWNER, Method::DELETE, &target, json!({})).await;
     assert_eq!(shown.get("lock"), None);
 }

@@ -4,18 +4,18 @@ use http::Request;
 use serde_json::{Value, json};
 use stoker_domain::{account::AccountId, time::Timestamp};
 
-use crate::house::{Answer, Call, House, JSON, OWNER, SMALL};
+use crate::app::{Answer, App, Call, JSON, OWNER, SMALL};
 
-async fn call(house: &House, action: &str, content: Value) -> Answer {
+async fn call(app: &App, action: &str, content: Value) -> Answer {
     let call = Call::action(action, content.to_string()).with("x-tc-version", "2022-09-01");
-    house.call(&call).await
+    app.call(&call).await
 }
 
 /// Posted by the Python and the Node SDK.
 #[tokio::test]
 async fn python_and_node_pass_the_front_door_and_are_told_of_their_zone() {
-    let house = House::new().await;
-    house.clock.jump(Timestamp::from_seconds(1_700_000_000));
+    let app = App::new().await;
+    app.clock.jump(Timestamp::from_seconds(1_700_000_000));
     for (host, service, content, signature) in [
         (
             "teo.tencentcloudapi.com",
@@ -43,15 +43,15 @@ async fn python_and_node_pass_the_front_door_and_are_told_of_their_zone() {
             .header("authorization", authorization)
             .body(content.into())
             .unwrap();
-        assert_eq!(house.send(request).await.code(), "UnauthorizedOperation.NoPermission");
+        assert_eq!(app.send(request).await.code(), "UnauthorizedOperation.NoPermission");
     }
 }
 
 #[tokio::test]
 async fn a_job_has_twelve_lower_case_characters() {
-    let house = House::new().await;
+    let app = App::new().await;
     let content = json!({ "ZoneId": "*", "Targets": ["http://www.test.com/a"] });
-    let response = call(&house, "CreatePrefetchTask", content).await.response();
+    let response = call(&app, "CreatePrefetchTask", content).await.response();
     let job = response["JobId"].as_str().unwrap();
     let is_plain = job.bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase());
     assert!(job.len() == 12 && is_plain, "{job}");
@@ -59,68 +59,68 @@ async fn a_job_has_twelve_lower_case_characters() {
 
 #[tokio::test]
 async fn an_account_without_domains_has_no_prefetch_tasks() {
-    let house = House::new().await;
+    let app = App::new().await;
     let owner = AccountId(1);
-    for domain in house.engine.domains(owner) {
-        house.engine.remove_domain(owner, &domain.host).await.unwrap();
+    for domain in app.engine.domains(owner) {
+        app.engine.remove_domain(owner, &domain.host).await.unwrap();
     }
     let content = json!({ "StartTime": "2025-06-15T00:00:00Z" });
-    let answer = call(&house, "DescribePrefetchTasks", content).await;
+    let answer = call(&app, "DescribePrefetchTasks", content).await;
     assert_eq!(answer.code(), "UnauthorizedOperation.DomainEmpty");
-    let answer = call(&house, "DescribePrefetchTasks", json!({ "StartTime": "x" })).await;
+    let answer = call(&app, "DescribePrefetchTasks", json!({ "StartTime": "x" })).await;
     assert_eq!(answer.code(), "InvalidParameter.ParameterError");
 }
 
 #[tokio::test]
 async fn a_cluster_without_nodes_and_a_full_disk_are_internal_errors() {
-    let house = House::without_nodes().await;
+    let app = App::without_nodes().await;
     let content = json!({ "ZoneId": "*", "Targets": ["http://www.test.com/a"] });
-    let answer = call(&house, "CreatePrefetchTask", content).await;
+    let answer = call(&app, "CreatePrefetchTask", content).await;
     assert_eq!(answer.code(), "InternalError.DomainConfig");
-    let house = House::new().await;
-    house.ledger.limit_pages(1).await.unwrap();
+    let app = App::new().await;
+    app.ledger.limit_pages(1).await.unwrap();
     let targets: Vec<String> =
         (0..500).map(|n| format!("http://www.test.com/{n}/{}", "x".repeat(3000))).collect();
     let content = json!({ "ZoneId": "*", "Targets": targets });
-    let answer = call(&house, "CreatePrefetchTask", content).await;
+    let answer = call(&app, "CreatePrefetchTask", content).await;
     assert_eq!(answer.code(), "InternalError.BackendError");
 }
 
 #[tokio::test]
 async fn a_query_and_a_key_that_cannot_be_read_are_plain_internal_errors() {
-    let house = House::new().await;
+    let app = App::new().await;
     let range = json!({ "StartTime": "2025-06-15T00:00:00Z" });
-    let zone = json!({ "ZoneId": house.zone() });
+    let zone = json!({ "ZoneId": app.zone() });
     for (table, action, content) in [
         ("tally", "DescribePrefetchTasks", &range),
         ("purge", "DescribePurgeTasks", &range),
         ("quota_used", "DescribeContentQuota", &zone),
     ] {
-        assert!(call(&house, action, content.clone()).await.response()["Error"].is_null());
-        house.lose(table);
-        let answer = call(&house, action, content.clone()).await;
+        assert!(call(&app, action, content.clone()).await.response()["Error"].is_null());
+        app.lose(table);
+        let answer = call(&app, action, content.clone()).await;
         assert_eq!(answer.code(), "InternalError", "{action}");
     }
     // of an account that has not called yet
     let zones = Call::action("DescribeZones", "{}").with("x-tc-version", "2022-09-01").key(SMALL);
-    house.lose("access_key");
-    assert_eq!(house.call(&zones).await.code(), "InternalError");
+    app.lose("access_key");
+    assert_eq!(app.call(&zones).await.code(), "InternalError");
 }
 
 #[tokio::test]
 async fn an_account_has_at_most_a_hundred_origin_limits() {
-    let house = House::new().await;
-    let zone = house.zone();
+    let app = App::new().await;
+    let zone = app.zone();
     for number in 0..51 {
         let name = format!("d{number}.test.com");
         let info = json!({ "OriginType": "IP_DOMAIN", "Origin": "o.example" });
         let content = json!({ "ZoneId": zone, "DomainName": name, "OriginInfo": info });
-        let added = call(&house, "CreateAccelerationDomain", content).await.response();
+        let added = call(&app, "CreateAccelerationDomain", content).await.response();
         assert!(added["Error"].is_null(), "{added}");
         for area in ["MainlandChina", "Overseas"] {
             let content = json!({ "ZoneId": zone, "DomainName": name, "Area": area,
                                   "Bandwidth": 100, "Enabled": "on" });
-            let answer = call(&house, "ModifyPrefetchOriginLimit", content).await;
+            let answer = call(&app, "ModifyPrefetchOriginLimit", content).await;
             if number < 50 {
                 assert!(answer.response()["Error"].is_null());
             } else {

@@ -6,8 +6,8 @@ use stoker_engine::ZoneChoice;
 use stoker_gateway::Language;
 
 use crate::{
-    house::{Call, House},
-    old::Old,
+    app::{App, Call},
+    v1_call::V1Call,
 };
 
 const TEO: &str = "2022-09-01";
@@ -32,26 +32,25 @@ fn told(reply: &Value) -> Vec<String> {
     }
 }
 
-async fn call(house: &House, (version, action): (&str, &str), body: &Value, word: &str) -> Value {
+async fn call(app: &App, (version, action): (&str, &str), body: &Value, word: &str) -> Value {
     let call = Call::action(action, body.to_string());
     let call = call.with("x-tc-version", version).with("x-tc-language", word);
-    house.call(&call).await.response()
+    app.call(&call).await.response()
 }
 
-/// A house where a domain is in another zone than the others.
-async fn house() -> (House, String) {
-    let house = House::new().await;
+/// An app where a domain is in another zone than the others.
+async fn app() -> (App, String) {
+    let app = App::new().await;
     let other = ZoneChoice::Named("other.example".into());
-    house.engine.move_domain(AccountId(1), "sea.test.com", other).await.unwrap();
-    let zone = house.zone();
-    (house, zone)
+    app.engine.move_domain(AccountId(1), "sea.test.com", other).await.unwrap();
+    let zone = app.zone();
+    (app, zone)
 }
 
 #[tokio::test]
 async fn the_reasons_in_a_list_of_refused_targets_are_in_the_language_that_was_asked_for() {
-    let (house, zone) = house().await;
-    house
-        .engine
+    let (app, zone) = app().await;
+    app.engine
         .move_domain(AccountId(1), "off.test.com", ZoneChoice::Named("test.com".into()))
         .await
         .unwrap();
@@ -70,13 +69,13 @@ async fn the_reasons_in_a_list_of_refused_targets_are_in_the_language_that_was_a
     for (action, body) in
         [("CreatePrefetchTask", prefetch), ("CreatePurgeTask", purge), ("CreatePurgeTask", tags)]
     {
-        let en = call(&house, (TEO, action), &body, "en-US").await;
+        let en = call(&app, (TEO, action), &body, "en-US").await;
         let mut reasons = told(&en);
         reasons.sort();
         let mut expected = english.map(String::from);
         expected.sort();
         assert_eq!(reasons, expected, "{en}");
-        let zh = call(&house, (TEO, action), &body, "zh-CN").await;
+        let zh = call(&app, (TEO, action), &body, "zh-CN").await;
         let reasons = told(&zh);
         assert_eq!(reasons.len(), 3, "{zh}");
         assert!(reasons.iter().all(|reason| is_chinese(reason)), "{zh}");
@@ -85,11 +84,11 @@ async fn the_reasons_in_a_list_of_refused_targets_are_in_the_language_that_was_a
 
 #[tokio::test]
 async fn what_is_in_the_account_is_never_said_not_to_be_in_it() {
-    let (house, zone) = house().await;
+    let (app, zone) = app().await;
     let off = "http://off.test.com/1";
     let cn = "http://cn.test.com/1";
     let info = json!({ "OriginType": "IP_DOMAIN", "Origin": "o.example" });
-    house.engine.move_domain(AccountId(1), "cn.test.com", ZoneChoice::Outside).await.unwrap();
+    app.engine.move_domain(AccountId(1), "cn.test.com", ZoneChoice::Outside).await.unwrap();
     for (version, action, body) in [
         (CDN, "PushUrlsCache", json!({ "Urls": [off] })),
         (CDN, "PushUrlsCache", json!({ "Urls": [cn], "Area": "overseas" })),
@@ -148,7 +147,7 @@ async fn what_is_in_the_account_is_never_said_not_to_be_in_it() {
         ),
     ] {
         for (word, lie) in [("en-US", "not in this account"), ("zh-CN", "不属于当前账号")] {
-            let reply = call(&house, (version, action), &body, word).await;
+            let reply = call(&app, (version, action), &body, word).await;
             let texts = told(&reply);
             assert_eq!(texts.len(), 1, "{action}: {reply}");
             assert!(!texts[0].contains(lie), "{action}: {reply}");
@@ -157,8 +156,8 @@ async fn what_is_in_the_account_is_never_said_not_to_be_in_it() {
     }
     for (action, urls) in [("CdnPusherV2", off), ("CdnOverseaPushser", cn), ("RefreshCdnUrl", off)]
     {
-        let call = Old::v2(&[("Action", action), ("urls.0", urls), ("Nonce", action)]);
-        let reply = house.old(&call.with("Nonce", &action.len().to_string())).await.json();
+        let call = V1Call::v2(&[("Action", action), ("urls.0", urls), ("Nonce", action)]);
+        let reply = app.v1(&call.with("Nonce", &action.len().to_string())).await.json();
         let text = reply["message"].as_str().unwrap();
         assert!(is_chinese(text) && !text.contains("不属于当前账号"), "{action}: {reply}");
     }
@@ -166,21 +165,21 @@ async fn what_is_in_the_account_is_never_said_not_to_be_in_it() {
 
 #[tokio::test]
 async fn api_v2_answers_in_the_language_of_the_installation() {
-    let mut house = House::new().await;
-    let push = || Old::v2(&[("Action", "CdnPusherV2"), ("urls.0", "http://nobody.test.org/1")]);
-    let reply = house.old(&push()).await.json();
+    let mut app = App::new().await;
+    let push = || V1Call::v2(&[("Action", "CdnPusherV2"), ("urls.0", "http://nobody.test.org/1")]);
+    let reply = app.v1(&push()).await.json();
     assert!(is_chinese(reply["message"].as_str().unwrap()), "{reply}");
-    house.speak(Language::English);
-    let reply = house.old(&push().with("Nonce", "8")).await.json();
+    app.speak(Language::English);
+    let reply = app.v1(&push().with("Nonce", "8")).await.json();
     let text = reply["message"].as_str().unwrap();
     assert!(text.starts_with("(9110)domain `nobody.test.org`"), "{reply}");
-    let reply = house.old(&push().with("Nonce", "9").with("Language", "zh-CN")).await.json();
+    let reply = app.v1(&push().with("Nonce", "9").with("Language", "zh-CN")).await.json();
     assert!(is_chinese(reply["message"].as_str().unwrap()), "{reply}");
 }
 
 #[tokio::test]
 async fn a_limit_that_an_action_of_api_v2_does_not_have_is_told() {
-    let house = House::new().await;
+    let app = App::new().await;
     let push = [("urls.0", "http://www.test.com/1"), ("limitRate", "5")];
     let all = [("command", "push"), ("type", "url"), ("mainland", "1")];
     for (nonce, action, is_taken) in [
@@ -189,12 +188,12 @@ async fn a_limit_that_an_action_of_api_v2_does_not_have_is_told() {
         ("3", "CdnOverseaPushser", false),
         ("4", "FlushOrPushOverall", false),
     ] {
-        let mut call = Old::v2(&[("Action", action), ("Nonce", nonce)]);
+        let mut call = V1Call::v2(&[("Action", action), ("Nonce", nonce)]);
         let further = if action == "FlushOrPushOverall" { &all[..] } else { &[] };
         for (name, value) in push.iter().chain(further) {
             call = call.with(name, value);
         }
-        let reply = house.old(&call).await.json();
+        let reply = app.v1(&call).await.json();
         let text = reply["message"].as_str().unwrap();
         if is_taken {
             assert_eq!(reply["code"], 0, "{action}: {reply}");
@@ -210,10 +209,10 @@ async fn a_limit_that_an_action_of_api_v2_does_not_have_is_told() {
 
 #[tokio::test]
 async fn what_is_left_of_the_day_is_told_for_all_zones_too() {
-    let (house, zone) = house().await;
+    let (app, zone) = app().await;
     let quota = async |zone: &str| {
         let body = json!({ "ZoneId": zone });
-        let mut reply = call(&house, (TEO, "DescribeContentQuota"), &body, "en-US").await;
+        let mut reply = call(&app, (TEO, "DescribeContentQuota"), &body, "en-US").await;
         reply["RequestId"].take();
         reply
     };
@@ -224,7 +223,7 @@ async fn what_is_left_of_the_day_is_told_for_all_zones_too() {
 
 #[tokio::test]
 async fn a_host_that_cannot_be_one_is_an_invalid_parameter() {
-    let house = House::new().await;
+    let app = App::new().await;
     for host in ["-a.com", "a-.com", "a_b.com", "a.-b.com"] {
         let url = format!("http://{host}/1");
         let info = json!({ "OriginType": "IP_DOMAIN", "Origin": "o.example" });
@@ -270,15 +269,15 @@ async fn a_host_that_cannot_be_one_is_an_invalid_parameter() {
             (
                 TEO,
                 "CreateAccelerationDomain",
-                json!({ "ZoneId": house.zone(),
+                json!({ "ZoneId": app.zone(),
                 "DomainName": format!("{host}.test.com"), "OriginInfo": info }),
                 "InvalidParameterValue.InvalidDomainName",
             ),
         ] {
-            let reply = call(&house, (version, action), &body, "en-US").await;
+            let reply = call(&app, (version, action), &body, "en-US").await;
             assert_eq!(reply["Error"]["Code"], code, "{action} {host}: {reply}");
         }
     }
-    let old = Old::v2(&[("Action", "CdnPusherV2"), ("urls.0", "http://a_b.com/1")]);
-    assert_eq!(house.old(&old).await.json()["codeDesc"], "9107");
+    let old = V1Call::v2(&[("Action", "CdnPusherV2"), ("urls.0", "http://a_b.com/1")]);
+    assert_eq!(app.v1(&old).await.json()["codeDesc"], "9107");
 }

@@ -15,10 +15,10 @@ use serde_json::Value;
 use stoker_domain::{time::Clock, view::TaskFilter};
 
 use crate::{
+    app::{App, FORM, HOST, OWNER, SMALL},
     cases,
-    house::{FORM, HOST, House, OWNER, SMALL},
-    old::{Old, sign},
-    people::SUB,
+    identities::SUB,
+    v1_call::{V1Call, sign},
 };
 
 const PATH: &str = "/v2/index.php";
@@ -45,8 +45,8 @@ enum Step {
     Call { call: BTreeMap<String, String> },
 }
 
-fn call(params: &BTreeMap<String, String>, task: &str, nonce: usize, is_small: bool) -> Old {
-    let mut call = Old::v2(&[]).with("SecretId", if is_small { SMALL } else { OWNER });
+fn call(params: &BTreeMap<String, String>, task: &str, nonce: usize, is_small: bool) -> V1Call {
+    let mut call = V1Call::v2(&[]).with("SecretId", if is_small { SMALL } else { OWNER });
     call = call.with("Nonce", &nonce.to_string());
     for (name, value) in params {
         call = call.with(name, &value.replace("<task-id>", task));
@@ -62,13 +62,13 @@ fn task_of(reply: &Value) -> Option<String> {
 }
 
 async fn run(case: &Case) -> Value {
-    let house = House::new().await;
+    let app = App::new().await;
     let mut task = String::new();
     for (nonce, step) in case.before.iter().enumerate() {
         match step {
-            Step::Settle { settle } => house.settle(settle).await,
+            Step::Settle { settle } => app.settle(settle).await,
             Step::Call { call: params } => {
-                let reply = house.old(&call(params, &task, nonce, case.is_small)).await.json();
+                let reply = app.v1(&call(params, &task, nonce, case.is_small)).await.json();
                 assert_eq!(reply["code"], 0, "{reply}");
                 task = task_of(&reply).unwrap_or(task);
             }
@@ -77,10 +77,10 @@ async fn run(case: &Case) -> Value {
     let mut wish = call(&case.call, &task, 999, case.is_small);
     if !case.policies.is_empty() {
         let texts: Vec<String> = case.policies.iter().map(Value::to_string).collect();
-        house.sub_user(SUB, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        app.sub_user(SUB, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
         wish = wish.with("SecretId", SUB);
     }
-    let answer = house.old(&wish).await;
+    let answer = app.v1(&wish).await;
     assert_eq!(
         (answer.status.as_u16(), &answer.fields["content-type"]),
         (200, &"application/json".parse().unwrap())
@@ -120,59 +120,59 @@ async fn every_recorded_call_gets_its_recorded_reply() {
 
 #[tokio::test]
 async fn a_call_is_taken_once() {
-    let house = House::new().await;
-    let quota = Old::v2(&[("Action", "GetFlushQuota")]);
-    assert_eq!(house.old(&quota).await.json()["code"], 0);
-    assert_eq!(house.old(&quota).await.json()["code"], 4500);
-    assert_eq!(house.old(&quota.clone().with("Nonce", "8")).await.json()["code"], 0);
+    let app = App::new().await;
+    let quota = V1Call::v2(&[("Action", "GetFlushQuota")]);
+    assert_eq!(app.v1(&quota).await.json()["code"], 0);
+    assert_eq!(app.v1(&quota).await.json()["code"], 4500);
+    assert_eq!(app.v1(&quota.clone().with("Nonce", "8")).await.json()["code"], 0);
     // a call with a wrong signature uses nothing up
-    let mut request = quota.clone().with("Nonce", "9").request(house.clock.now());
+    let mut request = quota.clone().with("Nonce", "9").request(app.clock.now());
     *request.body_mut() = Body::from("SecretId=x&Timestamp=1&Nonce=9&Signature=x");
-    assert_eq!(house.send(request).await.json()["code"], 4104);
-    assert_eq!(house.old(&quota.with("Nonce", "9")).await.json()["code"], 0);
+    assert_eq!(app.send(request).await.json()["code"], 4104);
+    assert_eq!(app.v1(&quota.with("Nonce", "9")).await.json()["code"], 0);
 }
 
 #[tokio::test]
 async fn a_timestamp_may_be_two_hours_off() {
-    let house = House::new().await;
-    let now = house.clock.now().as_seconds();
+    let app = App::new().await;
+    let now = app.clock.now().as_seconds();
     for (off, code) in [(-7201, 4200), (-7200, 0), (7200, 0), (7201, 4200)] {
-        let call = Old::v2(&[("Action", "GetFlushQuota")]);
+        let call = V1Call::v2(&[("Action", "GetFlushQuota")]);
         let call = call.with("Timestamp", &(now + off).to_string());
-        assert_eq!(house.old(&call).await.json()["code"], code, "{off}");
+        assert_eq!(app.v1(&call).await.json()["code"], code, "{off}");
     }
 }
 
 #[tokio::test]
 async fn sizes_are_bounded_and_answered_with_501() {
-    let house = House::new().await;
+    let app = App::new().await;
     let request = Request::post(PATH).header("host", HOST).header("content-type", FORM);
     let body = Body::from("x".repeat(1024 * 1024 + 1));
-    assert_eq!(house.send(request.body(body).unwrap()).await.status, 501);
+    assert_eq!(app.send(request.body(body).unwrap()).await.status, 501);
     let long = format!("{PATH}?{}", "x".repeat(32 * 1024 + 1));
-    assert_eq!(house.send(Request::get(long).body(Body::empty()).unwrap()).await.status, 501);
+    assert_eq!(app.send(Request::get(long).body(Body::empty()).unwrap()).await.status, 501);
     let put = Request::put(PATH).body(Body::empty()).unwrap();
-    assert_eq!(house.send(put).await.json()["code"], 4600);
+    assert_eq!(app.send(put).await.json()["code"], 4600);
 }
 
 #[tokio::test]
 async fn get_and_multipart_are_read_like_a_form() {
-    let house = House::new().await;
+    let app = App::new().await;
     let push = [("Action", "CdnPusherV2"), ("urls_0", "http://www.test.com/1 2.jpg")];
-    let reply = house.old(&Old::v2(&push).method(Method::GET)).await.json();
+    let reply = app.v1(&V1Call::v2(&push).method(Method::GET)).await.json();
     assert_eq!(reply["code"], 0, "{reply}");
-    let reply = house.send(as_multipart(&house, &Old::v2(&push).with("Nonce", "8"))).await.json();
+    let reply = app.send(as_multipart(&app, &V1Call::v2(&push).with("Nonce", "8"))).await.json();
     assert_eq!(reply["code"], 0, "{reply}");
-    let mut purge = Old::v2(&[("Action", "RefreshCdnUrl")]).with("Nonce", "9");
+    let mut purge = V1Call::v2(&[("Action", "RefreshCdnUrl")]).with("Nonce", "9");
     for number in 0..1000 {
         purge = purge.with(&format!("urls.{number}"), &format!("http://www.test.com/{number}"));
     }
-    let reply = house.send(as_multipart(&house, &purge)).await.json();
+    let reply = app.send(as_multipart(&app, &purge)).await.json();
     assert_eq!(reply["data"]["count"], 1000, "{reply}");
 }
 
-fn as_multipart(house: &House, call: &Old) -> Request<Body> {
-    let mut pairs = call.pairs(house.clock.now());
+fn as_multipart(app: &App, call: &V1Call) -> Request<Body> {
+    let mut pairs = call.pairs(app.clock.now());
     let signature = sign("POST", PATH, &pairs);
     pairs.push(("Signature".into(), signature));
     let part = |(name, value): &(String, String)| {
@@ -188,44 +188,44 @@ fn as_multipart(house: &House, call: &Old) -> Request<Body> {
 
 #[tokio::test]
 async fn each_domain_gets_a_task_and_a_number_that_every_client_can_hold() {
-    let house = House::new().await;
-    let push = Old::v2(&[
+    let app = App::new().await;
+    let push = V1Call::v2(&[
         ("Action", "CdnPusherV2"),
         ("urls.0", "http://www.test.com/a"),
         ("urls.1", "http://cn.test.com/b"),
         ("urls.2", "http://www.test.com/c"),
         ("limitRate", "7"),
     ]);
-    let reply = house.old(&push).await.json();
+    let reply = app.v1(&push).await.json();
     let tasks = reply["data"]["task_ids"].as_array().unwrap();
     let numbers: Vec<u64> = tasks.iter().map(|task| task["task_id"].as_u64().unwrap()).collect();
     assert_eq!(numbers.len(), 2);
     assert!(numbers[0] != numbers[1] && numbers.iter().all(|number| *number < 1 << 53));
     let all = TaskFilter { limit: 9, ..TaskFilter::default() };
-    for view in house.engine.tasks(&all).await.unwrap().rows {
+    for view in app.engine.tasks(&all).await.unwrap().rows {
         assert_eq!(view.row.task.options.limit_mbps, Some(7));
     }
     // a list that is refused leaves nothing behind
     let refused = push.with("urls.3", "http://nobody.test.com/d").with("Nonce", "8");
-    assert_eq!(house.old(&refused).await.json()["codeDesc"], "9110");
-    let quota = house.old(&Old::v2(&[("Action", "GetFlushQuota"), ("Nonce", "9")])).await.json();
+    assert_eq!(app.v1(&refused).await.json()["codeDesc"], "9110");
+    let quota = app.v1(&V1Call::v2(&[("Action", "GetFlushQuota"), ("Nonce", "9")])).await.json();
     assert_eq!(quota["data"]["url_push"]["available"], 997);
 }
 
 #[tokio::test]
 async fn the_log_of_purges_tells_running_overdue_and_done_apart() {
-    let house = House::new().await;
-    let purge = Old::v2(&[("Action", "RefreshCdnUrl"), ("urls.0", "http://www.test.com/1")]);
-    let reply = house.old(&purge).await.json();
+    let app = App::new().await;
+    let purge = V1Call::v2(&[("Action", "RefreshCdnUrl"), ("urls.0", "http://www.test.com/1")]);
+    let reply = app.v1(&purge).await.json();
     let task = reply["data"]["task_id"].as_str().unwrap().to_owned();
     let status = async |nonce: &str| {
-        let log = Old::v2(&[("Action", "GetCdnRefreshLog"), ("taskId", &task)]);
-        let reply = house.old(&log.with("Nonce", nonce)).await.json();
+        let log = V1Call::v2(&[("Action", "GetCdnRefreshLog"), ("taskId", &task)]);
+        let reply = app.v1(&log.with("Nonce", nonce)).await.json();
         reply["data"]["logs"][0]["status"].as_i64()
     };
     assert_eq!(status("8").await, Some(0));
-    house.clock.advance(Duration::from_secs(601));
+    app.clock.advance(Duration::from_secs(601));
     assert_eq!(status("9").await, Some(-1));
-    house.purge(9).await;
+    app.purge(9).await;
     assert_eq!(status("10").await, Some(1));
 }

@@ -11,14 +11,14 @@ use tokio::{
 };
 
 use crate::{
-    house::{Call, House, JSON, OWNER, SECRET},
-    old::Old,
+    app::{App, Call, JSON, OWNER, SECRET},
+    v1_call::V1Call,
 };
 
-async fn serve(house: &House) -> std::net::SocketAddr {
+async fn serve(app: &App) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = house.router.clone();
+    let router = app.router.clone();
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }
@@ -34,11 +34,11 @@ async fn converse(address: std::net::SocketAddr, text: &str) -> String {
 
 #[tokio::test]
 async fn a_host_with_a_scheme_is_served_and_the_content_type_is_exact() {
-    let house = House::new().await;
-    let address = serve(&house).await;
+    let app = App::new().await;
+    let address = serve(&app).await;
     for host in [format!("http://{address}"), address.to_string(), "cdn.tencentcloudapi.com".into()]
     {
-        let time = house.clock.now();
+        let time = app.clock.now();
         let authorization = authorize(
             OWNER,
             SECRET,
@@ -71,8 +71,8 @@ async fn a_host_with_a_scheme_is_served_and_the_content_type_is_exact() {
 
 #[tokio::test]
 async fn a_node_client_that_signs_its_host_without_the_port_is_served() {
-    let house = House::new().await;
-    let time = house.clock.now();
+    let app = App::new().await;
+    let time = app.clock.now();
     let mut request = Call::action("DescribePushQuota", "{}").sign(time);
     let authorization = authorize(
         OWNER,
@@ -89,47 +89,47 @@ async fn a_node_client_that_signs_its_host_without_the_port_is_served() {
         },
     );
     request.headers_mut().insert("authorization", authorization.parse().unwrap());
-    assert!(house.send(request).await.response()["Error"].is_null());
+    assert!(app.send(request).await.response()["Error"].is_null());
 }
 
 #[tokio::test]
 async fn content_over_the_limit_is_answered_on_the_wire() {
-    let house = House::new().await;
-    let address = serve(&house).await;
+    let app = App::new().await;
+    let address = serve(&app).await;
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let call = Call::action("PushUrlsCache", vec![b' '; 12 * 1024 * 1024]);
-    let (parts, _) = call.sign(house.clock.now()).into_parts();
+    let (parts, _) = call.sign(app.clock.now()).into_parts();
     let body = Full::new(bytes::Bytes::from(call.content));
     let response = sender.send_request(Request::from_parts(parts, body)).await.unwrap();
     let content = response.into_body().collect().await.unwrap().to_bytes();
     assert!(String::from_utf8_lossy(&content).contains("RequestSizeLimitExceeded"));
 }
 
-async fn get(house: &House, path: &str) -> crate::house::Answer {
-    house.send(Request::get(path).body(axum::body::Body::empty()).unwrap()).await
+async fn get(app: &App, path: &str) -> crate::app::Answer {
+    app.send(Request::get(path).body(axum::body::Body::empty()).unwrap()).await
 }
 
 #[tokio::test]
 async fn probes_need_no_signature_and_draining_is_not_ready() {
-    let house = House::new().await;
+    let app = App::new().await;
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(get(&house, path).await.status, 200, "{path}");
+        assert_eq!(get(&app, path).await.status, 200, "{path}");
     }
-    house.gateway.drain();
-    assert_eq!(get(&house, "/healthz").await.status, 200);
-    assert_eq!(get(&house, "/readyz").await.status, 503);
+    app.gateway.drain();
+    assert_eq!(get(&app, "/healthz").await.status, 200);
+    assert_eq!(get(&app, "/readyz").await.status, 503);
 }
 
 #[tokio::test]
 async fn answers_are_counted_in_metrics() {
-    let house = House::new().await;
-    house.call(&Call::action("DescribePushQuota", "{}")).await;
-    house.call(&Call::action("Nothing", "{}")).await;
-    house.call(&Call::admin(Method::GET, "nodes", "")).await;
-    let answer = get(&house, "/metrics").await;
+    let app = App::new().await;
+    app.call(&Call::action("DescribePushQuota", "{}")).await;
+    app.call(&Call::action("Nothing", "{}")).await;
+    app.call(&Call::admin(Method::GET, "nodes", "")).await;
+    let answer = get(&app, "/metrics").await;
     let text = String::from_utf8(answer.content).unwrap();
     for line in [
         "stoker_gateway_requests_total{action=\"DescribePushQuota\",code=\"ok\"} 1",
@@ -143,44 +143,44 @@ async fn answers_are_counted_in_metrics() {
 
 #[tokio::test]
 async fn where_there_is_nothing_a_problem_says_so() {
-    let house = House::new().await;
+    let app = App::new().await;
     for path in ["/v2", "/console", "/admin/v1/x"] {
-        let answer = get(&house, path).await;
+        let answer = get(&app, path).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (404, "no-such-page"));
     }
 }
 
 #[tokio::test]
 async fn messages_are_chinese_unless_english_is_asked_for() {
-    let house = House::new().await;
+    let app = App::new().await;
     let told =
         |response: &serde_json::Value| response["Error"]["Message"].as_str().unwrap().to_owned();
     let call = Call::action("PushUrlsCache", r#"{"Urls":["http://www.test.com/a"],"Area":"moon"}"#);
-    let en = told(&house.call(&call).await.response());
+    let en = told(&app.call(&call).await.response());
     assert_eq!(en, "parameter `Area`: `moon` is not one of `mainland`, `overseas`, `global`");
     let zh = "参数 `Area`：`moon` 不在可选值 `mainland`, `overseas`, `global` 之中";
     for other in ["zh-CN", "", "fr-FR"] {
         let call = call.clone().with("x-tc-language", other);
-        assert_eq!(told(&house.call(&call).await.response()), zh, "{other}");
+        assert_eq!(told(&app.call(&call).await.response()), zh, "{other}");
     }
     let silent = call.without("x-tc-language");
-    assert_eq!(told(&house.call(&silent).await.response()), zh);
+    assert_eq!(told(&app.call(&silent).await.response()), zh);
     // the field counts before the caller is known, too
     let unknown = silent.key("AKIDNOBODY");
-    let answer = house.call(&unknown.clone().with("x-tc-language", "en-US")).await.response();
+    let answer = app.call(&unknown.clone().with("x-tc-language", "en-US")).await.response();
     assert!(told(&answer).starts_with("The SecretId is not found"), "{answer}");
-    let answer = house.call(&unknown).await.response();
+    let answer = app.call(&unknown).await.response();
     assert!(told(&answer).starts_with("SecretId 不存在"), "{answer}");
 
-    let old = Old::new(&[
+    let old = V1Call::new(&[
         ("Action", "PushUrlsCache"),
         ("Version", "2018-06-06"),
         ("Urls.0", "http://www.test.com/a"),
         ("Area", "moon"),
     ]);
     for (word, expected) in [("en-US", en.as_str()), ("zh-CN", zh), ("", zh)] {
-        let answer = house.old(&old.clone().with("Language", word)).await.response();
+        let answer = app.v1(&old.clone().with("Language", word)).await.response();
         assert_eq!(told(&answer), expected, "{word}");
     }
-    assert_eq!(told(&house.old(&old).await.response()), zh);
+    assert_eq!(told(&app.v1(&old).await.response()), zh);
 }

@@ -45,13 +45,13 @@ pub(crate) const SMALL: &str = "AKIDTESTTESTTESTTESTTESTTESTSMALL001";
 /// A key that was switched off.
 pub(crate) const DISABLED: &str = "AKIDTESTTESTTESTTESTTESTTESTTEST0OFF";
 
-pub(crate) struct House {
+pub(crate) struct App {
     pub(crate) engine: Arc<Engine>,
     pub(crate) ledger: Arc<Sqlite>,
     pub(crate) clock: FakeClock,
     pub(crate) router: Router,
     pub(crate) gateway: Gateway,
-    /// Removed with the house.
+    /// Removed with the app.
     _dir: tempfile::TempDir,
 }
 
@@ -239,10 +239,10 @@ impl Answer {
     }
 }
 
-impl House {
+impl App {
     /// With four nodes and five domains.
     pub(crate) async fn new() -> Self {
-        let house = Self::without_nodes().await;
+        let app = Self::without_nodes().await;
         for (area, tier) in [
             (Area::Mainland, Tier::Edge),
             (Area::Mainland, Tier::Middle),
@@ -252,9 +252,9 @@ impl House {
             let name = format!("{tier}-{area}");
             let node =
                 Node { cluster: name.clone(), address: "127.0.0.1:1".into(), name, area, tier };
-            house.engine.register(node, 1).await.unwrap();
+            app.engine.register(node, 1).await.unwrap();
         }
-        house
+        app
     }
 
     pub(crate) async fn without_nodes() -> Self {

@@ -6,10 +6,10 @@ use serde_json::Value;
 use stoker_domain::time::Clock;
 
 use crate::{
-    house::{Call, House, OWNER},
-    old::Old,
-    people::{SUB, TEMPORARY, TOKEN},
+    app::{App, Call, OWNER},
+    identities::{SUB, TEMPORARY, TOKEN},
     policy::{allow, deny, domain},
+    v1_call::V1Call,
 };
 
 const URL: &str = "http://www.test.com/a";
@@ -74,23 +74,23 @@ fn resource(action: &str) -> String {
 }
 
 struct Client<'a> {
-    house: &'a House,
+    app: &'a App,
     nonce: u32,
 }
 
 impl Client<'_> {
     async fn send(&mut self, key: &str, params: &[(&str, &str)]) -> Value {
         self.nonce += 1;
-        let call = Old::v2(params).with("SecretId", key).with("Nonce", &self.nonce.to_string());
-        self.house.old(&call).await.json()
+        let call = V1Call::v2(params).with("SecretId", key).with("Nonce", &self.nonce.to_string());
+        self.app.v1(&call).await.json()
     }
 }
 
 #[tokio::test]
 async fn without_a_statement_every_action_is_refused() {
-    let house = House::new().await;
-    let mut client = Client { house: &house, nonce: 0 };
-    house.sub_user(SUB, &[&allow("cdn:Nothing", "*")]).await;
+    let app = App::new().await;
+    let mut client = Client { app: &app, nonce: 0 };
+    app.sub_user(SUB, &[&allow("cdn:Nothing", "*")]).await;
     for params in ACTIONS {
         let reply = client.send(SUB, params).await;
         let expected = if is_for_root(params[0].1) { 4103 } else { 4101 };
@@ -101,28 +101,28 @@ async fn without_a_statement_every_action_is_refused() {
 #[tokio::test]
 async fn an_action_is_allowed_under_its_own_name_or_the_newer_ones() {
     for (params, newer) in ACTIONS.iter().zip(NEWER) {
-        let house = House::new().await;
-        let mut client = Client { house: &house, nonce: 0 };
+        let app = App::new().await;
+        let mut client = Client { app: &app, nonce: 0 };
         let action = params[0].1;
         if is_for_root(action) {
-            house.sub_user(SUB, &[&allow("*", "*")]).await;
+            app.sub_user(SUB, &[&allow("*", "*")]).await;
             assert_eq!(client.send(SUB, params).await["code"], 4103);
             assert_eq!(client.send(OWNER, params).await["code"], 0);
             continue;
         }
         let (own, newer) = (format!("cdn:{action}"), format!("cdn:{newer}"));
         for name in [&own, &newer] {
-            house.sub_user(SUB, &[&allow(name, &resource(action))]).await;
+            app.sub_user(SUB, &[&allow(name, &resource(action))]).await;
             let reply = client.send(SUB, params).await;
             assert_eq!(reply["code"], 0, "{name}: {reply}");
-            house.sub_user(SUB, &[&allow(name, &domain("other.test.com"))]).await;
+            app.sub_user(SUB, &[&allow(name, &domain("other.test.com"))]).await;
             let reply = client.send(SUB, params).await;
             assert_eq!(reply["code"], 4102, "{name}: {reply}");
             assert_eq!(reply["codeDesc"], "SecretidNotAuthAccessResource");
         }
         for (one, other) in [(&own, &newer), (&newer, &own)] {
             let policies = [allow(one, &resource(action)), deny(other, "*")];
-            house.sub_user(SUB, &[&policies[0], &policies[1]]).await;
+            app.sub_user(SUB, &[&policies[0], &policies[1]]).await;
             let reply = client.send(SUB, params).await;
             assert_eq!(reply["code"], 4102, "{one} allowed, {other} denied: {reply}");
         }
@@ -131,9 +131,9 @@ async fn an_action_is_allowed_under_its_own_name_or_the_newer_ones() {
 
 #[tokio::test]
 async fn a_refusal_has_the_observed_sentence() {
-    let house = House::new().await;
-    let mut client = Client { house: &house, nonce: 0 };
-    house.sub_user(SUB, &[&allow("cdn:CdnPusherV2", &domain("cn.test.com"))]).await;
+    let app = App::new().await;
+    let mut client = Client { app: &app, nonce: 0 };
+    app.sub_user(SUB, &[&allow("cdn:CdnPusherV2", &domain("cn.test.com"))]).await;
     let reply = client.send(SUB, ACTIONS[0]).await;
     let message = reply["message"].as_str().unwrap();
     let (id, rest) = message.strip_prefix("[request id:").unwrap().split_once(']').unwrap();
@@ -147,9 +147,9 @@ async fn a_refusal_has_the_observed_sentence() {
 
 #[tokio::test]
 async fn parameters_that_cannot_be_read_are_the_actions_own_errors() {
-    let house = House::new().await;
-    let mut client = Client { house: &house, nonce: 0 };
-    house.sub_user(SUB, &[&allow("cdn:*", &domain("www.test.com"))]).await;
+    let app = App::new().await;
+    let mut client = Client { app: &app, nonce: 0 };
+    app.sub_user(SUB, &[&allow("cdn:*", &domain("www.test.com"))]).await;
     for (params, desc) in [
         (&[("Action", "CdnPusherV2")][..], "InvalidParameter"),
         (&[("Action", "CdnPusherV2"), ("urls.0", "x")], "9003"),
@@ -165,8 +165,8 @@ fn quota(token: Option<&str>) -> Call {
     token.map_or(call.clone(), |token| call.with("x-tc-token", token))
 }
 
-fn v1(token: Option<&str>) -> Old {
-    let call = Old::new(&[
+fn v1(token: Option<&str>) -> V1Call {
+    let call = V1Call::new(&[
         ("Action", "DescribePushQuota"),
         ("Version", "2018-06-06"),
         ("SecretId", TEMPORARY),
@@ -176,79 +176,79 @@ fn v1(token: Option<&str>) -> Old {
 
 #[tokio::test]
 async fn a_temporary_key_needs_its_token_while_it_lasts() {
-    let house = House::new().await;
-    house.temporary(None, Duration::from_secs(600), None).await;
+    let app = App::new().await;
+    app.temporary(None, Duration::from_secs(600), None).await;
     let wrong = "AuthFailure.TokenFailure";
     let mut nonce = 100;
     let mut v2 = async |token: &str| {
         nonce += 1;
-        let call = Old::v2(&[("Action", "GetFlushQuota"), ("SecretId", TEMPORARY)]);
-        house.old(&call.with("Token", token).with("Nonce", &nonce.to_string())).await.json()
+        let call = V1Call::v2(&[("Action", "GetFlushQuota"), ("SecretId", TEMPORARY)]);
+        app.v1(&call.with("Token", token).with("Nonce", &nonce.to_string())).await.json()
     };
     for (token, is_good) in
         [(Some(TOKEN), true), (None, false), (Some(""), false), (Some("another"), false)]
     {
         let expected = (!is_good).then_some(wrong);
-        let response = house.call(&quota(token)).await.response();
+        let response = app.call(&quota(token)).await.response();
         assert_eq!(response["Error"]["Code"].as_str(), expected, "{token:?}");
-        let response = house.old(&v1(token)).await.response();
+        let response = app.v1(&v1(token)).await.response();
         assert_eq!(response["Error"]["Code"].as_str(), expected, "{token:?}");
         let code = v2(token.unwrap_or_default()).await["code"].as_u64();
         assert_eq!(code, Some(if is_good { 0 } else { 4105 }), "{token:?}");
     }
     let admin = Call::admin(http::Method::GET, "nodes", "").key(TEMPORARY);
-    assert_eq!(house.call(&admin).await.problem(), "bad-token");
+    assert_eq!(app.call(&admin).await.problem(), "bad-token");
     let good = admin.clone().with("x-tc-token", TOKEN);
-    assert_eq!(house.call(&good).await.problem(), "root-key-needed");
-    house.clock.advance(Duration::from_secs(601));
-    assert_eq!(house.call(&quota(Some(TOKEN))).await.code(), wrong);
-    assert_eq!(house.old(&v1(Some(TOKEN))).await.code(), wrong);
+    assert_eq!(app.call(&good).await.problem(), "root-key-needed");
+    app.clock.advance(Duration::from_secs(601));
+    assert_eq!(app.call(&quota(Some(TOKEN))).await.code(), wrong);
+    assert_eq!(app.v1(&v1(Some(TOKEN))).await.code(), wrong);
     assert_eq!(v2(TOKEN).await["code"], 4105);
-    assert_eq!(house.call(&admin.with("x-tc-token", TOKEN)).await.problem(), "bad-token");
+    assert_eq!(app.call(&admin.with("x-tc-token", TOKEN)).await.problem(), "bad-token");
 }
 
 #[tokio::test]
 async fn the_token_is_looked_at_after_the_signature() {
-    let house = House::new().await;
-    house.temporary(None, Duration::from_secs(600), None).await;
-    let mut request = quota(Some("another")).sign(house.clock.now());
+    let app = App::new().await;
+    app.temporary(None, Duration::from_secs(600), None).await;
+    let mut request = quota(Some("another")).sign(app.clock.now());
     *request.body_mut() = axum::body::Body::from("{} ");
-    assert_eq!(house.send(request).await.code(), "AuthFailure.SignatureFailure");
+    assert_eq!(app.send(request).await.code(), "AuthFailure.SignatureFailure");
     let long_term = Call::action("DescribePushQuota", "{}").with("x-tc-token", TOKEN);
-    assert_eq!(house.call(&long_term).await.code(), "AuthFailure.TokenFailure");
+    assert_eq!(app.call(&long_term).await.code(), "AuthFailure.TokenFailure");
 }
 
 #[tokio::test]
 async fn a_sessions_policy_narrows_and_never_widens() {
-    let house = House::new().await;
+    let app = App::new().await;
     let push = |host: &str| {
         let content = format!(r#"{{"Urls":["http://{host}/a"]}}"#);
         Call::action("PushUrlsCache", content).key(TEMPORARY).with("x-tc-token", TOKEN)
     };
     let code = async |host: &str| {
-        let response = house.call(&push(host)).await.response();
+        let response = app.call(&push(host)).await.response();
         response["Error"]["Code"].as_str().map(str::to_owned)
     };
     let lasts = Duration::from_secs(600);
     let host = Some("UnauthorizedOperation.CdnHostUnauthorized".to_owned());
-    let user = house.sub_user(SUB, &[&allow("cdn:*", &domain("www.test.com"))]).await;
+    let user = app.sub_user(SUB, &[&allow("cdn:*", &domain("www.test.com"))]).await;
     // of a sub-user: both have to allow
-    house.temporary(Some(&user), lasts, Some(&allow("cdn:*", "*"))).await;
+    app.temporary(Some(&user), lasts, Some(&allow("cdn:*", "*"))).await;
     assert_eq!(code("www.test.com").await, None);
     assert_eq!(code("cn.test.com").await, host);
-    house.temporary(Some(&user), lasts, Some(&allow("cdn:*", &domain("cn.test.com")))).await;
+    app.temporary(Some(&user), lasts, Some(&allow("cdn:*", &domain("cn.test.com")))).await;
     assert_eq!(code("www.test.com").await, host);
     assert_eq!(code("cn.test.com").await, host);
-    house.temporary(Some(&user), lasts, None).await;
+    app.temporary(Some(&user), lasts, None).await;
     assert_eq!(code("www.test.com").await, None);
     // of the root user: the session's alone
-    house.temporary(None, lasts, Some(&allow("cdn:*", &domain("cn.test.com")))).await;
+    app.temporary(None, lasts, Some(&allow("cdn:*", &domain("cn.test.com")))).await;
     assert_eq!(code("cn.test.com").await, None);
     assert_eq!(code("www.test.com").await, host);
     let admin = Call::admin(http::Method::GET, "nodes", "").key(TEMPORARY);
     let admin = admin.with("x-tc-token", TOKEN);
-    assert_eq!(house.call(&admin).await.problem(), "root-key-needed");
-    house.temporary(None, lasts, None).await;
+    assert_eq!(app.call(&admin).await.problem(), "root-key-needed");
+    app.temporary(None, lasts, None).await;
     assert_eq!(code("www.test.com").await, None);
-    assert_eq!(house.call(&admin).await.problem(), "root-key-needed");
+    assert_eq!(app.call(&admin).await.problem(), "root-key-needed");
 }

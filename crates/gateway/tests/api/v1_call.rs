@@ -11,19 +11,19 @@ use sha1::Sha1;
 use sha2::Sha256;
 use stoker_domain::time::{Clock, Timestamp};
 
-use crate::house::{Answer, FORM, HOST, House, OWNER, SECRET};
+use crate::app::{Answer, App, FORM, HOST, OWNER, SECRET};
 
 pub(crate) type Pairs = Vec<(String, String)>;
 
 /// One call, to be signed.
 #[derive(Clone, Debug)]
-pub(crate) struct Old {
+pub(crate) struct V1Call {
     path: String,
     method: Method,
     pairs: Pairs,
 }
 
-impl Old {
+impl V1Call {
     pub(crate) fn new(pairs: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).into(), (*value).into());
         Self { path: "/".into(), method: Method::POST, pairs: pairs.iter().map(owned).collect() }
@@ -80,8 +80,8 @@ impl Old {
     }
 }
 
-impl House {
-    pub(crate) async fn old(&self, call: &Old) -> Answer {
+impl App {
+    pub(crate) async fn v1(&self, call: &V1Call) -> Answer {
         self.send(call.request(self.clock.now())).await
     }
 }

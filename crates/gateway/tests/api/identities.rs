@@ -9,18 +9,18 @@ use stoker_domain::{
     view::TargetFilter,
 };
 
-use crate::house::{House, SECRET};
+use crate::app::{App, SECRET};
 
-/// Key of the sub-user of [`House::sub_user`].
+/// Key of the sub-user of [`App::sub_user`].
 pub(crate) const SUB: &str = "AKIDTESTTESTTESTTESTTESTTESTTESTSUB1";
-/// Key of the temporary credentials of [`House::temporary`], and their token.
+/// Key of the temporary credentials of [`App::temporary`], and their token.
 pub(crate) const TEMPORARY: &str = "AKIDTESTTESTTESTTESTTESTTESTTESTTMP1";
 pub(crate) const TOKEN: &str = "TOKENTEST";
 
 const OWNER: AccountId = AccountId(1);
 const NAME: &str = "sub";
 
-impl House {
+impl App {
     /// A sub-user with these policies and no others, whose key is `secret_id`. Always the same one.
     pub(crate) async fn sub_user(&self, secret_id: &str, policies: &[&str]) -> User {
         let user = match self.engine.user(OWNER, NAME).await {
