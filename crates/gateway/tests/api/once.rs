@@ -13,6 +13,7 @@ use stoker_domain::{
     time::{Clock, Timestamp},
 };
 use stoker_gateway::{CallLimits, Config, Gateway, router};
+use tokio::task::JoinSet;
 
 use crate::app::{Answer, App, Call, HOST, OWNER, SECRET, SMALL, nonce};
 
@@ -116,18 +117,19 @@ async fn of_many_at_once_exactly_one_is_taken() {
     let other = router(Gateway::new(Arc::clone(&app.engine), clock, 11, config));
     for _ in 0..4 {
         let captured = Captured::of(&Call::admin(Method::POST, "accounts", "{}"), app.clock.now());
-        let tasks = (0..24).map(|number| {
+        let mut calls = JoinSet::new();
+        for number in 0..24 {
             let (app, mut other, request) = (Arc::clone(&app), other.clone(), captured.request());
-            tokio::spawn(async move {
+            calls.spawn(async move {
                 match number % 2 {
                     0 => app.send(request).await.status,
                     _ => tower_service::Service::call(&mut other, request).await.unwrap().status(),
                 }
-            })
-        });
+            });
+        }
         let mut taken = 0;
-        for task in tasks.collect::<Vec<_>>() {
-            match task.await.unwrap() {
+        for status in calls.join_all().await {
+            match status {
                 StatusCode::CREATED => taken += 1,
                 status => assert_eq!(status, StatusCode::UNAUTHORIZED),
             }

@@ -8,6 +8,7 @@ use stoker_gateway::{Outgoing, authorize};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
 
 use crate::{
@@ -15,12 +16,14 @@ use crate::{
     v1_call::V1Call,
 };
 
-async fn serve(app: &App) -> std::net::SocketAddr {
+/// Serves until the set is dropped.
+async fn serve(app: &App) -> (std::net::SocketAddr, JoinSet<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = app.router.clone();
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    address
+    let mut server = JoinSet::new();
+    server.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (address, server)
 }
 
 /// Sends text and reads until the server closes.
@@ -35,7 +38,7 @@ async fn converse(address: std::net::SocketAddr, text: &str) -> String {
 #[tokio::test]
 async fn a_host_with_a_scheme_is_served_and_the_content_type_is_exact() {
     let app = App::new().await;
-    let address = serve(&app).await;
+    let (address, _server) = serve(&app).await;
     for host in [format!("http://{address}"), address.to_string(), "cdn.tencentcloudapi.com".into()]
     {
         let time = app.clock.now();
@@ -95,11 +98,11 @@ async fn a_node_client_that_signs_its_host_without_the_port_is_served() {
 #[tokio::test]
 async fn content_over_the_limit_is_answered_on_the_wire() {
     let app = App::new().await;
-    let address = serve(&app).await;
+    let (address, mut server) = serve(&app).await;
     let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
+    server.spawn(async move { drop(connection.await) });
     let call = Call::action("PushUrlsCache", vec![b' '; 12 * 1024 * 1024]);
     let (parts, _) = call.sign(app.clock.now()).into_parts();
     let body = Full::new(bytes::Bytes::from(call.content));
