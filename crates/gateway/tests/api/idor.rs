@@ -2,9 +2,9 @@
 //! see it, not to change it, not to learn whether it is there.
 //!
 //! Each call and action has its attempts in a table; one that has none fails here. Attempts are made
-//! twice, on things that are there and on things that are not, and must be answered alike. What the
+//! twice, on resources that are there and on some that are not, and must be answered alike. What the
 //! ledger holds is compared row by row before and after. That an attempt would do something if it were
-//! allowed is shown by the account whose things they are.
+//! allowed is shown by the account that owns them.
 
 pub(crate) mod admin;
 pub(crate) mod vendor;
@@ -29,25 +29,48 @@ use crate::{
     v1_call::V1Call,
 };
 
-use vendor::OLD;
+use vendor::V2;
 
 /// What must become of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
     /// It is refused.
     Refused,
-    /// As [`Self::Refused`]; who owns the things may not do it either, but for the owner of the
+    /// As [`Self::Refused`]; who owns the resources may not do it either, but for the owner of the
     /// installation.
     OfOwner,
     /// It may be answered, with nothing of the other account.
     Empty,
     /// As [`Self::Empty`], and something comes to be in the caller's own account.
     Own,
-    /// It is refused because the thing is there, and cannot be refused otherwise.
-    Told,
+    /// It is refused because the other account has the name, and cannot be refused otherwise.
+    NameTaken,
 }
 
-/// Whose things are to be reached, and who tries.
+impl Expected {
+    fn named(name: &str) -> Self {
+        match name {
+            "Refused" => Self::Refused,
+            "OfOwner" => Self::OfOwner,
+            "Empty" => Self::Empty,
+            "Own" => Self::Own,
+            "NameTaken" => Self::NameTaken,
+            other => panic!("{other} is not what may become of an attempt"),
+        }
+    }
+}
+
+/// The rows of a table of attempts: what becomes of each, and three cells.
+fn rows(table: &'static str) -> impl Iterator<Item = (Expected, [&'static str; 3])> {
+    let lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| {
+        let mut cells = line.splitn(4, '|').map(str::trim);
+        let mut next = || cells.next().unwrap_or_else(|| panic!("`{line}` has not four cells"));
+        (Expected::named(next()), [next(), next(), next()])
+    })
+}
+
+/// Whose resources are to be reached, and who tries.
 pub(crate) const VICTIM: &str = "AKIDHIDDENROOTHIDDENROOTHIDDENROOT01";
 const VICTIM_USER: &str = "AKIDHIDDENUSERHIDDENUSERHIDDENUSER01";
 const ROOT: &str = "AKIDOTHERROOTOTHERROOTOTHERROOTOTH01";
@@ -68,7 +91,7 @@ const ATTACKERS: [(&str, bool, bool); 5] = [
 ];
 
 /// Two accounts with one of everything.
-pub(crate) struct Street {
+pub(crate) struct TwoAccounts {
     pub(crate) app: App,
     /// What names in braces stand for: what is there, and what is not.
     pub(crate) there: BTreeMap<&'static str, String>,
@@ -104,7 +127,7 @@ fn domain(host: &str) -> NewDomain {
     }
 }
 
-impl Street {
+impl TwoAccounts {
     pub(crate) async fn new() -> Self {
         let app = App::new().await;
         let engine = &app.engine;
@@ -229,7 +252,7 @@ pub(crate) fn fill(text: &str, names: &BTreeMap<&'static str, String>) -> String
 /// An answer without what tells two calls apart: the names that were given, and that of the call.
 fn plain(answer: &Answer, given: &str, names: &BTreeMap<&'static str, String>) -> (u16, String) {
     let mut text = String::from_utf8(answer.content.clone()).unwrap();
-    // users of the account itself are told whom to ask
+    // users of the account itself are shown whom to ask
     text = text.replace("root user of account `100000000077`", "root user");
     for (name, value) in names.iter().filter(|(name, _)| given.contains(&format!("{{{name}}}"))) {
         text = text.replace(value.as_str(), name);
@@ -256,7 +279,7 @@ fn forget(json: &mut Value) {
     }
 }
 
-/// One attempt on things of these names.
+/// One attempt on resources of these names.
 struct Attempt<'a> {
     what: String,
     names: &'a BTreeMap<&'static str, String>,
@@ -280,7 +303,7 @@ fn is_refused(answer: &Answer) -> bool {
 }
 
 impl Attempt<'_> {
-    /// What is wrong with what became of it: something was told, or changed.
+    /// What is wrong with what became of it: something was shown, or changed.
     fn wrong(
         &self,
         answer: &Answer,
@@ -327,42 +350,39 @@ async fn try_all(
 ) {
     let mut wrong = Vec::new();
     for (attacker, _, is_of_victim) in ATTACKERS {
-        let street = Street::new().await;
-        let mut before = street.app.rows();
+        let accounts = TwoAccounts::new().await;
+        let mut before = accounts.app.rows();
         let is_bound = is_of_victim || (is_for_root && attacker != ROOT);
         // what comes to be in the caller's own account would be seen by those behind it
         let last =
             |(_, (.., expected)): &(usize, &(String, String, Expected))| *expected == Expected::Own;
         let (own, first): (Vec<_>, Vec<_>) = attempts.iter().enumerate().partition(last);
         for (index, (what, given, expected)) in first.into_iter().chain(own) {
-            let mut told = Vec::new();
-            for names in [&street.there, &street.nowhere] {
+            let mut answers = Vec::new();
+            for names in [&accounts.there, &accounts.nowhere] {
                 // hosts that nobody has can be taken by anybody
-                if *expected == Expected::Told && *names == street.nowhere && !is_bound {
+                if *expected == Expected::NameTaken && *names == accounts.nowhere && !is_bound {
                     continue;
                 }
                 let what = format!("{attacker}: {what} {}", fill(given, names));
                 let attempt = Attempt { what, names, given: given.clone(), expected: *expected };
-                let answer = sends(&street.app, attacker, index, names).await;
-                let after = street.app.rows();
+                let answer = sends(&accounts.app, attacker, index, names).await;
+                let after = accounts.app.rows();
                 wrong.extend(attempt.wrong(&answer, is_bound, [&before, &after]));
                 before = after;
                 if *expected != Expected::Own {
-                    told.push(plain(&answer, given, names));
+                    answers.push(plain(&answer, given, names));
                 }
             }
-            if told.windows(2).any(|two| two[0] != two[1]) {
-                wrong.push(format!("{attacker}: {what} {given} tells what is there: {told:#?}"));
+            if answers.windows(2).any(|two| two[0] != two[1]) {
+                wrong.push(format!("{attacker}: {what} {given} tells what is there: {answers:#?}"));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn admin_call(
-    attempt: &(&str, &str, &str, String, Expected),
-    names: &BTreeMap<&'static str, String>,
-) -> Call {
+fn admin_call(attempt: &admin::Attempt, names: &BTreeMap<&'static str, String>) -> Call {
     let (name, _, target, content, _) = attempt;
     Call::admin(method(name), &fill(target, names), &fill(content, names))
 }
@@ -388,17 +408,17 @@ fn every_call_and_every_action_is_tried() {
         .map(|(method, path, ..)| ((*method).into(), format!("/admin/v1/{path}")))
         .collect();
     let all = calls().map(|(method, path)| (method.to_owned(), path.to_owned())).collect();
-    assert_eq!(tried, all, "tests/api/idor/admin.rs has a line for each call");
+    assert_eq!(tried, all, "tests/api/idor/admin.txt has a line for each call");
     let tried: BTreeSet<_> =
         vendor::attempts().into_iter().map(|(version, action, ..)| (version, action)).collect();
     let all = actions().into_iter().collect();
-    assert_eq!(tried, all, "tests/api/idor/vendor.rs has a line for each action");
+    assert_eq!(tried, all, "tests/api/idor/vendor.txt has a line for each action");
 }
 
 #[tokio::test]
 async fn no_call_of_the_admin_api_reaches_another_account() {
     let attempts = admin::attempts();
-    let told: Vec<_> = attempts
+    let described: Vec<_> = attempts
         .iter()
         .map(|(method, path, target, content, expected)| {
             (format!("{method} {path}"), format!("{target} {content}"), *expected)
@@ -407,13 +427,13 @@ async fn no_call_of_the_admin_api_reaches_another_account() {
     let sends = async |app: &App, key: &str, index: usize, names: &BTreeMap<_, _>| {
         app.call(&token(admin_call(&attempts[index], names).key(of(key)), key)).await
     };
-    try_all(&told, sends, true).await;
+    try_all(&described, sends, true).await;
 }
 
 #[tokio::test]
 async fn no_action_of_the_vendor_reaches_another_account() {
     let attempts = vendor::attempts();
-    let told: Vec<_> = attempts
+    let described: Vec<_> = attempts
         .iter()
         .map(|(version, action, params, expected)| {
             (format!("{version} {action}"), params.clone(), *expected)
@@ -422,17 +442,17 @@ async fn no_action_of_the_vendor_reaches_another_account() {
     let sends = async |app: &App, key: &str, index: usize, names: &BTreeMap<_, _>| {
         send(app, key, &attempts[index], names).await
     };
-    try_all(&told, sends, false).await;
+    try_all(&described, sends, false).await;
 }
 
 async fn send(
     app: &App,
     key: &str,
-    (version, action, params, _): &(&str, &str, String, Expected),
+    (version, action, params, _): &vendor::Attempt,
     names: &BTreeMap<&'static str, String>,
 ) -> Answer {
     let params = fill(params, names);
-    if *version != OLD {
+    if *version != V2 {
         let call = Call::action(action, params).with("x-tc-version", version).key(of(key));
         return app.call(&token(call, key)).await;
     }
@@ -449,16 +469,16 @@ async fn send(
 
 /// What the tables try is right: it is refused to others because they are others.
 #[tokio::test]
-async fn who_owns_the_things_may_do_what_is_tried() {
+async fn the_owner_of_a_resource_may_do_what_is_tried() {
     let mut wrong = Vec::new();
-    let mut street = Street::new().await;
+    let mut accounts = TwoAccounts::new().await;
     for attempt in admin::attempts() {
         let (method, path, target, _, expected) = &attempt;
         if *method != "GET" {
-            street = Street::new().await;
+            accounts = TwoAccounts::new().await;
         }
         let key = match expected {
-            Expected::Told | Expected::Own => continue,
+            Expected::NameTaken | Expected::Own => continue,
             // another account's domain is named with its account alone
             Expected::OfOwner if target.contains("lock") && !target.contains('?') => continue,
             Expected::OfOwner => OWNER,
@@ -466,7 +486,7 @@ async fn who_owns_the_things_may_do_what_is_tried() {
             _ if path.contains("purges") && target.contains("{task}") => continue,
             _ => VICTIM,
         };
-        let mut names = street.there.clone();
+        let mut names = accounts.there.clone();
         // what is the attacker's own is the victim's own here
         let own = |text: &str| {
             text.replace("/own/", "/hidden/")
@@ -474,14 +494,14 @@ async fn who_owns_the_things_may_do_what_is_tried() {
                 .replace("own.example", "hidden.example")
                 .replace("below.", "")
         };
-        names.insert("own_zone", street.there["zone"].clone());
+        names.insert("own_zone", accounts.there["zone"].clone());
         let given = (*method, *path, own(target), own(&attempt.3));
         let call =
             Call::admin(given.0.parse().unwrap(), &fill(&given.2, &names), &fill(&given.3, &names));
         if given.2.contains("members") && method == &"POST" {
-            street.app.engine.create_user(AccountId(3), "spare").await.unwrap();
+            accounts.app.engine.create_user(AccountId(3), "spare").await.unwrap();
         }
-        let answer = street.app.call(&call.key(key)).await;
+        let answer = accounts.app.call(&call.key(key)).await;
         let word = if answer.status.as_u16() < 400 { String::new() } else { answer.problem() };
         let in_use =
             ["zone-in-use", "policy-attached", "group-unknown", "domain-exists", "not-verified"];
@@ -491,16 +511,16 @@ async fn who_owns_the_things_may_do_what_is_tried() {
     }
     for attempt in vendor::attempts() {
         let (version, action, params, expected) = &attempt;
-        if matches!(expected, Expected::Told | Expected::Own) {
+        if matches!(expected, Expected::NameTaken | Expected::Own) {
             continue;
         }
         if !["Describe", "Get"].iter().any(|prefix| action.starts_with(prefix)) {
-            street = Street::new().await;
+            accounts = TwoAccounts::new().await;
         }
-        let mut names = street.there.clone();
-        names.insert("own_zone", street.there["zone"].clone());
+        let mut names = accounts.there.clone();
+        names.insert("own_zone", accounts.there["zone"].clone());
         let given = (*version, *action, params.replace("own.example", "hidden.example"), *expected);
-        let answer = send(&street.app, VICTIM, &given, &names).await;
+        let answer = send(&accounts.app, VICTIM, &given, &names).await;
         let text = String::from_utf8_lossy(&answer.content).into_owned();
         let in_use = [
             "CDNStatusInvalidDomain",

@@ -11,7 +11,7 @@ use stoker_domain::time::Clock;
 
 use crate::{
     app::{Answer, App, Call, SECRET, nonce},
-    idor::{ROOT_SESSION, Street, TOKEN, VICTIM, admin, fill, vendor},
+    idor::{ROOT_SESSION, TOKEN, TwoAccounts, VICTIM, admin, fill, vendor},
     logs::log,
     v1_call::V1Call,
 };
@@ -38,10 +38,10 @@ impl Secrets {
         self.0.extend(signature.map(String::from));
         let answer = app.send(request).await;
         let mut json: Value = serde_json::from_slice(&answer.content).unwrap_or_default();
-        // what is told this once
+        // what is shown this once
         for name in ["secret_key", "token"] {
-            let told = json.as_object_mut().and_then(|fields| fields.remove(name));
-            self.0.extend(told.and_then(|told| Some(told.as_str()?.into())));
+            let shown = json.as_object_mut().and_then(|fields| fields.remove(name));
+            self.0.extend(shown.and_then(|shown| Some(shown.as_str()?.into())));
         }
         let text = json.to_string();
         for secret in self.0.iter().map(String::as_str).chain([SECRET, TOKEN, FIELD]) {
@@ -75,14 +75,18 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
     log();
     let mut secrets = Secrets::default();
     let marked = format!(r#"{{"{MARK}":"{MARK}","urls":["http://hidden.example/?{MARK}"]}}"#);
-    let street = Street::new().await;
-    let app = &street.app;
+    let accounts = TwoAccounts::new().await;
+    let app = &accounts.app;
     for (method, path, target, content, _) in admin::attempts() {
         let what = format!("{method} {path}");
         let method: Method = method.parse().unwrap();
         let call = |target: &str, content: &str| {
-            Call::admin(method.clone(), &fill(target, &street.there), &fill(content, &street.there))
-                .key(VICTIM)
+            Call::admin(
+                method.clone(),
+                &fill(target, &accounts.there),
+                &fill(content, &accounts.there),
+            )
+            .key(VICTIM)
         };
         let now = app.clock.now();
         let target = target.split('?').next().unwrap();
@@ -99,16 +103,16 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
         let token = call(target, &content).with("x-tc-token", FIELD).sign(now);
         secrets.send(app, &what, token).await;
     }
-    let mut street = street;
+    let mut accounts = accounts;
     for (method, path, target, content, _) in admin::attempts() {
         let what = format!("{method} {path}");
         // what was tried before may have taken something away
         if method != "GET" {
-            street = Street::new().await;
+            accounts = TwoAccounts::new().await;
         }
-        let app = &street.app;
-        let target = fill(target, &street.there).replace("/own", "/hidden");
-        let content = fill(&content, &street.there).replace("\"own", "\"hidden");
+        let app = &accounts.app;
+        let target = fill(target, &accounts.there).replace("/own", "/hidden");
+        let content = fill(&content, &accounts.there).replace("\"own", "\"hidden");
         let content = content.replace("hidden.example/a", &format!("hidden.example/a?{MARK}"));
         let call = Call::admin(method.parse().unwrap(), &target, &content).key(VICTIM);
         secrets.send(app, &what, call.sign(app.clock.now())).await;
@@ -116,8 +120,8 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
     let task = format!(
         r#"{{"urls":["http://hidden.example/x?{MARK}"],"headers":[["X-Key","{FIELD}"]],"user_agent":"{FIELD}"}}"#
     );
-    let street = Street::new().await;
-    let app = &street.app;
+    let accounts = TwoAccounts::new().await;
+    let app = &accounts.app;
     for content in [task.clone(), task.replace("X-Key", "X Key"), task.replace("[\"X-Key\"", "[7")]
     {
         let call = Call::admin(Method::POST, "tasks", &content).key(VICTIM);
@@ -130,16 +134,16 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
 async fn no_action_of_the_vendor_tells_a_secret() {
     log();
     let mut secrets = Secrets::default();
-    let street = Street::new().await;
-    let app = &street.app;
+    let accounts = TwoAccounts::new().await;
+    let app = &accounts.app;
     let fields =
         format!(r#""Headers":[{{"Name":"X-Key","Value":"{FIELD}"}}],"UserAgent":"{FIELD}""#);
     for (version, action, params, _) in vendor::attempts() {
         let what = format!("{version} {action}");
-        let params = fill(&params, &street.there);
+        let params = fill(&params, &accounts.there);
         let params = params.replace("hidden.example/a", &format!("hidden.example/a?{MARK}"));
         let now = app.clock.now();
-        if version == vendor::OLD {
+        if version == vendor::V2 {
             for key in [VICTIM, ROOT_SESSION] {
                 for more in ["", "&nothing=concealed-mark"] {
                     let all = format!("{params}{more}");
