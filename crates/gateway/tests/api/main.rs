@@ -17,6 +17,7 @@ mod cases;
 mod codes;
 mod content;
 mod golden;
+mod golden_v2;
 mod identities;
 mod identity;
 mod idor;

@@ -1,122 +1,17 @@
-//! API v2: recorded calls in `tests/golden-v2/<Action>/<case>.{request,response}.json`, and what
-//! needs more than one call.
-//!
-//! A request file holds the parameters and what happened before; `<task-id>` stands for the task
-//! of the last submission.
-
-use std::collections::{BTreeMap, HashMap};
+//! API v2: what needs more than one call. Single calls are in `golden_v2`.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use http::{Method, Request};
-use serde::Deserialize;
-use serde_json::Value;
 use stoker_domain::{time::Clock, view::TaskFilter};
 
 use crate::{
-    app::{App, FORM, HOST, OWNER, SMALL},
-    cases,
-    identities::SUB,
+    app::{App, FORM, HOST},
     v1_call::{V1Call, sign},
 };
 
 const PATH: &str = "/v2/index.php";
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Case {
-    /// Policies of a sub-user, who makes the call.
-    #[serde(default)]
-    policies: Vec<Value>,
-    #[serde(default)]
-    before: Vec<Step>,
-    call: BTreeMap<String, String>,
-    #[serde(default)]
-    is_small: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Step {
-    /// All nodes report; outcomes by the end of the URL.
-    Settle { settle: HashMap<String, String> },
-    /// Another call, which has to succeed.
-    Call { call: BTreeMap<String, String> },
-}
-
-fn call(params: &BTreeMap<String, String>, task: &str, nonce: usize, is_small: bool) -> V1Call {
-    let mut call = V1Call::v2(&[]).with("SecretId", if is_small { SMALL } else { OWNER });
-    call = call.with("Nonce", &nonce.to_string());
-    for (name, value) in params {
-        call = call.with(name, &value.replace("<task-id>", task));
-    }
-    call
-}
-
-fn task_of(reply: &Value) -> Option<String> {
-    let data = &reply["data"];
-    let id = [&data["task_ids"][0]["task_id"], &data[0]["task_id"], &data["task_id"]];
-    let id = id.into_iter().find(|id| !id.is_null())?;
-    Some(id.as_str().map_or_else(|| id.to_string(), Into::into))
-}
-
-async fn run(case: &Case) -> Value {
-    let app = App::new().await;
-    let mut task = String::new();
-    for (nonce, step) in case.before.iter().enumerate() {
-        match step {
-            Step::Settle { settle } => app.settle(settle).await,
-            Step::Call { call: params } => {
-                let reply = app.v1(&call(params, &task, nonce, case.is_small)).await.json();
-                assert_eq!(reply["code"], 0, "{reply}");
-                task = task_of(&reply).unwrap_or(task);
-            }
-        }
-    }
-    let mut wish = call(&case.call, &task, 999, case.is_small);
-    if !case.policies.is_empty() {
-        let texts: Vec<String> = case.policies.iter().map(Value::to_string).collect();
-        app.sub_user(SUB, &texts.iter().map(String::as_str).collect::<Vec<_>>()).await;
-        wish = wish.with("SecretId", SUB);
-    }
-    let answer = app.v1(&wish).await;
-    assert_eq!(
-        (answer.status.as_u16(), &answer.fields["content-type"]),
-        (200, &"application/json".parse().unwrap())
-    );
-    let mut reply = answer.json();
-    normalise(&mut reply);
-    reply
-}
-
-fn normalise(reply: &mut Value) {
-    match reply {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                match (name.as_str(), &value) {
-                    ("task_id", Value::Number(_)) => *value = "<number>".into(),
-                    ("id" | "task_id", _) => *value = "<text>".into(),
-                    ("message", Value::String(text)) => {
-                        if let Some((_, rest)) =
-                            text.split_once("[request id:").and_then(|(_, it)| it.split_once(']'))
-                        {
-                            *value = format!("[request id:<request-id>]{rest}").into();
-                        }
-                    }
-                    _ => normalise(value),
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(normalise),
-        _ => {}
-    }
-}
-
-#[tokio::test]
-async fn every_recorded_call_gets_its_recorded_reply() {
-    cases::check("golden-v2", 30, run).await;
-}
 
 #[tokio::test]
 async fn a_call_is_taken_once() {
