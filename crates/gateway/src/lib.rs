@@ -6,9 +6,7 @@
 
 pub mod admin;
 mod content;
-mod health;
-mod listeners;
-mod metrics;
+mod ops;
 mod request_fields;
 mod tencent;
 
@@ -20,12 +18,8 @@ use std::{
     },
 };
 
-use axum::{
-    Router,
-    extract::State,
-    http::header::CONTENT_TYPE,
-    routing::{any, get},
-};
+use axum::{Router, routing::any};
+use prometheus_client::collector::Collector;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::time::Clock;
 use stoker_engine::Engine;
@@ -34,6 +28,7 @@ use uuid::Builder;
 
 pub use content::ContentBounds;
 use content::Contents;
+use ops::metrics::{ContentMetrics, Metrics, SweepMetrics};
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
 pub use tencent::{
@@ -83,47 +78,49 @@ pub struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: Config,
-    pub(crate) contents: Contents,
-    pub(crate) metrics: metrics::Metrics,
-    further: metrics::Further,
+    pub(crate) contents: Arc<Contents>,
+    pub(crate) metrics: Metrics,
+    listeners: stoker_listen::Metrics,
     pub(crate) calls: tencent::rate::Windows,
     pub(crate) admin_calls: admin::once::Recent,
     pub(crate) signing_keys: tencent::signing_keys::SigningKeys,
     // a std mutex, held for sixteen bytes and never across an await
     random: Mutex<StdRng>,
     is_draining: AtomicBool,
-    // a std mutex, held for a copy of a short list and never across an await
-    listeners: Mutex<Vec<listeners::Named>>,
 }
 
 impl Gateway {
     /// `clock` judges the age of signatures; `seed` makes the names of requests.
     pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, seed: u64, config: Config) -> Self {
+        let contents = Arc::new(Contents::new(&config.content));
+        let listeners = stoker_listen::Metrics::default();
+        let metrics = Metrics::default();
+        metrics.add(ContentMetrics(Arc::clone(&contents)));
+        metrics.add(SweepMetrics(Arc::clone(&engine)));
+        metrics.add(listeners.clone());
         Self(Arc::new(Shared {
             engine,
             clock,
-            contents: Contents::new(&config.content),
+            contents,
             config,
-            metrics: metrics::Metrics::default(),
-            further: metrics::Further::default(),
+            metrics,
+            listeners,
             calls: tencent::rate::Windows::default(),
             admin_calls: admin::once::Recent::default(),
             signing_keys: tencent::signing_keys::SigningKeys::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             is_draining: AtomicBool::new(false),
-            listeners: Mutex::default(),
         }))
     }
 
-    /// From now on metrics tell of `listener` too, under this name.
-    pub fn tell_of(&self, name: impl Into<String>, listener: Listener) {
-        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
-        listeners.push((name.into(), listener));
+    /// Adds a listener to `/metrics`, under this name.
+    pub fn expose_listener(&self, name: impl Into<String>, listener: Listener) {
+        self.listeners.add(name, listener);
     }
 
-    /// From now on `/metrics` has what `tell` says, too; the first call counts.
-    pub fn tell_further(&self, tell: impl Fn() -> String + Send + Sync + 'static) {
-        self.further.set(Box::new(tell));
+    /// Adds metrics to `/metrics`.
+    pub fn expose(&self, metrics: impl Collector) {
+        self.metrics.add(metrics);
     }
 
     /// From now on `/readyz` answers 503; calls are still served.
@@ -157,7 +154,7 @@ pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/", any(tencent::answer))
         .route("/v2/index.php", any(tencent::v2::answer))
-        .merge(status_routes())
+        .merge(ops::routes())
         .merge(admin::router())
         .fallback(admin::not_found)
         .with_state(gateway)
@@ -165,24 +162,5 @@ pub fn router(gateway: Gateway) -> Router {
 
 /// Health and metrics alone, for a listener that no crowd of callers reaches.
 pub fn status_router(gateway: Gateway) -> Router {
-    status_routes().with_state(gateway)
-}
-
-fn status_routes() -> Router<Gateway> {
-    Router::new()
-        .route("/healthz", get(health::health))
-        .route("/readyz", get(health::readiness))
-        .route("/metrics", get(exposition))
-}
-
-async fn exposition(
-    State(gateway): State<Gateway>,
-) -> ([(http::HeaderName, &'static str); 1], String) {
-    let listeners = gateway.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let text = gateway.metrics.render()
-        + &metrics::swept(gateway.engine.swept())
-        + &metrics::contents(&gateway.contents)
-        + &listeners::render(&listeners)
-        + &gateway.further.render();
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], text)
+    ops::routes().with_state(gateway)
 }

@@ -23,7 +23,7 @@ pub mod store;
 
 pub use config::Config;
 pub use memory::{BudgetStats, Division, MemoryStats, Shares};
-pub use metrics::exposition;
+pub use metrics::Metrics;
 pub use serve::{Answered, Body, Error as BodyError, Service};
 pub use source::{JobSource, Unreachable};
 pub use start::{Counters, Inspector, Running, StartError, Stats, start};

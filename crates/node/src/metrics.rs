@@ -1,180 +1,143 @@
-//! The metrics of nodes, as text exposition (`docs/reference/metrics.md` lists them).
+//! Every metric of nodes (`docs/reference/metrics.md` lists them). Those of their connections with
+//! viewers are in `stoker_listen`.
 //!
-//! Labels come from closed sets: names of nodes, budgets, states and reasons. Never a host or a URL.
+//! Labels come from closed sets: names of nodes and budgets. Never a host or a URL.
 
-use std::fmt::{Display, Write};
+use std::fmt;
 
-use stoker_listen::Closed;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+};
 
-use crate::{BudgetStats, Stats};
+use crate::{BudgetStats, Counters, Stats};
 
-/// One metric: what it is called, what it tells and of which kind it is.
-type Family = (&'static str, &'static str, &'static str);
+/// What is exposed of `Of`: the kind, the name, what it says, and where it is.
+type Row<Of> = (MetricType, &'static str, &'static str, fn(&Of) -> u64);
 
-/// The metrics of `nodes`, each with its name.
-pub fn exposition(nodes: &[(String, Stats)]) -> String {
-    let mut text = Text(String::new());
-    text.singles(nodes);
-    text.budgets(nodes);
-    text.connections(nodes);
-    text.0
-}
+const COUNTER: MetricType = MetricType::Counter;
+const GAUGE: MetricType = MetricType::Gauge;
 
-struct Text(String);
+/// The nodes of this process by name, as metrics tell of them.
+#[derive(Clone, Debug)]
+pub struct Metrics(Vec<(String, Counters)>);
 
-impl Text {
-    fn family(&mut self, (name, help, kind): Family) {
-        let text =
-            format_args!("# HELP stoker_node_{name} {help}\n# TYPE stoker_node_{name} {kind}");
-        writeln!(self.0, "{text}").expect("a String takes any text");
-    }
-
-    fn line(&mut self, name: &str, node: &str, label: &str, value: impl Display) {
-        writeln!(self.0, "stoker_node_{name}{{node=\"{node}\"{label}}} {value}")
-            .expect("a String takes any text");
-    }
-
-    fn singles(&mut self, nodes: &[(String, Stats)]) {
-        type Of = fn(&Stats) -> u64;
-        let singles: [(Family, Of); 25] = [
-            (("requests_total", "Requests answered.", "counter"), |s| s.answered.requests),
-            (("hits_total", "Of these, from the cache alone.", "counter"), |s| s.answered.hits),
-            (("faults_total", "Of these, nothing could be fetched.", "counter"), |s| {
-                s.answered.faults
-            }),
-            (("loops_total", "Of these, refused because they went round.", "counter"), |s| {
-                s.answered.loops
-            }),
-            (("fills", "Fills that run.", "gauge"), |s| s.fills as u64),
-            (("fill_readers", "Requests that read fills.", "gauge"), |s| s.readers as u64),
-            (("remembered_failures", "Failures that are remembered.", "gauge"), |s| {
-                s.remembered.failures as u64
-            }),
-            (("unshared_keys", "Keys whose answers no two requests share.", "gauge"), |s| {
-                s.remembered.unshared as u64
-            }),
-            (("origins_resting", "Origins that prefetches do not ask.", "gauge"), |s| {
-                s.remembered.resting as u64
-            }),
-            (("origins_with_known_ranges", "Origins tried for ranges.", "gauge"), |s| {
-                s.remembered.ranges as u64
-            }),
-            (("store_entries", "Responses in the index.", "gauge"), |s| s.store.entries as u64),
-            (("store_purge_rules", "Purge rules in force.", "gauge"), |s| {
-                s.store.purge_rules as u64
-            }),
-            (
-                ("store_purge_rules_merged_total", "Purge rules merged into others.", "counter"),
-                |s| s.store.merged_rules,
-            ),
-            (("store_bytes", "Bytes of the cache on disk.", "gauge"), |s| s.store.disk_bytes),
-            (("store_failures_total", "Writes that the disk refused.", "counter"), |s| {
-                s.store.failures
-            }),
-            (("store_evicted_total", "Records evicted.", "counter"), |s| s.store.evicted),
-            (("store_open_files", "Files of the cache that are open.", "gauge"), |s| {
-                s.store.open_files as u64
-            }),
-            (("origin_requests", "Requests to origins and parents under way.", "gauge"), |s| {
-                s.contacts.in_flight.requests as u64
-            }),
-            (("origin_prefetches", "Of these, prefetches.", "gauge"), |s| {
-                s.contacts.in_flight.prefetches as u64
-            }),
-            (("origin_viewers_waiting", "Misses that wait for a turn.", "gauge"), |s| {
-                s.contacts.in_flight.viewers_waiting as u64
-            }),
-            (("origin_prefetches_waiting", "Prefetches that wait for a turn.", "gauge"), |s| {
-                s.contacts.in_flight.prefetches_waiting as u64
-            }),
-            (("origin_refused_total", "Misses that got no turn.", "counter"), |s| {
-                s.contacts.in_flight.refused
-            }),
-            (("origin_connections", "Connections to origins and parents.", "gauge"), |s| {
-                s.contacts.connections.open as u64
-            }),
-            (("origin_connections_idle", "Of these, idle.", "gauge"), |s| {
-                s.contacts.connections.idle as u64
-            }),
-            (("origin_dirty_total", "Connections closed for unasked bytes.", "counter"), |s| {
-                s.contacts.connections.dirty
-            }),
-        ];
-        for (family, of) in singles {
-            self.family(family);
-            for (node, stats) in nodes {
-                self.line(family.0, node, "", of(stats));
-            }
-        }
-    }
-
-    fn budgets(&mut self, nodes: &[(String, Stats)]) {
-        type Of = fn(&BudgetStats) -> u64;
-        let budgets: [(Family, Of); 5] = [
-            (("memory_limit_bytes", "Bytes of a budget.", "gauge"), |budget| budget.limit),
-            (("memory_used_bytes", "Bytes of it that are held.", "gauge"), |budget| budget.used),
-            (("memory_peak_bytes", "Most bytes of it ever held.", "gauge"), |budget| budget.most),
-            (("memory_waiting", "Those who wait for it.", "gauge"), |budget| budget.waiting as u64),
-            (("memory_refused_total", "Those who waited too long.", "counter"), |budget| {
-                budget.refused
-            }),
-        ];
-        for (family, of) in budgets {
-            self.family(family);
-            for (node, stats) in nodes {
-                let memory = &stats.memory;
-                for (budget, stats) in [
-                    ("slices", &memory.slices),
-                    ("passing", &memory.passing),
-                    ("windows", &memory.windows),
-                ] {
-                    self.line(family.0, node, &format!(",budget=\"{budget}\""), of(stats));
-                }
-            }
-        }
-    }
-
-    fn connections(&mut self, nodes: &[(String, Stats)]) {
-        self.family(("connections", "Connections by what goes on there.", "gauge"));
-        for (node, stats) in nodes {
-            for (state, count) in stats.connections.open.by_state() {
-                self.line("connections", node, &format!(",state=\"{state}\""), count);
-            }
-        }
-        let closed = "connections_closed_total";
-        self.family((closed, "Connections that the node closed.", "counter"));
-        for (node, stats) in nodes {
-            for why in Closed::ALL {
-                let label = format!(",reason=\"{}\"", why.label());
-                self.line(closed, node, &label, stats.connections.closed(why));
-            }
-        }
+impl Metrics {
+    /// Of these nodes.
+    pub fn new(nodes: impl IntoIterator<Item = (String, Counters)>) -> Self {
+        Self(nodes.into_iter().collect())
     }
 }
+
+impl Collector for Metrics {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let nodes: Vec<_> =
+            self.0.iter().map(|(name, counters)| (name.as_str(), counters.stats())).collect();
+        encode(encoder, &nodes)
+    }
+}
+
+fn encode(mut encoder: DescriptorEncoder<'_>, nodes: &[(&str, Stats)]) -> fmt::Result {
+    for (kind, name, help, value) in NODE {
+        let mut family = encoder.encode_descriptor(name, help, None, *kind)?;
+        for (node, stats) in nodes {
+            let labels = [("node", *node)];
+            sample(*kind, value(stats), family.encode_family(&labels)?)?;
+        }
+    }
+    for (kind, name, help, value) in BUDGET {
+        let mut family = encoder.encode_descriptor(name, help, None, *kind)?;
+        for (node, Stats { memory, .. }) in nodes {
+            for (budget, stats) in [
+                ("slices", &memory.slices),
+                ("passing", &memory.passing),
+                ("windows", &memory.windows),
+            ] {
+                let labels = [("node", *node), ("budget", budget)];
+                sample(*kind, value(stats), family.encode_family(&labels)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn sample(kind: MetricType, value: u64, encoder: MetricEncoder<'_>) -> fmt::Result {
+    match kind {
+        MetricType::Counter => ConstCounter::new(value).encode(encoder),
+        _ => ConstGauge::new(value).encode(encoder),
+    }
+}
+
+/// Rows of a table: kind, name, where the value is, and what it says.
+macro_rules! rows {
+    ($($kind:ident $name:ident $($field:ident).+: $help:literal,)*) => {
+        &[$(($kind, stringify!($name), $help, |stats| stats.$($field).+ as u64)),*]
+    };
+}
+
+const NODE: &[Row<Stats>] = rows! {
+    COUNTER stoker_node_requests answered.requests: "Requests answered.",
+    COUNTER stoker_node_hits answered.hits: "Of these, from the cache alone.",
+    COUNTER stoker_node_faults answered.faults: "Of these, nothing could be fetched.",
+    COUNTER stoker_node_loops answered.loops: "Of these, refused because they went round.",
+    GAUGE stoker_node_fills fills: "Fills that run.",
+    GAUGE stoker_node_fill_readers readers: "Requests that read fills.",
+    GAUGE stoker_node_remembered_failures remembered.failures: "Failures that are remembered.",
+    GAUGE stoker_node_unshared_keys remembered.unshared: "Keys whose answers no two requests share.",
+    GAUGE stoker_node_origins_resting remembered.resting: "Origins that prefetches do not ask.",
+    GAUGE stoker_node_origins_with_known_ranges remembered.ranges: "Origins tried for ranges.",
+    GAUGE stoker_node_store_entries store.entries: "Responses in the index.",
+    GAUGE stoker_node_store_purge_rules store.purge_rules: "Purge rules in force.",
+    COUNTER stoker_node_store_purge_rules_merged store.merged_rules: "Purge rules merged into others.",
+    GAUGE stoker_node_store_bytes store.disk_bytes: "Bytes of the cache on disk.",
+    COUNTER stoker_node_store_failures store.failures: "Writes that the disk refused.",
+    COUNTER stoker_node_store_evicted store.evicted: "Records evicted.",
+    GAUGE stoker_node_store_open_files store.open_files: "Files of the cache that are open.",
+    GAUGE stoker_node_origin_requests contacts.in_flight.requests: "Requests to origins and parents under way.",
+    GAUGE stoker_node_origin_prefetches contacts.in_flight.prefetches: "Of these, prefetches.",
+    GAUGE stoker_node_origin_viewers_waiting contacts.in_flight.viewers_waiting: "Misses that wait for a turn.",
+    GAUGE stoker_node_origin_prefetches_waiting contacts.in_flight.prefetches_waiting: "Prefetches that wait for a turn.",
+    COUNTER stoker_node_origin_refused contacts.in_flight.refused: "Misses that got no turn.",
+    GAUGE stoker_node_origin_connections contacts.connections.open: "Connections to origins and parents.",
+    GAUGE stoker_node_origin_connections_idle contacts.connections.idle: "Of these, idle.",
+    COUNTER stoker_node_origin_dirty contacts.connections.dirty: "Connections closed for unasked bytes.",
+};
+
+/// Of each budget of memory of a node.
+const BUDGET: &[Row<BudgetStats>] = rows! {
+    GAUGE stoker_node_memory_limit_bytes limit: "Bytes of a budget.",
+    GAUGE stoker_node_memory_used_bytes used: "Bytes of it that are held.",
+    GAUGE stoker_node_memory_peak_bytes most: "Most bytes of it ever held.",
+    GAUGE stoker_node_memory_waiting waiting: "Those who wait for it.",
+    COUNTER stoker_node_memory_refused refused: "Those who waited too long.",
+};
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use prometheus_client::{encoding::prometheus_text, registry::Registry};
+    use stoker_testkit::{documented_metrics, exposed_metrics};
 
     use super::*;
+
+    /// A node that has done nothing yet.
+    #[derive(Debug)]
+    struct Idle;
+
+    impl Collector for Idle {
+        fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            encode(encoder, &[("edge", Stats::default())])
+        }
+    }
 
     #[test]
     fn the_reference_lists_these_metrics_and_no_others() {
         let reference = include_str!("../../../docs/reference/metrics.md");
-        let rows = reference.lines().filter_map(|line| line.strip_prefix("| `stoker_node_"));
-        let documented: BTreeSet<_> = rows
-            .filter_map(|row| {
-                let (name, rest) = row.split_once("` | ")?;
-                Some(format!("{name} {}", rest.split(' ').next()?))
-            })
-            .collect();
-        let text = exposition(&[("edge".into(), Stats::default())]);
-        let there: BTreeSet<_> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("# TYPE stoker_node_"))
-            .map(str::to_owned)
-            .collect();
-        assert_eq!(documented, there);
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Idle));
+        let mut text = String::new();
+        prometheus_text::encode(&mut text, &registry).unwrap();
+        assert_eq!(exposed_metrics(&text, ""), documented_metrics(reference, "stoker_node_"));
         assert!(text.contains("stoker_node_memory_used_bytes{node=\"edge\",budget=\"slices\"} 0"));
         assert!(text.contains("stoker_node_hits_total{node=\"edge\"} 0"), "{text}");
     }

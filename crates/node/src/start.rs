@@ -133,8 +133,6 @@ pub struct Stats {
     pub contacts: Contacts,
     /// Memory for content on its way.
     pub memory: MemoryStats,
-    /// Its connections with viewers and other nodes.
-    pub connections: stoker_listen::Stats,
 }
 
 /// Tells what a node holds and has done. Clones tell the same.
@@ -143,7 +141,6 @@ pub struct Counters {
     store: Store,
     fills: Fills,
     service: Service,
-    connections: Listener,
 }
 
 impl Counters {
@@ -157,7 +154,6 @@ impl Counters {
             remembered: self.fills.remembered(),
             contacts: self.fills.contacts(),
             memory: self.fills.memory_stats(),
-            connections: self.connections.stats(),
         }
     }
 }
@@ -303,7 +299,6 @@ impl Running {
             store: self.store.clone(),
             fills: self.fills.clone(),
             service: self.service.clone(),
-            connections: self.connections.clone(),
         }
     }
 

@@ -8,6 +8,7 @@
 mod authority;
 mod clock;
 mod eventually;
+mod metrics;
 mod name_server;
 mod origin;
 mod verbatim;
@@ -15,6 +16,7 @@ mod verbatim;
 pub use authority::{Authority, Issued};
 pub use clock::FakeClock;
 pub use eventually::eventually;
+pub use metrics::{documented_metrics, exposed_metrics};
 pub use name_server::{Answer, NameServer, Question};
 pub use origin::{Origin, Script, Seen, content};
 pub use verbatim::{VerbatimOrigin, Wanted, chunks, verbatim};

@@ -5,6 +5,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use stoker_domain::time::Clock;
 use stoker_gateway::{Outgoing, authorize};
+use stoker_testkit::{documented_metrics, exposed_metrics};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -127,7 +128,7 @@ async fn probes_need_no_signature_and_draining_is_not_ready() {
 }
 
 #[tokio::test]
-async fn answers_are_counted_in_metrics() {
+async fn answers_are_counted_in_metrics_that_the_reference_lists() {
     let app = App::new().await;
     app.call(&Call::action("DescribePushQuota", "{}")).await;
     app.call(&Call::action("Nothing", "{}")).await;
@@ -141,6 +142,10 @@ async fn answers_are_counted_in_metrics() {
         "stoker_sweep_tasks_removed_total 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    let reference = include_str!("../../../../docs/reference/metrics.md");
+    for prefix in ["stoker_gateway_", "stoker_sweep_", "stoker_listen_"] {
+        assert_eq!(exposed_metrics(&text, prefix), documented_metrics(reference, prefix));
     }
 }
 

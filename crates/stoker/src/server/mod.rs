@@ -183,7 +183,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
             ..GatewayConfig::default()
         },
     );
-    gateway.tell_further(nodes.metrics());
+    gateway.expose(nodes.metrics());
     let listeners = 1 + u64::from(tls.is_some());
     let bounds = api_bounds(limits.descriptors.api / listeners);
     let mut api = Api::new(router(gateway.clone()), bounds);
@@ -236,7 +236,7 @@ fn serve_status(port: TcpListener, gateway: &Gateway, api: &Api, nodes: &Nodes) 
     let mut health = Api::new(status_router(gateway.clone()), Bounds::status());
     health.serve("status", port);
     let served = api.listeners().chain(health.listeners()).chain(nodes.listeners());
-    served.for_each(|(name, listener)| gateway.tell_of(name, listener));
+    served.for_each(|(name, listener)| gateway.expose_listener(name, listener));
     health
 }
 

@@ -16,9 +16,7 @@ use stoker_domain::{
 };
 use stoker_engine::Engine;
 use stoker_listen::Listener;
-use stoker_node::{
-    Config, Division, JobSource, Running, StartError, exposition, start as start_node,
-};
+use stoker_node::{Config, Division, JobSource, Metrics, Running, StartError, start as start_node};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
@@ -159,15 +157,9 @@ impl Nodes {
         self.0.iter().map(|(name, node)| (name.clone(), node.connections()))
     }
 
-    /// Who tells their metrics.
-    pub(super) fn metrics(&self) -> impl Fn() -> String + Send + Sync + 'static {
-        let counters: Vec<_> =
-            self.0.iter().map(|(name, node)| (name.clone(), node.counters())).collect();
-        move || {
-            let stats: Vec<_> =
-                counters.iter().map(|(name, node)| (name.clone(), node.stats())).collect();
-            exposition(&stats)
-        }
+    /// Their metrics.
+    pub(super) fn metrics(&self) -> Metrics {
+        Metrics::new(self.0.iter().map(|(name, node)| (name.clone(), node.counters())))
     }
 
     /// Ends all of them at once; transfers under way have until `cut` to end.
