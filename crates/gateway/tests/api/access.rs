@@ -301,13 +301,7 @@ async fn conditions_ask_for_address_time_caller_and_tags() {
         let found = code(&app, &push("www.test.com")).await;
         assert_eq!(found.as_deref(), expected, "{condition}");
     }
-    let tagged = json!({
-        "Domain": "tagged.test.com", "ServiceType": "web",
-        "Origin": { "OriginType": "ip", "Origins": ["192.0.2.1"] },
-        "Tag": [{ "TagKey": "team", "TagValue": "video" }],
-    });
-    let added = app.call(&Call::action("AddCdnDomain", tagged.to_string())).await.response();
-    assert!(added["Error"].is_null(), "{added}");
+    let tagged = app.add_tagged_domain().await;
     only(json!({ "for_any_value:string_equal": { "qcs:resource_tag": ["team&video"] } })).await;
     assert_eq!(code(&app, &push("tagged.test.com")).await, None);
     assert_eq!(code(&app, &push("www.test.com")).await.as_deref(), Some(HOST));

@@ -382,6 +382,18 @@ impl App {
         Answer { status: parts.status, fields: parts.headers, content }
     }
 
+    /// Adds `tagged.test.com` with the tag `team&video`, by the call that is returned.
+    pub(crate) async fn add_tagged_domain(&self) -> Value {
+        let tagged = serde_json::json!({
+            "Domain": "tagged.test.com", "ServiceType": "web",
+            "Origin": { "OriginType": "ip", "Origins": ["192.0.2.1"] },
+            "Tag": [{ "TagKey": "team", "TagValue": "video" }],
+        });
+        let added = self.call(&Call::action("AddCdnDomain", tagged.to_string())).await.response();
+        assert!(added["Error"].is_null(), "{added}");
+        tagged
+    }
+
     /// Plays all nodes: every job that waits is reported as `outcomes` says of the end of its URL,
     /// `filled` where it says nothing, and left waiting where it says `waiting`.
     pub(crate) async fn settle(&self, outcomes: &HashMap<String, String>) {

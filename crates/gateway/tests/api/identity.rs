@@ -274,13 +274,7 @@ async fn a_test_of_policies_tells_which_statement_decides() {
 #[tokio::test]
 async fn a_test_of_policies_knows_time_tags_and_further_keys() {
     let app = App::new().await;
-    let tagged = json!({
-        "Domain": "tagged.test.com", "ServiceType": "web",
-        "Origin": { "OriginType": "ip", "Origins": ["192.0.2.1"] },
-        "Tag": [{ "TagKey": "team", "TagValue": "video" }],
-    });
-    let added = app.call(&Call::action("AddCdnDomain", tagged.to_string())).await.response();
-    assert!(added["Error"].is_null(), "{added}");
+    app.add_tagged_domain().await;
     let ask = async |condition: Value, further: Value| {
         let statement = json!([{ "effect": "allow", "action": "*", "resource": "*",
             "condition": condition }]);

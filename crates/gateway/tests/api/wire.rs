@@ -3,7 +3,7 @@
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
-use stoker_domain::time::Clock;
+use stoker_domain::time::{Clock, Timestamp};
 use stoker_gateway::{Outgoing, authorize};
 use stoker_testkit::{documented_metrics, exposed_metrics};
 use tokio::{
@@ -27,6 +27,21 @@ async fn serve(app: &App) -> (std::net::SocketAddr, JoinSet<()>) {
     (address, server)
 }
 
+/// Of a POST of `{}`.
+fn authorization(host: &str, service: &str, time: Timestamp) -> String {
+    let outgoing = Outgoing {
+        method: &Method::POST,
+        path: "/",
+        query: "",
+        host,
+        content_type: JSON,
+        content: b"{}",
+        service,
+        time,
+    };
+    authorize(OWNER, SECRET, &outgoing)
+}
+
 /// Sends text and reads until the server closes.
 async fn converse(address: std::net::SocketAddr, text: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -43,20 +58,7 @@ async fn a_host_with_a_scheme_is_served_and_the_content_type_is_exact() {
     for host in [format!("http://{address}"), address.to_string(), "cdn.tencentcloudapi.com".into()]
     {
         let time = app.clock.now();
-        let authorization = authorize(
-            OWNER,
-            SECRET,
-            &Outgoing {
-                method: &Method::POST,
-                path: "/",
-                query: "",
-                host: &host,
-                content_type: JSON,
-                content: b"{}",
-                service: "cdn",
-                time,
-            },
-        );
+        let authorization = authorization(&host, "cdn", time);
         let answer = converse(
             address,
             &format!(
@@ -78,20 +80,7 @@ async fn a_node_client_that_signs_its_host_without_the_port_is_served() {
     let app = App::new().await;
     let time = app.clock.now();
     let mut request = Call::action("DescribePushQuota", "{}").sign(time);
-    let authorization = authorize(
-        OWNER,
-        SECRET,
-        &Outgoing {
-            method: &Method::POST,
-            path: "/",
-            query: "",
-            host: "127.0.0.1",
-            content_type: JSON,
-            content: b"{}",
-            service: "127",
-            time,
-        },
-    );
+    let authorization = authorization("127.0.0.1", "127", time);
     request.headers_mut().insert("authorization", authorization.parse().unwrap());
     assert!(app.send(request).await.response()["Error"].is_null());
 }
