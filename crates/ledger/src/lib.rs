@@ -4,14 +4,20 @@
 //! returns. The ledger is the only truth: whatever is not in it was never accepted. It decides
 //! nothing that `domain` can decide, never reads a clock and never makes a random number.
 
+mod budget;
+mod chunk;
 mod identity;
+mod merge;
 mod purge;
 mod records;
 mod replay;
+mod rollup;
 mod sqlite;
+mod stored;
 #[doc(hidden)]
 pub mod suite;
 mod sweep;
+mod tally;
 
 pub use identity::Identity;
 pub use purge::{NewPurge, Purged};

@@ -1,13 +1,12 @@
 //! Accounts.
 
-use rusqlite::{Connection, Row, params, types::Type};
-use serde::de::DeserializeOwned;
-use stoker_domain::{
-    account::{Account, AccountId},
-    time::Timestamp,
-};
+use rusqlite::{Connection, Row, params};
+use stoker_domain::account::{Account, AccountId};
 
-use super::failure::Failure;
+use super::{
+    columns::{json, moment},
+    failure::Failure,
+};
 
 pub(super) fn create(connection: &Connection, account: &Account) -> Result<AccountId, Failure> {
     let id = connection
@@ -79,15 +78,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Account> {
         app_id: row.get(2)?,
         name: row.get(3)?,
         is_enabled: row.get(4)?,
-        created_at: Timestamp::from_millis(row.get(5)?),
+        created_at: moment(row, 5)?,
         service: json(row, 6)?,
         closed: json(row, 7)?,
         is_verification_waived: row.get(8)?,
     })
-}
-
-fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let wrong = |cause| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, cause);
-    let text = row.get_ref(column)?.as_str().map_err(|error| wrong(error.into()))?;
-    serde_json::from_str(text).map_err(|error| wrong(error.into()))
 }

@@ -4,111 +4,21 @@ use rusqlite::params;
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    outcome::Outcome,
-    plan::{self, CHUNK, PlannedJob, Positions},
+    plan::{PlannedJob, Positions},
+    task::Progress,
     time::Timestamp,
 };
 
 use super::{
+    columns::{progress_number, signed},
     failure::Failure,
     names,
-    number::signed,
     session::Session,
-    tally::{self, ByHost},
 };
-use crate::PlannedTarget;
-
-/// Numbers of [`stoker_domain::task::Progress`] in the table.
-pub(super) const PROCESSING: i64 = 0;
-pub(super) const DONE: i64 = 1;
-pub(super) const FAILED: i64 = 2;
-
-/// Nodes not settled yet, by position in a chunk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pending(Vec<u16>);
-
-impl Pending {
-    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
-        Self(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect())
-    }
-
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|nodes| nodes.to_le_bytes()).collect()
-    }
-
-    pub(super) fn get(&self, position: u16) -> u16 {
-        self.0.get(usize::from(position)).copied().unwrap_or(0)
-    }
-
-    /// One node less; how many are left.
-    pub(super) fn settle(&mut self, position: u16) -> u16 {
-        let Some(nodes) = self.0.get_mut(usize::from(position)) else { return 0 };
-        *nodes = nodes.saturating_sub(1);
-        *nodes
-    }
-}
-
-/// Targets that are written together, and the jobs made of them.
-#[derive(Debug)]
-pub(super) struct Chunk {
-    rows: Vec<Row>,
-    jobs: Vec<PlannedJob>,
-    pending: Pending,
-}
-
-#[derive(Debug)]
-struct Row {
-    url_hash: i64,
-    url: String,
-    host: String,
-    levels: u8,
-    settled: Option<Outcome>,
-}
-
-/// Cuts targets into chunks and plans their jobs. A target that is settled at once has no nodes.
-pub(super) fn cut(targets: Vec<PlannedTarget>) -> Vec<Chunk> {
-    let mut targets = targets.into_iter().peekable();
-    let mut chunks = Vec::new();
-    while targets.peek().is_some() {
-        chunks.push(chunk(targets.by_ref().take(CHUNK).collect()));
-    }
-    chunks
-}
-
-fn chunk(targets: Vec<PlannedTarget>) -> Chunk {
-    let jobs = plan::jobs(targets.iter().map(|target| match target.settled {
-        None => target.nodes.as_slice(),
-        Some(_) => &[],
-    }));
-    let mut pending = Pending(vec![0; targets.len()]);
-    for position in jobs.iter().flat_map(|job| job.members.iter()) {
-        let nodes = &mut pending.0[usize::from(position)];
-        *nodes = nodes.saturating_add(1);
-    }
-    let rows = targets
-        .into_iter()
-        .map(|target| Row {
-            url_hash: names::url_hash(&target.url),
-            url: target.url,
-            host: target.host,
-            levels: target.levels,
-            settled: target.settled,
-        })
-        .collect();
-    Chunk { rows, jobs, pending }
-}
-
-/// How many targets `chunks` have, and how those that are settled at once ended.
-pub(super) fn counts(chunks: &[Chunk]) -> tally::Counts {
-    let mut counts = tally::Counts::default();
-    for row in chunks.iter().flat_map(|chunk| &chunk.rows) {
-        counts.targets += 1;
-        if let Some(outcome) = row.settled {
-            counts.end(outcome);
-        }
-    }
-    counts
-}
+use crate::{
+    chunk::Chunk,
+    tally::{self, ByHost, Counts, Place},
+};
 
 /// Whose targets are written.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +38,7 @@ pub(super) struct Owner {
 /// What was written.
 #[derive(Debug, Default)]
 pub(super) struct Written {
-    pub(super) counts: tally::Counts,
+    pub(super) counts: Counts,
     pub(super) jobs: u64,
 }
 
@@ -149,7 +59,7 @@ pub(super) fn insert(
         first += chunk.rows.len() as u64;
         written.jobs += chunk.jobs.len() as u64;
     }
-    let place = tally::Place {
+    let place = Place {
         account: owner.account.0,
         areas: owner.areas,
         millis: names::task_millis(owner.created_at),
@@ -166,7 +76,6 @@ fn insert_chunk(
     now: Timestamp,
     chunk: &Chunk,
 ) -> Result<i64, Failure> {
-    let open = chunk.rows.iter().filter(|row| row.settled.is_none()).count();
     session
         .prepare_cached(
             "/* insert chunk */ INSERT INTO chunk
@@ -178,7 +87,7 @@ fn insert_chunk(
             signed(first),
             chunk.rows.len() as i64,
             now.as_millis(),
-            open as i64,
+            signed(chunk.open()),
             chunk.pending.to_bytes(),
             Positions::default().as_bytes(),
         ])?;
@@ -208,10 +117,10 @@ fn insert_rows(
         let counts = by_host.entry(number).or_default();
         counts.targets += 1;
         let progress = match row.settled {
-            None => PROCESSING,
+            None => Progress::Processing,
             Some(outcome) => {
                 counts.end(outcome);
-                if outcome.is_success() { DONE } else { FAILED }
+                if outcome.is_success() { Progress::Done } else { Progress::Failed }
             }
         };
         statement.execute(params![
@@ -224,7 +133,7 @@ fn insert_rows(
             row.levels,
             chunk.pending.get(position),
             owner.parent,
-            progress,
+            progress_number(progress),
             row.settled.map(|outcome| outcome.to_string()),
             row.settled.map(|_| now.as_millis()),
         ])?;

@@ -6,7 +6,7 @@ use stoker_domain::{
     time::Timestamp,
 };
 
-use super::{accounts, failure::Failure, number::unsigned, policies, users};
+use super::{accounts, columns::unsigned, failure::Failure, policies, users};
 use crate::Identity;
 
 pub(super) fn put(connection: &Connection, key: &AccessKey) -> Result<(), Failure> {

@@ -5,14 +5,14 @@
 //! ran out needs no sweeper. A job waits while its node has an unconfirmed purge order of the same
 //! account: see `purge`.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use stoker_domain::{
     job::{JobId, JobItem, LeaseToken, LeasedJob},
     plan::Positions,
     time::Timestamp,
 };
 
-use super::{failure::Failure, fields, names, views};
+use super::{columns::positions, failure::Failure, fields, names, views};
 use crate::{Leased, LeasedItem};
 
 /// What a node asks for.
@@ -208,9 +208,4 @@ pub(super) fn leased(
     let task = views::task(connection, views::task_of_chunk(connection, chunk)?)?;
     let items = items(connection, chunk, &unsettled.and(asked))?;
     Ok(Some(Leased { task, node, attempt, items }))
-}
-
-/// A bitmap in a column.
-pub(super) fn positions(row: &Row<'_>, column: usize) -> rusqlite::Result<Positions> {
-    Ok(Positions::from_bytes(row.get_ref(column)?.as_blob()?))
 }

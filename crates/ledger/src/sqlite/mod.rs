@@ -5,6 +5,7 @@
 //! verbs has a file; this one only hands the verbs to the writer or to the readers.
 
 mod accounts;
+mod columns;
 mod domains;
 mod failure;
 mod fields;
@@ -13,9 +14,7 @@ mod inspect;
 mod keys;
 mod lease;
 mod limits;
-mod merge;
 mod names;
-mod number;
 mod open;
 mod ownership;
 mod policies;
@@ -59,7 +58,7 @@ pub use writer::Stats;
 
 use crate::{
     Applied, ChildPlan, EndJobs, EndedJobs, Error, Identity, Leased, Ledger, NewPurge, NewTask,
-    Purged, Removed, ReportWrite, RunningJob, Submitted, TakenCall,
+    Purged, Removed, ReportWrite, RunningJob, Submitted, TakenCall, budget::Plan,
 };
 
 /// A ledger in one SQLite file. Dropping it finishes the verbs that are queued and closes the file.
@@ -359,8 +358,8 @@ impl Ledger for Sqlite {
 
     async fn submit_all(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, Error> {
         // planned here, so that the one writer does not spend its time on it
-        let plans: Vec<_> = tasks.into_iter().map(submit::Plan::new).collect();
-        let rows = plans.iter().map(submit::Plan::rows).sum();
+        let plans: Vec<_> = tasks.into_iter().map(Plan::new).collect();
+        let rows = plans.iter().map(Plan::rows).sum();
         self.0.writer.run_checked("submit a task", rows, move |c| submit::submit(c, &plans)).await
     }
 

@@ -1,7 +1,7 @@
-//! Numbers for what recurs in rows: nodes and hosts by name, targets by URL, tasks by moment.
+//! Numbers for what recurs in rows: nodes and hosts by name, targets by chunk, tasks by moment.
 
 use rusqlite::{Connection, OptionalExtension};
-use stoker_domain::{key::Key, plan::CHUNK, time::Timestamp};
+use stoker_domain::{plan::CHUNK, time::Timestamp};
 
 use super::failure::Failure;
 
@@ -48,13 +48,6 @@ pub(super) fn host(connection: &Connection, name: &str) -> rusqlite::Result<i64>
     connection
         .prepare_cached("/* new host */ INSERT INTO host (name) VALUES (?1) RETURNING id")?
         .query_row([name], |row| row.get(0))
-}
-
-/// Finds a URL; equal hashes are compared by the URL itself.
-pub(super) fn url_hash(url: &str) -> i64 {
-    let Key(bytes) = Key::new("", url);
-    let (head, _) = bytes.split_first_chunk().expect("a key is longer than 8 bytes");
-    i64::from_le_bytes(*head)
 }
 
 /// The number of the target at `position` of `chunk`.

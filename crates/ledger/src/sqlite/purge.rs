@@ -15,11 +15,9 @@ use stoker_domain::{
 };
 
 use super::{
+    columns::{maybe_moment, moment, one_of, signed, unsigned, word},
     failure::Failure,
-    names,
-    number::{signed, unsigned},
-    quota, tally,
-    views::word,
+    names, quota, tally,
 };
 use crate::{NewPurge, Purged};
 
@@ -259,8 +257,8 @@ pub(super) fn page(
     values.extend([Value::Integer(signed(filter.limit)), Value::Integer(signed(filter.offset))]);
     let mut statement = connection.prepare_cached(&list)?;
     let rows = statement.query_map(params_from_iter(&values), |row| {
-        let created_at = Timestamp::from_millis(row.get(5)?);
-        let finished_at = row.get::<_, Option<i64>>(6)?.map(Timestamp::from_millis);
+        let created_at = moment(row, 5)?;
+        let finished_at = maybe_moment(row, 6)?;
         Ok(PurgeRow {
             id: TaskId(row.get(0)?),
             url: row.get(1)?,
@@ -271,7 +269,7 @@ pub(super) fn page(
             finished_at,
             host: row.get(7)?,
             targets: row.get::<_, Option<i64>>(9)?.map(i64::unsigned_abs),
-            product: read(row, 8, &Product::ALL, Product::as_str)?,
+            product: one_of(row, 8, &Product::ALL, Product::as_str)?,
             state: match finished_at {
                 Some(_) => PurgeState::Done,
                 None if filter.overdue.is_some_and(|late| created_at < late) => PurgeState::Overdue,
@@ -340,30 +338,15 @@ pub(super) fn nodes(connection: &Connection, purge: &TaskId) -> Result<Vec<Purge
          WHERE o.purge = (SELECT id FROM purge WHERE public_id = ?1) ORDER BY o.phase, n.name",
     )?;
     let rows = statement.query_map([&purge.0], |row| {
-        Ok(PurgeNode {
-            node: row.get(0)?,
-            phase: row.get(1)?,
-            done_at: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
-        })
+        Ok(PurgeNode { node: row.get(0)?, phase: row.get(1)?, done_at: maybe_moment(row, 2)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn scope(row: &Row<'_>, column: usize) -> rusqlite::Result<Scope> {
-    read(row, column, &[Scope::Url, Scope::Path, Scope::Tag], Scope::as_str)
+    one_of(row, column, &[Scope::Url, Scope::Path, Scope::Tag], Scope::as_str)
 }
 
 fn method(row: &Row<'_>, column: usize) -> rusqlite::Result<Method> {
-    read(row, column, &[Method::Delete, Method::Invalidate], Method::as_str)
-}
-
-fn read<T: Copy>(
-    row: &Row<'_>,
-    column: usize,
-    all: &[T],
-    name: impl Fn(T) -> &'static str,
-) -> rusqlite::Result<T> {
-    let word = row.get_ref(column)?.as_str()?;
-    let found = all.iter().copied().find(|value| name(*value) == word);
-    found.ok_or_else(|| rusqlite::Error::InvalidColumnName(format!("`{word}` in a purge")))
+    one_of(row, column, &[Method::Delete, Method::Invalidate], Method::as_str)
 }

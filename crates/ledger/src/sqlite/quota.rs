@@ -9,9 +9,8 @@ use stoker_domain::{
 };
 
 use super::{
+    columns::{signed, unsigned, word},
     failure::Failure,
-    number::{signed, unsigned},
-    views::word,
 };
 use crate::{Charge, ErrorKind};
 

@@ -3,20 +3,12 @@
 //! Sums to which many verbs add are gathered here and written once, before the commit; numbers of
 //! names are remembered. A verb that fails takes its part back. Verbs do not read the gathered sums.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
-    mem,
-    ops::Deref,
-};
+use std::{cell::RefCell, collections::HashMap, mem, ops::Deref};
 
 use rusqlite::Connection;
 
-use super::{
-    failure::Failure,
-    names,
-    tally::{self, ByHost, Place, Tallies},
-};
+use super::{failure::Failure, names, tally as tally_rows};
+use crate::tally::{self, ByHost, Place, Sums};
 
 /// Names remembered, of hosts and of nodes each.
 const MOST_NAMES: usize = 4096;
@@ -29,14 +21,6 @@ pub(super) struct Session {
     transaction: RefCell<Sums>,
     hosts: RefCell<HashMap<String, i64>>,
     nodes: RefCell<HashMap<String, i64>>,
-}
-
-#[derive(Debug, Default)]
-struct Sums {
-    tallies: Tallies,
-    removed: Tallies,
-    /// New tasks less removed ones, by account.
-    tasks: BTreeMap<i64, i64>,
 }
 
 impl Session {
@@ -52,7 +36,7 @@ impl Session {
 
     /// Adds to the tallies of `place`.
     pub(super) fn tally(&self, place: Place, counts: &ByHost) {
-        tally::add(&mut self.verb.borrow_mut().tallies, place, counts);
+        tally::add(&mut self.verb.borrow_mut().added, place, counts);
     }
 
     /// Takes what was removed out of the tallies of `place`.
@@ -62,12 +46,12 @@ impl Session {
 
     /// Counts a new task of `account`.
     pub(super) fn count_task(&self, account: i64) {
-        *self.verb.borrow_mut().tasks.entry(account).or_default() += 1;
+        self.verb.borrow_mut().count_task(account, 1);
     }
 
     /// Counts a task of `account` that was removed.
     pub(super) fn uncount_task(&self, account: i64) {
-        *self.verb.borrow_mut().tasks.entry(account).or_default() -= 1;
+        self.verb.borrow_mut().count_task(account, -1);
     }
 
     /// The number of the host with this name, made when there is none.
@@ -82,17 +66,8 @@ impl Session {
 
     /// The verb has run, and its rows stay.
     pub(super) fn keep(&self) {
-        let Sums { tallies, removed, tasks } = mem::take(&mut *self.verb.borrow_mut());
-        let mut all = self.transaction.borrow_mut();
-        for (bucket, counts) in tallies {
-            all.tallies.entry(bucket).or_default().add(counts);
-        }
-        for (bucket, counts) in removed {
-            all.removed.entry(bucket).or_default().add(counts);
-        }
-        for (account, new) in tasks {
-            *all.tasks.entry(account).or_default() += new;
-        }
+        let verb = mem::take(&mut *self.verb.borrow_mut());
+        self.transaction.borrow_mut().absorb(verb);
     }
 
     /// The verb has failed, and its rows are undone.
@@ -110,17 +85,7 @@ impl Session {
 
     /// Writes the sums of all verbs of the transaction.
     pub(super) fn flush(&self) -> Result<(), Failure> {
-        let sums = self.transaction.take();
-        tally::write(self, &sums.tallies)?;
-        // what is removed was added before
-        tally::write_removed(self, &sums.removed)?;
-        for (account, new) in sums.tasks {
-            self.prepare_cached(
-                "/* submit: count tasks */ UPDATE account SET tasks = tasks + ?2 WHERE id = ?1",
-            )?
-            .execute([account, new])?;
-        }
-        Ok(())
+        tally_rows::write(self, self.transaction.take())
     }
 }
 

@@ -1,72 +1,26 @@
 //! Accepting targets: of a new task, and of playlists found while it runs.
 
-use std::collections::{BTreeMap, HashSet};
-
 use rusqlite::{Connection, OptionalExtension, params};
 use stoker_domain::{
-    account::AccountId,
-    outcome::{Block, Outcome},
-    quota::Counter,
     task::{Task, TaskId},
     time::Timestamp,
 };
 
 use super::{
+    columns::{signed, unsigned},
     failure::Failure,
     fields,
-    insert::{self, Chunk, Owner, Written},
-    names,
-    number::{signed, unsigned},
-    quota,
+    insert::{self, Owner, Written},
+    names, quota,
     session::Session,
-    tally::Counts,
     views,
 };
-use crate::{Charge, ChildPlan, NewTask, PlannedTarget, Submitted};
-
-/// A task ready to be written: merged, cut into chunks, with its jobs planned.
-#[derive(Debug)]
-pub(super) struct Plan {
-    task: Task,
-    charges: Vec<Charge>,
-    chunks: Vec<Chunk>,
-    counts: Counts,
-    merged: u64,
-    /// Some target has neither nodes nor an outcome: it would never end.
-    has_orphan: bool,
-}
-
-impl Plan {
-    pub(super) fn new(NewTask { task, charges, mut targets }: NewTask) -> Self {
-        let given = targets.len();
-        let has_orphan = targets.iter().any(is_orphan);
-        merge(&mut targets);
-        let merged = (given - targets.len()) as u64;
-        let chunks = insert::cut(targets);
-        let counts = insert::counts(&chunks);
-        Self { task, charges, chunks, counts, merged, has_orphan }
-    }
-
-    /// About how many rows it writes.
-    pub(super) fn rows(&self) -> usize {
-        usize::try_from(self.counts.targets).unwrap_or(usize::MAX).max(1)
-    }
-}
-
-/// Leaves the first of targets with equal URLs.
-fn merge(targets: &mut Vec<PlannedTarget>) {
-    let mut seen = HashSet::with_capacity(targets.len());
-    let is_first: Vec<bool> = targets.iter().map(|target| seen.insert(&*target.url)).collect();
-    if seen.len() == is_first.len() {
-        return;
-    }
-    let mut is_first = is_first.into_iter();
-    targets.retain(|_| is_first.next().unwrap_or(true));
-}
-
-fn is_orphan(target: &PlannedTarget) -> bool {
-    target.settled.is_none() && target.nodes.is_empty()
-}
+use crate::{
+    Charge, ChildPlan, PlannedTarget, Submitted,
+    budget::{Budget, Plan, is_orphan, merge_urls, needed},
+    chunk,
+    tally::Counts,
+};
 
 fn orphan() -> Failure {
     Failure::not_found("a target names no node that must hold it")
@@ -92,20 +46,6 @@ pub(super) fn submit(session: &Session, plans: &[Plan]) -> Result<Vec<Submitted>
         quota::charge(session, account, &[Charge { counter, daily }], units)?;
     }
     Ok(submitted)
-}
-
-/// What all `plans` together take of each counter, with the lowest limit that they name for it.
-fn needed(plans: &[Plan]) -> BTreeMap<(AccountId, Counter), (u64, u64)> {
-    let mut needed = BTreeMap::new();
-    for plan in plans {
-        for Charge { counter, daily } in &plan.charges {
-            let key = (plan.task.account, *counter);
-            let (limit, units) = needed.entry(key).or_insert((*daily, 0));
-            *limit = (*daily).min(*limit);
-            *units += plan.counts.targets;
-        }
-    }
-    needed
 }
 
 fn write(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
@@ -200,7 +140,7 @@ pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitt
     };
     let given = plan.targets.len() as u64;
     let mut targets = plan.targets.clone();
-    merge(&mut targets);
+    merge_urls(&mut targets);
     leave_out_known(connection, found.id, &mut targets)?;
     let merged = given - targets.len() as u64;
     if found.is_final || targets.is_empty() {
@@ -218,11 +158,16 @@ pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitt
         parent: Some(plan.parent),
         targets: found.targets,
     };
-    let budget = budget(connection, found.task.account, &plan, found.targets)?;
-    let over_quota = spend(connection, found.task.account, &plan.charges, budget, &mut targets)?;
-    let written = insert::insert(session, owner, now, &insert::cut(targets))?;
+    let mut available = Vec::with_capacity(plan.charges.len());
+    for charge in &plan.charges {
+        available.push(quota::available(connection, found.task.account, charge)?);
+    }
+    let spent = Budget::new(plan.most_targets, found.targets, available).spend(&mut targets);
+    quota::charge(connection, found.task.account, &plan.charges, spent.paid)?;
+    let written = insert::insert(session, owner, now, &chunk::cut(targets))?;
     count(connection, found.id, &written, now)?;
     let Written { counts, jobs, .. } = written;
+    let over_quota = spent.over_quota;
     Ok(Submitted { targets: counts.targets, merged, over_quota, jobs, left_out: 0 })
 }
 
@@ -256,53 +201,11 @@ fn leave_out_known(
     )?;
     let mut new = Vec::with_capacity(targets.len());
     for target in targets.drain(..) {
-        let hash = names::url_hash(&target.url);
+        let hash = chunk::url_hash(&target.url);
         if !statement.query_row(params![hash, task, target.url], |row| row.get(0))? {
             new.push(target);
         }
     }
     *targets = new;
     Ok(())
-}
-
-/// How many children may be written as such, and how many of these the quota pays for.
-#[derive(Clone, Copy, Debug)]
-struct Budget {
-    room: usize,
-    paid: u64,
-}
-
-fn budget(
-    connection: &Connection,
-    account: AccountId,
-    plan: &ChildPlan,
-    present: u64,
-) -> Result<Budget, Failure> {
-    let mut paid = u64::MAX;
-    for charge in &plan.charges {
-        paid = paid.min(quota::available(connection, account, charge)?);
-    }
-    let room = plan.most_targets.saturating_sub(present);
-    Ok(Budget { room: usize::try_from(room).unwrap_or(usize::MAX), paid })
-}
-
-/// Charges as many as the budget pays for and settles the others; how many are over the quota.
-fn spend(
-    connection: &Connection,
-    account: AccountId,
-    charges: &[Charge],
-    budget: Budget,
-    targets: &mut [PlannedTarget],
-) -> Result<u64, Failure> {
-    let room = budget.room.min(targets.len());
-    let (within, beyond) = targets.split_at_mut(room);
-    for target in beyond {
-        target.settled = Some(Outcome::Blocked(Block::TooManyChildren));
-    }
-    let paid = usize::try_from(budget.paid).unwrap_or(usize::MAX).min(within.len());
-    for target in &mut within[paid..] {
-        target.settled = Some(Outcome::OverQuota);
-    }
-    quota::charge(connection, account, charges, paid as u64)?;
-    Ok((within.len() - paid) as u64)
 }

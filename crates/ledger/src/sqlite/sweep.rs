@@ -7,21 +7,18 @@
 //! does not shrink.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use stoker_domain::{
-    area::AreaScope, job::JobId, outcome::Outcome, retry::MAX_LEASES, time::Timestamp,
-};
+use stoker_domain::{job::JobId, outcome::Outcome, retry::MAX_LEASES, time::Timestamp};
 
 use super::{
+    columns::{DONE, FAILED, place, signed, word},
     failure::Failure,
-    insert::{DONE, FAILED},
-    names,
-    number::signed,
-    report,
+    names, report,
     session::Session,
-    tally::{self, ByHost, Place},
-    views::word,
 };
-use crate::{EndJobs, EndedJobs, Hopeless, Removed};
+use crate::{
+    EndJobs, EndedJobs, Hopeless, Removed,
+    tally::{self, ByHost, Place},
+};
 
 pub(super) fn overdue_nodes(
     connection: &Connection,
@@ -115,12 +112,7 @@ fn oldest(
              WHERE id > ?1 AND id < ?2 AND finished_at < ?3 ORDER BY id LIMIT 1",
         )?
         .query_row(params![after, end, finished_before.as_millis()], |row| {
-            let place = Place {
-                account: row.get(1)?,
-                areas: word::<AreaScope>(row, 2)?,
-                millis: names::task_millis(Timestamp::from_millis(row.get(3)?)),
-            };
-            Ok(Old { id: row.get(0)?, place })
+            Ok(Old { id: row.get(0)?, place: place(row, 1)? })
         })
         .optional()?;
     Ok(old)

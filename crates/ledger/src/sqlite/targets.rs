@@ -7,22 +7,26 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, OptionalExtension, Row, ToSql, params, types::Value};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, ToSql, params, types::Value};
 use stoker_domain::{
     area::Area,
     task::{Progress, Task},
-    time::Timestamp,
-    view::{Page, TargetFilter, TargetRow, TargetState},
+    view::{Page, TargetFilter, TargetRow},
 };
 
 use super::{
+    columns::{
+        DONE, FAILED, PROCESSING, maybe_moment, moment, progress_number, signed, unsigned, word,
+    },
     failure::Failure,
-    insert::{DONE, FAILED, PROCESSING, Pending},
-    merge::merge,
     names,
-    number::{signed, unsigned},
-    tally::{self, ALL_HOSTS, Counts, Kind},
+    tally::{self, KIND, read_counts},
     views,
+};
+use crate::{
+    chunk::{Pending, url_hash},
+    merge::{Walk as NextTarget, merge},
+    tally::{ALL_HOSTS, Counts, Kind, states},
 };
 
 const HOUR: i64 = 3_600_000;
@@ -91,7 +95,7 @@ fn merged(
     }
     let mut cursors = Vec::with_capacity(statements.len());
     for (statement, query) in &mut statements {
-        cursors.push(statement.query(&*query.values())?);
+        cursors.push(Cursor(statement.query(&*query.values())?));
     }
     let mut statement = connection.prepare_cached(&format!(
         "/* targets: one */ SELECT {COLUMNS}
@@ -269,7 +273,7 @@ impl<'a> Scope<'a> {
             query.condition(" AND t.host = :host", ":host", Value::Integer(number));
         }
         if let Some(url) = self.url {
-            let hash = Value::Integer(names::url_hash(url));
+            let hash = Value::Integer(url_hash(url));
             query.condition(" AND t.url_hash = :hash", ":hash", hash);
             query.condition(" AND t.url = :url", ":url", Value::Text(url.into()));
         }
@@ -277,11 +281,11 @@ impl<'a> Scope<'a> {
             // spelt out as in the index, which has only these
             query.sql.push_str(" AND t.progress = 2");
         } else if let Some(progress) = self.progress {
-            let number = Value::Integer(number(progress));
+            let number = Value::Integer(progress_number(progress));
             query.condition(" AND t.progress = :progress", ":progress", number);
         }
         if let Some(kind) = self.kind {
-            let condition = format!(" AND {} = :kind", Kind::SQL);
+            let condition = format!(" AND {} = :kind", KIND);
             query.condition(&condition, ":kind", Value::Integer(kind.number()));
         }
         query
@@ -308,36 +312,11 @@ fn hosts(
                 "/* targets: host of a URL */ SELECT host FROM target INDEXED BY target_by_url
                  WHERE url_hash = ?1 AND url = ?2 LIMIT 1",
             )?
-            .query_row(params![names::url_hash(url), url], |row| row.get(0))
+            .query_row(params![url_hash(url), url], |row| row.get(0))
             .optional()?;
         numbers.retain(|number| Some(*number) == host);
     }
     Ok(numbers.into_iter().map(Some).collect())
-}
-
-/// The wanted states as the tables know them: `progress`, and the kind of failure.
-fn states(wanted: Option<&[TargetState]>) -> Vec<(Option<Progress>, Option<Kind>)> {
-    let Some(wanted) = wanted else { return vec![(None, None)] };
-    let wants = |state| wanted.contains(&state);
-    let mut states = Vec::new();
-    if wants(TargetState::Processing) {
-        states.push((Some(Progress::Processing), None));
-    }
-    if wants(TargetState::Done) {
-        states.push((Some(Progress::Done), None));
-    }
-    let kinds = [
-        (TargetState::FailedByOrigin, Kind::OriginStatus),
-        (TargetState::FailedByTimeout, Kind::Timeout),
-        (TargetState::FailedOtherwise, Kind::Other),
-    ];
-    if kinds.iter().all(|(state, _)| wants(*state)) {
-        states.push((Some(Progress::Failed), None));
-    } else {
-        let wanted = kinds.into_iter().filter(|(state, _)| wants(*state));
-        states.extend(wanted.map(|(_, kind)| (Some(Progress::Failed), Some(kind))));
-    }
-    states
 }
 
 /// Rows of a page in the making.
@@ -368,6 +347,18 @@ struct Skip {
     first: u64,
     /// How many they are.
     targets: u64,
+}
+
+/// A statement that is stepped through; its first columns are the numbers of task and target.
+struct Cursor<'s>(Rows<'s>);
+
+impl NextTarget for Cursor<'_> {
+    type Error = rusqlite::Error;
+
+    fn next(&mut self) -> rusqlite::Result<Option<(i64, i64)>> {
+        let row = self.0.next()?;
+        row.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
+    }
 }
 
 /// A statement in the making.
@@ -442,7 +433,7 @@ fn task_counts(connection: &Connection, task: i64) -> Result<Counts, Failure> {
                  failed_timeout FROM task
              WHERE id = ?1",
         )?
-        .query_row([task], |row| Counts::read(row, 0))?;
+        .query_row([task], |row| read_counts(row, 0))?;
     Ok(counts)
 }
 
@@ -456,7 +447,7 @@ fn target_row(row: &Row<'_>, task: Task) -> Result<TargetRow, Failure> {
     };
     let outcome = match progress {
         Progress::Processing => None,
-        Progress::Done | Progress::Failed => Some(views::word(row, 5)?),
+        Progress::Done | Progress::Failed => Some(word(row, 5)?),
     };
     let nodes: u32 = row.get(6)?;
     let pending = Pending::from_bytes(row.get_ref(10)?.as_blob().map_err(Failure::corrupt)?);
@@ -471,17 +462,9 @@ fn target_row(row: &Row<'_>, task: Task) -> Result<TargetRow, Failure> {
         nodes,
         settled_nodes: nodes.saturating_sub(pending.get(position).into()),
         size_bytes: row.get::<_, Option<i64>>(7)?.map(|_| unsigned(row, 7)).transpose()?,
-        created_at: Timestamp::from_millis(row.get(9)?),
-        finished_at: row.get::<_, Option<i64>>(8)?.map(Timestamp::from_millis),
+        created_at: moment(row, 9)?,
+        finished_at: maybe_moment(row, 8)?,
     })
-}
-
-const fn number(progress: Progress) -> i64 {
-    match progress {
-        Progress::Processing => PROCESSING,
-        Progress::Done => DONE,
-        Progress::Failed => FAILED,
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,11 @@
 //! Views of tasks: their rows, what nodes reported, what still runs.
 
-use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    error::Error as StdError,
-    str::FromStr,
-};
+use std::collections::{BTreeMap, btree_map::Entry};
 
-use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
+use rusqlite::{Connection, OptionalExtension, params, types::ValueRef};
 use stoker_domain::{
     account::AccountId,
     job::{ItemReport, JobId, NodeOutcome},
-    media::NotFollowed,
     plan::Positions,
     quota::Product,
     task::{Task, TaskId},
@@ -19,13 +14,13 @@ use stoker_domain::{
 };
 
 use super::{
+    columns::{
+        json, json_or_default, maybe_moment, moment, one_of, positions, signed, unsigned, word,
+    },
     failure::Failure,
-    lease::positions,
     names,
-    number::{signed, unsigned},
-    report::Stored,
 };
-use crate::RunningJob;
+use crate::{RunningJob, stored::read_over};
 
 /// Walks the index of names down from the last that begins with a digit.
 pub(super) fn last_number(connection: &Connection) -> Result<Option<TaskId>, Failure> {
@@ -173,58 +168,29 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
             let task = Task {
                 id: TaskId(row.get(0)?),
                 account: AccountId(row.get(1)?),
-                product: product(row, 2)?,
+                product: one_of(row, 2, &Product::ALL, Product::as_str)?,
                 areas: word(row, 3)?,
                 tier: match row.get_ref(4)? {
-                    rusqlite::types::ValueRef::Null => None,
+                    ValueRef::Null => None,
                     _ => Some(word(row, 4)?),
                 },
-                options: serde_json::from_str(row.get_ref(5)?.as_str()?)
-                    .map_err(|error| unreadable(5, error))?,
-                created_at: Timestamp::from_millis(row.get(6)?),
+                options: json(row, 5)?,
+                created_at: moment(row, 6)?,
             };
             Ok(TaskRow {
                 task,
                 targets: unsigned(row, 7)?,
                 done: unsigned(row, 8)?,
                 failed: unsigned(row, 9)?,
-                updated_at: Timestamp::from_millis(row.get(10)?),
-                finished_at: row.get::<_, Option<i64>>(11)?.map(Timestamp::from_millis),
+                updated_at: moment(row, 10)?,
+                finished_at: maybe_moment(row, 11)?,
                 done_bytes: unsigned(row, 12)?,
                 held_bytes: unsigned(row, 13)?,
                 pulled_bytes: unsigned(row, 14)?,
-                not_followed: not_followed(row, 15)?,
+                not_followed: json_or_default(row, 15)?,
             })
         })?;
     Ok(row)
-}
-
-/// A sum of what is not followed in a column.
-pub(super) fn not_followed(row: &Row<'_>, column: usize) -> rusqlite::Result<NotFollowed> {
-    match row.get_ref(column)?.as_str_or_null()? {
-        None => Ok(NotFollowed::default()),
-        Some(text) => serde_json::from_str(text).map_err(|error| unreadable(column, error)),
-    }
-}
-
-fn product(row: &Row<'_>, column: usize) -> rusqlite::Result<Product> {
-    let word = row.get_ref(column)?.as_str()?;
-    Product::ALL
-        .into_iter()
-        .find(|product| product.as_str() == word)
-        .ok_or_else(|| unreadable(column, format!("`{word}` is not a product")))
-}
-
-/// A word of a closed list in a column.
-pub(super) fn word<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
-where
-    T: FromStr<Err: StdError + Send + Sync + 'static>,
-{
-    row.get_ref(column)?.as_str()?.parse().map_err(|error| unreadable(column, error))
-}
-
-fn unreadable(column: usize, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, cause.into())
 }
 
 /// A job of a chunk, for the outcomes of its targets.
@@ -306,10 +272,7 @@ pub(super) fn reports(
     let mut rows = statement.query([job])?;
     let mut reports = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(0)?.as_str().map_err(Failure::corrupt)?;
-        let items: Vec<Stored> = serde_json::from_str(text)?;
-        let items = items.into_iter().map(ItemReport::from);
-        reports.extend(items.map(|report| (report.position, report)));
+        read_over(&mut reports, row.get_ref(0)?.as_str().map_err(Failure::corrupt)?)?;
     }
     Ok(reports)
 }

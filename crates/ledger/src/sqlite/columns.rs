@@ -1,0 +1,105 @@
+//! What columns hold: numbers, words of closed lists, bitmaps, JSON.
+//!
+//! A value that this version cannot have written is an error of the row, never a default.
+
+use std::{error::Error as StdError, str::FromStr};
+
+use rusqlite::{
+    Row,
+    types::{Type, ValueRef},
+};
+use serde::de::DeserializeOwned;
+use stoker_domain::{area::AreaScope, plan::Positions, task::Progress, time::Timestamp};
+
+use super::names;
+use crate::tally::Place;
+
+/// Numbers of [`Progress`] in the table.
+pub(super) const PROCESSING: i64 = 0;
+pub(super) const DONE: i64 = 1;
+pub(super) const FAILED: i64 = 2;
+
+/// The number of [`Progress`] in the table.
+pub(super) const fn progress_number(progress: Progress) -> i64 {
+    match progress {
+        Progress::Processing => PROCESSING,
+        Progress::Done => DONE,
+        Progress::Failed => FAILED,
+    }
+}
+
+/// SQLite has no unsigned numbers; what does not fit is as good as unlimited.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A count that is never negative.
+pub(super) fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+/// A moment, in milliseconds.
+pub(super) fn moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    row.get(column).map(Timestamp::from_millis)
+}
+
+/// A moment that may be absent.
+pub(super) fn maybe_moment(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
+}
+
+/// A bitmap.
+pub(super) fn positions(row: &Row<'_>, column: usize) -> rusqlite::Result<Positions> {
+    Ok(Positions::from_bytes(row.get_ref(column)?.as_blob()?))
+}
+
+/// A word of a closed list.
+pub(super) fn word<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err: StdError + Send + Sync + 'static>,
+{
+    row.get_ref(column)?.as_str()?.parse().map_err(|error| unreadable(column, error))
+}
+
+/// A word of a closed list of values that have names, but no parser.
+pub(super) fn one_of<T: Copy>(
+    row: &Row<'_>,
+    column: usize,
+    all: &[T],
+    name: impl Fn(T) -> &'static str,
+) -> rusqlite::Result<T> {
+    let word = row.get_ref(column)?.as_str()?;
+    let found = all.iter().copied().find(|value| name(*value) == word);
+    found.ok_or_else(|| unreadable(column, format!("`{word}` is not in the list")))
+}
+
+/// A value kept as JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| unreadable(column, error))
+}
+
+/// As [`json`], where an absent value is the default.
+pub(super) fn json_or_default<T: DeserializeOwned + Default>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(T::default()),
+        _ => json(row, column),
+    }
+}
+
+/// Account, areas and creation of a task, in three columns: the buckets in which it counts.
+pub(super) fn place(row: &Row<'_>, column: usize) -> rusqlite::Result<Place> {
+    Ok(Place {
+        account: row.get(column)?,
+        areas: word::<AreaScope>(row, column + 1)?,
+        millis: names::task_millis(moment(row, column + 2)?),
+    })
+}
+
+fn unreadable(column: usize, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, cause.into())
+}
