@@ -5,7 +5,9 @@
 //! the ledger or a node, and decides nothing about tasks.
 
 pub mod admin;
+pub mod auth;
 mod content;
+mod multipart;
 mod ops;
 mod request_fields;
 mod tencent;
@@ -26,18 +28,14 @@ use stoker_engine::Engine;
 use stoker_listen::Listener;
 use uuid::Builder;
 
+pub use auth::{CallLimits, Outgoing, authorize};
 pub use content::ContentBounds;
 use content::Contents;
 use ops::metrics::{ContentMetrics, Metrics, SweepMetrics};
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
-pub use tencent::{
-    actions,
-    message::Language,
-    rate::CallLimits,
-    tc3::{Outgoing, authorize},
-};
-pub(crate) use tencent::{ask, chain, service, signed};
+pub use tencent::{actions, message::Language};
+pub(crate) use tencent::{ask, chain};
 
 /// What an operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,9 +79,9 @@ pub struct Shared {
     pub(crate) contents: Arc<Contents>,
     pub(crate) metrics: Metrics,
     listeners: stoker_listen::Metrics,
-    pub(crate) calls: tencent::rate::Windows,
-    pub(crate) admin_calls: admin::once::Recent,
-    pub(crate) signing_keys: tencent::signing_keys::SigningKeys,
+    pub(crate) calls: auth::rate::Windows,
+    pub(crate) admin_calls: auth::replay::Recent,
+    pub(crate) signing_keys: auth::signing_keys::SigningKeys,
     // a std mutex, held for sixteen bytes and never across an await
     random: Mutex<StdRng>,
     is_draining: AtomicBool,
@@ -105,9 +103,9 @@ impl Gateway {
             config,
             metrics,
             listeners,
-            calls: tencent::rate::Windows::default(),
-            admin_calls: admin::once::Recent::default(),
-            signing_keys: tencent::signing_keys::SigningKeys::default(),
+            calls: auth::rate::Windows::default(),
+            admin_calls: auth::replay::Recent::default(),
+            signing_keys: auth::signing_keys::SigningKeys::default(),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             is_draining: AtomicBool::new(false),
         }))

@@ -15,13 +15,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::account::Account;
 use stoker_engine::SignedCall;
 
-use super::{
-    once,
-    problem::Error,
-    routes::Route,
-    signature::{self, By, Head},
+use super::{problem::Error, routes::Route};
+use crate::{
+    Gateway,
+    auth::{
+        account,
+        admin::{By, Head, SERVICE},
+        replay, signed,
+    },
+    content::Taken,
 };
-use crate::{Gateway, content::Taken, service, signed};
 
 /// A verified call.
 pub(crate) struct Call {
@@ -178,7 +181,7 @@ async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head
     let time = known.timestamp.parse().map_err(|_| signed::Error::Timestamp)?;
     let (caller, service) = (known.caller, known.authorization.service);
     signed::check_token(gateway, parts, &caller)?;
-    if service != signature::SERVICE {
+    if service != SERVICE {
         return Err(Error::Service);
     }
     // a session's policy names actions of the vendor's, so it grants nothing here; and a session
@@ -186,8 +189,8 @@ async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head
     if caller.user.is_some() || caller.key.temporary.is_some() {
         return Err(Error::RootKey(caller.account.uin));
     }
-    service::check(&caller.account)?;
+    account::check(&caller.account)?;
     let call = SignedCall { secret_id: &caller.key.secret_id, nonce: head.nonce, time };
-    once::take(gateway, caller.account.id, &call, &parts.method).await?;
+    replay::take(gateway, caller.account.id, &call, &parts.method).await?;
     Ok((caller.account, head))
 }

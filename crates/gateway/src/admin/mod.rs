@@ -1,7 +1,7 @@
 //! The admin API under `/admin/v1`: domains, zones, nodes, tasks, quota, users, keys and policies of
 //! the account that signs, and for the owner of the installation the accounts themselves.
 //!
-//! Calls are signed as `signature` says and taken once (`once`). The command line is a client of it and can do nothing that this API cannot.
+//! Calls are signed as `auth::admin` says and taken once (`auth::replay`). The command line is a client of it and can do nothing that this API cannot.
 
 mod accounts;
 pub mod api;
@@ -10,7 +10,6 @@ mod check;
 mod domains;
 mod keys;
 mod nodes;
-pub(crate) mod once;
 mod ownership;
 mod page;
 mod policies;
@@ -20,7 +19,6 @@ mod purges;
 mod quota;
 mod reach;
 mod routes;
-pub(crate) mod signature;
 mod tasks;
 mod users;
 mod zones;
@@ -32,10 +30,10 @@ use stoker_domain::time::Timestamp;
 
 pub use routes::calls;
 pub(crate) use routes::router;
-pub use signature::OutgoingCall;
 
 use self::problem::Error;
 use crate::Gateway;
+pub use crate::auth::OutgoingCall;
 
 /// The answer where there is no route.
 pub(crate) async fn not_found(State(gateway): State<Gateway>) -> Response<Body> {

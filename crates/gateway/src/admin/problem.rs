@@ -11,8 +11,11 @@ use stoker_engine::{
     Thing, ZoneError,
 };
 
-use super::{api::Problem, once, signature};
-use crate::{chain, content, request_fields, service, signed};
+use super::api::Problem;
+use crate::{
+    auth::{account::NotActive, admin as signature, replay, signed},
+    chain, content, request_fields,
+};
 
 /// Why an admin call was refused.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +28,7 @@ pub(crate) enum Error {
     Signature(#[from] signature::Error),
     /// Not taken: repeated, or one of too many.
     #[error(transparent)]
-    Once(#[from] once::Error),
+    Replay(#[from] replay::Error),
     /// Signed for another service.
     #[error("the credential scope must name the service `admin`")]
     Service,
@@ -56,9 +59,9 @@ pub(crate) enum Error {
     /// The account, user, group, key or policy cannot be added, shown, changed or removed.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The account is not served.
+    /// The account is not active.
     #[error(transparent)]
-    NotServed(#[from] service::NotServed),
+    NotActive(#[from] NotActive),
     /// Only the owner of the installation may do that.
     #[error("only the account that owns this installation may do that")]
     NotOwner,
@@ -160,7 +163,7 @@ impl Error {
     fn ledger_error(&self) -> Option<&LedgerError> {
         match self {
             Self::Ledger(error)
-            | Self::Once(once::Error::Ledger(error))
+            | Self::Replay(replay::Error::Ledger(error))
             | Self::Signed(signed::Error::Ledger(error))
             | Self::Identity(IdentityError::Ledger(error))
             | Self::Submit(SubmitError::Ledger(error))
@@ -183,7 +186,7 @@ impl Error {
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let is_often = matches!(self, Self::Once(once::Error::TooOften(_)));
+        let is_often = matches!(self, Self::Replay(replay::Error::TooOften(_)));
         if is_often || self.is_busy() { content::come_again(response) } else { response }
     }
 
@@ -202,7 +205,7 @@ impl Error {
         match self {
             Self::Signed(error) => signed_hint(error).map(Into::into),
             Self::Signature(error) => Some(signature_hint(*error).into()),
-            Self::Once(error) => Some(once_hint(error).into()),
+            Self::Replay(error) => Some(replay_hint(error).into()),
             Self::Service => Some("sign with the service `admin` in the credential scope".into()),
             Self::RootKey(_) => Some("policies grant nothing here; sign with a root key".into()),
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
@@ -213,7 +216,7 @@ impl Error {
                 Some("try again; the server's log names the cause".into())
             }
             Self::Identity(error) => error.hint(),
-            Self::NotServed(_) => {
+            Self::NotActive(_) => {
                 Some("the owner of the installation can: `stoker account resume UIN`".into())
             }
             Self::NotOwner => Some("use the key of `credentials.json`".into()),
@@ -240,13 +243,13 @@ impl Error {
         match self {
             Self::Signed(error) => signed_kind(error),
             Self::Signature(error) => signature_kind(*error),
-            Self::Once(once::Error::Taken) => {
+            Self::Replay(replay::Error::Taken) => {
                 Kind(StatusCode::UNAUTHORIZED, "nonce-taken", "nonce taken")
             }
-            Self::Once(once::Error::TooOften(_)) => {
+            Self::Replay(replay::Error::TooOften(_)) => {
                 Kind(StatusCode::TOO_MANY_REQUESTS, "too-often", "too many calls")
             }
-            Self::Once(once::Error::Ledger(_)) => unavailable(),
+            Self::Replay(replay::Error::Ledger(_)) => unavailable(),
             Self::Service => Kind(StatusCode::FORBIDDEN, "wrong-service", "wrong service"),
             Self::RootKey(_) => Kind(StatusCode::FORBIDDEN, "root-key-needed", "root key needed"),
             Self::Page => Kind(StatusCode::NOT_FOUND, "no-such-page", "no such page"),
@@ -282,10 +285,10 @@ impl Error {
             Self::Zone(error) => zone_kind(error),
             Self::Ownership(error) => ownership_kind(error),
             Self::Identity(error) => identity_kind(error),
-            Self::NotServed(service::NotServed::Suspended) => {
+            Self::NotActive(NotActive::Suspended) => {
                 Kind(StatusCode::FORBIDDEN, "account-suspended", "account suspended")
             }
-            Self::NotServed(service::NotServed::AwaitingApproval) => {
+            Self::NotActive(NotActive::AwaitingApproval) => {
                 Kind(StatusCode::FORBIDDEN, "approval-awaited", "approval awaited")
             }
             Self::NotOwner | Self::PrivateOrigin => {
@@ -413,13 +416,13 @@ const fn signature_hint(error: signature::Error) -> &'static str {
     }
 }
 
-const fn once_hint(error: &once::Error) -> &'static str {
+const fn replay_hint(error: &replay::Error) -> &'static str {
     match error {
-        once::Error::Taken => {
+        replay::Error::Taken => {
             "sign each call anew, with another nonce; nothing was done by this one"
         }
-        once::Error::TooOften(_) => "repeat it after `Retry-After`, with another nonce",
-        once::Error::Ledger(_) => "try again; the server's log names the cause",
+        replay::Error::TooOften(_) => "repeat it after `Retry-After`, with another nonce",
+        replay::Error::Ledger(_) => "try again; the server's log names the cause",
     }
 }
 

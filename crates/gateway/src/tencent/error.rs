@@ -9,13 +9,19 @@ use stoker_engine::{Error as LedgerError, SubmitError};
 
 use super::{
     Action,
-    access::{self, service, token},
+    access::{self, inactive},
     cdn,
     message::{self, Language, Message, missing, type_error},
-    params, rate, signed, teo,
-    v1::{caller, pairs, read::Unread},
+    params, teo,
 };
-use crate::content;
+use crate::{
+    auth::{
+        account::NotActive,
+        rate, signed, token,
+        v1::{caller, pairs, read::Unread},
+    },
+    content,
+};
 
 /// Why a call at `/` was refused.
 #[derive(Debug, thiserror::Error)]
@@ -53,11 +59,11 @@ pub(crate) enum Error {
     /// The parameters cannot be read.
     #[error("the parameters cannot be read")]
     Params(#[from] params::Error),
-    /// The account is not served.
+    /// The account is not active.
     #[error("{error}")]
-    NotServed {
+    NotActive {
         /// Why.
-        error: service::NotServed,
+        error: NotActive,
         /// What was called.
         action: Action,
     },
@@ -167,7 +173,9 @@ impl Error {
                 ),
             ),
             Self::Params(error) => params_told(error),
-            Self::NotServed { error, action } => (error.code(*action), error.message()),
+            Self::NotActive { error, action } => {
+                (inactive::code(*error, *action), message::not_active(*error))
+            }
             Self::Access(refused) => (refused.code(), refused.message()),
             Self::Cdn(error) => (cdn_code(error), error.message()),
             Self::CdnDomain(error) => (error.code(), error.message()),

@@ -4,24 +4,16 @@
 //! parameter is read; what comes out is a command of the engine.
 
 mod access;
-pub(crate) mod authorization;
 mod cdn;
 mod clock;
 mod envelope;
 mod error;
 #[cfg(any(fuzzing, test))]
+#[path = "../../tests/internals/fuzzing/mod.rs"]
 pub mod fuzzing;
 pub(crate) mod message;
-mod multipart;
 mod params;
-pub(crate) mod rate;
-pub(crate) mod signed;
-pub(crate) mod signing_keys;
-pub(crate) mod tc3;
 mod teo;
-#[cfg(test)]
-mod timing;
-mod v1;
 pub(crate) mod v2;
 mod value;
 
@@ -38,18 +30,21 @@ use self::{
     error::{Answer, Error},
     message::Language,
     params::Params,
-    signed::Verified,
-    v1::{
-        caller,
-        pairs::{self, Pair},
-        read::{self, LONGEST_QUERY, Read},
+};
+pub(crate) use self::{access::ask, error::chain};
+use crate::{
+    Gateway,
+    auth::{
+        self, account, rate,
+        signed::{self, Verified},
+        v1::{
+            self, caller,
+            pairs::{self, Pair},
+            read::{self, LONGEST_QUERY, Read},
+        },
     },
+    content, multipart,
 };
-pub(crate) use self::{
-    access::{ask, service},
-    error::chain,
-};
-use crate::{Gateway, content};
 
 /// Largest content of a signed call.
 const MOST_CONTENT: usize = 10 * 1024 * 1024;
@@ -160,7 +155,8 @@ async fn call_v1(
     read: Read,
     seen: &mut Seen,
 ) -> Result<Map<String, Value>, Error> {
-    seen.language = read.language.unwrap_or(seen.language);
+    let language = read.language.as_deref().and_then(Language::from_word);
+    seen.language = language.unwrap_or(seen.language);
     let verified = caller::verify(gateway, parts, read.call?, TOLERANCE_SECONDS).await?;
     let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
     let action = route(value("Action"), value("Version"))?;
@@ -179,7 +175,7 @@ async fn carry_out(
     action: Action,
     mut params: Params,
 ) -> Result<Map<String, Value>, Error> {
-    service::check(&caller.account).map_err(|error| Error::NotServed { error, action })?;
+    account::check(&caller.account).map_err(|error| Error::NotActive { error, action })?;
     access::check(gateway, caller, parts, &Rule::of(action), &mut params)?;
     action.call(gateway, &caller.account, params).await
 }
@@ -284,6 +280,6 @@ fn from_content(fields: &HeaderMap, content: &[u8]) -> Result<Params, Error> {
 /// The language that the call asks for, else that of its host.
 fn language(gateway: &Gateway, parts: &Parts) -> Language {
     let word = parts.headers.get(&LANGUAGE).and_then(|field| field.to_str().ok());
-    let default = || Language::of_host(signed::host(parts), gateway.config.language);
+    let default = || Language::of_host(auth::host(parts), gateway.config.language);
     word.and_then(Language::from_word).unwrap_or_else(default)
 }

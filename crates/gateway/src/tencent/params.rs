@@ -7,7 +7,8 @@ use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use percent_encoding::percent_decode;
 
-use super::{message::Language, multipart, value::Value};
+use super::{message::Language, value::Value};
+use crate::multipart;
 
 /// Most values of one call in JSON, names included. One may take some hundred times its two bytes.
 const MOST_VALUES: usize = 250_000;

@@ -13,7 +13,10 @@ use stoker_domain::{
 use stoker_engine::Unfound;
 
 use super::*;
-use crate::tencent::rate::{Exceeded, Period};
+use crate::auth::{
+    rate::{Exceeded, Period},
+    token,
+};
 
 fn ledger() -> LedgerError {
     LedgerError { verb: "submit a task", kind: ErrorKind::Unavailable, cause: None }
@@ -123,7 +126,7 @@ fn all() -> Vec<Error> {
         S::Content(content::Error::Full(content::Full::Share)),
         S::Content(content::Error::Suspect),
         S::Signature,
-        S::Token(signed::token::Error::Expired),
+        S::Token(token::Error::Expired),
         S::Ledger(ledger()),
     ]
     .map(Error::Signed)
@@ -135,9 +138,9 @@ fn all() -> Vec<Error> {
     );
     let exceeded = Exceeded { calls: 301, limit: 300, period: Period::Second };
     all.extend([
-        Error::Once(once::Error::Taken),
-        Error::Once(once::Error::TooOften(exceeded)),
-        Error::Once(once::Error::Ledger(ledger())),
+        Error::Replay(replay::Error::Taken),
+        Error::Replay(replay::Error::TooOften(exceeded)),
+        Error::Replay(replay::Error::Ledger(ledger())),
         Error::Service,
         Error::RootKey("100000000001".into()),
         Error::Page,
@@ -159,8 +162,8 @@ fn all() -> Vec<Error> {
         Error::Domain(DomainError::Zone(ZoneError::Unknown { zone: "zone-1".into() })),
         Error::Zone(ZoneError::InUse { name: "example.com".into(), domains: 2 }),
         Error::Zone(ZoneError::Ledger { name: "example.com".into(), source: ledger() }),
-        Error::NotServed(service::NotServed::Suspended),
-        Error::NotServed(service::NotServed::AwaitingApproval),
+        Error::NotActive(NotActive::Suspended),
+        Error::NotActive(NotActive::AwaitingApproval),
         Error::NotOwner,
         Error::PrivateOrigin,
         Error::PrivateAddress("10.0.0.1".into()),

@@ -7,19 +7,14 @@
 //! root user may do everything, unless a session's policy narrows them.
 
 pub(crate) mod ask;
+pub(super) mod inactive;
 mod old;
 mod peek;
 mod rule;
-pub(crate) mod service;
 mod table;
-pub(crate) mod token;
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    slice,
-};
+use std::slice;
 
-use axum::extract::ConnectInfo;
 use http::request::Parts;
 use stoker_domain::policy::{Action, Call, Context, Decision, Resource, denies_somewhere};
 use stoker_engine::Caller;
@@ -27,7 +22,7 @@ use stoker_engine::Caller;
 use self::rule::Touches;
 pub(crate) use self::rule::{Kind, Refused, Rule};
 use super::params::Params;
-use crate::Gateway;
+use crate::{Gateway, auth::address};
 
 /// Checks the call against `rule` and notes in `params` what its caller may see.
 ///
@@ -50,11 +45,6 @@ pub(crate) fn check(
     let visible = check.run(params)?;
     params.show_only(visible);
     Ok(())
-}
-
-/// Where the call came from, if the listener told.
-pub(crate) fn address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip())
 }
 
 /// One call whose caller is bound by policies.

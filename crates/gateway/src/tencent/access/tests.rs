@@ -10,6 +10,7 @@ use stoker_domain::{
 };
 
 use super::*;
+use crate::auth::token;
 
 /// A refusal, for the tables of codes.
 pub(crate) fn refusal(kind: Kind, service: &str, codes: [&'static str; 2]) -> Refused {

@@ -11,10 +11,7 @@ use stoker_domain::{
 use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 
 use super::*;
-use crate::{
-    request_fields,
-    tencent::{authorization, teo as teo_api},
-};
+use crate::{auth::authorization, request_fields, tencent::teo as teo_api};
 
 #[path = "cdn_domain.rs"]
 mod cdn_domain;
@@ -100,7 +97,7 @@ fn of_the_request() -> Vec<Error> {
 }
 
 fn of_the_account() -> impl Iterator<Item = Error> {
-    use service::NotServed as N;
+    use NotActive as N;
     let actions = [
         Action::Cdn(cdn::Action::PushUrlsCache),
         Action::CdnPurge(cdn::purge::Action::DescribePurgeQuota),
@@ -108,7 +105,7 @@ fn of_the_account() -> impl Iterator<Item = Error> {
         Action::Teo(teo_api::Action::DescribePrefetchTasks),
     ];
     let both = |action| [N::Suspended, N::AwaitingApproval].map(|error| (error, action));
-    actions.into_iter().flat_map(both).map(|(error, action)| Error::NotServed { error, action })
+    actions.into_iter().flat_map(both).map(|(error, action)| Error::NotActive { error, action })
 }
 
 fn of_an_action() -> Vec<Error> {

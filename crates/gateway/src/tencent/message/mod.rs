@@ -13,7 +13,7 @@ use crate::content::{self, SMALL};
 
 pub(crate) use engine::{bare_purge, domain, none_accepted, purge, submit, with_hint, zone};
 pub(crate) use ownership::ownership;
-pub(crate) use request::{authorization, fields, range, token, unknown_word};
+pub(crate) use request::{authorization, fields, not_active, range, token, unknown_word};
 
 /// The language of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use stoker_domain::area::UnknownWord;
 
 use super::Message;
 use crate::{
+    auth::{account::NotActive, authorization, token},
     request_fields::{self, LONGEST_NAME, LONGEST_VALUE, MOST},
-    tencent::{access::token, authorization, params::OutOfBounds},
+    tencent::params::OutOfBounds,
 };
 
 /// Not one of a closed list.
@@ -68,4 +69,13 @@ pub(crate) fn token(error: token::Error) -> Message {
         E::Expired => "临时密钥已过期",
     };
     Message::new(format!("The token is not valid: {error}."), format!("Token 无效：{zh}。"))
+}
+
+/// An account that is not active.
+pub(crate) fn not_active(error: NotActive) -> Message {
+    let zh = match error {
+        NotActive::Suspended => "当前账号的服务已被停用",
+        NotActive::AwaitingApproval => "当前账号尚待审核",
+    };
+    Message::new(error.to_string(), zh)
 }

@@ -9,13 +9,17 @@ use stoker_domain::{domain::Lock, purge::Scope, target};
 use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
 
 use crate::{
+    auth::{
+        account::NotActive,
+        rate,
+        v1::{caller, pairs, read::Unread},
+    },
     content,
     tencent::{
-        access::{self, Kind, service},
+        access::{self, Kind},
         error::{chain, too_often},
         message::{self, Language, Message},
-        params, rate,
-        v1::{caller, pairs, read::Unread},
+        params,
     },
 };
 
@@ -43,9 +47,9 @@ pub(super) enum Error {
     /// The caller is refused.
     #[error(transparent)]
     Caller(#[from] caller::Error),
-    /// The account is not served.
+    /// The account is not active.
     #[error(transparent)]
-    NotServed(#[from] service::NotServed),
+    NotActive(#[from] NotActive),
     /// The caller may not do this.
     #[error("{refused}")]
     Access {
@@ -138,7 +142,9 @@ impl Error {
             Self::Pairs(error) => (4000, invalid, of_pairs(error)),
             Self::Params(error) => (4000, invalid, of_params(error)),
             Self::Caller(error) => caller_answer(error),
-            Self::NotServed(error) => module(4000, error.old_code(), error.message()),
+            Self::NotActive(error) => {
+                module(4000, inactive_code(*error), message::not_active(*error))
+            }
             Self::Access { refused, request_id } => access_answer(refused, request_id),
             Self::Replay => (
                 4500,
@@ -331,6 +337,13 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::FeatureClosed { .. } => "23103",
         E::OverQuota { .. } => "23101",
         E::NoUrls | E::NoNode { .. } | E::Ledger(_) => "9000",
+    }
+}
+
+const fn inactive_code(error: NotActive) -> &'static str {
+    match error {
+        NotActive::Suspended => "9169",
+        NotActive::AwaitingApproval => "9111",
     }
 }
 

@@ -30,15 +30,23 @@ use self::{
     error::Error,
 };
 use super::{
-    access::{self, Rule, service},
-    answer_v1, language, own_params,
+    access::{self, Rule},
+    answer_v1, language,
+    message::Language,
+    own_params,
     params::Params,
-    v1::{
-        caller, pairs,
-        read::{self, Unverified},
-    },
 };
-use crate::{Gateway, content};
+use crate::{
+    Gateway,
+    auth::{
+        account,
+        v1::{
+            caller, pairs,
+            read::{self, Unverified},
+        },
+    },
+    content,
+};
 
 /// Seconds that a timestamp may be off.
 const TOLERANCE_SECONDS: u64 = 7200;
@@ -146,8 +154,9 @@ pub(crate) async fn answer(
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let mut name = "unknown";
-    let read = read::old_call(&gateway, &parts, body).await;
-    let language = read.language.unwrap_or_else(|| language(&gateway, &parts));
+    let read = read::v2_call(&gateway, &parts, body).await;
+    let named = read.language.as_deref().and_then(Language::from_word);
+    let language = named.unwrap_or_else(|| language(&gateway, &parts));
     if read.has_version {
         return answer_v1(&gateway, &parts, read).await;
     }
@@ -212,9 +221,9 @@ async fn call(
     let action = Action::from_name(action.ok_or(Error::missing("Action"))?).ok_or(Error::Action)?;
     *name = action.name();
     let now = gateway.clock.now();
-    let account = verified.caller.account.id;
-    gateway.calls.admit(&gateway.config.calls, account, ("v2", action.name()), now)?;
-    service::check(&verified.caller.account)?;
+    let caller_account = verified.caller.account.id;
+    gateway.calls.admit(&gateway.config.calls, caller_account, ("v2", action.name()), now)?;
+    account::check(&verified.caller.account)?;
     let (caller, mut params) = (verified.caller, own_params(verified.pairs)?);
     let _taken = verified.taken;
     let permitted = access::check(gateway, &caller, parts, &Rule::of_old(action), &mut params);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use stoker_domain::area::{Area, Tier};
 
 use super::*;
-use crate::tencent::{access::token, error::tests::has_english};
+use crate::{auth::token, tencent::error::tests::has_english};
 
 fn ledger() -> LedgerError {
     LedgerError {
@@ -96,8 +96,8 @@ fn of_the_action() -> Vec<Error> {
         SubmitError::DomainOffline { host: host() }.into(),
         SubmitError::DomainLocked { host: host(), lock: Lock::Locked }.into(),
         SubmitError::DomainLocked { host: host(), lock: Lock::Changing }.into(),
-        service::NotServed::Suspended.into(),
-        service::NotServed::AwaitingApproval.into(),
+        NotActive::Suspended.into(),
+        NotActive::AwaitingApproval.into(),
         SubmitError::AreaNotEnabled { host: host(), area }.into(),
         SubmitError::OverQuota { area, available: 3, needed: 12, limit: 1000 }.into(),
         SubmitError::NoNode { area, tier: Tier::Edge }.into(),

@@ -11,11 +11,8 @@ use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
 
 use super::{Input, flip};
-use crate::admin::{
-    OutgoingCall,
-    signature::{By, Head},
-};
-use crate::tencent::{
+use crate::auth::{
+    admin::{By, Head, OutgoingCall},
     authorization::{ALGORITHM, Authorization},
     signing_keys::SigningKeys,
     tc3::{self, Outgoing, hex},

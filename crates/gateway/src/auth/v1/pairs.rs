@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 
-use crate::tencent::multipart;
+use crate::multipart;
 
 /// The parameter that carries the signature.
 pub(crate) const SIGNATURE: &str = "Signature";

@@ -17,7 +17,11 @@ use stoker_domain::account::AccountId;
 use stoker_engine::{Error as LedgerError, Memory, SignedCall};
 use tokio::time::Instant;
 
-use crate::{CallLimits, Gateway, tencent::rate::Exceeded, tencent::tc3::TOLERANCE_SECONDS};
+use super::{
+    rate::{CallLimits, Exceeded},
+    tc3::TOLERANCE_SECONDS,
+};
+use crate::Gateway;
 
 /// How long a call is remembered after its time: as long again as its timestamp is good, because the
 /// clock is read twice and may be set back.
@@ -43,7 +47,7 @@ pub(crate) enum Error {
 ///
 /// # Errors
 /// Why it is not taken.
-pub(super) async fn take(
+pub(crate) async fn take(
     gateway: &Gateway,
     account: AccountId,
     call: &SignedCall<'_>,

@@ -9,11 +9,11 @@ use serde_json::{Map, Value};
 use super::Input;
 use crate::{
     admin::api::lists,
+    auth::v1::pairs::{self, Pair},
+    multipart::{self, Part},
     tencent::{
-        multipart::{self, Part},
         own_params,
         params::{self, Params},
-        v1::pairs::{self, Pair},
     },
 };
 

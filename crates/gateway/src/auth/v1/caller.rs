@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     Gateway,
+    auth::{self, token},
     content::{self, Taken},
-    tencent::{access::token, signed},
 };
 
 /// Why a caller is refused.
@@ -84,7 +84,7 @@ pub(crate) async fn verify(
     }
     let message = Message {
         method: &parts.method,
-        host: signed::host(parts),
+        host: auth::host(parts),
         path: parts.uri.path(),
         pairs: &pairs,
         aliases: &gateway.config.host_aliases,

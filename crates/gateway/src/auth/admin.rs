@@ -9,15 +9,15 @@ use http::{HeaderName, Method, header, request::Parts};
 use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
 
-use crate::tencent::{
+use super::{
     authorization::Authorization,
-    signed,
+    host,
     signing_keys::SigningKeys,
     tc3::{self, CONTENT_SHA256, Signing, TIMESTAMP, UNSIGNED_PAYLOAD, hex},
 };
 
 /// Service that the credential scope of an admin call names.
-pub(super) const SERVICE: &str = "admin";
+pub(crate) const SERVICE: &str = "admin";
 /// The field that makes a call unique.
 const NONCE: HeaderName = HeaderName::from_static("stoker-nonce");
 /// Length of a nonce: 128 bits, in hexadecimal.
@@ -115,8 +115,7 @@ impl<'a> Head<'a> {
         timestamp: &str,
         by: &By<'_>,
     ) -> bool {
-        let hosts =
-            [signed::host(parts)].into_iter().chain(by.aliases.iter().map(String::as_bytes));
+        let hosts = [host(parts)].into_iter().chain(by.aliases.iter().map(String::as_bytes));
         let requests: Vec<_> =
             hosts.map(|host| self.canonical(parts, authorization, host)).collect();
         tc3::signs_one(by.keys, by.secret_key, authorization, timestamp, &requests)
@@ -207,5 +206,5 @@ impl OutgoingCall<'_> {
 }
 
 #[cfg(test)]
-#[path = "signature/tests.rs"]
+#[path = "admin/tests.rs"]
 mod tests;

@@ -27,6 +27,10 @@ pub(crate) const TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp
 /// The field by which a client leaves its content out of the signature.
 pub(crate) const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-content-sha256");
 
+/// The field that carries the token of a temporary key. No client signs it.
+pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
+
+/// What [`CONTENT_SHA256`] says where the content is not signed.
 pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// A request as it came, for the check of its signature.

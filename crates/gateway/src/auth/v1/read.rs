@@ -9,8 +9,9 @@ use http::{HeaderMap, Method, header, request::Parts};
 use super::pairs::{self, Pair};
 use crate::{
     Gateway,
+    auth::address,
     content::{self, Content, Sender, Taken},
-    tencent::{access::address, message::Language, multipart},
+    multipart,
 };
 
 /// Longest query of a GET call.
@@ -21,8 +22,8 @@ const MOST_CONTENT: usize = 1024 * 1024;
 /// The parameters of a call, or why there are none, and how to answer it.
 pub(crate) struct Read {
     pub(crate) call: Result<Unverified, Unread>,
-    /// The language that the parameter `Language` asks for.
-    pub(crate) language: Option<Language>,
+    /// What the parameter `Language` says.
+    pub(crate) language: Option<String>,
     /// Whether `Version` is among them, which calls of API 3.0 have.
     pub(crate) has_version: bool,
 }
@@ -63,7 +64,7 @@ pub(crate) async fn call(gateway: &Gateway, parts: &Parts, body: Body) -> Read {
 }
 
 /// Reads a call of API v2, whose content may be multipart and otherwise is a form.
-pub(crate) async fn old_call(gateway: &Gateway, parts: &Parts, body: Body) -> Read {
+pub(crate) async fn v2_call(gateway: &Gateway, parts: &Parts, body: Body) -> Read {
     if parts.method != Method::POST {
         return query(parts);
     }
@@ -104,14 +105,13 @@ impl Read {
             Err(error) => return Self::failed(Unread::Pairs(error), text),
         };
         let value = |name| pairs::value(&pairs, name);
-        let language = value("Language").and_then(Language::from_word);
+        let language = value("Language").map(Into::into);
         let has_version = value("Version").is_some();
         Self { call: Ok(Unverified { pairs, bytes: text.len(), taken }), language, has_version }
     }
 
     fn failed(error: Unread, text: &[u8]) -> Self {
-        let word = pairs::undecoded(text, "Language");
-        let language = word.and_then(Language::from_word);
+        let language = pairs::undecoded(text, "Language").map(Into::into);
         let has_version = pairs::undecoded(text, "Version").is_some();
         Self { call: Err(error), language, has_version }
     }

@@ -7,22 +7,20 @@
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderValue, header, request::Parts};
 use stoker_engine::{Caller, Error as LedgerError};
 
-pub(crate) use super::access::token;
 use super::{
-    access::address,
+    address,
     authorization::{self, Authorization},
-    tc3::{self, Message, SignedContent, hex},
+    host,
+    tc3::{self, Message, SignedContent, TOKEN, hex},
+    token,
 };
 use crate::{
     Gateway,
     content::{self, Sender, Taken},
 };
-
-/// The field that carries the token of temporary credentials. No client signs it.
-const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 
 /// A call whose signature was verified.
 #[derive(Debug)]
@@ -206,12 +204,4 @@ pub(crate) async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, 
         return Err(Error::Expired);
     }
     Ok(Known { caller, authorization, timestamp: timestamp.into() })
-}
-
-/// `Host` as sent, or the authority of the request target.
-pub(crate) fn host(parts: &Parts) -> &[u8] {
-    match parts.headers.get(header::HOST) {
-        Some(host) => host.as_bytes(),
-        None => parts.uri.authority().map_or(b"", |authority| authority.as_str().as_bytes()),
-    }
 }
