@@ -1,11 +1,10 @@
 //! An accelerated domain: a host or a wildcard, its origin, the areas it serves and the rules of its
 //! cache.
 
-pub mod name;
 mod origin;
 mod rules;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +16,9 @@ pub use self::{
 use crate::{
     account::AccountId,
     area::{Area, AreaScope},
+    host,
     ownership::Ownership,
+    setting::{Status, VendorSettings},
     time::Timestamp,
     zone::ZoneId,
 };
@@ -29,9 +30,10 @@ pub const DEFAULT_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 /// An accelerated domain. One thing for all APIs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Domain {
-    /// Its name: a lower-case host without port, where `localhost` and IP literals are valid; or
-    /// `*.` and a host, for whatever lies below it, see [`name`].
-    pub host: String,
+    /// A lower-case host without port, where `localhost` and IP literals are valid; or `*.` and a host,
+    /// for whatever lies below it, see [`crate::host`]. Stored as `host`, its name in earlier ledgers.
+    #[serde(rename = "host")]
+    pub name: String,
     /// Who owns it.
     pub account: AccountId,
     /// Where its content comes from.
@@ -61,9 +63,9 @@ pub struct Domain {
     /// How long a prefetch goes on after its first failure; absent = as the installation does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_seconds: Option<u64>,
-    /// Settings that are stored and answered back, nothing more.
-    #[serde(default)]
-    pub kept: Kept,
+    /// Settings that are stored and answered back, nothing more. Stored as `kept`.
+    #[serde(default, rename = "kept")]
+    pub settings: VendorSettings,
     /// Why it may not be prefetched or changed for now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Lock>,
@@ -75,12 +77,9 @@ pub struct Domain {
 impl Domain {
     /// Whether it answers for whatever lies below a host rather than for one.
     pub fn is_wildcard(&self) -> bool {
-        name::is_wildcard(&self.host)
+        host::is_wildcard(&self.name)
     }
 }
-
-/// Settings as a caller gave them, by API and name: stored and answered back, never acted on.
-pub type Kept = BTreeMap<String, serde_json::Map<String, serde_json::Value>>;
 
 /// How fast the origin of a domain may be read for prefetches in one area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,17 +92,6 @@ pub struct OriginLimit {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-}
-
-/// Whether a domain is served.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Served; prefetches are accepted.
-    #[default]
-    Online,
-    /// Stopped: viewers and prefetches are refused.
-    Offline,
 }
 
 /// Why a domain may not be prefetched or changed for now. Viewers are served, what was accepted goes

@@ -6,8 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::AccountId, area::Area, media::NotFollowed, outcome::Outcome, task::FetchOptions,
-    task::TaskId, time::Timestamp,
+    account::AccountId,
+    area::Area,
+    media::{Child, NotFollowed},
+    outcome::Outcome,
+    task::FetchOptions,
+    task::TaskId,
+    time::Timestamp,
 };
 
 /// The ledger's number of a job: a batch of targets for one node.
@@ -124,15 +129,6 @@ impl ItemReport {
             not_followed: NotFollowed::default(),
         }
     }
-}
-
-/// A target found in a playlist.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Child {
-    /// Absolute URL.
-    pub url: String,
-    /// Whether it is itself a playlist to be followed.
-    pub is_playlist: bool,
 }
 
 /// A sign of life for a running job: renews the lease and tells how far it is. Never stored.

@@ -11,6 +11,7 @@ pub mod domain;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod holding;
+pub mod host;
 pub mod http;
 pub mod job;
 pub mod key;
@@ -25,6 +26,7 @@ pub mod port;
 pub mod purge;
 pub mod quota;
 pub mod retry;
+pub mod setting;
 pub mod target;
 pub mod task;
 pub mod time;

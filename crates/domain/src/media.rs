@@ -19,14 +19,12 @@ use std::{
 };
 
 use quick_m3u8::{HlsLine, Reader, config::ParsingOptionsBuilder};
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub use not_followed::{Kind, NotFollowed};
 
-use crate::{
-    job::Child,
-    outcome::{Block, Outcome, PlaylistFault},
-};
+use crate::outcome::{Block, Outcome, PlaylistFault};
 
 /// Children that one playlist may name.
 pub const MAX_CHILDREN: usize = 100_000;
@@ -103,6 +101,15 @@ pub fn manifest(path_and_query: &str, content_type: Option<&str>) -> Option<Mani
 /// Whether `path_and_query` names a playlist: its path ends in `.m3u8` or `.m3u`.
 pub fn is_playlist(path_and_query: &str) -> bool {
     has_suffix(path_and_query, ".m3u8") || has_suffix(path_and_query, ".m3u")
+}
+
+/// A target found in a playlist.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Child {
+    /// Absolute URL.
+    pub url: String,
+    /// Whether it is itself a playlist to be followed.
+    pub is_playlist: bool,
 }
 
 /// What a manifest names.

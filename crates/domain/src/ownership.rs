@@ -11,7 +11,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{account::AccountId, domain::name, time::Timestamp};
+use crate::{
+    account::AccountId,
+    host::{base_host, is_address, is_at_or_below, is_wildcard},
+    time::Timestamp,
+};
 
 /// The label under which a registrable domain has the record that proves who owns it.
 pub const RECORD_LABEL: &str = "_cdnauth";
@@ -133,7 +137,7 @@ impl Proof {
     /// Whether a domain of this name may be added at `now` because of it.
     pub fn covers(&self, domain: &str, now: Timestamp) -> bool {
         let is_meant = match self.method {
-            Method::Dns => is_at_or_below(base(domain), &self.name),
+            Method::Dns => is_at_or_below(base_host(domain), &self.name),
             Method::File => domain == self.name,
         };
         is_meant && now < self.expires_at
@@ -171,7 +175,7 @@ pub enum Unclaimable {
 /// # Errors
 /// Why not.
 pub fn check_claim(name: &str, leave: Leave) -> Result<(), Unclaimable> {
-    let base = base(name);
+    let base = base_host(name);
     if leave == Leave::Owner {
         return Ok(());
     }
@@ -193,39 +197,15 @@ pub fn check_claim(name: &str, leave: Leave) -> Result<(), Unclaimable> {
 
 /// Whether claims of `a` and `b` exclude each other when two accounts make them.
 pub fn are_related(a: &str, b: &str) -> bool {
-    let (a, b) = (base(a), base(b));
+    let (a, b) = (base_host(a), base_host(b));
     is_at_or_below(a, b) || is_at_or_below(b, a)
 }
 
 /// The name that somebody registered, of which `host` is a part; nothing for a public suffix, a
 /// single label and an address.
 pub fn registrable(host: &str) -> Option<&str> {
-    let host = base(host);
+    let host = base_host(host);
     if is_address(host) { None } else { psl::domain_str(host) }
-}
-
-/// The host that a wildcard is below; another name as it is.
-pub fn base(domain: &str) -> &str {
-    domain.strip_prefix("*.").unwrap_or(domain)
-}
-
-/// The normal form of a name that is claimed: lower case, without the point of the root.
-pub fn normal(given: &str) -> String {
-    given.strip_suffix('.').unwrap_or(given).to_ascii_lowercase()
-}
-
-/// Whether `host` is `name`, or lies below it.
-pub fn is_at_or_below(host: &str, name: &str) -> bool {
-    // below the digits of an address there are no hosts
-    host == name
-        || !is_address(host)
-            && host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
-}
-
-/// An IP literal, or a name that ends in a number and so can be nothing else (WHATWG URL, 3.5).
-fn is_address(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
-    host.starts_with('[') || last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A name on the list; a top-level name that the list does not know is not one.
@@ -236,7 +216,7 @@ fn is_public_suffix(host: &str) -> bool {
 
 /// Whether a file can prove it: not of a wildcard, which is no one host.
 pub fn has_file(domain: &str) -> bool {
-    !name::is_wildcard(domain)
+    !is_wildcard(domain)
 }
 
 #[cfg(test)]

@@ -3,16 +3,16 @@
 //! A key lives on one node of each cluster, chosen by rendezvous hash, so that a node that comes or
 //! goes moves only its own keys. Every node computes the same answer from the same [`Directory`].
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
     area::{Area, AreaScope, Tier, tier_for},
-    domain::{Domain, Shield, name},
+    domain::{Domain, Shield},
+    host::{self, is_host, normal_host},
     key::Key,
-    target::is_host,
 };
 
 /// One cache server.
@@ -59,7 +59,7 @@ impl Directory {
         let own = self.domains.get(&*host).filter(|domain| !domain.is_wildcard());
         // it may be whatever a field can hold: only a real host lies below a wildcard
         own.or_else(|| match is_host(&host) {
-            true => name::wildcards_over(&host).find_map(|name| self.domains.get(&name)),
+            true => host::wildcards_over(&host).find_map(|name| self.domains.get(&name)),
             false => None,
         })
     }
@@ -131,29 +131,6 @@ impl Directory {
             }
         }
         clusters.into_values().map(|(node, _)| Arc::clone(node)).collect()
-    }
-}
-
-/// `host` without its port and without a final dot. Brackets of an IPv6 literal stay.
-pub fn bare_host(host: &str) -> &str {
-    let bare = match host.rfind(':') {
-        Some(colon) if host[colon + 1..].bytes().all(|byte| byte.is_ascii_digit()) => {
-            let head = &host[..colon];
-            // `::1` without brackets has a colon but no port
-            if head.contains(':') && !head.ends_with(']') { host } else { head }
-        }
-        _ => host,
-    };
-    bare.strip_suffix('.').unwrap_or(bare)
-}
-
-/// `host` as domains and keys have it: [`bare_host`], in lower case.
-pub fn normal_host(host: &str) -> Cow<'_, str> {
-    let bare = bare_host(host);
-    if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        Cow::Owned(bare.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(bare)
     }
 }
 

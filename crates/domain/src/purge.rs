@@ -9,7 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::name,
+    host,
     target::{Error, Target},
 };
 
@@ -96,7 +96,7 @@ pub fn root(name: &str) -> String {
 /// The wildcard whose [`root`] `url` is.
 pub fn wildcard_of_root(url: &str) -> Option<&str> {
     let name = url.strip_prefix("http://")?.strip_suffix('/')?;
-    (name::is_wildcard(name) && name::is_name(name)).then_some(name)
+    (host::is_wildcard(name) && host::is_domain_name(name)).then_some(name)
 }
 
 /// Whether `url`, a host and a path, begins with `prefix`, which may have a wildcard for its host.
@@ -106,7 +106,7 @@ pub fn is_below(prefix: &str, url: &str) -> bool {
         text.split_at(end)
     };
     let ((name, start), (host, path)) = (split(prefix), split(url));
-    url.starts_with(prefix) || (name::covers(name, host) && path.starts_with(start))
+    url.starts_with(prefix) || (host::covers(name, host) && path.starts_with(start))
 }
 
 /// Whether `text` can be a tag: printable ASCII without spaces and commas, 1 to 128 characters.

@@ -13,72 +13,75 @@ use crate::{
     time::Timestamp,
 };
 
-/// Products whose quotas are counted apart. API v2 shares the counters of `cdn`.
+/// What is counted apart: prefetches and purges, asked for by domain or by zone. Which of the vendor's
+/// APIs charges which, the gateway knows; the stored words are of the time when each API had its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub enum Product {
-    /// API v2 and API 3.0 `cdn`.
-    Cdn,
-    /// API 3.0 `teo`.
-    Teo,
-    /// API 3.0 `teo`, prefetches to the edge, which have an allotment of their own.
+    /// Prefetches by domain.
+    #[serde(rename = "cdn")]
+    DomainPrefetch,
+    /// Prefetches by zone.
+    #[serde(rename = "teo")]
+    ZonePrefetch,
+    /// Prefetches by zone to the edge, which have an allotment of their own.
     #[serde(rename = "teo-edge")]
-    TeoEdge,
-    /// Purges of URLs by API v2 and API 3.0 `cdn`.
+    ZoneEdgePrefetch,
+    /// Purges of URLs by domain.
     #[serde(rename = "cdn-purge-url")]
-    CdnPurgeUrl,
-    /// Purges of directories by API v2 and API 3.0 `cdn`.
+    DomainPurgeUrl,
+    /// Purges of directories by domain.
     #[serde(rename = "cdn-purge-path")]
-    CdnPurgePath,
-    /// Purges of URLs by API 3.0 `teo`.
+    DomainPurgePath,
+    /// Purges of URLs by zone.
     #[serde(rename = "teo-purge-url")]
-    TeoPurgeUrl,
-    /// Purges of directories by API 3.0 `teo`.
+    ZonePurgeUrl,
+    /// Purges of directories by zone.
     #[serde(rename = "teo-purge-prefix")]
-    TeoPurgePrefix,
-    /// Purges of hosts by API 3.0 `teo`.
+    ZonePurgePrefix,
+    /// Purges of hosts.
     #[serde(rename = "teo-purge-host")]
-    TeoPurgeHost,
-    /// Purges of whole zones by API 3.0 `teo`.
+    ZonePurgeHost,
+    /// Purges of whole zones.
     #[serde(rename = "teo-purge-all")]
-    TeoPurgeAll,
-    /// Purges of tags by API 3.0 `teo`.
+    ZonePurgeAll,
+    /// Purges of tags.
     #[serde(rename = "teo-purge-cache-tag")]
-    TeoPurgeCacheTag,
+    ZonePurgeTag,
 }
 
 impl Product {
     /// The word stored in the ledger.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Cdn => "cdn",
-            Self::Teo => "teo",
-            Self::TeoEdge => "teo-edge",
-            Self::CdnPurgeUrl => "cdn-purge-url",
-            Self::CdnPurgePath => "cdn-purge-path",
-            Self::TeoPurgeUrl => "teo-purge-url",
-            Self::TeoPurgePrefix => "teo-purge-prefix",
-            Self::TeoPurgeHost => "teo-purge-host",
-            Self::TeoPurgeAll => "teo-purge-all",
-            Self::TeoPurgeCacheTag => "teo-purge-cache-tag",
+            Self::DomainPrefetch => "cdn",
+            Self::ZonePrefetch => "teo",
+            Self::ZoneEdgePrefetch => "teo-edge",
+            Self::DomainPurgeUrl => "cdn-purge-url",
+            Self::DomainPurgePath => "cdn-purge-path",
+            Self::ZonePurgeUrl => "teo-purge-url",
+            Self::ZonePurgePrefix => "teo-purge-prefix",
+            Self::ZonePurgeHost => "teo-purge-host",
+            Self::ZonePurgeAll => "teo-purge-all",
+            Self::ZonePurgeTag => "teo-purge-cache-tag",
         }
     }
 
     /// Those of prefetches.
-    pub const PREFETCH: [Self; 3] = [Self::Cdn, Self::Teo, Self::TeoEdge];
+    pub const PREFETCH: [Self; 3] =
+        [Self::DomainPrefetch, Self::ZonePrefetch, Self::ZoneEdgePrefetch];
 
     /// Every product.
     pub const ALL: [Self; 10] = [
-        Self::Cdn,
-        Self::Teo,
-        Self::TeoEdge,
-        Self::CdnPurgeUrl,
-        Self::CdnPurgePath,
-        Self::TeoPurgeUrl,
-        Self::TeoPurgePrefix,
-        Self::TeoPurgeHost,
-        Self::TeoPurgeAll,
-        Self::TeoPurgeCacheTag,
+        Self::DomainPrefetch,
+        Self::ZonePrefetch,
+        Self::ZoneEdgePrefetch,
+        Self::DomainPurgeUrl,
+        Self::DomainPurgePath,
+        Self::ZonePurgeUrl,
+        Self::ZonePurgePrefix,
+        Self::ZonePurgeHost,
+        Self::ZonePurgeAll,
+        Self::ZonePurgeTag,
     ];
 
     /// What the account that owns the installation has, unless it was set: the batch limits of the
@@ -86,43 +89,47 @@ impl Product {
     pub const fn owner_limits(self) -> Limits {
         let Limits { batch, .. } = self.default_limits();
         match self {
-            Self::Cdn | Self::Teo | Self::TeoEdge | Self::CdnPurgeUrl | Self::TeoPurgeUrl => {
-                Limits { batch, ..Limits::OWNER }
-            }
-            Self::CdnPurgePath
-            | Self::TeoPurgePrefix
-            | Self::TeoPurgeHost
-            | Self::TeoPurgeAll
-            | Self::TeoPurgeCacheTag => Limits { batch, daily: 1_000_000 },
+            Self::DomainPrefetch
+            | Self::ZonePrefetch
+            | Self::ZoneEdgePrefetch
+            | Self::DomainPurgeUrl
+            | Self::ZonePurgeUrl => Limits { batch, ..Limits::OWNER },
+            Self::DomainPurgePath
+            | Self::ZonePurgePrefix
+            | Self::ZonePurgeHost
+            | Self::ZonePurgeAll
+            | Self::ZonePurgeTag => Limits { batch, daily: 1_000_000 },
         }
     }
 
     /// The limits of an account for which none were set.
     pub const fn default_limits(self) -> Limits {
         match self {
-            Self::Cdn | Self::Teo | Self::TeoEdge => Limits::CDN_DEFAULT,
-            Self::CdnPurgeUrl => Limits { batch: 1000, daily: 10_000 },
-            Self::CdnPurgePath => Limits { batch: 500, daily: 100 },
-            Self::TeoPurgeUrl => Limits { batch: 2000, daily: 10_000 },
-            Self::TeoPurgePrefix | Self::TeoPurgeHost | Self::TeoPurgeCacheTag => {
+            Self::DomainPrefetch | Self::ZonePrefetch | Self::ZoneEdgePrefetch => {
+                Limits::PREFETCH_DEFAULT
+            }
+            Self::DomainPurgeUrl => Limits { batch: 1000, daily: 10_000 },
+            Self::DomainPurgePath => Limits { batch: 500, daily: 100 },
+            Self::ZonePurgeUrl => Limits { batch: 2000, daily: 10_000 },
+            Self::ZonePurgePrefix | Self::ZonePurgeHost | Self::ZonePurgeTag => {
                 Limits { batch: 500, daily: 1000 }
             }
-            Self::TeoPurgeAll => Limits { batch: 1, daily: 100 },
+            Self::ZonePurgeAll => Limits { batch: 1, daily: 100 },
         }
     }
 
-    /// The counters that a URL for `areas` costs one unit of. `cdn` counts each area apart; `teo`
-    /// counts a URL once wherever it goes, under the first area.
+    /// The counters that a URL for `areas` costs one unit of. By domain each area counts apart; by zone
+    /// a URL counts once wherever it goes, under the first area.
     pub const fn counted(self, areas: AreaScope) -> &'static [Area] {
         match self {
-            Self::Cdn | Self::CdnPurgeUrl | Self::CdnPurgePath => areas.areas(),
-            Self::Teo
-            | Self::TeoEdge
-            | Self::TeoPurgeUrl
-            | Self::TeoPurgePrefix
-            | Self::TeoPurgeHost
-            | Self::TeoPurgeAll
-            | Self::TeoPurgeCacheTag => AreaScope::Mainland.areas(),
+            Self::DomainPrefetch | Self::DomainPurgeUrl | Self::DomainPurgePath => areas.areas(),
+            Self::ZonePrefetch
+            | Self::ZoneEdgePrefetch
+            | Self::ZonePurgeUrl
+            | Self::ZonePurgePrefix
+            | Self::ZonePurgeHost
+            | Self::ZonePurgeAll
+            | Self::ZonePurgeTag => AreaScope::Mainland.areas(),
         }
     }
 }
@@ -148,8 +155,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The vendor's defaults for `cdn` prefetch.
-    pub const CDN_DEFAULT: Self = Self { batch: 500, daily: 1000 };
+    /// Of prefetches, where none were set.
+    pub const PREFETCH_DEFAULT: Self = Self { batch: 500, daily: 1000 };
     /// What the account that `stoker up` creates has.
     pub const OWNER: Self = Self { batch: 500, daily: 10_000_000 };
 }

@@ -3,7 +3,11 @@
 use http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-use crate::{key::Key, placement::bare_host, uri::normal_path_and_query};
+use crate::{
+    host::{bare_host, is_host},
+    key::Key,
+    uri::normal_path_and_query,
+};
 
 /// Longest target URI that is taken, in bytes, as most caches have it.
 pub const MAX_LENGTH: usize = 4096;
@@ -109,22 +113,6 @@ fn check_authority(authority: &str) -> Result<String, Error> {
         return Err(Error::Host);
     }
     Ok(host.to_ascii_lowercase())
-}
-
-/// Whether `host` is a name or an IP literal, IPv6 in brackets.
-pub fn is_host(host: &str) -> bool {
-    if let Some(inner) = host.strip_prefix('[') {
-        return inner
-            .strip_suffix(']')
-            .is_some_and(|literal| literal.parse::<std::net::Ipv6Addr>().is_ok());
-    }
-    !host.is_empty()
-        && host.len() <= 253
-        && host.split('.').all(|label| {
-            !label.is_empty()
-                && label.len() <= 63
-                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        })
 }
 
 /// A part of a URL as targets have it: spaces and bytes outside ASCII encoded.

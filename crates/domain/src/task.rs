@@ -11,8 +11,10 @@ use crate::{
     time::Timestamp,
 };
 
-/// The public name of a task: 19 decimal digits, microseconds since the epoch and three that make
-/// it unique. Opaque to callers.
+/// The public name of a task or a purge, opaque to callers. The engine makes three forms: 19 decimal
+/// digits that ascend (13 of milliseconds since the epoch, three at random, three zeros) for tasks that
+/// are taken whole; 12 lower-case letters or digits for what is taken in part; and, for purges that are
+/// taken whole, the seconds since the epoch, `-` and 8 letters or digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TaskId(pub String);

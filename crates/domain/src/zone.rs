@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::AccountId,
     area::AreaScope,
-    domain::{Kept, Status},
     ownership::Ownership,
+    setting::{Status, VendorSettings},
     time::Timestamp,
 };
 
@@ -46,7 +46,7 @@ pub struct Zone {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-    /// Settings that are stored and answered back, nothing more.
-    #[serde(default)]
-    pub kept: Kept,
+    /// Settings that are stored and answered back, nothing more. Stored as `kept`.
+    #[serde(default, rename = "kept")]
+    pub settings: VendorSettings,
 }

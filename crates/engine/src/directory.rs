@@ -33,7 +33,7 @@ impl Board {
         board.change(|parts| {
             parts.nodes = nodes.iter().map(|n| (n.name.clone(), Arc::new(n.clone()))).collect();
             parts.domains =
-                domains.into_iter().map(|domain| (domain.host.clone(), domain.into())).collect();
+                domains.into_iter().map(|domain| (domain.name.clone(), domain.into())).collect();
         });
         board
     }
@@ -48,7 +48,7 @@ impl Board {
 
     pub(crate) fn put_domain(&self, domain: Arc<Domain>) {
         self.change(|parts| {
-            parts.domains.insert(domain.host.clone(), domain);
+            parts.domains.insert(domain.name.clone(), domain);
         });
     }
 

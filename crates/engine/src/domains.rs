@@ -12,8 +12,10 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::{CacheRules, Domain, Kept, Lock, Origin, Shield, Status, name},
-    ownership::{are_related, normal},
+    domain::{CacheRules, Domain, Lock, Origin, Shield},
+    host::{self, normal_name},
+    ownership::are_related,
+    setting::{Status, VendorSettings},
 };
 use stoker_ledger::ErrorKind;
 
@@ -48,7 +50,7 @@ impl Engine {
         account: AccountId,
         new: NewDomain,
     ) -> Result<Domain, DomainError> {
-        self.add_domain_to(account, new, ZoneChoice::default(), Kept::new()).await
+        self.add_domain_to(account, new, ZoneChoice::default(), VendorSettings::new()).await
     }
 
     /// Adds a domain to the zone of `choice`, with settings that are only kept, online at once, and
@@ -61,10 +63,10 @@ impl Engine {
         account: AccountId,
         new: NewDomain,
         choice: ZoneChoice,
-        kept: Kept,
+        settings: VendorSettings,
     ) -> Result<Domain, DomainError> {
-        let host = normal(&new.host);
-        if !name::is_new_name(&host) {
+        let host = normal_name(&new.host);
+        if !host::is_new_domain_name(&host) {
             return Err(DomainError::InvalidHost { host: new.host });
         }
         // held over the write, so that a zone cannot go while a domain enters it
@@ -88,7 +90,7 @@ impl Engine {
         let zone = self.chosen_zone(account, &host, choice).await?;
         let now = self.clock.now();
         let domain = Domain {
-            host,
+            name: host,
             account,
             origin: new.origin,
             areas: new.areas,
@@ -101,14 +103,14 @@ impl Engine {
             content_epoch: self.fresh_epoch(),
             origin_limits: Vec::new(),
             patience_seconds: None,
-            kept,
+            settings,
             lock: None,
             ownership,
         };
         if let Err(source) = self.ledger.add_domain(&domain).await {
             return Err(match source.kind {
-                ErrorKind::Conflict => DomainError::Related { host: domain.host },
-                _ => DomainError::Ledger { host: domain.host, source },
+                ErrorKind::Conflict => DomainError::Related { host: domain.name },
+                _ => DomainError::Ledger { host: domain.name, source },
             });
         }
         self.board.put_domain(Arc::new(domain.clone()));
@@ -120,7 +122,7 @@ impl Engine {
     fn is_related(&self, account: AccountId, claim: &str) -> bool {
         let directory = self.board.now();
         let mut domains = directory.domains.values();
-        domains.any(|domain| domain.account != account && are_related(&domain.host, claim))
+        domains.any(|domain| domain.account != account && are_related(&domain.name, claim))
             || self.is_related_to_zone(account, claim)
     }
 
@@ -138,7 +140,7 @@ impl Engine {
             .filter(|domain| domain.account == account)
             .cloned()
             .collect();
-        domains.sort_by(|a, b| a.host.cmp(&b.host));
+        domains.sort_by(|a, b| a.name.cmp(&b.name));
         domains
     }
 
@@ -164,7 +166,7 @@ impl Engine {
             .iter()
             .filter_map(|host| self.domain(account, host))
             .filter(|domain| domain.is_wildcard())
-            .map(|domain| domain.host.clone())
+            .map(|domain| domain.name.clone())
             .collect();
         hosts.into_iter().chain(wildcards).collect()
     }
@@ -224,14 +226,14 @@ impl Engine {
     /// Writes a changed domain; its host, owner and creation stay.
     async fn publish(&self, known: &Domain, changed: Domain) -> Result<Arc<Domain>, DomainError> {
         let changed = Arc::new(Domain {
-            host: known.host.clone(),
+            name: known.name.clone(),
             account: known.account,
             created_at: known.created_at,
             updated_at: self.clock.now(),
             ..changed
         });
         if let Err(source) = self.ledger.put_domain(&changed).await {
-            return Err(DomainError::Ledger { host: known.host.clone(), source });
+            return Err(DomainError::Ledger { host: known.name.clone(), source });
         }
         self.board.put_domain(Arc::clone(&changed));
         Ok(changed)
@@ -285,19 +287,19 @@ impl Engine {
             return Err(DomainError::Unknown { host: host.into() });
         };
         check_lock(&domain)?;
-        match self.ledger.remove_domain(&domain.host).await {
+        match self.ledger.remove_domain(&domain.name).await {
             Ok(_) => {
-                self.board.remove_domain(&domain.host);
+                self.board.remove_domain(&domain.name);
                 Ok(())
             }
-            Err(source) => Err(DomainError::Ledger { host: domain.host.clone(), source }),
+            Err(source) => Err(DomainError::Ledger { host: domain.name.clone(), source }),
         }
     }
 }
 
 fn check_lock(domain: &Domain) -> Result<(), DomainError> {
     match domain.lock {
-        Some(lock) => Err(DomainError::Locked { host: domain.host.clone(), lock }),
+        Some(lock) => Err(DomainError::Locked { host: domain.name.clone(), lock }),
         None => Ok(()),
     }
 }

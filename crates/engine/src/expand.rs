@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 
 use stoker_domain::{
     area::AreaScope,
-    domain::{Domain, Status},
-    job::Child,
+    domain::Domain,
+    media::Child,
     outcome::{Block, Outcome},
     placement::Directory,
+    setting::Status,
     target::Target,
     task::Task,
 };
@@ -91,7 +92,7 @@ fn plan(directory: &Directory, task: &Task, child: Child, levels: u8) -> Planned
     let Some(domain) = domain else {
         return settled(target.url, target.host, Block::Ownership);
     };
-    let name = domain.host.clone();
+    let name = domain.name.clone();
     let areas = match areas(domain, task, &child, levels) {
         Ok(areas) => areas,
         Err(reason) => return settled(target.url, name, reason),
@@ -107,7 +108,7 @@ fn plan(directory: &Directory, task: &Task, child: Child, levels: u8) -> Planned
 /// Where the child goes, or why nowhere.
 fn areas(domain: &Domain, task: &Task, child: &Child, levels: u8) -> Result<AreaScope, Block> {
     let allowed = task.options.playlist_hosts.as_ref();
-    if allowed.is_some_and(|hosts| !hosts.contains(&domain.host)) {
+    if allowed.is_some_and(|hosts| !hosts.contains(&domain.name)) {
         return Err(Block::Policy);
     }
     let areas = reach(task, domain).filter(|_| domain.status == Status::Online);

@@ -14,11 +14,10 @@ use std::{
 use async_trait::async_trait;
 use stoker_domain::{
     account::AccountId,
-    domain::name,
+    host::{self, base_host, is_at_or_below, normal_name},
     ownership::{
         FILE_PATH, Leave, MAX_PROOFS, MAX_RECORDS, Method, Ownership, PROOF_LIFETIME, Proof,
-        RECORD_LIFETIME, Record, Unclaimable, check_claim, has_file, is_at_or_below, normal,
-        registrable,
+        RECORD_LIFETIME, Record, Unclaimable, check_claim, has_file, registrable,
     },
     zone::Zone,
 };
@@ -252,7 +251,7 @@ impl Engine {
         account: AccountId,
         host: &str,
     ) -> Result<Option<Proof>, LedgerError> {
-        let (host, now) = (normal(host), self.clock.now());
+        let (host, now) = (normal_name(host), self.clock.now());
         let proofs = self.ledger.ownership_proofs(account).await?;
         Ok(proofs.into_iter().find(|proof| proof.covers(&host, now)))
     }
@@ -276,7 +275,7 @@ impl Engine {
         method: Method,
     ) -> Result<Proof, OwnershipError> {
         let name = provable(host)?;
-        let host = normal(host);
+        let host = normal_name(host);
         if method == Method::File && !has_file(&host) {
             return Err(OwnershipError::NoFile { host });
         }
@@ -324,7 +323,8 @@ impl Engine {
         let _turn = self.domain_writes.lock().await;
         let now = self.clock.now();
         for zone in self.zones(proof.account) {
-            let is_meant = zone.claim.is_none() && !zone.kept.is_empty() && zone.name.contains('.');
+            let is_meant =
+                zone.claim.is_none() && !zone.settings.is_empty() && zone.name.contains('.');
             if is_meant && proof.method == Method::Dns && proof.covers(&zone.name, now) {
                 self.claim(&zone, proof.method.into()).await?;
             }
@@ -353,7 +353,7 @@ impl Engine {
             Leave::Waived => return Ok(Ownership::Waived),
             Leave::Required => {}
         }
-        let base = stoker_domain::ownership::base(host);
+        let base = base_host(host);
         let claims = self.zones(account);
         let claim = claims.iter().filter(|zone| is_at_or_below(base, &zone.name));
         if let Some(ownership) = claim.filter_map(|zone| zone.claim).next() {
@@ -405,8 +405,8 @@ impl Engine {
 
 /// The registrable domain by which `host` is proved.
 fn provable(host: &str) -> Result<String, OwnershipError> {
-    let host = normal(host);
-    if !name::is_new_name(&host) {
+    let host = normal_name(host);
+    if !host::is_new_domain_name(&host) {
         return Err(OwnershipError::InvalidHost { host });
     }
     match (check_claim(&host, Leave::Required), registrable(&host)) {

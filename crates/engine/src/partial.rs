@@ -175,7 +175,7 @@ async fn plan(
             levels: if follows { PLAYLIST_LEVELS } else { 0 },
             nodes: holders(directory, &target, domain.areas, submission.tier),
             url: target.url,
-            host: domain.host.clone(),
+            host: domain.name.clone(),
             settled: None,
         });
         share_the_thread(index).await;
@@ -195,16 +195,16 @@ fn union(a: AreaScope, b: AreaScope) -> AreaScope {
 /// Where a further target of `task` on `domain` goes; nothing when the domain is not served there.
 pub(crate) fn reach(task: &Task, domain: &Domain) -> Option<AreaScope> {
     match task.product {
-        Product::Teo | Product::TeoEdge => Some(domain.areas),
+        Product::ZonePrefetch | Product::ZoneEdgePrefetch => Some(domain.areas),
         // purges have no tasks of this kind
-        Product::Cdn
-        | Product::CdnPurgeUrl
-        | Product::CdnPurgePath
-        | Product::TeoPurgeUrl
-        | Product::TeoPurgePrefix
-        | Product::TeoPurgeHost
-        | Product::TeoPurgeAll
-        | Product::TeoPurgeCacheTag => {
+        Product::DomainPrefetch
+        | Product::DomainPurgeUrl
+        | Product::DomainPurgePath
+        | Product::ZonePurgeUrl
+        | Product::ZonePurgePrefix
+        | Product::ZonePurgeHost
+        | Product::ZonePurgeAll
+        | Product::ZonePurgeTag => {
             let all = task.areas.areas().iter().all(|area| domain.areas.contains(*area));
             all.then_some(task.areas)
         }

@@ -17,10 +17,11 @@ use std::{
 use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope, Tier},
-    domain::{Domain, Shield, Status},
+    domain::{Domain, Shield},
     placement::Directory,
     purge::{Method, PathError, PurgeOrder, Scope, directory, is_tag, root, tagged},
     quota::{Counter, Product},
+    setting::Status,
     target::Target,
     task::TaskId,
     time::Timestamp,
@@ -357,7 +358,7 @@ async fn read(
             return Err(SubmitError::AreaNotEnabled { host: target.host, area: *area }.into());
         }
         if seen.insert(target.url.clone()) {
-            let host = domain.host.clone();
+            let host = domain.name.clone();
             found.push((PurgeTarget { url: target.url, host }, Arc::clone(domain)));
         }
     }
@@ -394,8 +395,8 @@ fn find(
         let named = purge.hosts.iter().filter_map(|host| {
             let domain = board.named_or_over(host).filter(is_meant)?;
             // one host of a wildcard is told by the tag itself
-            let url = if domain.host == *host { text.clone() } else { tagged(host, text) };
-            Some((PurgeTarget { url, host: domain.host.clone() }, Arc::clone(domain)))
+            let url = if domain.name == *host { text.clone() } else { tagged(host, text) };
+            Some((PurgeTarget { url, host: domain.name.clone() }, Arc::clone(domain)))
         });
         return Ok(named.filter(|(_, domain)| domain.status != Status::Offline).collect());
     }
@@ -407,7 +408,7 @@ fn find(
     };
     let wanted = Wanted { account, zone: purge.zone.as_ref(), host: &host, url: &url, index };
     let domain = wanted.check(domain)?;
-    Ok(vec![(PurgeTarget { url, host: domain.host.clone() }, Arc::clone(domain))])
+    Ok(vec![(PurgeTarget { url, host: domain.name.clone() }, Arc::clone(domain))])
 }
 
 /// Where a purge goes.

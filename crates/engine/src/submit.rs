@@ -9,9 +9,11 @@ use std::{collections::BTreeSet, sync::Arc};
 use stoker_domain::{
     account::{Account, AccountId, Feature},
     area::{AreaScope, Tier, tier_for},
-    domain::{Domain, Status, name},
+    domain::Domain,
+    host,
     placement::Directory,
     quota::{AreaLimits, Counter, Product},
+    setting::Status,
     target::{self, Target},
     task::{FetchOptions, MediaPolicy, Task, TaskId},
     zone::ZoneId,
@@ -146,9 +148,9 @@ pub(crate) fn check_features(
     product: Product,
     options: &FetchOptions,
 ) -> Result<(), SubmitError> {
-    let is_teo = matches!(product, Product::Teo | Product::TeoEdge);
+    let is_teo = matches!(product, Product::ZonePrefetch | Product::ZoneEdgePrefetch);
     let used = [
-        (Feature::EdgePrefetch, product == Product::TeoEdge),
+        (Feature::EdgePrefetch, product == Product::ZoneEdgePrefetch),
         (Feature::MediaSegments, is_teo && options.media != MediaPolicy::Off),
         (Feature::DisableRange, options.disable_range),
     ];
@@ -191,7 +193,7 @@ pub(crate) async fn plan(
             levels: if follows { PLAYLIST_LEVELS } else { 0 },
             nodes: holders(directory, &target, submission.areas, submission.tier),
             url: target.url,
-            host: domain.host.clone(),
+            host: domain.name.clone(),
             settled: None,
         });
         share_the_thread(index).await;
@@ -241,7 +243,7 @@ impl Wanted<'_> {
         let host = || self.host.to_owned();
         let Some(domain) = found.filter(|domain| domain.account == self.account) else {
             let url = self.url.to_owned();
-            return Err(if name::is_host_name(self.host) {
+            return Err(if host::is_host_name(self.host) {
                 SubmitError::DomainUnknown { host: host(), url }
             } else {
                 SubmitError::Url { index: self.index, url, error: target::Error::Host }

@@ -1,7 +1,7 @@
 //! Adding, showing and removing zones, and choosing the one that a domain belongs to.
 //!
 //! A zone's name is unique within its account. Domains name their zone; a zone with domains is not
-//! removed. Kept in memory and in the ledger; written under the same turn as domains, so that a
+//! removed. VendorSettings in memory and in the ledger; written under the same turn as domains, so that a
 //! zone cannot vanish while a domain enters it.
 
 use std::{
@@ -12,8 +12,9 @@ use std::{
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::{Kept, Status, name::is_host_name},
+    host::is_host_name,
     ownership::{Ownership, are_related, registrable},
+    setting::{Status, VendorSettings},
     zone::{Zone, ZoneId},
 };
 use stoker_ledger::{Error as LedgerError, ErrorKind};
@@ -28,7 +29,7 @@ pub struct NewZone {
     /// Areas that it is made for.
     pub area: AreaScope,
     /// Settings that are stored and answered back.
-    pub kept: Kept,
+    pub settings: VendorSettings,
 }
 
 /// The zone that a domain is put into.
@@ -140,7 +141,7 @@ impl Engine {
         if let Some(zone) = self.zone(account, &name) {
             return Ok(Some(zone.id.clone()));
         }
-        let new = NewZone { name, area: AreaScope::Global, kept: Kept::new() };
+        let new = NewZone { name, area: AreaScope::Global, settings: VendorSettings::new() };
         let zone = self.new_zone(account, new)?;
         Ok(Some(self.put_zone(zone).await?.id.clone()))
     }
@@ -187,7 +188,7 @@ impl Engine {
             status: Status::Online,
             created_at: now,
             updated_at: now,
-            kept: new.kept,
+            settings: new.settings,
         })
     }
 

@@ -4,7 +4,7 @@
 //! node is the node's business.
 
 use http::{HeaderName, HeaderValue};
-use stoker_domain::domain::name::is_host_field;
+use stoker_domain::host::is_host_field;
 
 /// Most fields of one task.
 pub(crate) const MOST: usize = 20;

@@ -128,14 +128,14 @@ mod tests {
     const CHILDREN: Outcome = Outcome::Blocked(Block::TooManyChildren);
 
     fn counter(area: Area) -> Counter {
-        Counter { product: Product::Cdn, area, day: 1 }
+        Counter { product: Product::DomainPrefetch, area, day: 1 }
     }
 
     fn plan(account: i64, urls: &[&str], charges: &[(Area, u64)]) -> Plan {
         let task = Task {
             id: stoker_domain::task::TaskId("1".into()),
             account: AccountId(account),
-            product: Product::Cdn,
+            product: Product::DomainPrefetch,
             areas: stoker_domain::area::AreaScope::Global,
             tier: None,
             options: Default::default(),

@@ -7,13 +7,10 @@
 //! on the way removes `CDN-Loop`, that tells. The name is derived from what the nodes of an
 //! installation have in common and tells nothing of it.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};
 
-use super::fields::members;
-
-/// The field of RFC 8586.
-pub const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+use super::fields::{CDN_LOOP, members};
 
 /// Passes through one installation at most, each for another host.
 const MOST_PASSES: usize = 4;
@@ -90,6 +87,8 @@ fn digits(secret: &[u8; 32], of: &[u8], bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     fn fields(lines: &[(HeaderName, &str)]) -> HeaderMap {

@@ -4,8 +4,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::cdn_loop::CDN_LOOP;
 use crate::time::Timestamp;
+
+/// The field of RFC 8586, see [`super::LoopGuard`].
+pub const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
 
 /// Hop-by-hop by definition, whether or not `Connection` names them.
 const HOP_BY_HOP: [HeaderName; 9] = [

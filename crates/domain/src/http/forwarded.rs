@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::{CacheControl, cdn_loop::CDN_LOOP, fields::members};
+use super::{
+    CacheControl,
+    fields::{CDN_LOOP, members},
+};
 
 /// Fields that always travel: a response to `Authorization` is stored only where the origin gives
 /// leave (RFC 9111 section 3.5), a cache passes `Cache-Control` on (section 5.2), and nobody removes

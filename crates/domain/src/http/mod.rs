@@ -22,9 +22,9 @@ mod validation;
 
 pub use cache_control::CacheControl;
 pub use cache_status::{CacheStatus, Forward};
-pub use cdn_loop::{CDN_LOOP, LoopGuard};
+pub use cdn_loop::LoopGuard;
 pub use conditional::{Conditions, evaluate_conditions, if_range_matches};
-pub use fields::{http_date, parse_http_date, strip_hop_by_hop};
+pub use fields::{CDN_LOOP, http_date, parse_http_date, strip_hop_by_hop};
 pub use forwarded::{always_travels, strip_claims, tells_who_asks, told_caches, varying};
 pub use framing::{BadFraming, framed_length};
 pub use freshness::{Reuse, reuse};

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::host;
 
 #[test]
 fn claims_at_above_and_below_a_name_exclude_each_other() {
@@ -131,21 +132,6 @@ fn a_record_proves_what_is_below_and_a_file_one_host() {
     }
 }
 
-#[test]
-fn the_normal_form_has_no_upper_case_and_no_last_point() {
-    for (given, name) in [
-        ("WWW.Example.COM.", "www.example.com"),
-        ("*.Example.com", "*.example.com"),
-        ("a..", "a."),
-        (".", ""),
-        ("XN--BCHER-KVA.de", "xn--bcher-kva.de"),
-    ] {
-        assert_eq!(normal(given), name);
-    }
-    let long = format!("{}.com", "x".repeat(64));
-    assert!(!name::is_new_name(&normal(&long)) && !name::is_new_name("bücher.de"));
-}
-
 /// Names that are often related.
 fn names() -> impl Strategy<Value = String> {
     let label = prop_oneof!["a", "b", "ab", "co", "1"];
@@ -155,7 +141,7 @@ fn names() -> impl Strategy<Value = String> {
         let host = [labels, vec![top]].concat().join(".");
         if star { format!("*.{host}") } else { host }
     });
-    any_name.prop_filter("names of domains", |text| name::is_name(text))
+    any_name.prop_filter("names of domains", |text| host::is_domain_name(text))
 }
 
 proptest! {
@@ -167,7 +153,7 @@ proptest! {
 
     #[test]
     fn whatever_a_domain_answers_for_is_related_to_it(domain in names(), host in names()) {
-        if name::covers(&domain, &host) {
+        if host::covers(&domain, &host) {
             prop_assert!(are_related(&domain, &host));
         }
     }
@@ -175,7 +161,7 @@ proptest! {
     /// Two claims that are not related never answer for the same host.
     #[test]
     fn unrelated_claims_answer_for_no_common_host(a in names(), b in names(), host in names()) {
-        let answers = |claim: &str| claim == host || name::covers(claim, &host);
+        let answers = |claim: &str| claim == host || host::covers(claim, &host);
         if !are_related(&a, &b) {
             prop_assert!(!(answers(&a) && answers(&b)));
         }
@@ -205,7 +191,7 @@ proptest! {
     #[test]
     fn a_registrable_domain_is_never_a_public_suffix(host in names()) {
         if let Some(name) = registrable(&host) {
-            prop_assert!(is_at_or_below(base(&host), name));
+            prop_assert!(is_at_or_below(base_host(&host), name));
             prop_assert_eq!(check_claim(name, Leave::Waived), Ok(()));
         }
     }

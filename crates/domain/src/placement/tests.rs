@@ -3,11 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    account::AccountId,
-    domain::{CacheRules, Status},
-    time::Timestamp,
-};
+use crate::{account::AccountId, domain::CacheRules, host, setting::Status, time::Timestamp};
 
 fn node(name: &str, area: Area, tier: Tier, cluster: &str) -> Node {
     Node { name: name.into(), area, tier, cluster: cluster.into(), address: String::new() }
@@ -19,7 +15,7 @@ fn directory(nodes: impl IntoIterator<Item = Node>) -> Directory {
 
 fn domain(areas: AreaScope, shield: Shield) -> Domain {
     Domain {
-        host: "www.example.com".into(),
+        name: "www.example.com".into(),
         account: AccountId(1),
         origin: "http://origin.example.com".parse().unwrap(),
         areas,
@@ -32,7 +28,7 @@ fn domain(areas: AreaScope, shield: Shield) -> Domain {
         content_epoch: 0,
         origin_limits: Vec::new(),
         patience_seconds: None,
-        kept: Default::default(),
+        settings: Default::default(),
         lock: None,
         ownership: Default::default(),
     }
@@ -154,30 +150,10 @@ fn one_shield_for_all_areas_or_one_in_each() {
 }
 
 #[test]
-fn the_port_and_a_final_dot_are_not_part_of_a_host() {
-    for (given, bare) in [
-        ("www.example.com", "www.example.com"),
-        ("www.example.com:8080", "www.example.com"),
-        ("www.example.com:", "www.example.com"),
-        ("www.example.com.", "www.example.com"),
-        ("www.example.com.:80", "www.example.com"),
-        ("127.0.0.1:7801", "127.0.0.1"),
-        ("[::1]:7801", "[::1]"),
-        ("[::1]", "[::1]"),
-        ("::1", "::1"),
-        ("localhost:x", "localhost:x"),
-        ("", ""),
-        (":80", ""),
-    ] {
-        assert_eq!(bare_host(given), bare, "{given}");
-    }
-}
-
-#[test]
 fn a_domain_is_found_whatever_the_case_and_the_port() {
     let domain = Arc::new(domain(AreaScope::Global, Shield::Global));
     let mut directory = Directory::default();
-    directory.domains.insert(domain.host.clone(), domain);
+    directory.domains.insert(domain.name.clone(), domain);
     for host in ["www.example.com", "WWW.Example.com:80", "www.example.com."] {
         assert!(directory.domain(host).is_some(), "{host}");
     }
@@ -188,7 +164,7 @@ fn a_domain_is_found_whatever_the_case_and_the_port() {
 fn with_domains(names: &[&str]) -> Directory {
     let mut directory = Directory::default();
     for name in names {
-        let domain = Domain { host: (*name).into(), ..domain(AreaScope::Global, Shield::Global) };
+        let domain = Domain { name: (*name).into(), ..domain(AreaScope::Global, Shield::Global) };
         directory.domains.insert((*name).into(), Arc::new(domain));
     }
     directory
@@ -198,7 +174,7 @@ fn with_domains(names: &[&str]) -> Directory {
 fn a_wildcard_answers_for_every_host_below_it_that_has_no_domain_of_its_own() {
     let directory =
         with_domains(&["*.a.example", "own.a.example", "*.deep.a.example", "b.example"]);
-    let found = |host: &str| directory.domain(host).map(|domain| domain.host.as_str());
+    let found = |host: &str| directory.domain(host).map(|domain| domain.name.as_str());
     for (host, domain) in [
         ("x.a.example", Some("*.a.example")),
         ("X.A.Example.:80", Some("*.a.example")),
@@ -220,7 +196,7 @@ fn a_wildcard_answers_for_every_host_below_it_that_has_no_domain_of_its_own() {
     ] {
         assert_eq!(found(host), domain, "{host}");
     }
-    let named = |name: &str| directory.named(name).map(|domain| domain.host.as_str());
+    let named = |name: &str| directory.named(name).map(|domain| domain.name.as_str());
     assert_eq!(named("*.A.example"), Some("*.a.example"));
     assert_eq!(named("x.a.example"), None);
 }
@@ -233,14 +209,14 @@ proptest! {
     ) {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let directory = with_domains(&names);
-        let covering = || names.iter().copied().filter(|wild| name::covers(wild, &host));
+        let covering = || names.iter().copied().filter(|wild| host::covers(wild, &host));
         let expected = if names.contains(&&*host) {
             Some(&*host)
         } else {
             // of two names that end a host, the longer is the more specific
             covering().max_by_key(|wild| wild.len())
         };
-        let found = directory.domain(&host).map(|domain| domain.host.as_str());
+        let found = directory.domain(&host).map(|domain| domain.name.as_str());
         prop_assert_eq!(found, expected, "{:?}", names);
     }
 

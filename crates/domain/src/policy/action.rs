@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{error::Problem, evaluate::Caller, pattern::Pattern};
+use super::{caller::Caller, error::Problem, pattern::Pattern};
 
 /// The operation that a call asks for, such as `cdn:PushUrlsCache`.
 #[derive(Clone, Debug, PartialEq, Eq)]

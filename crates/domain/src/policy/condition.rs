@@ -4,10 +4,10 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use super::{
+    caller::Caller,
     date,
     draft::Node,
     error::Problem,
-    evaluate::Caller,
     operator::{Comparison, Operator, Qualifier},
     pattern::{Pattern, Template},
     resource::Resource,

@@ -8,12 +8,9 @@ use super::{
     action::ActionPattern,
     condition::Condition,
     draft::{Draft, Node},
-    error::{Error, Problem},
+    error::{Error, MAX_LENGTH, Problem},
     resource::ResourcePattern,
 };
-
-/// Characters that a policy may have, blanks left out.
-pub const MAX_LENGTH: usize = 4096;
 
 /// What a statement that applies does to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

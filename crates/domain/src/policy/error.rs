@@ -2,7 +2,8 @@
 
 use std::error;
 
-use super::document::MAX_LENGTH;
+/// Characters that a policy may have, blanks left out.
+pub const MAX_LENGTH: usize = 4096;
 
 /// Why a text is not a policy.
 #[derive(Debug, thiserror::Error)]

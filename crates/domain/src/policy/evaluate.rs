@@ -2,6 +2,7 @@
 
 use super::{
     action::Action,
+    caller::Caller,
     condition::Context,
     document::{Document, Effect, Statement},
     resource::Resource,
@@ -14,24 +15,6 @@ pub struct Policy {
     pub name: String,
     /// What it says.
     pub document: Document,
-}
-
-/// Who calls. The numbers are what policy variables stand for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The user's own number; a root user's is its `owner_uin`.
-    pub uin: String,
-    /// The number of the root user that owns the account.
-    pub owner_uin: String,
-    /// The account's application number.
-    pub app_id: i64,
-}
-
-impl Caller {
-    /// Whether it is the root user, to whom no policy applies.
-    pub fn is_root(&self) -> bool {
-        self.uin == self.owner_uin
-    }
 }
 
 /// What is asked.

@@ -24,6 +24,7 @@
 //! - A call that names no resource needs the resource `*`, as written.
 
 mod action;
+mod caller;
 mod condition;
 mod date;
 mod document;
@@ -36,12 +37,13 @@ mod pattern;
 mod resource;
 
 pub use action::{Action, NotAnAction};
+pub use caller::Caller;
 pub use condition::Context;
-pub use document::{Document, Effect, MAX_LENGTH};
+pub use document::{Document, Effect};
 pub use draft::Draft;
-pub use error::{Error, Problem};
+pub use error::{Error, MAX_LENGTH, Problem};
 pub use evaluate::{
-    Call, Caller, Decision, Policy, allows_somewhere, allows_somewhere_as_bound, denies_somewhere,
+    Call, Decision, Policy, allows_somewhere, allows_somewhere_as_bound, denies_somewhere,
     evaluate, evaluate_as_bound,
 };
 pub use resource::{NotAResource, Resource};

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::{error::Problem, evaluate::Caller};
+use super::{caller::Caller, error::Problem};
 
 #[derive(Clone, Copy, Debug)]
 enum Variable {

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{error::Problem, evaluate::Caller, pattern::Pattern};
+use super::{caller::Caller, error::Problem, pattern::Pattern};
 
 /// One thing that a call touches, in lower case: `qcs:<project>:<service>:<region>:<account>:<name>`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,7 +28,7 @@ async fn a_host_belongs_to_one_account() {
     for host in ["localhost", "127.0.0.1", "[::1]"] {
         engine.add_domain(other, domain(host, AreaScope::Global)).await.unwrap();
     }
-    let hosts: Vec<_> = engine.domains(other).iter().map(|domain| domain.host.clone()).collect();
+    let hosts: Vec<_> = engine.domains(other).iter().map(|domain| domain.name.clone()).collect();
     assert_eq!(hosts, ["127.0.0.1", "[::1]", "localhost"]);
     assert!(engine.domain(owner, "localhost").is_none());
     assert!(engine.domain(other, "LOCALHOST:8080").is_some());

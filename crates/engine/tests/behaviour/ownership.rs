@@ -10,9 +10,9 @@ use async_trait::async_trait;
 use stoker_domain::{
     account::{Account, AccountId},
     area::AreaScope,
-    domain::Kept,
     ownership::{MAX_RECORDS, Method, Ownership, Unclaimable, are_related},
     quota::Limits,
+    setting::VendorSettings,
 };
 use stoker_engine::{
     Config, DomainError, Engine, Evidence, NewDomain, NewZone, OwnershipError, Unfound, ZoneError,
@@ -320,8 +320,8 @@ async fn eight_searches_run_at_once() {
 }
 
 fn zone(name: &str) -> NewZone {
-    let kept = Kept::from([("api".into(), serde_json::Map::new())]);
-    NewZone { name: name.into(), area: AreaScope::Global, kept }
+    let settings = VendorSettings::from([("api".into(), serde_json::Map::new())]);
+    NewZone { name: name.into(), area: AreaScope::Global, settings }
 }
 
 #[tokio::test]
@@ -387,7 +387,7 @@ async fn related_hosts_never_belong_to_two_accounts_however_they_race() {
     assert!(!ours.is_empty() || !theirs.is_empty(), "the last step of each adds one");
     for a in &ours {
         for b in &theirs {
-            assert!(!are_related(&a.host, &b.host), "{} {}", a.host, b.host);
+            assert!(!are_related(&a.name, &b.name), "{} {}", a.name, b.name);
         }
     }
 }

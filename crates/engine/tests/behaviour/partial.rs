@@ -17,7 +17,7 @@ fn submission(urls: &[&str]) -> PartialSubmission {
         tier: Some(Tier::Middle),
         options: FetchOptions::default(),
         encode: false,
-        product: Product::Teo,
+        product: Product::ZonePrefetch,
         batch_limit: 5,
     }
 }
@@ -46,8 +46,12 @@ async fn what_can_be_accepted_is_and_the_rest_is_named() {
     assert!(matches!(done.refused[1].1, SubmitError::DomainUnknown { .. }));
     let nodes: Vec<_> = stage.targets(&receipt.task).await.iter().map(|t| t.row.nodes).collect();
     assert_eq!(nodes, [1, 2], "each goes where its own domain is served");
-    assert_eq!(used(engine, &stage, Product::Teo).await, [2, 0], "one unit, wherever it goes");
-    assert_eq!(used(engine, &stage, Product::Cdn).await, [0, 0]);
+    assert_eq!(
+        used(engine, &stage, Product::ZonePrefetch).await,
+        [2, 0],
+        "one unit, wherever it goes"
+    );
+    assert_eq!(used(engine, &stage, Product::DomainPrefetch).await, [0, 0]);
     let zone = engine.domain(owner, HOST).unwrap().zone.clone();
     let within = PartialSubmission { zone, ..submission(&urls) };
     let done = engine.submit_what_can_be(&stage.account, within).await.unwrap();
@@ -66,7 +70,7 @@ async fn a_list_without_a_good_url_makes_no_task_and_quota_is_all_or_nothing() {
     let error = engine.submit_what_can_be(&stage.account, submission(&six)).await.unwrap_err();
     assert!(matches!(error, SubmitError::TooManyUrls { given: 6, limit: 5 }));
     let edge = PartialSubmission {
-        product: Product::TeoEdge,
+        product: Product::ZoneEdgePrefetch,
         tier: Some(Tier::Edge),
         batch_limit: 100,
         ..submission(&[])
@@ -77,10 +81,14 @@ async fn a_list_without_a_good_url_makes_no_task_and_quota_is_all_or_nothing() {
     assert!(matches!(error, SubmitError::OverQuota { available: 10, needed: 11, .. }), "{error}");
     let ten = PartialSubmission { urls: urls[..10].to_vec(), ..edge };
     engine.submit_what_can_be(&stage.account, ten).await.unwrap();
-    assert_eq!(used(engine, &stage, Product::TeoEdge).await, [10, 0]);
-    assert_eq!(used(engine, &stage, Product::Teo).await, [0, 0], "the edge has its own allotment");
+    assert_eq!(used(engine, &stage, Product::ZoneEdgePrefetch).await, [10, 0]);
+    assert_eq!(
+        used(engine, &stage, Product::ZonePrefetch).await,
+        [0, 0],
+        "the edge has its own allotment"
+    );
     let stranger =
-        engine.create_account("100000000009".into(), 9, Limits::CDN_DEFAULT).await.unwrap();
+        engine.create_account("100000000009".into(), 9, Limits::PREFETCH_DEFAULT).await.unwrap();
     let foreign = submission(&["http://www.example.com/"]);
     let done = engine.submit_what_can_be(&stranger, foreign).await.unwrap();
     assert!(done.receipt.is_none());

@@ -22,7 +22,11 @@ fn submission(scope: Scope, targets: &[&str]) -> PurgeSubmission {
         method: Method::Delete,
         areas: None,
         encode: false,
-        product: if scope == Scope::Url { Product::CdnPurgeUrl } else { Product::CdnPurgePath },
+        product: if scope == Scope::Url {
+            Product::DomainPurgeUrl
+        } else {
+            Product::DomainPurgePath
+        },
         batch_limit: 3,
     }
 }
@@ -135,7 +139,7 @@ fn partial(scope: Scope, targets: &[&str]) -> PartialPurge {
         zone: None,
         method: Method::Invalidate,
         encode: false,
-        product: Product::TeoPurgeCacheTag,
+        product: Product::ZonePurgeTag,
         units: None,
         batch_limit: 9,
     }
@@ -146,13 +150,13 @@ async fn what_can_be_purged_is_and_the_rest_is_named() {
     let stage = Stage::new().await;
     let url = "http://www.example.com/1";
     let list = [url, "ftp://x", url, "http://stranger.example.org/", "http://www.example.com/2"];
-    let purge = PartialPurge { product: Product::TeoPurgeUrl, ..partial(Scope::Url, &list) };
+    let purge = PartialPurge { product: Product::ZonePurgeUrl, ..partial(Scope::Url, &list) };
     let done = stage.engine.purge_what_can_be(&stage.account, purge).await.unwrap();
     let receipt = done.receipt.unwrap();
     assert_eq!((receipt.targets, receipt.merged), (2, 1));
     let refused: Vec<usize> = done.refused.iter().map(|(index, _)| *index).collect();
     assert_eq!(refused, [1, 3]);
-    let quota = stage.engine.quota(stage.account.id, Product::TeoPurgeUrl).await.unwrap();
+    let quota = stage.engine.quota(stage.account.id, Product::ZonePurgeUrl).await.unwrap();
     assert_eq!(quota[0].used, 2, "counted once, wherever it goes");
     let none = partial(Scope::Url, &["ftp://x"]);
     let done = stage.engine.purge_what_can_be(&stage.account, none).await.unwrap();
@@ -170,7 +174,7 @@ async fn a_tag_goes_to_the_domains_of_the_caller_and_costs_one() {
     assert_eq!(orders[0].targets, [format!("{HOST} news")]);
     let whole = PartialPurge { units: Some(1), ..partial(Scope::Tag, &["x", "y"]) };
     stage.engine.purge_what_can_be(&stage.account, whole).await.unwrap();
-    let quota = stage.engine.quota(stage.account.id, Product::TeoPurgeCacheTag).await.unwrap();
+    let quota = stage.engine.quota(stage.account.id, Product::ZonePurgeTag).await.unwrap();
     assert_eq!(quota[0].used, 2);
 }
 
@@ -233,7 +237,7 @@ async fn each_refusal_is_told_and_costs_nothing() {
     // each area is charged for the targets that go there
     let both = submission(Scope::Path, &[fine, "http://mainland.example.com/"]);
     stage.engine.purge(&stage.account, both).await.unwrap();
-    let product = Product::CdnPurgePath;
+    let product = Product::DomainPurgePath;
     let quota = stage.engine.quota(owner, product).await.unwrap();
     assert_eq!((quota[0].used, quota[1].used), (2, 1));
     let many: Vec<String> = (0..99).map(|number| format!("{fine}{number}/")).collect();

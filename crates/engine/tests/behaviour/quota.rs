@@ -35,8 +35,8 @@ async fn a_limit_counts_from_the_next_call_on_in_its_own_area() {
     let (engine, account) = (&stage.engine, stage.account.id);
     submit(&stage, "a", 6, AreaScope::Global).await.unwrap();
     let set = Limits { batch: 500, daily: 4 };
-    engine.set_limits(account, Product::Cdn, Some(Area::Overseas), set).await.unwrap();
-    let usages = engine.quota(account, Product::Cdn).await.unwrap();
+    engine.set_limits(account, Product::DomainPrefetch, Some(Area::Overseas), set).await.unwrap();
+    let usages = engine.quota(account, Product::DomainPrefetch).await.unwrap();
     assert_eq!((usages[0].available(), usages[1].available()), (4, 0));
     let error = submit(&stage, "b", 1, AreaScope::Global).await.unwrap_err();
     let over = |error: SubmitError| match error {
@@ -48,7 +48,7 @@ async fn a_limit_counts_from_the_next_call_on_in_its_own_area() {
     assert_eq!(over(error), (Area::Overseas, 0, 1, 4));
     submit(&stage, "c", 4, AreaScope::Mainland).await.unwrap();
     // raised again, it is there at once
-    engine.change_limits(account, Product::Cdn, None, (None, Some(11))).await.unwrap();
+    engine.change_limits(account, Product::DomainPrefetch, None, (None, Some(11))).await.unwrap();
     submit(&stage, "d", 1, AreaScope::Global).await.unwrap();
     let error = submit(&stage, "e", 1, AreaScope::Global).await.unwrap_err();
     assert_eq!(over(error), (Area::Mainland, 0, 1, 11));
@@ -60,13 +60,13 @@ async fn the_batch_limit_is_that_of_the_areas_asked_for() {
     let stage = Stage::new().await;
     let (engine, account) = (&stage.engine, stage.account.id);
     engine
-        .change_limits(account, Product::Cdn, Some(Area::Overseas), (Some(3), None))
+        .change_limits(account, Product::DomainPrefetch, Some(Area::Overseas), (Some(3), None))
         .await
         .unwrap();
     for (areas, batch) in
         [(AreaScope::Mainland, 500), (AreaScope::Overseas, 3), (AreaScope::Global, 3)]
     {
-        let limit = engine.batch_limit(account, Product::Cdn, areas).await.unwrap();
+        let limit = engine.batch_limit(account, Product::DomainPrefetch, areas).await.unwrap();
         assert_eq!(limit, batch, "{areas:?}");
     }
 }
@@ -76,14 +76,14 @@ async fn the_owner_keeps_what_was_set_and_gets_what_was_not() {
     let stage = Stage::new().await;
     let (engine, account) = (&stage.engine, stage.account.id);
     let set = Limits { batch: 2, daily: 5 };
-    engine.set_limits(account, Product::CdnPurgePath, Some(Area::Mainland), set).await.unwrap();
+    engine.set_limits(account, Product::DomainPurgePath, Some(Area::Mainland), set).await.unwrap();
     for _ in 0..2 {
         engine.add_owner_limits(account).await.unwrap();
-        let paths = engine.quota(account, Product::CdnPurgePath).await.unwrap();
+        let paths = engine.quota(account, Product::DomainPurgePath).await.unwrap();
         assert_eq!((paths[0].limits, paths[1].limits.daily), (set, 1_000_000));
-        let urls = engine.quota(account, Product::CdnPurgeUrl).await.unwrap();
+        let urls = engine.quota(account, Product::DomainPurgeUrl).await.unwrap();
         assert_eq!(urls[0].limits, Limits { batch: 1000, daily: 10_000_000 });
-        let prefetch = engine.quota(account, Product::Cdn).await.unwrap();
+        let prefetch = engine.quota(account, Product::DomainPrefetch).await.unwrap();
         assert_eq!(prefetch[0].limits.daily, 10, "set when the account was made");
     }
     assert!(engine.is_owner(&stage.account).await.unwrap());
@@ -97,11 +97,12 @@ async fn two_changes_at_once_both_count() {
     let account = stage.account.id;
     for round in 1..20 {
         let expected = Limits { batch: round, daily: u64::from(round) * 100 };
-        let change = |limits| stage.engine.change_limits(account, Product::Cdn, None, limits);
+        let change =
+            |limits| stage.engine.change_limits(account, Product::DomainPrefetch, None, limits);
         let (batch, daily) =
             tokio::join!(change((Some(round), None)), change((None, Some(expected.daily))));
         batch.and(daily).unwrap();
-        for usage in stage.engine.quota(account, Product::Cdn).await.unwrap() {
+        for usage in stage.engine.quota(account, Product::DomainPrefetch).await.unwrap() {
             assert_eq!(usage.limits, expected);
         }
     }

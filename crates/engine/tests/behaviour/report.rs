@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use stoker_domain::{
     area::AreaScope,
-    job::{Child, ItemReport, LeasedJob, Report},
+    job::{ItemReport, LeasedJob, Report},
+    media::Child,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     quota::Limits,
     task::Progress,

@@ -85,7 +85,7 @@ impl Stage {
 
     /// What the account has used today, mainland and overseas.
     pub(crate) async fn used(&self) -> (u64, u64) {
-        let quota = self.engine.quota(self.account.id, Product::Cdn).await.unwrap();
+        let quota = self.engine.quota(self.account.id, Product::DomainPrefetch).await.unwrap();
         (quota[0].used, quota[1].used)
     }
 }
@@ -134,7 +134,7 @@ pub(crate) fn submission(urls: &[&str]) -> Submission {
         tier: None,
         options: FetchOptions { media: MediaPolicy::Segments, ..FetchOptions::default() },
         encode: false,
-        product: Product::Cdn,
+        product: Product::DomainPrefetch,
         batch_limit: 500,
     }
 }

@@ -64,8 +64,11 @@ cannot accept 11 URLs: 10 of 10 left today in area `mainland`
 #[tokio::test]
 async fn a_domain_of_another_account_is_answered_like_an_unknown_one() {
     let stage = Stage::new().await;
-    let other =
-        stage.engine.create_account("100000000002".into(), 2, Limits::CDN_DEFAULT).await.unwrap();
+    let other = stage
+        .engine
+        .create_account("100000000002".into(), 2, Limits::PREFETCH_DEFAULT)
+        .await
+        .unwrap();
     let foreign = domain("foreign.example.com", AreaScope::Global);
     stage.engine.add_domain(other.id, foreign).await.unwrap();
     let error = refusal(&stage, submission(&["http://foreign.example.com/"])).await;

@@ -132,7 +132,7 @@ async fn records_are_kept_as_long_as_they_should_be() {
         method: Method::Delete,
         areas: None,
         encode: false,
-        product: Product::CdnPurgeUrl,
+        product: Product::DomainPurgeUrl,
         batch_limit: 9,
     };
     stage.engine.purge(&stage.account, purge).await.unwrap();

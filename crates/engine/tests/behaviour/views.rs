@@ -71,7 +71,7 @@ async fn a_task_of_any_size_tells_its_bytes_and_a_large_one_its_size_at_the_end(
     let urls: Vec<String> = (0..700).map(|n| format!("http://www.example.com/{n}")).collect();
     let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
     let limits = Limits { batch: 1000, daily: 1000 };
-    stage.engine.set_limits(stage.account.id, Product::Cdn, None, limits).await.unwrap();
+    stage.engine.set_limits(stage.account.id, Product::DomainPrefetch, None, limits).await.unwrap();
     let large = Submission { batch_limit: 1000, ..submission(&urls) };
     let task = stage.engine.submit(&stage.account, large).await.unwrap().task;
     let shown = async || {

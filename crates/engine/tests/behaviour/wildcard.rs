@@ -4,12 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use stoker_domain::{
     area::{Area, AreaScope},
-    domain::{Domain, OriginLimit, Status},
-    job::Child,
+    domain::{Domain, OriginLimit},
+    media::Child,
     outcome::{Block, Outcome},
     pace::{Demand, bytes_per_second},
     purge::{Method, Scope},
     quota::{Limits, Product},
+    setting::Status,
     task::FetchOptions,
     time::Timestamp,
     view::TargetFilter,
@@ -40,7 +41,7 @@ fn partial(stage: &Stage, scope: Scope, targets: &[&str], hosts: &[&str]) -> Par
         zone: stage.engine.domain(stage.account.id, "x.wild.test").unwrap().zone.clone(),
         method: Method::Delete,
         encode: false,
-        product: Product::TeoPurgeHost,
+        product: Product::ZonePurgeHost,
         units: None,
         batch_limit: 9,
     }
@@ -106,8 +107,8 @@ async fn what_a_wildcard_answers_for_belongs_to_its_account_alone() {
     }
     assert!(matches!(own(WILD).await, Err(DomainError::Exists { .. })));
     let account = stage.account.id;
-    assert_eq!(engine.domain(account, "own.wild.test").unwrap().host, "own.wild.test");
-    assert_eq!(engine.domain(account, "a.own.wild.test").unwrap().host, "*.own.wild.test");
+    assert_eq!(engine.domain(account, "own.wild.test").unwrap().name, "own.wild.test");
+    assert_eq!(engine.domain(account, "a.own.wild.test").unwrap().name, "*.own.wild.test");
 }
 
 #[tokio::test]
@@ -200,7 +201,7 @@ async fn one_host_of_a_wildcard_is_purged_and_all_of_them_by_its_name() {
         method: Method::Delete,
         areas: None,
         encode: false,
-        product: Product::CdnPurgeUrl,
+        product: Product::DomainPurgeUrl,
         batch_limit: 9,
     };
     engine.purge(account, purge.clone()).await.unwrap();

@@ -2,7 +2,8 @@
 
 use stoker_domain::{
     area::AreaScope,
-    domain::{Domain, Kept, Status},
+    domain::Domain,
+    setting::{Status, VendorSettings},
 };
 use stoker_engine::{DomainError, NewZone, ZoneChoice, ZoneError};
 
@@ -25,7 +26,7 @@ async fn a_domain_is_put_into_the_zone_of_its_registrable_domain() {
         ("js.example.com", ZoneChoice::Outside, None),
     ] {
         let new = domain(host, AreaScope::Global);
-        let added = engine.add_domain_to(owner, new, choice, Kept::new()).await.unwrap();
+        let added = engine.add_domain_to(owner, new, choice, VendorSettings::new()).await.unwrap();
         assert_eq!(name_of(&added).as_deref(), zone, "{host}");
     }
     let names: Vec<_> = engine.zones(owner).iter().map(|zone| zone.name.clone()).collect();
@@ -38,8 +39,11 @@ async fn a_domain_is_put_into_the_zone_of_its_registrable_domain() {
 async fn a_zone_is_removed_only_when_it_is_empty() {
     let stage = Stage::new().await;
     let (engine, owner) = (&stage.engine, stage.account.id);
-    let new =
-        |name: &str| NewZone { name: name.into(), area: AreaScope::Global, kept: Kept::new() };
+    let new = |name: &str| NewZone {
+        name: name.into(),
+        area: AreaScope::Global,
+        settings: VendorSettings::new(),
+    };
     let error = engine.remove_zone(owner, "example.com").await.unwrap_err();
     assert!(matches!(error, ZoneError::InUse { domains: 1, .. }), "{error}");
     let error = engine.add_zone(owner, new("EXAMPLE.com")).await.unwrap_err();
@@ -62,11 +66,11 @@ async fn a_domain_is_changed_as_a_whole_or_not_at_all() {
     let before = engine.domain(owner, HOST).unwrap();
     let stop = |domain: &mut Domain| -> Result<(), DomainError> {
         domain.status = Status::Offline;
-        domain.host = "another.example.com".into();
+        domain.name = "another.example.com".into();
         Ok(())
     };
     let changed = engine.change_domain(owner, HOST, stop).await.unwrap();
-    assert_eq!((changed.status, changed.host.as_str()), (Status::Offline, HOST));
+    assert_eq!((changed.status, changed.name.as_str()), (Status::Offline, HOST));
     assert_eq!(engine.domain(owner, HOST), Some(changed));
     let refuse = |domain: &mut Domain| {
         domain.status = Status::Online;

@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use stoker_domain::{
     area::{Area, Tier},
-    job::{Child, ItemReport, JobItem, LeasedJob},
+    job::{ItemReport, JobItem, LeasedJob},
+    media::Child,
     outcome::{OriginFault, Outcome},
     placement::{Directory, Node, Parent},
     purge::{PurgeOrder, Scope, split_tagged},

@@ -48,11 +48,11 @@ impl What {
 
     pub(crate) const fn product(&self) -> Product {
         match self {
-            Self::Urls(_) => Product::CdnPurgeUrl,
-            Self::Directory => Product::CdnPurgePath,
-            Self::Host { .. } => Product::TeoPurgeHost,
-            Self::Zone => Product::TeoPurgeAll,
-            Self::Tag(_) => Product::TeoPurgeCacheTag,
+            Self::Urls(_) => Product::DomainPurgeUrl,
+            Self::Directory => Product::DomainPurgePath,
+            Self::Host { .. } => Product::ZonePurgeHost,
+            Self::Zone => Product::ZonePurgeAll,
+            Self::Tag(_) => Product::ZonePurgeTag,
         }
     }
 

@@ -10,11 +10,12 @@ use std::{
 use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope, Tier},
-    domain::{CacheRules, Domain, Kept, Shield, Status},
+    domain::{CacheRules, Domain, Shield},
     job::{Heartbeat, ItemProgress, Report},
     outcome::{Block, Outcome},
     placement::Directory,
     quota::{Counter, Limits, Product, day},
+    setting::{Status, VendorSettings},
     target::Target,
     task::{FetchOptions, MediaPolicy, Progress, TaskId},
     time::{Clock, Timestamp},
@@ -198,7 +199,7 @@ impl World {
             tier,
             options: FetchOptions { media, ..FetchOptions::default() },
             encode: false,
-            product: Product::Cdn,
+            product: Product::DomainPrefetch,
             batch_limit: 100,
         };
         match self.engine().submit(&self.account, submission).await {
@@ -473,7 +474,7 @@ impl World {
 
     async fn check_quota(&self, charged: &BTreeMap<(Area, i64), u64>) {
         for ((area, day), expected) in charged {
-            let counter = Counter { product: Product::Cdn, area: *area, day: *day };
+            let counter = Counter { product: Product::DomainPrefetch, area: *area, day: *day };
             let used = self.flaky().inner().used(self.account.id, counter).await.unwrap();
             assert_eq!(used, *expected, "{counter:?}");
             assert!(used <= DAILY);
@@ -550,10 +551,10 @@ async fn add_domains((flaky, engine): &(Arc<Flaky>, Arc<Engine>), account: Accou
     let www = new("WWW.example.com", AreaScope::Global, Shield::Global);
     let domain = engine.add_domain(account, www).await.unwrap();
     let host = "stopped.example.com".into();
-    flaky.put_domain(&Domain { host, status: Status::Offline, ..domain }).await.unwrap();
+    flaky.put_domain(&Domain { name: host, status: Status::Offline, ..domain }).await.unwrap();
     let apart = ZoneChoice::Named(APART.into());
     let new = new(MAINLAND, AreaScope::Mainland, Shield::PerArea);
-    engine.add_domain_to(account, new, apart, Kept::new()).await.unwrap();
+    engine.add_domain_to(account, new, apart, VendorSettings::new()).await.unwrap();
     let limits = Limits { batch: 100, daily: DAILY_PURGES };
     for product in Product::ALL.into_iter().filter(|one| !Product::PREFETCH.contains(one)) {
         engine.set_limits(account, product, None, limits).await.unwrap();

@@ -143,7 +143,7 @@ fn new_task(house: &House, number: u64) -> NewTask {
     let task = Task {
         id: TaskId(name(number)),
         account: house.account.id,
-        product: Product::Cdn,
+        product: Product::DomainPrefetch,
         areas: AreaScope::Mainland,
         tier: None,
         options: FetchOptions::default(),

@@ -25,10 +25,11 @@ pub use self::{
 use serde::{Deserialize, Serialize};
 use stoker_domain::{
     area::{Area, AreaScope, Tier},
-    domain::{Lock, Shield, Status},
+    domain::{Lock, Shield},
     job::StoreHealth,
     ownership::Ownership,
     quota::{Product, Reset},
+    setting::Status,
 };
 
 /// Body of `POST /admin/v1/domains`.

@@ -6,7 +6,8 @@ use std::mem;
 use http::StatusCode;
 use stoker_domain::{
     area::AreaScope,
-    domain::{CacheRules, Domain, Kept, Lock, Origin, Server},
+    domain::{CacheRules, Domain, Lock, Origin, Server},
+    setting::VendorSettings,
 };
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
@@ -51,15 +52,15 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     let (host, shield) = (new.host, new.shield);
     let new = NewDomain { host, origin, areas, shield, cache, is_vouched_for };
     let engine = &call.gateway.engine;
-    let domain = engine.add_domain_to(account, new, zone, Kept::new()).await?;
-    tracing::info!(domain = domain.host, "domain added");
+    let domain = engine.add_domain_to(account, new, zone, VendorSettings::new()).await?;
+    tracing::info!(domain = domain.name, "domain added");
     Ok(Reply::json(StatusCode::CREATED, &view_with_warnings(&domain).await))
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     let (account, listing) = listed(&call).await?;
     let domains = call.gateway.engine.domains(account.id);
-    let page = listing.page(domains, |domain| domain.host.clone())?;
+    let page = listing.page(domains, |domain| domain.name.clone())?;
     let domains = page.rows.iter().map(|domain| view(domain)).collect();
     Ok(Reply::json(StatusCode::OK, &api::Domains { domains, next: page.next }))
 }
@@ -123,7 +124,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         Ok(())
     };
     let domain = engine.change_domain(account, &host, apply).await?;
-    tracing::info!(domain = domain.host, "domain changed");
+    tracing::info!(domain = domain.name, "domain changed");
     Ok(Reply::json(StatusCode::OK, &view_with_warnings(&domain).await))
 }
 
@@ -150,7 +151,7 @@ async fn put_lock(mut call: Call, lock: Option<Lock>) -> Result<Reply, Error> {
     let host = call.segment().await?;
     let account = whose(&call).await?.id;
     let domain = call.gateway.engine.lock_domain(account, &host, lock).await?;
-    tracing::info!(domain = domain.host, ?lock, "domain locked or unlocked");
+    tracing::info!(domain = domain.name, ?lock, "domain locked or unlocked");
     Ok(Reply::json(StatusCode::OK, &view(&domain)))
 }
 
@@ -173,7 +174,7 @@ fn view(domain: &Domain) -> api::DomainView {
         servers.iter().map(|server| format!("{}:{}", server.host, server.port)).collect()
     };
     api::DomainView {
-        host: domain.host.clone(),
+        host: domain.name.clone(),
         origin: domain.origin.to_string(),
         areas: domain.areas,
         status: domain.status,

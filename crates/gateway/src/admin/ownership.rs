@@ -3,7 +3,8 @@
 use http::StatusCode;
 use stoker_domain::{
     account::AccountId,
-    ownership::{FILE_PATH, has_file, normal},
+    host::normal_name,
+    ownership::{FILE_PATH, has_file},
 };
 
 use super::{
@@ -31,7 +32,7 @@ pub(super) async fn verify(mut call: Call) -> Result<Reply, Error> {
 async fn view(call: &Call, account: AccountId, host: &str) -> Result<api::Verification, Error> {
     let engine = &call.gateway.engine;
     let record = engine.ownership_record(account, host).await?;
-    let host = normal(host);
+    let host = normal_name(host);
     let proof = engine.ownership_proof(account, &host).await?;
     Ok(api::Verification {
         is_needed: engine.needs_proof(account).await?,

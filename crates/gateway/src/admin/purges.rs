@@ -40,8 +40,8 @@ pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
         return Err(Error::Content(text));
     }
     let (product, method) = match new.scope {
-        Scope::Url => (Product::CdnPurgeUrl, Method::Delete),
-        Scope::Path => (Product::CdnPurgePath, new.method),
+        Scope::Url => (Product::DomainPurgeUrl, Method::Delete),
+        Scope::Path => (Product::DomainPurgePath, new.method),
         Scope::Tag => return Err(Error::Content("tags are purged through their zones".into())),
     };
     let usage = call.gateway.engine.quota(call.account.id, product).await?;

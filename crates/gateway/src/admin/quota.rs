@@ -68,7 +68,7 @@ async fn view(call: &Call, account: &Account) -> Result<api::Quota, Error> {
         let is_counted = |usage: &&Usage| counted.contains(&usage.counter.area);
         products.extend(usages.iter().filter(is_counted).map(entry));
     }
-    let is_prefetch = |entry: &&api::QuotaView| entry.product == Product::Cdn;
+    let is_prefetch = |entry: &&api::QuotaView| entry.product == Product::DomainPrefetch;
     Ok(api::Quota {
         account: account.uin.clone(),
         resets_at: rfc3339(call.gateway.engine.quota_resets_at()),

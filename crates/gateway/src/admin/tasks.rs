@@ -89,7 +89,7 @@ pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
         tier: new.layer,
         options,
         encode: new.encode,
-        product: Product::Cdn,
+        product: Product::DomainPrefetch,
         batch_limit: api::MOST_URLS,
     };
     let receipt = call.gateway.engine.submit(&call.account, submission).await?;
@@ -119,7 +119,7 @@ fn served(engine: &Engine, account: AccountId, new: &api::NewTask) -> Result<Are
         match (&first, engine.domain(account, &target.host)) {
             (None, domain) => first = domain,
             (Some(known), Some(domain)) if known.areas != domain.areas => {
-                return Err(Error::Areas(known.host.clone(), domain.host.clone()));
+                return Err(Error::Areas(known.name.clone(), domain.name.clone()));
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! Zones: add, list, show, remove. The rules are the engine's.
 
 use http::StatusCode;
-use stoker_domain::{area::AreaScope, domain::Kept, zone::Zone};
+use stoker_domain::{area::AreaScope, setting::VendorSettings, zone::Zone};
 use stoker_engine::{NewZone, ZoneError};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
 pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     let new: api::NewZone = call.json()?;
     let area = new.area.unwrap_or(AreaScope::Global);
-    let new = NewZone { name: new.name, area, kept: Kept::new() };
+    let new = NewZone { name: new.name, area, settings: VendorSettings::new() };
     let account = whose(&call).await?.id;
     let zone = call.gateway.engine.add_zone(account, new).await?;
     tracing::info!(zone = %zone.id, "zone added");
@@ -55,7 +55,7 @@ fn view(call: &Call, zone: &Zone) -> api::ZoneView {
         name: zone.name.clone(),
         area: zone.area,
         status: zone.status,
-        domains: inside.map(|domain| domain.host.clone()).collect(),
+        domains: inside.map(|domain| domain.name.clone()).collect(),
         created_at: rfc3339(zone.created_at),
     }
 }

@@ -362,7 +362,7 @@ async fn playlists_of_a_sub_user_lead_to_allowed_domains_only() {
     let hosts: Vec<_> = tasks.into_iter().map(|it| it.row.task.options.playlist_hosts).collect();
     let of_zone = app.engine.domains(tasks_owner(&app).await);
     let of_zone = of_zone.iter().filter(|it| it.zone.as_ref().is_some_and(|it| it.0 == zone_id));
-    let of_zone: Vec<_> = of_zone.map(|it| it.host.clone()).collect();
+    let of_zone: Vec<_> = of_zone.map(|it| it.name.clone()).collect();
     assert_eq!(hosts, [None, Some(of_zone), Some(vec!["www.test.com".into()])]);
 }
 

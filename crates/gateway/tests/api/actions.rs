@@ -35,7 +35,10 @@ async fn get_and_post_of_one_call_make_the_same_task() {
         let page = app.engine.targets(&filter).await.unwrap();
         let mut task = page.rows[0].row.task.clone();
         task.id = TaskId(String::new());
-        assert_eq!((task.product, task.options.media), (Product::Cdn, MediaPolicy::Segments));
+        assert_eq!(
+            (task.product, task.options.media),
+            (Product::DomainPrefetch, MediaPolicy::Segments)
+        );
         let urls: Vec<_> = page.rows.iter().map(|view| view.row.url.clone()).collect();
         seen.push((task, urls));
     }

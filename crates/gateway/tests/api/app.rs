@@ -16,11 +16,12 @@ use serde_json::Value;
 use stoker_domain::{
     account::{AccessKey, Account},
     area::{Area, AreaScope, Tier},
-    domain::{CacheRules, Domain, Shield, Status},
+    domain::{CacheRules, Domain, Shield},
     job::{ItemReport, Report},
     outcome::Outcome,
     placement::Node,
     quota::Limits,
+    setting::Status,
     time::{Clock, Timestamp},
 };
 use stoker_engine::{Engine, Evidence, NewDomain};
@@ -475,7 +476,7 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
     ledger.put_key(key(DISABLED, &owner, false)).await.unwrap();
     let new = domain("off.test.com", AreaScope::Global);
     let offline = Domain {
-        host: new.host,
+        name: new.host,
         account: owner.id,
         origin: new.origin,
         areas: new.areas,
@@ -488,7 +489,7 @@ async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
         content_epoch: 0,
         origin_limits: Vec::new(),
         patience_seconds: None,
-        kept: Default::default(),
+        settings: Default::default(),
         lock: None,
         ownership: Default::default(),
     };

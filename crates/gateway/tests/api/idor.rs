@@ -17,8 +17,9 @@ use sha2::{Digest, Sha256};
 use stoker_domain::{
     account::{AccessKey, Account, AccountId, Principal, Temporary, UserId},
     area::AreaScope,
-    domain::{CacheRules, Kept, Shield},
+    domain::{CacheRules, Shield},
     quota::{Limits, Product},
+    setting::VendorSettings,
     time::Clock,
 };
 use stoker_engine::{NewDomain, NewZone, PurgeSubmission, Submission, ZoneChoice};
@@ -203,7 +204,7 @@ async fn submit(app: &App, account: &Account) -> (String, String) {
         tier: None,
         options: Default::default(),
         encode: false,
-        product: Product::Cdn,
+        product: Product::DomainPrefetch,
         batch_limit: 9,
     };
     let task = app.engine.submit(account, submission).await.unwrap().task.0;
@@ -213,7 +214,7 @@ async fn submit(app: &App, account: &Account) -> (String, String) {
         method: stoker_domain::purge::Method::Delete,
         areas: None,
         encode: false,
-        product: Product::CdnPurgeUrl,
+        product: Product::DomainPurgeUrl,
         batch_limit: 9,
     };
     let purge = app.engine.purge(account, purge).await.unwrap().task.0;
@@ -224,17 +225,17 @@ async fn submit(app: &App, account: &Account) -> (String, String) {
 /// zones.
 async fn furnish(app: &App, account: &Account, name: &str) -> (String, String) {
     let engine = &app.engine;
-    let zone = async |name: String, kept: Kept| {
-        let new = NewZone { name, area: AreaScope::Global, kept };
+    let zone = async |name: String, settings: VendorSettings| {
+        let new = NewZone { name, area: AreaScope::Global, settings };
         engine.add_zone(account.id, new).await.unwrap().id.clone()
     };
-    let full = zone(format!("{name}-zone"), Kept::new()).await;
+    let full = zone(format!("{name}-zone"), VendorSettings::new()).await;
     // one that takes hosts of any name
     let kept = serde_json::json!({ "teo": { "Type": "noDomainAccess" } });
     let open = zone(format!("{name}-open"), serde_json::from_value(kept).unwrap()).await;
     let choice = ZoneChoice::Existing(full.clone());
     let new = domain(&format!("{name}.example"));
-    engine.add_domain_to(account.id, new, choice, Kept::new()).await.unwrap();
+    engine.add_domain_to(account.id, new, choice, VendorSettings::new()).await.unwrap();
     let user = engine.create_user(account.id, name).await.unwrap();
     engine.create_group(account.id, name).await.unwrap();
     engine.set_member(account.id, name, &user.uin, true).await.unwrap();

@@ -62,7 +62,7 @@ async fn an_account_without_domains_has_no_prefetch_tasks() {
     let app = App::new().await;
     let owner = AccountId(1);
     for domain in app.engine.domains(owner) {
-        app.engine.remove_domain(owner, &domain.host).await.unwrap();
+        app.engine.remove_domain(owner, &domain.name).await.unwrap();
     }
     let content = json!({ "StartTime": "2025-06-15T00:00:00Z" });
     let answer = call(&app, "DescribePrefetchTasks", content).await;

@@ -58,7 +58,7 @@ async fn a_purge_of_too_many_urls_is_refused_whole() {
     let account = app.engine.accounts().await.unwrap().remove(0).id;
     let limits = Limits { batch: 1000, daily: 1 };
     let area = Some(Area::Mainland);
-    app.engine.set_limits(account, Product::CdnPurgeUrl, area, limits).await.unwrap();
+    app.engine.set_limits(account, Product::DomainPurgeUrl, area, limits).await.unwrap();
     let call = V1Call::v2(&[
         ("Action", "RefreshCdnUrl"),
         ("urls.0", URL),

@@ -7,12 +7,12 @@ use super::{failure::Failure, ownership};
 
 /// Adds a domain that nobody has, unless another account's claims are related to it.
 pub(super) fn add(connection: &Connection, domain: &Domain) -> Result<(), Failure> {
-    ownership::check(connection, domain.account, &domain.host)?;
+    ownership::check(connection, domain.account, &domain.name)?;
     connection
         .prepare_cached(
             "/* add_domain */ INSERT INTO domain (host, account, settings) VALUES (?1, ?2, ?3)",
         )?
-        .execute(params![domain.host, domain.account.0, serde_json::to_string(domain)?])?;
+        .execute(params![domain.name, domain.account.0, serde_json::to_string(domain)?])?;
     Ok(())
 }
 
@@ -22,7 +22,7 @@ pub(super) fn put(connection: &Connection, domain: &Domain) -> Result<(), Failur
             "/* put_domain */ INSERT INTO domain (host, account, settings) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET account = excluded.account, settings = excluded.settings",
         )?
-        .execute(params![domain.host, domain.account.0, serde_json::to_string(domain)?])?;
+        .execute(params![domain.name, domain.account.0, serde_json::to_string(domain)?])?;
     Ok(())
 }
 

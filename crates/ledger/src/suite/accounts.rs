@@ -5,8 +5,9 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::{Area, AreaScope},
-    domain::{CacheRules, Domain, Lock, Shield, Status},
+    domain::{CacheRules, Domain, Lock, Shield},
     quota::{AreaLimits, Era, Limits, Product},
+    setting::Status,
 };
 
 use super::fixture::{Fixture, T0, account, at, counter};
@@ -35,22 +36,22 @@ pub async fn a_second_account_with_the_same_number_is_a_conflict(ledger: Arc<dyn
 pub async fn limits_are_the_default_until_they_are_set_by_product(ledger: Arc<dyn Ledger>) {
     let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
     let limits = async |account, product| ledger.limits(account, product).await.expect("limits");
-    let default = AreaLimits::both(Limits::CDN_DEFAULT);
-    assert_eq!(limits(account, Product::Cdn).await, default);
+    let default = AreaLimits::both(Limits::PREFETCH_DEFAULT);
+    assert_eq!(limits(account, Product::DomainPrefetch).await, default);
     for daily in [5, u64::from(u32::MAX) * 4] {
         let set = Limits { batch: 7, daily };
         let both = AreaScope::Global;
-        ledger.set_limits(account, Product::Cdn, both, set).await.expect("set limits");
-        assert_eq!(limits(account, Product::Cdn).await, AreaLimits::both(set));
+        ledger.set_limits(account, Product::DomainPrefetch, both, set).await.expect("set limits");
+        assert_eq!(limits(account, Product::DomainPrefetch).await, AreaLimits::both(set));
     }
-    assert_eq!(limits(account, Product::Teo).await, default);
-    assert_eq!(limits(stranger, Product::Cdn).await, default);
+    assert_eq!(limits(account, Product::ZonePrefetch).await, default);
+    assert_eq!(limits(stranger, Product::DomainPrefetch).await, default);
     assert_eq!(ledger.used(account, counter(Area::Mainland)).await.expect("used"), 0);
 }
 
 pub async fn limits_are_set_by_area_and_added_where_there_are_none(ledger: Arc<dyn Ledger>) {
     let Fixture { ledger, account, .. } = Fixture::new(ledger).await;
-    let (product, set) = (Product::CdnPurgePath, |daily| Limits { batch: 7, daily });
+    let (product, set) = (Product::DomainPurgePath, |daily| Limits { batch: 7, daily });
     let limits = async || ledger.limits(account, product).await.expect("limits");
     let mainland = ledger.set_limits(account, product, AreaScope::Mainland, set(1)).await;
     mainland.expect("set limits");
@@ -78,7 +79,7 @@ pub async fn the_quota_days_are_kept_whole(ledger: Arc<dyn Ledger>) {
 
 pub(super) fn domain(host: &str, account: AccountId) -> Domain {
     Domain {
-        host: host.into(),
+        name: host.into(),
         account,
         origin: "http://127.0.0.1:8080/base".parse().expect("an origin"),
         areas: AreaScope::Global,
@@ -91,7 +92,7 @@ pub(super) fn domain(host: &str, account: AccountId) -> Domain {
         content_epoch: 0,
         origin_limits: Vec::new(),
         patience_seconds: None,
-        kept: Default::default(),
+        settings: Default::default(),
         lock: None,
         ownership: Default::default(),
     }
@@ -126,7 +127,7 @@ pub async fn what_belongs_to_no_account_is_not_found(ledger: Arc<dyn Ledger>) {
     let error = ledger.put_domain(&domain("a.example", nobody)).await.expect_err("nobody");
     assert_eq!(error.kind, ErrorKind::NotFound);
     let error = ledger
-        .set_limits(nobody, Product::Cdn, AreaScope::Global, Limits::OWNER)
+        .set_limits(nobody, Product::DomainPrefetch, AreaScope::Global, Limits::OWNER)
         .await
         .expect_err("nobody");
     assert_eq!(error.kind, ErrorKind::NotFound);

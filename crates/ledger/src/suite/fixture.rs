@@ -32,7 +32,7 @@ pub fn at(seconds: u64) -> Timestamp {
 
 /// The counter of `cdn` in `area` on the day of [`T0`].
 pub fn counter(area: Area) -> Counter {
-    Counter { product: Product::Cdn, area, day: quota::day(T0) }
+    Counter { product: Product::DomainPrefetch, area, day: quota::day(T0) }
 }
 
 /// One unit of each area in `areas` for each target, up to `daily`.
@@ -105,7 +105,7 @@ impl Fixture {
         Task {
             id: TaskId(id.into()),
             account: self.account,
-            product: Product::Cdn,
+            product: Product::DomainPrefetch,
             areas: AreaScope::Mainland,
             tier: None,
             options: FetchOptions::default(),

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::Status,
     ownership::{Method, Ownership, Proof, Record, are_related},
+    setting::Status,
     zone::{Zone, ZoneId},
 };
 use tokio::task::JoinSet;
@@ -27,7 +27,7 @@ fn zone(name: &str, account: AccountId, is_claim: bool) -> Zone {
         status: Status::Online,
         created_at: T0,
         updated_at: T0,
-        kept: Default::default(),
+        settings: Default::default(),
     }
 }
 
@@ -90,10 +90,10 @@ pub async fn of_related_claims_that_race_those_of_one_account_are_taken(ledger: 
     for a in &domains {
         for b in &domains {
             assert!(
-                a.account == b.account || !are_related(&a.host, &b.host),
+                a.account == b.account || !are_related(&a.name, &b.name),
                 "{} {}",
-                a.host,
-                b.host
+                a.name,
+                b.name
             );
         }
     }

@@ -14,7 +14,7 @@ use super::fixture::{Fixture, LEASE, T0, at, urls};
 use crate::{Charge, ErrorKind, Ledger, NewPurge};
 
 fn counter(area: Area) -> Counter {
-    Counter { product: Product::CdnPurgePath, area, day: quota::day(T0) }
+    Counter { product: Product::DomainPurgePath, area, day: quota::day(T0) }
 }
 
 fn purge(fixture: &Fixture, id: &str, urls: &[&str], phases: &[&[&str]]) -> NewPurge {
@@ -26,7 +26,7 @@ fn purge(fixture: &Fixture, id: &str, urls: &[&str], phases: &[&[&str]]) -> NewP
     NewPurge {
         id: TaskId(id.into()),
         account: fixture.account,
-        product: Product::CdnPurgePath,
+        product: Product::DomainPurgePath,
         scope: Scope::Path,
         method: Method::Invalidate,
         areas: AreaScope::Mainland,
@@ -177,7 +177,7 @@ pub async fn purges_are_listed_newest_first_by_every_condition(ledger: Arc<dyn L
     };
     let first = new("p", &["http://a.example/x/", "http://b.example/x/"], "e1");
     let second = NewPurge {
-        product: Product::TeoPurgeUrl,
+        product: Product::ZonePurgeUrl,
         scope: Scope::Url,
         method: Method::Delete,
         areas: AreaScope::Global,
@@ -216,7 +216,7 @@ pub async fn purges_are_listed_newest_first_by_every_condition(ledger: Arc<dyn L
     let urls = Some(vec!["http://a.example/1".into(), "http://b.example/x/".into()]);
     assert_eq!(found(PurgeFilter { urls, ..own() }).await, ["a.example/1", "b.example/x/"]);
     assert_eq!(found(PurgeFilter { text: Some("e/x".into()), ..own() }).await, all[1..]);
-    let products = Some(vec![Product::TeoPurgeUrl, Product::TeoPurgeHost]);
+    let products = Some(vec![Product::ZonePurgeUrl, Product::ZonePurgeHost]);
     assert_eq!(found(PurgeFilter { products, ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { area: Some(Area::Overseas), ..own() }).await, all[..1]);
     assert_eq!(found(PurgeFilter { scope: Some(Scope::Path), ..own() }).await, all[1..]);
@@ -235,8 +235,8 @@ pub async fn purges_are_listed_newest_first_by_every_condition(ledger: Arc<dyn L
     let overdue = PurgeFilter { overdue: Some(at(1)), limit: 9, ..own() };
     let rows = ledger.purges(&overdue).await.expect("purges").rows;
     let told: Vec<_> = rows.iter().map(|row| (row.state, row.product, &*row.host)).collect();
-    let path = Product::CdnPurgePath;
-    let first = (Done, Product::TeoPurgeUrl, "a.example");
+    let path = Product::DomainPurgePath;
+    let first = (Done, Product::ZonePurgeUrl, "a.example");
     assert_eq!(told, [first, (Overdue, path, "a.example"), (Overdue, path, "b.example")]);
 }
 
@@ -245,7 +245,7 @@ pub async fn an_order_for_tags_names_the_host_of_each(ledger: Arc<dyn Ledger>) {
     let ledger = &fixture.ledger;
     let target = |host: &str| PurgeTarget { url: "news".into(), host: host.into() };
     let purge = NewPurge {
-        product: Product::TeoPurgeCacheTag,
+        product: Product::ZonePurgeTag,
         scope: Scope::Tag,
         targets: vec![target("a.example"), target("b.example")],
         ..purge(&fixture, "p", &[], &[&["e1"]])

@@ -279,7 +279,7 @@ fn purge(fixture: &Fixture, id: &str, count: usize) -> NewPurge {
     NewPurge {
         id: TaskId(id.into()),
         account: fixture.account,
-        product: Product::CdnPurgeUrl,
+        product: Product::DomainPurgeUrl,
         scope: Scope::Url,
         method: Method::Delete,
         areas: AreaScope::Mainland,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    domain::Status,
+    setting::Status,
     zone::{Zone, ZoneId},
 };
 
@@ -22,7 +22,8 @@ fn zone(id: &str, account: AccountId) -> Zone {
         status: Status::Online,
         created_at: T0,
         updated_at: T0,
-        kept: [("an-api".into(), serde_json::Map::from_iter([("Tag".into(), 7.into())]))].into(),
+        settings: [("an-api".into(), serde_json::Map::from_iter([("Tag".into(), 7.into())]))]
+            .into(),
     }
 }
 

@@ -8,13 +8,14 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, StatusCode};
 use stoker_domain::{
     account::AccountId,
-    domain::{Domain, Status},
+    domain::Domain,
     http::{Reuse, StoredResponse, reuse},
     job::{ItemReport, JobItem, LeasedJob},
     media::Named,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     placement::Directory,
     retry::is_worth_retrying,
+    setting::Status,
     target::Target,
     task::FetchOptions,
     time::{Clock, Timestamp},
@@ -143,7 +144,7 @@ impl Runner {
             let detail = format!("domain `{}` is stopped", target.host);
             return failed(item, Outcome::Blocked(Block::Offline), &detail);
         }
-        let options = Arc::new(terms.options.for_domain(&domain.host));
+        let options = Arc::new(terms.options.for_domain(&domain.name));
         let selecting = selecting(&options);
         let task = Task { item, target, domain, terms, options, selecting };
         let (is_fresh, mut stored) = self.look(&task).await;

@@ -6,7 +6,7 @@
 use std::{future::pending, sync::Arc, time::Duration};
 
 use stoker_domain::{
-    domain::name::covers,
+    host::covers,
     key::Key,
     placement::Node,
     purge::{PurgeOrder, Scope, is_below, split_tagged, wildcard_of_root},

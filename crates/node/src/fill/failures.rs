@@ -196,8 +196,8 @@ mod tests {
         let domain = bare_domain("http://127.0.0.1:1".parse().unwrap());
         let path_and_query = format!("/{number}");
         Request {
-            key: Key::new(&domain.host, &path_and_query),
-            host: domain.host.clone(),
+            key: Key::new(&domain.name, &path_and_query),
+            host: domain.name.clone(),
             domain: Arc::new(domain),
             path_and_query,
             fields: HeaderMap::new(),

@@ -382,7 +382,7 @@ impl Fills {
         let is_urgent = || fill.state().is_urgent(first, last);
         ask.is_patient = !is_urgent();
         ask.nodes_before = self.nodes_before(request);
-        ask.is_limited = self.0.directory.borrow().limits(&request.domain.host).is_any();
+        ask.is_limited = self.0.directory.borrow().limits(&request.domain.name).is_any();
         let toll = match self.lane(source) {
             Some(lane) => {
                 let asked = ask.range.map_or(u64::MAX, |(start, end)| end - start + 1);
@@ -431,7 +431,7 @@ impl Fills {
     /// The lane of the domain whose origin is asked, if anything limits it.
     fn lane(&self, source: &Source) -> Option<Arc<Lane>> {
         let Source::Origin(domain) = source else { return None };
-        Some(self.0.pacer.lane(&domain.host)).filter(|lane| lane.is_limited())
+        Some(self.0.pacer.lane(&domain.name)).filter(|lane| lane.is_limited())
     }
 
     fn is_limited(&self, source: &Source) -> bool {

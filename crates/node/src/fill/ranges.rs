@@ -93,7 +93,7 @@ impl Ranges {
 
 /// A domain that gets another origin is not suspected for the former one.
 fn name_of(domain: &Domain) -> String {
-    format!("{} {}", domain.host, domain.origin)
+    format!("{} {}", domain.name, domain.origin)
 }
 
 /// Why the whole is asked for after a range.

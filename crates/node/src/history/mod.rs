@@ -16,8 +16,8 @@ use std::{
 };
 
 use stoker_domain::{
-    domain::name::covers,
     holding::{Failure, Lack},
+    host::covers,
     key::Key,
     outcome::Outcome,
     purge::{is_below, split_tagged},

@@ -18,7 +18,8 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 use stoker_domain::{
-    domain::{Domain, Place, Scheme as OriginScheme, name::covers},
+    domain::{Domain, Place, Scheme as OriginScheme},
+    host::covers,
     outcome::{Block, Outcome},
     port::is_open,
 };
@@ -84,7 +85,7 @@ impl Aim {
     pub(super) fn line(&self, domain: &Domain) -> Line {
         let (host, port) = &self.server;
         let server = if self.is_foreign { String::new() } else { format!("{host}:{port}") };
-        Line { domain: domain.host.clone(), server, is_parent: false }
+        Line { domain: domain.name.clone(), server, is_parent: false }
     }
 
     /// The connections on which it can be asked, read through `window`.
@@ -93,7 +94,7 @@ impl Aim {
         let (host, port) = self.server.clone();
         let allows_private = domain.origin.allow_private && !self.is_foreign;
         let server = Server { host, port, is_tls, allows_private, window };
-        Connections { whose: Whose::Domain(domain.account, domain.host.clone()), server }
+        Connections { whose: Whose::Domain(domain.account, domain.name.clone()), server }
     }
 
     /// Where a reply with `status` and `fields` leads; nowhere unless it is a redirection of a GET
@@ -134,7 +135,7 @@ impl Aim {
         }
         let server = (url.host_str()?.to_owned(), url.port_or_known_default()?);
         let is_foreign = !domain.origin.has_server(&server.0, server.1);
-        if is_foreign && (server.0 == self.asked || covers(&domain.host, &server.0)) {
+        if is_foreign && (server.0 == self.asked || covers(&domain.name, &server.0)) {
             // it would be asked of ourselves
             return None;
         }

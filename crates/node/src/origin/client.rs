@@ -258,7 +258,7 @@ impl Client {
         let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
         let to = request::parent_name(node);
         let line = Line {
-            domain: target.domain.host.clone(),
+            domain: target.domain.name.clone(),
             server: node.address.clone(),
             is_parent: true,
         };

@@ -346,8 +346,9 @@ pub(super) mod tests {
     use stoker_domain::{
         account::AccountId,
         area::AreaScope,
-        domain::{CacheRules, Kept, Origin, Paths, Shield, Status},
+        domain::{CacheRules, Origin, Paths, Shield},
         key::Key,
+        setting::{Status, VendorSettings},
         time::Timestamp,
     };
 
@@ -357,7 +358,7 @@ pub(super) mod tests {
     /// A domain with this origin, and nothing else said.
     pub(crate) fn domain(origin: Origin) -> Domain {
         Domain {
-            host: "www.example.com".into(),
+            name: "www.example.com".into(),
             account: AccountId(1),
             origin,
             areas: AreaScope::Global,
@@ -370,7 +371,7 @@ pub(super) mod tests {
             content_epoch: 0,
             origin_limits: Vec::new(),
             patience_seconds: None,
-            kept: Kept::new(),
+            settings: VendorSettings::new(),
             lock: None,
             ownership: Default::default(),
         }

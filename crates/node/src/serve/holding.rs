@@ -5,9 +5,9 @@
 
 use http::{HeaderMap, HeaderValue, Method, Request, header, request::Parts};
 use stoker_domain::{
-    domain::Status,
     holding::{Holding, Lack},
     http::{CacheControl, Reuse, StoredResponse, reuse},
+    setting::Status,
     target::Target,
 };
 

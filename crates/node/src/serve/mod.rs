@@ -30,10 +30,12 @@ use http::{
 };
 use ipnet::IpNet;
 use stoker_domain::{
-    domain::{Domain, Status},
+    domain::Domain,
+    host::normal_host,
     http::{CacheControl, Forward, LoopGuard, Reuse, StoredResponse, reuse, strip_claims},
     key::Key,
-    placement::{Directory, normal_host},
+    placement::Directory,
+    setting::Status,
     time::{Clock, Timestamp},
     uri::normal_path_and_query,
 };

@@ -8,10 +8,11 @@ use http_body_util::BodyExt;
 use stoker_domain::{
     account::AccountId,
     area::{Area, AreaScope, Tier},
-    domain::{CacheRules, Domain, Shield, Status},
+    domain::{CacheRules, Domain, Shield},
     http::ByteRange,
     key::Key,
     placement::{Directory, Node},
+    setting::Status,
     task::FetchOptions,
     time::Clock,
 };
@@ -177,7 +178,7 @@ pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
     let mut parsed: stoker_domain::domain::Origin = origin.url().parse().unwrap();
     parsed.allow_private = allow_private;
     Arc::new(Domain {
-        host: HOST.into(),
+        name: HOST.into(),
         account: AccountId(1),
         origin: parsed,
         areas: AreaScope::Global,
@@ -190,7 +191,7 @@ pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
         content_epoch: 0,
         origin_limits: Vec::new(),
         patience_seconds: None,
-        kept: Default::default(),
+        settings: Default::default(),
         lock: None,
         ownership: Default::default(),
     })
@@ -209,7 +210,7 @@ pub(crate) fn node(name: &str, tier: Tier, address: &str) -> Arc<Node> {
 /// A directory with the domain, and with a parent for the edge under test if one is named.
 pub(crate) fn directory(domain: &Arc<Domain>, parent: Option<&str>) -> Directory {
     let mut directory = Directory::default();
-    directory.domains.insert(domain.host.clone(), Arc::clone(domain));
+    directory.domains.insert(domain.name.clone(), Arc::clone(domain));
     directory.nodes.extend(parent.map(|address| node("middle", Tier::Middle, address)));
     directory
 }

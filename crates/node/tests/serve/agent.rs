@@ -6,10 +6,10 @@ use std::{
 };
 
 use stoker_domain::{
-    domain::Status,
     job::ItemReport,
     media::NotFollowed,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
+    setting::Status,
     task::FetchOptions,
     time::Clock,
 };
@@ -98,8 +98,8 @@ async fn request_fields_of_a_task_reach_the_domains_that_its_caller_named_alone(
     net.directory.send_modify(|directory| {
         let directory = Arc::make_mut(directory);
         let mut other = (*directory.domains[HOST]).clone();
-        other.host = "other.example".into();
-        directory.domains.insert(other.host.clone(), Arc::new(other));
+        other.name = "other.example".into();
+        directory.domains.insert(other.name.clone(), Arc::new(other));
     });
     for path in ["/named", "/other"] {
         net.origin.on(path, Script::new("x").etag("\"v1\"").field("cache-control", "public"));

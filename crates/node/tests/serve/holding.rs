@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use stoker_domain::{
     area::{Area, Tier},
-    domain::Status,
     holding::{Holding, Lack},
     outcome::{OriginFault, Outcome, Uncacheable},
     purge::{Method, Scope},
+    setting::Status,
     target::Target,
     time::Clock,
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoker_domain::{domain::Status, time::Clock};
+use stoker_domain::{setting::Status, time::Clock};
 use stoker_testkit::{Script, content};
 
 use crate::support::{HOST, Net};

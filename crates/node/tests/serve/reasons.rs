@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use stoker_domain::{
-    domain::{CachePolicy, CacheRule, Paths, RuleLifetime, Status},
+    domain::{CachePolicy, CacheRule, Paths, RuleLifetime},
     http::http_date,
     outcome::{Outcome, Uncacheable},
+    setting::Status,
     time::{Clock, Timestamp},
 };
 use stoker_testkit::Script;

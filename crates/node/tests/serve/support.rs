@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use stoker_domain::{
     account::AccountId,
     area::{Area, AreaScope, Tier},
-    domain::{CacheRules, Domain, Shield, Status},
+    domain::{CacheRules, Domain, Shield},
     job::{Heartbeat, ItemReport, JobId, JobItem, LeaseToken, LeasedJob, Report},
     pace::{Demand, Grant},
     placement::{Directory, Node},
     purge::{Method, PurgeOrder, Scope},
+    setting::Status,
     task::{FetchOptions, TaskId},
     time::{Clock, Timestamp},
 };
@@ -172,7 +173,7 @@ impl Net {
         let mut origin: stoker_domain::domain::Origin = self.origin.url().parse().expect("a URL");
         origin.allow_private = true;
         let mut domain = Domain {
-            host: host.into(),
+            name: host.into(),
             account: AccountId(1),
             origin,
             areas: AreaScope::Global,
@@ -185,7 +186,7 @@ impl Net {
             content_epoch: 0,
             origin_limits: Vec::new(),
             patience_seconds: None,
-            kept: Default::default(),
+            settings: Default::default(),
             lock: None,
             ownership: Default::default(),
         };

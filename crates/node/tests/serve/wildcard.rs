@@ -25,7 +25,7 @@ impl Net {
             let directory = Arc::make_mut(directory);
             for name in [WILD, OWN] {
                 let mut domain = directory.domains[HOST].as_ref().clone();
-                domain.host = name.into();
+                domain.name = name.into();
                 domain.origin.host_header = host_header.map(Into::into);
                 directory.domains.insert(name.into(), domain.into());
             }

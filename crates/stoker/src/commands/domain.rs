@@ -5,8 +5,10 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Subcommand, ValueEnum};
 use stoker_domain::{
     area::AreaScope,
-    domain::{Lock, Shield, Status, name},
+    domain::{Lock, Shield},
+    host,
     retry::DEFAULT_PATIENCE,
+    setting::Status,
 };
 use stoker_gateway::admin::api::{DomainChange, DomainLock, DomainView, Domains, NewDomain};
 
@@ -196,7 +198,7 @@ struct Unlock {
 
 /// What may stand in the path of a call.
 pub(super) fn host(text: &str) -> Result<String, String> {
-    if name::is_name(text) {
+    if host::is_domain_name(text) {
         Ok(text.into())
     } else {
         Err("not a host name or an IP address".into())
@@ -205,7 +207,7 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 
 /// What the origin is asked for where the domain does not say.
 fn own_header(host: &str) -> String {
-    if name::is_wildcard(host) { "the requested host".into() } else { host.into() }
+    if host::is_wildcard(host) { "the requested host".into() } else { host.into() }
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use stoker_domain::{
     area::{Area, AreaScope},
-    domain::Status,
+    setting::Status,
     target::Target,
 };
 use stoker_gateway::admin::api::DomainView;

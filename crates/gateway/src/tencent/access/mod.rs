@@ -169,7 +169,7 @@ impl Check<'_> {
 
     fn hosts(&self) -> Vec<String> {
         let domains = self.gateway.engine.domains(self.caller.account.id);
-        domains.iter().map(|domain| domain.host.clone()).collect()
+        domains.iter().map(|domain| domain.name.clone()).collect()
     }
 
     fn zones(&self) -> Vec<String> {
@@ -204,7 +204,7 @@ impl Check<'_> {
     /// The domain that answers for `host`, under its own name.
     fn domain_of(&self, host: &str) -> Resource {
         let domain = self.gateway.engine.domain(self.caller.account.id, host);
-        self.domain(domain.as_ref().map_or(host, |domain| &domain.host))
+        self.domain(domain.as_ref().map_or(host, |domain| &domain.name))
     }
 
     fn domain(&self, host: &str) -> Resource {

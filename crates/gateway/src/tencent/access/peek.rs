@@ -7,10 +7,7 @@
 use std::collections::BTreeSet;
 
 use stoker_domain::{
-    domain::{Domain, Kept},
-    placement::bare_host,
-    target::Target,
-    zone::Zone,
+    domain::Domain, host::bare_host, setting::VendorSettings, target::Target, zone::Zone,
 };
 
 use crate::tencent::{cdn, params::Params, teo, value::Value};
@@ -57,15 +54,15 @@ pub(super) fn request_tags(params: &Params) -> Vec<String> {
 
 /// The tags that were given to a domain, as conditions name them.
 pub(super) fn domain_tags(domain: &Domain) -> Vec<String> {
-    tags(&domain.kept, cdn::domain::KEPT, "Tag")
+    tags(&domain.settings, cdn::domain::KEPT, "Tag")
 }
 
 /// The tags that were given to a zone, as conditions name them.
 pub(super) fn zone_tags(zone: &Zone) -> Vec<String> {
-    tags(&zone.kept, teo::KEPT, "Tags")
+    tags(&zone.settings, teo::KEPT, "Tags")
 }
 
-fn tags(kept: &Kept, api: &str, field: &str) -> Vec<String> {
+fn tags(kept: &VendorSettings, api: &str, field: &str) -> Vec<String> {
     let tags = kept.get(api).and_then(|said| said.get(field)).and_then(|tags| tags.as_array());
     tags.into_iter().flatten().filter_map(tag).collect()
 }

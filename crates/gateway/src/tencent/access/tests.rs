@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use stoker_domain::{
     account::{AccessKey, AccountId, Temporary},
-    placement::bare_host,
+    host::bare_host,
     target::Target,
     time::Timestamp,
 };

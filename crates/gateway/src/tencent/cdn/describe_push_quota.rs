@@ -17,7 +17,7 @@ pub(super) async fn call(
     params: Params,
 ) -> Result<Map<String, Value>, error::Error> {
     params.only(&[])?;
-    let usage = gateway.engine.quota(account.id, Product::Cdn).await?;
+    let usage = gateway.engine.quota(account.id, Product::DomainPrefetch).await?;
     let entries: Vec<Value> = usage.iter().map(entry).collect();
     Ok(Map::from_iter([("UrlPush".into(), entries.into())]))
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::{Area, AreaScope, UnknownWord},
-    domain::name::{is_name, is_new_name},
+    host::{is_domain_name, is_new_domain_name},
     outcome::Outcome,
     target::Target,
     task::{Progress, TaskId},
@@ -37,7 +37,7 @@ pub(super) async fn call(
 ) -> Result<Map<String, Value>, error::Error> {
     let mut filter = read(&mut params)?;
     filter.account = Some(account.id);
-    for host in filter.hosts.iter().flatten().filter(|host| !is_new_name(host)) {
+    for host in filter.hosts.iter().flatten().filter(|host| !is_new_domain_name(host)) {
         // there may be one of former days
         gateway.engine.domain_named(account.id, host).ok_or(Error::Keyword)?;
     }
@@ -73,7 +73,7 @@ fn read(params: &mut Params) -> Result<TargetFilter, error::Error> {
             filter.url = Some(Target::parse(&keyword, true).map_err(|_| Error::Keyword)?.url);
         } else {
             let host = keyword.to_ascii_lowercase();
-            let host = Some(host).filter(|host| is_name(host)).ok_or(Error::Keyword)?;
+            let host = Some(host).filter(|host| is_domain_name(host)).ok_or(Error::Keyword)?;
             filter.hosts = Some(vec![host]);
         }
     }

@@ -28,7 +28,8 @@ pub(super) async fn call(
 ) -> Result<Map<String, Value>, error::Error> {
     let mut submission = read(params)?;
     let areas = submission.areas;
-    submission.batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn, areas).await?;
+    submission.batch_limit =
+        gateway.engine.batch_limit(account.id, Product::DomainPrefetch, areas).await?;
     let receipt = gateway.engine.submit(account, submission).await?;
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))
 }
@@ -55,7 +56,15 @@ fn read(mut params: Params) -> Result<Submission, error::Error> {
         ..FetchOptions::default()
     };
     let encode = params.boolean("UrlEncode")?.unwrap_or_default();
-    Ok(Submission { urls, areas, tier, options, encode, product: Product::Cdn, batch_limit: 0 })
+    Ok(Submission {
+        urls,
+        areas,
+        tier,
+        options,
+        encode,
+        product: Product::DomainPrefetch,
+        batch_limit: 0,
+    })
 }
 
 /// `middle` and an empty text mean the middle tier; `edge` is taken too.

@@ -68,7 +68,7 @@ fn hosts(gateway: &Gateway, account: &Account, zones: &[String]) -> Vec<String> 
     let domains = gateway.engine.domains(account.id);
     let is_in =
         |domain: &&Arc<Domain>| domain.zone.as_ref().is_some_and(|it| zones.contains(&it.0));
-    domains.iter().filter(is_in).map(|domain| domain.host.clone()).collect()
+    domains.iter().filter(is_in).map(|domain| domain.name.clone()).collect()
 }
 
 fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
@@ -96,7 +96,7 @@ fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
             ..FetchOptions::default()
         },
         encode: params.boolean("EncodeUrl")?.unwrap_or_default(),
-        product: if is_edge { Product::TeoEdge } else { Product::Teo },
+        product: if is_edge { Product::ZoneEdgePrefetch } else { Product::ZonePrefetch },
         batch_limit: 0,
     })
 }
@@ -155,7 +155,10 @@ mod tests {
     #[test]
     fn what_is_not_given_is_the_vendors_default() {
         let submission = submission(r#"{"Targets":["http://a/x"]}"#);
-        assert_eq!((submission.tier, submission.product), (Some(Tier::Middle), Product::Teo));
+        assert_eq!(
+            (submission.tier, submission.product),
+            (Some(Tier::Middle), Product::ZonePrefetch)
+        );
         assert_eq!(submission.options.user_agent, None);
         assert_eq!(submission.options.default_user_agent.as_deref(), Some("TencentCdn"));
         assert_eq!(submission.options.media, MediaPolicy::Off);
@@ -169,7 +172,10 @@ mod tests {
                 "PrefetchMediaSegments":"on",
                 "Headers":[{"Name":"X-A","Value":"1"},{"Name":"user-agent","Value":"mine"}]}"#,
         );
-        assert_eq!((submission.tier, submission.product), (Some(Tier::Edge), Product::TeoEdge));
+        assert_eq!(
+            (submission.tier, submission.product),
+            (Some(Tier::Edge), Product::ZoneEdgePrefetch)
+        );
         assert_eq!(submission.options.user_agent.as_deref(), Some("mine"));
         assert_eq!(submission.options.headers, [("X-A".into(), "1".into())]);
         assert_eq!(submission.options.media, MediaPolicy::Segments);

@@ -7,9 +7,10 @@ use serde_json::Map;
 use stoker_domain::{
     account::Account,
     area::AreaScope,
-    domain::{Domain, Status},
+    domain::Domain,
+    host::is_host,
     purge::{Method, root},
-    target,
+    setting::Status,
     zone::ZoneId,
 };
 use stoker_engine::{DomainError, PartialPurge, PartialPurged, PurgeError, SubmitError};
@@ -157,10 +158,6 @@ impl Kind {
     }
 }
 
-fn is_host(given: &str) -> bool {
-    target::is_host(&given.to_ascii_lowercase())
-}
-
 /// Which of the domains named can be purged, and why the others cannot.
 fn known(
     gateway: &Gateway,
@@ -196,7 +193,7 @@ fn online(gateway: &Gateway, account: &Account, zone: Option<&ZoneId>) -> Vec<St
         domain.status != Status::Offline
             && zone.is_none_or(|zone| domain.zone.as_ref() == Some(zone))
     };
-    domains.iter().filter(is_meant).map(|domain| domain.host.clone()).collect()
+    domains.iter().filter(is_meant).map(|domain| domain.name.clone()).collect()
 }
 
 fn why(error: &PurgeError) -> Message {
@@ -208,7 +205,7 @@ fn why(error: &PurgeError) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use stoker_domain::purge::Scope;
+    use stoker_domain::{purge::Scope, target::Target};
 
     use super::*;
 
@@ -230,7 +227,7 @@ mod tests {
     fn a_host_is_its_root_and_nothing_else_is_a_host() {
         assert_eq!(Kind::Host.target("a.example"), "http://a.example/");
         for text in ["http://a.example/", "a.example/x", "*.example", ""] {
-            assert!(target::Target::parse(&Kind::Host.target(text), true).is_err(), "{text}");
+            assert!(Target::parse(&Kind::Host.target(text), true).is_err(), "{text}");
         }
         assert_eq!(Kind::Host.scope(), Scope::Path);
     }

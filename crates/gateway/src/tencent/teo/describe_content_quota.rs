@@ -22,7 +22,7 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     for (_, kind) in KINDS {
         purges.extend(quota(gateway, account, kind.product(), kind.name()).await?);
     }
-    let prefetch = quota(gateway, account, Product::Teo, "prefetch_url").await?;
+    let prefetch = quota(gateway, account, Product::ZonePrefetch, "prefetch_url").await?;
     Ok(Map::from_iter([
         ("PurgeQuota".into(), purges.into()),
         ("PrefetchQuota".into(), Vec::from_iter(prefetch).into()),

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::UnknownWord,
-    domain::name::is_name,
+    host::is_domain_name,
     purge::{Method, root},
     quota::Product,
     target::Target,
@@ -82,7 +82,7 @@ fn apply(filter: &mut PurgeFilter, wish: Filter) -> Result<(), Error> {
 /// What `given` may be in the records: a URL, a host, a tag.
 fn spellings(given: String) -> Vec<String> {
     let url = Target::parse(&given, true).ok().map(|target| target.url);
-    let host = Some(given.to_ascii_lowercase()).filter(|host| is_name(host));
+    let host = Some(given.to_ascii_lowercase()).filter(|host| is_domain_name(host));
     let host = host.map(|host| root(&host));
     url.into_iter().chain(host).chain([given]).collect()
 }

@@ -5,7 +5,8 @@ use std::{mem, sync::Arc};
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
-    domain::{CacheRules, Domain, Kept, Lock, Origin, Shield, Status},
+    domain::{CacheRules, Domain, Lock, Origin, Shield},
+    setting::{Status, VendorSettings},
     zone::Zone,
 };
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
@@ -47,11 +48,11 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
         cache: CacheRules::default(),
         is_vouched_for: false,
     };
-    let kept = Kept::from([(KEPT.into(), said)]);
+    let kept = VendorSettings::from([(KEPT.into(), said)]);
     let choice = ZoneChoice::Existing(zone.id.clone());
     let domain = gateway.engine.add_domain_to(account.id, new, choice, kept).await;
     let domain = domain.map_err(Error::Domain)?;
-    tracing::info!(domain = domain.host, "domain added");
+    tracing::info!(domain = domain.name, "domain added");
     Ok(Map::from_iter([("OwnershipVerification".into(), Value::Null)]))
 }
 
@@ -69,10 +70,10 @@ pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Par
         let allow_private = domain.origin.allow_private && origin.is_within(&domain.origin);
         let pull = mem::take(&mut domain.origin.pull);
         domain.origin = Origin { allow_private, pull, ..origin };
-        domain.kept.insert(KEPT.into(), said);
+        domain.settings.insert(KEPT.into(), said);
         Ok(())
     };
-    gateway.engine.change_domain(account.id, &domain.host, change).await?;
+    gateway.engine.change_domain(account.id, &domain.name, change).await?;
     Ok(Map::new())
 }
 
@@ -93,7 +94,7 @@ pub(super) async fn modify_statuses(
             domain.status = status;
             Ok(())
         };
-        gateway.engine.change_domain(account.id, &domain.host, put).await?;
+        gateway.engine.change_domain(account.id, &domain.name, put).await?;
     }
     Ok(Map::new())
 }
@@ -104,9 +105,9 @@ pub(super) async fn delete(gateway: &Gateway, account: &Account, mut params: Par
     let domains = named(gateway, account, &zone, &mut params)?;
     params.boolean("Force")?;
     for domain in domains {
-        let removed = gateway.engine.remove_domain(account.id, &domain.host).await;
+        let removed = gateway.engine.remove_domain(account.id, &domain.name).await;
         removed.map_err(Error::Domain)?;
-        tracing::info!(domain = domain.host, "domain removed");
+        tracing::info!(domain = domain.name, "domain removed");
     }
     Ok(Map::new())
 }
@@ -171,7 +172,7 @@ fn named(
     let found = names.iter().map(|name| {
         let domain = find(gateway, account, zone, name)?;
         match domain.lock {
-            Some(lock) => Err(DomainError::Locked { host: domain.host.clone(), lock }.into()),
+            Some(lock) => Err(DomainError::Locked { host: domain.name.clone(), lock }.into()),
             None => Ok(domain),
         }
     });
@@ -184,7 +185,7 @@ fn matches(filter: &Filter, domain: &Domain, said: &Map<String, Value>) -> bool 
         value.as_str().unwrap_or_default().to_owned()
     };
     match filter.name.as_str() {
-        "domain-name" => filter.matches(&[&domain.host]),
+        "domain-name" => filter.matches(&[&domain.name]),
         // taken in either letter case
         "origin-type" => {
             let values = filter.values.iter().map(|value| value.to_ascii_uppercase()).collect();
@@ -207,7 +208,7 @@ fn view(zone: &Zone, domain: &Domain) -> Value {
     let or = |field: &str, default: Value| said.get(field).cloned().unwrap_or(default);
     json!({
         "ZoneId": zone.id,
-        "DomainName": domain.host,
+        "DomainName": domain.name,
         "DomainStatus": match (domain.lock, domain.status) {
             (Some(Lock::Changing), _) => "process",
             (_, Status::Online) => "online",

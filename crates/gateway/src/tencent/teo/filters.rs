@@ -78,7 +78,7 @@ pub(super) fn hosts_of_query(
         |id: &ZoneId| zone.as_ref().is_none_or(|zone| zone.id == *id) && params.shows(&id.0);
     let domains = gateway.engine.domains(account.id);
     let inside = domains.iter().filter(|domain| domain.zone.as_ref().is_some_and(is_inside));
-    Ok(Some(inside.map(|domain| domain.host.clone()).collect()))
+    Ok(Some(inside.map(|domain| domain.name.clone()).collect()))
 }
 
 /// The zone that `ZoneId` names, which is required.

@@ -69,7 +69,7 @@ pub(super) fn setting(params: &mut Params, field: &str) -> Result<Option<Value>,
 
 /// What is said of the origin of `domain`: as it was given, if it still means that origin.
 pub(super) fn said(domain: &Domain) -> Map<String, Value> {
-    let kept = domain.kept.get(KEPT).cloned().unwrap_or_default();
+    let kept = domain.settings.get(KEPT).cloned().unwrap_or_default();
     let means = |origin: Origin| {
         let pull = domain.origin.pull.clone();
         Origin { allow_private: domain.origin.allow_private, pull, ..origin } == domain.origin

@@ -58,7 +58,7 @@ pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Par
         }
         Ok(())
     };
-    gateway.engine.change_domain(account.id, &domain.host, change).await?;
+    gateway.engine.change_domain(account.id, &domain.name, change).await?;
     Ok(Map::new())
 }
 
@@ -78,13 +78,13 @@ pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: P
     for domain in domains.iter().filter(|domain| domain.zone.as_ref() == Some(&zone.id)) {
         for limit in &domain.origin_limits {
             let is_wanted = filters.iter().all(|filter| match filter.name.as_str() {
-                "domain-name" => filter.matches(&[&domain.host]),
+                "domain-name" => filter.matches(&[&domain.name]),
                 _ => filter.matches(&[word(limit.area)]),
             });
             if is_wanted {
                 rows.push(json!({
                     "ZoneId": zone.id,
-                    "DomainName": domain.host,
+                    "DomainName": domain.name,
                     "Area": word(limit.area),
                     "Bandwidth": limit.megabits_per_second,
                     "CreateTime": clock::format(limit.created_at),

@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
-    ownership::{FILE_PATH, Method, RECORD_LABEL, Record, has_file, is_at_or_below, normal},
+    host::{is_at_or_below, normal_name},
+    ownership::{FILE_PATH, Method, RECORD_LABEL, Record, has_file},
 };
 use stoker_engine::OwnershipError;
 
@@ -16,7 +17,7 @@ pub(super) async fn identify(gateway: &Gateway, account: &Account, mut params: P
     let zone = params.required_text("ZoneName")?;
     let host = params.text("Domain")?.filter(|host| !host.is_empty());
     if let Some(host) = &host
-        && !is_at_or_below(&normal(host), &normal(&zone))
+        && !is_at_or_below(&normal_name(host), &normal_name(&zone))
     {
         return Err(Error::DomainNotMatchZone { host: host.clone(), zone }.into());
     }

@@ -42,11 +42,11 @@ impl Kind {
     /// Whose quota it charges.
     pub(super) const fn product(self) -> Product {
         match self {
-            Self::Url => Product::TeoPurgeUrl,
-            Self::Prefix => Product::TeoPurgePrefix,
-            Self::Host => Product::TeoPurgeHost,
-            Self::All => Product::TeoPurgeAll,
-            Self::CacheTag => Product::TeoPurgeCacheTag,
+            Self::Url => Product::ZonePurgeUrl,
+            Self::Prefix => Product::ZonePurgePrefix,
+            Self::Host => Product::ZonePurgeHost,
+            Self::All => Product::ZonePurgeAll,
+            Self::CacheTag => Product::ZonePurgeTag,
         }
     }
 
@@ -80,15 +80,15 @@ impl Kind {
     /// What a purge is shown as that charged `product`, whichever API it came through.
     pub(super) const fn of(product: Product) -> Self {
         match product {
-            Product::CdnPurgePath | Product::TeoPurgePrefix => Self::Prefix,
-            Product::TeoPurgeHost => Self::Host,
-            Product::TeoPurgeAll => Self::All,
-            Product::TeoPurgeCacheTag => Self::CacheTag,
-            Product::CdnPurgeUrl
-            | Product::TeoPurgeUrl
-            | Product::Cdn
-            | Product::Teo
-            | Product::TeoEdge => Self::Url,
+            Product::DomainPurgePath | Product::ZonePurgePrefix => Self::Prefix,
+            Product::ZonePurgeHost => Self::Host,
+            Product::ZonePurgeAll => Self::All,
+            Product::ZonePurgeTag => Self::CacheTag,
+            Product::DomainPurgeUrl
+            | Product::ZonePurgeUrl
+            | Product::DomainPrefetch
+            | Product::ZonePrefetch
+            | Product::ZoneEdgePrefetch => Self::Url,
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Plans and name servers do not exist here: what a caller says of them is kept and answered back.
 
 use serde_json::{Map, Value, json};
-use stoker_domain::{account::Account, area::AreaScope, domain::Status, zone::Zone};
+use stoker_domain::{account::Account, area::AreaScope, setting::Status, zone::Zone};
 use stoker_engine::NewZone;
 
 use super::{
@@ -59,7 +59,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
             kept.insert(field.into(), value);
         }
     }
-    let new = NewZone { name, area, kept: [(KEPT.into(), kept)].into() };
+    let new = NewZone { name, area, settings: [(KEPT.into(), kept)].into() };
     let zone = gateway.engine.add_zone(account.id, new).await.map_err(Error::Zone)?;
     tracing::info!(zone = %zone.id, "zone added");
     Ok(Map::from_iter([
@@ -126,7 +126,7 @@ fn matches(filter: &Filter, zone: &Zone) -> bool {
 }
 
 fn kept(zone: &Zone, field: &str) -> Value {
-    let value = zone.kept.get(KEPT).and_then(|kept| kept.get(field));
+    let value = zone.settings.get(KEPT).and_then(|kept| kept.get(field));
     value.cloned().unwrap_or_default()
 }
 

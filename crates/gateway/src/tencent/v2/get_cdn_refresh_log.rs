@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stoker_domain::{
     account::Account,
-    domain::name::is_name,
+    host::is_domain_name,
     purge::Scope,
     target::Target,
     task::TaskId,
@@ -59,7 +59,7 @@ fn read(mut params: Params) -> Result<PurgeFilter, Error> {
         filter.urls = Some(vec![target.url]);
     }
     if let Some(host) = text("host")?.map(|host| host.to_ascii_lowercase()) {
-        let host = Some(host).filter(|host| is_name(host));
+        let host = Some(host).filter(|host| is_domain_name(host));
         filter.hosts = Some(vec![host.ok_or(Error::Value("host"))?]);
     }
     match (&filter.id, filter.from, filter.to) {

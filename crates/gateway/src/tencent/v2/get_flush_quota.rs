@@ -12,9 +12,9 @@ use crate::Gateway;
 
 pub(super) async fn call(gateway: &Gateway, account: &Account) -> Result<Value, Error> {
     let read = async |product| gateway.engine.quota(account.id, product).await;
-    let push = read(Product::Cdn).await.map_err(Error::Ledger)?;
-    let urls = read(Product::CdnPurgeUrl).await.map_err(Error::Ledger)?;
-    let dirs = read(Product::CdnPurgePath).await.map_err(Error::Ledger)?;
+    let push = read(Product::DomainPrefetch).await.map_err(Error::Ledger)?;
+    let urls = read(Product::DomainPurgeUrl).await.map_err(Error::Ledger)?;
+    let dirs = read(Product::DomainPurgePath).await.map_err(Error::Ledger)?;
     Ok(json!({
         "app_id": account.app_id,
         "ov_url_flush": entry(&urls, Area::Overseas, u32::MAX),

@@ -49,8 +49,8 @@ pub(super) async fn purge(
 ) -> Result<Receipt, Error> {
     let targets = params.texts(name)?.ok_or(Error::missing(name))?;
     let (product, method, most) = match scope {
-        Scope::Url => (Product::CdnPurgeUrl, Method::Delete, u32::MAX),
-        Scope::Path | Scope::Tag => (Product::CdnPurgePath, method(params, name)?, MOST_DIRS),
+        Scope::Url => (Product::DomainPurgeUrl, Method::Delete, u32::MAX),
+        Scope::Path | Scope::Tag => (Product::DomainPurgePath, method(params, name)?, MOST_DIRS),
     };
     let batch_limit = gateway.engine.batch_limit(account.id, product, areas).await;
     let batch_limit = batch_limit.map_err(Error::Ledger)?;

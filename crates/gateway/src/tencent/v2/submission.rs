@@ -23,7 +23,7 @@ pub(super) async fn read(
     areas: AreaScope,
 ) -> Result<Submission, Error> {
     let urls = params.texts("urls")?.ok_or(Error::missing("urls"))?;
-    let batch_limit = gateway.engine.batch_limit(account.id, Product::Cdn, areas).await;
+    let batch_limit = gateway.engine.batch_limit(account.id, Product::DomainPrefetch, areas).await;
     let batch_limit = batch_limit.map_err(Error::Ledger)?.min(MOST_URLS);
     let default_user_agent = Some(USER_AGENT.into());
     let options = FetchOptions { default_user_agent, ..FetchOptions::default() };
@@ -33,7 +33,7 @@ pub(super) async fn read(
         tier: None,
         options,
         encode: true,
-        product: Product::Cdn,
+        product: Product::DomainPrefetch,
         batch_limit,
     })
 }

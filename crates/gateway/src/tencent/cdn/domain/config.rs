@@ -144,12 +144,12 @@ pub(super) fn check_size(said: &Map<String, Value>) -> Result<(), Error> {
 
 /// What is said of `domain`: as it was given, where it still holds.
 pub(super) fn said(domain: &Domain) -> Map<String, Value> {
-    let mut said = domain.kept.get(KEPT).cloned().unwrap_or_default();
+    let mut said = domain.settings.get(KEPT).cloned().unwrap_or_default();
     let same = |origin: Origin| {
         Origin { allow_private: domain.origin.allow_private, ..origin } == domain.origin
     };
     if !origin::read(&said).is_ok_and(same) {
-        said.insert("Origin".into(), origin::write(&domain.origin, &domain.host));
+        said.insert("Origin".into(), origin::write(&domain.origin, &domain.name));
     }
     if !rules::read(&said).is_ok_and(|cache| cache == domain.cache) {
         said.insert("Cache".into(), rules::write(&domain.cache));

@@ -6,7 +6,8 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use stoker_domain::{
     account::Account,
-    domain::{Domain, Lock, Status},
+    domain::{Domain, Lock},
+    setting::Status,
 };
 
 use super::{Error, Reply, config};
@@ -80,7 +81,7 @@ fn select(
     let filters = params.structures("Filters")?;
     let filters = filters.into_iter().map(Filter::read).collect::<Result<Vec<_>, _>>()?;
     let mut domains = gateway.engine.domains(account.id);
-    domains.retain(|domain| params.shows(&domain.host));
+    domains.retain(|domain| params.shows(&domain.name));
     domains.retain(|domain| {
         let said = config::said(domain);
         filters.iter().all(|filter| filter.matches(domain, &said))
@@ -139,7 +140,7 @@ impl Filter {
             "origin" => {
                 said("Origin")["Origins"].as_array().into_iter().flatten().map(text).collect()
             }
-            "domain" => vec![domain.host.clone()],
+            "domain" => vec![domain.name.clone()],
             "resourceId" => vec![resource_id(domain)],
             "status" => vec![status(domain).into()],
             "projectId" => vec![text(said("ProjectId"))],
@@ -169,7 +170,7 @@ impl Filter {
 
 /// A name for the domain that does not change.
 fn resource_id(domain: &Domain) -> String {
-    let digest = Sha256::digest(domain.host.as_bytes());
+    let digest = Sha256::digest(domain.name.as_bytes());
     let digits: String = digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
     format!("cdn-{digits}")
 }
@@ -191,7 +192,7 @@ fn head(account: &Account, domain: &Domain) -> Map<String, Value> {
         [
             ("ResourceId", resource_id(domain).into()),
             ("AppId", account.app_id.into()),
-            ("Domain", domain.host.clone().into()),
+            ("Domain", domain.name.clone().into()),
             ("Cname", "".into()),
             ("Status", status(domain).into()),
             ("ProjectId", taken("ProjectId")),

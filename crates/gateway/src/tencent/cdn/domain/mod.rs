@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use stoker_domain::{
     account::Account,
     area::AreaScope,
-    domain::{Domain, Kept, Origin, Shield, Status},
+    domain::{Domain, Origin, Shield},
+    setting::{Status, VendorSettings},
 };
 use stoker_engine::{NewDomain, ZoneChoice};
 
@@ -120,10 +121,10 @@ async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply 
         cache: rules::read(&said)?,
         is_vouched_for: false,
     };
-    let kept = Kept::from([(KEPT.into(), said)]);
+    let kept = VendorSettings::from([(KEPT.into(), said)]);
     let added = gateway.engine.add_domain_to(account.id, new, ZoneChoice::default(), kept).await;
     let domain = added.map_err(Error::Domain)?;
-    tracing::info!(domain = domain.host, "domain added");
+    tracing::info!(domain = domain.name, "domain added");
     Ok(Map::new())
 }
 
@@ -142,7 +143,7 @@ async fn update(gateway: &Gateway, account: &Account, mut params: Params) -> Rep
         domain.origin = Origin { allow_private, ..origin };
         domain.areas = config::areas(&said)?.unwrap_or(domain.areas);
         domain.cache = rules::read(&said)?;
-        domain.kept.insert(KEPT.into(), said);
+        domain.settings.insert(KEPT.into(), said);
         Ok(())
     };
     gateway.engine.change_domain(account.id, &host, change).await?;
@@ -154,7 +155,7 @@ async fn switch(gateway: &Gateway, account: &Account, mut params: Params, to: St
     let host = params.required_text("Domain")?;
     let change = |domain: &mut Domain| {
         if domain.status == to {
-            return Err(Error::Status(domain.host.clone()));
+            return Err(Error::Status(domain.name.clone()));
         }
         domain.status = to;
         Ok(())

@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::UnknownWord,
-    ownership::{FILE_PATH, Method, RECORD_LABEL, has_file, normal},
+    host::normal_name,
+    ownership::{FILE_PATH, Method, RECORD_LABEL, has_file},
 };
 
 use super::{Error, Reply};
@@ -15,7 +16,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     let host = params.required_text("Domain")?;
     let record = gateway.engine.ownership_record(account.id, &host).await;
     let record = record.map_err(Error::Ownership)?;
-    let host = Some(normal(&host)).filter(|host| has_file(host));
+    let host = Some(normal_name(&host)).filter(|host| has_file(host));
     let of_file = |value: fn(&str) -> Value| host.as_deref().map_or(Value::Null, value);
     Ok(Map::from_iter([
         ("SubDomain".into(), RECORD_LABEL.into()),

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     area::{Area, AreaScope, UnknownWord},
-    domain::name::is_name,
+    host::is_domain_name,
     purge::{Method, Scope},
     target::Target,
     task::TaskId,
@@ -85,7 +85,7 @@ fn read(params: &mut Params) -> Result<PurgeFilter, CallError> {
             let target = Target::parse(&keyword, true).map_err(|_| refused(cdn::Error::Keyword))?;
             filter.urls = Some(vec![target.url]);
         } else {
-            let host = Some(keyword.to_ascii_lowercase()).filter(|host| is_name(host));
+            let host = Some(keyword.to_ascii_lowercase()).filter(|host| is_domain_name(host));
             filter.hosts = Some(vec![host.ok_or_else(|| refused(cdn::Error::Keyword))?]);
         }
     }

@@ -104,18 +104,18 @@ fn submission(
 
 /// The kinds of purges that these APIs have words for.
 pub(crate) const SHOWN: [Product; 6] = [
-    Product::CdnPurgeUrl,
-    Product::CdnPurgePath,
-    Product::TeoPurgeUrl,
-    Product::TeoPurgePrefix,
-    Product::TeoPurgeHost,
-    Product::TeoPurgeAll,
+    Product::DomainPurgeUrl,
+    Product::DomainPurgePath,
+    Product::ZonePurgeUrl,
+    Product::ZonePurgePrefix,
+    Product::ZonePurgeHost,
+    Product::ZonePurgeAll,
 ];
 
 const fn product(scope: Scope) -> Product {
     match scope {
-        Scope::Url => Product::CdnPurgeUrl,
-        Scope::Path | Scope::Tag => Product::CdnPurgePath,
+        Scope::Url => Product::DomainPurgeUrl,
+        Scope::Path | Scope::Tag => Product::DomainPurgePath,
     }
 }
 
