@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod auth;
 mod content;
+mod frame;
 mod multipart;
 mod ops;
 mod request_fields;
@@ -35,7 +36,6 @@ use ops::metrics::{ContentMetrics, Metrics, SweepMetrics};
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
 pub use tencent::{actions, message::Language};
-pub(crate) use tencent::{ask, chain};
 
 /// What an operator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +151,7 @@ impl Deref for Gateway {
 pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/", any(tencent::answer))
-        .route("/v2/index.php", any(tencent::v2::answer))
+        .route("/v2/index.php", any(tencent::answer_v2))
         .merge(ops::routes())
         .merge(admin::router())
         .fallback(admin::not_found)

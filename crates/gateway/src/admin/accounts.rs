@@ -1,4 +1,4 @@
-//! Accounts: add, list, show, change; and which account a call is about.
+//! Accounts: add, list, show, change.
 //!
 //! All but the caller's own is for the owner of the installation alone.
 
@@ -9,9 +9,11 @@ use stoker_engine::IdentityError;
 use super::{
     api::identity as api,
     call::{Call, Reply},
+    invalid::{ContentError, QueryError},
+    named_account,
     page::Listing,
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 pub(super) async fn add(call: Call) -> Result<Reply, Error> {
@@ -34,7 +36,7 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     }
     let listing: Listing = call.query()?;
     if listing.account.is_some() || listing.user.is_some() {
-        return Err(Error::Query("all accounts are listed".into()));
+        return Err(QueryError::AllAccounts.into());
     }
     let accounts = call.gateway.engine.accounts().await?;
     // oldest first
@@ -45,7 +47,7 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let uin = call.segment().await?;
-    let account = of(&call, Some(uin)).await?;
+    let account = named_account::with_uin(&call, Some(uin)).await?;
     Ok(Reply::json(StatusCode::OK, &view(&account)))
 }
 
@@ -57,10 +59,10 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         return Err(Error::NotOwner);
     }
     if change == api::AccountChange::default() {
-        let fields = "name `name`, `is_enabled`, `service`, `features` or `is_verification_waived`";
-        return Err(Error::Content(fields.into()));
+        let fields = "`name`, `is_enabled`, `service`, `features` or `is_verification_waived`";
+        return Err(ContentError::Nothing(fields).into());
     }
-    let mut account = of(&call, Some(uin)).await?;
+    let mut account = named_account::with_uin(&call, Some(uin)).await?;
     // looked at first, so that nothing was changed when this is refused
     let ends =
         change.is_enabled == Some(false) || change.service.is_some_and(|it| it != Service::Active);
@@ -77,7 +79,11 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     }
     if let Some(service) = change.service {
         account = engine.set_service(&account.uin, service).await?;
-        tracing::info!(account = account.uin, service = service.as_str(), "account served or not");
+        tracing::info!(
+            account = account.uin,
+            service = service.as_str(),
+            "account service changed"
+        );
     }
     for (feature, is_open) in change.features {
         account = engine.open_feature(&account.uin, feature, is_open).await?;
@@ -88,34 +94,6 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
         tracing::info!(account = account.uin, is_waived, "verification waived or required");
     }
     Ok(Reply::json(StatusCode::OK, &view(&account)))
-}
-
-/// The account that the query of a call names.
-pub(super) async fn whose(call: &Call) -> Result<Account, Error> {
-    let api::Whose { account } = call.query()?;
-    of(call, account).await
-}
-
-/// The account whose things a list has, and which of them.
-pub(super) async fn listed(call: &Call) -> Result<(Account, Listing), Error> {
-    let listing: Listing = call.query()?;
-    if listing.user.is_some() {
-        return Err(Error::Query("`user` is for lists of keys".into()));
-    }
-    Ok((of(call, listing.account.clone()).await?, listing))
-}
-
-/// The account with this number, which only the owner may name; absent = the caller's own.
-pub(super) async fn of(call: &Call, uin: Option<String>) -> Result<Account, Error> {
-    let Some(uin) = uin.filter(|uin| *uin != call.account.uin) else {
-        return Ok(call.account.clone());
-    };
-    let engine = &call.gateway.engine;
-    if !engine.is_owner(&call.account).await? {
-        return Err(Error::NotOwner);
-    }
-    let accounts = engine.accounts().await?;
-    accounts.into_iter().find(|account| account.uin == uin).ok_or(Error::Account(uin))
 }
 
 fn view(account: &Account) -> api::AccountView {

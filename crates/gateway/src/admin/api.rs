@@ -71,7 +71,7 @@ fn is_false(value: &bool) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DomainChange {
-    /// `http[s]://HOST[:PORT][/BASE]`; private addresses stay allowed only if that is said again.
+    /// `http[s]://HOST[:PORT][/BASE]`; private addresses stay allowed only if the change allows them again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
     /// Whether what nodes hold of it now is never served again.
@@ -95,7 +95,7 @@ pub struct DomainChange {
     /// Freshness lifetime where the origin states none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_lifetime_seconds: Option<u64>,
-    /// How long a target is tried after its first failure, where its task says nothing.
+    /// How long a target is tried after its first failure, where its task does not set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_seconds: Option<u64>,
     /// Name of its zone, made if absent; empty = none.
@@ -226,7 +226,7 @@ pub struct NodeView {
     pub is_alive: bool,
     /// When it was last heard of; absent = not since this control plane started.
     pub last_seen: Option<String>,
-    /// How its store is; absent = it has not said yet.
+    /// The state of its store; absent = not reported yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreHealth>,
 }

@@ -1,13 +1,11 @@
-//! The frame around every admin call: verify, carry out, answer, log, count.
+//! An admin call: verified, with its content, query and path; and what it answers.
 //!
-//! Knows nothing of what a call does.
-
-use std::time::Instant;
+//! Knows nothing of what a call does, and no route.
 
 use axum::{
     RequestPartsExt,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, Query},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header, request::Parts};
@@ -15,7 +13,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::account::Account;
 use stoker_engine::SignedCall;
 
-use super::{problem::Error, routes::Route};
+use super::{
+    invalid::{ContentError, QueryError},
+    problem::Error,
+};
 use crate::{
     Gateway,
     auth::{
@@ -24,6 +25,7 @@ use crate::{
         replay, signed,
     },
     content::Taken,
+    frame::{Api, Frame},
 };
 
 /// A verified call.
@@ -69,7 +71,7 @@ impl Reply {
 impl Call {
     /// Reads the content as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.content).map_err(|error| Error::Content(error.to_string()))
+        serde_json::from_slice(&self.content).map_err(|error| ContentError::from(error).into())
     }
 
     /// Reads the content as JSON, and lets go of it.
@@ -83,7 +85,7 @@ impl Call {
     pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, Error> {
         match Query::try_from_uri(&self.parts.uri) {
             Ok(Query(query)) => Ok(query),
-            Err(error) => Err(Error::Query(error.body_text())),
+            Err(error) => Err(QueryError::Unreadable(error).into()),
         }
     }
 
@@ -100,52 +102,24 @@ impl Call {
     }
 }
 
-/// Answers one call.
-pub(super) async fn run(
-    State(gateway): State<Gateway>,
+/// Carries one call out, and answers it.
+pub(super) async fn run<F>(
+    gateway: Gateway,
     request: Request<Body>,
-    route: &'static Route,
-) -> Response<Body> {
-    let action = route.action;
-    let started = Instant::now();
-    let request_id = gateway.request_id();
-    let result = match verified(&gateway, request, route.limit).await {
-        Ok(call) => (route.act)(call).await,
+    (action, limit): (&'static str, usize),
+    act: impl FnOnce(Call) -> F,
+) -> Response<Body>
+where
+    F: Future<Output = Result<Reply, Error>>,
+{
+    let frame = Frame::open(&gateway, Api::Admin);
+    let result = match verified(&gateway, request, limit).await {
+        Ok(call) => act(call).await,
         Err(error) => Err(error),
     };
-    let duration = started.elapsed();
-    let duration_ms = duration.as_millis() as u64;
-    match result {
-        Ok(reply) => {
-            gateway.metrics.record(action, "ok", duration);
-            tracing::debug!(request.id = request_id, action, duration_ms, "admin call answered");
-            reply.into_response()
-        }
-        Err(error) => {
-            let code = error.word();
-            gateway.metrics.record(action, code, duration);
-            let reason = error.for_log();
-            if error.is_internal() {
-                tracing::error!(
-                    request.id = request_id,
-                    action,
-                    code,
-                    duration_ms,
-                    reason,
-                    "admin call failed"
-                );
-            } else {
-                tracing::info!(
-                    request.id = request_id,
-                    action,
-                    code,
-                    duration_ms,
-                    reason,
-                    "admin call refused"
-                );
-            }
-            error.reply(&request_id)
-        }
+    match frame.close(action, result) {
+        Ok(reply) => reply.into_response(),
+        Err(error) => error.reply(&frame.request_id),
     }
 }
 
@@ -166,7 +140,7 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
     Ok(Call { gateway, account, parts, content, _taken: read.taken })
 }
 
-/// Whose call it is, once its head is verified and taken: before any content is read, so that nobody
+/// The account of a call, once its head is verified and taken: before any content is read, so that nobody
 /// has content read by repeating a call.
 async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head<'a>), Error> {
     let known = signed::identify(gateway, parts).await?;

@@ -14,7 +14,7 @@ use super::{
     api::{self, CheckedTarget, CheckedView, FailureView, HoldingView, Layers},
     call::{Call, Reply},
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 pub(super) async fn check(mut call: Call) -> Result<Reply, Error> {
@@ -88,21 +88,21 @@ fn reason(lack: &Lack, holding: &Holding) -> String {
     let Some(failure) = &holding.last_failure else { return text };
     match lack {
         Lack::Refused | Lack::Failed => {
-            text.push_str(&format!(" at {}: {}", seconds(failure.at), told(failure)));
+            text.push_str(&format!(" at {}: {}", seconds(failure.at), failure_text(failure)));
         }
         // what is kept is younger than that
         Lack::KeptError | Lack::DomainUnknown | Lack::DomainStopped => {}
         _ => text.push_str(&format!(
             "; not fetched again at {}: {}",
             seconds(failure.at),
-            told(failure)
+            failure_text(failure)
         )),
     }
     text
 }
 
 /// The field, rule or status that decided it.
-fn told(failure: &Failure) -> String {
+fn failure_text(failure: &Failure) -> String {
     let cause = match failure.outcome {
         Outcome::Uncacheable(reason) => reason.cause().to_owned(),
         Outcome::TooLarge => "larger than the node's store takes".into(),

@@ -12,17 +12,18 @@ use stoker_domain::{
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
 use super::{
-    accounts::{listed, whose},
     api,
     call::{Call, Reply},
+    named_account,
     problem::Error,
-    reach, rfc3339,
+    reach,
     tasks::check_patience,
+    time::rfc3339,
 };
 use crate::request_fields;
 
 pub(super) async fn add(call: Call) -> Result<Reply, Error> {
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     let new: api::NewDomain = call.json()?;
     if new.allow_private_origin {
         need_owner(&call).await?;
@@ -58,7 +59,7 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let (account, listing) = listed(&call).await?;
+    let (account, listing) = named_account::of_list(&call).await?;
     let domains = call.gateway.engine.domains(account.id);
     let page = listing.page(domains, |domain| domain.name.clone())?;
     let domains = page.rows.iter().map(|domain| view(domain)).collect();
@@ -67,7 +68,7 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     match call.gateway.engine.domain_named_or_over(account, &host) {
         Some(domain) => Ok(Reply::json(StatusCode::OK, &view_with_warnings(&domain).await)),
         None => Err(DomainError::Unknown { host }.into()),
@@ -77,7 +78,7 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
 /// Nothing is changed unless all of it can be; only the zone is a step of its own, and the first.
 pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     let change: api::DomainChange = call.json()?;
     if change.allow_private_origin == Some(true) {
         need_owner(&call).await?;
@@ -130,7 +131,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    call.gateway.engine.remove_domain(whose(&call).await?.id, &host).await?;
+    call.gateway.engine.remove_domain(named_account::of_call(&call).await?.id, &host).await?;
     tracing::info!(domain = host, "domain removed");
     Ok(Reply::empty())
 }
@@ -149,7 +150,7 @@ async fn put_lock(mut call: Call, lock: Option<Lock>) -> Result<Reply, Error> {
         return Err(Error::NotOwner);
     }
     let host = call.segment().await?;
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     let domain = call.gateway.engine.lock_domain(account, &host, lock).await?;
     tracing::info!(domain = domain.name, ?lock, "domain locked or unlocked");
     Ok(Reply::json(StatusCode::OK, &view(&domain)))
@@ -159,7 +160,7 @@ async fn need_owner(call: &Call) -> Result<(), Error> {
     if may_allow(call).await? { Ok(()) } else { Err(Error::PrivateOrigin) }
 }
 
-/// Whether the caller may let an origin be at a private address. Whoever may not is warned of one and
+/// Whether the caller may let an origin be at a private address. A caller who may not is warned of one and
 /// not refused: the owner of the installation can allow it afterwards.
 async fn may_allow(call: &Call) -> Result<bool, Error> {
     Ok(call.gateway.engine.is_owner(&call.account).await?)

@@ -9,17 +9,17 @@ use stoker_domain::account::{AccessKey, Account, User, UserId};
 use stoker_engine::{DEFAULT_LIFETIME, Issued};
 
 use super::{
-    accounts::{of, whose},
     api::identity as api,
     call::{Call, Reply},
+    named_account,
     page::{Listing, aged},
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     let new: api::NewKey = call.json()?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     let user = user(&call, &account, new.user).await?;
     let key = call.gateway.engine.create_key(account.id, user.as_ref().map(|user| user.id)).await?;
     tracing::info!(account = account.uin, key = key.secret_id, "key added");
@@ -27,16 +27,16 @@ pub(super) async fn add(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    listed(&call, false).await
+    list_of(&call, false).await
 }
 
 pub(super) async fn list_temporary(call: Call) -> Result<Reply, Error> {
-    listed(&call, true).await
+    list_of(&call, true).await
 }
 
-async fn listed(call: &Call, is_temporary: bool) -> Result<Reply, Error> {
+async fn list_of(call: &Call, is_temporary: bool) -> Result<Reply, Error> {
     let listing: Listing = call.query()?;
-    let account = of(call, listing.account.clone()).await?;
+    let account = named_account::with_uin(call, listing.account.clone()).await?;
     let of_user = user(call, &account, listing.user.clone()).await?.map(|user| user.id);
     let engine = &call.gateway.engine;
     let users = engine.users(account.id).await?;
@@ -58,14 +58,14 @@ async fn listed(call: &Call, is_temporary: bool) -> Result<Reply, Error> {
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let secret_id = call.segment().await?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     shown(&call, &account, &secret_id).await
 }
 
 pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
     let secret_id = call.segment().await?;
     let api::Switch { is_enabled } = call.json()?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     call.gateway.engine.enable_key(account.id, &secret_id, is_enabled).await?;
     tracing::info!(account = account.uin, key = secret_id, is_enabled, "key switched");
     shown(&call, &account, &secret_id).await
@@ -73,7 +73,7 @@ pub(super) async fn change(mut call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
     let secret_id = call.segment().await?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     call.gateway.engine.remove_key(account.id, &secret_id).await?;
     tracing::info!(account = account.uin, key = secret_id, "key removed");
     Ok(Reply::empty())
@@ -82,7 +82,7 @@ pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
 pub(super) async fn rotate(mut call: Call) -> Result<Reply, Error> {
     let secret_id = call.segment().await?;
     let api::Rotation { keep_old } = call.json()?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     let key = call.gateway.engine.rotate_key(account.id, &secret_id, !keep_old).await?;
     tracing::info!(account = account.uin, old = secret_id, new = key.secret_id, "key rotated");
     let users = call.gateway.engine.users(account.id).await?;
@@ -92,7 +92,7 @@ pub(super) async fn rotate(mut call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn issue(call: Call) -> Result<Reply, Error> {
     let new: api::NewTemporaryKey = call.json()?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     let user = user(&call, &account, new.user).await?;
     let id = user.as_ref().map(|user| user.id);
     let lifetime = new.duration_seconds.map_or(DEFAULT_LIFETIME, Duration::from_secs);

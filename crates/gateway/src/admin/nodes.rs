@@ -6,15 +6,16 @@ use stoker_engine::NodeView;
 use super::{
     api,
     call::{Call, Reply},
+    invalid::QueryError,
     page::Listing,
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     let listing: Listing = call.query()?;
     if listing.account.is_some() || listing.user.is_some() {
-        return Err(Error::Query("nodes are nobody's".into()));
+        return Err(QueryError::OwnerOfNodes.into());
     }
     let nodes = call.gateway.engine.nodes().iter().map(view).collect();
     let page = listing.page(nodes, |node: &api::NodeView| node.name.clone())?;

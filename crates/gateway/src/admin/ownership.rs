@@ -8,22 +8,22 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts::whose,
     api::ownership as api,
     call::{Call, Reply},
+    named_account,
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     Ok(Reply::json(StatusCode::OK, &view(&call, account, &host).await?))
 }
 
 pub(super) async fn verify(mut call: Call) -> Result<Reply, Error> {
     let host = call.segment().await?;
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     let api::Verify { method } = call.json()?;
     call.gateway.engine.verify_ownership(account, &host, method).await?;
     Ok(Reply::json(StatusCode::OK, &view(&call, account, &host).await?))

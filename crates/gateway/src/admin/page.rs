@@ -6,12 +6,12 @@ use serde::Deserialize;
 
 use stoker_domain::time::Timestamp;
 
-use super::problem::Error;
+use super::{invalid::QueryError, problem::Error};
 
 /// Rows of a page at most, and unless a caller wants fewer.
 const MOST: u64 = 1000;
 
-/// The query of a list of an account's things.
+/// The query of a list of what an account has.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Listing {
@@ -36,7 +36,7 @@ impl Listing {
     /// order then.
     ///
     /// # Errors
-    /// [`Error::Query`] for a page that is too large.
+    /// [`QueryError::Limit`] for a page that is too large.
     pub(super) fn page<T>(
         &self,
         mut all: Vec<T>,
@@ -62,11 +62,11 @@ pub(super) fn aged(moment: Timestamp, name: &str) -> String {
 /// How many rows a caller wants.
 ///
 /// # Errors
-/// [`Error::Query`] for none, or too many.
+/// [`QueryError::Limit`] for none, or too many.
 pub(super) fn limit(wanted: Option<u64>) -> Result<usize, Error> {
     match wanted.unwrap_or(MOST) {
         limit @ 1..=MOST => Ok(limit as usize),
-        limit => Err(Error::Query(format!("`limit` is {limit}; it must be from 1 to {MOST}"))),
+        given => Err(QueryError::Limit { given, most: MOST }.into()),
     }
 }
 

@@ -4,11 +4,12 @@ use http::StatusCode;
 use stoker_domain::account::{Account, Attachment, NamedPolicy, Principal, User};
 
 use super::{
-    accounts::{listed, whose},
     api::identity as api,
     call::{Call, Reply},
+    invalid::ContentError,
+    named_account,
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 /// The word that stands where a policy's name would: policies of that name are served by the same
@@ -17,7 +18,7 @@ pub(super) const TEST: &str = "test";
 
 pub(super) async fn put(call: Call) -> Result<Reply, Error> {
     let new: api::NewPolicy = call.json()?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     let engine = &call.gateway.engine;
     let policy = engine.put_policy(account.id, &new.name, &new.document).await?;
     tracing::info!(account = account.uin, policy = policy.name, "policy put");
@@ -25,7 +26,7 @@ pub(super) async fn put(call: Call) -> Result<Reply, Error> {
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let (account, listing) = listed(&call).await?;
+    let (account, listing) = named_account::of_list(&call).await?;
     let engine = &call.gateway.engine;
     let users = engine.users(account.id).await?;
     let attachments = engine.attachments(account.id).await?;
@@ -41,13 +42,13 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let name = name(&mut call).await?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     shown(&call, &account, &name).await
 }
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
     let name = name(&mut call).await?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     call.gateway.engine.remove_policy(account.id, &name).await?;
     tracing::info!(account = account.uin, policy = name, "policy removed");
     Ok(Reply::empty())
@@ -64,14 +65,14 @@ pub(super) async fn detach(call: Call) -> Result<Reply, Error> {
 async fn set(mut call: Call, is_attached: bool) -> Result<Reply, Error> {
     let name = name(&mut call).await?;
     let holder: api::Holder = call.json()?;
-    let account = whose(&call).await?;
+    let account = named_account::of_call(&call).await?;
     let engine = &call.gateway.engine;
     let to = match holder {
         api::Holder { user: Some(user), group: None } => {
             Principal::User(engine.user(account.id, &user).await?.id)
         }
         api::Holder { user: None, group: Some(group) } => Principal::Group(group),
-        _ => return Err(Error::Content("name either `user` or `group`".into())),
+        _ => return Err(ContentError::Nothing("either `user` or `group`").into()),
     };
     engine.set_attachment(account.id, &name, to, is_attached).await?;
     tracing::info!(account = account.uin, policy = name, is_attached, "attachment set");

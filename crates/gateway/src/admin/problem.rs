@@ -11,10 +11,15 @@ use stoker_engine::{
     Thing, ZoneError,
 };
 
-use super::api::Problem;
+use super::{
+    api::Problem,
+    invalid::{ContentError, QueryError},
+};
 use crate::{
     auth::{account::NotActive, admin as signature, replay, signed},
-    chain, content, request_fields,
+    content,
+    frame::{Failure, chain, submit_for_log},
+    request_fields,
 };
 
 /// Why an admin call was refused.
@@ -41,12 +46,12 @@ pub(crate) enum Error {
     /// The resource takes another method.
     #[error("the resource does not take this method")]
     Method,
-    /// The content is not what the call takes; the reader's own words.
+    /// The content is not what the call takes.
     #[error("the content is not what this call takes: {0}")]
-    Content(String),
-    /// The query is not what the call takes; the reader's own words.
+    Content(#[from] ContentError),
+    /// The query is not what the call takes.
     #[error("the query is not what this call takes: {0}")]
-    Query(String),
+    Query(#[from] QueryError),
     /// Not an origin.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -97,44 +102,16 @@ pub(crate) enum Error {
     Ledger(#[from] LedgerError),
 }
 
-/// What is said of a ledger when it is not known what is the matter with it.
+/// The text for a ledger whose trouble is not known.
 const SILENT: &str = "the ledger does not answer";
 
 /// What is always the same for one kind of problem.
 struct Kind(StatusCode, &'static str, &'static str);
 
 impl Error {
-    /// The stable word of the problem.
-    pub(crate) fn word(&self) -> &'static str {
-        self.kind().1
-    }
-
-    /// Whether somebody has to act: the server failed, not the caller.
-    pub(crate) fn is_internal(&self) -> bool {
-        self.kind().0.is_server_error() && !self.is_busy()
-    }
-
     /// Whether the same call may be taken later, because of the memory that it takes now.
     fn is_busy(&self) -> bool {
         matches!(self, Self::Signed(signed::Error::Content(error)) if error.is_busy())
-    }
-
-    /// What the log is told.
-    pub(crate) fn for_log(&self) -> String {
-        match self {
-            Self::Submit(SubmitError::Url { index, error, .. }) => {
-                format!("URL {} {error}", index + 1)
-            }
-            Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
-                format!("domain `{host}` is not in this account")
-            }
-            // whoever mistakes the halves of a key names the secret one
-            Self::Identity(IdentityError::Unknown { thing: Thing::Key, .. }) => {
-                self.kind().2.into()
-            }
-            Self::Content(_) | Self::Query(_) => self.kind().2.into(),
-            _ => chain(self),
-        }
     }
 
     /// The problem document.
@@ -159,7 +136,7 @@ impl Error {
         }
     }
 
-    /// What the ledger said, if it is what failed.
+    /// The error of the ledger, if it is what failed.
     fn ledger_error(&self) -> Option<&LedgerError> {
         match self {
             Self::Ledger(error)
@@ -187,7 +164,7 @@ impl Error {
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let is_often = matches!(self, Self::Replay(replay::Error::TooOften(_)));
-        if is_often || self.is_busy() { content::come_again(response) } else { response }
+        if is_often || self.is_busy() { content::with_retry_after(response) } else { response }
     }
 
     fn detail(&self) -> String {
@@ -304,6 +281,28 @@ impl Error {
             Self::Submit(error) => submit_kind(error),
             Self::Ledger(_) => unavailable(),
         }
+    }
+}
+
+impl Failure for Error {
+    fn label(&self) -> &'static str {
+        self.kind().1
+    }
+
+    fn for_log(&self) -> String {
+        match self {
+            Self::Submit(error) => submit_for_log(error),
+            // who mistakes the halves of a key names the secret one
+            Self::Identity(IdentityError::Unknown { thing: Thing::Key, .. }) => {
+                self.kind().2.into()
+            }
+            Self::Content(_) | Self::Query(_) => self.kind().2.into(),
+            _ => chain(self),
+        }
+    }
+
+    fn is_internal(&self) -> bool {
+        self.kind().0.is_server_error() && !self.is_busy()
     }
 }
 

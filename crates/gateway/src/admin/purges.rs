@@ -13,8 +13,9 @@ use stoker_engine::{PurgeError, PurgeSubmission};
 use super::{
     api,
     call::{Call, Reply},
+    invalid::{ContentError, QueryError},
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 const DEFAULT_LIMIT: u64 = 20;
@@ -36,13 +37,12 @@ struct Selection {
 pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
     let new: api::NewPurge = call.take_json()?;
     if new.targets.len() > api::MOST_LISTED {
-        let text = format!("a purge names at most {} targets", api::MOST_LISTED);
-        return Err(Error::Content(text));
+        return Err(ContentError::TooManyTargets(api::MOST_LISTED).into());
     }
     let (product, method) = match new.scope {
         Scope::Url => (Product::DomainPurgeUrl, Method::Delete),
         Scope::Path => (Product::DomainPurgePath, new.method),
-        Scope::Tag => return Err(Error::Content("tags are purged through their zones".into())),
+        Scope::Tag => return Err(ContentError::Tags.into()),
     };
     let usage = call.gateway.engine.quota(call.account.id, product).await?;
     let submission = PurgeSubmission {
@@ -57,7 +57,9 @@ pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
     let receipt = call.gateway.engine.purge(&call.account, submission).await;
     let receipt = receipt.map_err(|error| match error {
         PurgeError::Refused(error) => Error::Submit(error),
-        PurgeError::Query { .. } | PurgeError::Tag { .. } => Error::Content(error.to_string()),
+        error @ (PurgeError::Query { .. } | PurgeError::Tag { .. }) => {
+            ContentError::Purge(error).into()
+        }
     })?;
     let receipt = api::PurgeReceipt {
         purge: receipt.task.0,
@@ -71,11 +73,11 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     let Selection { offset, limit, after } = call.query()?;
     let offset = offset.unwrap_or_default();
     if offset > FURTHEST {
-        return Err(Error::Query(format!("`offset` is {offset}; the furthest is {FURTHEST}")));
+        return Err(QueryError::Offset { given: offset, most: FURTHEST }.into());
     }
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MOST).contains(&limit) {
-        return Err(Error::Query(format!("`limit` is {limit}; it must be from 1 to {MOST}")));
+        return Err(QueryError::Limit { given: limit, most: MOST }.into());
     }
     let filter = PurgeFilter {
         account: Some(call.account.id),

@@ -10,15 +10,17 @@ use stoker_domain::{
 };
 
 use super::{
-    accounts, api,
+    api,
     call::{Call, Reply},
+    invalid::ContentError,
+    named_account,
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 pub(super) async fn show(call: Call) -> Result<Reply, Error> {
     let api::QuotaQuery { account } = call.query()?;
-    let account = accounts::of(&call, account).await?;
+    let account = named_account::with_uin(&call, account).await?;
     Ok(Reply::json(StatusCode::OK, &view(&call, &account).await?))
 }
 
@@ -27,16 +29,15 @@ pub(super) async fn change(call: Call) -> Result<Reply, Error> {
     if !call.gateway.engine.is_owner(&call.account).await? {
         return Err(Error::NotOwner);
     }
-    let account = accounts::of(&call, change.account).await?;
+    let account = named_account::with_uin(&call, change.account).await?;
     let product = change.product;
     if let Some(area) = change.area
         && !product.counted(AreaScope::Global).contains(&area)
     {
-        let name = product.as_str();
-        return Err(Error::Content(format!("`{name}` is counted in all areas together")));
+        return Err(ContentError::CountedTogether(product.as_str()).into());
     }
     if change.batch.is_none() && change.daily.is_none() {
-        return Err(Error::Content("name `batch`, `daily` or both".into()));
+        return Err(ContentError::Nothing("`batch`, `daily` or both").into());
     }
     let limits = (change.batch, change.daily);
     call.gateway.engine.change_limits(account.id, product, change.area, limits).await?;

@@ -1,5 +1,5 @@
-//! Whether nodes will connect to the origin of a domain: told when it is added or changed, not first
-//! when a prefetch ends as blocked.
+//! Whether nodes will connect to the origin of a domain: found out when the domain is added or changed,
+//! not first when a prefetch ends as blocked.
 //!
 //! A node refuses an origin one of whose addresses is private, unless the domain allows it. What a
 //! name resolves to may change; so that is only a warning, and the node decides at each connection.

@@ -9,37 +9,37 @@ use axum::{
     extract::State,
     routing::{MethodFilter, on},
 };
-use http::{Method, Request};
+use http::{Method, Request, Response};
 
 use super::{
     accounts,
     call::{Call, Reply, run},
-    check, domains, keys, nodes, ownership, policies, policy_test,
+    check, domains, keys, nodes, ownership, policies, policy_check,
     problem::Error,
-    purges, quota, tasks, users, wrong_method, zones,
+    purges, quota, tasks, users, zones,
 };
 use crate::Gateway;
 
 /// Largest content of a call that carries little.
-const LITTLE: usize = 64 * 1024;
+const SMALL_BODY: usize = 64 * 1024;
 /// Largest content of a call that carries a policy, whose quotes are escaped in it.
-const POLICY: usize = 128 * 1024;
+const POLICY_BODY: usize = 128 * 1024;
 /// Largest content of a check: a thousand of the longest URLs.
-const CHECKED: usize = 8 * 1024 * 1024;
+const CHECK_BODY: usize = 8 * 1024 * 1024;
 /// Largest content of a call that carries URLs.
-const MUCH: usize = 64 * 1024 * 1024;
+const LARGE_BODY: usize = 64 * 1024 * 1024;
 
 /// One call.
-pub(super) struct Route {
+struct Route {
     method: Method,
     /// The whole path: it is signed.
     path: &'static str,
     /// What it is called in metrics and logs.
-    pub(super) action: &'static str,
+    action: &'static str,
     /// Bytes that its content may have.
-    pub(super) limit: usize,
+    limit: usize,
     /// Carries it out.
-    pub(super) act: fn(Call) -> Answer,
+    act: fn(Call) -> Answer,
 }
 
 /// What becomes of a call.
@@ -58,64 +58,64 @@ macro_rules! routes {
 }
 
 static ROUTES: &[Route] = routes! {
-    POST "domains" "domain.add" LITTLE domains::add;
-    GET "domains" "domain.list" LITTLE domains::list;
-    GET "domains/{host}" "domain.show" LITTLE domains::show;
-    POST "domains/{host}" "domain.change" LITTLE domains::change;
-    DELETE "domains/{host}" "domain.remove" LITTLE domains::remove;
-    POST "domains/{host}/lock" "domain.lock" LITTLE domains::lock;
-    DELETE "domains/{host}/lock" "domain.unlock" LITTLE domains::unlock;
-    GET "domains/{host}/verification" "domain.record" LITTLE ownership::show;
-    POST "domains/{host}/verification" "domain.verify" LITTLE ownership::verify;
-    POST "zones" "zone.add" LITTLE zones::add;
-    GET "zones" "zone.list" LITTLE zones::list;
-    GET "zones/{zone}" "zone.show" LITTLE zones::show;
-    DELETE "zones/{zone}" "zone.remove" LITTLE zones::remove;
-    POST "purges" "purge.submit" MUCH purges::submit;
-    GET "purges" "purge.list" LITTLE purges::list;
-    GET "purges/{purge}" "purge.show" LITTLE purges::show;
-    POST "check" "check" CHECKED check::check;
-    GET "ledger" "ledger.try" LITTLE nodes::try_ledger;
-    GET "nodes" "node.list" LITTLE nodes::list;
-    POST "tasks" "task.submit" MUCH tasks::submit;
-    GET "tasks" "task.list" LITTLE tasks::list;
-    GET "tasks/{task}" "task.show" LITTLE tasks::show;
-    GET "tasks/{task}/targets" "task.targets" LITTLE tasks::targets;
-    GET "quota" "quota.show" LITTLE quota::show;
-    POST "quota" "quota.set" LITTLE quota::change;
-    POST "quota/day" "quota.day" LITTLE quota::change_day;
-    POST "accounts" "account.add" LITTLE accounts::add;
-    GET "accounts" "account.list" LITTLE accounts::list;
-    GET "accounts/{account}" "account.show" LITTLE accounts::show;
-    POST "accounts/{account}" "account.change" LITTLE accounts::change;
-    POST "users" "user.add" LITTLE users::add;
-    GET "users" "user.list" LITTLE users::list;
-    GET "users/{user}" "user.show" LITTLE users::show;
-    POST "users/{user}" "user.change" LITTLE users::change;
-    DELETE "users/{user}" "user.remove" LITTLE users::remove;
-    POST "groups" "group.add" LITTLE users::add_group;
-    GET "groups" "group.list" LITTLE users::list_groups;
-    GET "groups/{group}" "group.show" LITTLE users::show_group;
-    DELETE "groups/{group}" "group.remove" LITTLE users::remove_group;
-    POST "groups/{group}/members" "group.join" LITTLE users::join;
-    DELETE "groups/{group}/members/{user}" "group.leave" LITTLE users::leave;
-    POST "keys" "key.add" LITTLE keys::add;
-    GET "keys" "key.list" LITTLE keys::list;
-    POST "keys/temporary" "key.issue" POLICY keys::issue;
-    GET "keys/temporary" "key.list" LITTLE keys::list_temporary;
-    GET "keys/{key}" "key.show" LITTLE keys::show;
-    POST "keys/{key}" "key.change" LITTLE keys::change;
-    DELETE "keys/{key}" "key.remove" LITTLE keys::remove;
-    POST "keys/{key}/rotate" "key.rotate" LITTLE keys::rotate;
-    POST "policies" "policy.put" POLICY policies::put;
-    GET "policies" "policy.list" LITTLE policies::list;
-    GET "policies/{policy}" "policy.show" LITTLE policies::show;
-    DELETE "policies/{policy}" "policy.remove" LITTLE policies::remove;
-    POST "policies/test" "policy.test" POLICY policy_test::test;
-    GET "policies/test" "policy.show" LITTLE policies::show;
-    DELETE "policies/test" "policy.remove" LITTLE policies::remove;
-    POST "policies/{policy}/attach" "policy.attach" LITTLE policies::attach;
-    POST "policies/{policy}/detach" "policy.detach" LITTLE policies::detach;
+    POST "domains" "domain.add" SMALL_BODY domains::add;
+    GET "domains" "domain.list" SMALL_BODY domains::list;
+    GET "domains/{host}" "domain.show" SMALL_BODY domains::show;
+    POST "domains/{host}" "domain.change" SMALL_BODY domains::change;
+    DELETE "domains/{host}" "domain.remove" SMALL_BODY domains::remove;
+    POST "domains/{host}/lock" "domain.lock" SMALL_BODY domains::lock;
+    DELETE "domains/{host}/lock" "domain.unlock" SMALL_BODY domains::unlock;
+    GET "domains/{host}/verification" "domain.record" SMALL_BODY ownership::show;
+    POST "domains/{host}/verification" "domain.verify" SMALL_BODY ownership::verify;
+    POST "zones" "zone.add" SMALL_BODY zones::add;
+    GET "zones" "zone.list" SMALL_BODY zones::list;
+    GET "zones/{zone}" "zone.show" SMALL_BODY zones::show;
+    DELETE "zones/{zone}" "zone.remove" SMALL_BODY zones::remove;
+    POST "purges" "purge.submit" LARGE_BODY purges::submit;
+    GET "purges" "purge.list" SMALL_BODY purges::list;
+    GET "purges/{purge}" "purge.show" SMALL_BODY purges::show;
+    POST "check" "check" CHECK_BODY check::check;
+    GET "ledger" "ledger.try" SMALL_BODY nodes::try_ledger;
+    GET "nodes" "node.list" SMALL_BODY nodes::list;
+    POST "tasks" "task.submit" LARGE_BODY tasks::submit;
+    GET "tasks" "task.list" SMALL_BODY tasks::list;
+    GET "tasks/{task}" "task.show" SMALL_BODY tasks::show;
+    GET "tasks/{task}/targets" "task.targets" SMALL_BODY tasks::targets;
+    GET "quota" "quota.show" SMALL_BODY quota::show;
+    POST "quota" "quota.set" SMALL_BODY quota::change;
+    POST "quota/day" "quota.day" SMALL_BODY quota::change_day;
+    POST "accounts" "account.add" SMALL_BODY accounts::add;
+    GET "accounts" "account.list" SMALL_BODY accounts::list;
+    GET "accounts/{account}" "account.show" SMALL_BODY accounts::show;
+    POST "accounts/{account}" "account.change" SMALL_BODY accounts::change;
+    POST "users" "user.add" SMALL_BODY users::add;
+    GET "users" "user.list" SMALL_BODY users::list;
+    GET "users/{user}" "user.show" SMALL_BODY users::show;
+    POST "users/{user}" "user.change" SMALL_BODY users::change;
+    DELETE "users/{user}" "user.remove" SMALL_BODY users::remove;
+    POST "groups" "group.add" SMALL_BODY users::add_group;
+    GET "groups" "group.list" SMALL_BODY users::list_groups;
+    GET "groups/{group}" "group.show" SMALL_BODY users::show_group;
+    DELETE "groups/{group}" "group.remove" SMALL_BODY users::remove_group;
+    POST "groups/{group}/members" "group.join" SMALL_BODY users::join;
+    DELETE "groups/{group}/members/{user}" "group.leave" SMALL_BODY users::leave;
+    POST "keys" "key.add" SMALL_BODY keys::add;
+    GET "keys" "key.list" SMALL_BODY keys::list;
+    POST "keys/temporary" "key.issue" POLICY_BODY keys::issue;
+    GET "keys/temporary" "key.list" SMALL_BODY keys::list_temporary;
+    GET "keys/{key}" "key.show" SMALL_BODY keys::show;
+    POST "keys/{key}" "key.change" SMALL_BODY keys::change;
+    DELETE "keys/{key}" "key.remove" SMALL_BODY keys::remove;
+    POST "keys/{key}/rotate" "key.rotate" SMALL_BODY keys::rotate;
+    POST "policies" "policy.put" POLICY_BODY policies::put;
+    GET "policies" "policy.list" SMALL_BODY policies::list;
+    GET "policies/{policy}" "policy.show" SMALL_BODY policies::show;
+    DELETE "policies/{policy}" "policy.remove" SMALL_BODY policies::remove;
+    POST "policies/test" "policy.test" POLICY_BODY policy_check::test;
+    GET "policies/test" "policy.show" SMALL_BODY policies::show;
+    DELETE "policies/test" "policy.remove" SMALL_BODY policies::remove;
+    POST "policies/{policy}/attach" "policy.attach" SMALL_BODY policies::attach;
+    POST "policies/{policy}/detach" "policy.detach" SMALL_BODY policies::detach;
 };
 
 /// The router of all routes.
@@ -123,11 +123,21 @@ pub(crate) fn router() -> Router<Gateway> {
     let add = |router: Router<Gateway>, route: &'static Route| {
         let method = MethodFilter::try_from(route.method.clone());
         let method = method.expect("the methods of the list are GET, POST and DELETE");
-        let act =
-            move |gateway: State<Gateway>, request: Request<Body>| run(gateway, request, route);
+        let act = move |State(gateway): State<Gateway>, request: Request<Body>| {
+            run(gateway, request, (route.action, route.limit), route.act)
+        };
         router.route(route.path, on(method, act))
     };
     ROUTES.iter().fold(Router::new(), add).method_not_allowed_fallback(wrong_method)
+}
+
+/// The answer where there is no route.
+pub(crate) async fn not_found(State(gateway): State<Gateway>) -> Response<Body> {
+    Error::Page.reply(&gateway.request_id())
+}
+
+async fn wrong_method(State(gateway): State<Gateway>) -> Response<Body> {
+    Error::Method.reply(&gateway.request_id())
 }
 
 /// Every call of the admin API as its method and its path, with `{…}` where a name stands: what

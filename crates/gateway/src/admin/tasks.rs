@@ -20,8 +20,9 @@ use stoker_engine::{Engine, Submission, TargetView, TaskView, Waiting};
 use super::{
     api,
     call::{Call, Reply},
+    invalid::{ContentError, QueryError},
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 use crate::request_fields;
 
@@ -42,19 +43,17 @@ struct Selection {
 }
 
 impl Selection {
-    fn limit(&self) -> Result<u64, Error> {
+    fn limit(&self) -> Result<u64, QueryError> {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {
             limit @ 1..=MOST => Ok(limit),
-            limit => Err(Error::Query(format!("`limit` is {limit}; it must be from 1 to {MOST}"))),
+            given => Err(QueryError::Limit { given, most: MOST }),
         }
     }
 
-    fn offset(&self) -> Result<u64, Error> {
+    fn offset(&self) -> Result<u64, QueryError> {
         match self.offset {
             offset @ 0..=FURTHEST => Ok(offset),
-            offset => {
-                Err(Error::Query(format!("`offset` is {offset}; the furthest is {FURTHEST}")))
-            }
+            given => Err(QueryError::Offset { given, most: FURTHEST }),
         }
     }
 }
@@ -66,7 +65,7 @@ pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
         request_fields::check_value("User-Agent", user_agent)?;
     }
     if new.limit_mbps == Some(0) {
-        return Err(Error::Query("`limit_mbps` is 0; it must be at least 1".into()));
+        return Err(ContentError::LimitMbps.into());
     }
     check_patience(new.patience_seconds)?;
     let areas = match new.areas {
@@ -98,14 +97,11 @@ pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
     Ok(Reply::json(StatusCode::ACCEPTED, &accepted))
 }
 
-/// Nobody may be patient for ever.
-pub(super) fn check_patience(seconds: Option<u64>) -> Result<(), Error> {
+/// Refuses a patience without end.
+pub(super) fn check_patience(seconds: Option<u64>) -> Result<(), ContentError> {
     let most = MOST_PATIENCE.as_secs();
     match seconds {
-        Some(seconds) if seconds > most => {
-            let text = format!("`patience_seconds` is {seconds}; it must be from 0 to {most}");
-            Err(Error::Query(text))
-        }
+        Some(given) if given > most => Err(ContentError::Patience { given, most }),
         _ => Ok(()),
     }
 }
@@ -130,7 +126,7 @@ fn served(engine: &Engine, account: AccountId, new: &api::NewTask) -> Result<Are
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
     let selection: Selection = call.query()?;
     if selection.status.is_some() {
-        return Err(Error::Query("`status` selects targets, not tasks".into()));
+        return Err(QueryError::StatusOfTasks.into());
     }
     let filter = TaskFilter {
         account: Some(call.account.id),
@@ -158,7 +154,7 @@ pub(super) async fn targets(mut call: Call) -> Result<Reply, Error> {
     let selection: Selection = call.query()?;
     let (offset, limit) = (selection.offset()?, selection.limit()?);
     if selection.after.is_some() {
-        return Err(Error::Query("targets keep their places: `offset` names a page".into()));
+        return Err(QueryError::AfterOfTargets.into());
     }
     let task = find(&call, id).await?.row.task.id;
     let filter = TargetFilter {

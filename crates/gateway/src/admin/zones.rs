@@ -5,25 +5,25 @@ use stoker_domain::{area::AreaScope, setting::VendorSettings, zone::Zone};
 use stoker_engine::{NewZone, ZoneError};
 
 use super::{
-    accounts::{listed, whose},
     api,
     call::{Call, Reply},
+    named_account,
     problem::Error,
-    rfc3339,
+    time::rfc3339,
 };
 
 pub(super) async fn add(call: Call) -> Result<Reply, Error> {
     let new: api::NewZone = call.json()?;
     let area = new.area.unwrap_or(AreaScope::Global);
     let new = NewZone { name: new.name, area, settings: VendorSettings::new() };
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     let zone = call.gateway.engine.add_zone(account, new).await?;
     tracing::info!(zone = %zone.id, "zone added");
     Ok(Reply::json(StatusCode::CREATED, &view(&call, &zone)))
 }
 
 pub(super) async fn list(call: Call) -> Result<Reply, Error> {
-    let (account, listing) = listed(&call).await?;
+    let (account, listing) = named_account::of_list(&call).await?;
     let zones = call.gateway.engine.zones(account.id);
     let page = listing.page(zones, |zone| zone.name.clone())?;
     let zones = page.rows.iter().map(|zone| view(&call, zone)).collect();
@@ -32,7 +32,7 @@ pub(super) async fn list(call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
     let zone = call.segment().await?;
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     match call.gateway.engine.zone(account, &zone) {
         Some(zone) => Ok(Reply::json(StatusCode::OK, &view(&call, &zone))),
         None => Err(ZoneError::Unknown { zone }.into()),
@@ -41,7 +41,7 @@ pub(super) async fn show(mut call: Call) -> Result<Reply, Error> {
 
 pub(super) async fn remove(mut call: Call) -> Result<Reply, Error> {
     let zone = call.segment().await?;
-    let account = whose(&call).await?.id;
+    let account = named_account::of_call(&call).await?.id;
     let zone = call.gateway.engine.remove_zone(account, &zone).await?;
     tracing::info!(zone = %zone.id, "zone removed");
     Ok(Reply::empty())

@@ -63,7 +63,7 @@ pub(crate) struct By<'a> {
     pub(crate) aliases: &'a [String],
 }
 
-/// What the head of a call says besides its `Authorization`.
+/// What the head of a call declares besides its `Authorization`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head<'a> {
     /// What its caller made up for it alone.

@@ -10,7 +10,7 @@ pub(crate) const ALGORITHM: &str = "TC3-HMAC-SHA256";
 /// Last part of every credential scope.
 const TERMINATOR: &str = "tc3_request";
 
-/// What an `Authorization` field says.
+/// The parts of an `Authorization` field.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Authorization {
     /// Public half of the key.

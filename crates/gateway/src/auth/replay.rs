@@ -23,7 +23,7 @@ use super::{
 };
 use crate::Gateway;
 
-/// How long a call is remembered after its time: as long again as its timestamp is good, because the
+/// How long a call is remembered after its time: as long again as its timestamp is valid, because the
 /// clock is read twice and may be set back.
 const KEEP_SECONDS: u64 = 2 * TOLERANCE_SECONDS.unsigned_abs();
 /// Calls in one half of the memory, 3.3 MB; with one more, the older half is forgotten early.
@@ -63,7 +63,7 @@ pub(crate) async fn take(
     match gateway.engine.admit_once(call, Memory::Minutes, KEEP_SECONDS).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::Taken),
-        // whoever wants to know what is the matter with a full disk must be able to look
+        // an operator who looks for the cause of a full disk must be able to read
         Err(error) if method.is_safe() => {
             tracing::debug!(error = &error as &dyn std::error::Error, "nonce kept in memory alone");
             Ok(())

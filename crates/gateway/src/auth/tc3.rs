@@ -30,7 +30,7 @@ pub(crate) const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-cont
 /// The field that carries the token of a temporary key. No client signs it.
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
 
-/// What [`CONTENT_SHA256`] says where the content is not signed.
+/// The value of [`CONTENT_SHA256`] where the content is not signed.
 pub(crate) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// A request as it came, for the check of its signature.
@@ -46,7 +46,7 @@ pub(crate) struct Message<'a> {
     pub(crate) fields: &'a HeaderMap,
     /// `Host` as sent, or the authority of the request target.
     pub(crate) host: &'a [u8],
-    /// SHA-256 of the content, in hexadecimal: as it is, or as the head says. Counts for POST alone.
+    /// SHA-256 of the content, in hexadecimal: of what came, or as the head declares it. Used for POST alone.
     pub(crate) content_hash: &'a str,
     /// Hosts that clients may have signed although they sent another one.
     pub(crate) aliases: &'a [String],
@@ -241,7 +241,7 @@ pub(crate) fn host_candidates<'a>(host: &'a [u8], aliases: &'a [String]) -> Vec<
     candidates
 }
 
-/// What the head of a request says of the hash of its content.
+/// The hash of the content, as far as the head of a request declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignedContent<'a> {
     /// No content is signed.
@@ -253,7 +253,7 @@ pub(crate) enum SignedContent<'a> {
 }
 
 impl<'a> SignedContent<'a> {
-    /// What the head of a request with `method` and `fields` says.
+    /// What the head of a request with `method` and `fields` declares.
     pub(crate) fn of(method: &Method, fields: &'a HeaderMap) -> Self {
         let declared = fields.get(CONTENT_SHA256).and_then(|value| value.to_str().ok());
         match declared {

@@ -19,7 +19,7 @@ pub(crate) enum Error {
     /// It is another one.
     #[error("the token is not the key's")]
     Wrong,
-    /// The key is no longer good.
+    /// The key has expired.
     #[error("the temporary key is expired")]
     Expired,
 }
@@ -44,4 +44,46 @@ pub(crate) fn check(key: &AccessKey, token: Option<&[u8]>, now: Timestamp) -> Re
         return Err(Error::Expired);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::account::{AccountId, Temporary};
+
+    use super::*;
+
+    fn key(temporary: Option<Temporary>) -> AccessKey {
+        AccessKey {
+            secret_id: "AKID".into(),
+            secret_key: "SK".into(),
+            account: AccountId(1),
+            user: None,
+            is_enabled: true,
+            created_at: Timestamp::from_seconds(0),
+            last_used_at: None,
+            temporary,
+        }
+    }
+
+    #[test]
+    fn a_token_belongs_to_a_temporary_key_and_ends_with_it() {
+        let expires_at = Timestamp::from_seconds(100);
+        let token_hash = Sha256::digest(b"TOKEN").into();
+        let temporary = key(Some(Temporary { token_hash, expires_at, policy: None }));
+        let lasting = key(None);
+        let at = |seconds| Timestamp::from_seconds(seconds);
+        for (key, token, now, expected) in [
+            (&lasting, None, 0, Ok(())),
+            (&lasting, Some(""), 0, Ok(())),
+            (&lasting, Some("TOKEN"), 0, Err(Error::Unasked)),
+            (&temporary, None, 0, Err(Error::Missing)),
+            (&temporary, Some(""), 0, Err(Error::Missing)),
+            (&temporary, Some("token"), 0, Err(Error::Wrong)),
+            (&temporary, Some("TOKEN"), 99, Ok(())),
+            (&temporary, Some("TOKEN"), 100, Err(Error::Expired)),
+            (&temporary, Some("other"), 100, Err(Error::Wrong)),
+        ] {
+            assert_eq!(check(key, token.map(str::as_bytes), at(now)), expected, "{token:?}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ const FORM_COST: usize = 3;
 /// of it.
 const WORK_COST: usize = 2;
 
-/// What content may take of memory, and how long a caller waits for his part.
+/// What content may take of memory, and how long a caller waits for its part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentBounds {
     /// Bytes of content of callers who are not verified; at least 10 MiB, the largest content of one.
@@ -62,7 +62,7 @@ pub struct ContentBounds {
     /// Bytes that are taken by verified calls with more than 64 KiB of content, twice their content
     /// each; at least 128 MiB, what the largest takes.
     pub verified_bytes: usize,
-    /// How long an unverified caller waits for his part before he is told to come again.
+    /// How long an unverified caller waits for its part before it is asked to try again.
     pub unverified_patience: Duration,
     /// How long a verified caller waits.
     pub verified_patience: Duration,
@@ -115,7 +115,7 @@ impl Error {
 }
 
 /// The same answer to a call that may be taken later.
-pub(crate) fn come_again(mut response: Response<Body>) -> Response<Body> {
+pub(crate) fn with_retry_after(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
@@ -131,12 +131,12 @@ pub(crate) struct Content {
     pub(crate) taken: Option<Taken>,
 }
 
-/// Who sends content, as far as that is known before he is verified.
+/// Who sends content, as far as that is known before the caller is verified.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sender<'a> {
-    /// Where he calls from, if the listener told.
+    /// The address that the call came from, if the listener knows it.
     pub(crate) address: Option<IpAddr>,
-    /// The key that he names, and whose it is.
+    /// The key that the call names, and its account.
     pub(crate) key: Option<(&'a str, AccountId)>,
 }
 
@@ -255,7 +255,7 @@ impl Contents {
         self.trust.failed(sender.pair(), now);
     }
 
-    /// Notes that the signature of `sender` was right, also for his connection.
+    /// Notes that the signature of `sender` was right, also for its connection.
     pub(crate) fn verified(&self, sender: &Sender<'_>, parts: &Parts) {
         self.trust.verified(sender.pair());
         if let Some(connection) = parts.extensions.get::<Connection>() {
@@ -263,8 +263,8 @@ impl Contents {
         }
     }
 
-    /// Whose shares the content of `sender` is counted against. Who was verified at his address
-    /// before does not share with all others who name his account.
+    /// The shares that the content of `sender` is counted against. A caller who was verified from its
+    /// address before does not share with all others who name its account.
     fn holders(&self, sender: &Sender<'_>) -> Vec<Holder> {
         let by_name = match sender.key {
             None => Some(Holder::Nameless),

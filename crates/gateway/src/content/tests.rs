@@ -144,7 +144,7 @@ async fn whoever_hangs_up_gives_back_what_he_took() {
         drop(read);
         assert_eq!(held(&contents), [0, 0]);
     }
-    // whoever stays is hung up on, whether his content is wanted or dropped
+    // a client that stays is disconnected, whether its content is wanted or dropped
     for (limit, error) in [(MIB, Error::Slow), (FREE, Error::TooLarge { limit: FREE })] {
         let read = contents.read(stalled(1, Some(2 * FREE)), limit, &NAMED, NOW).await;
         assert_eq!(read.err(), Some(error));

@@ -1,49 +1,58 @@
-//! API 3.0 at `/`: verifies, routes by version and action, answers in the vendor's envelope.
+//! The vendor's APIs: API 3.0 at `/` and API v2 at `/v2/index.php`.
 //!
-//! The vendor's words, shapes and codes exist only below here. A caller is verified before a
-//! parameter is read; what comes out is a command of the engine.
+//! The vendor's words, shapes and codes exist only below here. This file alone knows all products: it
+//! verifies, finds the action, checks what its caller may do, and turns what a product answers into a
+//! reply. A product's action gets a [`Call`] and its parameters, and returns the fields of the reply or
+//! that product's own error; what comes out of it is a command of the engine.
+//!
+//! A call passes, in this order, the signature, the token, the action, the rate, the parameters as a
+//! whole, the account and the policies (`access`); only then its action looks at its parameters.
 
 mod access;
+mod action;
 mod cdn;
-mod clock;
-mod envelope;
+mod codes;
+mod common;
 mod error;
 #[cfg(any(fuzzing, test))]
 #[path = "../../tests/internals/fuzzing/mod.rs"]
 pub mod fuzzing;
+mod inactive;
 pub(crate) mod message;
 mod params;
+pub(crate) mod permissions;
+mod reply;
+mod request;
+mod rules;
 mod teo;
-pub(crate) mod v2;
-mod value;
-
-use std::time::Instant;
+mod v2;
 
 use axum::{body::Body, extract::State};
-use http::{HeaderMap, HeaderName, Method, Request, Response, header, request::Parts};
+use http::{Method, Request, Response, header, request::Parts};
 use serde_json::{Map, Value};
-use stoker_domain::account::{Account, AccountId};
+use stoker_domain::account::AccountId;
 use stoker_engine::Caller;
 
 use self::{
-    access::Rule,
-    error::{Answer, Error},
+    action::{Action, NoVersion},
+    common::Call,
+    error::Error,
     message::Language,
     params::Params,
+    request::{ACTION, VERSION, field, from_content, language},
 };
-pub(crate) use self::{access::ask, error::chain};
 use crate::{
     Gateway,
     auth::{
-        self, account, rate,
+        account, rate,
         signed::{self, Verified},
         v1::{
-            self, caller,
-            pairs::{self, Pair},
+            caller, pairs,
             read::{self, LONGEST_QUERY, Read},
         },
     },
-    content, multipart,
+    content,
+    frame::{Api, Frame},
 };
 
 /// Largest content of a signed call.
@@ -51,14 +60,16 @@ const MOST_CONTENT: usize = 10 * 1024 * 1024;
 /// Seconds that the timestamp of a call with signature v1 may be off.
 const TOLERANCE_SECONDS: u64 = 300;
 
-const ACTION: HeaderName = HeaderName::from_static("x-tc-action");
-const VERSION: HeaderName = HeaderName::from_static("x-tc-version");
-const LANGUAGE: HeaderName = HeaderName::from_static("x-tc-language");
-
-/// What becomes known of a call while it is looked at.
-struct Seen {
+/// What is known so far of a call of API 3.0, for its log line and its reply.
+struct Context {
     action: &'static str,
     language: Language,
+}
+
+impl Context {
+    fn new(language: Language) -> Self {
+        Self { action: "unknown", language }
+    }
 }
 
 /// Answers one call at `/`.
@@ -66,62 +77,52 @@ pub(crate) async fn answer(
     State(gateway): State<Gateway>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let started = Instant::now();
+    let frame = Frame::open(&gateway, Api::Vendor);
     let (parts, body) = request.into_parts();
-    let mut seen = Seen { action: "unknown", language: language(&gateway, &parts) };
-    let result = call(&gateway, &parts, body, &mut seen).await;
-    finish(&gateway, started, &seen, result)
+    let mut context = Context::new(language(&gateway, &parts, None));
+    let result = call(&gateway, &parts, body, &mut context).await;
+    finish(&frame, &context, result)
 }
 
-/// Answers a call with signature v1 that was read already, at whatever path.
-async fn answer_v1(gateway: &Gateway, parts: &Parts, read: Read) -> Response<Body> {
-    let started = Instant::now();
-    let mut seen = Seen { action: "unknown", language: language(gateway, parts) };
-    let result = call_v1(gateway, parts, read, &mut seen).await;
-    finish(gateway, started, &seen, result)
+/// Answers one call at `/v2/index.php`. With a `Version` parameter it is one of API 3.0 that came
+/// here, and is answered as such.
+pub(crate) async fn answer_v2(
+    State(gateway): State<Gateway>,
+    request: Request<Body>,
+) -> Response<Body> {
+    let frame = Frame::open(&gateway, Api::Vendor);
+    let (parts, body) = request.into_parts();
+    let read = read::v2_call(&gateway, &parts, body).await;
+    let language = language(&gateway, &parts, read.language.as_deref());
+    if !read.has_version {
+        return v2::answer(&gateway, &frame, &parts, read.call, language).await;
+    }
+    let mut context = Context::new(language);
+    let result = call_v1(&gateway, &parts, read, &mut context).await;
+    finish(&frame, &context, result)
 }
 
 fn finish(
-    gateway: &Gateway,
-    started: Instant,
-    seen: &Seen,
+    frame: &Frame<'_>,
+    context: &Context,
     result: Result<Map<String, Value>, Error>,
 ) -> Response<Body> {
-    let request_id = gateway.request_id();
-    let action = seen.action;
-    let duration = started.elapsed();
-    let duration_ms = duration.as_millis() as u64;
-    let error = match result {
-        Ok(fields) => {
-            gateway.metrics.record(action, "ok", duration);
-            tracing::info!(
-                request.id = request_id,
-                action,
-                code = "ok",
-                duration_ms,
-                "call answered"
-            );
-            return envelope::success(fields, &request_id);
+    match frame.close(context.action, result) {
+        Ok(fields) => reply::success(fields, &frame.request_id),
+        Err(error) => {
+            let (code, message) = error.answer();
+            let message = message.text(context.language);
+            let response = reply::failure(code, &message, &frame.request_id);
+            if error.is_busy() { content::with_retry_after(response) } else { response }
         }
-        Err(error) => error,
-    };
-    let Answer { code, message } = error.answer(seen.language);
-    gateway.metrics.record(action, code, duration);
-    let reason = error.for_log();
-    if error.is_internal() {
-        tracing::error!(request.id = request_id, action, code, duration_ms, reason, "call failed");
-    } else {
-        tracing::info!(request.id = request_id, action, code, duration_ms, reason, "call refused");
     }
-    let response = envelope::failure(code, &message, &request_id);
-    if error.is_busy() { content::come_again(response) } else { response }
 }
 
 async fn call(
     gateway: &Gateway,
     parts: &Parts,
     body: Body,
-    seen: &mut Seen,
+    context: &mut Context,
 ) -> Result<Map<String, Value>, Error> {
     let query = parts.uri.query().unwrap_or_default();
     match parts.method {
@@ -132,39 +133,52 @@ async fn call(
     }
     if !parts.headers.contains_key(header::AUTHORIZATION) {
         let read = read::call(gateway, parts, body).await;
-        return call_v1(gateway, parts, read, seen).await;
+        context.language = language(gateway, parts, read.language.as_deref());
+        return call_v1(gateway, parts, read, context).await;
     }
-    let Verified { caller, content, taken: _taken, .. } =
+    let Verified { caller, content, taken: _taken } =
         signed::verify(gateway, parts, body, "/", MOST_CONTENT).await?;
-    let field = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok());
-    let action = route(field(&ACTION), field(&VERSION))?;
-    seen.action = action.name();
-    action.admit(gateway, caller.account.id)?;
+    let action = find(field(parts, &ACTION), field(parts, &VERSION))?;
+    context.action = action.name();
+    admit(gateway, caller.account.id, action)?;
     let params = match parts.method {
         Method::GET => Params::from_query(query)?,
-        _ => from_content(&parts.headers, &content)?,
+        _ => from_content(&parts.headers, &content).ok_or(Error::ContentType)??,
     };
     drop(content);
-    let params = params.answered_in(seen.language);
-    carry_out(gateway, &caller, parts, action, params).await
+    carry_out(gateway, &caller, parts, action, params, context.language).await
 }
 
 async fn call_v1(
     gateway: &Gateway,
     parts: &Parts,
     read: Read,
-    seen: &mut Seen,
+    context: &mut Context,
 ) -> Result<Map<String, Value>, Error> {
-    let language = read.language.as_deref().and_then(Language::from_word);
-    seen.language = language.unwrap_or(seen.language);
     let verified = caller::verify(gateway, parts, read.call?, TOLERANCE_SECONDS).await?;
     let value = |name| pairs::value(&verified.pairs, name).filter(|value| !value.is_empty());
-    let action = route(value("Action"), value("Version"))?;
-    seen.action = action.name();
-    action.admit(gateway, verified.caller.account.id)?;
-    let params = own_params(verified.pairs)?.answered_in(seen.language);
+    let action = find(value("Action"), value("Version"))?;
+    context.action = action.name();
+    admit(gateway, verified.caller.account.id, action)?;
+    let params = Params::from_signed(verified.pairs)?;
     let _taken = verified.taken;
-    carry_out(gateway, &verified.caller, parts, action, params).await
+    carry_out(gateway, &verified.caller, parts, action, params, context.language).await
+}
+
+/// The action with this name in this version.
+fn find(action: Option<&str>, version: Option<&str>) -> Result<Action, Error> {
+    let action = action.ok_or(Error::MissingCommon("Action"))?;
+    let version = version.ok_or(Error::MissingCommon("Version"))?;
+    match Action::find(action, version) {
+        Ok(found) => found.ok_or(Error::Action),
+        Err(NoVersion) => Err(Error::Version(version.chars().take(32).collect())),
+    }
+}
+
+/// Counts a call of `account`, unless it had too many.
+fn admit(gateway: &Gateway, account: AccountId, action: Action) -> Result<(), rate::Exceeded> {
+    let name = (action.version(), action.name());
+    gateway.calls.admit(&gateway.config.calls, account, name, gateway.clock.now())
 }
 
 /// Carries out what the caller may do.
@@ -173,113 +187,24 @@ async fn carry_out(
     caller: &Caller,
     parts: &Parts,
     action: Action,
-    mut params: Params,
+    params: Params,
+    language: Language,
 ) -> Result<Map<String, Value>, Error> {
-    account::check(&caller.account).map_err(|error| Error::NotActive { error, action })?;
-    access::check(gateway, caller, parts, &Rule::of(action), &mut params)?;
-    action.call(gateway, &caller.account, params).await
-}
-
-/// The parameters that are the action's own. Clients write `_` for `.`, and sign either.
-fn own_params(pairs: Vec<Pair>) -> Result<Params, params::Error> {
-    let own = pairs.into_iter().filter(|pair| !v1::COMMON.contains(&pair.name.as_str()));
-    Params::from_pairs(own.map(|pair| (pair.name.replace('_', "."), pair.value)))
-}
-
-/// An action of one of the products.
-#[derive(Clone, Copy, Debug)]
-enum Action {
-    Cdn(cdn::Action),
-    CdnDomain(cdn::domain::Action),
-    CdnPurge(cdn::purge::Action),
-    Teo(teo::Action),
-}
-
-impl Action {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Cdn(action) => action.name(),
-            Self::CdnDomain(action) => action.name(),
-            Self::CdnPurge(action) => action.name(),
-            Self::Teo(action) => action.name(),
-        }
-    }
-
-    /// The version that names its API.
-    const fn version(self) -> &'static str {
-        match self {
-            Self::Cdn(_) | Self::CdnDomain(_) | Self::CdnPurge(_) => cdn::VERSION,
-            Self::Teo(_) => teo::VERSION,
-        }
-    }
-
-    /// Counts a call of `account`, unless it had too many.
-    fn admit(self, gateway: &Gateway, account: AccountId) -> Result<(), rate::Exceeded> {
-        let version = self.version();
-        gateway.calls.admit(
-            &gateway.config.calls,
-            account,
-            (version, self.name()),
-            gateway.clock.now(),
-        )
-    }
-
-    async fn call(
-        self,
-        gateway: &Gateway,
-        account: &Account,
-        params: Params,
-    ) -> Result<Map<String, Value>, Error> {
-        match self {
-            Self::Cdn(action) => action.call(gateway, account, params).await,
-            Self::CdnDomain(action) => action.call(gateway, account, params).await,
-            Self::CdnPurge(action) => action.call(gateway, account, params).await,
-            Self::Teo(action) => action.call(gateway, account, params).await,
-        }
-    }
+    let account = &caller.account;
+    account::check(account).map_err(|error| Error::NotActive { error, action })?;
+    let scope = access::check(gateway, caller, parts, &rules::of(action), &params)?;
+    let call = Call { gateway, account, scope: &scope, language };
+    Ok(match action {
+        Action::CdnPush(action) => action.call(call, params).await?,
+        Action::CdnDomain(action) => action.call(call, params).await?,
+        Action::CdnPurge(action) => action.call(call, params).await?,
+        Action::Teo(action) => action.call(call, params).await?,
+    })
 }
 
 /// Every action that is answered, as the version that names its API (`v2` for the older one) and its
 /// own name: what tests and documents must not leave out.
 pub fn actions() -> Vec<(&'static str, &'static str)> {
-    let cdn = cdn::Action::ALL.into_iter().map(Action::Cdn);
-    let domains = cdn::domain::Action::ALL.into_iter().map(Action::CdnDomain);
-    let purges = cdn::purge::Action::ALL.into_iter().map(Action::CdnPurge);
-    let teo = teo::Action::ALL.iter().copied().map(Action::Teo);
-    let new = cdn.chain(domains).chain(purges).chain(teo);
-    let old = v2::Action::ALL.into_iter().map(|action| ("v2", action.name()));
-    new.map(|action| (action.version(), action.name())).chain(old).collect()
-}
-
-fn route(action: Option<&str>, version: Option<&str>) -> Result<Action, Error> {
-    let action = action.ok_or(Error::MissingCommon("Action"))?;
-    match version.ok_or(Error::MissingCommon("Version"))? {
-        cdn::VERSION => {
-            let found = cdn::Action::from_name(action).map(Action::Cdn);
-            let found =
-                found.or_else(|| cdn::domain::Action::from_name(action).map(Action::CdnDomain));
-            let found =
-                found.or_else(|| cdn::purge::Action::from_name(action).map(Action::CdnPurge));
-            found.ok_or(Error::Action)
-        }
-        teo::VERSION => teo::Action::from_name(action).map(Action::Teo).ok_or(Error::Action),
-        other => Err(Error::Version(other.chars().take(32).collect())),
-    }
-}
-
-fn from_content(fields: &HeaderMap, content: &[u8]) -> Result<Params, Error> {
-    let content_type =
-        fields.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    match multipart::essence(content_type).to_ascii_lowercase().as_str() {
-        "application/json" => Ok(Params::from_json(content)?),
-        "multipart/form-data" => Ok(Params::from_multipart(content, content_type)?),
-        _ => Err(Error::ContentType),
-    }
-}
-
-/// The language that the call asks for, else that of its host.
-fn language(gateway: &Gateway, parts: &Parts) -> Language {
-    let word = parts.headers.get(&LANGUAGE).and_then(|field| field.to_str().ok());
-    let default = || Language::of_host(auth::host(parts), gateway.config.language);
-    word.and_then(Language::from_word).unwrap_or_else(default)
+    let of_v2 = v2::Action::ALL.into_iter().map(|action| ("v2", action.name()));
+    Action::all().map(|action| (action.version(), action.name())).chain(of_v2).collect()
 }

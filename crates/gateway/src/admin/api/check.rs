@@ -57,7 +57,7 @@ pub struct CheckedTarget {
     pub nodes: Vec<HoldingView>,
 }
 
-/// What one node says of one URL.
+/// What one node has of one URL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldingView {
     /// Which node.

@@ -1,20 +1,12 @@
 //! The shapes of the admin API for accounts, users, groups, keys and policies.
 //!
-//! As [`super`]; nothing here is secret but what says so.
+//! As [`super`]; only fields that say so are secret.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stoker_domain::account::{Feature, Service};
-
-/// Query of every call here that lists nothing. Only the owner of the installation may name another account.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Whose {
-    /// Number of the account; absent = the caller's own.
-    pub account: Option<String>,
-}
 
 /// Body of `POST /admin/v1/accounts`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,7 +80,7 @@ pub struct AccountMade {
     pub account: AccountView,
     /// Public half of the root user's first key.
     pub secret_id: String,
-    /// Secret half, told this once.
+    /// Secret half, shown only here.
     pub secret_key: String,
 }
 
@@ -191,7 +183,7 @@ pub struct NewTemporaryKey {
     /// Name or number of the user; absent = the root user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// How long it is good: 60 to 129,600; absent = 1,800.
+    /// Lifetime in seconds: 60 to 129,600; absent = 1,800.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duration_seconds: Option<u64>,
     /// A policy document that narrows it: what the user may do and the document allows.
@@ -236,9 +228,9 @@ pub struct KeyMade {
     pub user: Option<String>,
     /// Public half.
     pub secret_id: String,
-    /// Secret half, told this once.
+    /// Secret half, shown only here.
     pub secret_key: String,
-    /// What must come with every call of a temporary key, told this once.
+    /// The token that every call with a temporary key must carry, shown only here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// When a temporary key ends.

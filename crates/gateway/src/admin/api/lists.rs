@@ -1,7 +1,7 @@
 //! Lists in the content of a call: kept up to a bound, and passed over beyond it.
 //!
 //! Content of 64 MiB could name twenty million empty texts, which take ten times as much when they
-//! are read. One more than may be is kept, so that whoever counts them refuses the call.
+//! are read. One more than may be is kept, so that the code that counts them refuses the call.
 
 use std::{fmt, marker::PhantomData};
 

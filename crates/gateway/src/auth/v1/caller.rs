@@ -51,7 +51,7 @@ pub(crate) enum Error {
 pub(crate) struct Verified {
     /// Whose key signed.
     pub(crate) caller: Caller,
-    /// When the client says it signed, in seconds.
+    /// When the client signed, by its own clock, in seconds.
     pub(crate) timestamp: i64,
     /// The client's random number.
     pub(crate) nonce: u64,

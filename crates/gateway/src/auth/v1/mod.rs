@@ -83,7 +83,7 @@ enum Keys {
     /// Sorted as received, then `_` becomes `.`; not in a key that begins with `_`.
     Sorted,
     /// As received, sorted.
-    Kept,
+    AsReceived,
 }
 
 /// What the Signature parameter of `message` covers; `None` when it is not one by `secret_key`.
@@ -129,7 +129,7 @@ fn any_match(
     let has_underscores = pairs.iter().any(|pair| pair.name.contains('_'));
     // without an underscore the three are one
     let forms: &[Keys] =
-        if has_underscores { &[Keys::Replaced, Keys::Sorted, Keys::Kept] } else { &[Keys::Kept] };
+        if has_underscores { &[Keys::Replaced, Keys::Sorted, Keys::AsReceived] } else { &[Keys::AsReceived] };
     for keys in forms {
         let items = join(pairs, *keys);
         for host in host_candidates(message.host, message.aliases) {

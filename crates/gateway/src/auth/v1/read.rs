@@ -22,7 +22,7 @@ const MOST_CONTENT: usize = 1024 * 1024;
 /// The parameters of a call, or why there are none, and how to answer it.
 pub(crate) struct Read {
     pub(crate) call: Result<Unverified, Unread>,
-    /// What the parameter `Language` says.
+    /// The value of the parameter `Language`.
     pub(crate) language: Option<String>,
     /// Whether `Version` is among them, which calls of API 3.0 have.
     pub(crate) has_version: bool,

@@ -24,7 +24,7 @@ impl Budget {
 enum Step {
     /// Somebody takes bytes, or is refused at once.
     Take { holders: Vec<Holder>, bytes: usize },
-    /// Somebody waits for bytes, and gives up if he does not get them at once.
+    /// Waits for bytes, and gives up if they are not there at once.
     GiveUp { holders: Vec<Holder>, bytes: usize },
     /// One of those who took gives some back.
     Shrink { which: usize, bytes: usize },

@@ -3,15 +3,12 @@
 //!
 //! A [`Rule`] tells what an action touches; what the call touches is read from its parameters, which
 //! stay as they are. What cannot be read there touches nothing: the action refuses it in its own
-//! words. A query that names nothing shows what the caller may see, [`Params::visible`]. Keys of the
-//! root user may do everything, unless a session's policy narrows them.
+//! words. A query that names nothing shows what the caller may see, its [`Scope`]. Keys of the root user
+//! may do everything, unless a session's policy narrows them.
 
-pub(crate) mod ask;
-pub(super) mod inactive;
-mod old;
 mod peek;
 mod rule;
-mod table;
+pub(super) mod tags;
 
 use std::slice;
 
@@ -19,12 +16,11 @@ use http::request::Parts;
 use stoker_domain::policy::{Action, Call, Context, Decision, Resource, denies_somewhere};
 use stoker_engine::Caller;
 
-use self::rule::Touches;
-pub(crate) use self::rule::{Kind, Refused, Rule};
-use super::params::Params;
+pub(crate) use self::rule::{Kind, Refused, Rule, Touches};
+use super::{common::Scope, params::Params};
 use crate::{Gateway, auth::address};
 
-/// Checks the call against `rule` and notes in `params` what its caller may see.
+/// Checks the call against `rule`; what its caller may be shown.
 ///
 /// # Errors
 /// The first thing that the call touches and its caller may not.
@@ -33,18 +29,15 @@ pub(crate) fn check(
     caller: &Caller,
     parts: &Parts,
     rule: &Rule,
-    params: &mut Params,
-) -> Result<(), Box<Refused>> {
+    params: &Params,
+) -> Result<Scope, Box<Refused>> {
     if caller.user.is_none() && caller.session.is_none() {
-        return Ok(());
+        return Ok(Scope::Everything);
     }
     let identity = caller.identity();
     let context = Context::of_call(&identity, gateway.clock.now(), address(parts))
-        .with_request_tags(peek::request_tags(params));
-    let check = Check { gateway, caller, rule, actions: rule.actions(), context };
-    let visible = check.run(params)?;
-    params.show_only(visible);
-    Ok(())
+        .with_request_tags(tags::of_request(params));
+    Check { gateway, caller, rule, actions: rule.actions(), context }.run(params)
 }
 
 /// One call whose caller is bound by policies.
@@ -58,8 +51,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    /// What the call may show; `None` = all there is.
-    fn run(&self, params: &Params) -> Result<Option<Vec<String>>, Box<Refused>> {
+    /// What the call may show.
+    fn run(&self, params: &Params) -> Result<Scope, Box<Refused>> {
         match self.rule.touches {
             Touches::Nothing => self.need(None)?,
             Touches::NotForUsers => return Err(self.refused(Kind::User, None, None)),
@@ -77,7 +70,7 @@ impl Check<'_> {
                 self.need_each(named.map(|host| self.domain_of(&host)))?;
                 return self.visible(self.hosts(), |host| self.domain(host));
             }
-            Touches::Zone => match peek::zone(params).as_deref() {
+            Touches::Zone => match peek::zone(params) {
                 Some(peek::EVERY_ZONE) => self.need_each(self.every_zone())?,
                 zone => {
                     self.need_each(zone.iter().map(|id| self.zone(id)))?;
@@ -89,24 +82,24 @@ impl Check<'_> {
             Touches::Zones => {
                 return match peek::zone(params) {
                     Some(id) if id != peek::EVERY_ZONE => {
-                        self.need(Some(&self.zone(&id)))?;
-                        Ok(Some(vec![id]))
+                        self.need(Some(&self.zone(id)))?;
+                        Ok(Scope::Only(vec![id.into()]))
                     }
                     _ => self.visible(self.zones(), |id| self.zone(id)),
                 };
             }
         }
-        Ok(None)
+        Ok(Scope::Everything)
     }
 
-    /// Whether the call asks for what playlists lead to. What the parameter says is the action's to
+    /// Whether the call asks for what playlists lead to. The value of the parameter is the action's to
     /// judge; that it is there suffices to look where playlists may lead.
     fn follows_playlists(&self, params: &Params) -> bool {
-        self.rule.playlists.is_some_and(|name| params.peek(name, Some).is_some())
+        self.rule.playlists.is_some_and(|name| params.has(name))
     }
 
     /// Every one must be allowed. Where there is none, the action itself finds out that its
-    /// parameter is missing; told only to those who may use it somewhere.
+    /// parameter is missing; only those who may use it somewhere learn that.
     fn need_each(&self, resources: impl IntoIterator<Item = Resource>) -> Result<(), Box<Refused>> {
         let mut is_empty = true;
         for resource in resources {
@@ -139,32 +132,28 @@ impl Check<'_> {
         if is_allowed { Ok(()) } else { Err(None) }
     }
 
-    /// Those of `all` that may be seen; `None` = all there is, now and before.
+    /// Those of `all` that may be seen; a refusal where there are none.
     fn visible(
         &self,
         all: Vec<String>,
         resource: impl Fn(&str) -> Resource,
-    ) -> Result<Option<Vec<String>>, Box<Refused>> {
-        let (seen, has_hidden) = self.allowed(all, &resource);
-        let sees_nothing = seen.as_ref().is_some_and(Vec::is_empty);
+    ) -> Result<Scope, Box<Refused>> {
+        let (scope, has_hidden) = self.allowed(all, &resource);
+        let sees_nothing = scope.names().is_some_and(<[String]>::is_empty);
         if sees_nothing && (has_hidden || !self.may_somewhere()) {
             return Err(self.refused(self.kind(), Some(&resource("*")), None));
         }
-        Ok(seen)
+        Ok(scope)
     }
 
-    /// Those of `all` on which the action is allowed, `None` = on whatever there is or was; and
-    /// whether there are others.
-    fn allowed(
-        &self,
-        all: Vec<String>,
-        resource: impl Fn(&str) -> Resource,
-    ) -> (Option<Vec<String>>, bool) {
+    /// Those of `all` on which the action is allowed, and whether there are others.
+    fn allowed(&self, all: Vec<String>, resource: impl Fn(&str) -> Resource) -> (Scope, bool) {
         let (seen, hidden): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|name| self.decide(Some(&resource(name))).is_ok());
         // a statement may deny what is in the records and no longer in the account
         let is_all = hidden.is_empty() && self.decide(None).is_ok() && !self.is_denied_somewhere();
-        ((!is_all).then_some(seen), !hidden.is_empty())
+        let scope = if is_all { Scope::Everything } else { Scope::Only(seen) };
+        (scope, !hidden.is_empty())
     }
 
     fn hosts(&self) -> Vec<String> {
@@ -210,14 +199,14 @@ impl Check<'_> {
     fn domain(&self, host: &str) -> Resource {
         let account = &self.caller.account;
         let domain = self.gateway.engine.domain_named(account.id, host);
-        let tags = domain.map(|domain| peek::domain_tags(&domain)).unwrap_or_default();
+        let tags = domain.map(|domain| tags::of_domain(&domain)).unwrap_or_default();
         Resource::new("cdn", &account.uin, &format!("domain/{host}")).with_tags(tags)
     }
 
     fn zone(&self, id: &str) -> Resource {
         let account = &self.caller.account;
         let zone = self.gateway.engine.zone(account.id, id).filter(|zone| zone.id.0 == id);
-        let tags = zone.map(|zone| peek::zone_tags(&zone)).unwrap_or_default();
+        let tags = zone.map(|zone| tags::of_zone(&zone)).unwrap_or_default();
         Resource::new("teo", &account.uin, &format!("zone/{id}")).with_tags(tags)
     }
 

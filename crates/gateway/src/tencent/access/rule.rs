@@ -1,4 +1,4 @@
-//! What an action touches, and what a caller is told who may not use it.
+//! What an action touches, and the refusal of a caller who may not use it.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use stoker_domain::policy::Action;
 
 use crate::tencent::message::Message;
 
-/// What the rule of an action says.
+/// The rule of an action.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rule {
     /// The service that policies name.
@@ -24,13 +24,33 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// The rule of an action of `service`.
+    pub(crate) const fn new(
+        service: &'static str,
+        name: &'static str,
+        touches: Touches,
+        codes: [&'static str; 2],
+    ) -> Self {
+        Self { service, name, also: None, touches, playlists: None, codes }
+    }
+
+    /// The same, allowed also by who may use the newer action `also`.
+    pub(crate) const fn or_allowed_as(self, also: &'static str) -> Self {
+        Self { also: Some(also), ..self }
+    }
+
+    /// Whether no policy can grant the action.
+    pub(crate) const fn is_root_only(&self) -> bool {
+        matches!(self.touches, Touches::NotForUsers)
+    }
+
     /// The same, with a parameter that has playlists followed.
-    pub(super) const fn following(self, playlists: &'static str) -> Self {
+    pub(crate) const fn following(self, playlists: &'static str) -> Self {
         Self { playlists: Some(playlists), ..self }
     }
 
     /// The names under which policies allow the action; at least one.
-    pub(super) fn actions(&self) -> Vec<Action> {
+    pub(crate) fn actions(&self) -> Vec<Action> {
         let action = |name: &str| Action { service: self.service.into(), name: name.into() };
         [Some(self.name), self.also].into_iter().flatten().map(action).collect()
     }
@@ -38,7 +58,7 @@ impl Rule {
 
 /// What an action touches. Texts are names of parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Touches {
+pub(crate) enum Touches {
     /// Nothing that a policy can name: needs the resource `*`.
     Nothing,
     /// What no policy can grant.

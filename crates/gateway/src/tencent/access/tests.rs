@@ -1,16 +1,9 @@
-//! What a call touches, token by token and spelling by spelling; whole calls are in `tests/api`.
+//! What a call touches, spelling by spelling; whole calls are in `tests/api`.
 
 use proptest::prelude::*;
-use sha2::{Digest, Sha256};
-use stoker_domain::{
-    account::{AccessKey, AccountId, Temporary},
-    host::bare_host,
-    target::Target,
-    time::Timestamp,
-};
+use stoker_domain::{host::bare_host, target::Target};
 
 use super::*;
-use crate::auth::token;
 
 /// A refusal, for the tables of codes.
 pub(crate) fn refusal(kind: Kind, service: &str, codes: [&'static str; 2]) -> Refused {
@@ -21,12 +14,6 @@ pub(crate) fn refusal(kind: Kind, service: &str, codes: [&'static str; 2]) -> Re
         codes,
         denied_by: (kind == Kind::Resource).then(|| "statement 1 of policy `p`".into()),
     }
-}
-
-/// All that API 3.0 answers.
-pub(crate) fn refusals() -> Vec<Refused> {
-    let of = |(service, codes)| [Kind::Action, Kind::Resource].map(|k| refusal(k, service, codes));
-    table::CODES.into_iter().flat_map(of).collect()
 }
 
 fn params(json: &serde_json::Value) -> Params {
@@ -69,41 +56,6 @@ fn a_filter_may_name_hosts_and_urls() {
     assert_eq!(named("http://A.test.com/x".into()), ["a.test.com"]);
     assert_eq!(named(serde_json::json!(["a", "B"])), ["a", "b"]);
     assert!(named("".into()).is_empty() && named("ftp://x/".into()).is_empty());
-}
-
-fn key(temporary: Option<Temporary>) -> AccessKey {
-    AccessKey {
-        secret_id: "AKID".into(),
-        secret_key: "SK".into(),
-        account: AccountId(1),
-        user: None,
-        is_enabled: true,
-        created_at: Timestamp::from_seconds(0),
-        last_used_at: None,
-        temporary,
-    }
-}
-
-#[test]
-fn a_token_belongs_to_a_temporary_key_and_ends_with_it() {
-    let expires_at = Timestamp::from_seconds(100);
-    let token_hash = Sha256::digest(b"TOKEN").into();
-    let temporary = key(Some(Temporary { token_hash, expires_at, policy: None }));
-    let lasting = key(None);
-    let at = |seconds| Timestamp::from_seconds(seconds);
-    for (key, token, now, expected) in [
-        (&lasting, None, 0, Ok(())),
-        (&lasting, Some(""), 0, Ok(())),
-        (&lasting, Some("TOKEN"), 0, Err(token::Error::Unasked)),
-        (&temporary, None, 0, Err(token::Error::Missing)),
-        (&temporary, Some(""), 0, Err(token::Error::Missing)),
-        (&temporary, Some("token"), 0, Err(token::Error::Wrong)),
-        (&temporary, Some("TOKEN"), 99, Ok(())),
-        (&temporary, Some("TOKEN"), 100, Err(token::Error::Expired)),
-        (&temporary, Some("other"), 100, Err(token::Error::Wrong)),
-    ] {
-        assert_eq!(token::check(key, token.map(str::as_bytes), at(now)), expected, "{token:?}");
-    }
 }
 
 /// Texts that are nearly URLs of a few hosts.

@@ -1,4 +1,4 @@
-//! What the engine refuses, told to callers. The English is the engine's own.
+//! Sentences about what the engine refuses. The English is the engine's own.
 
 use stoker_domain::{
     area::{Area, Tier},
@@ -47,14 +47,14 @@ pub(crate) fn submit(error: &SubmitError) -> Message {
 
 /// A refused task, and what can be done about it.
 pub(crate) fn with_hint(error: &SubmitError) -> Message {
-    let told = submit(error);
+    let message = submit(error);
     match submit_hint(error) {
-        Some(hint) => hinted(&told, &hint),
-        None => told,
+        Some(hint) => hinted(&message, &hint),
+        None => message,
     }
 }
 
-/// For whoever calls the API: it names no command, and nothing that only the operator can do.
+/// For callers of the API: it names no command, and nothing that only the operator can do.
 fn submit_hint(error: &SubmitError) -> Option<Message> {
     use SubmitError as E;
     let day = ("the quota is full again when its next day begins", "额度在下一个额度日开始时恢复");
@@ -109,16 +109,16 @@ pub(crate) fn bare_purge(error: &PurgeError) -> Message {
 
 /// A refused purge, and what can be done about it.
 pub(crate) fn purge(error: &PurgeError) -> Message {
-    let told = bare_purge(error);
+    let message = bare_purge(error);
     match error {
         PurgeError::Refused(error) => with_hint(error),
         PurgeError::Query { .. } => {
             let hint = "to purge one URL with its query, purge it as a URL";
-            hinted(&told, &Message::new(hint, "如需刷新带查询串的单条 URL，请使用 URL 刷新"))
+            hinted(&message, &Message::new(hint, "如需刷新带查询串的单条 URL，请使用 URL 刷新"))
         }
         PurgeError::Tag { .. } => {
             let hint = "give the tags as the origin names them, one by one";
-            hinted(&told, &Message::new(hint, "请逐个填写源站响应中的标签"))
+            hinted(&message, &Message::new(hint, "请逐个填写源站响应中的标签"))
         }
     }
 }
@@ -183,10 +183,9 @@ fn target(error: &target::Error) -> String {
     }
 }
 
-fn hinted(told: &Message, hint: &Message) -> Message {
-    let Message { en: told_en, zh: told_zh } = told;
-    let Message { en, zh } = hint;
-    Message::new(format!("{told_en}; hint: {en}"), format!("{told_zh}；提示：{zh}"))
+fn hinted(message: &Message, hint: &Message) -> Message {
+    let (Message { en, zh }, Message { en: hint_en, zh: hint_zh }) = (message, hint);
+    Message::new(format!("{en}; hint: {hint_en}"), format!("{zh}；提示：{hint_zh}"))
 }
 
 const fn area_name(area: Area) -> &'static str {

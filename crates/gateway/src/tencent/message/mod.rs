@@ -13,7 +13,9 @@ use crate::content::{self, SMALL};
 
 pub(crate) use engine::{bare_purge, domain, none_accepted, purge, submit, with_hint, zone};
 pub(crate) use ownership::ownership;
-pub(crate) use request::{authorization, fields, not_active, range, token, unknown_word};
+pub(crate) use request::{
+    authorization, fields, not_active, params, range, token, too_often, unknown_word,
+};
 
 /// The language of messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Language {
     pub(crate) fn of_host(host: &[u8], default: Self) -> Self {
         let mut labels = host.split(|byte| *byte == b'.').skip(1);
         let is_international = labels.any(|label| label.eq_ignore_ascii_case(b"intl"));
-        // the last label may be it only in a name that nobody has
+        // `intl` as the last label is no public name
         if is_international && labels.next().is_some() { Self::English } else { default }
     }
 }

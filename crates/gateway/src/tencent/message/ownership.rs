@@ -1,4 +1,4 @@
-//! What is said of proofs that a domain is an account's own. The English is the engine's own.
+//! Sentences about proofs that a domain belongs to an account. The English is the engine's own.
 
 use stoker_domain::ownership::{Record, Unclaimable};
 use stoker_engine::{DomainError, OwnershipError, Unfound, instructions};

@@ -2,11 +2,11 @@
 
 use stoker_domain::area::UnknownWord;
 
-use super::Message;
+use super::{Message, missing, type_error};
 use crate::{
-    auth::{account::NotActive, authorization, token},
+    auth::{account::NotActive, authorization, rate, token},
     request_fields::{self, LONGEST_NAME, LONGEST_VALUE, MOST},
-    tencent::params::OutOfBounds,
+    tencent::params::{self, OutOfBounds},
 };
 
 /// Not one of a closed list.
@@ -78,4 +78,39 @@ pub(crate) fn not_active(error: NotActive) -> Message {
         NotActive::AwaitingApproval => "当前账号尚待审核",
     };
     Message::new(error.to_string(), zh)
+}
+
+/// A parameter that cannot be read.
+pub(crate) fn params(error: &params::Error) -> Message {
+    use params::Error as E;
+    match error {
+        E::Json => Message::new("The request body is not a JSON object.", "请求体不是 JSON 对象。"),
+        E::Multipart(why) => Message::new(
+            format!("The request body is not valid multipart/form-data: {why}."),
+            "请求体不是合法的 multipart/form-data。",
+        ),
+        E::TooMany => Message::new("The request has too many parameters.", "请求参数过多。"),
+        E::Unknown(name) => Message::new(
+            format!("The parameter `{name}` is not recognized."),
+            format!("无法识别参数 `{name}`。"),
+        ),
+        E::Type(name) => type_error(name),
+        E::Missing(name) => missing(name),
+    }
+}
+
+/// An account that calls too often, in the vendor's sentence.
+pub(crate) fn too_often(error: &rate::Exceeded) -> Message {
+    let rate::Exceeded { calls, limit, period } = error;
+    let (word, zh) = match period {
+        rate::Period::Second => ("second", "秒"),
+        rate::Period::Minute => ("minute", "分钟"),
+    };
+    Message::new(
+        format!(
+            "Your current request times equals to `{calls}` in a {word}, which exceeds the \
+             frequency limit `{limit}` for a {word}. Please reduce the frequency of calls."
+        ),
+        format!("您当前每{zh}请求 `{calls}` 次，超过了每{zh}频率上限 `{limit}`，请稍后重试。"),
+    )
 }

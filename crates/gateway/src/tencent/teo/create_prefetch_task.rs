@@ -12,10 +12,20 @@ use stoker_domain::{
 };
 use stoker_engine::{PartialSubmission, SubmitError};
 
-use super::{Error, Reply, filters};
+use super::{
+    error::{Error, Reply},
+    filters,
+};
 use crate::{
     Gateway, request_fields,
-    tencent::{error::Error as CallError, message::Message, params::Params},
+    tencent::{
+        common::{
+            Call,
+            refusal::{headers, word},
+        },
+        message::Message,
+        params::Params,
+    },
 };
 
 const PARAMETERS: &[&str] =
@@ -27,7 +37,10 @@ const USER_AGENT: &str = "TencentCdn";
 /// All zones of the account, and what is in none.
 const ANY: &str = "*";
 
-pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn call(
+    Call { gateway, account, scope, language }: Call<'_>,
+    mut params: Params,
+) -> Reply {
     params.only(PARAMETERS)?;
     let zone = match params.required_text("ZoneId")?.as_str() {
         ANY => None,
@@ -36,8 +49,7 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
             Some(zone.ok_or_else(|| Error::ZoneForeign(id.into()))?.id.clone())
         }
     };
-    let language = params.language();
-    let allowed = params.visible().map(|zones| hosts(gateway, account, zones));
+    let allowed = scope.names().map(|zones| hosts(gateway, account, zones));
     let mut submission = read(params)?;
     submission.zone = zone;
     let follows = submission.options.media != MediaPolicy::Off;
@@ -58,7 +70,7 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         }
         (None, refused) => {
             let first = refused.into_iter().next().map_or(SubmitError::NoUrls, |(_, error)| error);
-            Err(Error::NoneAccepted(first).into())
+            Err(Error::NoneAccepted(first))
         }
     }
 }
@@ -71,16 +83,11 @@ fn hosts(gateway: &Gateway, account: &Account, zones: &[String]) -> Vec<String> 
     domains.iter().filter(is_in).map(|domain| domain.name.clone()).collect()
 }
 
-fn read(mut params: Params) -> Result<PartialSubmission, CallError> {
+fn read(mut params: Params) -> Result<PartialSubmission, Error> {
     let modes = [("default", false), ("edge", true)];
-    let mode = filters::word(&mut params, "Mode", &modes, "`default`, `edge`")?;
+    let mode = word(&mut params, "Mode", &modes, "`default`, `edge`")?;
     let is_edge = mode.unwrap_or_default();
-    let mut headers = Vec::new();
-    for mut entry in params.structures("Headers")? {
-        entry.only(&["Name", "Value"])?;
-        headers.push((entry.required_text("Name")?, entry.required_text("Value")?));
-    }
-    request_fields::check(&headers).map_err(Error::Fields)?;
+    let mut headers = headers(&mut params)?;
     let user_agent = request_fields::take_user_agent(&mut headers);
     let follows = filters::switch(&mut params, "PrefetchMediaSegments")?.unwrap_or_default();
     Ok(PartialSubmission {

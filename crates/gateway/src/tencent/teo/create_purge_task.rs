@@ -16,15 +16,15 @@ use stoker_domain::{
 use stoker_engine::{DomainError, PartialPurge, PartialPurged, PurgeError, SubmitError};
 
 use super::{
-    Error, Reply,
     create_prefetch_task::{failed_list, invalid_target, reason},
+    error::{Error, Reply},
     filters,
     purge_kind::{EXPECTED, KINDS, Kind},
 };
 use crate::{
     Gateway,
     tencent::{
-        error::Error as CallError,
+        common::{Call, refusal::word},
         message::{Language, Message},
         params::Params,
     },
@@ -35,14 +35,16 @@ const PARAMETERS: &[&str] = &["ZoneId", "Type", "Method", "Targets", "EncodeUrl"
 /// All zones of the account, and what is in none.
 const ANY: &str = "*";
 
-pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn call(
+    Call { gateway, account, language, .. }: Call<'_>,
+    mut params: Params,
+) -> Reply {
     params.only(PARAMETERS)?;
     let zone = params.required_text("ZoneId")?;
-    let language = params.language();
     let asked = read(params)?;
     let zone = match zone.as_str() {
         ANY if asked.kind == Kind::All => {
-            return Err(Error::EveryZone.into());
+            return Err(Error::EveryZone);
         }
         ANY => None,
         id => {
@@ -51,19 +53,19 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         }
     };
     let Asked { kind, given, domains, .. } = &asked;
-    let (hosts, lost) = match kind {
+    let (hosts, unusable) = match kind {
         Kind::CacheTag if !domains.is_empty() => known(gateway, account, zone.as_ref(), domains),
         Kind::CacheTag | Kind::All => (online(gateway, account, zone.as_ref()), Vec::new()),
         Kind::Url | Kind::Prefix | Kind::Host => (Vec::new(), Vec::new()),
     };
     if hosts.is_empty() && matches!(kind, Kind::CacheTag | Kind::All) {
-        return Err(match lost.into_iter().next() {
-            Some((host, SubmitError::OtherZone { .. })) => Error::DomainNotFound(host).into(),
+        return Err(match unusable.into_iter().next() {
+            Some((host, SubmitError::OtherZone { .. })) => Error::DomainNotFound(host),
             Some((host, SubmitError::DomainUnknown { .. })) => {
-                Error::Domain(DomainError::Unknown { host }).into()
+                Error::Domain(DomainError::Unknown { host })
             }
-            Some((_, error)) => Error::NonePurged(PurgeError::Refused(error)).into(),
-            None => Error::NoneOnline.into(),
+            Some((_, error)) => Error::NonePurged(PurgeError::Refused(error)),
+            None => Error::NoneOnline,
         });
     }
     let given = if *kind == Kind::All { hosts.clone() } else { given.clone() };
@@ -82,22 +84,22 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
         batch_limit: if *kind == Kind::All { u32::MAX } else { limit },
     };
     let done = gateway.engine.purge_what_can_be(account, purge).await.map_err(Error::from)?;
-    answer(*kind, &given, lost, done, language)
+    answer(*kind, &given, unusable, done, language)
 }
 
-/// `lost` are domains that were named for tags and are not among the account's.
+/// `unusable` are domains that were named for tags and cannot be purged.
 fn answer(
     kind: Kind,
     given: &[String],
-    lost: Vec<(String, SubmitError)>,
+    unusable: Vec<(String, SubmitError)>,
     done: PartialPurged,
     language: Language,
 ) -> Reply {
     match (done.receipt, done.refused) {
         (Some(receipt), refused) => {
             let refused = refused.iter().map(|(index, error)| (given[*index].clone(), why(error)));
-            let lost = lost.iter().map(|(host, error)| (host.clone(), reason(error)));
-            let refused = refused.chain(lost).map(|(given, why)| (given, why.text(language)));
+            let unusable = unusable.iter().map(|(host, error)| (host.clone(), reason(error)));
+            let refused = refused.chain(unusable).map(|(given, why)| (given, why.text(language)));
             Ok(Map::from_iter([
                 ("JobId".into(), receipt.task.0.into()),
                 ("FailedList".into(), failed_list(refused).into()),
@@ -105,11 +107,11 @@ fn answer(
         }
         (None, refused) => Err(match refused.into_iter().next() {
             Some((index, _)) if kind == Kind::Host && !is_host(&given[index]) => {
-                Error::NotAHost { place: index + 1, given: given[index].clone() }.into()
+                Error::NotAHost { place: index + 1, given: given[index].clone() }
             }
-            Some((_, error)) => Error::NonePurged(error).into(),
+            Some((_, error)) => Error::NonePurged(error),
             // the last domain went away meanwhile
-            None => Error::NoneOnline.into(),
+            None => Error::NoneOnline,
         }),
     }
 }
@@ -125,11 +127,11 @@ struct Asked {
     domains: Vec<String>,
 }
 
-fn read(mut params: Params) -> Result<Asked, CallError> {
-    let kind = filters::word(&mut params, "Type", &KINDS, EXPECTED)?;
+fn read(mut params: Params) -> Result<Asked, Error> {
+    let kind = word(&mut params, "Type", &KINDS, EXPECTED)?;
     let kind = kind.ok_or_else(|| params.missing("Type"))?;
     let methods = [("invalidate", Method::Invalidate), ("delete", Method::Delete)];
-    let method = filters::word(&mut params, "Method", &methods, "`invalidate`, `delete`")?;
+    let method = word(&mut params, "Method", &methods, "`invalidate`, `delete`")?;
     let domains = match params.structure("CacheTag")? {
         Some(mut tag) => {
             tag.only(&["Domains"])?;
@@ -165,7 +167,7 @@ fn known(
     zone: Option<&ZoneId>,
     named: &[String],
 ) -> (Vec<String>, Vec<(String, SubmitError)>) {
-    let (mut hosts, mut lost) = (Vec::new(), Vec::new());
+    let (mut hosts, mut unusable) = (Vec::new(), Vec::new());
     for host in named {
         let domain = gateway.engine.domain_named_or_over(account.id, host);
         let is_outside = |domain: &Domain| zone.is_some() && domain.zone.as_ref() != zone;
@@ -181,9 +183,9 @@ fn known(
                 }
             },
         };
-        lost.push((host.clone(), error));
+        unusable.push((host.clone(), error));
     }
-    (hosts, lost)
+    (hosts, unusable)
 }
 
 /// The domains of the zone, or of the account, that are not offline.

@@ -5,18 +5,25 @@
 use serde_json::{Map, Value, json};
 use stoker_domain::{account::Account, quota::Product};
 
-use super::{Error, Reply, filters, purge_kind::KINDS};
-use crate::{Gateway, tencent::params::Params};
+use super::{
+    error::{Error, Reply},
+    filters,
+    purge_kind::KINDS,
+};
+use crate::{
+    Gateway,
+    tencent::{common::Call, params::Params},
+};
 
 /// All zones of the account.
 const ANY: &str = "*";
 
-pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn call(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["ZoneId"])?;
     let zone = params.required_text("ZoneId")?;
     // what is left is the account's, whichever zone it is spent in
     if zone != ANY && filters::find_zone(gateway, account, &zone).is_none() {
-        return Err(Error::ZoneForeign(zone).into());
+        return Err(Error::ZoneForeign(zone));
     }
     let mut purges = Vec::new();
     for (_, kind) in KINDS {

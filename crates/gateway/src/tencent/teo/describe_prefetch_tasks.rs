@@ -5,8 +5,6 @@
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
-    account::Account,
-    area::UnknownWord,
     media::is_playlist,
     outcome::{Block, Outcome},
     target::Target,
@@ -17,36 +15,41 @@ use stoker_domain::{
 use stoker_engine::TargetView;
 
 use super::{
-    Error, Reply, clock,
+    clock,
+    error::{Error, Reply},
     filters::{self, Filter},
     range::Range,
+    rule::FilterRule,
 };
-use crate::{
-    Gateway,
-    tencent::{
-        error::Error as CallError,
-        message::Message,
-        params::{Params, narrow},
+use crate::tencent::{
+    common::{
+        Call,
+        refusal::{self, Refusal},
+        scope::{Scope, narrow},
     },
+    params::Params,
 };
 
 const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
 const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses"];
 const MOST: i64 = 1000;
 
-pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn call(
+    Call { gateway, account, scope, .. }: Call<'_>,
+    mut params: Params,
+) -> Reply {
     params.only(PARAMETERS)?;
     let zone = filters::zone_of_query(&mut params)?;
-    let (offset, limit) = filters::page(&mut params, MOST)?;
+    let (offset, limit) = refusal::page(&mut params, MOST)?;
     let mut filter = read(&mut params, gateway.clock.now())?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
     let domains = gateway.engine.domains(account.id).len();
     if domains == 0 {
-        return Err(Error::DomainEmpty.into());
+        return Err(Error::DomainEmpty);
     }
-    let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
-    let is_bound = params.visible().is_some();
+    let inside = filters::hosts_of_query(gateway, account, zone, scope)?;
+    let is_bound = *scope != Scope::Everything;
     let is_every = !is_bound && inside.as_ref().is_some_and(|hosts| hosts.len() == domains);
     filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
     // every domain: no need to look at each
@@ -58,28 +61,26 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
 }
 
-fn read(params: &mut Params, now: Timestamp) -> Result<TargetFilter, CallError> {
+fn read(params: &mut Params, now: Timestamp) -> Result<TargetFilter, Error> {
     let range = Range::read(params)?;
     let mut filter = TargetFilter { from: range.from, to: range.to, ..TargetFilter::default() };
     let too_many = Error::too_many_values;
-    for wish in filters::filters(params, FILTERS, too_many)? {
-        apply(&mut filter, wish)?;
+    for wanted in filters::filters(params, FILTERS, too_many)? {
+        apply(&mut filter, wanted)?;
     }
     range.check(filter.task.is_none(), now)?;
     Ok(filter)
 }
 
-fn apply(filter: &mut TargetFilter, wish: Filter) -> Result<(), Error> {
-    wish.check(&[], &["job-id", "target"])?;
-    let Filter { name, values, .. } = wish;
+fn apply(filter: &mut TargetFilter, wanted: Filter) -> Result<(), Error> {
+    wanted.check(&[], &["job-id", "target"])?;
+    let Filter { name, values, .. } = wanted;
     let first = values.first().cloned().unwrap_or_default();
     match name.as_str() {
         "job-id" => filter.task = Some(TaskId(first)),
         "target" => {
             let target = Target::parse(&first, true);
-            let rule = || Message::new("`target` must be a full URL", "`target` 必须是完整的 URL");
-            let target = target.map_err(|_| Error::Filter(rule()))?;
-            filter.url = Some(target.url);
+            filter.url = Some(target.map_err(|_| FilterRule::Target)?.url);
         }
         "domains" => {
             filter.hosts = Some(values.iter().map(|value| value.to_ascii_lowercase()).collect());
@@ -92,8 +93,8 @@ fn apply(filter: &mut TargetFilter, wish: Filter) -> Result<(), Error> {
     Ok(())
 }
 
-/// Which targets have the status word; the inverse of [`verdict`]. Nobody can cancel a target.
-fn selection(word: &str) -> Result<Option<TargetState>, Error> {
+/// Which targets have the status word; the inverse of [`verdict`]. Targets cannot be canceled.
+fn selection(word: &str) -> Result<Option<TargetState>, Refusal> {
     match word {
         "processing" => Ok(Some(TargetState::Processing)),
         "success" => Ok(Some(TargetState::Done)),
@@ -101,13 +102,11 @@ fn selection(word: &str) -> Result<Option<TargetState>, Error> {
         "failed" => Ok(Some(TargetState::FailedOtherwise)),
         "timeout" => Ok(Some(TargetState::FailedByTimeout)),
         "canceled" => Ok(None),
-        _ => Err(Error::Word {
-            name: "Filters",
-            error: UnknownWord {
-                given: word.into(),
-                expected: "`processing`, `success`, `failed`, `timeout`, `canceled`, `invalid`",
-            },
-        }),
+        _ => Err(Refusal::word(
+            "Filters",
+            word,
+            "`processing`, `success`, `failed`, `timeout`, `canceled`, `invalid`",
+        )),
     }
 }
 
@@ -130,7 +129,7 @@ const fn verdict(progress: Progress, outcome: Option<Outcome>, is_followed: bool
             Outcome::OriginStatus(_) if outcome.is_refusal() => ("invalid", pull),
             Outcome::OriginStatus(_) => ("failed", pull),
             Outcome::OriginError(_) => ("failed", pull),
-            // what is named is too much or lies too deep: told of the playlist, or of one of them
+            // what is named is too much or lies too deep: counted for the playlist, or for one of them
             Outcome::Blocked(Block::TooManyChildren | Block::TooDeep) if is_followed => {
                 ("failed", "downloadManifestFailed")
             }
@@ -183,7 +182,7 @@ mod tests {
 
     #[test]
     fn each_outcome_has_its_status_and_kind_of_failure() {
-        let told = |outcome, is_followed| {
+        let words = |outcome, is_followed| {
             let verdict = verdict(Progress::Failed, Some(outcome), is_followed);
             (verdict.status, verdict.fail_type)
         };
@@ -205,12 +204,12 @@ mod tests {
             (Outcome::Timeout, ("timeout", "taskFailed")),
             (Outcome::Canceled, ("canceled", "taskFailed")),
         ] {
-            assert_eq!(told(outcome, false), expected, "{outcome}");
+            assert_eq!(words(outcome, false), expected, "{outcome}");
         }
-        assert_eq!(told(Outcome::OriginStatus(404), true).1, "downloadManifestFailed");
+        assert_eq!(words(Outcome::OriginStatus(404), true).1, "downloadManifestFailed");
         for limit in [Block::TooManyChildren, Block::TooDeep] {
-            assert_eq!(told(Outcome::Blocked(limit), true).1, "downloadManifestFailed");
+            assert_eq!(words(Outcome::Blocked(limit), true).1, "downloadManifestFailed");
         }
-        assert_eq!(told(Outcome::OriginStatus(401), true).1, "accessDenied");
+        assert_eq!(words(Outcome::OriginStatus(401), true).1, "accessDenied");
     }
 }

@@ -5,8 +5,6 @@
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
-    account::Account,
-    area::UnknownWord,
     host::is_domain_name,
     purge::{Method, root},
     quota::Product,
@@ -17,29 +15,34 @@ use stoker_domain::{
 };
 
 use super::{
-    Error, Reply, clock,
+    clock,
+    error::{Error, Reply},
     filters::{self, Filter},
     purge_kind::{EXPECTED, KINDS, Kind},
     range::Range,
 };
-use crate::{
-    Gateway,
-    tencent::{
-        error::Error as CallError,
-        params::{Params, narrow},
+use crate::tencent::{
+    common::{
+        Call,
+        refusal::{self, Refusal},
+        scope::narrow,
     },
+    params::Params,
 };
 
 const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
 const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses", "type"];
 const MOST: i64 = 1000;
 
-pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn call(
+    Call { gateway, account, scope, .. }: Call<'_>,
+    mut params: Params,
+) -> Reply {
     params.only(PARAMETERS)?;
     let zone = filters::zone_of_query(&mut params)?;
-    let (offset, limit) = filters::page(&mut params, MOST)?;
+    let (offset, limit) = refusal::page(&mut params, MOST)?;
     let mut filter = read(&mut params, gateway.clock.now())?;
-    let inside = filters::hosts_of_query(gateway, account, zone, &params)?;
+    let inside = filters::hosts_of_query(gateway, account, zone, scope)?;
     filter.account = Some(account.id);
     (filter.offset, filter.limit) = (offset, limit);
     filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
@@ -49,19 +52,19 @@ pub(super) async fn call(gateway: &Gateway, account: &Account, mut params: Param
     Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
 }
 
-fn read(params: &mut Params, now: Timestamp) -> Result<PurgeFilter, CallError> {
+fn read(params: &mut Params, now: Timestamp) -> Result<PurgeFilter, Error> {
     let range = Range::read(params)?;
     let mut filter = PurgeFilter { from: range.from, to: range.to, ..PurgeFilter::default() };
-    for wish in filters::filters(params, FILTERS, Error::too_many_values)? {
-        apply(&mut filter, wish)?;
+    for wanted in filters::filters(params, FILTERS, Error::too_many_values)? {
+        apply(&mut filter, wanted)?;
     }
     range.check(filter.id.is_none(), now)?;
     Ok(filter)
 }
 
-fn apply(filter: &mut PurgeFilter, wish: Filter) -> Result<(), Error> {
-    wish.check(&["target"], &["job-id", "target", "type"])?;
-    let Filter { name, values, is_fuzzy } = wish;
+fn apply(filter: &mut PurgeFilter, wanted: Filter) -> Result<(), Error> {
+    wanted.check(&["target"], &["job-id", "target", "type"])?;
+    let Filter { name, values, is_fuzzy } = wanted;
     let first = values.first().cloned().unwrap_or_default();
     match name.as_str() {
         "job-id" => filter.id = Some(TaskId(first)),
@@ -88,29 +91,26 @@ fn spellings(given: String) -> Vec<String> {
 }
 
 /// The purges that are shown as the given kind.
-fn products(given: String) -> Result<Vec<Product>, Error> {
+fn products(given: String) -> Result<Vec<Product>, Refusal> {
     let Some((_, kind)) = KINDS.iter().find(|(word, _)| *word == given) else {
-        let error = UnknownWord { given, expected: EXPECTED };
-        return Err(Error::Word { name: "Filters", error });
+        return Err(Refusal::word("Filters", given, EXPECTED));
     };
     let shown = Product::ALL.into_iter().filter(|product| !Product::PREFETCH.contains(product));
     Ok(shown.filter(|product| Kind::of(*product) == *kind).collect())
 }
 
 /// Which purges have the status word; none fails otherwise than by time.
-fn state(word: &str) -> Result<Option<PurgeState>, Error> {
+fn state(word: &str) -> Result<Option<PurgeState>, Refusal> {
     match word {
         "processing" => Ok(Some(PurgeState::Processing)),
         "success" => Ok(Some(PurgeState::Done)),
         "timeout" => Ok(Some(PurgeState::Overdue)),
         "failed" | "canceled" => Ok(None),
-        _ => Err(Error::Word {
-            name: "Filters",
-            error: UnknownWord {
-                given: word.into(),
-                expected: "`processing`, `success`, `failed`, `timeout`, `canceled`",
-            },
-        }),
+        _ => Err(Refusal::word(
+            "Filters",
+            word,
+            "`processing`, `success`, `failed`, `timeout`, `canceled`",
+        )),
     }
 }
 

@@ -12,43 +12,51 @@ use stoker_domain::{
 use stoker_engine::{DomainError, NewDomain, ZoneChoice};
 
 use super::{
-    Error, KEPT, Reply, clock,
+    clock,
+    error::{Error, Reply},
     filters::{self, Filter},
     origin, zones,
 };
 use crate::{
     Gateway,
-    tencent::{error::Error as CallError, params::Params},
+    tencent::{
+        common::{
+            Call,
+            refusal::{page, word},
+            settings::TEO,
+        },
+        params::Params,
+    },
 };
 
 const FILTERS: &[&str] =
     &["domain-name", "origin-type", "origin", "backup-origin", "domain-cname", "share-cname"];
 
-pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn create(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     let known = [&["ZoneId", "DomainName", "SharedCNAME"][..], &origin::FIELDS].concat();
     params.only(&known)?;
     let zone = filters::zone(gateway, account, &mut params)?;
     let host = params.required_text("DomainName")?.to_ascii_lowercase();
-    let mut said = origin::take(&mut params)?;
-    if !said.contains_key("OriginInfo") {
+    let mut settings = origin::take(&mut params)?;
+    if !settings.contains_key("OriginInfo") {
         return Err(params.missing("OriginInfo").into());
     }
     if let Some(shared) = origin::setting(&mut params, "SharedCNAME")? {
-        said.insert("SharedCNAME".into(), shared);
+        settings.insert("SharedCNAME".into(), shared);
     }
     let is_below = host == zone.name || host.ends_with(&format!(".{}", zone.name));
     if zones::is_bound(&zone) && !is_below {
-        return Err(Error::DomainNotMatchZone { host, zone: zone.name.clone() }.into());
+        return Err(Error::DomainNotMatchZone { host, zone: zone.name.clone() });
     }
     let new = NewDomain {
         host,
-        origin: origin::read(&said)?,
+        origin: origin::read(&settings)?,
         areas: zone.area,
         shield: Shield::default(),
         cache: CacheRules::default(),
         is_vouched_for: false,
     };
-    let kept = VendorSettings::from([(KEPT.into(), said)]);
+    let kept = VendorSettings::from([(TEO.into(), settings)]);
     let choice = ZoneChoice::Existing(zone.id.clone());
     let domain = gateway.engine.add_domain_to(account.id, new, choice, kept).await;
     let domain = domain.map_err(Error::Domain)?;
@@ -56,21 +64,21 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     Ok(Map::from_iter([("OwnershipVerification".into(), Value::Null)]))
 }
 
-pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn modify(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&[&["ZoneId", "DomainName"][..], &origin::FIELDS].concat())?;
     let zone = filters::zone(gateway, account, &mut params)?;
     let name = params.required_text("DomainName")?;
     let given = origin::take(&mut params)?;
     let domain = find(gateway, account, &zone, &name)?;
     let change = |domain: &mut Domain| -> Result<(), Error> {
-        let mut said = origin::said(domain);
-        said.extend(given);
-        let origin = origin::read(&said)?;
-        // leave to connect to a private address was given for the servers there were
+        let mut settings = origin::settings(domain);
+        settings.extend(given);
+        let origin = origin::read(&settings)?;
+        // a private address was allowed for the origin's present servers, not for new ones
         let allow_private = domain.origin.allow_private && origin.is_within(&domain.origin);
         let pull = mem::take(&mut domain.origin.pull);
         domain.origin = Origin { allow_private, pull, ..origin };
-        domain.settings.insert(KEPT.into(), said);
+        domain.settings.insert(TEO.into(), settings);
         Ok(())
     };
     gateway.engine.change_domain(account.id, &domain.name, change).await?;
@@ -78,15 +86,14 @@ pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Par
 }
 
 pub(super) async fn modify_statuses(
-    gateway: &Gateway,
-    account: &Account,
+    Call { gateway, account, .. }: Call<'_>,
     mut params: Params,
 ) -> Reply {
     params.only(&["ZoneId", "DomainNames", "Status", "Force"])?;
     let zone = filters::zone(gateway, account, &mut params)?;
     let domains = named(gateway, account, &zone, &mut params)?;
     let words = [("online", Status::Online), ("offline", Status::Offline)];
-    let status = filters::word(&mut params, "Status", &words, "`online`, `offline`")?;
+    let status = word(&mut params, "Status", &words, "`online`, `offline`")?;
     let status = status.ok_or_else(|| params.missing("Status"))?;
     params.boolean("Force")?;
     for domain in domains {
@@ -99,7 +106,7 @@ pub(super) async fn modify_statuses(
     Ok(Map::new())
 }
 
-pub(super) async fn delete(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn delete(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["ZoneId", "DomainNames", "Force"])?;
     let zone = filters::zone(gateway, account, &mut params)?;
     let domains = named(gateway, account, &zone, &mut params)?;
@@ -112,22 +119,21 @@ pub(super) async fn delete(gateway: &Gateway, account: &Account, mut params: Par
     Ok(Map::new())
 }
 
-pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn describe(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["ZoneId", "Offset", "Limit", "Filters", "Order", "Direction", "Match"])?;
     let zone = filters::zone(gateway, account, &mut params)?;
-    let page = filters::page(&mut params, 200)?;
+    let range = page(&mut params, 200)?;
     let filters = filters::filters(&mut params, FILTERS, Error::TooManyFilterValues)?;
     let orders = [("created_on", true), ("domain-name", false)];
-    let by_time = filters::word(&mut params, "Order", &orders, "`created_on`, `domain-name`")?;
+    let by_time = word(&mut params, "Order", &orders, "`created_on`, `domain-name`")?;
     let directions = [("asc", false), ("desc", true)];
-    let is_descending = filters::word(&mut params, "Direction", &directions, "`asc`, `desc`")?;
-    let matches_any =
-        filters::word(&mut params, "Match", &[("all", false), ("any", true)], "`all`, `any`")?;
+    let is_descending = word(&mut params, "Direction", &directions, "`asc`, `desc`")?;
+    let matches_any = word(&mut params, "Match", &[("all", false), ("any", true)], "`all`, `any`")?;
     let mut domains = gateway.engine.domains(account.id);
     domains.retain(|domain| domain.zone.as_ref() == Some(&zone.id));
     domains.retain(|domain| {
-        let said = origin::said(domain);
-        let mut each = filters.iter().map(|filter| matches(filter, domain, &said));
+        let settings = origin::settings(domain);
+        let mut each = filters.iter().map(|filter| matches(filter, domain, &settings));
         if matches_any == Some(true) && !filters.is_empty() {
             each.any(|is| is)
         } else {
@@ -141,7 +147,7 @@ pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: P
         domains.reverse();
     }
     let total = domains.len();
-    let rows = filters::cut(domains, page);
+    let rows = filters::cut(domains, range);
     let rows: Vec<Value> = rows.iter().map(|domain| view(&zone, domain)).collect();
     Ok(Map::from_iter([
         ("TotalCount".into(), total.into()),
@@ -167,7 +173,7 @@ fn named(
     account: &Account,
     zone: &Zone,
     params: &mut Params,
-) -> Result<Vec<Arc<Domain>>, CallError> {
+) -> Result<Vec<Arc<Domain>>, Error> {
     let names = params.texts("DomainNames")?.ok_or_else(|| params.missing("DomainNames"))?;
     let found = names.iter().map(|name| {
         let domain = find(gateway, account, zone, name)?;
@@ -176,12 +182,12 @@ fn named(
             None => Ok(domain),
         }
     });
-    Ok(found.collect::<Result<_, Error>>()?)
+    found.collect()
 }
 
-fn matches(filter: &Filter, domain: &Domain, said: &Map<String, Value>) -> bool {
+fn matches(filter: &Filter, domain: &Domain, settings: &Map<String, Value>) -> bool {
     let info = |field: &str| {
-        let value = said.get("OriginInfo").map(|info| info[field].clone()).unwrap_or_default();
+        let value = settings.get("OriginInfo").map(|info| info[field].clone()).unwrap_or_default();
         value.as_str().unwrap_or_default().to_owned()
     };
     match filter.name.as_str() {
@@ -195,17 +201,17 @@ fn matches(filter: &Filter, domain: &Domain, said: &Map<String, Value>) -> bool 
         "origin" => filter.matches(&[&info("Origin")]),
         "backup-origin" => filter.matches(&[&info("BackupOrigin")]),
         "share-cname" => {
-            let shared = said.get("SharedCNAME").and_then(Value::as_str);
+            let shared = settings.get("SharedCNAME").and_then(Value::as_str);
             filter.matches(&[shared.unwrap_or_default()])
         }
-        // nobody is pointed here by name
+        // no client is pointed here by name
         _ => filter.matches(&[""]),
     }
 }
 
 fn view(zone: &Zone, domain: &Domain) -> Value {
-    let said = origin::said(domain);
-    let or = |field: &str, default: Value| said.get(field).cloned().unwrap_or(default);
+    let settings = origin::settings(domain);
+    let or = |field: &str, default: Value| settings.get(field).cloned().unwrap_or(default);
     json!({
         "ZoneId": zone.id,
         "DomainName": domain.name,

@@ -1,17 +1,22 @@
-//! What the queries of this API share: the zone, pages, filters and words.
+//! What the queries of this API share: the zone, filters and switches.
 
 use std::sync::Arc;
 
 use stoker_domain::{
     account::Account,
-    area::UnknownWord,
     zone::{Zone, ZoneId},
 };
 
-use super::Error;
+use super::{error::Error, rule::FilterRule};
 use crate::{
     Gateway,
-    tencent::{error::Error as CallError, message::Message, params::Params},
+    tencent::{
+        common::{
+            Scope,
+            refusal::{Refusal, word},
+        },
+        params::{self, Params},
+    },
 };
 
 /// Values that one filter takes.
@@ -37,28 +42,21 @@ impl Filter {
     }
 
     /// Refuses a fuzzy filter unless its name is in `fuzzy`, and several values of one in `single`.
-    pub(super) fn check(&self, fuzzy: &[&str], single: &[&str]) -> Result<(), Error> {
-        let name = &self.name;
-        let is_in = |names: &[&str]| names.contains(&name.as_str());
+    pub(super) fn check(&self, fuzzy: &[&str], single: &[&str]) -> Result<(), FilterRule> {
+        let is_in = |names: &[&str]| names.contains(&self.name.as_str());
         if self.is_fuzzy && !is_in(fuzzy) {
-            return Err(Error::Filter(Message::new(
-                format!("`{name}` is never fuzzy"),
-                format!("`{name}` 不支持模糊查询"),
-            )));
+            return Err(FilterRule::NeverFuzzy(self.name.clone()));
         }
         if self.values.len() > 1 && is_in(single) {
-            return Err(Error::Filter(Message::new(
-                format!("`{name}` takes one value"),
-                format!("`{name}` 只接受一个值"),
-            )));
+            return Err(FilterRule::OneValue(self.name.clone()));
         }
         Ok(())
     }
 }
 
 /// The zone that a query is about; an empty text and `*` count as none.
-pub(super) fn zone_of_query(params: &mut Params) -> Result<Option<String>, CallError> {
-    Ok(params.text("ZoneId")?.filter(|zone| !zone.is_empty() && zone != "*"))
+pub(super) fn zone_of_query(params: &mut Params) -> Result<Option<String>, params::Error> {
+    Ok(params.given("ZoneId")?.filter(|zone| zone != "*"))
 }
 
 /// The hosts that a query may show: of the domains in `zone`, and in zones that the caller may see.
@@ -67,15 +65,15 @@ pub(super) fn hosts_of_query(
     gateway: &Gateway,
     account: &Account,
     zone: Option<String>,
-    params: &Params,
-) -> Result<Option<Vec<String>>, CallError> {
+    scope: &Scope,
+) -> Result<Option<Vec<String>>, Error> {
     let zone = zone.map(|id| find_zone(gateway, account, &id).ok_or(Error::ZoneDenied(id)));
     let zone = zone.transpose()?;
-    if zone.is_none() && params.visible().is_none() {
+    if zone.is_none() && *scope == Scope::Everything {
         return Ok(None);
     }
     let is_inside =
-        |id: &ZoneId| zone.as_ref().is_none_or(|zone| zone.id == *id) && params.shows(&id.0);
+        |id: &ZoneId| zone.as_ref().is_none_or(|zone| zone.id == *id) && scope.shows(&id.0);
     let domains = gateway.engine.domains(account.id);
     let inside = domains.iter().filter(|domain| domain.zone.as_ref().is_some_and(is_inside));
     Ok(Some(inside.map(|domain| domain.name.clone()).collect()))
@@ -86,9 +84,9 @@ pub(super) fn zone(
     gateway: &Gateway,
     account: &Account,
     params: &mut Params,
-) -> Result<Arc<Zone>, CallError> {
+) -> Result<Arc<Zone>, Error> {
     let id = params.required_text("ZoneId")?;
-    Ok(find_zone(gateway, account, &id).ok_or(Error::ZoneForeign(id))?)
+    find_zone(gateway, account, &id).ok_or(Error::ZoneForeign(id))
 }
 
 /// The zone with this id.
@@ -96,34 +94,30 @@ pub(super) fn find_zone(gateway: &Gateway, account: &Account, id: &str) -> Optio
     gateway.engine.zone(account.id, id).filter(|zone| zone.id.0 == id)
 }
 
-/// Takes `Offset` (0) and `Limit` (20).
-pub(super) fn page(params: &mut Params, most: i64) -> Result<(u64, u64), CallError> {
-    let offset = params.bounded("Offset", 0, 0..=1_000_000_000)?.map_err(Error::Range)?;
-    let limit = params.bounded("Limit", 20, 1..=most)?.map_err(Error::Range)?;
-    Ok((offset, limit))
-}
-
 /// Takes `Filters`, each with a name of `known` and none twice. `too_many` makes the refusal of a
 /// filter with more than 20 values.
 pub(super) fn filters(
     params: &mut Params,
-    known: &[&str],
+    known: &'static [&'static str],
     too_many: fn(String) -> Error,
-) -> Result<Vec<Filter>, CallError> {
+) -> Result<Vec<Filter>, Error> {
     read(params, known, too_many, &["Name", "Values", "Fuzzy"])
 }
 
 /// The same of an action whose filters have no `Fuzzy`.
-pub(super) fn plain_filters(params: &mut Params, known: &[&str]) -> Result<Vec<Filter>, CallError> {
+pub(super) fn plain_filters(
+    params: &mut Params,
+    known: &'static [&'static str],
+) -> Result<Vec<Filter>, Error> {
     read(params, known, Error::too_many_values, &["Name", "Values"])
 }
 
 fn read(
     params: &mut Params,
-    known: &[&str],
+    known: &'static [&'static str],
     too_many: fn(String) -> Error,
     members: &[&str],
-) -> Result<Vec<Filter>, CallError> {
+) -> Result<Vec<Filter>, Error> {
     let mut filters: Vec<Filter> = Vec::new();
     for mut entry in params.structures("Filters")? {
         entry.only(members)?;
@@ -131,44 +125,21 @@ fn read(
         let values = entry.texts("Values")?.ok_or_else(|| entry.missing("Values"))?;
         let is_fuzzy = entry.boolean("Fuzzy")?.unwrap_or_default();
         if !known.contains(&name.as_str()) {
-            let known = known.join("`, `");
-            let rule = Message::new(
-                format!("`{name}` is not one of `{known}`"),
-                format!("`{name}` 不在可选值 `{known}` 之中"),
-            );
-            return Err(Error::Filter(rule).into());
+            return Err(FilterRule::Unknown { name, known }.into());
         }
         if values.len() > MOST_VALUES {
-            return Err(too_many(name).into());
+            return Err(too_many(name));
         }
         if values.is_empty() || filters.iter().any(|filter| filter.name == name) {
-            let rule = Message::new(
-                format!("`{name}` must be given once, with a value"),
-                format!("`{name}` 只能填写一次，且必须有值"),
-            );
-            return Err(Error::Filter(rule).into());
+            return Err(FilterRule::Once(name).into());
         }
         filters.push(Filter { name, values, is_fuzzy });
     }
     Ok(filters)
 }
 
-/// Takes an optional word: the value beside it in `words`.
-pub(super) fn word<T: Copy>(
-    params: &mut Params,
-    name: &'static str,
-    words: &[(&str, T)],
-    expected: &'static str,
-) -> Result<Option<T>, CallError> {
-    let Some(given) = params.text(name)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    match words.iter().find(|(word, _)| *word == given) {
-        Some((_, value)) => Ok(Some(*value)),
-        None => Err(Error::Word { name, error: UnknownWord { given, expected } }.into()),
-    }
-}
-
 /// Takes `on` or `off`.
-pub(super) fn switch(params: &mut Params, name: &'static str) -> Result<Option<bool>, CallError> {
+pub(super) fn switch(params: &mut Params, name: &'static str) -> Result<Option<bool>, Refusal> {
     word(params, name, &[("on", true), ("off", false)], "`on`, `off`")
 }
 

@@ -3,6 +3,7 @@
 //! One file per subject. Receives parameters of verified callers, returns the fields of the reply.
 
 mod clock;
+mod codes;
 mod create_prefetch_task;
 mod create_purge_task;
 mod describe_content_quota;
@@ -16,23 +17,36 @@ mod origin_limit;
 mod ownership;
 mod purge_kind;
 mod range;
+mod rule;
 mod zones;
 
-use serde_json::{Map, Value};
-use stoker_domain::account::Account;
-
 pub(crate) use self::error::Error;
-use super::{error::Error as CallError, params::Params};
-use crate::Gateway;
+use self::error::Reply;
+#[cfg(test)]
+pub(crate) use self::rule::OriginRule;
+use super::{
+    common::{Call, Refused},
+    params::Params,
+};
 
 /// The version that names this product.
 pub(crate) const VERSION: &str = "2022-09-01";
 
-/// Under which name settings of this API are kept.
-pub(crate) const KEPT: &str = "teo";
-
-/// The fields of a reply.
-type Reply = Result<Map<String, Value>, CallError>;
+/// Codes that these actions do not publish; of each the first word alone.
+const PLAIN: &[(&str, &[Action])] = &[
+    (
+        "InvalidParameter.ParameterError",
+        &[
+            Action::DescribeZones,
+            Action::DescribeAccelerationDomains,
+            Action::DescribePrefetchOriginLimit,
+        ],
+    ),
+    (
+        "InternalError.BackendError",
+        &[Action::DescribePrefetchTasks, Action::DescribePurgeTasks, Action::DescribeContentQuota],
+    ),
+];
 
 macro_rules! actions {
     ($($action:ident => $call:path),+ $(,)?) => {
@@ -59,18 +73,10 @@ macro_rules! actions {
                 match self { $(Self::$action => stringify!($action)),+ }
             }
 
-            /// Carries the action out for `account`.
-            pub(crate) async fn call(
-                self,
-                gateway: &Gateway,
-                account: &Account,
-                params: Params,
-            ) -> Reply {
-                let reply = match self { $(Self::$action => $call(gateway, account, params).await),+ };
-                reply.map_err(|error| match error {
-                    CallError::Teo(error) => CallError::Teo(error.of(self)),
-                    other => other,
-                })
+            /// Carries the action out.
+            pub(crate) async fn call(self, call: Call<'_>, params: Params) -> Reply {
+                let reply = match self { $(Self::$action => $call(call, params).await),+ };
+                reply.map_err(|error| self.published(error))
             }
         }
     };
@@ -95,4 +101,13 @@ actions! {
     ModifyAccelerationDomain => domains::modify,
     ModifyAccelerationDomainStatuses => domains::modify_statuses,
     DeleteAccelerationDomains => domains::delete,
+}
+
+impl Action {
+    /// `error` as this action publishes it.
+    pub(crate) fn published(self, error: Error) -> Error {
+        let code = error.code();
+        let is_plain = |(of, actions): &(&str, &[Self])| *of == code && actions.contains(&self);
+        if PLAIN.iter().any(is_plain) { Error::Plain(Box::new(error)) } else { error }
+    }
 }

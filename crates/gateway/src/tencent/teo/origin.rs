@@ -1,22 +1,20 @@
-//! What a caller says of an origin, and the origin that it means.
+//! The settings of an origin, and the origin that they stand for.
 //!
-//! Everything said is kept as it was given. What acts is read from it each time; when the domain
-//! was changed in another way since, what was kept is out of date and a plain description of the
-//! domain takes its place.
+//! All settings are kept as they were given. What acts is read from them each time; when the domain
+//! was changed in another way since, the kept settings are out of date and a plain description of the
+//! domain takes their place.
 
 use std::net::Ipv6Addr;
 
 use serde_json::{Map, Value, json};
 use stoker_domain::domain::{Domain, Origin, Scheme};
 
-use super::{Error, KEPT};
+use super::{error::Error, rule::OriginRule};
 use crate::{
     request_fields,
     tencent::{
-        error::Error as CallError,
-        message::Message,
-        params::{OutOfBounds, Params},
-        value::shape,
+        common::{Refusal, settings::TEO},
+        params::{OutOfBounds, Params, shape},
     },
 };
 
@@ -39,8 +37,8 @@ const INFO: &[&str] = &[
 ];
 
 /// Takes the parameters that describe an origin, as they were given.
-pub(super) fn take(params: &mut Params) -> Result<Map<String, Value>, CallError> {
-    let mut said = Map::new();
+pub(super) fn take(params: &mut Params) -> Result<Map<String, Value>, Error> {
+    let mut settings = Map::new();
     if let Some(info) = params.clone().structure("OriginInfo")? {
         info.only(INFO)?;
     }
@@ -48,28 +46,27 @@ pub(super) fn take(params: &mut Params) -> Result<Map<String, Value>, CallError>
         if let Some(given) = params.integer(port)? {
             if !(1..=65535).contains(&given) {
                 let bounds = OutOfBounds { name: port, given, least: 1, most: 65535 };
-                return Err(Error::Range(bounds).into());
+                return Err(Refusal::Range(bounds).into());
             }
-            said.insert(port.into(), given.into());
+            settings.insert(port.into(), given.into());
         }
     }
     for field in FIELDS {
         if let Some(value) = setting(params, field)? {
-            said.insert(field.into(), value);
+            settings.insert(field.into(), value);
         }
     }
-    Ok(said)
+    Ok(settings)
 }
 
 /// Takes a setting that is kept, if it has its shape.
-pub(super) fn setting(params: &mut Params, field: &str) -> Result<Option<Value>, CallError> {
-    let word = |_, name, error| Error::Word { name, error }.into();
-    shape::take(params, KEPT, field).map_err(|error| error.into_call(word))
+pub(super) fn setting(params: &mut Params, field: &str) -> Result<Option<Value>, Error> {
+    Ok(shape::take(params, TEO, field)?)
 }
 
-/// What is said of the origin of `domain`: as it was given, if it still means that origin.
-pub(super) fn said(domain: &Domain) -> Map<String, Value> {
-    let kept = domain.settings.get(KEPT).cloned().unwrap_or_default();
+/// The settings of the origin of `domain`: as they were given, if they still stand for that origin.
+pub(super) fn settings(domain: &Domain) -> Map<String, Value> {
+    let kept = domain.settings.get(TEO).cloned().unwrap_or_default();
     let means = |origin: Origin| {
         let pull = domain.origin.pull.clone();
         Origin { allow_private: domain.origin.allow_private, pull, ..origin } == domain.origin
@@ -87,57 +84,43 @@ pub(super) fn said(domain: &Domain) -> Map<String, Value> {
         "Origin": origin.host,
         "HostHeader": origin.host_header.clone().unwrap_or_default(),
     });
-    let mut said = kept;
+    let mut settings = kept;
     for field in FIELDS {
-        said.remove(field);
+        settings.remove(field);
     }
-    said.insert("OriginInfo".into(), info);
-    said.insert("OriginProtocol".into(), protocol.into());
-    said.insert(port.into(), origin.port.into());
-    said
+    settings.insert("OriginInfo".into(), info);
+    settings.insert("OriginProtocol".into(), protocol.into());
+    settings.insert(port.into(), origin.port.into());
+    settings
 }
 
-/// The origin that is meant; private addresses are refused.
-pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
+/// The origin that the settings stand for; private addresses are refused.
+pub(super) fn read(settings: &Map<String, Value>) -> Result<Origin, Error> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let info = said.get("OriginInfo").unwrap_or(&Value::Null);
-    let wrong = |en: String, zh: String| Err(Error::Origin(Message::new(en, zh)));
+    let info = settings.get("OriginInfo").unwrap_or(&Value::Null);
     let Some(host) = text(&info["Origin"]).filter(|host| !host.is_empty()) else {
-        return wrong("has no `Origin`".into(), "缺少 `Origin`".into());
+        return Err(OriginRule::Missing.into());
     };
     // a store of objects is asked by its own name
     let is_store = match text(&info["OriginType"]).unwrap_or_default().to_ascii_uppercase().as_str()
     {
         "IP_DOMAIN" => false,
         "COS" | "AWS_S3" => true,
-        other => {
-            return wrong(
-                format!("has the type `{other}`; `IP_DOMAIN`, `COS` and `AWS_S3` are served here"),
-                format!("的类型为 `{other}`，支持 `IP_DOMAIN`、`COS` 和 `AWS_S3`"),
-            );
-        }
+        other => return Err(OriginRule::Kind(other.into()).into()),
     };
-    let protocol = said.get("OriginProtocol").and_then(text).unwrap_or_default();
+    let protocol = settings.get("OriginProtocol").and_then(text).unwrap_or_default();
     // `FOLLOW`: what a node asks of another does not tell the viewer's scheme
     let (scheme, field, default) = match protocol.to_ascii_uppercase().as_str() {
         "" | "FOLLOW" | "HTTP" => ("http", "HttpOriginPort", 80),
         "HTTPS" => ("https", "HttpsOriginPort", 443),
-        other => {
-            return wrong(
-                format!("`OriginProtocol` `{other}` is not `FOLLOW`, `HTTP`, `HTTPS`"),
-                format!("`OriginProtocol` 为 `{other}`，可选值为 `FOLLOW`、`HTTP`、`HTTPS`"),
-            );
-        }
+        other => return Err(OriginRule::Protocol(other.into()).into()),
     };
-    let port = said.get(field).and_then(Value::as_u64).unwrap_or(default);
+    let port = settings.get(field).and_then(Value::as_u64).unwrap_or(default);
     let bracketed = host.parse::<Ipv6Addr>().map_or(host.clone(), |ip| format!("[{ip}]"));
     let url = format!("{scheme}://{bracketed}:{port}");
     let is_plain = !host.contains(['/', '@', '?', '#']);
     let Some(mut origin) = url.parse::<Origin>().ok().filter(|_| is_plain) else {
-        return wrong(
-            format!("has the `Origin` `{host}`, which is not an address or a name"),
-            format!("的 `Origin` `{host}` 不是合法的地址或域名"),
-        );
+        return Err(OriginRule::Server(host).into());
     };
     if let Some(host) = text(&info["HostHeader"]).filter(|host| !host.is_empty()) {
         request_fields::check_host("HostHeader", &host)?;

@@ -8,13 +8,20 @@ use stoker_domain::{
     domain::{Domain, OriginLimit},
 };
 
-use super::{Error, Reply, clock, domains, filters};
-use crate::{Gateway, tencent::params::Params};
+use super::{
+    clock, domains,
+    error::{Error, Reply},
+    filters,
+};
+use crate::tencent::{
+    common::{Call, refusal},
+    params::Params,
+};
 
 /// Limits that one account may have.
 const MOST: usize = 100;
 
-pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn modify(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["ZoneId", "DomainName", "Area", "Bandwidth", "Enabled"])?;
     check_open(account)?;
     let zone = filters::zone(gateway, account, &mut params)?;
@@ -24,14 +31,14 @@ pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Par
     let is_set = match params.required_text("Enabled")?.as_str() {
         "on" => true,
         "off" => false,
-        _ => return Err(Error::LimitEnabled.into()),
+        _ => return Err(Error::LimitEnabled),
     };
     let bandwidth = match u32::try_from(bandwidth) {
         Ok(bandwidth @ 100..=100_000) => bandwidth,
-        Ok(100_001..) => return Err(Error::LimitTooLarge.into()),
-        Ok(_) => return Err(Error::LimitTooSmall.into()),
-        Err(_) if bandwidth > 0 => return Err(Error::LimitTooLarge.into()),
-        Err(_) => return Err(Error::LimitTooSmall.into()),
+        Ok(100_001..) => return Err(Error::LimitTooLarge),
+        Ok(_) => return Err(Error::LimitTooSmall),
+        Err(_) if bandwidth > 0 => return Err(Error::LimitTooLarge),
+        Err(_) => return Err(Error::LimitTooSmall),
     };
     let domain = domains::find(gateway, account, &zone, &name)?;
     let limited = gateway.engine.domains(account.id);
@@ -62,11 +69,11 @@ pub(super) async fn modify(gateway: &Gateway, account: &Account, mut params: Par
     Ok(Map::new())
 }
 
-pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn describe(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["ZoneId", "Offset", "Limit", "Filters"])?;
     check_open(account)?;
     let zone = filters::zone(gateway, account, &mut params)?;
-    let page = filters::page(&mut params, 100)?;
+    let page = refusal::page(&mut params, 100)?;
     let filters = filters::plain_filters(&mut params, &["domain-name", "area"])?;
     for filter in filters.iter().filter(|filter| filter.name == "area") {
         for value in &filter.values {

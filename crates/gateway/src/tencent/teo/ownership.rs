@@ -9,17 +9,26 @@ use stoker_domain::{
 };
 use stoker_engine::OwnershipError;
 
-use super::{Error, Reply, filters};
-use crate::{Gateway, tencent::params::Params};
+use super::{
+    error::{Error, Reply},
+    filters,
+};
+use crate::{
+    Gateway,
+    tencent::{
+        common::{Call, refusal},
+        params::Params,
+    },
+};
 
-pub(super) async fn identify(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn identify(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["ZoneName", "Domain"])?;
     let zone = params.required_text("ZoneName")?;
-    let host = params.text("Domain")?.filter(|host| !host.is_empty());
+    let host = params.given("Domain")?;
     if let Some(host) = &host
         && !is_at_or_below(&normal_name(host), &normal_name(&zone))
     {
-        return Err(Error::DomainNotMatchZone { host: host.clone(), zone }.into());
+        return Err(Error::DomainNotMatchZone { host: host.clone(), zone });
     }
     let host = host.unwrap_or(zone);
     let record = gateway.engine.ownership_record(account.id, &host).await;
@@ -31,7 +40,7 @@ pub(super) async fn identify(gateway: &Gateway, account: &Account, mut params: P
 }
 
 /// Looks for the record, and failing that for the file. What is not found is an answer, no error.
-pub(super) async fn verify(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn verify(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["Domain"])?;
     let host = params.required_text("Domain")?;
     let engine = &gateway.engine;
@@ -56,7 +65,7 @@ pub(super) async fn verify(gateway: &Gateway, account: &Account, mut params: Par
             reasons.push(error.to_string());
             "fail"
         }
-        Err(error) => return Err(Error::Ownership(error).into()),
+        Err(error) => return Err(Error::Ownership(error)),
     };
     Ok(Map::from_iter([
         ("Status".into(), status.into()),
@@ -64,9 +73,9 @@ pub(super) async fn verify(gateway: &Gateway, account: &Account, mut params: Par
     ]))
 }
 
-pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn describe(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["Filters", "Offset", "Limit"])?;
-    let page = filters::page(&mut params, 1000)?;
+    let page = refusal::page(&mut params, 1000)?;
     let filters = filters::plain_filters(&mut params, &["zone-name"])?;
     let mut records = gateway.engine.ownership_records(account.id).await.map_err(Error::Ledger)?;
     records.retain(|(record, _)| filters.iter().all(|filter| filter.matches(&[&record.name])));

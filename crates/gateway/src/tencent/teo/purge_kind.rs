@@ -5,7 +5,7 @@ use stoker_domain::{
     quota::Product,
 };
 
-/// What `Type` says.
+/// The value of `Type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Url,

@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use stoker_domain::time::Timestamp;
 
-use super::{Error, clock};
-use crate::tencent::{error::Error as CallError, params::Params};
+use super::{clock, error::Error};
+use crate::tencent::{
+    common::refusal::{self, Refusal},
+    params::Params,
+};
 
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
@@ -20,11 +23,8 @@ pub(super) struct Range {
 
 impl Range {
     /// Takes the parameters; an empty text counts as absent.
-    pub(super) fn read(params: &mut Params) -> Result<Self, CallError> {
-        let mut time = |name: &'static str| -> Result<Option<Timestamp>, CallError> {
-            let text = params.text(name)?.filter(|text| !text.is_empty());
-            Ok(text.map(|text| clock::parse(&text).ok_or(Error::Date(name))).transpose()?)
-        };
+    pub(super) fn read(params: &mut Params) -> Result<Self, Refusal> {
+        let mut time = |name| refusal::time(params, name, "YYYY-MM-DDTHH:MM:SSZ", clock::parse);
         let (from, to) = (time("StartTime")?, time("EndTime")?);
         // times have whole seconds, and the last one belongs to the range
         Ok(Self { from, to: to.map(|to| to + Duration::from_millis(999)) })

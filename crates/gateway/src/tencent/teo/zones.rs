@@ -1,17 +1,25 @@
 //! `CreateZone`, `DescribeZones`, `DeleteZone`.
 //!
-//! Plans and name servers do not exist here: what a caller says of them is kept and answered back.
+//! Plans and name servers do not exist here: settings of them are kept and answered back.
 
 use serde_json::{Map, Value, json};
-use stoker_domain::{account::Account, area::AreaScope, setting::Status, zone::Zone};
+use stoker_domain::{area::AreaScope, setting::Status, zone::Zone};
 use stoker_engine::NewZone;
 
 use super::{
-    Error, KEPT, Reply, clock,
+    clock,
+    error::{Error, Reply},
     filters::{self, Filter},
     origin, ownership,
 };
-use crate::{Gateway, tencent::params::Params};
+use crate::tencent::{
+    common::{
+        Call,
+        refusal::{page, word},
+        settings::TEO,
+    },
+    params::Params,
+};
 
 const CREATE: &[&str] = &[
     "Type",
@@ -46,20 +54,20 @@ const ORDERS: &[(&str, &str)] = &[
     ("active-status", "active-status"),
 ];
 
-pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn create(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(CREATE)?;
     let types = "`partial`, `full`, `noDomainAccess`, `dnsPodAccess`, `ai`";
-    let kind = filters::word(&mut params, "Type", TYPES, types)?.unwrap_or("partial");
+    let kind = word(&mut params, "Type", TYPES, types)?.unwrap_or("partial");
     let name = params.required_text("ZoneName")?;
     let areas = "`global`, `mainland`, `overseas`";
-    let area = filters::word(&mut params, "Area", AREAS, areas)?.unwrap_or(AreaScope::Overseas);
+    let area = word(&mut params, "Area", AREAS, areas)?.unwrap_or(AreaScope::Overseas);
     let mut kept = Map::from_iter([("Type".into(), kind.into())]);
     for field in ["PlanId", "AliasZoneName", "Tags", "AllowDuplicates", "JumpStart"] {
         if let Some(value) = origin::setting(&mut params, field)? {
             kept.insert(field.into(), value);
         }
     }
-    let new = NewZone { name, area, settings: [(KEPT.into(), kept)].into() };
+    let new = NewZone { name, area, settings: [(TEO.into(), kept)].into() };
     let zone = gateway.engine.add_zone(account.id, new).await.map_err(Error::Zone)?;
     tracing::info!(zone = %zone.id, "zone added");
     Ok(Map::from_iter([
@@ -68,7 +76,7 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     ]))
 }
 
-pub(super) async fn delete(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn delete(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["ZoneId"])?;
     let zone = filters::zone(gateway, account, &mut params)?;
     gateway.engine.remove_zone(account.id, &zone.id.0).await.map_err(Error::Zone)?;
@@ -76,18 +84,21 @@ pub(super) async fn delete(gateway: &Gateway, account: &Account, mut params: Par
     Ok(Map::new())
 }
 
-pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn describe(
+    Call { gateway, account, scope, .. }: Call<'_>,
+    mut params: Params,
+) -> Reply {
     params.only(&["Offset", "Limit", "Filters", "Order", "Direction"])?;
-    let page = filters::page(&mut params, 100)?;
+    let range = page(&mut params, 100)?;
     let too_many = Error::too_many_values;
     let filters = filters::filters(&mut params, FILTERS, too_many)?;
     let words = "`type`, `area`, `create-time`, `zone-name`, `use-time`, `active-status`";
-    let order = filters::word(&mut params, "Order", ORDERS, words)?.unwrap_or("create-time");
+    let order = word(&mut params, "Order", ORDERS, words)?.unwrap_or("create-time");
     let directions = [("asc", false), ("desc", true)];
     let is_descending =
-        filters::word(&mut params, "Direction", &directions, "`asc`, `desc`")?.unwrap_or(true);
+        word(&mut params, "Direction", &directions, "`asc`, `desc`")?.unwrap_or(true);
     let mut zones = gateway.engine.zones(account.id);
-    zones.retain(|zone| params.shows(&zone.id.0));
+    zones.retain(|zone| scope.shows(&zone.id.0));
     zones.retain(|zone| filters.iter().all(|filter| matches(filter, zone)));
     // sorts are stable, so equal ones stay in the order of their names
     zones.sort_by(|a, b| match order {
@@ -100,7 +111,7 @@ pub(super) async fn describe(gateway: &Gateway, account: &Account, mut params: P
         zones.reverse();
     }
     let total = zones.len();
-    let rows: Vec<Value> = filters::cut(zones, page).iter().map(|zone| view(zone)).collect();
+    let rows: Vec<Value> = filters::cut(zones, range).iter().map(|zone| view(zone)).collect();
     Ok(Map::from_iter([("TotalCount".into(), total.into()), ("Zones".into(), rows.into())]))
 }
 
@@ -126,7 +137,7 @@ fn matches(filter: &Filter, zone: &Zone) -> bool {
 }
 
 fn kept(zone: &Zone, field: &str) -> Value {
-    let value = zone.settings.get(KEPT).and_then(|kept| kept.get(field));
+    let value = zone.settings.get(TEO).and_then(|kept| kept.get(field));
     value.cloned().unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! Every way in which a call of API v2 fails, and what its caller is told: one
+//! Every way in which a call of API v2 fails, and what its caller is answered: one
 //! match, pinned by a snapshot, shown in `docs/compat`.
 //!
 //! The sentences that were seen of the vendor stand as they were seen: Chinese of the caller, of a
@@ -15,9 +15,9 @@ use crate::{
         v1::{caller, pairs, read::Unread},
     },
     content,
+    frame::{Failure, chain, submit_for_log},
     tencent::{
         access::{self, Kind},
-        error::{chain, too_often},
         message::{self, Language, Message},
         params,
     },
@@ -92,7 +92,7 @@ pub(super) enum Error {
     Ledger(#[source] LedgerError),
 }
 
-/// What the caller is told.
+/// What the caller is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
@@ -154,7 +154,7 @@ impl Error {
                     "Nonce 与 Timestamp 的组合已被使用过",
                 ),
             ),
-            Self::Rate(error) => (4400, "RequestLimitExceeded", too_often(error)),
+            Self::Rate(error) => (4400, "RequestLimitExceeded", message::too_often(error)),
             Self::Action => {
                 (4000, "InvalidAction", Message::new("the Action does not exist", "Action 不存在"))
             }
@@ -185,15 +185,21 @@ impl Error {
         Answer { status, code, desc, message: message.text(language) }
     }
 
-    /// What the log is told: never a URL or a value.
-    pub(super) fn for_log(&self) -> String {
+    /// Whether the same call may be taken later, because of the memory that it takes now.
+    pub(super) const fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy(_) | Self::Caller(caller::Error::Content(_)))
+    }
+}
+
+impl Failure for Error {
+    fn label(&self) -> &'static str {
+        // the same in every language
+        self.answer(Language::English).desc
+    }
+
+    fn for_log(&self) -> String {
         match self {
-            Self::Submit(SubmitError::Url { index, error, .. }) => {
-                format!("URL {} {error}", index + 1)
-            }
-            Self::Submit(SubmitError::DomainUnknown { host, .. }) => {
-                format!("domain `{host}` is not in this account")
-            }
+            Self::Submit(error) => submit_for_log(error),
             Self::Access { refused, request_id } => {
                 format!("request {request_id}: {}", refused.for_log())
             }
@@ -205,13 +211,7 @@ impl Error {
         }
     }
 
-    /// Whether the same call may be taken later, because of the memory that it takes now.
-    pub(super) const fn is_busy(&self) -> bool {
-        matches!(self, Self::Busy(_) | Self::Caller(caller::Error::Content(_)))
-    }
-
-    /// Whether somebody has to act: the server failed, not the caller.
-    pub(super) fn is_internal(&self) -> bool {
+    fn is_internal(&self) -> bool {
         matches!(
             self,
             Self::Ledger(_)
@@ -221,7 +221,7 @@ impl Error {
     }
 }
 
-type Told = (u16, &'static str, Message);
+type Fields = (u16, &'static str, Message);
 
 fn of_pairs(error: &pairs::Error) -> Message {
     match error {
@@ -246,11 +246,11 @@ fn of_params(error: &params::Error) -> Message {
     Message::new(error.to_string(), zh)
 }
 
-fn busy(error: content::Error) -> Told {
+fn busy(error: content::Error) -> Fields {
     (4400, "RequestLimitExceeded", message::busy(error))
 }
 
-fn caller_answer(error: &caller::Error) -> Told {
+fn caller_answer(error: &caller::Error) -> Fields {
     use caller::Error as E;
     match error {
         E::Missing(name) => (4000, "InvalidParameter", missing(name)),
@@ -280,7 +280,7 @@ fn caller_answer(error: &caller::Error) -> Told {
 }
 
 /// The sentence is the vendor's, seen in English alone.
-fn access_answer(refused: &access::Refused, request_id: &str) -> Told {
+fn access_answer(refused: &access::Refused, request_id: &str) -> Fields {
     let text = format!("[request id:{request_id}]{refused}");
     let message = Message::new(text.clone(), text);
     match refused.kind {
@@ -296,7 +296,7 @@ fn is_ours(error: &PurgeError) -> bool {
     matches!(error, PurgeError::Refused(E::Ledger(_) | E::NoNode { .. }))
 }
 
-fn purge_answer(scope: Scope, error: &PurgeError) -> Told {
+fn purge_answer(scope: Scope, error: &PurgeError) -> Fields {
     use SubmitError as E;
     let code = match (error, scope) {
         (PurgeError::Query { .. } | PurgeError::Tag { .. }, _) => "9003",
@@ -348,12 +348,12 @@ const fn inactive_code(error: NotActive) -> &'static str {
 }
 
 /// A module code stands in `codeDesc` and in front of the message.
-fn module(code: u16, desc: &'static str, message: Message) -> Told {
+fn module(code: u16, desc: &'static str, message: Message) -> Fields {
     let front = format!("({desc})");
     (code, desc, message.after(&front, &front))
 }
 
-fn internal() -> Told {
+fn internal() -> Fields {
     let again = "the request cannot be carried out now; try again";
     module(6000, "9000", Message::new(again, "请求暂时无法完成，请稍后重试"))
 }

@@ -13,14 +13,13 @@ use super::{
     get_push_logs::{scan, start_of},
     number,
 };
-use crate::{
-    Gateway,
-    tencent::{clock, params::Params},
+use crate::tencent::{
+    common::{Call, clock},
+    params::Params,
 };
 
 pub(super) async fn call(
-    gateway: &Gateway,
-    account: &Account,
+    Call { gateway, account, scope, .. }: Call<'_>,
     mut params: Params,
 ) -> Result<Value, Error> {
     let date = params.text("date")?.ok_or(Error::missing("date"))?;
@@ -38,7 +37,7 @@ pub(super) async fn call(
         from: Some(from),
         to: Some(from + Duration::from_millis(86_399_999)),
         area: Some(Area::Overseas),
-        hosts: params.visible_of(None),
+        hosts: scope.narrow(None),
         ..TargetFilter::default()
     };
     let views = scan(gateway, filter, |_| true).await?;

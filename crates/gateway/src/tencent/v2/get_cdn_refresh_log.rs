@@ -14,13 +14,10 @@ use stoker_domain::{
 };
 
 use super::{error::Error, get_push_logs::start_of};
-use crate::{
-    Gateway,
-    tencent::{
-        cdn::purge::SHOWN,
-        clock,
-        params::{Params, narrow},
-    },
+use crate::tencent::{
+    cdn::purge::SHOWN,
+    common::{Call, clock},
+    params::Params,
 };
 
 /// URLs looked at; the newest.
@@ -28,14 +25,12 @@ const MOST: u64 = 10_000;
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) async fn call(
-    gateway: &Gateway,
-    account: &Account,
+    Call { gateway, account, scope, .. }: Call<'_>,
     params: Params,
 ) -> Result<Value, Error> {
-    let visible = params.visible().map(<[String]>::to_vec);
     let mut filter = PurgeFilter { account: Some(account.id), limit: MOST, ..read(params)? };
     let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
-    filter.hosts = narrow(visible.as_deref(), wanted);
+    filter.hosts = scope.narrow(wanted);
     let page = gateway.engine.purges(&filter).await.map_err(Error::Ledger)?;
     if page.rows.is_empty() && filter.id.is_some() {
         return Err(Error::TaskUnknown);

@@ -2,15 +2,14 @@
 
 use serde_json::{Value, json};
 use stoker_domain::{
-    account::Account,
     area::Area,
     quota::{Product, Usage},
 };
 
-use super::{error::Error, refresh::MOST_DIRS, submission::MOST_URLS};
-use crate::Gateway;
+use super::{error::Error, push::MOST_URLS, refresh::MOST_DIRS};
+use crate::tencent::common::Call;
 
-pub(super) async fn call(gateway: &Gateway, account: &Account) -> Result<Value, Error> {
+pub(super) async fn call(Call { gateway, account, .. }: Call<'_>) -> Result<Value, Error> {
     let read = async |product| gateway.engine.quota(account.id, product).await;
     let push = read(Product::DomainPrefetch).await.map_err(Error::Ledger)?;
     let urls = read(Product::DomainPurgeUrl).await.map_err(Error::Ledger)?;

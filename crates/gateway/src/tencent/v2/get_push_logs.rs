@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stoker_domain::{
-    account::Account,
     target::encoded,
     task::Progress,
     time::Timestamp,
@@ -19,7 +18,7 @@ use super::{error::Error, number};
 use crate::{
     Gateway,
     tencent::{
-        clock,
+        common::{Call, clock},
         params::{OutOfBounds, Params},
     },
 };
@@ -40,24 +39,23 @@ struct Selection {
 }
 
 pub(super) async fn call(
-    gateway: &Gateway,
-    account: &Account,
+    Call { gateway, account, scope, .. }: Call<'_>,
     mut params: Params,
 ) -> Result<Value, Error> {
     let (mut filter, selection) = read(&mut params)?;
     filter.account = Some(account.id);
     let wanted = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
-    filter.hosts = params.visible_of(wanted);
+    filter.hosts = scope.narrow(wanted);
     if let Some(id) = &filter.task {
         // of a task whose URLs may not be shown, not even its being there is
-        let wish = TargetFilter {
+        let wanted = TargetFilter {
             account: filter.account,
             task: Some(id.clone()),
-            hosts: params.visible_of(None),
+            hosts: scope.narrow(None),
             limit: 1,
             ..TargetFilter::default()
         };
-        let found = gateway.engine.targets(&wish).await.map_err(Error::Ledger)?;
+        let found = gateway.engine.targets(&wanted).await.map_err(Error::Ledger)?;
         let created_at = found.rows.first().ok_or(Error::TaskUnknown)?.row.task.created_at;
         let is_within = filter.from.is_none_or(|from| from <= created_at)
             && filter.to.is_none_or(|to| created_at <= to);
@@ -143,7 +141,7 @@ async fn page(
     Ok(Page { rows: rows.into_iter().skip(skip).take(take).collect(), total })
 }
 
-/// What `holds` says yes to, among the newest targets that match `filter`.
+/// Those for which `holds` is true, among the newest targets that match `filter`.
 pub(super) async fn scan(
     gateway: &Gateway,
     mut filter: TargetFilter,
@@ -169,7 +167,7 @@ impl Selection {
     fn holds(&self, view: &TargetView) -> bool {
         let url = view.row.url.as_str();
         let is_processing = view.row.progress == Progress::Processing;
-        self.is_untouched.is_none_or(|wish| !is_processing || wish == (status(view) == "init"))
+        self.is_untouched.is_none_or(|wanted| !is_processing || wanted == (status(view) == "init"))
             && self.keyword.as_deref().is_none_or(|keyword| url.contains(keyword))
     }
 }

@@ -6,7 +6,7 @@
 
 use stoker_domain::{task::TaskId, time::Timestamp};
 
-use crate::tencent::clock;
+use crate::tencent::common::clock;
 
 const ZEROS: &str = "000";
 

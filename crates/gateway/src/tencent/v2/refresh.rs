@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 use stoker_domain::{
-    account::Account,
     area::AreaScope,
     purge::{Method, Scope},
     quota::Product,
@@ -10,18 +9,17 @@ use stoker_domain::{
 use stoker_engine::{PurgeSubmission, Receipt};
 
 use super::error::Error;
-use crate::{Gateway, tencent::params::Params};
+use crate::tencent::{common::Call, params::Params};
 
 /// Directories that one call may name; the newer API takes more.
 pub(super) const MOST_DIRS: u32 = 20;
 
 pub(super) async fn urls(
-    gateway: &Gateway,
-    account: &Account,
+    call: Call<'_>,
     mut params: Params,
     areas: AreaScope,
 ) -> Result<Value, Error> {
-    let receipt = purge(gateway, account, &mut params, (Scope::Url, "urls", areas)).await?;
+    let receipt = purge(call, &mut params, (Scope::Url, "urls", areas)).await?;
     Ok(match areas {
         AreaScope::Overseas => json!({ "count": receipt.targets }),
         AreaScope::Mainland | AreaScope::Global => {
@@ -31,19 +29,17 @@ pub(super) async fn urls(
 }
 
 pub(super) async fn dirs(
-    gateway: &Gateway,
-    account: &Account,
+    call: Call<'_>,
     mut params: Params,
     areas: AreaScope,
 ) -> Result<Option<Value>, Error> {
-    let receipt = purge(gateway, account, &mut params, (Scope::Path, "dirs", areas)).await?;
+    let receipt = purge(call, &mut params, (Scope::Path, "dirs", areas)).await?;
     Ok((areas == AreaScope::Overseas).then(|| json!({ "count": receipt.targets })))
 }
 
 /// Purges what the parameter `name` lists.
 pub(super) async fn purge(
-    gateway: &Gateway,
-    account: &Account,
+    Call { gateway, account, .. }: Call<'_>,
     params: &mut Params,
     (scope, name, areas): (Scope, &'static str, AreaScope),
 ) -> Result<Receipt, Error> {
@@ -67,7 +63,7 @@ pub(super) async fn purge(
     purged.map_err(|error| Error::Purge { scope, error })
 }
 
-/// `type` of a directory: 1 = what has changed, 2 = all. Where `type` has said `dir` already, all.
+/// `type` of a directory: 1 = what has changed, 2 = all. Where `type` is `dir`, all.
 fn method(params: &mut Params, name: &str) -> Result<Method, Error> {
     if name == "urls" {
         return Ok(Method::Delete);

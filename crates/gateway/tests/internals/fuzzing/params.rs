@@ -11,10 +11,7 @@ use crate::{
     admin::api::lists,
     auth::v1::pairs::{self, Pair},
     multipart::{self, Part},
-    tencent::{
-        own_params,
-        params::{self, Params},
-    },
+    tencent::params::{self, Params},
 };
 
 const WORD: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -53,7 +50,7 @@ pub fn form(data: &[u8]) {
             for pair in &pairs {
                 assert_eq!(pairs::value(&pairs, &pair.name), Some(pair.value.as_str()));
             }
-            let _ = own_params(pairs);
+            let _ = Params::from_signed(pairs);
         }
         Err(pairs::Error::TooMany) => assert!(reference.len() > 10_000),
         Err(error) => {

@@ -10,13 +10,18 @@ use stoker_domain::{
     setting::Status,
 };
 
-use super::{Error, Reply, config};
-use crate::{
-    Gateway,
-    tencent::{clock, error::Error as CallError, message::Message, params::Params},
+use super::{
+    config,
+    error::{Error, Reply},
+    rule::Rule,
+};
+use crate::tencent::{
+    common::{Call, clock},
+    params::Params,
 };
 
-const NAMES: &[&str] = &[
+/// Names of filters.
+pub(super) const FILTERS: &[&str] = &[
     "origin",
     "domain",
     "resourceId",
@@ -29,16 +34,17 @@ const NAMES: &[&str] = &[
     "originPullProtocol",
     "tagKey",
 ];
-const MOST_VALUES: usize = 5;
+/// Values that one filter takes.
+pub(super) const MOST_VALUES: usize = 5;
 
-pub(super) fn brief(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) fn brief(call: Call<'_>, mut params: Params) -> Reply {
     params.only(&["Offset", "Limit", "Filters"])?;
-    let (rows, total) = select(gateway, account, &mut params)?;
-    let rows: Vec<Value> = rows.iter().map(|domain| head(account, domain).into()).collect();
+    let (rows, total) = select(call, &mut params)?;
+    let rows: Vec<Value> = rows.iter().map(|domain| head(call.account, domain).into()).collect();
     Ok(reply(rows, total))
 }
 
-pub(super) fn detailed(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) fn detailed(call: Call<'_>, mut params: Params) -> Reply {
     params.only(&["Offset", "Limit", "Filters", "Sort"])?;
     let sort = params.structure("Sort")?;
     let mut is_descending = false;
@@ -47,12 +53,12 @@ pub(super) fn detailed(gateway: &Gateway, account: &Account, mut params: Params)
         sort.text("Key")?;
         is_descending = sort.text("Sequence")?.as_deref() == Some("desc");
     }
-    let (mut rows, total) = select(gateway, account, &mut params)?;
+    let (mut rows, total) = select(call, &mut params)?;
     rows.sort_by_key(|domain| domain.created_at);
     if is_descending {
         rows.reverse();
     }
-    let rows: Vec<Value> = rows.iter().map(|domain| full(account, domain)).collect();
+    let rows: Vec<Value> = rows.iter().map(|domain| full(call.account, domain)).collect();
     Ok(reply(rows, total))
 }
 
@@ -62,29 +68,22 @@ fn reply(rows: Vec<Value>, total: usize) -> Map<String, Value> {
 
 /// One page of the domains that match, and how many match.
 fn select(
-    gateway: &Gateway,
-    account: &Account,
+    Call { gateway, account, scope, .. }: Call<'_>,
     params: &mut Params,
-) -> Result<(Vec<Arc<Domain>>, usize), CallError> {
+) -> Result<(Vec<Arc<Domain>>, usize), Error> {
     let mut number = |name: &'static str, default: i64, least: i64, most: i64| {
         let given = params.bounded(name, default, least..=most)?;
         let given = given.ok().and_then(|given| usize::try_from(given).ok());
-        let wrong = || {
-            Error::Param(Message::new(
-                format!("`{name}` must be from {least} to {most}"),
-                format!("`{name}` 的取值范围为 {least} 到 {most}"),
-            ))
-        };
-        given.ok_or_else(|| CallError::from(wrong()))
+        given.ok_or_else(|| Error::from(Rule::Bounds { name, least, most }))
     };
     let (offset, limit) = (number("Offset", 0, 0, 1_000_000_000)?, number("Limit", 100, 1, 1000)?);
     let filters = params.structures("Filters")?;
     let filters = filters.into_iter().map(Filter::read).collect::<Result<Vec<_>, _>>()?;
     let mut domains = gateway.engine.domains(account.id);
-    domains.retain(|domain| params.shows(&domain.name));
+    domains.retain(|domain| scope.shows(&domain.name));
     domains.retain(|domain| {
-        let said = config::said(domain);
-        filters.iter().all(|filter| filter.matches(domain, &said))
+        let settings = config::settings(domain);
+        filters.iter().all(|filter| filter.matches(domain, &settings))
     });
     let total = domains.len();
     Ok((domains.into_iter().skip(offset).take(limit).collect(), total))
@@ -97,7 +96,7 @@ struct Filter {
 }
 
 impl Filter {
-    fn read(mut params: Params) -> Result<Self, CallError> {
+    fn read(mut params: Params) -> Result<Self, Error> {
         params.only(&["Name", "Value", "Fuzzy"])?;
         let name = params.required_text("Name")?;
         let mut values = params.texts("Value")?.ok_or_else(|| params.missing("Value"))?;
@@ -105,60 +104,49 @@ impl Filter {
             values = values.iter().map(|value| value.to_ascii_lowercase()).collect();
         }
         let is_fuzzy = params.boolean("Fuzzy")?.unwrap_or_default();
-        let wrong = |en: String, zh: String| Err(Error::Param(Message::new(en, zh)).into());
-        if !NAMES.contains(&name.as_str()) {
-            let known = NAMES.join("`, `");
-            return wrong(
-                format!("`Filters`: `{name}` is not one of `{known}`"),
-                format!("`Filters`：`{name}` 不在可选值 `{known}` 之中"),
-            );
+        if !FILTERS.contains(&name.as_str()) {
+            return Err(Rule::FilterName(name).into());
         }
         if values.is_empty() || values.len() > MOST_VALUES {
-            return wrong(
-                format!("`Filters`: `{name}` takes 1 to {MOST_VALUES} values"),
-                format!("`Filters`：`{name}` 需要 1 到 {MOST_VALUES} 个值"),
-            );
+            return Err(Rule::FilterValues(name).into());
         }
         if is_fuzzy && (!matches!(name.as_str(), "origin" | "domain") || values.len() > 1) {
-            return wrong(
-                "`Filters`: only one `origin` or `domain` may be fuzzy".into(),
-                "`Filters`：仅单个 `origin` 或 `domain` 支持模糊查询".into(),
-            );
+            return Err(Rule::FuzzyFilter.into());
         }
         Ok(Self { name, values, is_fuzzy })
     }
 
-    fn matches(&self, domain: &Domain, said: &Map<String, Value>) -> bool {
+    fn matches(&self, domain: &Domain, settings: &Map<String, Value>) -> bool {
         let text = |value: &Value| match value {
             Value::String(text) => text.clone(),
             Value::Null => String::new(),
             other => other.to_string(),
         };
-        let said = |field: &str| said.get(field).unwrap_or(&Value::Null);
+        let setting = |field: &str| settings.get(field).unwrap_or(&Value::Null);
         let switch = |value: &Value| value.as_str().unwrap_or("off").to_owned();
         let texts: Vec<String> = match self.name.as_str() {
             "origin" => {
-                said("Origin")["Origins"].as_array().into_iter().flatten().map(text).collect()
+                setting("Origin")["Origins"].as_array().into_iter().flatten().map(text).collect()
             }
             "domain" => vec![domain.name.clone()],
             "resourceId" => vec![resource_id(domain)],
             "status" => vec![status(domain).into()],
-            "projectId" => vec![text(said("ProjectId"))],
-            "domainType" => vec![text(&said("Origin")["OriginType"])],
+            "projectId" => vec![text(setting("ProjectId"))],
+            "domainType" => vec![text(&setting("Origin")["OriginType"])],
             "fullUrlCache" => {
-                let of_key = &said("CacheKey")["FullUrlCache"];
+                let of_key = &setting("CacheKey")["FullUrlCache"];
                 vec![if of_key.is_null() { "on".into() } else { text(of_key) }]
             }
-            "https" => vec![switch(&said("Https")["Switch"])],
+            "https" => vec![switch(&setting("Https")["Switch"])],
             "originPullProtocol" => {
-                let protocol = text(&said("Origin")["OriginPullProtocol"]);
+                let protocol = text(&setting("Origin")["OriginPullProtocol"]);
                 vec![if protocol.is_empty() { "http".into() } else { protocol }]
             }
             "tagKey" => {
-                let tags = said("Tag").as_array().into_iter().flatten();
+                let tags = setting("Tag").as_array().into_iter().flatten();
                 tags.map(|tag| text(&tag["TagKey"])).collect()
             }
-            _ => vec![text(said("ServiceType"))],
+            _ => vec![text(setting("ServiceType"))],
         };
         self.values.iter().any(|value| {
             texts
@@ -185,9 +173,9 @@ const fn status(domain: &Domain) -> &'static str {
 
 /// What both lists show.
 fn head(account: &Account, domain: &Domain) -> Map<String, Value> {
-    let mut said = config::said(domain);
+    let mut settings = config::settings(domain);
     let is_locked = domain.lock == Some(Lock::Locked);
-    let mut taken = |field: &str| said.remove(field).unwrap_or_default();
+    let mut taken = |field: &str| settings.remove(field).unwrap_or_default();
     Map::from_iter(
         [
             ("ResourceId", resource_id(domain).into()),
@@ -210,13 +198,13 @@ fn head(account: &Account, domain: &Domain) -> Map<String, Value> {
     )
 }
 
-/// All that was said, and null for what was not.
+/// All settings, and null for those that were not given.
 fn full(account: &Account, domain: &Domain) -> Value {
     let mut fields = head(account, domain);
     fields.remove("Product");
-    let said = config::said(domain);
-    for field in config::of_add().into_iter().chain(config::of_update()) {
-        fields.insert(field.into(), said.get(field).cloned().unwrap_or_default());
+    let settings = config::settings(domain);
+    for field in config::add_parameters().into_iter().chain(config::update_parameters()) {
+        fields.insert(field.into(), settings.get(field).cloned().unwrap_or_default());
     }
     json!(fields)
 }

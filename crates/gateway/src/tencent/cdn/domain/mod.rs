@@ -1,35 +1,33 @@
 //! Accelerated domains of `cdn`: verify, add, change, describe, start, stop, delete.
 //!
-//! What acts is read from what the caller said; all of it is kept and answered back.
+//! The settings that act are read from what the caller gave; all settings are kept and answered back.
 
+mod codes;
 mod config;
 mod describe;
 mod error;
 mod origin;
 mod pull;
+mod rule;
 mod rules;
 mod verify;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 use stoker_domain::{
-    account::Account,
     area::AreaScope,
     domain::{Domain, Origin, Shield},
     setting::{Status, VendorSettings},
 };
 use stoker_engine::{NewDomain, ZoneChoice};
 
-pub(crate) use self::{
-    config::KEPT,
-    error::{Error, lock_code},
+use self::error::Reply;
+#[cfg(test)]
+pub(crate) use self::rule::Rule;
+pub(crate) use self::{codes::lock_code, error::Error};
+use crate::tencent::{
+    common::{Call, settings::CDN},
+    params::Params,
 };
-use crate::{
-    Gateway,
-    tencent::{error::Error as CallError, params::Params},
-};
-
-/// The fields of a reply.
-type Reply = Result<Map<String, Value>, CallError>;
 
 /// The actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +38,7 @@ pub(crate) enum Action {
     UpdateDomainConfig,
     /// Lists them in short.
     DescribeDomains,
-    /// Lists them with all that was said of them.
+    /// Lists them with all their settings.
     DescribeDomainsConfig,
     /// Brings one online that is stopped.
     StartCdnDomain,
@@ -48,9 +46,9 @@ pub(crate) enum Action {
     StopCdnDomain,
     /// Deletes one that is stopped.
     DeleteCdnDomain,
-    /// Says what is to be published to prove that one is the account's own.
+    /// Tells what to publish to prove that one belongs to the account.
     CreateVerifyRecord,
-    /// Looks for that.
+    /// Looks for what was published.
     VerifyDomainRecord,
 }
 
@@ -87,70 +85,70 @@ impl Action {
         }
     }
 
-    /// Carries the action out for `account`.
-    pub(crate) async fn call(self, gateway: &Gateway, account: &Account, params: Params) -> Reply {
+    /// Carries the action out.
+    pub(crate) async fn call(self, call: Call<'_>, params: Params) -> Reply {
         match self {
-            Self::AddCdnDomain => add(gateway, account, params).await,
-            Self::UpdateDomainConfig => update(gateway, account, params).await,
-            Self::DescribeDomains => describe::brief(gateway, account, params),
-            Self::DescribeDomainsConfig => describe::detailed(gateway, account, params),
-            Self::StartCdnDomain => switch(gateway, account, params, Status::Online).await,
-            Self::StopCdnDomain => switch(gateway, account, params, Status::Offline).await,
-            Self::DeleteCdnDomain => delete(gateway, account, params).await,
-            Self::CreateVerifyRecord => verify::create(gateway, account, params).await,
-            Self::VerifyDomainRecord => verify::verify(gateway, account, params).await,
+            Self::AddCdnDomain => add(call, params).await,
+            Self::UpdateDomainConfig => update(call, params).await,
+            Self::DescribeDomains => describe::brief(call, params),
+            Self::DescribeDomainsConfig => describe::detailed(call, params),
+            Self::StartCdnDomain => switch(call, params, Status::Online).await,
+            Self::StopCdnDomain => switch(call, params, Status::Offline).await,
+            Self::DeleteCdnDomain => delete(call, params).await,
+            Self::CreateVerifyRecord => verify::create(call, params).await,
+            Self::VerifyDomainRecord => verify::verify(call, params).await,
         }
     }
 }
 
-async fn add(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
-    let parameters = config::of_add();
+async fn add(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
+    let parameters = config::add_parameters();
     params.only(&[&["Domain"][..], &parameters].concat())?;
     let host = params.required_text("Domain")?;
-    let said = config::take(&mut params, &parameters)?;
+    let settings = config::take(&mut params, &parameters)?;
     for field in ["ServiceType", "Origin"] {
-        if !said.contains_key(field) {
+        if !settings.contains_key(field) {
             return Err(params.missing(field).into());
         }
     }
     let new = NewDomain {
         host,
-        origin: origin::read(&said)?,
-        areas: config::areas(&said)?.unwrap_or(AreaScope::Mainland),
+        origin: origin::read(&settings)?,
+        areas: config::areas(&settings)?.unwrap_or(AreaScope::Mainland),
         shield: Shield::default(),
-        cache: rules::read(&said)?,
+        cache: rules::read(&settings)?,
         is_vouched_for: false,
     };
-    let kept = VendorSettings::from([(KEPT.into(), said)]);
+    let kept = VendorSettings::from([(CDN.into(), settings)]);
     let added = gateway.engine.add_domain_to(account.id, new, ZoneChoice::default(), kept).await;
     let domain = added.map_err(Error::Domain)?;
     tracing::info!(domain = domain.name, "domain added");
     Ok(Map::new())
 }
 
-async fn update(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
-    let parameters = config::of_update();
+async fn update(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
+    let parameters = config::update_parameters();
     params.only(&[&["Domain"][..], &parameters].concat())?;
     let host = params.required_text("Domain")?;
     let given = config::take(&mut params, &parameters)?;
     let change = |domain: &mut Domain| -> Result<(), Error> {
-        let mut said = config::said(domain);
-        said.extend(given);
-        config::check_size(&said)?;
-        let origin = origin::read(&said)?;
-        // leave to connect to a private address was given for the servers there were
+        let mut settings = config::settings(domain);
+        settings.extend(given);
+        config::check_size(&settings)?;
+        let origin = origin::read(&settings)?;
+        // a private address was allowed for the origin's present servers, not for new ones
         let allow_private = domain.origin.allow_private && origin.is_within(&domain.origin);
         domain.origin = Origin { allow_private, ..origin };
-        domain.areas = config::areas(&said)?.unwrap_or(domain.areas);
-        domain.cache = rules::read(&said)?;
-        domain.settings.insert(KEPT.into(), said);
+        domain.areas = config::areas(&settings)?.unwrap_or(domain.areas);
+        domain.cache = rules::read(&settings)?;
+        domain.settings.insert(CDN.into(), settings);
         Ok(())
     };
     gateway.engine.change_domain(account.id, &host, change).await?;
     Ok(Map::new())
 }
 
-async fn switch(gateway: &Gateway, account: &Account, mut params: Params, to: Status) -> Reply {
+async fn switch(Call { gateway, account, .. }: Call<'_>, mut params: Params, to: Status) -> Reply {
     params.only(&["Domain"])?;
     let host = params.required_text("Domain")?;
     let change = |domain: &mut Domain| {
@@ -164,12 +162,12 @@ async fn switch(gateway: &Gateway, account: &Account, mut params: Params, to: St
     Ok(Map::new())
 }
 
-async fn delete(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+async fn delete(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["Domain"])?;
     let host = params.required_text("Domain")?;
     let domain = gateway.engine.domain_named(account.id, &host);
     if domain.is_some_and(|domain| domain.status == Status::Online) {
-        return Err(Error::NotOffline(host).into());
+        return Err(Error::NotOffline(host));
     }
     gateway.engine.remove_domain(account.id, &host).await.map_err(Error::Domain)?;
     tracing::info!(domain = host, "domain removed");

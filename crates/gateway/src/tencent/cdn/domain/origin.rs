@@ -1,4 +1,4 @@
-//! What `Origin` says: the servers that are asked; and an origin as `Origin` says it.
+//! The setting `Origin`: the servers that are asked; and an origin as that setting.
 
 use std::{
     iter,
@@ -8,30 +8,30 @@ use std::{
 use serde_json::{Map, Value, json};
 use stoker_domain::domain::{Origin, Scheme, Server};
 
-use super::{Error, pull};
-use crate::{request_fields, tencent::message::Message};
+use super::{error::Error, pull, rule::Rule};
+use crate::request_fields;
 
 /// Largest weight of an origin.
 const MOST_WEIGHT: u32 = 100;
 
-/// The origin that is meant, and how it is asked; private addresses are refused.
-pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
-    let origin = said.get("Origin").unwrap_or(&Value::Null);
+/// The origin that the settings stand for, and how it is asked; private addresses are refused.
+pub(super) fn read(settings: &Map<String, Value>) -> Result<Origin, Error> {
+    let origin = settings.get("Origin").unwrap_or(&Value::Null);
     let text = |field: &str| origin[field].as_str().filter(|text| !text.is_empty());
     let scheme = match text("OriginPullProtocol").unwrap_or("http") {
         // `follow`: what is stored is for both schemes, so it must not depend on who asked first
         "http" | "follow" => Scheme::Http,
         "https" => Scheme::Https,
         other => {
-            return Err(wrong(
-                format!("`OriginPullProtocol` is `{other}`; not `http`, `follow`, `https`"),
-                format!("`OriginPullProtocol` 为 `{other}`，可选值为 `http`、`follow`、`https`"),
-            ));
+            let expected = &["http", "follow", "https"];
+            return Err(
+                Rule::Word { name: "OriginPullProtocol", given: other.into(), expected }.into()
+            );
         }
     };
     let mut others = servers("Origins", &origin["Origins"], scheme)?;
     if others.is_empty() {
-        return Err(wrong("`Origin.Origins` must name an origin", "`Origin.Origins` 必须填写源站"));
+        return Err(Rule::NoOrigin.into());
     }
     let first = others.remove(0);
     let base = text("BasePath").unwrap_or_default();
@@ -49,11 +49,11 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<Origin, Error> {
             *place = Some(host.into());
         }
     }
-    read.pull = pull::read(said)?;
+    read.pull = pull::read(settings)?;
     Ok(read)
 }
 
-fn servers(name: &str, list: &Value, scheme: Scheme) -> Result<Vec<Server>, Error> {
+fn servers(name: &'static str, list: &Value, scheme: Scheme) -> Result<Vec<Server>, Rule> {
     let texts = list.as_array().into_iter().flatten();
     let server = |value: &Value| {
         let text = value.as_str().unwrap_or_default();
@@ -85,7 +85,7 @@ fn server(text: &str, scheme: Scheme) -> Option<Server> {
     Some(Server { host: url.host, port, weight })
 }
 
-/// `origin` of the domain `host` as `Origin` says it.
+/// `origin` of the domain `host` as the setting `Origin`.
 pub(super) fn write(origin: &Origin, host: &str) -> Value {
     let first = Server { host: origin.host.clone(), port: origin.port, weight: origin.weight };
     let has_weights = !origin.others.is_empty();
@@ -98,7 +98,7 @@ pub(super) fn write(origin: &Origin, host: &str) -> Value {
         if are_ip { "ip" } else { "domain" }
     };
     let all: Vec<&Server> = iter::once(&first).chain(&origin.others).collect();
-    let mut said = json!({
+    let mut setting = json!({
         "Origins": all.iter().map(|server| text(server)).collect::<Vec<_>>(),
         "OriginType": kind(&all),
         "ServerName": origin.host_header.as_deref().unwrap_or(host),
@@ -108,22 +108,15 @@ pub(super) fn write(origin: &Origin, host: &str) -> Value {
     if !origin.backups.is_empty() {
         let backups: Vec<&Server> = origin.backups.iter().collect();
         let texts = backups.iter().map(|server| format!("{}:{}", server.host, server.port));
-        said["BackupOrigins"] = texts.collect::<Vec<_>>().into();
-        said["BackupOriginType"] = kind(&backups).into();
-        said["BackupServerName"] = origin.backup_host_header.clone().into();
+        setting["BackupOrigins"] = texts.collect::<Vec<_>>().into();
+        setting["BackupOriginType"] = kind(&backups).into();
+        setting["BackupServerName"] = origin.backup_host_header.clone().into();
     }
-    said
+    setting
 }
 
-fn not_a_server(name: &str, text: &str) -> Error {
-    wrong(
-        format!("`Origin.{name}`: `{text}` is not HOST[:PORT[:WEIGHT]]"),
-        format!("`Origin.{name}`：`{text}` 不符合 HOST[:PORT[:WEIGHT]] 格式"),
-    )
-}
-
-fn wrong(en: impl Into<String>, zh: impl Into<String>) -> Error {
-    Error::Param(Message::new(en.into(), zh.into()))
+fn not_a_server(name: &'static str, text: &str) -> Rule {
+    Rule::NotAServer { name, given: text.into() }
 }
 
 #[cfg(test)]
@@ -152,22 +145,22 @@ mod tests {
             ("a/b", None),
             ("u@a", None),
         ] {
-            let said = json!({ "Origins": [text], "OriginPullProtocol": "https" });
-            let read = read_of(said).map(|origin| origin.to_string());
+            let settings = json!({ "Origins": [text], "OriginPullProtocol": "https" });
+            let read = read_of(settings).map(|origin| origin.to_string());
             assert_eq!(read.as_deref(), expected, "{text}");
-            let said = json!({ "Origins": ["a"], "BackupOrigins": [text] });
-            assert_eq!(read_of(said).is_some(), expected.is_some(), "{text}");
+            let settings = json!({ "Origins": ["a"], "BackupOrigins": [text] });
+            assert_eq!(read_of(settings).is_some(), expected.is_some(), "{text}");
         }
     }
 
     #[test]
     fn all_origins_are_read_with_their_weights() {
-        let said = json!({
+        let settings = json!({
             "Origins": ["192.0.2.1:81:30", "O.example.com", "192.0.2.3:82"],
             "BackupOrigins": ["192.0.2.9"],
             "ServerName": "o.example", "BackupServerName": "b.example",
         });
-        let origin = read_of(said).unwrap();
+        let origin = read_of(settings).unwrap();
         let shown: Vec<_> = origin
             .others
             .iter()

@@ -1,4 +1,4 @@
-//! What `Cache` says, as rules of the cache; and rules as `Cache` says them.
+//! The setting `Cache`, as rules of the cache; and rules of the cache as that setting.
 //!
 //! The published rules: the later of two that match has priority; a rule's time counts whatever
 //! the origin says, unless the rule follows or compares; `no-store` and `no-cache` count unless they
@@ -8,24 +8,20 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use stoker_domain::domain::{CachePolicy, CacheRule, CacheRules, Cookies, Paths, RuleLifetime};
 
-use super::Error;
-use crate::tencent::message::Message;
+use super::rule::Rule;
 
 /// Longest `CacheTime`.
 const YEAR: u64 = 365 * 86_400;
 /// What no path carries as it stands; percent signs of the caller are left alone.
 const UNSAFE: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
-/// The rules that are meant.
-pub(super) fn read(said: &Map<String, Value>) -> Result<CacheRules, Error> {
+/// The rules that the settings stand for.
+pub(super) fn read(settings: &Map<String, Value>) -> Result<CacheRules, Rule> {
     let mut rules = CacheRules::default();
-    let cache = said.get("Cache").unwrap_or(&Value::Null);
+    let cache = settings.get("Cache").unwrap_or(&Value::Null);
     let simple = &cache["SimpleCache"];
     if is_on(&simple["FollowOrigin"]) && is_on(&simple["CompareMaxAge"]) {
-        return Err(wrong(
-            "`Cache`: `FollowOrigin` and `CompareMaxAge` exclude each other",
-            "`Cache`：`FollowOrigin` 与 `CompareMaxAge` 不能同时开启",
-        ));
+        return Err(Rule::FollowAndCompare);
     }
     let cookies = if is_on(&simple["IgnoreSetCookie"]) { Cookies::Drop } else { Cookies::Ask };
     if cookies != Cookies::Ask {
@@ -52,15 +48,15 @@ pub(super) fn read(said: &Map<String, Value>) -> Result<CacheRules, Error> {
     Ok(rules)
 }
 
-/// The lifetime that a rule gives where nothing else is said: then it is no rule.
+/// The lifetime of a rule that sets nothing but the default: then it is no rule of its own.
 fn default_of(paths: &Paths, policy: CachePolicy) -> Option<u64> {
     let RuleLifetime::Origin { otherwise_seconds } = policy.lifetime else { return None };
     let is_default = CachePolicy { lifetime: RuleLifetime::default(), ..policy };
     otherwise_seconds.filter(|_| *paths == Paths::All && is_default == CachePolicy::default())
 }
 
-/// What one entry of `RuleCache` says; nothing when it is switched off.
-fn policy(config: &Value) -> Result<Option<CachePolicy>, Error> {
+/// The policy of one entry of `RuleCache`; none when it is switched off.
+fn policy(config: &Value) -> Result<Option<CachePolicy>, Rule> {
     let (cache, follow) = (&config["Cache"], &config["FollowOrigin"]);
     let heuristic = &follow["HeuristicCache"];
     let own = &heuristic["CacheConfig"];
@@ -83,7 +79,7 @@ fn policy(config: &Value) -> Result<Option<CachePolicy>, Error> {
     Ok(Some(policy))
 }
 
-/// A time, and what `of` says beside it.
+/// A time, with the switches beside it in `of`.
 fn timed(seconds: u64, of: &Value) -> CachePolicy {
     let lifetime = match is_on(&of["CompareMaxAge"]) {
         true => RuleLifetime::AtMost(seconds),
@@ -94,7 +90,7 @@ fn timed(seconds: u64, of: &Value) -> CachePolicy {
 }
 
 /// The paths of a rule of type `kind`. `name` is the parameter that has the type.
-pub(super) fn paths(name: &str, kind: &Value, contents: &Value) -> Result<Paths, Error> {
+pub(super) fn paths(name: &'static str, kind: &Value, contents: &Value) -> Result<Paths, Rule> {
     let texts = || -> Vec<String> {
         let texts = entries(contents).filter_map(Value::as_str);
         texts.map(|text| utf8_percent_encode(text, UNSAFE).to_string()).collect()
@@ -109,16 +105,13 @@ pub(super) fn paths(name: &str, kind: &Value, contents: &Value) -> Result<Paths,
         "path" => Paths::Exact(texts()),
         "index" => Paths::Index,
         other => {
-            let known = "`all`, `file`, `directory`, `path`, `index`";
-            return Err(wrong(
-                format!("`{name}` is `{other}`; not {known}"),
-                format!("`{name}` 为 `{other}`，可选值为 {known}"),
-            ));
+            let expected = &["all", "file", "directory", "path", "index"];
+            return Err(Rule::Word { name, given: other.into(), expected });
         }
     })
 }
 
-/// `rules` as `Cache` says them.
+/// `rules` as the setting `Cache`.
 pub(super) fn write(rules: &CacheRules) -> Value {
     let follow = |seconds: Option<u64>| {
         let time = seconds.map(|seconds| seconds.min(YEAR));
@@ -160,16 +153,13 @@ pub(super) fn write(rules: &CacheRules) -> Value {
     json!({ "RuleCache": entries })
 }
 
-fn time(value: &Value) -> Result<Option<u64>, Error> {
+fn time(value: &Value) -> Result<Option<u64>, Rule> {
     if value.is_null() {
         return Ok(None);
     }
     match value.as_u64().filter(|seconds| *seconds <= YEAR) {
         Some(seconds) => Ok(Some(seconds)),
-        None => Err(wrong(
-            "`CacheTime` must be from 0 to 31536000 seconds",
-            "`CacheTime` 的取值范围为 0 到 31536000 秒",
-        )),
+        None => Err(Rule::CacheTime),
     }
 }
 
@@ -182,17 +172,13 @@ fn entries(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-fn wrong(en: impl Into<String>, zh: impl Into<String>) -> Error {
-    Error::Param(Message::new(en.into(), zh.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn read_of(cache: Value) -> Result<CacheRules, String> {
-        let said = json!({ "Cache": cache });
-        read(said.as_object().unwrap()).map_err(|error| format!("{error:?}"))
+        let settings = json!({ "Cache": cache });
+        read(settings.as_object().unwrap()).map_err(|error| format!("{error:?}"))
     }
 
     #[test]

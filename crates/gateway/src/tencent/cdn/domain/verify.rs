@@ -2,16 +2,19 @@
 
 use serde_json::{Map, Value, json};
 use stoker_domain::{
-    account::Account,
-    area::UnknownWord,
     host::normal_name,
     ownership::{FILE_PATH, Method, RECORD_LABEL, has_file},
 };
 
-use super::{Error, Reply};
-use crate::{Gateway, tencent::params::Params};
+use super::error::{Error, Reply};
+use crate::tencent::{
+    common::{Call, refusal::word},
+    params::Params,
+};
 
-pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+const METHODS: &[(&str, Method)] = &[("dns", Method::Dns), ("file", Method::File)];
+
+pub(super) async fn create(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["Domain"])?;
     let host = params.required_text("Domain")?;
     let record = gateway.engine.ownership_record(account.id, &host).await;
@@ -28,17 +31,11 @@ pub(super) async fn create(gateway: &Gateway, account: &Account, mut params: Par
     ]))
 }
 
-pub(super) async fn verify(gateway: &Gateway, account: &Account, mut params: Params) -> Reply {
+pub(super) async fn verify(Call { gateway, account, .. }: Call<'_>, mut params: Params) -> Reply {
     params.only(&["Domain", "VerifyType"])?;
     let host = params.required_text("Domain")?;
-    let method = match params.text("VerifyType")?.as_deref() {
-        None | Some("" | "dns") => Method::Dns,
-        Some("file") => Method::File,
-        Some(other) => {
-            let error = UnknownWord { given: other.into(), expected: "`dns`, `file`" };
-            return Err(Error::Word { name: "VerifyType", error }.into());
-        }
-    };
+    let method = word(&mut params, "VerifyType", METHODS, "`dns`, `file`")?;
+    let method = method.unwrap_or(Method::Dns);
     let proof = gateway.engine.verify_ownership(account.id, &host, method).await;
     proof.map_err(Error::Ownership)?;
     Ok(Map::from_iter([("Result".into(), true.into())]))

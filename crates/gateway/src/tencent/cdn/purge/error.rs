@@ -1,16 +1,23 @@
-//! Why a purge is refused, and under which of the codes of its own action.
+//! Every way in which an action on purges refuses.
 
-use stoker_domain::{purge::Scope, target};
-use stoker_engine::{PurgeError, SubmitError};
+use serde_json::{Map, Value};
+use stoker_domain::purge::Scope;
+use stoker_engine::{Error as LedgerError, PurgeError};
 
-use crate::tencent::message::{self, Message};
+use crate::tencent::{cdn::query, common::Refusal, params};
 
-/// Why an action on purges was refused.
+/// The fields of a reply.
+pub(crate) type Reply = Result<Map<String, Value>, Error>;
+
+/// Why an action was refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// A parameter has a wrong value.
     #[error(transparent)]
-    Parameter(#[from] super::super::Error),
+    Refusal(#[from] Refusal),
+    /// The list selects nothing, or contradicts itself.
+    #[error(transparent)]
+    Query(#[from] query::Error),
     /// The engine refused it.
     #[error("{error}")]
     Purge {
@@ -19,121 +26,13 @@ pub(crate) enum Error {
         /// Why.
         error: PurgeError,
     },
+    /// The ledger did not answer.
+    #[error("the ledger does not answer")]
+    Ledger(#[from] LedgerError),
 }
 
-impl Error {
-    /// The vendor's code.
-    pub(crate) fn code(&self) -> &'static str {
-        match self {
-            Self::Parameter(_)
-            | Self::Purge { error: PurgeError::Query { .. } | PurgeError::Tag { .. }, .. } => {
-                "InvalidParameter.CdnParamError"
-            }
-            Self::Purge { scope, error: PurgeError::Refused(error) } => code(*scope, error),
-        }
-    }
-
-    /// What the caller reads.
-    pub(crate) fn message(&self) -> Message {
-        match self {
-            Self::Parameter(error) => error.message(),
-            Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(_)), .. } => {
-                message::try_again()
-            }
-            Self::Purge { error, .. } => message::purge(error),
-        }
-    }
-
-    /// What the log reads: no URL.
-    pub(crate) fn for_log(&self) -> String {
-        match self {
-            Self::Parameter(error) => error.for_log().into(),
-            Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(error)), .. } => {
-                crate::tencent::chain(error)
-            }
-            Self::Purge { .. } => self.code().into(),
-        }
-    }
-
-    /// Whether the server failed, not the caller.
-    pub(crate) fn is_internal(&self) -> bool {
-        self.code().starts_with("InternalError")
-    }
-}
-
-fn code(scope: Scope, error: &SubmitError) -> &'static str {
-    use SubmitError as E;
-    match (error, scope) {
-        (E::NoUrls, _) => "InvalidParameter.CdnParamError",
-        (E::TooManyUrls { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedBatchLimit",
-        (E::TooManyUrls { .. }, Scope::Path | Scope::Tag) => {
-            "LimitExceeded.CdnPurgePathExceedBatchLimit"
-        }
-        (E::Url { error, .. }, _) => match error {
-            target::Error::WildcardHost => "InvalidParameter.CdnPurgeWildcardNotAllowed",
-            target::Error::TooLong(_) => "InvalidParameter.CdnUrlExceedLength",
-            target::Error::Host
-            | target::Error::Scheme
-            | target::Error::UserInfo
-            | target::Error::NotAscii
-            | target::Error::Character => "InvalidParameter.CdnParamError",
-        },
-        (E::DomainUnknown { .. } | E::OtherZone { .. }, _) => "ResourceNotFound.CdnHostNotExists",
-        (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Url) => {
-            "ResourceUnavailable.CdnHostIsNotOnline"
-        }
-        // the other action's code is not published for this one
-        (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Path | Scope::Tag) => {
-            "InvalidParameter.CdnHostInvalidStatus"
-        }
-        // purges are taken on locked domains, and have no features
-        (E::DomainLocked { .. } | E::FeatureClosed { .. }, _) => {
-            "InvalidParameter.CdnHostInvalidStatus"
-        }
-        (E::OverQuota { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedDayLimit",
-        (E::OverQuota { .. }, Scope::Path | Scope::Tag) => {
-            "LimitExceeded.CdnPurgePathExceedDayLimit"
-        }
-        (E::NoNode { .. }, _) => "InternalError.CdnConfigError",
-        (E::Ledger(_), _) => "InternalError.CdnDbError",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use stoker_domain::area::{Area, Tier};
-
-    use super::*;
-
-    #[test]
-    fn every_refusal_has_a_code_that_is_published_for_its_action() {
-        let (area, host, url) = (Area::Mainland, || "a.example".to_owned(), String::new);
-        let at = |error| E::Url { index: 0, url: url(), error };
-        use SubmitError as E;
-        let text: String = [
-            E::NoUrls,
-            E::TooManyUrls { given: 2, limit: 1 },
-            at(target::Error::Scheme),
-            at(target::Error::Host),
-            at(target::Error::TooLong(5000)),
-            at(target::Error::WildcardHost),
-            E::DomainUnknown { host: host(), url: url() },
-            E::DomainOffline { host: host() },
-            E::AreaNotEnabled { host: host(), area },
-            E::OverQuota { area, available: 0, needed: 1, limit: 1 },
-            E::NoNode { area, tier: Tier::Edge },
-        ]
-        .iter()
-        .map(|error| format!("{}\n{}\n", code(Scope::Url, error), code(Scope::Path, error)))
-        .collect();
-        let published = "InvalidParameter.CdnParamError InvalidParameter.CdnUrlExceedLength \
-             InvalidParameter.CdnPurgeWildcardNotAllowed InvalidParameter.CdnHostInvalidStatus \
-             LimitExceeded.CdnPurgeUrlExceedBatchLimit LimitExceeded.CdnPurgeUrlExceedDayLimit \
-             LimitExceeded.CdnPurgePathExceedBatchLimit LimitExceeded.CdnPurgePathExceedDayLimit \
-             ResourceNotFound.CdnHostNotExists ResourceUnavailable.CdnHostIsNotOnline \
-             InternalError.CdnConfigError";
-        for code in text.lines() {
-            assert!(published.split_whitespace().any(|known| known == code), "{code}");
-        }
+impl From<params::Error> for Error {
+    fn from(error: params::Error) -> Self {
+        Refusal::from(error).into()
     }
 }

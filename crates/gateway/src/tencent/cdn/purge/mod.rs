@@ -1,26 +1,27 @@
 //! Purges of `cdn`: `PurgeUrlsCache`, `PurgePathCache` and what became of them.
 
+mod codes;
 mod describe;
 mod error;
 
-use serde_json::{Map, Value, json};
+use serde_json::Map;
 use stoker_domain::{
-    account::Account,
-    area::{AreaScope, UnknownWord},
+    area::AreaScope,
     purge::{Method, Scope},
-    quota::{Product, Usage},
+    quota::Product,
 };
 use stoker_engine::PurgeSubmission;
 
 pub(crate) use self::error::Error;
-use super::word;
-use crate::{
-    Gateway,
-    tencent::{error::Error as CallError, params::Params},
+use self::error::Reply;
+use super::quota::entries;
+use crate::tencent::{
+    common::{
+        Call,
+        refusal::{Refusal, parsed},
+    },
+    params::Params,
 };
-
-/// The fields of a reply.
-type Reply = Result<Map<String, Value>, CallError>;
 
 /// The actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,34 +59,31 @@ impl Action {
         }
     }
 
-    /// Carries the action out for `account`.
-    pub(crate) async fn call(self, gateway: &Gateway, account: &Account, params: Params) -> Reply {
+    /// Carries the action out.
+    pub(crate) async fn call(self, call: Call<'_>, params: Params) -> Reply {
         match self {
-            Self::PurgeUrlsCache => purge(gateway, account, urls(params)?).await,
-            Self::PurgePathCache => purge(gateway, account, paths(params)?).await,
-            Self::DescribePurgeTasks => describe::call(gateway, account, params).await,
-            Self::DescribePurgeQuota => quota(gateway, account, params).await,
+            Self::PurgeUrlsCache => purge(call, urls(params)?).await,
+            Self::PurgePathCache => purge(call, paths(params)?).await,
+            Self::DescribePurgeTasks => describe::call(call, params).await,
+            Self::DescribePurgeQuota => quota(call, params).await,
         }
     }
 }
 
-fn urls(mut params: Params) -> Result<PurgeSubmission, CallError> {
+fn urls(mut params: Params) -> Result<PurgeSubmission, Error> {
     params.only(&["Urls", "Area", "UrlEncode"])?;
     let targets = params.texts("Urls")?.ok_or_else(|| params.missing("Urls"))?;
     submission(params, targets, Scope::Url, Method::Delete)
 }
 
-fn paths(mut params: Params) -> Result<PurgeSubmission, CallError> {
+fn paths(mut params: Params) -> Result<PurgeSubmission, Error> {
     params.only(&["Paths", "FlushType", "Area", "UrlEncode"])?;
     let targets = params.texts("Paths")?.ok_or_else(|| params.missing("Paths"))?;
     let method = match params.required_text("FlushType")?.as_str() {
         // "changed resources only": kept where the origin confirms it
         "flush" => Method::Invalidate,
         "delete" => Method::Delete,
-        other => {
-            let error = UnknownWord { given: other.into(), expected: "`flush`, `delete`" };
-            return Err(Error::Parameter(super::Error::Word { name: "FlushType", error }).into());
-        }
+        other => return Err(Refusal::word("FlushType", other, "`flush`, `delete`").into()),
     };
     submission(params, targets, Scope::Path, method)
 }
@@ -95,8 +93,8 @@ fn submission(
     targets: Vec<String>,
     scope: Scope,
     method: Method,
-) -> Result<PurgeSubmission, CallError> {
-    let areas: Option<AreaScope> = word(&mut params, "Area")?;
+) -> Result<PurgeSubmission, Error> {
+    let areas: Option<AreaScope> = parsed(&mut params, "Area")?;
     let encode = params.boolean("UrlEncode")?.unwrap_or_default();
     let product = product(scope);
     Ok(PurgeSubmission { targets, scope, method, areas, encode, product, batch_limit: 0 })
@@ -119,7 +117,7 @@ const fn product(scope: Scope) -> Product {
     }
 }
 
-async fn purge(gateway: &Gateway, account: &Account, mut submission: PurgeSubmission) -> Reply {
+async fn purge(Call { gateway, account, .. }: Call<'_>, mut submission: PurgeSubmission) -> Reply {
     let scope = submission.scope;
     // without areas each target goes to those of its domain
     let areas = submission.areas.unwrap_or(AreaScope::Global);
@@ -129,21 +127,12 @@ async fn purge(gateway: &Gateway, account: &Account, mut submission: PurgeSubmis
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))
 }
 
-async fn quota(gateway: &Gateway, account: &Account, params: Params) -> Reply {
+async fn quota(Call { gateway, account, .. }: Call<'_>, params: Params) -> Reply {
     params.only(&[])?;
     let mut reply = Map::new();
     for (name, scope) in [("UrlPurge", Scope::Url), ("PathPurge", Scope::Path)] {
         let usage = gateway.engine.quota(account.id, product(scope)).await?;
-        reply.insert(name.into(), usage.iter().map(entry).collect::<Vec<_>>().into());
+        reply.insert(name.into(), entries(&usage));
     }
     Ok(reply)
-}
-
-fn entry(usage: &Usage) -> Value {
-    json!({
-        "Batch": usage.limits.batch,
-        "Total": usage.limits.daily,
-        "Available": usage.available(),
-        "Area": usage.counter.area.as_str(),
-    })
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use stoker_domain::area::{Area, Tier};
 
 use super::*;
-use crate::{auth::token, tencent::error::tests::has_english};
+use crate::{auth::token, tencent::codes::tests::has_english};
 
 fn ledger() -> LedgerError {
     LedgerError {
