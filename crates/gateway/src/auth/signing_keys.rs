@@ -1,23 +1,25 @@
-//! Signing keys of TC3, kept for the day that they are good for.
+//! Signing keys of TC3, kept for the day that they are valid for.
 //!
-//! A signing key hangs on the secret, a date and a service alone, so that a client's calls of one day
+//! A signing key depends on the secret, a date and a service alone, so that a client's calls of one day
 //! share it. Only what signed a call that was verified is kept: a stranger cannot fill the memory. A
 //! key is found by a hash over everything that it was made of, the secret included, so that a
 //! rotated secret finds nothing. Never decides about a signature.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fmt,
     sync::{PoisonError, RwLock},
 };
 
+use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
 /// A signing key.
 pub(crate) type Key = [u8; 32];
 
-/// Most keys that are kept; with one more, all are forgotten.
-const MOST_KEYS: usize = 10_000;
+/// Most keys of one date that are kept; for another one, one that is seldom used is dropped. A power of
+/// two, so that the shards of the cache divide it and none holds more than its part.
+const MOST_KEYS: usize = 4096;
 
 /// Most dates whose keys are kept: around midnight clients sign for two.
 const MOST_DATES: usize = 2;
@@ -48,11 +50,14 @@ impl Origin<'_> {
     }
 }
 
+/// Keys of one date, by the hash of their origin.
+type OfDate = Cache<[u8; 32], Key>;
+
 /// The signing keys of callers that were verified, by date and by the hash of their origin.
 #[derive(Default)]
 pub(crate) struct SigningKeys {
-    // a std lock, held for a look into a map and never across an await
-    dates: RwLock<BTreeMap<String, HashMap<[u8; 32], Key>>>,
+    // a std lock, held for a look into the caches and never across an await; written once a day
+    dates: RwLock<BTreeMap<String, OfDate>>,
 }
 
 // what is kept is as good as the secrets for a day
@@ -66,16 +71,20 @@ impl SigningKeys {
     /// The key made of `origin`, if it is kept.
     pub(crate) fn get(&self, origin: &Origin<'_>) -> Option<Key> {
         let dates = self.dates.read().unwrap_or_else(PoisonError::into_inner);
-        dates.get(origin.date)?.get(&origin.name()).copied()
+        dates.get(origin.date)?.get(&origin.name())
     }
 
     /// Keeps a key that signed a verified call; forgets the oldest date when there are too many.
     pub(crate) fn keep(&self, origin: &Origin<'_>, key: Key) {
-        let mut dates = self.dates.write().unwrap_or_else(PoisonError::into_inner);
-        if dates.values().map(HashMap::len).sum::<usize>() >= MOST_KEYS {
-            dates.clear();
+        let dates = self.dates.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keys) = dates.get(origin.date) {
+            return keys.insert(origin.name(), key);
         }
-        dates.entry(origin.date.into()).or_default().insert(origin.name(), key);
+        drop(dates);
+        let mut dates = self.dates.write().unwrap_or_else(PoisonError::into_inner);
+        let keys = dates.entry(origin.date.into());
+        let keys = keys.or_insert_with(|| Cache::new(MOST_KEYS));
+        keys.insert(origin.name(), key);
         if dates.len() > MOST_DATES {
             dates.pop_first();
         }
@@ -83,7 +92,7 @@ impl SigningKeys {
 
     fn len(&self) -> usize {
         let dates = self.dates.read().unwrap_or_else(PoisonError::into_inner);
-        dates.values().map(HashMap::len).sum()
+        dates.values().map(Cache::len).sum()
     }
 }
 
@@ -122,15 +131,15 @@ mod tests {
     }
 
     #[test]
-    fn never_more_than_ten_thousand_are_kept() {
+    fn never_more_than_so_many_of_a_date_are_kept() {
         let keys = SigningKeys::default();
-        for number in 0..MOST_KEYS * 2 + 5 {
+        for number in 0..MOST_KEYS * 4 {
             let secret_id = format!("AKID{number}");
             let date = if number % 2 == 0 { "2023-11-14" } else { "2023-11-15" };
             keys.keep(&Origin { secret_id: &secret_id, date, ..ORIGIN }, [1; 32]);
-            assert!(keys.len() <= MOST_KEYS);
+            assert!(keys.len() <= MOST_KEYS * MOST_DATES);
         }
-        assert_eq!(keys.len(), 5);
+        assert!(keys.len() > MOST_KEYS, "a full cache is not forgotten as a whole");
     }
 
     #[test]

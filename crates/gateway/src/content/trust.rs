@@ -1,34 +1,44 @@
 //! Who has lately sent wrong signatures with a key, and who right ones.
 //!
-//! Goes by the pair of address and key, so that a stranger who knows a SecretId costs himself the
-//! large limit, and not its owner. What is kept is bounded: when it is full, it is forgotten.
+//! Goes by the pair of address and key, so that a stranger who knows a SecretId loses the large limit
+//! for the own address, and not for the key's owner. What is kept is bounded: of the pairs that were right, those that are seldom seen
+//! are forgotten first; wrong signatures are forgotten when too many pairs have sent them.
 
 use std::{
-    collections::{HashMap, HashSet, hash_map::RandomState},
+    collections::{HashMap, hash_map::RandomState},
     hash::BuildHasher,
     net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 
+use quick_cache::sync::Cache;
 use stoker_domain::time::Timestamp;
 
 /// Wrong signatures of one pair in a minute, after which its large content is not taken in that
 /// minute.
 pub(crate) const MOST_FAILURES: u32 = 8;
 
-/// Most pairs of either kind that are kept.
-const MOST_PAIRS: usize = 10_000;
+/// Most pairs of either kind that are kept. A power of two, so that the shards of a cache divide it and
+/// none holds more than its part.
+const MOST_PAIRS: usize = 8192;
 
 /// An address and the key that it names, if any.
 pub(crate) type Pair<'a> = (Option<IpAddr>, Option<&'a str>);
 
 /// What is known of pairs, by hashes that nobody can foresee.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trust {
     hasher: RandomState,
-    // std mutexes, held for one look-up and never across an await
+    // a std mutex, held for one look-up and never across an await
     failed: Mutex<HashMap<u64, Failures>>,
-    verified: Mutex<HashSet<u64>>,
+    verified: Cache<u64, ()>,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        let verified = Cache::new(MOST_PAIRS);
+        Self { hasher: RandomState::default(), failed: Mutex::default(), verified }
+    }
 }
 
 /// Wrong signatures in one minute of the clock.
@@ -60,11 +70,7 @@ impl Trust {
     pub(crate) fn verified(&self, pair: Pair<'_>) {
         let hash = self.hasher.hash_one(pair);
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).remove(&hash);
-        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        if verified.len() >= MOST_PAIRS && !verified.contains(&hash) {
-            verified.clear();
-        }
-        verified.insert(hash);
+        self.verified.insert(hash, ());
     }
 
     /// Whether the pair sent too many wrong signatures in this minute.
@@ -77,8 +83,8 @@ impl Trust {
 
     /// Whether the pair has sent a right signature.
     pub(crate) fn is_known(&self, pair: Pair<'_>) -> bool {
-        let verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        verified.contains(&self.hasher.hash_one(pair))
+        // a look that counts as a use, so that who calls often stays known
+        self.verified.get(&self.hasher.hash_one(pair)).is_some()
     }
 }
 
@@ -127,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn never_more_than_ten_thousand_pairs_of_a_kind_are_kept() {
+    fn never_more_than_so_many_pairs_of_a_kind_are_kept() {
         let trust = Trust::default();
         for number in 0..2 * MOST_PAIRS + 5 {
             let key = format!("AKID{number}");
             trust.failed(pair(1, &key), NOW);
             trust.verified(pair(2, &key));
             assert!(trust.failed.lock().unwrap().len() <= MOST_PAIRS);
-            assert!(trust.verified.lock().unwrap().len() <= MOST_PAIRS);
+            assert!(trust.verified.len() <= MOST_PAIRS);
         }
     }
 }
