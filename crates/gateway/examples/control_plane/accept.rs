@@ -11,8 +11,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
+    app::{App, call, p99, url},
     cost::{Cost, Start},
-    house::{House, call, p99, url},
     peer::write,
     remove,
 };
@@ -97,22 +97,22 @@ async fn measure(dir: &Path, urls: u64, callers: usize, calls: u64) -> Found {
 
 /// Has all calls accepted: how long each took, what all took, and the commits.
 async fn accept(path: &Path, urls: u64, callers: usize, calls: u64) -> (Vec<Duration>, Cost, u64) {
-    let house = House::open(path).await;
+    let app = App::open(path).await;
     let mut queues: Vec<Vec<Request<Body>>> = (0..callers).map(|_| Vec::new()).collect();
     for (number, queue) in (0..calls).zip((0..callers).cycle()) {
         let urls: Vec<_> = (0..urls).map(|n| url(number, n)).collect();
         let content = json!({ "Urls": urls }).to_string().into_bytes();
-        queues[queue].push(house.request("PushUrlsCache", content));
+        queues[queue].push(app.request("PushUrlsCache", content));
     }
-    let before = house.ledger.stats().commits;
+    let before = app.ledger.stats().commits;
     let started = Start::now();
     let mut running = JoinSet::new();
     for queue in queues {
-        running.spawn(send(house.router.clone(), queue));
+        running.spawn(send(app.router.clone(), queue));
     }
     let times = running.join_all().await.concat();
     let cost = started.cost();
-    (times, cost, house.ledger.stats().commits - before)
+    (times, cost, app.ledger.stats().commits - before)
 }
 
 async fn send(mut router: Router, queue: Vec<Request<Body>>) -> Vec<Duration> {

@@ -23,7 +23,7 @@ use stoker_ledger::{Ledger, NewTask, PlannedTarget};
 use tokio::task::JoinSet;
 
 use crate::{
-    house::{House, NODES, START, call, host, p99, url},
+    app::{App, NODES, START, call, host, p99, url},
     remove,
 };
 
@@ -89,19 +89,19 @@ pub(crate) async fn run(dir: &Path, most: u64) {
     let paths = ["few.db", "many.db"].map(|name| dir.join(name));
     paths.iter().for_each(|path| remove(path));
     let sizes = [FEW, most].map(|targets| targets / EACH);
-    let houses = [open(&paths[0], sizes[0]).await, open(&paths[1], sizes[1]).await];
+    let apps = [open(&paths[0], sizes[0]).await, open(&paths[1], sizes[1]).await];
     let bytes = fs::metadata(&paths[1]).map_or(0, |file| file.len());
     println!("{} targets in {} MiB", sizes[1] * EACH, bytes >> 20);
     println!("targets | p50 and p99 with {FEW} | p50 and p99 with {most} | ratio of p99");
     for (title, make) in CASES {
         let mut times = [Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS)];
         for round in 0..ROUNDS {
-            for ((house, tasks), times) in houses.iter().zip(sizes).zip(&mut times) {
+            for ((app, tasks), times) in apps.iter().zip(sizes).zip(&mut times) {
                 // neighbours in time are far from each other in the ledger
                 let number = round as u64 * 7919;
                 let content = make(&Ledgers { tasks }, tasks, number).to_string().into_bytes();
-                let request = house.request("DescribePushTasks", content);
-                let mut router = house.router.clone();
+                let request = app.request("DescribePushTasks", content);
+                let mut router = app.router.clone();
                 let started = Instant::now();
                 let reply = call(&mut router, request).await;
                 times.push(started.elapsed());
@@ -120,29 +120,29 @@ pub(crate) async fn run(dir: &Path, most: u64) {
             micros(many.0) / micros(few.0),
         );
     }
-    drop(houses);
+    drop(apps);
     paths.iter().for_each(|path| remove(path));
 }
 
 /// A new ledger with so many tasks, eight of them written at a time.
-async fn open(path: &Path, tasks: u64) -> House {
-    let house = House::open(path).await;
+async fn open(path: &Path, tasks: u64) -> App {
+    let app = App::open(path).await;
     let mut writing = JoinSet::new();
     for number in 0..tasks {
         if writing.len() == 8 {
             writing.join_next().await;
         }
-        let (ledger, new) = (Arc::clone(&house.ledger), new_task(&house, number));
+        let (ledger, new) = (Arc::clone(&app.ledger), new_task(&app, number));
         writing.spawn(async move { ledger.submit(new).await.expect("a free disk") });
     }
     writing.join_all().await;
-    house
+    app
 }
 
-fn new_task(house: &House, number: u64) -> NewTask {
+fn new_task(app: &App, number: u64) -> NewTask {
     let task = Task {
         id: TaskId(name(number)),
-        account: house.account.id,
+        account: app.account.id,
         product: Product::DomainPrefetch,
         areas: AreaScope::Mainland,
         tier: None,

@@ -9,9 +9,9 @@
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
 mod accept;
+mod app;
 mod cost;
 mod describe;
-mod house;
 mod peer;
 
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! A small client of the server's admin API, and of nodes as a viewer.
 //!
 //! Signs each call, follows nothing, and repeats only what the server did not do because the account
-//! calls too often. A command that polls decides itself what a lost answer means.
+//! calls too often. A command that polls decides itself what a missing answer means.
 
 mod http;
 
@@ -62,7 +62,7 @@ pub(crate) enum Error {
     /// The system gives no random bytes, which every call needs.
     #[error("cannot read random bytes from the system")]
     Random,
-    /// The server says no.
+    /// The server refuses the call.
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
     /// An answer that is not the admin API's.
@@ -135,7 +135,7 @@ impl Client {
         self.read(&answer)
     }
 
-    /// Asks for `path`, a list, page by page until there are `most` rows or no more. `split` takes a
+    /// Reads the list at `path`, page by page until there are `most` rows or no more. `split` takes a
     /// page apart into its rows and what names the next one.
     pub(crate) async fn list<P: DeserializeOwned, T>(
         &self,
@@ -178,7 +178,10 @@ impl Client {
     /// Asks for `path` without signing, whatever the status of the answer.
     pub(crate) async fn get_open(&self, path: &str) -> Result<Answer, Error> {
         let request = ::http::Request::get(format!("{}{path}", self.endpoint));
-        self.connection.send(request, Vec::new(), PATIENCE).await.map_err(|cause| self.lost(cause))
+        self.connection
+            .send(request, Vec::new(), PATIENCE)
+            .await
+            .map_err(|cause| self.unreachable(cause))
     }
 
     async fn call(
@@ -227,7 +230,7 @@ impl Client {
             request = request.header(name, value);
         }
         let answer = self.connection.send(request, body, PATIENCE).await;
-        answer.map_err(|cause| self.lost(cause))
+        answer.map_err(|cause| self.unreachable(cause))
     }
 
     fn read<T: DeserializeOwned>(&self, answer: &Answer) -> Result<T, Error> {
@@ -241,7 +244,7 @@ impl Client {
         Error::Foreign { endpoint: self.endpoint.clone(), status: answer.status.as_u16() }
     }
 
-    fn lost(&self, cause: http::Error) -> Error {
+    fn unreachable(&self, cause: http::Error) -> Error {
         Error::Unreachable { endpoint: self.endpoint.clone(), cause }
     }
 }

@@ -1,5 +1,4 @@
-//! Calls that are one of too many, and lists of several pages, against a server that says what it is
-//! told to.
+//! Calls that exceed the rate, and lists of several pages, against a server with scripted answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -34,7 +33,7 @@ async fn server(answers: Vec<(u16, Value)>) -> (Client, Heads) {
             let (status, content) = &answers[turn.min(answers.len() - 1)];
             let content = content.to_string();
             let answer = format!(
-                "HTTP/1.1 {status} Told\r\nRetry-After: 0\r\nConnection: close\r\n\
+                "HTTP/1.1 {status} Scripted\r\nRetry-After: 0\r\nConnection: close\r\n\
                  Content-Length: {}\r\n\r\n{content}",
                 content.len()
             );

@@ -128,8 +128,11 @@ fn any_match(
     let mut is_match = Choice::from(0);
     let has_underscores = pairs.iter().any(|pair| pair.name.contains('_'));
     // without an underscore the three are one
-    let forms: &[Keys] =
-        if has_underscores { &[Keys::Replaced, Keys::Sorted, Keys::AsReceived] } else { &[Keys::AsReceived] };
+    let forms: &[Keys] = if has_underscores {
+        &[Keys::Replaced, Keys::Sorted, Keys::AsReceived]
+    } else {
+        &[Keys::AsReceived]
+    };
     for keys in forms {
         let items = join(pairs, *keys);
         for host in host_candidates(message.host, message.aliases) {

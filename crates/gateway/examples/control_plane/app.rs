@@ -45,14 +45,14 @@ impl Clock for Running {
 }
 
 /// A gateway and what is behind it.
-pub(crate) struct House {
+pub(crate) struct App {
     pub(crate) ledger: Arc<Sqlite>,
     pub(crate) account: Account,
     pub(crate) router: Router,
     clock: Running,
 }
 
-impl House {
+impl App {
     pub(crate) async fn open(path: &Path) -> Self {
         let ledger = Arc::new(Sqlite::open(path).expect("DIR can be written"));
         let clock = Running(Instant::now());
