@@ -62,6 +62,11 @@ impl Engine {
         self.ledger.try_write().await
     }
 
+    /// Whether the node has registered since this engine was opened.
+    pub fn is_registered(&self, node: &str) -> bool {
+        self.nodes.has_registered(node)
+    }
+
     /// Notes a sign of life of a node that is registered.
     pub(crate) fn touch(&self, node: &str) {
         self.nodes.touch(node, self.clock.now(), self.schedule.now(&*self.clock));

@@ -41,7 +41,7 @@ pub struct Config {
     pub time_outs: TimeOuts,
     /// A node that starts answers nobody before it has carried out the purges that it missed. When
     /// the engine has not answered for this long it serves all the same.
-    pub gate_patience: Duration,
+    pub catch_up_patience: Duration,
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
     /// Files of its store that are open at once.
@@ -79,7 +79,7 @@ impl Config {
             write_timeout: Duration::from_secs(60),
             head_bytes: 64 << 10,
             time_outs: TimeOuts::default(),
-            gate_patience: Duration::from_secs(10),
+            catch_up_patience: Duration::from_secs(10),
             connections: 16_384,
             open_files: 512,
             origin_connections: Bounds::default().connections,

@@ -1,15 +1,14 @@
 //! The data plane: one cache server. Edge and middle are the same code.
 //!
 //! `serve` answers viewers and other nodes, `fill` brings content from the parent or the origin,
-//! `store` keeps it, `agent` does the jobs that the engine leases. What may be stored and reused is
+//! `store` keeps it, `cache` is all of it as the agent (`stoker_agent`) drives it. What may be stored and reused is
 //! decided in [`stoker_domain::http`]; where a key lives, in [`stoker_domain::placement`]. A node
-//! never sees the ledger: it knows the engine as a [`JobSource`] and the configuration as a
+//! never sees the ledger: it knows the engine as a [`stoker_agent::JobSource`] and the configuration as a
 //! [`stoker_domain::placement::Directory`].
 
-mod agent;
+mod cache;
 mod config;
 pub mod fill;
-mod gate;
 mod history;
 mod memory;
 mod metrics;
@@ -17,7 +16,6 @@ pub mod origin;
 mod pace;
 pub mod request;
 mod serve;
-mod source;
 mod start;
 pub mod store;
 
@@ -25,5 +23,4 @@ pub use config::Config;
 pub use memory::{BudgetStats, Division, MemoryStats, Shares};
 pub use metrics::Metrics;
 pub use serve::{Answered, Body, Error as BodyError, Service};
-pub use source::{JobSource, Unreachable};
 pub use start::{Counters, Inspector, Running, StartError, Stats, start};

@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use stoker_agent::JobSource;
 use stoker_domain::{
     pace::{Bucket, Demand, Grant, LEASE},
     placement::{Directory, Node},
@@ -25,8 +26,6 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-
-use crate::source::JobSource;
 
 /// Bytes per second that a node asks for while its transfers bring nothing.
 const TRICKLE: u64 = 1 << 10;

@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use http::{Request, Response, request::Parts};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
+use stoker_agent::{Agent, Config as AgentConfig, JobSource, Readiness};
 use stoker_domain::{
     holding::Holding,
     placement::{Directory, Node},
@@ -22,15 +23,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::info;
 
 use crate::{
-    agent::{Agent, Purger, Runner},
+    cache::NodeCache,
     config::Config,
     fill::{self, Fills, Remembered},
-    gate::Gate,
     history::History,
     memory::{Division, MemoryStats},
     origin::{ANSWERED, Bounds as OriginBounds, Client, Contacts},
     serve::{Answered, Body, Service},
-    source::JobSource,
     store::{self, Files, OpenError, Store},
 };
 
@@ -159,7 +158,7 @@ impl Counters {
 }
 
 /// Starts a node. When this returns it has carried out the purges that it missed and serves, or the
-/// engine has not answered for [`Config::gate_patience`]. It leases jobs as soon as the engine does.
+/// engine has not answered for [`Config::catch_up_patience`]. It leases jobs as soon as the engine does.
 ///
 /// # Errors
 /// See [`StartError`].
@@ -203,30 +202,28 @@ pub async fn start(
     let history = open_history(&config, Arc::clone(&clock)).await;
     store.tell(Arc::clone(&history) as _);
     fills.tell(Arc::clone(&history));
-    let gate = Gate::shut();
+    let readiness = Readiness::default();
     let service = Service::new(
         &config,
         (store.clone(), fills.clone()),
-        gate.clone(),
+        readiness.clone(),
         directory.clone(),
         Arc::clone(&clock),
     );
-    let purger = Purger::new(
-        store.clone(),
-        fills.clone(),
+    let cache = NodeCache::new(
+        service.clone(),
+        (store.clone(), fills.clone()),
         Arc::clone(&history),
-        gate.clone(),
-        config.gate_patience,
+        directory,
+        clock,
     );
-    let runner = Runner::new(service.clone(), store.clone(), fills.clone(), directory, clock);
-    let mut random = StdRng::seed_from_u64(config.seed);
     let pace_source = Arc::clone(&source);
-    let agent = Agent::new(node, random.random(), source, (runner, purger), &config);
+    let agent = Agent::new(agent_config(&config, node), source, Arc::new(cache), readiness.clone());
     let connections = Listener::new(bounds(&config));
     let tasks = spawn(agent, listener, service.clone(), connections.clone());
     // a bound for a store that cannot carry out what it must: the node goes on trying
-    let _ = timeout(config.gate_patience, gate.opened()).await;
-    info!(node.id = name, address = %address, is_open = gate.is_open(), "node serves");
+    let _ = timeout(config.catch_up_patience, readiness.ready()).await;
+    info!(node.id = name, address = %address, is_ready = readiness.is_ready(), "node serves");
     tokio::spawn(fills.clone().keep_pace(pace_source, tasks.stop_pace.clone()));
     let notes = tokio::spawn(Arc::clone(&history).keep(tasks.stop_notes.clone()));
     let inspector = Inspector { service: service.clone(), history };
@@ -391,6 +388,17 @@ async fn open_store(config: &Config, clock: Arc<dyn Clock>) -> Result<Store, Sta
     });
     let node = config.node.name.clone();
     opened.map_err(|source| StartError::Store { node, dir, source })
+}
+
+fn agent_config(config: &Config, node: Arc<Node>) -> AgentConfig {
+    AgentConfig {
+        node,
+        session: StdRng::seed_from_u64(config.seed).random(),
+        seed: config.seed,
+        items_in_flight: config.items_in_flight,
+        jobs_in_flight: config.jobs_in_flight,
+        catch_up_patience: config.catch_up_patience,
+    }
 }
 
 fn client(config: &Config) -> Client {

@@ -17,16 +17,18 @@ const MAX_LINES: usize = 600;
 
 /// Which of our crates each crate may import (ARCHITECTURE.md, "Code map").
 const ARROWS: &[(&str, &[&str])] = &[
+    ("stoker-agent", &["stoker-domain"]),
     ("stoker-domain", &[]),
     ("stoker-listen", &[]),
     ("stoker-ledger", &["stoker-domain"]),
     ("stoker-engine", &["stoker-domain", "stoker-ledger"]),
-    ("stoker-node", &["stoker-domain", "stoker-listen"]),
+    ("stoker-node", &["stoker-agent", "stoker-domain", "stoker-listen"]),
     ("stoker-gateway", &["stoker-domain", "stoker-engine", "stoker-listen"]),
     ("stoker-testkit", &["stoker-domain"]),
     (
         "stoker",
         &[
+            "stoker-agent",
             "stoker-domain",
             "stoker-engine",
             "stoker-gateway",

@@ -49,6 +49,7 @@ use std::{
 use futures_util::FutureExt;
 use http::StatusCode;
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use stoker_agent::JobSource;
 use stoker_domain::{
     http::CacheControl,
     key::Key,
@@ -75,7 +76,6 @@ use crate::{
     origin::{Ask, Client, Contacts, Fault, MAX_HOPS, NO_HURRY, Response, Source},
     pace::{Lane, Pacer},
     request::{Intent, Request, is_one_target},
-    source::JobSource,
     store::{Store, Stored},
 };
 

@@ -6,14 +6,15 @@
 use std::sync::atomic::AtomicU64;
 
 use async_trait::async_trait;
+use stoker_agent::Error;
 use stoker_domain::{
     area::{Area, Tier},
-    job::{Heartbeat, LeasedJob, Report},
+    job::{Heartbeat, LeasedJob, Report, StoreHealth},
+    purge::PurgeOrder,
 };
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::source::Unreachable;
 
 const HOST: &str = "www.example.com";
 /// Megabits per second of the limit, and the node's share in bytes.
@@ -41,23 +42,39 @@ struct Engine {
 
 #[async_trait]
 impl JobSource for Engine {
-    async fn register(&self, _: &Node, _: u64) -> Result<(), Unreachable> {
-        Err(Unreachable(None))
+    async fn register(&self, _: &Node, _: u64) -> Result<(), Error> {
+        Err(Error::Unreachable(None))
     }
 
-    async fn lease(&self, _: &str, _: usize) -> Result<Vec<LeasedJob>, Unreachable> {
-        Err(Unreachable(None))
+    async fn lease(&self, _: &str, _: usize) -> Result<Vec<LeasedJob>, Error> {
+        Err(Error::Unreachable(None))
     }
 
-    async fn heartbeat(&self, _: Heartbeat) -> Result<bool, Unreachable> {
-        Err(Unreachable(None))
+    async fn heartbeat(&self, _: Heartbeat) -> Result<(), Error> {
+        Err(Error::Unreachable(None))
     }
 
-    async fn report(&self, _: Report) -> Result<bool, Unreachable> {
-        Err(Unreachable(None))
+    async fn report(&self, _: Report) -> Result<(), Error> {
+        Err(Error::Unreachable(None))
     }
 
-    async fn pace(&self, _: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
+    async fn health(&self, _: &str, _: StoreHealth) -> Result<(), Error> {
+        Err(Error::Unreachable(None))
+    }
+
+    async fn purges(&self, _: &str) -> Result<Vec<PurgeOrder>, Error> {
+        Err(Error::Unreachable(None))
+    }
+
+    async fn open_purges(&self, _: &str) -> Result<Vec<PurgeOrder>, Error> {
+        Err(Error::Unreachable(None))
+    }
+
+    async fn confirm_purge(&self, _: &str, _: u64) -> Result<(), Error> {
+        Err(Error::Unreachable(None))
+    }
+
+    async fn pace(&self, _: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Error> {
         let answer = *self.answer.lock().unwrap();
         let rate = match answer {
             Answer::Grant(rate) => rate,

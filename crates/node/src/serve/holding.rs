@@ -28,7 +28,7 @@ impl Service {
         if domain.status == Status::Offline {
             return lacking(Lack::DomainStopped);
         }
-        if !self.0.gate.is_open() {
+        if !self.0.readiness.is_ready() {
             return lacking(Lack::ComingBack);
         }
         // what was before is another owner's

@@ -29,6 +29,7 @@ use http::{
     uri::PathAndQuery,
 };
 use ipnet::IpNet;
+use stoker_agent::Readiness;
 use stoker_domain::{
     domain::Domain,
     host::normal_host,
@@ -44,7 +45,6 @@ use tokio::sync::watch;
 use crate::{
     config::Config,
     fill::Fills,
-    gate::Gate,
     origin::{ANSWERED, MAX_HOPS},
     request::{ForwardedFor, stored_url},
     store::{Store, Stored, Verified},
@@ -78,7 +78,7 @@ struct Inner {
     trusted_proxies: Vec<IpNet>,
     store: Store,
     fills: Fills,
-    gate: Gate,
+    readiness: Readiness,
     directory: watch::Receiver<Arc<Directory>>,
     clock: Arc<dyn Clock>,
     counters: Counters,
@@ -160,7 +160,7 @@ impl Service {
     pub(crate) fn new(
         config: &Config,
         (store, fills): (Store, Fills),
-        gate: Gate,
+        readiness: Readiness,
         directory: watch::Receiver<Arc<Directory>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -173,7 +173,7 @@ impl Service {
             peer_patience: config.peer_patience,
             store,
             fills,
-            gate,
+            readiness,
             directory,
             clock,
             counters: Counters::default(),
@@ -233,9 +233,9 @@ impl Service {
             Method::HEAD => true,
             _ => return Err(Refusal::Method),
         };
-        // a read-back belongs to a job, and those come when the gate has been open
-        if !wants_proof && !self.0.gate.is_open() {
-            return Err(Refusal::ComingBack);
+        // a read-back belongs to a job, and those come when the node has been ready
+        if !wants_proof && !self.0.readiness.is_ready() {
+            return Err(Refusal::CatchingUp);
         }
         if matches!(caller, Caller::Peer { hops, .. } if hops > MAX_HOPS) {
             return Err(Refusal::Loop);

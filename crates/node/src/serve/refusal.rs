@@ -24,8 +24,8 @@ pub(super) enum Refusal {
     Loop,
     /// It was sent to an origin, and that leads back here.
     CameBack,
-    /// The node has just come back and does not know yet what was purged meanwhile.
-    ComingBack,
+    /// The node does not know yet what was purged while it was away.
+    CatchingUp,
     /// Nothing stored answers it and the request wants nothing else (RFC 9111 section 5.2.1.7).
     OnlyIfCached,
 }
@@ -38,7 +38,7 @@ impl Refusal {
             Self::UnknownDomain => StatusCode::MISDIRECTED_REQUEST,
             Self::Offline => StatusCode::FORBIDDEN,
             Self::Loop | Self::CameBack => StatusCode::LOOP_DETECTED,
-            Self::ComingBack => StatusCode::SERVICE_UNAVAILABLE,
+            Self::CatchingUp => StatusCode::SERVICE_UNAVAILABLE,
             Self::OnlyIfCached => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -52,7 +52,7 @@ impl Refusal {
             Self::Offline => "this domain is stopped",
             Self::Loop => "the request goes in a circle of nodes",
             Self::CameBack => "the request has come back: the origin of its domain leads here",
-            Self::ComingBack => "the node has just come back and looks for purges that it missed",
+            Self::CatchingUp => "the node is catching up on purges that it missed",
             Self::OnlyIfCached => "nothing stored answers this request, and it asks for no more",
         }
     }
@@ -66,7 +66,7 @@ impl Refusal {
             Self::Offline => "offline",
             Self::Loop => "loop",
             Self::CameBack => "came-back",
-            Self::ComingBack => "coming-back",
+            Self::CatchingUp => "catching-up",
             Self::OnlyIfCached => "only-if-cached",
         }
     }
@@ -90,7 +90,7 @@ impl Refusal {
         if self == Self::Method {
             fields.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         }
-        if self == Self::ComingBack {
+        if self == Self::CatchingUp {
             fields.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if to_peer {
@@ -158,7 +158,7 @@ mod tests {
             (Refusal::Offline, 403, "blocked:offline"),
             (Refusal::Loop, 508, parent),
             (Refusal::CameBack, 508, "blocked:loop"),
-            (Refusal::ComingBack, 503, parent),
+            (Refusal::CatchingUp, 503, parent),
             (Refusal::OnlyIfCached, 504, parent),
         ] {
             let reply = refusal.reply("stoker-middle", true);

@@ -267,7 +267,7 @@ async fn a_node_whose_purges_are_not_confirmed_asks_to_come_later() {
     net.restart_with("edge", Arc::clone(&source)).await;
     let reply = net.get("edge", "/a", &[]).await;
     assert_eq!((reply.status, reply.field("retry-after").as_str()), (503, "1"));
-    assert!(reply.cache_status().contains("coming-back"), "{}", reply.cache_status());
+    assert!(reply.cache_status().contains("catching-up"), "{}", reply.cache_status());
     assert!(source.leased().is_empty(), "jobs wait too");
     source.lose_confirmations(0);
     eventually(SOON, "the gate", || async {

@@ -9,11 +9,12 @@ use std::{
 };
 
 use async_trait::async_trait;
+use stoker_agent::{Error, JobSource};
 use stoker_domain::{
     account::AccountId,
     area::{Area, AreaScope, Tier},
     domain::{CacheRules, Domain, Shield},
-    job::{Heartbeat, ItemReport, JobId, JobItem, LeaseToken, LeasedJob, Report},
+    job::{Heartbeat, ItemReport, JobId, JobItem, LeaseToken, LeasedJob, Report, StoreHealth},
     pace::{Demand, Grant},
     placement::{Directory, Node},
     purge::{Method, PurgeOrder, Scope},
@@ -21,7 +22,7 @@ use stoker_domain::{
     task::{FetchOptions, TaskId},
     time::{Clock, Timestamp},
 };
-use stoker_node::{Config, JobSource, Running, Unreachable, start};
+use stoker_node::{Config, Running, start};
 use stoker_testkit::{FakeClock, Origin, eventually};
 use tempfile::TempDir;
 use tokio::{
@@ -138,7 +139,7 @@ impl Net {
         config.seed = 7;
         config.head_timeout = Duration::from_millis(500);
         config.write_timeout = Duration::from_secs(1);
-        config.gate_patience = Duration::from_millis(500);
+        config.catch_up_patience = Duration::from_millis(500);
         (self.tuning)(&mut config);
         let source: Arc<dyn JobSource> = Arc::clone(source) as _;
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
@@ -473,9 +474,9 @@ impl Source {
 
 #[async_trait]
 impl JobSource for Source {
-    async fn register(&self, node: &Node, session: u64) -> Result<(), Unreachable> {
+    async fn register(&self, node: &Node, session: u64) -> Result<(), Error> {
         self.with(|state| match state.is_deaf {
-            true => Err(Unreachable(None)),
+            true => Err(Error::Unreachable(None)),
             false => {
                 state.registered.push((node.clone(), session));
                 Ok(())
@@ -483,10 +484,10 @@ impl JobSource for Source {
         })
     }
 
-    async fn lease(&self, _node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable> {
+    async fn lease(&self, _node: &str, limit: usize) -> Result<Vec<LeasedJob>, Error> {
         loop {
             if self.with(|state| state.refuses_leases) {
-                return Err(Unreachable(None));
+                return Err(Error::Unreachable(None));
             }
             let jobs: Vec<_> = self.with(|state| {
                 let count = limit.min(state.waiting.len());
@@ -501,19 +502,23 @@ impl JobSource for Source {
         }
     }
 
-    async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable> {
-        Ok(self.with(|state| {
-            let is_held = !state.lost.contains(&beat.job.0);
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<(), Error> {
+        self.with(|state| {
+            let is_lost = state.lost.contains(&beat.job.0);
             state.beats.push(beat);
-            is_held
-        }))
+            if is_lost { Err(Error::LeaseLost) } else { Ok(()) }
+        })
     }
 
-    async fn pace(&self, _: &str, _: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
-        Err(Unreachable(None))
+    async fn health(&self, _: &str, _: StoreHealth) -> Result<(), Error> {
+        Ok(())
     }
 
-    async fn purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+    async fn pace(&self, _: &str, _: Vec<Demand>) -> Result<Vec<Grant>, Error> {
+        Err(Error::Unreachable(None))
+    }
+
+    async fn purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Error> {
         loop {
             let open = self.with(|state| state.purges.clone());
             if !open.is_empty() {
@@ -523,37 +528,37 @@ impl JobSource for Source {
         }
     }
 
-    async fn open_purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
+    async fn open_purges(&self, _node: &str) -> Result<Vec<PurgeOrder>, Error> {
         self.with(|state| match state.is_deaf {
-            true => Err(Unreachable(None)),
+            true => Err(Error::Unreachable(None)),
             false => Ok(state.purges.clone()),
         })
     }
 
-    async fn purged(&self, _node: &str, number: u64) -> Result<(), Unreachable> {
+    async fn confirm_purge(&self, _node: &str, number: u64) -> Result<(), Error> {
         self.with(|state| {
             state.purged.push(number);
             if state.unheard_purges > 0 {
                 state.unheard_purges -= 1;
-                return Err(Unreachable(None));
+                return Err(Error::Unreachable(None));
             }
             state.purges.retain(|order| order.number != number);
             Ok(())
         })
     }
 
-    async fn report(&self, report: Report) -> Result<bool, Unreachable> {
+    async fn report(&self, report: Report) -> Result<(), Error> {
         self.with(|state| {
             state.calls += 1;
             if state.lost.contains(&report.job.0) {
-                return Ok(false);
+                return Err(Error::LeaseLost);
             }
             if state.unanswered > 0 {
                 state.unanswered -= 1;
-                return Err(Unreachable(None));
+                return Err(Error::Unreachable(None));
             }
             state.reports.push(report);
-            Ok(true)
+            Ok(())
         })
     }
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use rand::{Rng, rngs::StdRng};
+use stoker_agent::JobSource;
 use stoker_domain::{
     area::{Area, Tier},
     placement::Node,
@@ -16,7 +17,7 @@ use stoker_domain::{
 };
 use stoker_engine::Engine;
 use stoker_listen::Listener;
-use stoker_node::{Config, Division, JobSource, Metrics, Running, StartError, start as start_node};
+use stoker_node::{Config, Division, Metrics, Running, StartError, start as start_node};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use stoker_agent::{Error, JobSource};
 use stoker_domain::{
     holding::Holding,
     job::{Heartbeat, LeasedJob, Report, StoreHealth},
@@ -12,12 +13,14 @@ use stoker_domain::{
     target::Target,
 };
 use stoker_engine::{Engine, Inspect};
-use stoker_ledger::Error;
-use stoker_node::{Inspector, JobSource, Unreachable};
+use stoker_ledger::{Error as LedgerError, ErrorKind};
+use stoker_node::Inspector;
 use tokio::sync::watch;
 
 /// How long a node's call for work waits for some.
 const WAIT: Duration = Duration::from_secs(5);
+/// How long a node leaves a ledger alone that is locked or fails for the moment.
+const LEDGER_PAUSE: Duration = Duration::from_millis(100);
 
 /// The engine as the nodes see it.
 pub(super) struct InProcess {
@@ -29,44 +32,45 @@ pub(super) struct InProcess {
 
 #[async_trait]
 impl JobSource for InProcess {
-    async fn register(&self, node: &Node, session: u64) -> Result<(), Unreachable> {
-        self.engine.register(node.clone(), session).await.map_err(unreachable)
+    async fn register(&self, node: &Node, session: u64) -> Result<(), Error> {
+        self.engine.register(node.clone(), session).await.map_err(unanswered)
     }
 
-    async fn lease(&self, node: &str, limit: usize) -> Result<Vec<LeasedJob>, Unreachable> {
+    async fn lease(&self, node: &str, limit: usize) -> Result<Vec<LeasedJob>, Error> {
         let mut all_serve = self.all_serve.clone();
         // its other end is gone only when the start has failed
-        all_serve.wait_for(|all_serve| *all_serve).await.map_err(|_| Unreachable(None))?;
-        self.engine.lease(node, limit, WAIT).await.map_err(unreachable)
+        all_serve.wait_for(|all_serve| *all_serve).await.map_err(|_| Error::Unreachable(None))?;
+        self.check_registered(node)?;
+        self.engine.lease(node, limit, WAIT).await.map_err(unanswered)
     }
 
-    async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Unreachable> {
-        self.engine.heartbeat(beat).await.map_err(unreachable)
+    async fn heartbeat(&self, beat: Heartbeat) -> Result<(), Error> {
+        held(self.engine.heartbeat(beat).await)
     }
 
-    async fn health(&self, node: &str, health: StoreHealth) -> Result<(), Unreachable> {
+    async fn health(&self, node: &str, health: StoreHealth) -> Result<(), Error> {
         self.engine.hear_store(node, health);
         Ok(())
     }
 
-    async fn pace(&self, node: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Unreachable> {
+    async fn pace(&self, node: &str, demands: Vec<Demand>) -> Result<Vec<Grant>, Error> {
         Ok(self.engine.pace(node, &demands))
     }
 
-    async fn report(&self, report: Report) -> Result<bool, Unreachable> {
-        self.engine.report(report).await.map_err(unreachable)
+    async fn report(&self, report: Report) -> Result<(), Error> {
+        held(self.engine.report(report).await)
     }
 
-    async fn purges(&self, node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
-        self.engine.purge_orders(node, WAIT).await.map_err(unreachable)
+    async fn purges(&self, node: &str) -> Result<Vec<PurgeOrder>, Error> {
+        self.engine.purge_orders(node, WAIT).await.map_err(unanswered)
     }
 
-    async fn open_purges(&self, node: &str) -> Result<Vec<PurgeOrder>, Unreachable> {
-        self.engine.purge_orders(node, Duration::ZERO).await.map_err(unreachable)
+    async fn open_purges(&self, node: &str) -> Result<Vec<PurgeOrder>, Error> {
+        self.engine.purge_orders(node, Duration::ZERO).await.map_err(unanswered)
     }
 
-    async fn purged(&self, node: &str, number: u64) -> Result<(), Unreachable> {
-        self.engine.purged(node, number).await.map_err(unreachable)
+    async fn confirm_purge(&self, node: &str, number: u64) -> Result<(), Error> {
+        self.engine.purged(node, number).await.map_err(unanswered)
     }
 }
 
@@ -86,6 +90,25 @@ impl Inspect for Inspectors {
     }
 }
 
-fn unreachable(error: Error) -> Unreachable {
-    Unreachable(Some(Box::new(error)))
+impl InProcess {
+    /// A job that is leased to a node which is in no directory has no place in any plan.
+    fn check_registered(&self, node: &str) -> Result<(), Error> {
+        if self.engine.is_registered(node) { Ok(()) } else { Err(Error::NotRegistered) }
+    }
+}
+
+fn held(answer: Result<bool, LedgerError>) -> Result<(), Error> {
+    match answer {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Error::LeaseLost),
+        Err(error) => Err(unanswered(error)),
+    }
+}
+
+/// The engine is there, and its ledger does not serve the call now.
+fn unanswered(error: LedgerError) -> Error {
+    match error.kind {
+        ErrorKind::Unavailable => Error::SlowDown(LEDGER_PAUSE),
+        _ => Error::Unreachable(Some(Box::new(error))),
+    }
 }

@@ -6,11 +6,11 @@
 use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, StatusCode};
+use stoker_agent::{Progress, Terms};
 use stoker_domain::{
-    account::AccountId,
     domain::Domain,
     http::{Reuse, StoredResponse, reuse},
-    job::{ItemReport, JobItem, LeasedJob},
+    job::{ItemReport, JobItem},
     media::Named,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     placement::Directory,
@@ -25,10 +25,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{
-    job::Moving,
-    playlist::{self, Unread},
-};
+use super::playlist::{self, Unread};
 use crate::{
     fill::{Body, FillHead, Filled, Fills, is_content},
     origin::seconds,
@@ -56,28 +53,14 @@ const NEVER_FRESH: Outcome = Outcome::Uncacheable(Uncacheable::NoLifetime);
 /// A wall clock that differs by more from the time that passed was set.
 const JUMP: Duration = Duration::from_secs(5);
 
-/// Runs items.
-pub(crate) struct Runner {
+/// Makes items present.
+pub(super) struct Prefetcher {
     service: Service,
     store: Store,
     fills: Fills,
     directory: watch::Receiver<Arc<Directory>>,
     clock: Arc<dyn Clock>,
     turns: playlist::Turns,
-}
-
-/// What a job says of all its items.
-pub(super) struct Terms {
-    account: AccountId,
-    accepted_at: Timestamp,
-    options: FetchOptions,
-}
-
-impl Terms {
-    pub(super) fn of(job: &LeasedJob) -> Self {
-        let LeasedJob { account, accepted_at, .. } = *job;
-        Self { account, accepted_at, options: job.options.clone() }
-    }
 }
 
 /// An item, understood.
@@ -113,8 +96,8 @@ enum Missing {
     Unsynced,
 }
 
-impl Runner {
-    pub(crate) fn new(
+impl Prefetcher {
+    pub(super) fn new(
         service: Service,
         store: Store,
         fills: Fills,
@@ -124,12 +107,13 @@ impl Runner {
         Self { service, store, fills, directory, clock, turns: playlist::Turns::default() }
     }
 
-    pub(super) fn store(&self) -> &Store {
-        &self.store
-    }
-
-    /// Runs `item` to its outcome. Dropped, it leaves a fill that has begun to itself.
-    pub(super) async fn run(&self, item: &JobItem, terms: &Terms, moving: &Moving) -> ItemReport {
+    /// See [`stoker_agent::Cache::prefetch`]. Dropped, it leaves a fill that has begun to itself.
+    pub(super) async fn prefetch(
+        &self,
+        item: &JobItem,
+        terms: &Terms,
+        progress: &Progress,
+    ) -> ItemReport {
         let Ok(target) = Target::parse(&item.url, false) else {
             return failed(item, Outcome::Blocked(Block::Ownership), "the URL cannot be read");
         };
@@ -157,14 +141,14 @@ impl Runner {
             };
         }
         let began = (self.clock.now(), Instant::now());
-        let (outcome, report) = self.fill_and_judge(&task, stored, moving).await;
+        let (outcome, report) = self.fill_and_judge(&task, stored, progress).await;
         if report.outcome != NEVER_FRESH || !self.has_jumped(began) {
             return report;
         }
         // what came a moment ago looks old: let it be confirmed under the new time
         let (_, stored) = self.look(&task).await;
         let pulled = report.pulled_bytes;
-        let (_, report) = self.fill_and_judge(&task, stored, moving).await;
+        let (_, report) = self.fill_and_judge(&task, stored, progress).await;
         let outcome = if report.outcome.is_success() { outcome } else { report.outcome };
         ItemReport { outcome, pulled_bytes: report.pulled_bytes + pulled, ..report }
     }
@@ -180,15 +164,15 @@ impl Runner {
         &self,
         task: &Task<'_>,
         stored: Option<Stored>,
-        moving: &Moving,
+        progress: &Progress,
     ) -> (Outcome, ItemReport) {
-        let (mut filled, passing) = self.fill(task, stored, moving).await;
+        let (mut filled, passing) = self.fill(task, stored, progress).await;
         let mut back = self.read_back_of(task, &filled).await;
         if let Some(Err(Missing::Damaged)) = back {
             // it stood in the store before; what is damaged of it is filled again, and only that
             let pulled_bytes = filled.pulled_bytes;
             let left = self.look(task).await.1;
-            (filled, _) = self.fill(task, left, moving).await;
+            (filled, _) = self.fill(task, left, progress).await;
             filled.pulled_bytes += pulled_bytes;
             back = self.read_back_of(task, &filled).await;
         }
@@ -241,12 +225,13 @@ impl Runner {
         &self,
         task: &Task<'_>,
         stored: Option<Stored>,
-        moving: &Moving,
+        progress: &Progress,
     ) -> (Filled, Option<(Arc<FillHead>, Body)>) {
         loop {
             let reader = self.fills.get_or_start(self.request(task), stored.clone());
             while !reader.ends_within(LOOK).await {
-                moving.set(reader.progress());
+                let (done, total) = reader.progress();
+                progress.set(done, total);
             }
             let ended = reader.durable_or_passing().await;
             if ended.0.outcome != BUSY {

@@ -1,69 +1,42 @@
 //! One leased job: its items run side by side, their reports go out in batches, and heartbeats keep
 //! the lease.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use stoker_domain::job::{Heartbeat, ItemProgress, ItemReport, LeasedJob, Report};
+use stoker_domain::job::{Heartbeat, ItemReport, LeasedJob, Report};
 use tokio::{
     sync::Semaphore,
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout},
+    time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error};
 
-use super::{Rest, Runner, item::Terms};
-use crate::source::JobSource;
+use crate::{
+    cache::{Cache, Progress, Terms},
+    session::{Backoff, Session, bounded},
+    source::Error,
+};
 
 /// A report waits so long for others to go with it.
 const GATHER: Duration = Duration::from_millis(50);
 /// A report with so many items waits no longer.
 const BATCH: usize = 100;
-/// Time between two heartbeats.
+/// Time between two heartbeats. They carry the progress that people watch; how often the lease is
+/// renewed by them is the engine's decision.
 const BEAT: Duration = Duration::from_secs(1);
 /// How long a stopping node waits for its last report to be answered.
-const LAST_WORD: Duration = Duration::from_secs(1);
-
-/// How far an item is, written by whoever runs it and read by the heartbeat.
-#[derive(Debug, Default)]
-pub(super) struct Moving {
-    done: AtomicU64,
-    /// 0 = not known.
-    total: AtomicU64,
-}
-
-impl Moving {
-    pub(super) fn set(&self, (done, total): (u64, Option<u64>)) {
-        self.done.store(done, Ordering::Relaxed);
-        self.total.store(total.unwrap_or(0), Ordering::Relaxed);
-    }
-
-    fn get(&self, position: u16) -> ItemProgress {
-        let total = self.total.load(Ordering::Relaxed);
-        ItemProgress {
-            position,
-            done_bytes: self.done.load(Ordering::Relaxed),
-            total_bytes: (total > 0).then_some(total),
-        }
-    }
-}
+const LAST_REPORT: Duration = Duration::from_secs(1);
 
 /// A leased job at work.
-pub(super) struct Work {
+pub(crate) struct Work {
     job: LeasedJob,
-    source: Arc<dyn JobSource>,
-    runner: Arc<Runner>,
+    session: Session,
+    cache: Arc<dyn Cache>,
     room: Arc<Semaphore>,
-    rest: Rest,
-    /// Items that are being run.
-    moving: BTreeMap<u16, Arc<Moving>>,
+    backoff: Backoff,
+    /// Items in work.
+    progress: BTreeMap<u16, Arc<Progress>>,
     /// Reports that have not been sent.
     batch: Vec<ItemReport>,
 }
@@ -76,18 +49,19 @@ enum Lease {
 }
 
 impl Work {
-    pub(super) fn new(
+    pub(crate) fn new(
         job: LeasedJob,
-        source: Arc<dyn JobSource>,
-        runner: Arc<Runner>,
+        session: Session,
+        cache: Arc<dyn Cache>,
         room: Arc<Semaphore>,
-        rest: Rest,
+        backoff: Backoff,
     ) -> Self {
-        Self { job, source, runner, room, rest, moving: BTreeMap::new(), batch: Vec::new() }
+        let (progress, batch) = (BTreeMap::new(), Vec::new());
+        Self { job, session, cache, room, backoff, progress, batch }
     }
 
-    /// Runs the job until it is done, its lease is lost, or `stop`; then says the last word.
-    pub(super) async fn run(mut self, stop: CancellationToken) {
+    /// Runs the job until it is done, its lease is lost, or `stop`; then sends the last report.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut items = self.start_items();
         let mut flush_at = None;
         let mut beats = interval_at(Instant::now() + BEAT, BEAT);
@@ -112,8 +86,9 @@ impl Work {
                 }
                 () = sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {}
                 _ = beats.tick() => {
-                    if self.beat().await == Lease::Lost {
+                    if self.beat(&mut beats).await == Lease::Lost {
                         debug!(job.id = self.job.id.0, "lease lost");
+                        // dropping the items ends their work: another node may hold them by now
                         return;
                     }
                 }
@@ -124,22 +99,23 @@ impl Work {
         while let Some(ended) = items.join_next().await {
             self.batch.extend(ended);
         }
-        let report = self.report(true);
-        let _ = timeout(LAST_WORD, self.source.report(report)).await;
+        let items = std::mem::take(&mut self.batch);
+        let report = self.report(items, true);
+        let _ = timeout(LAST_REPORT, self.session.source.report(report)).await;
     }
 
     fn start_items(&mut self) -> JoinSet<ItemReport> {
         let mut items = JoinSet::new();
         let terms = Arc::new(Terms::of(&self.job));
         for item in std::mem::take(&mut self.job.items) {
-            let moving = Arc::new(Moving::default());
-            self.moving.insert(item.position, Arc::clone(&moving));
-            let (runner, room) = (Arc::clone(&self.runner), Arc::clone(&self.room));
+            let progress = Arc::new(Progress::default());
+            self.progress.insert(item.position, Arc::clone(&progress));
+            let (cache, room) = (Arc::clone(&self.cache), Arc::clone(&self.room));
             let terms = Arc::clone(&terms);
             items.spawn(async move {
                 // first come, first served over all jobs of the node
                 let _place = room.acquire().await;
-                runner.run(&item, &terms, &moving).await
+                cache.prefetch(&item, &terms, &progress).await
             });
         }
         items
@@ -148,7 +124,7 @@ impl Work {
     fn gather(&mut self, ended: Result<ItemReport, tokio::task::JoinError>) {
         match ended {
             Ok(report) => {
-                self.moving.remove(&report.position);
+                self.progress.remove(&report.position);
                 self.batch.push(report);
             }
             // without a report the item goes back to be leased again
@@ -156,8 +132,7 @@ impl Work {
         }
     }
 
-    fn report(&mut self, is_last: bool) -> Report {
-        let items = std::mem::take(&mut self.batch);
+    fn report(&self, items: Vec<ItemReport>, is_last: bool) -> Report {
         Report { job: self.job.id, token: self.job.token, items, is_last }
     }
 
@@ -168,36 +143,43 @@ impl Work {
         }
         loop {
             // a copy is kept until the answer is there
-            let items = self.batch.clone();
-            let report = Report { job: self.job.id, token: self.job.token, items, is_last };
-            match self.source.report(report).await {
-                Ok(true) => {
+            let report = self.report(self.batch.clone(), is_last);
+            match self.session.source.report(report).await {
+                Ok(()) => {
                     self.batch.clear();
-                    self.rest.end();
+                    self.backoff.reset();
                     return Lease::Held;
                 }
-                Ok(false) => return Lease::Lost,
+                Err(Error::LeaseLost) => return Lease::Lost,
                 Err(error) => {
                     debug!(job.id = self.job.id.0, error = %error, "report not answered");
-                    self.rest.take().await;
+                    self.session.recover(&error, &mut self.backoff).await;
                 }
             }
         }
     }
 
-    async fn beat(&self) -> Lease {
+    async fn beat(&self, beats: &mut Interval) -> Lease {
         let items = self
-            .moving
+            .progress
             .iter()
-            .map(|(position, moving)| moving.get(*position))
+            .map(|(position, progress)| progress.get(*position))
             .filter(|progress| progress.done_bytes > 0)
             .collect();
         let beat = Heartbeat { job: self.job.id, token: self.job.token, items };
-        match self.source.heartbeat(beat).await {
-            Ok(false) => Lease::Lost,
+        match self.session.source.heartbeat(beat).await {
+            Ok(()) => {}
+            Err(Error::LeaseLost) => return Lease::Lost,
+            Err(Error::SlowDown(pause)) => beats.reset_after(bounded(pause).max(BEAT)),
+            Err(Error::NotRegistered) => {
+                if let Err(error) = self.session.register().await {
+                    debug!(job.id = self.job.id.0, error = %error, "cannot register again");
+                }
+            }
             // an engine that does not answer has not taken the lease away
-            Ok(true) | Err(_) => Lease::Held,
+            Err(Error::Unreachable(_)) => {}
         }
+        Lease::Held
     }
 }
 

@@ -1,0 +1,88 @@
+//! One life of a node towards the engine, and what every failed call asks of the caller.
+
+use std::{sync::Arc, time::Duration};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use stoker_domain::placement::Node;
+use tokio::time::sleep;
+use tracing::debug;
+
+use crate::source::{Error, JobSource};
+
+/// The first pause between two calls to an engine that does not answer.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// An engine that asks for a longer pause is called again after this.
+const LONGEST_SLOW_DOWN: Duration = Duration::from_secs(60);
+
+/// Who calls whom. Clones are the same session.
+#[derive(Clone)]
+pub(crate) struct Session {
+    pub(crate) node: Arc<Node>,
+    pub(crate) source: Arc<dyn JobSource>,
+    /// Random; another one tells the engine that the node has started anew.
+    number: u64,
+}
+
+impl Session {
+    pub(crate) fn new(node: Arc<Node>, source: Arc<dyn JobSource>, number: u64) -> Self {
+        Self { node, source, number }
+    }
+
+    pub(crate) async fn register(&self) -> Result<(), Error> {
+        self.source.register(&self.node, self.number).await
+    }
+
+    /// Waits for as long as `error` demands before the call is repeated, and registers again where
+    /// the engine no longer knows the node: whoever hears it does so, because repeating a
+    /// registration changes nothing.
+    pub(crate) async fn recover(&self, error: &Error, backoff: &mut Backoff) {
+        let pause = backoff.next();
+        match error {
+            Error::SlowDown(wanted) => sleep(pause.max(bounded(*wanted))).await,
+            Error::Unreachable(_) | Error::LeaseLost => sleep(pause).await,
+            Error::NotRegistered => {
+                // the pause comes first: an engine that answers so to each call must not be flooded
+                sleep(pause).await;
+                if let Err(error) = self.register().await {
+                    debug!(node.id = self.node.name, error = %error, "cannot register again");
+                }
+            }
+        }
+    }
+}
+
+/// A pause that the engine asks for, as far as it is granted: leases end meanwhile.
+pub(crate) fn bounded(wanted: Duration) -> Duration {
+    wanted.min(LONGEST_SLOW_DOWN)
+}
+
+/// Pauses between calls to an engine that does not answer: doubling, with jitter, so that nodes do
+/// not return together.
+pub(crate) struct Backoff {
+    next: Duration,
+    random: StdRng,
+}
+
+impl Backoff {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { next: FIRST_PAUSE, random: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Another one with its own randomness.
+    pub(crate) fn split(&mut self) -> Self {
+        Self::new(self.random.random())
+    }
+
+    pub(crate) fn next(&mut self) -> Duration {
+        let pause = self.next.mul_f64(self.random.random_range(0.5..1.0));
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        pause
+    }
+
+    /// The engine has answered.
+    pub(crate) fn reset(&mut self) {
+        self.next = FIRST_PAUSE;
+    }
+}
