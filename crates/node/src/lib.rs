@@ -8,12 +8,14 @@
 
 mod cache;
 mod config;
+mod fault;
 pub mod fill;
 mod history;
 mod memory;
 mod metrics;
 pub mod origin;
 mod pace;
+pub mod peer;
 pub mod request;
 mod serve;
 mod start;

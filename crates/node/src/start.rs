@@ -28,7 +28,8 @@ use crate::{
     fill::{self, Fills, Remembered},
     history::History,
     memory::{Division, MemoryStats},
-    origin::{ANSWERED, Bounds as OriginBounds, Client, Contacts},
+    origin::{Bounds as OriginBounds, Client, Contacts},
+    peer,
     serve::{Answered, Body, Service},
     store::{self, Files, OpenError, Store},
 };
@@ -244,7 +245,7 @@ fn bounds(config: &Config) -> Bounds {
 /// nodes are not the first to be closed for another.
 async fn answer(service: Service, head: Parts, connection: Connection) -> Response<Body> {
     let reply = service.answer(head, connection.peer().ip()).await;
-    if reply.headers().contains_key(ANSWERED) {
+    if peer::is_from_node(reply.headers()) {
         connection.verified();
     }
     reply

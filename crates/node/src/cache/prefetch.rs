@@ -27,8 +27,8 @@ use tokio::{
 
 use super::playlist::{self, Unread};
 use crate::{
+    fault::whole_seconds,
     fill::{Body, FillHead, Filled, Fills, is_content},
-    origin::seconds,
     request::{Handed, Intent, Request},
     serve::{Proof, Service, cached_only, selecting},
     store::{Store, Stored, Verified},
@@ -253,7 +253,7 @@ impl Prefetcher {
             pulled_bytes: filled.pulled_bytes,
             validator: filled.validator,
             detail: filled.detail,
-            retry_after_seconds: filled.retry_after.map(seconds),
+            retry_after_seconds: filled.retry_after.map(whole_seconds),
             ..ItemReport::new(task.item.position, filled.outcome)
         };
         let Some(back) = back else { return report };

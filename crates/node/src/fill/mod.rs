@@ -73,8 +73,9 @@ use unshared::Unshared;
 use crate::{
     history::History,
     memory::{Memory, MemoryStats, Shares},
-    origin::{Ask, Client, Contacts, Fault, MAX_HOPS, NO_HURRY, Response, Source},
+    origin::{Ask, Client, Contacts, Fault, NO_HURRY, Response, Source},
     pace::{Lane, Pacer},
+    peer::MAX_HOPS,
     request::{Intent, Request, is_one_target},
     store::{Store, Stored},
 };

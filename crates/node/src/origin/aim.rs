@@ -27,12 +27,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{
-    Fault,
     connect::Server,
     pool::{Place as Connections, Whose},
     turns::Line,
 };
-use crate::{pace::Window, request::Request};
+use crate::{fault::Fault, pace::Window, request::Request};
 
 /// How long a server is left for the last.
 const SHUNNED: Duration = Duration::from_secs(10);

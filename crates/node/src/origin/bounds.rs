@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use hyper::client::conn::http1::Builder;
 use stoker_domain::outcome::OriginFault;
 
-use super::Fault;
+use crate::fault::Fault;
 
 /// Fields and their values in the head of an origin's reply, in bytes.
 const HEAD_BYTES: usize = 256 << 10;

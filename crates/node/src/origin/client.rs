@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use stoker_domain::{
@@ -20,18 +20,20 @@ use stoker_domain::{
 use tokio::{select, time::timeout};
 
 use super::{
-    ALONE, ANSWERED, Ask, FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, Fault, NOTE, Source,
+    Ask, Source,
     aim::{Aim, Shunned},
-    bounds,
+    bounds, cause,
     connect::{ConnectError, Connector, Resolver, Server, system},
     content::{Content, Exchange, Response, framed},
     pool::{IdleBounds, Lent, Place, Pool, Pooled, Whose},
-    request::{self, SPOKEN},
+    request,
     rest::{self, Rests},
     turns::{Bounds, InFlight, Line, Purpose, Turn, Turns},
 };
 use crate::{
+    fault::Fault,
     pace::{Toll, Window},
+    peer::{self, Remarks},
     request::Request,
 };
 
@@ -217,14 +219,13 @@ impl Client {
         content: Content,
     ) -> Result<Response, Fault> {
         let is_parent = source.is_parent();
-        let note = match is_parent {
-            true => hear(&head.headers, head.status, content.sender())?,
-            false => None,
+        let Remarks { note, alone } = if is_parent {
+            peer::read_reply(&mut head.headers, head.status, content.sender())?
+        } else {
+            // whoever they are from, they mean nothing here and never travel on
+            peer::strip(&mut head.headers);
+            Remarks::default()
         };
-        // said between nodes alone, it never travels on
-        for name in SPOKEN {
-            head.headers.remove(name);
-        }
         let retry_after = rest::asked_for(head.status, &head.headers);
         // what one viewer is told is not said to all
         if let (Some(wanted), Source::Origin(domain)) = (retry_after, source)
@@ -232,17 +233,16 @@ impl Client {
         {
             self.rests.refused(domain, head.status, wanted);
         }
-        let alone = head.headers.remove(ALONE).filter(|_| is_parent);
         let is_sized = framed(&head).map_err(|bad| {
             let detail = format!("{} answered {} with {bad}", content.sender(), head.status);
-            Fault::origin(OriginFault::Protocol, detail).seen(is_parent)
+            Fault::origin(OriginFault::Protocol, detail).met_at(is_parent)
         })?;
         let content = content.sized(is_sized);
         Ok(Response {
             status: head.status,
             fields: head.headers,
             retry_after,
-            alone: alone.and_then(|outcome| outcome.to_str().ok()?.parse().ok()),
+            alone,
             note,
             content: if is_parent { content.of_parent(ask.is_patient) } else { content },
         })
@@ -275,7 +275,7 @@ impl Client {
         };
         let place = Arc::new(Place { whose: Whose::Parent, server });
         let sent = self.send(&place, request, nested.head, &to).await;
-        let (reply, lent) = sent.map_err(|unsent| unsent.fault.seen(true))?;
+        let (reply, lent) = sent.map_err(|unsent| unsent.fault.met_at(true))?;
         let (head, incoming) = reply.into_parts();
         Ok((head, Content::new(Exchange::new(incoming, lent, turn), to, nested.idle)))
     }
@@ -384,7 +384,7 @@ impl Client {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => {
                 let is_unconnected = matches!(error, SendError::Connect(_));
-                Err(Unsent { fault: Fault::of(&error, to, false), is_unconnected })
+                Err(Unsent { fault: cause::of_request(error, to, false), is_unconnected })
             }
             Err(_) => {
                 let detail = format!("no reply from {to} within {limit:?}");
@@ -469,32 +469,6 @@ fn refuse_misfits(head: &http::response::Parts, to: &str) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
-}
-
-/// What a parent says beside its reply: a note. What it does not pass on from the origin, it says
-/// in [`FAULT`]; an error that is not marked [`ANSWERED`] was made up on the way, by whatever
-/// stands there, and is not the origin's.
-fn hear(fields: &HeaderMap, status: StatusCode, to: &str) -> Result<Option<String>, Fault> {
-    let text = |name| fields.get(name).and_then(|text: &HeaderValue| text.to_str().ok());
-    let told = text(FAULT).and_then(|outcome| outcome.parse().ok());
-    if let Some(outcome) = told.filter(|outcome: &Outcome| !outcome.is_success()) {
-        let outcome = match outcome {
-            // it stops, or gave up its own wish; the target is not given up
-            Outcome::Canceled => Outcome::OriginError(OriginFault::Parent),
-            outcome => outcome,
-        };
-        let wanted = text(FAULT_RETRY_AFTER).and_then(|seconds| seconds.parse().ok());
-        let detail = fields.get(FAULT_DETAIL).map(HeaderValue::as_bytes).unwrap_or_default();
-        let fault = Fault::new(outcome, String::from_utf8_lossy(detail));
-        let fault = fault.alone(fields.contains_key(ALONE)).told();
-        return Err(fault.after(wanted.map(Duration::from_secs)));
-    }
-    let is_error = status.is_client_error() || status.is_server_error();
-    if is_error && !fields.contains_key(ANSWERED) {
-        let detail = format!("{to} itself answered {status}: are both nodes of one installation?");
-        return Err(Fault::origin(OriginFault::Parent, detail));
-    }
-    Ok(text(NOTE).map(str::to_owned))
 }
 
 #[cfg(test)]

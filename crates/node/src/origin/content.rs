@@ -20,8 +20,8 @@ use stoker_domain::{
 };
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::{Fault, pool::Lent, turns::Turn};
-use crate::pace::Toll;
+use super::{cause, pool::Lent, turns::Turn};
+use crate::{fault::Fault, pace::Toll};
 
 /// Whether the framing of a reply gives the length of its content.
 pub(super) fn framed(head: &http::response::Parts) -> Result<bool, BadFraming> {
@@ -167,7 +167,7 @@ impl Content {
                 }
                 Poll::Ready(Some(Err(error))) => {
                     self.exchange = None;
-                    let fault = Fault::of_content(&error, &self.to, self.is_parent);
+                    let fault = cause::of_content(error, &self.to, self.is_parent);
                     return Poll::Ready(Some(Err(fault)));
                 }
                 Poll::Ready(None) => {
@@ -183,7 +183,7 @@ impl Content {
         waiting.as_mut().poll(cx).map(|()| {
             let detail = format!("no further content from {} within {idle:?}", self.to);
             let fault = Fault::origin(OriginFault::Timeout, detail);
-            Some(Err(fault.seen(self.is_parent)))
+            Some(Err(fault.met_at(self.is_parent)))
         })
     }
 

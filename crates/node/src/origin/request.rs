@@ -1,16 +1,10 @@
 //! What a node asks of an origin and of another node.
 //!
-//! Between nodes plain HTTP/1.1 carries the viewer's `Host` and path, and beside them: the shared
-//! secret (`Stoker-Peer`), how the content is to be asked for (`Stoker-Options`), how many nodes
-//! have passed the request on (`Stoker-Hops`), who the viewer is (`Stoker-Client`), and how old an
-//! error may be that answers a prefetch (`Stoker-Errors-Since`). A reply says that it is one between nodes (`Stoker-Answered`), where it
-//! is not the origin's, why (`Stoker-Fault`, `Stoker-Fault-Detail`, `Stoker-Fault-Retry-After`),
-//! that it is for nobody else (`Stoker-Alone`), and what there is to note about the origin
-//! (`Stoker-Note`). None of these ever reaches an origin or a viewer.
+//! Decides which request fields travel, which are made anew, and what stands in them. What nodes say
+//! to each other besides is in `peer`; none of that ever reaches an origin.
 
 use std::sync::Arc;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Uri,
@@ -26,42 +20,15 @@ use stoker_domain::{
     http::{CDN_LOOP, LoopGuard, strip_hop_by_hop},
     outcome::OriginFault,
     placement::Node,
-    task::FetchOptions,
     uri::may_lead_above,
 };
 
-use super::{Fault, aim::Aim};
-use crate::request::Request;
-
-/// The secret that nodes share.
-pub const PEER: HeaderName = HeaderName::from_static("stoker-peer");
-/// [`FetchOptions`], as [`encode_options`] writes them; absent = the defaults.
-pub const OPTIONS: HeaderName = HeaderName::from_static("stoker-options");
-/// How many nodes have passed the request on.
-pub const HOPS: HeaderName = HeaderName::from_static("stoker-hops");
-/// Present where only a prefetch waits for the reply: viewers' requests are never slowed.
-pub const PATIENT: HeaderName = HeaderName::from_static("stoker-patient");
-/// Who the viewer is: [`crate::request::ForwardedFor`].
-pub const CLIENT: HeaderName = HeaderName::from_static("stoker-client");
-/// [`Request::errors_since`], in milliseconds since 1970.
-pub const ERRORS_SINCE: HeaderName = HeaderName::from_static("stoker-errors-since");
-/// The outcome that a reply stands for, when it is a failure.
-pub const FAULT: HeaderName = HeaderName::from_static("stoker-fault");
-/// The sentence beside it.
-pub const FAULT_DETAIL: HeaderName = HeaderName::from_static("stoker-fault-detail");
-/// How long the origin asked to be left alone, in seconds.
-pub const FAULT_RETRY_AFTER: HeaderName = HeaderName::from_static("stoker-fault-retry-after");
-/// Why a reply is kept for nobody, though it may look as if it could: fields of one viewer or of a
-/// task selected it.
-pub const ALONE: HeaderName = HeaderName::from_static("stoker-alone");
-/// Stands in every reply of a node to another that it knows as one.
-pub const ANSWERED: HeaderName = HeaderName::from_static("stoker-answered");
-/// What a person should know of a reply: a sentence about what the origin did.
-pub const NOTE: HeaderName = HeaderName::from_static("stoker-note");
-/// What a node says beside its replies to other nodes.
-pub(super) const SPOKEN: [HeaderName; 5] = [FAULT, FAULT_DETAIL, FAULT_RETRY_AFTER, ANSWERED, NOTE];
-/// A request that was passed on more often goes in a circle.
-pub const MAX_HOPS: u8 = 4;
+use super::aim::Aim;
+use crate::{
+    fault::Fault,
+    peer::{self, PeerRequest, Priority},
+    request::Request,
+};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
@@ -69,9 +36,8 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const DEFAULT_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Stoker/", env!("CARGO_PKG_VERSION")));
 
-/// Fields that are made anew or never travel, whoever asked for them.
-const OWN: [HeaderName; 19] = [
-    CLIENT,
+/// Fields that are made anew, whoever asked for them.
+const OWN: [HeaderName; 9] = [
     ACCEPT_ENCODING,
     CONTENT_LENGTH,
     HOST,
@@ -81,29 +47,11 @@ const OWN: [HeaderName; 19] = [
     IF_RANGE,
     IF_UNMODIFIED_SINCE,
     RANGE,
-    PEER,
-    OPTIONS,
-    HOPS,
-    PATIENT,
-    ERRORS_SINCE,
-    FAULT,
-    FAULT_DETAIL,
-    FAULT_RETRY_AFTER,
-    ALONE,
 ];
 
-/// `options` as a field value; `None` when they are the defaults.
-pub fn encode_options(options: &FetchOptions) -> Option<HeaderValue> {
-    if *options == FetchOptions::default() {
-        return None;
-    }
-    let json = serde_json::to_vec(options).ok()?;
-    HeaderValue::try_from(URL_SAFE_NO_PAD.encode(json)).ok()
-}
-
-/// What [`encode_options`] wrote; `None` for anything else.
-pub fn decode_options(value: &HeaderValue) -> Option<FetchOptions> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(value.as_bytes()).ok()?).ok()
+/// Whether a field is made anew or never travels.
+fn is_own(name: &HeaderName) -> bool {
+    OWN.contains(name) || peer::is_reserved(name)
 }
 
 /// Who is asked.
@@ -190,10 +138,16 @@ pub(super) fn build_for_parent(
     peer_secret: &HeaderValue,
 ) -> Result<http::Request<Empty<Bytes>>, Fault> {
     let mut fields = passed_on(request.fields.clone());
-    ask_parent(&mut fields, request, peer_secret);
-    if ask.is_patient {
-        fields.insert(PATIENT, HeaderValue::from_static("1"));
-    }
+    put_host(&mut fields, &request.host);
+    let priority = if ask.is_patient { Priority::Background } else { Priority::Interactive };
+    let beside = PeerRequest {
+        hops: request.hops.saturating_add(1),
+        options: Arc::clone(&request.options),
+        client: request.client.clone(),
+        errors_since: request.errors_since,
+        priority,
+    };
+    beside.write(peer_secret, &mut fields);
     let uri = parent_uri(node, &request.path_and_query);
     finish(fields, uri, request, ask, &parent_name(node))
 }
@@ -206,6 +160,7 @@ fn only(fields: &HeaderMap, name: &HeaderName) -> HeaderMap {
 /// The fields of the viewer that travel.
 fn passed_on(mut fields: HeaderMap) -> HeaderMap {
     strip_hop_by_hop(&mut fields);
+    peer::strip(&mut fields);
     for name in OWN {
         fields.remove(name);
     }
@@ -250,7 +205,7 @@ fn ask_origin(
     if !aim.is_foreign {
         for (name, value) in &request.options.headers {
             if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value))
-                && !OWN.contains(&name)
+                && !is_own(&name)
                 && !ask.without.contains(&name)
             {
                 fields.insert(name, value);
@@ -275,8 +230,7 @@ fn ask_origin(
 /// Does what `rule` says, unless the field is made anew or never travels.
 fn change(fields: &mut HeaderMap, rule: &HeaderRule) {
     let Ok(name) = rule.name.parse::<HeaderName>() else { return };
-    let is_ours = OWN.contains(&name) || [VIA, EXPECT, CDN_LOOP].contains(&name);
-    if is_ours || name.as_str().starts_with("stoker-") {
+    if is_own(&name) || [VIA, EXPECT, CDN_LOOP].contains(&name) {
         return;
     }
     match (rule.mode, HeaderValue::from_str(&rule.value)) {
@@ -290,21 +244,6 @@ fn change(fields: &mut HeaderMap, rule: &HeaderRule) {
             fields.append(name, value);
         }
         (_, Err(_)) => {}
-    }
-}
-
-fn ask_parent(fields: &mut HeaderMap, request: &Request, peer_secret: &HeaderValue) {
-    put_host(fields, &request.host);
-    fields.insert(PEER, peer_secret.clone());
-    fields.insert(HOPS, HeaderValue::from(u16::from(request.hops.saturating_add(1))));
-    if let Some(options) = encode_options(&request.options) {
-        fields.insert(OPTIONS, options);
-    }
-    if let Some(client) = &request.client {
-        fields.insert(CLIENT, client.to_value());
-    }
-    if let Some(since) = request.errors_since {
-        fields.insert(ERRORS_SINCE, HeaderValue::from(since.as_millis()));
     }
 }
 
@@ -349,6 +288,7 @@ pub(super) mod tests {
         domain::{CacheRules, Origin, Paths, Shield},
         key::Key,
         setting::{Status, VendorSettings},
+        task::FetchOptions,
         time::Timestamp,
     };
 
@@ -375,20 +315,6 @@ pub(super) mod tests {
             lock: None,
             ownership: Default::default(),
         }
-    }
-
-    #[test]
-    fn options_travel_unless_they_are_the_defaults() {
-        assert_eq!(encode_options(&FetchOptions::default()), None);
-        let options = FetchOptions {
-            user_agent: Some("x".into()),
-            headers: vec![("A".into(), "b, ü".into())],
-            disable_range: true,
-            ..FetchOptions::default()
-        };
-        let value = encode_options(&options).unwrap();
-        assert_eq!(decode_options(&value), Some(options));
-        assert_eq!(decode_options(&HeaderValue::from_static("%%")), None);
     }
 
     #[test]

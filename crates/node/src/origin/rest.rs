@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode, header};
 use stoker_domain::{domain::Domain, http::parse_http_date, outcome::Outcome, retry};
 use tokio::time::Instant;
 
-use super::Fault;
+use crate::fault::{Fault, whole_seconds};
 
 /// How long all that is asked of an origin fails as it just did, when no connection came about: less
 /// than the engine lets pass before it tries again, and that must reach the origin.
@@ -96,7 +96,7 @@ impl Rests {
                 let detail = format!(
                     "origin `{}` answered {status} before and asked to be left alone for {} s more",
                     domain.origin,
-                    seconds(left)
+                    whole_seconds(left)
                 );
                 Fault::new(Outcome::OriginStatus(*status), detail).after(Some(left))
             }
@@ -121,11 +121,6 @@ pub(super) fn asked_for(status: StatusCode, fields: &HeaderMap) -> Option<Durati
         return None;
     }
     retry::retry_after(value, date.unwrap_or_default()).filter(|wanted| !wanted.is_zero())
-}
-
-/// Whole seconds, rounded up.
-pub(crate) fn seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ use stoker_domain::{
         CacheControl, CacheStatus, Forward, StoredResponse, parse_byte_range, strip_hop_by_hop,
     },
     outcome::{Block, OriginFault, Outcome},
-    task::FetchOptions,
 };
 use tokio::time::timeout;
 use tracing::debug;
@@ -17,14 +16,14 @@ use super::{
     Asked, CACHE_STATUS, Miss, Service,
     body::Body,
     hit::{outgoing, seconds_between},
-    peer::{Caller, strip_internal},
-    refusal::{fault_status, put_text, tell_peer, text},
+    refusal::{fault_status, text},
     select::select,
 };
 use crate::{
+    fault::{Fault, whole_seconds},
     fill::{FillHead, Reader},
     memory::Window,
-    origin::{ALONE, FAULT_RETRY_AFTER, Fault, NOTE, PATIENT, seconds},
+    peer::{self, Remarks},
     request::{Handed, Intent, Request, Want},
     store::Stored,
 };
@@ -103,12 +102,9 @@ impl Service {
         let mut fields = outgoing(head.response.clone(), has_age.then_some(now));
         fields.append(CACHE_STATUS, status.to_value(&self.0.cache));
         selection.amend(&mut fields, head.response.status, head.size);
-        let alone = head.not_kept.filter(|_| head.is_alone && asked.caller.is_peer());
-        if let Some(Ok(why)) = alone.map(|why| HeaderValue::try_from(why.to_string())) {
-            fields.insert(ALONE, why);
-        }
-        if let Some(note) = head.note.as_deref().filter(|_| asked.caller.is_peer()) {
-            put_text(&mut fields, NOTE, note);
+        if asked.peer.is_some() {
+            let alone = head.not_kept.filter(|_| head.is_alone);
+            Remarks { note: head.note.clone(), alone }.write(&mut fields);
         }
         *reply.headers_mut() = fields;
         let span = match head.size {
@@ -154,16 +150,10 @@ impl Service {
 /// Says to another node why there is no content, and when it may be asked for again.
 fn tell_when(asked: &Asked, fault: &Fault, fields: &mut HeaderMap) {
     if let Some(wanted) = fault.retry_after().filter(|_| fault.is_busy()) {
-        fields.insert(header::RETRY_AFTER, seconds(wanted).into());
+        fields.insert(header::RETRY_AFTER, whole_seconds(wanted).into());
     }
-    if asked.caller.is_peer() {
-        tell_peer(fields, fault.outcome(), fault.detail());
-        if let Some(wanted) = fault.retry_after() {
-            fields.insert(FAULT_RETRY_AFTER, seconds(wanted).into());
-        }
-        if fault.is_alone() {
-            fields.insert(ALONE, HeaderValue::from_static("1"));
-        }
+    if asked.peer.is_some() {
+        peer::write_fault(fault, fields);
     }
 }
 
@@ -211,10 +201,7 @@ fn must_validate(stored: &Stored) -> bool {
 
 /// What is asked upstream for `asked`; fields that are `named` select what the origin answers.
 pub(super) fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
-    let (hops, options) = match &asked.caller {
-        Caller::Viewer => (0, FetchOptions::default()),
-        Caller::Peer { hops, options, .. } => (*hops, FetchOptions::clone(options)),
-    };
+    let peer = asked.peer.as_ref();
     let range = asked.fields.get(header::RANGE).and_then(parse_byte_range);
     let want = match range {
         _ if asked.is_head => Want::Head,
@@ -228,12 +215,12 @@ pub(super) fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
         path_and_query: asked.path_and_query().to_owned(),
         fields: forwarded(&asked.fields),
         handed: Handed::Named(named),
-        options: Arc::new(options),
+        options: peer.map(|peer| Arc::clone(&peer.options)).unwrap_or_default(),
         intent: Intent::Demand(want),
-        hops,
+        hops: peer.map_or(0, |peer| peer.hops),
         client: asked.client.clone(),
-        is_patient: asked.caller.is_peer() && asked.fields.contains_key(PATIENT),
-        errors_since: asked.caller.errors_since(),
+        is_patient: peer.is_some_and(|peer| peer.priority.is_background()),
+        errors_since: peer.and_then(|peer| peer.errors_since),
     }
 }
 
@@ -241,7 +228,7 @@ pub(super) fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
 fn forwarded(fields: &HeaderMap<HeaderValue>) -> HeaderMap {
     let mut fields = fields.clone();
     strip_hop_by_hop(&mut fields);
-    strip_internal(&mut fields);
+    peer::strip(&mut fields);
     for name in NOT_FORWARDED {
         fields.remove(name);
     }

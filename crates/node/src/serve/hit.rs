@@ -12,11 +12,11 @@ use super::{
     Asked, CACHE_STATUS, Proof, Service,
     body::{Body, Refill, StoredBody},
     forward::upstream,
-    peer::strip_internal,
     select::{Selection, select},
 };
 use crate::{
     memory::Window,
+    peer,
     store::{ReadError, SLICE, Stored},
 };
 
@@ -126,7 +126,7 @@ pub(super) fn outgoing(response: StoredResponse, now: Option<Timestamp>) -> Head
     let response_time = response.response_time;
     let has_ranges = response.status == StatusCode::OK;
     let mut fields = response.fields;
-    strip_internal(&mut fields);
+    peer::strip(&mut fields);
     if let Some(age) = age {
         fields.insert(header::AGE, age.into());
     }

@@ -10,9 +10,9 @@ mod client;
 mod forward;
 mod hit;
 mod holding;
-mod peer;
 mod refusal;
 mod select;
+mod selecting;
 
 use std::{
     borrow::Cow,
@@ -45,17 +45,13 @@ use tokio::sync::watch;
 use crate::{
     config::Config,
     fill::Fills,
-    origin::{ANSWERED, MAX_HOPS},
-    request::{ForwardedFor, stored_url},
+    peer::{self, MAX_HOPS, PRIORITY, PeerRequest},
     store::{Store, Stored, Verified},
 };
 
 pub use self::body::{Body, Error};
-pub(crate) use self::{holding::cached_only, peer::selecting};
-use self::{
-    peer::{Caller, strip_internal},
-    refusal::Refusal,
-};
+use self::refusal::Refusal;
+pub(crate) use self::{holding::cached_only, selecting::selecting};
 
 /// Where an origin names the tags by which its responses are purged.
 const CACHE_TAG: HeaderName = HeaderName::from_static("cache-tag");
@@ -126,7 +122,8 @@ struct Asked {
     path_len: usize,
     is_head: bool,
     fields: HeaderMap,
-    caller: Caller,
+    /// What the node that asks says of it; none for a viewer.
+    peer: Option<PeerRequest>,
     /// The viewer's address, where it is known.
     client: Option<ForwardedFor>,
     /// Whether the reply carries a [`Proof`].
@@ -204,14 +201,14 @@ impl Service {
     /// `from` nowhere = a read-back, which wants a proof.
     async fn answer_with(&self, head: Parts, from: Option<IpAddr>) -> Response<Body> {
         self.0.counters.requests.fetch_add(1, Ordering::Relaxed);
-        let caller = peer::identify(&head.headers, &self.0.peer_secret);
-        let is_peer = caller.is_peer();
-        let mut reply = match self.asked(head, caller, from) {
+        let peer = PeerRequest::read(&head.headers, &self.0.peer_secret);
+        let is_peer = peer.is_some();
+        let mut reply = match self.asked(head, peer, from) {
             Ok(asked) => self.find_and_answer(asked).await,
             Err(refusal) => refusal.reply(&self.0.cache, is_peer),
         };
         if is_peer {
-            reply.headers_mut().insert(ANSWERED, HeaderValue::from_static("1"));
+            peer::mark(reply.headers_mut());
         } else {
             // between origin and caches; the nodes behind this one keep it
             reply.headers_mut().remove(CACHE_TAG);
@@ -224,7 +221,7 @@ impl Service {
     fn asked(
         &self,
         mut head: Parts,
-        caller: Caller,
+        peer: Option<PeerRequest>,
         from: Option<IpAddr>,
     ) -> Result<Asked, Refusal> {
         let wants_proof = from.is_none();
@@ -237,24 +234,22 @@ impl Service {
         if !wants_proof && !self.0.readiness.is_ready() {
             return Err(Refusal::CatchingUp);
         }
-        if matches!(caller, Caller::Peer { hops, .. } if hops > MAX_HOPS) {
+        if peer.as_ref().is_some_and(|peer| peer.hops > MAX_HOPS) {
             return Err(Refusal::Loop);
         }
-        let client = match &caller {
-            Caller::Peer { client, .. } => client.clone(),
-            Caller::Viewer => {
-                from.map(|from| client::told(&head.headers, from, &self.0.trusted_proxies))
-            }
+        let client = match &peer {
+            Some(peer) => peer.client.clone(),
+            None => from.map(|from| client::told(&head.headers, from, &self.0.trusted_proxies)),
         };
         if !wants_proof {
             // a read-back has the fields of its task
             strip_claims(&mut head.headers);
+            // a viewer's says something of his connection, another node's has been read
+            head.headers.remove(PRIORITY);
         }
-        if !caller.is_peer() {
-            strip_internal(&mut head.headers);
-        }
+        peer::strip(&mut head.headers);
         drop_repeated(&mut head.headers);
-        if let Caller::Peer { options, .. } = &caller
+        if let Some(PeerRequest { options, .. }) = &peer
             && !options.headers.is_empty()
         {
             // what the task sends to the origin selects here as it does there
@@ -279,7 +274,7 @@ impl Service {
             domain,
             is_head,
             fields: head.headers,
-            caller,
+            peer,
             client,
             wants_proof,
         })
@@ -308,7 +303,7 @@ impl Service {
             // the disk did not give back what it held; what is left may be built upon
         }
         if only_if_cached {
-            return Refusal::OnlyIfCached.reply(&self.0.cache, asked.caller.is_peer());
+            return Refusal::OnlyIfCached.reply(&self.0.cache, asked.peer.is_some());
         }
         // boxed, so that the future of a hit stays small
         Box::pin(self.forward(asked, miss)).await
@@ -346,7 +341,8 @@ impl Miss {
 impl Service {
     /// Whether `response`, which is fresh, is what `asked` wants: a prefetch wants the content.
     fn is_answer(&self, asked: &Asked, response: &StoredResponse) -> bool {
-        self.0.fills.is_answer(asked.key, response.status, asked.caller.errors_since())
+        let errors_since = asked.peer.as_ref().and_then(|peer| peer.errors_since);
+        self.0.fills.is_answer(asked.key, response.status, errors_since)
     }
 }
 

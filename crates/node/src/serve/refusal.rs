@@ -1,13 +1,13 @@
 //! Requests that are answered without looking into the cache, each with a sentence that says why.
 
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
     http::CacheStatus,
     outcome::{Block, OriginFault, Outcome},
 };
 
 use super::{CACHE_STATUS, body::Body};
-use crate::origin::{FAULT, FAULT_DETAIL, Fault};
+use crate::{fault::Fault, peer};
 
 /// Why a request is not looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +95,7 @@ impl Refusal {
         }
         if to_peer {
             let detail = format!("`{cache}` refuses: {}", self.sentence());
-            tell_peer(fields, self.outcome(), &detail);
+            peer::write_fault(&Fault::new(self.outcome(), detail), fields);
         }
         reply
     }
@@ -112,23 +112,6 @@ pub(super) fn fault_status(fault: &Fault) -> StatusCode {
         Outcome::Blocked(Block::Loop) => StatusCode::LOOP_DETECTED,
         Outcome::Uncacheable(_) => StatusCode::INTERNAL_SERVER_ERROR,
         _ => StatusCode::BAD_GATEWAY,
-    }
-}
-
-/// Says to another node why the reply is what it is.
-pub(super) fn tell_peer(fields: &mut http::HeaderMap, outcome: Outcome, detail: &str) {
-    if let Ok(outcome) = HeaderValue::try_from(outcome.to_string()) {
-        fields.insert(FAULT, outcome);
-    }
-    put_text(fields, FAULT_DETAIL, detail);
-}
-
-/// Puts a sentence into a field; what is not ASCII is left out.
-pub(super) fn put_text(fields: &mut http::HeaderMap, name: HeaderName, text: &str) {
-    let ascii: String =
-        text.chars().map(|c| if matches!(c, ' '..='~') { c } else { '?' }).collect();
-    if let Ok(text) = HeaderValue::try_from(ascii) {
-        fields.insert(name, text);
     }
 }
 
@@ -163,11 +146,11 @@ mod tests {
         ] {
             let reply = refusal.reply("stoker-middle", true);
             assert_eq!(reply.status(), status);
-            assert_eq!(reply.headers()[FAULT], outcome);
-            let detail = reply.headers()[FAULT_DETAIL].to_str().unwrap();
+            assert_eq!(reply.headers()["stoker-fault"], outcome);
+            let detail = reply.headers()["stoker-fault-detail"].to_str().unwrap();
             assert!(detail.starts_with("`stoker-middle` refuses: "), "{detail}");
             let reply = refusal.reply("stoker-middle", false);
-            assert!(!reply.headers().contains_key(FAULT), "a viewer is told nothing");
+            assert!(!reply.headers().contains_key("stoker-fault"), "a viewer is told nothing");
         }
     }
 }

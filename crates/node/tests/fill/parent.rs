@@ -7,7 +7,7 @@ use stoker_domain::{
     task::FetchOptions,
 };
 use stoker_node::{
-    origin::{FAULT, decode_options},
+    peer::{FAULT, decode_options},
     request::Intent,
 };
 use stoker_testkit::{Script, content};

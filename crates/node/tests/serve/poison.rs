@@ -122,7 +122,7 @@ const ATTACKS: &[Attack] = &[
     &[("Stoker-Peer", "MARK")],
     &[("Stoker-Peer", "MARK"), ("Stoker-Options", "eyJkaXNhYmxlX3JhbmdlIjp0cnVlfQ")],
     &[("Stoker-Alone", "private"), ("Stoker-Fault", "blocked:offline")],
-    &[("Stoker-Hops", "250"), ("Stoker-Patient", "1"), ("Stoker-Errors-Since", "9999999999999")],
+    &[("Stoker-Hops", "250"), ("Priority", "u=7"), ("Stoker-Errors-Since", "9999999999999")],
     &[("Stoker-Client", "https 192.0.2.77")],
     &[("Stoker-Mark", "MARK")],
 ];
