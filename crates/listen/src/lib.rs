@@ -1,7 +1,7 @@
 //! Listeners: connections in, bounded in number, in patience and in grammar; drained at the end.
 //!
-//! Used by the API, by its status listener and by the nodes. [`Listener`] accepts and serves;
-//! [`Bounds`] says how much of what there may be. What is not a request by the letter of RFC 9112 is
+//! Used by the API, by its status listener and by the nodes. [`Listener`] accepts, serves and drains;
+//! [`Bounds`] says how much of what there may be; [`tls`] makes connections of handshakes. What is not a request by the letter of RFC 9112 is
 //! refused before hyper reads it (`grammar`), whatever pieces it comes in. Which requests are
 //! answered, and how, is decided elsewhere.
 
@@ -14,6 +14,7 @@ mod metrics;
 mod serve;
 mod stats;
 mod table;
+pub mod tls;
 
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;

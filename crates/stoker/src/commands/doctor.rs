@@ -18,6 +18,7 @@ use std::{
 use http::{Method, Request, header};
 use serde::Serialize;
 use stoker_domain::time::{Clock, Timestamp};
+use stoker_listen::tls::{Validity, ValidityState};
 use stoker_gateway::admin::api::{DomainView, Domains, LedgerView, NodeView, Nodes};
 
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
     output,
     server::{
         clear_text::{self, Listener},
-        tls::{self, Stage, Validity},
+        tls,
     },
     size::show,
 };
@@ -164,8 +165,8 @@ fn look_at_clear_text(data: &Path, findings: &mut Findings) {
 }
 
 /// What can be told without the name by which callers know the server.
-fn look_at_tls(tls: &tls::Endpoint, findings: &mut Findings) {
-    let endpoint = &tls.endpoint;
+fn look_at_tls(found: &tls::Endpoint, findings: &mut Findings) {
+    let endpoint = &found.endpoint;
     let address = endpoint.trim_start_matches("https://").parse();
     let connected = address
         .map_err(io::Error::other)
@@ -177,24 +178,21 @@ fn look_at_tls(tls: &tls::Endpoint, findings: &mut Findings) {
             findings.fail(text.message(), "is `stoker up` running? look at what it logs");
         }
     }
-    let chain = match tls::read_chain(&tls.certificate) {
+    let chain = match tls::read_chain(&found.certificate) {
         Ok(chain) => chain,
         Err(failure) => return findings.failure(&failure),
     };
     let Some(validity) = chain.first().and_then(|own| Validity::of(own)) else {
         return;
     };
-    let text = format!(
-        "TLS certificate `{}` is good from {} until {}",
-        tls.certificate.display(),
-        validity.from,
-        validity.until
-    );
+    let (from, until) = tls::span(validity);
+    let file = found.certificate.display();
+    let text = format!("TLS certificate `{file}` is good from {from} until {until}");
     let renew = "put the new one in its place and send SIGHUP to `stoker up`";
-    match validity.at(SystemClock.now()) {
-        Stage::Good => findings.ok(text),
-        Stage::Late => findings.warn(text, renew),
-        Stage::Early | Stage::Over => findings.fail(text, renew),
+    match validity.at(SystemClock.now().as_millis()) {
+        ValidityState::Valid => findings.ok(text),
+        ValidityState::ExpiringSoon => findings.warn(text, renew),
+        ValidityState::NotYetValid | ValidityState::Expired => findings.fail(text, renew),
     }
 }
 

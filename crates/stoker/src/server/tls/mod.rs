@@ -1,34 +1,27 @@
-//! The certificate of the API's TLS port: read, looked over, and read again when told to.
+//! The certificate of the API's TLS port: its files are read at the start and again on a signal.
 //!
-//! What cannot be used is told with the file's name and the way out. A certificate whose time is
-//! over is used all the same, with a warning: some callers do not look, and none is served better
-//! by a server that does not start.
+//! Errors name the file and the way out. An expired certificate is used all the same, with a
+//! warning: some callers do not check, and none is served better by a server that does not start.
+//! Handshakes, ALPN and validity are `stoker_listen::tls`.
 
 mod endpoint;
-mod listener;
-mod validity;
 
 use std::{
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
+use jiff::Timestamp;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use stoker_domain::time::Clock;
-use tokio::{net::TcpListener, sync::watch};
+use stoker_listen::tls::{self, MAX_HANDSHAKES, Validity, ValidityState};
+use tokio::net::TcpListener;
 
 use crate::{failure::Failure, private, server::api::Api};
 
 pub(super) use endpoint::tell;
 pub(crate) use endpoint::{Endpoint, read_endpoint};
-pub(crate) use validity::{Stage, Validity};
-
-use listener::{MOST_HANDSHAKES, TlsListener};
 
 /// What `stoker up` was told about TLS.
 #[derive(Clone, Debug)]
@@ -63,64 +56,60 @@ impl Port {
 
     /// Serves the API there.
     pub(super) fn serve(self, api: &mut Api) -> (Endpoint, Certificate) {
-        let config = self.certificate.config.subscribe();
-        let most = MOST_HANDSHAKES.min(api.bounds().connections);
-        api.serve("api-tls", TlsListener::new(self.tcp, config, most));
+        let most = MAX_HANDSHAKES.min(api.bounds().connections);
+        api.serve("api-tls", self.certificate.used.listener(self.tcp, most));
         (self.endpoint, self.certificate)
     }
 }
 
-/// A certificate with its key, for the handshakes that begin from now on.
+/// The files of a certificate, and what of them is in use.
 pub(super) struct Certificate {
     options: Options,
-    config: watch::Sender<Arc<ServerConfig>>,
+    used: tls::Certificate,
 }
 
 impl Certificate {
     fn read(options: Options, clock: &dyn Clock) -> Result<Self, Failure> {
-        let config = read(&options, clock)?;
-        Ok(Self { options, config: watch::Sender::new(Arc::new(config)) })
+        let (chain, key) = read(&options, clock)?;
+        let used = tls::Certificate::new(chain, key).map_err(|error| unusable(&options, &error))?;
+        Ok(Self { options, used })
     }
 
-    /// Reads both files again. When they cannot be used, the certificate of before stays.
+    /// Reads both files again. When they cannot be used, the present certificate stays in use.
     pub(super) fn read_again(&self, clock: &dyn Clock) {
-        match read(&self.options, clock) {
-            Ok(config) => {
-                self.config.send_replace(Arc::new(config));
-                tracing::info!("the TLS certificate was read again");
-            }
+        let replaced = read(&self.options, clock).and_then(|(chain, key)| {
+            self.used.replace(chain, key).map_err(|error| unusable(&self.options, &error))
+        });
+        match replaced {
+            Ok(()) => tracing::info!("the TLS certificate was read again"),
             Err(failure) => tracing::error!(
                 error = failure.message(),
                 hint = failure.way_out(),
-                "the TLS certificate of before stays in use"
+                "the previous TLS certificate stays in use"
             ),
         }
     }
 }
 
-fn read(options: &Options, clock: &dyn Clock) -> Result<ServerConfig, Failure> {
+type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn read(options: &Options, clock: &dyn Clock) -> Result<ChainAndKey, Failure> {
     let Options { certificate, key, .. } = options;
     let chain = read_chain(certificate)?;
-    look_at_time(certificate, &chain, clock);
-    let unusable = |error: rustls::Error| match error {
+    warn_of_validity(certificate, &chain, clock);
+    Ok((chain, read_key(key)?))
+}
+
+fn unusable(Options { certificate, key, .. }: &Options, error: &rustls::Error) -> Failure {
+    let (certificate, key) = (certificate.display(), key.display());
+    match error {
         rustls::Error::InconsistentKeys(_) => Failure::new(format!(
-            "the key in `{}` is not that of the certificate in `{}`",
-            key.display(),
-            certificate.display()
+            "the key in `{key}` is not that of the certificate in `{certificate}`"
         ))
         .hint("the first certificate in the file must be the server's own, its issuers follow"),
-        error => {
-            let files = format!("`{}` with `{}`", certificate.display(), key.display());
-            Failure::because(format!("cannot use {files} for TLS"), &error)
-                .hint("use an ECDSA P-256 or P-384, Ed25519 or RSA key and an X.509 certificate")
-        }
-    };
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, read_key(key)?)
-        .map_err(unusable)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
+        error => Failure::because(format!("cannot use `{certificate}` with `{key}` for TLS"), error)
+            .hint("use an ECDSA P-256 or P-384, Ed25519 or RSA key and an X.509 certificate"),
+    }
 }
 
 /// The certificates in a file; at least one.
@@ -163,19 +152,28 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
         .hint("is the path right, and may the user who runs `stoker` read it?")
 }
 
-fn look_at_time(path: &Path, chain: &[CertificateDer<'_>], clock: &dyn Clock) {
+fn warn_of_validity(path: &Path, chain: &[CertificateDer<'_>], clock: &dyn Clock) {
     let Some(validity) = chain.first().and_then(|own| Validity::of(own)) else {
         return;
     };
     let file = path.display();
-    let from = validity.from;
-    let until = validity.until;
-    match validity.at(clock.now()) {
-        Stage::Early => tracing::warn!(%file, %from, "the TLS certificate is not valid yet"),
-        Stage::Good => {}
-        Stage::Late => tracing::warn!(%file, %until, "the TLS certificate will expire soon"),
-        Stage::Over => tracing::warn!(%file, %until, "the TLS certificate has expired"),
+    let (from, until) = span(validity);
+    match validity.at(clock.now().as_millis()) {
+        ValidityState::NotYetValid => {
+            tracing::warn!(%file, %from, "the TLS certificate is not valid yet");
+        }
+        ValidityState::Valid => {}
+        ValidityState::ExpiringSoon => {
+            tracing::warn!(%file, %until, "the TLS certificate will expire soon");
+        }
+        ValidityState::Expired => tracing::warn!(%file, %until, "the TLS certificate has expired"),
     }
+}
+
+/// Both ends, for people.
+pub(crate) fn span(validity: Validity) -> (Timestamp, Timestamp) {
+    let moment = |seconds| Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    (moment(validity.not_before), moment(validity.not_after))
 }
 
 #[cfg(test)]

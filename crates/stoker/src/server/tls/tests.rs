@@ -9,7 +9,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
 use stoker_domain::time::Timestamp;
-use stoker_listen::Accept;
+use stoker_listen::{
+    Accept,
+    tls::{HANDSHAKE_TIMEOUT, MAX_HANDSHAKES},
+};
 use stoker_testkit::{Authority, FakeClock, Issued};
 use tempfile::TempDir;
 use tokio::{
@@ -19,19 +22,19 @@ use tokio::{
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use super::{Certificate, Options, Port, TlsListener, listener, read};
+use super::{Certificate, Options, Port};
 
 /// Folder with the files that the options name.
-struct Stage {
+struct Fixture {
     folder: TempDir,
     authority: Authority,
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
-        let stage = Self { folder: tempfile::tempdir().unwrap(), authority: Authority::new() };
-        stage.put(&stage.authority.issue(&["localhost"]));
-        stage
+        let fixture = Self { folder: tempfile::tempdir().unwrap(), authority: Authority::new() };
+        fixture.put(&fixture.authority.issue(&["localhost"]));
+        fixture
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -59,7 +62,7 @@ impl Stage {
 
     /// What is said when the files cannot be used.
     fn refusal(&self) -> (String, String) {
-        let failure = read(&self.options(), &clock()).unwrap_err();
+        let failure = Certificate::read(self.options(), &clock()).err().unwrap();
         (failure.message().to_owned(), failure.way_out().unwrap().to_owned())
     }
 
@@ -67,11 +70,7 @@ impl Stage {
     async fn serve(&self) -> (SocketAddr, Certificate) {
         let port = Port::open(self.options(), &clock()).await.unwrap();
         let address = port.tcp.local_addr().unwrap();
-        let mut listener = TlsListener::new(
-            port.tcp,
-            port.certificate.config.subscribe(),
-            listener::MOST_HANDSHAKES,
-        );
+        let mut listener = port.certificate.used.listener(port.tcp, MAX_HANDSHAKES);
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = Accept::accept(&mut listener).await.unwrap();
@@ -107,17 +106,17 @@ fn clock() -> FakeClock {
 
 #[test]
 fn files_that_cannot_be_used_are_named_with_the_way_out() {
-    let stage = Stage::new();
-    let own = fs::read_to_string(stage.path("cert.pem")).unwrap();
-    let key = fs::read_to_string(stage.path("key.pem")).unwrap();
-    assert!(read(&stage.options(), &clock()).is_ok());
+    let fixture = Fixture::new();
+    let own = fs::read_to_string(fixture.path("cert.pem")).unwrap();
+    let key = fs::read_to_string(fixture.path("key.pem")).unwrap();
+    assert!(Certificate::read(fixture.options(), &clock()).is_ok());
     let refused = |file: &str, text: &str, message: &str, hint: &str| {
-        let before = fs::read(stage.path(file)).unwrap();
-        fs::write(stage.path(file), text).unwrap();
-        let said = stage.refusal();
+        let before = fs::read(fixture.path(file)).unwrap();
+        fs::write(fixture.path(file), text).unwrap();
+        let said = fixture.refusal();
         assert!(said.0.contains(file) && said.0.contains(message), "{said:?}");
         assert!(said.1.contains(hint), "{said:?}");
-        fs::write(stage.path(file), before).unwrap();
+        fs::write(fixture.path(file), before).unwrap();
     };
     refused("cert.pem", "", "holds no certificate", "PEM");
     refused("cert.pem", &key, "holds no certificate", "PEM");
@@ -129,80 +128,80 @@ fn files_that_cannot_be_used_are_named_with_the_way_out() {
     refused("key.pem", &encrypted, "encrypted", "openssl pkey");
     let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n";
     refused("key.pem", older, "encrypted", "openssl pkey");
-    refused("key.pem", &stage.authority.issue(&["localhost"]).key, "not that of", "first");
+    refused("key.pem", &fixture.authority.issue(&["localhost"]).key, "not that of", "first");
     refused("key.pem", &key.replace("-----\nM", "-----\nA"), "key.pem", "key");
-    fs::remove_file(stage.path("key.pem")).unwrap();
-    assert!(stage.refusal().0.contains("key.pem"));
+    fs::remove_file(fixture.path("key.pem")).unwrap();
+    assert!(fixture.refusal().0.contains("key.pem"));
 }
 
 #[test]
 fn an_expired_certificate_is_read_all_the_same() {
-    let stage = Stage::new();
-    stage.put(&stage.authority.issue_until(&["localhost"], (2021, 2, 28)));
-    assert!(read(&stage.options(), &clock()).is_ok());
+    let fixture = Fixture::new();
+    fixture.put(&fixture.authority.issue_until(&["localhost"], (2021, 2, 28)));
+    assert!(Certificate::read(fixture.options(), &clock()).is_ok());
 }
 
 #[tokio::test]
 async fn a_new_certificate_is_taken_when_told_and_a_broken_one_is_not() {
-    let stage = Stage::new();
-    let (address, certificate) = stage.serve().await;
+    let fixture = Fixture::new();
+    let (address, certificate) = fixture.serve().await;
     let shown = async || {
-        let stream = stage.call(address).await;
+        let stream = fixture.call(address).await;
         stream.get_ref().1.peer_certificates().unwrap()[0].clone().into_owned()
     };
     let first = shown().await;
-    stage.put(&stage.authority.issue(&["localhost"]));
+    fixture.put(&fixture.authority.issue(&["localhost"]));
     assert_eq!(shown().await, first, "nobody told the server");
     certificate.read_again(&clock());
     let second = shown().await;
     assert_ne!(second, first);
-    fs::write(stage.path("key.pem"), "").unwrap();
+    fs::write(fixture.path("key.pem"), "").unwrap();
     certificate.read_again(&clock());
     assert_eq!(shown().await, second);
 }
 
 #[tokio::test]
 async fn callers_who_say_nothing_or_rubbish_or_half_of_it_block_nobody() {
-    let stage = Stage::new();
-    let (address, _certificate) = stage.serve().await;
+    let fixture = Fixture::new();
+    let (address, _certificate) = fixture.serve().await;
     // the beginning of a record that announces more
     let beginnings: [&[u8]; 4] =
         [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", &[0xff; 2000], &[0x16, 3, 1, 2, 0, 1, 0]];
     let mut hostile = Vec::new();
-    for n in 0..listener::MOST_HANDSHAKES + 40 {
+    for n in 0..MAX_HANDSHAKES + 40 {
         let mut stream = TcpStream::connect(address).await.unwrap();
         // whoever was pushed out or refused may be told so
         let _ = stream.write_all(beginnings[n % beginnings.len()]).await;
         hostile.push(stream);
         if n % 50 == 0 {
             let begin = Instant::now();
-            stage.call(address).await;
+            fixture.call(address).await;
             assert!(begin.elapsed() < Duration::from_secs(30), "{n}: {:?}", begin.elapsed());
         }
     }
-    stage.call(address).await;
+    fixture.call(address).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_takes_too_long_is_hung_up_on() {
-    let stage = Stage::new();
-    let (address, _certificate) = stage.serve().await;
+    let fixture = Fixture::new();
+    let (address, _certificate) = fixture.serve().await;
     let begin = Instant::now();
     let mut silent = TcpStream::connect(address).await.unwrap();
     // paused time moves on as soon as there is nothing else to do
-    let end = timeout(listener::PATIENCE * 2, silent.read_to_end(&mut Vec::new())).await;
+    let end = timeout(HANDSHAKE_TIMEOUT * 2, silent.read_to_end(&mut Vec::new())).await;
     assert!(end.is_ok(), "still connected");
-    assert!(begin.elapsed() >= listener::PATIENCE, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() >= HANDSHAKE_TIMEOUT, "{:?}", begin.elapsed());
 }
 
 #[test]
 fn a_key_that_everybody_may_read_is_refused() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     for (mode, is_good) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
-        stage.set_mode(mode);
-        assert_eq!(read(&stage.options(), &clock()).is_ok(), is_good, "{mode:o}");
+        fixture.set_mode(mode);
+        assert_eq!(Certificate::read(fixture.options(), &clock()).is_ok(), is_good, "{mode:o}");
         if !is_good {
-            let (message, hint) = stage.refusal();
+            let (message, hint) = fixture.refusal();
             assert!(message.contains("may be read by others"), "{message}");
             assert!(hint.starts_with("chmod 600 ") && hint.ends_with("key.pem"), "{hint}");
         }

@@ -1,13 +1,12 @@
-//! Connections whose TLS handshake is done, for the server of the API.
+//! Connections whose TLS handshake is done.
 //!
 //! Handshakes go on beside each other, each within a time limit. When there are too many, the oldest
-//! makes room: an honest caller needs milliseconds, so whoever opens connections and says nothing
-//! pushes out his own kind.
+//! is closed: an honest caller needs milliseconds, so whoever opens connections and sends nothing
+//! only displaces others who do the same.
 
 use std::{collections::VecDeque, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ServerConfig;
-use stoker_listen::Accept;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -16,15 +15,18 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
+use crate::Accept;
+
 /// Handshakes under way at once.
-pub(super) const MOST_HANDSHAKES: usize = 256;
+pub const MAX_HANDSHAKES: usize = 256;
 /// Longest time for one handshake.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 type Connection = (TlsStream<TcpStream>, SocketAddr);
 
 /// A port on which callers speak TLS.
-pub(crate) struct TlsListener {
+#[derive(Debug)]
+pub struct TlsListener {
     tcp: TcpListener,
     /// For the handshakes that begin from now on.
     config: watch::Receiver<Arc<ServerConfig>>,
@@ -60,10 +62,10 @@ async fn handshake(
     stream: TcpStream,
     peer: SocketAddr,
 ) -> Option<Connection> {
-    match timeout(PATIENCE, acceptor.accept(stream)).await {
+    match timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => Some((stream, peer)),
         Ok(Err(error)) => {
-            tracing::debug!(%peer, %error, "a TLS handshake came to nothing");
+            tracing::debug!(%peer, %error, "a TLS handshake failed");
             None
         }
         Err(_) => {
