@@ -6,7 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Connections at once. When so many are open, one is closed for each that comes (`table`); if
-    /// none may be, newcomers wait.
+    /// none may be, new connections wait.
     pub connections: usize,
     /// Calls at once whose content is not there yet and whose caller is not verified. Beyond it they
     /// are closed before idle connections are.

@@ -100,7 +100,7 @@ impl Connection {
         self.0.peer
     }
 
-    /// Says that the caller of the present request is who he says he is: from now on the request is
+    /// Notes that the caller of the present request is verified: from now on the request is
     /// not cut off to take in another connection.
     pub fn verified(&self) {
         self.0.is_verified.store(true, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! Accepting and serving, until told to drain.
+//! Accepting and serving, until drained.
 
 use std::{
     convert::Infallible,
@@ -92,7 +92,7 @@ impl Listener {
         B: Body<Data = Bytes> + Unpin + Send + 'static,
         B::Error: Into<Box<dyn StdError + Send + Sync>>,
     {
-        let mut places = Places {
+        let mut accepting = AcceptLoop {
             table: Table::new(self.bounds),
             number: 0,
             builder: builder(&self.bounds),
@@ -100,18 +100,18 @@ impl Listener {
             answer,
             drain,
         };
-        places.take_in(from).await;
+        accepting.run(from).await;
         tokio::select! {
-            () = places.table.all_ended() => return,
+            () = accepting.table.all_ended() => return,
             () = abort.cancelled() => {}
         }
-        places.table.abort_all();
-        places.table.all_ended().await;
+        accepting.table.abort_all();
+        accepting.table.all_ended().await;
     }
 }
 
 /// What the accept loop has.
-struct Places<A> {
+struct AcceptLoop<A> {
     table: Table,
     /// How many have been taken in.
     number: u64,
@@ -121,9 +121,9 @@ struct Places<A> {
     drain: CancellationToken,
 }
 
-impl<A> Places<A> {
-    /// Accepts until told to drain.
-    async fn take_in<L, F, B>(&mut self, mut from: L)
+impl<A> AcceptLoop<A> {
+    /// Accepts until drained.
+    async fn run<L, F, B>(&mut self, mut from: L)
     where
         L: Accept,
         A: Fn(Request<Content>, &Connection) -> F + Clone + Send + Sync + 'static,
@@ -135,12 +135,12 @@ impl<A> Places<A> {
         let drain = self.drain.clone();
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut newcomer = None;
+        let mut waiting = None;
         loop {
-            shared.wait(newcomer.is_some());
-            if newcomer.is_some()
+            shared.wait(waiting.is_some());
+            if waiting.is_some()
                 && (!self.table.is_full() || self.table.close_one(&shared))
-                && let Some((stream, peer)) = newcomer.take()
+                && let Some((stream, peer)) = waiting.take()
             {
                 self.begin(stream, peer);
             }
@@ -148,11 +148,11 @@ impl<A> Places<A> {
                 () = drain.cancelled() => break,
                 () = self.table.ended() => {}
                 _ = sweep.tick() => self.table.sweep(&shared),
-                () = shared.freed(), if newcomer.is_some() => {}
-                () = sleep(FRESH), if newcomer.is_some() => {}
-                accepted = from.accept(), if newcomer.is_none() => match accepted {
-                    Ok(accepted) => newcomer = Some(accepted),
-                    // whoever hung up before being accepted costs the others nothing
+                () = shared.freed(), if waiting.is_some() => {}
+                () = sleep(FRESH), if waiting.is_some() => {}
+                accepted = from.accept(), if waiting.is_none() => match accepted {
+                    Ok(accepted) => waiting = Some(accepted),
+                    // a client that hung up before being accepted costs the others nothing
                     Err(error) if is_peers(&error) => {}
                     Err(error) => {
                         tracing::warn!(%error, "cannot accept a connection");
@@ -180,13 +180,13 @@ impl<A> Places<A> {
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(bounds.write_timeout));
         let io = TokioIo::new(Guard::new(Box::pin(stream), connection.clone(), bounds));
-        let talk = Talk {
+        let served = Served {
             builder: self.builder.clone(),
             connection: connection.clone(),
             answer: self.answer.clone(),
             drain: self.drain.clone(),
         };
-        self.table.begin(connection, talk.hold(io));
+        self.table.begin(connection, served.hold(io));
     }
 }
 
@@ -210,16 +210,16 @@ fn builder(bounds: &Bounds) -> http1::Builder {
     builder
 }
 
-/// What is said on one connection.
-struct Talk<A> {
+/// The requests and replies of one connection.
+struct Served<A> {
     builder: http1::Builder,
     connection: Connection,
     answer: A,
     drain: CancellationToken,
 }
 
-impl<A> Talk<A> {
-    /// Answers a client until he goes, or until the request under way is answered after `drain`.
+impl<A> Served<A> {
+    /// Answers a client until it closes, or until the request under way is answered after `drain`.
     async fn hold<I, F, B>(self, io: I)
     where
         I: hyper::rt::Read + hyper::rt::Write + Unpin,

@@ -6,11 +6,11 @@
 //! first; the other calls whose content is not there and whose caller is not verified; replies of
 //! which the client takes nothing. A connection on which a caller was verified (for a node: one of
 //! another node) is closed last while such ones have no more than half of the places. A call that is
-//! worked on is never cut; when there is nothing to close, newcomers wait.
+//! worked on is never cut; when there is nothing to close, new connections wait.
 //!
 //! A connection is not closed for another while its first request may be on its way ([`FRESH`]).
-//! A look over all connections finds several to close, so that a crowd of newcomers does not pay for
-//! one each.
+//! A look over all connections finds several to close, so that a crowd of new connections does not
+//! pay for one each.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -44,7 +44,7 @@ const OWN_BITS: u128 = u64::MAX as u128;
 pub(crate) struct Shared {
     epoch: Instant,
     pub(crate) counters: Counters,
-    /// A newcomer waits for a place.
+    /// A new connection waits for a place.
     waits: AtomicBool,
     freed: Notify,
 }
@@ -71,12 +71,12 @@ impl Shared {
         }
     }
 
-    /// A newcomer waits from now on, or none does.
+    /// A new connection waits from now on, or none does.
     pub(crate) fn wait(&self, waits: bool) {
         self.waits.store(waits, Ordering::Relaxed);
     }
 
-    /// One may have become idle while a newcomer waits. May be missed.
+    /// One may have become idle while a new connection waits. May be missed.
     pub(crate) async fn freed(&self) {
         self.freed.notified().await;
     }
@@ -94,8 +94,8 @@ pub(crate) struct Table {
     addresses: HashMap<IpAddr, usize>,
     /// The address that has more than half of all places.
     heavy: Option<IpAddr>,
-    /// Found by the last look, the first to be closed first.
-    found: VecDeque<Found>,
+    /// What the last look found, the first to be closed first.
+    candidates: VecDeque<Candidate>,
 }
 
 struct Place {
@@ -106,7 +106,7 @@ struct Place {
 
 /// A connection that may be closed, as long as nothing has gone on there since.
 #[derive(Clone, Copy)]
-struct Found {
+struct Candidate {
     rank: Rank,
     id: Id,
     moment: Moment,
@@ -128,14 +128,14 @@ enum Class {
     Idle,
     Content,
     Stuck,
-    Known,
+    Verified,
 }
 
 impl Class {
     fn closed(self) -> Closed {
         match self {
             Self::ContentOverShare | Self::Content => Closed::Content,
-            Self::IdleOfHeavyAddress | Self::Idle | Self::Known => Closed::Idle,
+            Self::IdleOfHeavyAddress | Self::Idle | Self::Verified => Closed::Idle,
             Self::Stuck => Closed::Stuck,
         }
     }
@@ -156,7 +156,7 @@ impl Table {
             open: HashMap::new(),
             addresses: HashMap::new(),
             heavy: None,
-            found: VecDeque::new(),
+            candidates: VecDeque::new(),
         }
     }
 
@@ -222,17 +222,17 @@ impl Table {
     }
 
     fn close_found(&mut self, shared: &Shared) -> bool {
-        while let Some(found) = self.found.pop_front() {
-            let Some(place) = self.open.get(&found.id) else { continue };
-            let is_as_found = place.connection.moment() == found.moment
-                && (found.rank.class != Class::Stuck
-                    || place.connection.stuck_since() == Some(found.rank.since))
-                && (found.rank.class.closed() != Closed::Content
+        while let Some(candidate) = self.candidates.pop_front() {
+            let Some(place) = self.open.get(&candidate.id) else { continue };
+            let is_as_found = place.connection.moment() == candidate.moment
+                && (candidate.rank.class != Class::Stuck
+                    || place.connection.stuck_since() == Some(candidate.rank.since))
+                && (candidate.rank.class.closed() != Closed::Content
                     || !place.connection.is_verified());
             if is_as_found {
                 place.task.abort();
-                self.forget(found.id);
-                shared.counters.closed(found.rank.class.closed());
+                self.forget(candidate.id);
+                shared.counters.closed(candidate.rank.class.closed());
                 return true;
             }
         }
@@ -248,25 +248,25 @@ impl Table {
             spares_known: known <= self.bounds.connections / 2,
             now,
         };
-        let mut found: Vec<Found> =
+        let mut candidates: Vec<Candidate> =
             self.open.iter().filter_map(|(id, place)| self.judge(*id, place, &view)).collect();
         let wanted = (self.bounds.connections / LOOK).max(1);
-        if found.len() > wanted {
-            found.select_nth_unstable_by_key(wanted, |found| found.rank);
-            found.truncate(wanted);
+        if candidates.len() > wanted {
+            candidates.select_nth_unstable_by_key(wanted, |candidate| candidate.rank);
+            candidates.truncate(wanted);
         }
-        found.sort_unstable_by_key(|found| found.rank);
-        self.found = found.into();
+        candidates.sort_unstable_by_key(|candidate| candidate.rank);
+        self.candidates = candidates.into();
     }
 
-    fn judge(&self, id: Id, place: &Place, view: &View) -> Option<Found> {
+    fn judge(&self, id: Id, place: &Place, view: &View) -> Option<Candidate> {
         let connection = &place.connection;
         let moment = connection.moment();
         let is_spared = view.spares_known && connection.is_known();
         let waited = view.now.saturating_sub(moment.since);
         let (class, since) = match moment.state {
             State::Waiting if waited < FRESH.as_micros() as u64 => return None,
-            State::Waiting | State::Idle if is_spared => (Class::Known, moment.since),
+            State::Waiting | State::Idle if is_spared => (Class::Verified, moment.since),
             State::Waiting | State::Idle if self.heavy == Some(place.address) => {
                 (Class::IdleOfHeavyAddress, moment.since)
             }
@@ -283,7 +283,7 @@ impl Table {
                 (Class::Stuck, since)
             }
         };
-        Some(Found { rank: Rank { class, since, number: connection.number() }, id, moment })
+        Some(Candidate { rank: Rank { class, since, number: connection.number() }, id, moment })
     }
 
     /// Counts what goes on, and closes what takes too long to send its content.
@@ -324,7 +324,7 @@ impl Place {
     }
 }
 
-/// The part of an address that one customer has for himself.
+/// The part of an address that one customer has alone.
 fn customer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !OWN_BITS).into(),

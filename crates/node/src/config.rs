@@ -1,4 +1,4 @@
-//! What a node is told when it starts. Read from files and flags elsewhere.
+//! Settings of a node. Where they come from is decided by whoever starts it.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -7,7 +7,7 @@ use stoker_domain::placement::Node;
 
 use crate::origin::{Bounds, Resolver, TimeOuts};
 
-/// What a node is told when it starts.
+/// Settings of a node.
 #[derive(Clone)]
 pub struct Config {
     /// Who it is. Where `listen` has port 0, the port of its address is replaced by the real one.
@@ -57,7 +57,7 @@ pub struct Config {
     pub peer_patience: Duration,
     /// Memory for content, in bytes: see [`Division`](crate::Division).
     pub memory: u64,
-    /// How long a viewer waits for memory before he is refused with 503.
+    /// How long a viewer waits for memory before the request is refused with 503.
     pub memory_patience: Duration,
 }
 

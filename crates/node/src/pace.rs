@@ -1,8 +1,8 @@
 //! Pace: holds the bytes that prefetches read from an origin to what the engine grants.
 //!
-//! One [`Lane`] for each domain whose origin this node reads. What is limited is told by the
+//! One [`HostPacer`] for each domain whose origin this node reads. What is limited is told by the
 //! directory; how much of it this node may use, by the engine's grants, each for about a second.
-//! Without a grant a lane falls to the node's equal share of the limit: it neither stops nor runs
+//! Without a grant a pacer falls to the node's equal share of the limit: it neither stops nor runs
 //! free. It rises to that share only when what others were granted has ended too, so that all nodes
 //! together keep to the limit while the engine is silent. Viewers' bytes never come here.
 
@@ -59,37 +59,37 @@ impl Window {
     }
 }
 
-/// The lanes of a node.
+/// The hosts of a node.
 #[derive(Debug)]
 pub(crate) struct Pacer {
     node: Arc<Node>,
     directory: watch::Receiver<Arc<Directory>>,
     // std mutexes: held for a few instructions, never across an await
-    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    hosts: Mutex<HashMap<String, Arc<HostPacer>>>,
     /// Somebody draws: it is worth asking for a grant.
     drawn: Arc<Notify>,
 }
 
 impl Pacer {
     pub(crate) fn new(node: Arc<Node>, directory: watch::Receiver<Arc<Directory>>) -> Self {
-        Self { node, directory, lanes: Mutex::default(), drawn: Arc::default() }
+        Self { node, directory, hosts: Mutex::default(), drawn: Arc::default() }
     }
 
-    /// The lane of `host`.
-    pub(crate) fn lane(&self, host: &str) -> Arc<Lane> {
+    /// The pacer of `host`.
+    pub(crate) fn host(&self, host: &str) -> Arc<HostPacer> {
         let floor = self.floor(host);
-        let mut lanes = self.lanes();
-        let lane = match lanes.get(host) {
-            Some(lane) => Arc::clone(lane),
+        let mut hosts = self.hosts();
+        let pacer = match hosts.get(host) {
+            Some(pacer) => Arc::clone(pacer),
             None => {
-                let lane = Arc::new(Lane::new(Arc::clone(&self.drawn)));
-                lanes.insert(host.into(), Arc::clone(&lane));
-                lane
+                let pacer = Arc::new(HostPacer::new(Arc::clone(&self.drawn)));
+                hosts.insert(host.into(), Arc::clone(&pacer));
+                pacer
             }
         };
-        drop(lanes);
-        lane.set_floor(floor);
-        lane
+        drop(hosts);
+        pacer.set_floor(floor);
+        pacer
     }
 
     /// Asks for grants while anybody draws, until `stop`.
@@ -116,21 +116,21 @@ impl Pacer {
     }
 
     fn demands(&self) -> Vec<Demand> {
-        let lanes: Vec<_> =
-            self.lanes().iter().map(|(host, lane)| (host.clone(), Arc::clone(lane))).collect();
+        let hosts: Vec<_> =
+            self.hosts().iter().map(|(host, pacer)| (host.clone(), Arc::clone(pacer))).collect();
         let mut demands = Vec::new();
-        for (host, lane) in lanes {
-            lane.set_floor(self.floor(&host));
-            demands.extend(lane.demand(host));
+        for (host, pacer) in hosts {
+            pacer.set_floor(self.floor(&host));
+            demands.extend(pacer.demand(host));
         }
         demands
     }
 
     fn take(&self, grants: Vec<Grant>, asked: Instant) {
         for grant in grants {
-            let lane = self.lanes().get(&grant.host).cloned();
-            if let (Some(lane), Some(rate)) = (lane, grant.bytes_per_second) {
-                lane.set_grant(rate, asked, Duration::from_millis(grant.lease_ms));
+            let pacer = self.hosts().get(&grant.host).cloned();
+            if let (Some(pacer), Some(rate)) = (pacer, grant.bytes_per_second) {
+                pacer.set_grant(rate, asked, Duration::from_millis(grant.lease_ms));
             }
         }
     }
@@ -139,14 +139,14 @@ impl Pacer {
         self.directory.borrow().floor(host, self.node.area)
     }
 
-    fn lanes(&self) -> MutexGuard<'_, HashMap<String, Arc<Lane>>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Arc<HostPacer>>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What prefetches read from the origin of one domain.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct HostPacer {
     is_limited: AtomicBool,
     state: Mutex<State>,
     drawn: Arc<Notify>,
@@ -183,7 +183,7 @@ struct Granted {
     /// No later than the engine takes it to be over.
     until: Instant,
     /// When all is over that the engine may have granted to others while it still counted: until
-    /// then the lane must not rise.
+    /// then the pacer must not rise.
     free_at: Instant,
 }
 
@@ -204,7 +204,7 @@ impl State {
     }
 }
 
-impl Lane {
+impl HostPacer {
     fn new(drawn: Arc<Notify>) -> Self {
         let start = Instant::now();
         let state = State {
@@ -232,20 +232,20 @@ impl Lane {
 
     /// Waits for room for one more transfer and pays in advance for what it will bring at once.
     /// `asked` bytes of content, or what is usual unless they `are_there` for certain.
-    pub(crate) async fn enter(
+    pub(crate) async fn reserve(
         self: &Arc<Self>,
         asked: u64,
         are_there: bool,
         is_urgent: impl Fn() -> bool,
-    ) -> Option<Toll> {
+    ) -> Option<Reservation> {
         if !self.is_limited() || is_urgent() {
             return None;
         }
         let credit = if are_there { asked } else { asked.min(self.state().expected) };
-        let toll = Toll { lane: Arc::clone(self), credit, owed: 0, came: 0 };
+        let reservation = Reservation { pacer: Arc::clone(self), credit, debt: 0, came: 0 };
         self.state().open += 1;
-        self.pay(credit, is_urgent).await;
-        Some(toll)
+        self.draw(credit, is_urgent).await;
+        Some(reservation)
     }
 
     /// How many bytes one request should ask for: so few that the origin sees an even flow, for it
@@ -254,7 +254,7 @@ impl Lane {
         (self.state().bucket.rate() / 10).max(PIECE)
     }
 
-    async fn pay(&self, bytes: u64, is_urgent: impl Fn() -> bool) {
+    async fn draw(&self, bytes: u64, is_urgent: impl Fn() -> bool) {
         let position = {
             let mut state = self.state();
             if mem::take(&mut state.is_given_up) {
@@ -339,7 +339,7 @@ impl Lane {
     }
 }
 
-struct Waiting<'a>(&'a Lane);
+struct Waiting<'a>(&'a HostPacer);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
@@ -347,48 +347,48 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// One transfer's account with its lane.
+/// One transfer's account with its pacer.
 #[derive(Debug)]
-pub(crate) struct Toll {
-    lane: Arc<Lane>,
+pub(crate) struct Reservation {
+    pacer: Arc<HostPacer>,
     /// Paid in advance and not used.
     credit: u64,
     /// Read and not paid.
-    owed: u64,
+    debt: u64,
     came: u64,
 }
 
-impl Toll {
+impl Reservation {
     /// How much may be on the way ahead of the reader.
     pub(crate) fn window(&self) -> Window {
-        Window::of(self.lane.state().bucket.rate())
+        Window::of(self.pacer.state().bucket.rate())
     }
 
     /// Pays for what came, before more is read.
-    pub(crate) async fn settle(&mut self, is_urgent: impl Fn() -> bool) {
-        let owed = mem::take(&mut self.owed);
-        if owed > 0 && !is_urgent() {
-            self.lane.pay(owed, is_urgent).await;
+    pub(crate) async fn cover_debt(&mut self, is_urgent: impl Fn() -> bool) {
+        let debt = mem::take(&mut self.debt);
+        if debt > 0 && !is_urgent() {
+            self.pacer.draw(debt, is_urgent).await;
         }
     }
 
     /// Takes note that `bytes` came.
-    pub(crate) fn count(&mut self, bytes: u64) {
+    pub(crate) fn spend(&mut self, bytes: u64) {
         let free = bytes.min(self.credit);
         self.credit -= free;
-        self.owed += bytes - free;
+        self.debt += bytes - free;
         self.came += bytes;
     }
 }
 
-impl Drop for Toll {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut state = self.lane.state();
+        let mut state = self.pacer.state();
         state.open -= 1;
         let at = state.refresh();
-        if self.owed > 0 {
-            state.bucket.draw(self.owed, at);
-            state.used += self.owed;
+        if self.debt > 0 {
+            state.bucket.draw(self.debt, at);
+            state.used += self.debt;
         }
         state.bucket.give_back(self.credit);
         state.used = state.used.saturating_sub(self.credit);

@@ -47,7 +47,7 @@ pub enum StartError {
         node: String,
         /// Where it was to listen.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The store cannot be opened.
@@ -173,7 +173,7 @@ pub async fn start(
     if !is_directory_name(&name) {
         return Err(StartError::Name(name));
     }
-    // the port first: whoever starts a second time is told of the port, not of the lock
+    // the port first: a second start then names the port, not the lock
     let listener = TcpListener::bind(config.listen).await.map_err(|source| StartError::Listen {
         node: name.clone(),
         address: config.listen,
@@ -281,7 +281,7 @@ impl Running {
         self.connections.clone()
     }
 
-    /// Who tells what it has of single targets, and why not more.
+    /// Looks up what it has of single targets, and why not more.
     pub fn inspector(&self) -> Inspector {
         self.inspector.clone()
     }
@@ -291,7 +291,7 @@ impl Running {
         self.counters().stats()
     }
 
-    /// Who tells that.
+    /// Reads its figures at any time.
     pub fn counters(&self) -> Counters {
         Counters {
             store: self.store.clone(),

@@ -22,7 +22,7 @@ const POST_VERIFIED: &str = "POST /verified HTTP/1.1\r\nHost: a\r\nContent-Lengt
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A listener that reads the content of requests and gives it back.
-struct House {
+struct Fixture {
     address: SocketAddr,
     listener: Listener,
     /// One for each request that has begun.
@@ -30,7 +30,7 @@ struct House {
     _serving: JoinHandle<()>,
 }
 
-async fn house(bounds: Bounds) -> House {
+async fn fixture(bounds: Bounds) -> Fixture {
     let from = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = from.local_addr().unwrap();
     let listener = Listener::new(bounds);
@@ -51,11 +51,11 @@ async fn house(bounds: Bounds) -> House {
     };
     let (drain, abort) = (CancellationToken::new(), CancellationToken::new());
     let serving = tokio::spawn(listener.clone().serve(from, answer, drain, abort));
-    House { address, listener, begun, _serving: serving }
+    Fixture { address, listener, begun, _serving: serving }
 }
 
-impl House {
-    async fn come(&self, says: &str) -> TcpStream {
+impl Fixture {
+    async fn connect(&self, says: &str) -> TcpStream {
         self.come_from(1, says).await
     }
 
@@ -74,7 +74,7 @@ impl House {
     }
 
     /// Comes with a whole request, and has it answered.
-    async fn come_and_be_answered(&self, last: u8, says: &str) -> TcpStream {
+    async fn connect_and_be_answered(&self, last: u8, says: &str) -> TcpStream {
         let mut stream = self.come_from(last, says).await;
         self.begins().await;
         assert!(is_answered(&mut stream).await);
@@ -114,26 +114,26 @@ fn bounds(connections: usize) -> Bounds {
 
 #[tokio::test]
 async fn content_that_does_not_come_keeps_nobody_out() {
-    let house = house(bounds(2)).await;
-    let mut first = house.come(POST).await;
-    house.begins().await;
-    let mut second = house.come(POST).await;
-    house.begins().await;
-    let _third = house.come_and_be_answered(1, GET).await;
+    let fixture = fixture(bounds(2)).await;
+    let mut first = fixture.connect(POST).await;
+    fixture.begins().await;
+    let mut second = fixture.connect(POST).await;
+    fixture.begins().await;
+    let _third = fixture.connect_and_be_answered(1, GET).await;
     assert!(is_closed(&mut first).await, "it had waited for longest");
-    assert_eq!(house.listener.stats().closed(Closed::Content), 1);
+    assert_eq!(fixture.listener.stats().closed(Closed::Content), 1);
     second.write_all(b"hello").await.unwrap();
     assert!(is_answered(&mut second).await);
 }
 
 #[tokio::test]
 async fn a_call_of_a_verified_caller_is_not_cut() {
-    let house = house(bounds(2)).await;
-    let mut verified = house.come(POST_VERIFIED).await;
-    house.begins().await;
-    let mut other = house.come(POST).await;
-    house.begins().await;
-    let _third = house.come_and_be_answered(1, GET).await;
+    let fixture = fixture(bounds(2)).await;
+    let mut verified = fixture.connect(POST_VERIFIED).await;
+    fixture.begins().await;
+    let mut other = fixture.connect(POST).await;
+    fixture.begins().await;
+    let _third = fixture.connect_and_be_answered(1, GET).await;
     assert!(is_closed(&mut other).await);
     verified.write_all(b"hello").await.unwrap();
     assert!(is_answered(&mut verified).await);
@@ -141,76 +141,76 @@ async fn a_call_of_a_verified_caller_is_not_cut() {
 
 #[tokio::test]
 async fn beyond_their_share_callers_without_content_are_closed_before_idle_ones() {
-    let house = house(Bounds { unverified_content: 1, ..bounds(3) }).await;
-    let mut idle = house.come_and_be_answered(1, GET).await;
-    let mut first = house.come(POST).await;
-    house.begins().await;
-    let _second = house.come(POST).await;
-    house.begins().await;
-    let _newcomer = house.come_and_be_answered(1, GET).await;
+    let fixture = fixture(Bounds { unverified_content: 1, ..bounds(3) }).await;
+    let mut idle = fixture.connect_and_be_answered(1, GET).await;
+    let mut first = fixture.connect(POST).await;
+    fixture.begins().await;
+    let _second = fixture.connect(POST).await;
+    fixture.begins().await;
+    let _new = fixture.connect_and_be_answered(1, GET).await;
     assert!(is_closed(&mut first).await);
     assert!(is_open(&mut idle).await);
 }
 
 #[tokio::test]
 async fn idle_connections_of_known_callers_are_closed_last() {
-    let house = house(bounds(2)).await;
-    let mut known = house.come_and_be_answered(1, GET_VERIFIED).await;
-    let mut unknown = house.come_and_be_answered(1, GET).await;
-    let _newcomer = house.come_and_be_answered(1, GET).await;
+    let fixture = fixture(bounds(2)).await;
+    let mut known = fixture.connect_and_be_answered(1, GET_VERIFIED).await;
+    let mut unknown = fixture.connect_and_be_answered(1, GET).await;
+    let _new = fixture.connect_and_be_answered(1, GET).await;
     assert!(is_closed(&mut unknown).await);
     assert!(is_open(&mut known).await);
 }
 
 #[tokio::test]
 async fn an_address_with_more_than_half_of_the_places_is_closed_first() {
-    let house = house(bounds(4)).await;
-    let mut alone = house.come_and_be_answered(2, GET).await;
+    let fixture = fixture(bounds(4)).await;
+    let mut alone = fixture.connect_and_be_answered(2, GET).await;
     let mut crowd = Vec::new();
     for _ in 0..3 {
-        crowd.push(house.come_and_be_answered(1, GET).await);
+        crowd.push(fixture.connect_and_be_answered(1, GET).await);
     }
-    let _newcomer = house.come_and_be_answered(3, GET).await;
+    let _new = fixture.connect_and_be_answered(3, GET).await;
     assert!(is_closed(&mut crowd[0]).await);
     assert!(is_open(&mut alone).await);
 }
 
 #[tokio::test]
 async fn a_client_who_takes_nothing_keeps_nobody_out() {
-    let house = house(Bounds { stall: Duration::ZERO, ..bounds(1) }).await;
-    let _stuck = house.come("GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
-    house.begins().await;
-    let _newcomer = house.come_and_be_answered(1, GET).await;
-    assert_eq!(house.listener.stats().closed(Closed::Stuck), 1);
+    let fixture = fixture(Bounds { stall: Duration::ZERO, ..bounds(1) }).await;
+    let _stuck = fixture.connect("GET /large HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    fixture.begins().await;
+    let _new = fixture.connect_and_be_answered(1, GET).await;
+    assert_eq!(fixture.listener.stats().closed(Closed::Stuck), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn content_that_comes_too_slowly_is_not_waited_for() {
-    let house = house(bounds(2)).await;
+    let fixture = fixture(bounds(2)).await;
     let begin = Instant::now();
-    let mut slow = house.come(&format!("{POST}hell")).await;
-    house.begins().await;
+    let mut slow = fixture.connect(&format!("{POST}hell")).await;
+    fixture.begins().await;
     // paused time moves on as soon as there is nothing else to do
     assert!(is_closed(&mut slow).await);
     assert!(begin.elapsed() >= Bounds::api().content_grace, "{:?}", begin.elapsed());
-    assert_eq!(house.listener.stats().closed(Closed::SlowContent), 1);
+    assert_eq!(fixture.listener.stats().closed(Closed::SlowContent), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn connections_are_counted_by_what_goes_on_there() {
-    let house = house(bounds(8)).await;
-    let _idle = house.come_and_be_answered(1, GET).await;
-    let _waiting = house.come("GET").await;
-    let _content = house.come(POST).await;
-    house.begins().await;
+    let fixture = fixture(bounds(8)).await;
+    let _idle = fixture.connect_and_be_answered(1, GET).await;
+    let _waiting = fixture.connect("GET").await;
+    let _content = fixture.connect(POST).await;
+    fixture.begins().await;
     let wanted = Open { waiting: 1, idle: 1, content: 1, working: 0, writing: 0 };
     let counted = async {
-        while house.listener.stats().open != wanted {
+        while fixture.listener.stats().open != wanted {
             sleep(Duration::from_millis(100)).await;
         }
     };
     timeout(Duration::from_secs(9), counted).await.expect("as of a second ago");
-    assert_eq!(house.listener.stats().accepted, 3);
+    assert_eq!(fixture.listener.stats().accepted, 3);
 }
 
 #[tokio::test]

@@ -64,7 +64,7 @@ pub(super) struct Prefetcher {
 }
 
 /// An item, understood.
-struct Task<'a> {
+struct PrefetchItem<'a> {
     item: &'a JobItem,
     target: Target,
     domain: Arc<Domain>,
@@ -75,7 +75,7 @@ struct Task<'a> {
     selecting: HeaderMap,
 }
 
-impl Task<'_> {
+impl PrefetchItem<'_> {
     /// Whether it is looked into, should it turn out to be a playlist.
     fn looks_inside(&self) -> bool {
         self.item.levels > 0
@@ -83,7 +83,7 @@ impl Task<'_> {
 }
 
 /// What the read-back found wrong.
-enum Missing {
+enum Failure {
     /// It is there and must be validated at every use.
     NeverFresh,
     /// It is there, and a purge wants it validated.
@@ -130,25 +130,25 @@ impl Prefetcher {
         }
         let options = Arc::new(terms.options.for_domain(&domain.name));
         let selecting = selecting(&options);
-        let task = Task { item, target, domain, terms, options, selecting };
-        let (is_fresh, mut stored) = self.look(&task).await;
+        let wanted = PrefetchItem { item, target, domain, terms, options, selecting };
+        let (is_fresh, mut stored) = self.look(&wanted).await;
         if is_fresh {
-            stored = match self.read_back(&task, stored.as_ref()).await {
-                Ok(proof) => return self.proven(&task, Outcome::AlreadyFresh, 0, &proof).await,
-                Err(Missing::Damaged) => self.look(&task).await.1,
+            stored = match self.read_back(&wanted, stored.as_ref()).await {
+                Ok(proof) => return self.proven(&wanted, Outcome::AlreadyFresh, 0, &proof).await,
+                Err(Failure::Damaged) => self.look(&wanted).await.1,
                 // what cannot be read back must not be built upon
                 Err(_) => None,
             };
         }
         let began = (self.clock.now(), Instant::now());
-        let (outcome, report) = self.fill_and_judge(&task, stored, progress).await;
+        let (outcome, report) = self.fill_and_judge(&wanted, stored, progress).await;
         if report.outcome != NEVER_FRESH || !self.has_jumped(began) {
             return report;
         }
         // what came a moment ago looks old: let it be confirmed under the new time
-        let (_, stored) = self.look(&task).await;
+        let (_, stored) = self.look(&wanted).await;
         let pulled = report.pulled_bytes;
-        let (_, report) = self.fill_and_judge(&task, stored, progress).await;
+        let (_, report) = self.fill_and_judge(&wanted, stored, progress).await;
         let outcome = if report.outcome.is_success() { outcome } else { report.outcome };
         ItemReport { outcome, pulled_bytes: report.pulled_bytes + pulled, ..report }
     }
@@ -162,39 +162,39 @@ impl Prefetcher {
     /// Fills it and reads it back: the outcome of the fill, and what may be said of it.
     async fn fill_and_judge(
         &self,
-        task: &Task<'_>,
+        wanted: &PrefetchItem<'_>,
         stored: Option<Stored>,
         progress: &Progress,
     ) -> (Outcome, ItemReport) {
-        let (mut filled, passing) = self.fill(task, stored, progress).await;
-        let mut back = self.read_back_of(task, &filled).await;
-        if let Some(Err(Missing::Damaged)) = back {
+        let (mut filled, passing) = self.fill(wanted, stored, progress).await;
+        let mut back = self.read_back_of(wanted, &filled).await;
+        if let Some(Err(Failure::Damaged)) = back {
             // it stood in the store before; what is damaged of it is filled again, and only that
             let pulled_bytes = filled.pulled_bytes;
-            let left = self.look(task).await.1;
-            (filled, _) = self.fill(task, left, progress).await;
+            let left = self.look(wanted).await.1;
+            (filled, _) = self.fill(wanted, left, progress).await;
             filled.pulled_bytes += pulled_bytes;
-            back = self.read_back_of(task, &filled).await;
+            back = self.read_back_of(wanted, &filled).await;
         }
         let outcome = filled.outcome;
-        let mut report = self.judge(task, filled, back).await;
+        let mut report = self.judge(wanted, filled, back).await;
         if let Some((head, body)) = passing {
             let (named, came) =
-                playlist::of_passing(&self.turns, task.item, &task.target, &head, body).await;
+                playlist::of_passing(&self.turns, wanted.item, &wanted.target, &head, body).await;
             report.pulled_bytes += came;
-            tell(&mut report, named);
+            add_named(&mut report, named);
         }
         (outcome, report)
     }
 
     /// Whether it is there, whole and fresh; and what is there.
-    async fn look(&self, task: &Task<'_>) -> (bool, Option<Stored>) {
-        let request = self.request(task);
+    async fn look(&self, wanted: &PrefetchItem<'_>) -> (bool, Option<Stored>) {
+        let request = self.request(wanted);
         let Some(stored) = self.store.lookup(request.key, &request.url()).await else {
             return (false, None);
         };
         let Some(response) = StoredResponse::decode(stored.head()) else { return (false, None) };
-        match reuse(&response, &task.selecting, self.clock.now()) {
+        match reuse(&response, &wanted.selecting, self.clock.now()) {
             // an error that the origin lets be kept is not the target
             Reuse::Fresh if stored.is_invalidated() => (false, Some(stored)),
             Reuse::Fresh => (stored.is_complete() && is_content(response.status), Some(stored)),
@@ -203,32 +203,32 @@ impl Prefetcher {
         }
     }
 
-    fn request(&self, task: &Task<'_>) -> Request {
+    fn request(&self, wanted: &PrefetchItem<'_>) -> Request {
         Request {
-            key: task.target.key(),
-            domain: Arc::clone(&task.domain),
-            host: task.target.host.clone(),
-            path_and_query: task.target.path_and_query.clone(),
+            key: wanted.target.key(),
+            domain: Arc::clone(&wanted.domain),
+            host: wanted.target.host.clone(),
+            path_and_query: wanted.target.path_and_query.clone(),
             fields: HeaderMap::new(),
             handed: Handed::default(),
-            options: Arc::clone(&task.options),
-            intent: if task.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
+            options: Arc::clone(&wanted.options),
+            intent: if wanted.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
             hops: 0,
             client: None,
             is_patient: true,
-            errors_since: Some(task.terms.accepted_at),
+            errors_since: Some(wanted.terms.accepted_at),
         }
     }
 
     /// What became of it; and a playlist that is not kept, as it comes.
     async fn fill(
         &self,
-        task: &Task<'_>,
+        wanted: &PrefetchItem<'_>,
         stored: Option<Stored>,
         progress: &Progress,
     ) -> (Filled, Option<(Arc<FillHead>, Body)>) {
         loop {
-            let reader = self.fills.get_or_start(self.request(task), stored.clone());
+            let reader = self.fills.get_or_start(self.request(wanted), stored.clone());
             while !reader.ends_within(LOOK).await {
                 let (done, total) = reader.progress();
                 progress.set(done, total);
@@ -244,9 +244,9 @@ impl Prefetcher {
 
     async fn judge(
         &self,
-        task: &Task<'_>,
+        wanted: &PrefetchItem<'_>,
         filled: Filled,
-        back: Option<Result<Proof, Missing>>,
+        back: Option<Result<Proof, Failure>>,
     ) -> ItemReport {
         let mut report = ItemReport {
             size_bytes: filled.size.filter(|_| is_sized(filled.outcome)),
@@ -254,27 +254,27 @@ impl Prefetcher {
             validator: filled.validator,
             detail: filled.detail,
             retry_after_seconds: filled.retry_after.map(whole_seconds),
-            ..ItemReport::new(task.item.position, filled.outcome)
+            ..ItemReport::new(wanted.item.position, filled.outcome)
         };
         let Some(back) = back else { return report };
         let is_purged = || filled.stored.as_ref().is_some_and(Stored::is_purged);
         let (outcome, detail) = match back {
             Ok(proof) if filled.size.is_none_or(|size| proof.stored.size() == Some(size)) => {
-                let proven = self.proven(task, filled.outcome, filled.pulled_bytes, &proof).await;
+                let proven = self.proven(wanted, filled.outcome, filled.pulled_bytes, &proof).await;
                 let detail = proven.detail.or(report.detail);
                 return ItemReport { detail, ..proven };
             }
             Ok(_) => (DISK_ERROR, "the size read back is another than that fetched"),
-            Err(Missing::NeverFresh) => {
+            Err(Failure::NeverFresh) => {
                 (NEVER_FRESH, "its lifetime was over before it could be read back")
             }
-            Err(Missing::Damaged) => (DISK_ERROR, "the disk gave back other bytes, again"),
-            Err(Missing::Unsynced) => (DISK_ERROR, "the disk did not confirm it in time"),
-            Err(Missing::Invalidated) => (OVERTAKEN, "a purge came before it was read back"),
-            Err(Missing::Gone) if is_purged() => {
+            Err(Failure::Damaged) => (DISK_ERROR, "the disk gave back other bytes, again"),
+            Err(Failure::Unsynced) => (DISK_ERROR, "the disk did not confirm it in time"),
+            Err(Failure::Invalidated) => (OVERTAKEN, "a purge came before it was read back"),
+            Err(Failure::Gone) if is_purged() => {
                 (OVERTAKEN, "a purge removed it before it was read back")
             }
-            Err(Missing::Gone) => return self.evicted(report),
+            Err(Failure::Gone) => return self.evicted(report),
         };
         report.outcome = outcome;
         // why it was stale as it came is known by whoever saw it come
@@ -282,11 +282,11 @@ impl Prefetcher {
         report.detail = noted.or_else(|| Some(detail.into()));
         // there it is, and what it names can be there too
         if let (true, Outcome::Uncacheable(Uncacheable::NoLifetime), Some(stored)) =
-            (task.looks_inside(), outcome, &filled.stored)
+            (wanted.looks_inside(), outcome, &filled.stored)
         {
-            tell(
+            add_named(
                 &mut report,
-                playlist::of_stored(&self.turns, task.item, &task.target, stored).await,
+                playlist::of_stored(&self.turns, wanted.item, &wanted.target, stored).await,
             );
         }
         report
@@ -306,34 +306,39 @@ impl Prefetcher {
     /// As [`Self::read_back`], of what was filled, if it was.
     async fn read_back_of(
         &self,
-        task: &Task<'_>,
+        wanted: &PrefetchItem<'_>,
         filled: &Filled,
-    ) -> Option<Result<Proof, Missing>> {
+    ) -> Option<Result<Proof, Failure>> {
         if !filled.outcome.is_success() {
             return None;
         }
-        Some(self.read_back(task, filled.stored.as_ref()).await)
+        Some(self.read_back(wanted, filled.stored.as_ref()).await)
     }
 
     /// Verifies every byte of what is `held`, then asks the serving path for it, as a viewer would who
     /// wants only what is cached.
-    async fn read_back(&self, task: &Task<'_>, held: Option<&Stored>) -> Result<Proof, Missing> {
+    async fn read_back(
+        &self,
+        wanted: &PrefetchItem<'_>,
+        held: Option<&Stored>,
+    ) -> Result<Proof, Failure> {
         let mut verified = None;
         if let Some(held) = held {
             verified = self.verified(held).await?;
         }
         let end = Instant::now() + SYNC;
         loop {
-            let reply = self.service.prove(cached_only(&task.target, task.selecting.clone())).await;
+            let reply =
+                self.service.prove(cached_only(&wanted.target, wanted.selecting.clone())).await;
             let Some(proof) = reply.extensions().get::<Proof>() else {
-                return Err(match self.look(task).await.1.filter(Stored::is_complete) {
-                    Some(stored) if stored.is_invalidated() => Missing::Invalidated,
-                    Some(_) => Missing::NeverFresh,
-                    None => Missing::Gone,
+                return Err(match self.look(wanted).await.1.filter(Stored::is_complete) {
+                    Some(stored) if stored.is_invalidated() => Failure::Invalidated,
+                    Some(_) => Failure::NeverFresh,
+                    None => Failure::Gone,
                 });
             };
-            if reply.status() != task_status(&proof.stored) || !proof.stored.is_complete() {
-                return Err(Missing::Gone);
+            if reply.status() != stored_status(&proof.stored) || !proof.stored.is_complete() {
+                return Err(Failure::Gone);
             }
             if verified != Some(proof.stored.generation()) {
                 verified = self.verified(&proof.stored).await?;
@@ -343,24 +348,24 @@ impl Prefetcher {
             }
             // it came with a viewer's request and its group is being synced
             if Instant::now() >= end {
-                return Err(Missing::Unsynced);
+                return Err(Failure::Unsynced);
             }
             sleep(SYNC_LOOK).await;
         }
     }
 
     /// The generation that was verified; none when it was not all there.
-    async fn verified(&self, held: &Stored) -> Result<Option<u64>, Missing> {
+    async fn verified(&self, held: &Stored) -> Result<Option<u64>, Failure> {
         match held.verify().await {
             Verified::Sound => Ok(Some(held.generation())),
             Verified::Missing => Ok(None),
-            Verified::Damaged => Err(Missing::Damaged),
+            Verified::Damaged => Err(Failure::Damaged),
         }
     }
 
     async fn proven(
         &self,
-        task: &Task<'_>,
+        wanted: &PrefetchItem<'_>,
         outcome: Outcome,
         pulled_bytes: u64,
         proof: &Proof,
@@ -371,12 +376,12 @@ impl Prefetcher {
             validator: proof.validator.clone(),
             verified_at: Some(self.clock.now()),
             fresh_until: Some(proof.fresh_until),
-            ..ItemReport::new(task.item.position, outcome)
+            ..ItemReport::new(wanted.item.position, outcome)
         };
-        if task.looks_inside() {
-            tell(
+        if wanted.looks_inside() {
+            add_named(
                 &mut report,
-                playlist::of_stored(&self.turns, task.item, &task.target, &proof.stored).await,
+                playlist::of_stored(&self.turns, wanted.item, &wanted.target, &proof.stored).await,
             );
         }
         report
@@ -389,13 +394,13 @@ fn is_sized(outcome: Outcome) -> bool {
 }
 
 /// The status that the read-back must have: that of the stored response.
-fn task_status(stored: &Stored) -> StatusCode {
+fn stored_status(stored: &Stored) -> StatusCode {
     StoredResponse::decode(stored.head()).map_or(StatusCode::OK, |response| response.status)
 }
 
 /// Adds what the item names. Where that cannot be known, an item that is there has failed all the
 /// same; for one that is not, it is said besides, unless another attempt may find out.
-fn tell(report: &mut ItemReport, named: Result<Named, Unread>) {
+fn add_named(report: &mut ItemReport, named: Result<Named, Unread>) {
     match named {
         Ok(Named { children, not_followed }) => {
             (report.children, report.not_followed) = (children, not_followed);

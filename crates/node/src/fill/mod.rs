@@ -73,8 +73,8 @@ use unshared::Unshared;
 use crate::{
     history::History,
     memory::{Memory, MemoryStats, Shares},
-    origin::{Ask, Client, Contacts, Fault, NO_HURRY, Response, Source},
-    pace::{Lane, Pacer},
+    origin::{Ask, Client, Contacts, Fault, NEVER_PROMOTED, Response, Source},
+    pace::{HostPacer, Pacer},
     peer::MAX_HOPS,
     request::{Intent, Request, is_one_target},
     store::{Store, Stored},
@@ -323,7 +323,7 @@ impl Fills {
         Remembered {
             failures: self.0.failures.len(),
             unshared: self.0.unshared.len(),
-            resting: self.0.client.resting(),
+            resting: self.0.client.cooling_down(),
             ranges: self.0.ranges.len(),
         }
     }
@@ -384,17 +384,17 @@ impl Fills {
         ask.is_patient = !is_urgent();
         ask.nodes_before = self.nodes_before(request);
         ask.is_limited = self.0.directory.borrow().limits(&request.domain.name).is_any();
-        let toll = match self.lane(source) {
-            Some(lane) => {
+        let reservation = match self.host_pacer(source) {
+            Some(host_pacer) => {
                 let asked = ask.range.map_or(u64::MAX, |(start, end)| end - start + 1);
                 // the first request of a target does not know what is there
-                lane.enter(asked, ask.if_range.is_some(), is_urgent).await
+                host_pacer.reserve(asked, ask.if_range.is_some(), is_urgent).await
             }
             None => None,
         };
-        let hurry = || fill.is_in_a_hurry(first, last).boxed();
+        let promoted = || fill.is_in_a_hurry(first, last).boxed();
         if !(source.is_parent() && ask.is_patient) {
-            return self.0.client.get(source, request, &ask, toll, &hurry).await;
+            return self.0.client.get(source, request, &ask, reservation, &promoted).await;
         }
         let getting = self.patiently(source, request, &ask);
         pin!(getting);
@@ -405,8 +405,8 @@ impl Fills {
         }
         // Asked once more, the parent hurries with what it brings already. The first request goes
         // only after the second is answered, so that somebody wants it all the time.
-        let ask = Ask { is_patient: false, is_urge: true, ..ask.clone() };
-        self.0.client.get(source, request, &ask, None, NO_HURRY).await
+        let ask = Ask { is_patient: false, is_promotion: true, ..ask.clone() };
+        self.0.client.get(source, request, &ask, None, NEVER_PROMOTED).await
     }
 
     /// Asks a parent for what only a prefetch wants: until it has had its turn there, however long
@@ -419,7 +419,7 @@ impl Fills {
     ) -> Result<Response, Fault> {
         let mut attempt = 0;
         loop {
-            let got = self.0.client.get(source, request, ask, None, NO_HURRY).await;
+            let got = self.0.client.get(source, request, ask, None, NEVER_PROMOTED).await;
             match got {
                 Err(fault) if fault.is_busy() => {}
                 got => return got,
@@ -429,25 +429,25 @@ impl Fills {
         }
     }
 
-    /// The lane of the domain whose origin is asked, if anything limits it.
-    fn lane(&self, source: &Source) -> Option<Arc<Lane>> {
+    /// The pacer of the domain whose origin is asked, if anything limits it.
+    fn host_pacer(&self, source: &Source) -> Option<Arc<HostPacer>> {
         let Source::Origin(domain) = source else { return None };
-        Some(self.0.pacer.lane(&domain.name)).filter(|lane| lane.is_limited())
+        Some(self.0.pacer.host(&domain.name)).filter(|host_pacer| host_pacer.is_limited())
     }
 
     fn is_limited(&self, source: &Source) -> bool {
-        self.lane(source).is_some()
+        self.host_pacer(source).is_some()
     }
 
     /// Bytes that one request of `fill` asks for at most.
     fn piece(&self, fill: &Fill, source: &Source) -> u64 {
-        let lane = self.lane(source).filter(|_| !fill.state().has_viewer());
-        lane.map_or(u64::MAX, |lane| lane.piece())
+        let host_pacer = self.host_pacer(source).filter(|_| !fill.state().has_viewer());
+        host_pacer.map_or(u64::MAX, |host_pacer| host_pacer.piece())
     }
 
     /// Whether all that `fill` asks `source` for is limited.
     fn is_paced(&self, fill: &Fill, source: &Source) -> bool {
-        self.lane(source).is_some() && !fill.state().has_viewer()
+        self.host_pacer(source).is_some() && !fill.state().has_viewer()
     }
 
     /// Asks the engine for grants, until `stop`.

@@ -19,7 +19,7 @@ use super::{
     state::Fill,
 };
 use crate::{
-    origin::{Ask, Content, Fault, NO_HURRY, Response, Retry, Source},
+    origin::{Ask, Content, Fault, NEVER_PROMOTED, Response, Retry, Source},
     request::Request,
 };
 
@@ -346,10 +346,10 @@ impl Course {
     /// nobody knows which is the last: that joins the parent's fill. What comes is of no use here.
     async fn urge(self: Arc<Self>) {
         let range = self.size.and_then(|size| size.checked_sub(1)).map(|last| (last, last));
-        let ask = Ask { range, is_urge: true, ..Ask::default() };
+        let ask = Ask { range, is_promotion: true, ..Ask::default() };
         loop {
             let client = &self.fills.0.client;
-            let got = client.get(&self.source, &self.request, &ask, None, NO_HURRY).await;
+            let got = client.get(&self.source, &self.request, &ask, None, NEVER_PROMOTED).await;
             if let Ok(mut response) = got {
                 while let Some(Ok(_)) = response.content.next().await {}
             }

@@ -21,18 +21,18 @@ use tokio::{select, time::timeout};
 
 use super::{
     Ask, Source,
-    aim::{Aim, Shunned},
+    attempt::OriginAttempt,
     bounds, cause,
     connect::{ConnectError, Connector, Resolver, Server, system},
     content::{Content, Exchange, Response, framed},
-    pool::{IdleBounds, Lent, Place, Pool, Pooled, Whose},
+    cooldown::{self, OriginCooldowns, ServerCooldowns},
+    pool::{IdleBounds, Lent, Owner, Pool, PoolKey, Pooled},
     request,
-    rest::{self, Rests},
     turns::{Bounds, InFlight, Line, Purpose, Turn, Turns},
 };
 use crate::{
     fault::Fault,
-    pace::{Toll, Window},
+    pace::{Reservation, Window},
     peer::{self, Remarks},
     request::Request,
 };
@@ -96,10 +96,10 @@ impl Nested {
 const MAX_REDIRECTS: u32 = 3;
 
 /// Resolves when somebody waits for what only a prefetch wanted.
-pub(super) type Hurry<'a, 'f> = &'a (dyn Fn() -> BoxFuture<'f, ()> + Sync + 'a);
+pub(super) type Promoted<'a, 'f> = &'a (dyn Fn() -> BoxFuture<'f, ()> + Sync + 'a);
 
 /// Never.
-pub(crate) const NO_HURRY: Hurry<'static, 'static> = &|| Box::pin(std::future::pending());
+pub(crate) const NEVER_PROMOTED: Promoted<'static, 'static> = &|| Box::pin(std::future::pending());
 
 /// Speaks to origins and to other nodes. Cheap to clone.
 #[derive(Clone)]
@@ -109,8 +109,8 @@ pub struct Client {
     time_outs: TimeOuts,
     peer_secret: HeaderValue,
     loops: LoopGuard,
-    shunned: Arc<Shunned>,
-    rests: Arc<Rests>,
+    server_cooldowns: Arc<ServerCooldowns>,
+    origin_cooldowns: Arc<OriginCooldowns>,
 }
 
 impl fmt::Debug for Client {
@@ -144,8 +144,8 @@ impl Client {
             time_outs,
             peer_secret: secret,
             loops: LoopGuard::new(peer_secret),
-            shunned: Arc::default(),
-            rests: Arc::default(),
+            server_cooldowns: Arc::default(),
+            origin_cooldowns: Arc::default(),
         }
     }
 
@@ -169,12 +169,12 @@ impl Client {
     }
 
     /// How many origins are left alone by prefetches now.
-    pub fn resting(&self) -> usize {
-        self.rests.len()
+    pub fn cooling_down(&self) -> usize {
+        self.origin_cooldowns.len()
     }
 
     /// Sends one GET and awaits the head of the reply, after its turn has come: that of a viewer as
-    /// soon as there is `hurry`.
+    /// soon as there is `promoted`.
     ///
     /// # Errors
     /// No turn, no reply, or one in which a parent says why it has none.
@@ -183,16 +183,16 @@ impl Client {
         source: &Source,
         target: &Request,
         ask: &Ask,
-        toll: Option<Toll>,
-        hurry: Hurry<'_, '_>,
+        reservation: Option<Reservation>,
+        promoted: Promoted<'_, '_>,
     ) -> Result<Response, Fault> {
         let (head, content) = match source {
             Source::Origin(domain) => {
-                if let Some(fault) = self.rests.of(domain).filter(|_| ask.is_patient) {
+                if let Some(fault) = self.origin_cooldowns.of(domain).filter(|_| ask.is_patient) {
                     return Err(fault);
                 }
-                let window = toll.as_ref().map(Toll::window);
-                let asking = Asking { domain, target, ask, window, hurry };
+                let window = reservation.as_ref().map(Reservation::window);
+                let asking = Asking { domain, target, ask, window, promoted };
                 let (mut head, exchange, to) = self.ask_origin(&asking).await?;
                 settle_single(&mut head.headers).map_err(|bad| {
                     let detail = format!("{to} answered {} with {bad}", head.status);
@@ -203,10 +203,10 @@ impl Client {
                 let idle = domain.origin.pull.receive_timeout().unwrap_or(self.time_outs.idle);
                 (head, Content::new(exchange, to, idle))
             }
-            Source::Parent(node) => self.ask_parent(node, target, ask, hurry).await?,
+            Source::Parent(node) => self.ask_parent(node, target, ask, promoted).await?,
         };
         let response = self.received(source, (target, ask), head, content)?;
-        let content = response.content.paid_by(toll);
+        let content = response.content.reserved_by(reservation);
         Ok(Response { content, ..response })
     }
 
@@ -226,12 +226,12 @@ impl Client {
             peer::strip(&mut head.headers);
             Remarks::default()
         };
-        let retry_after = rest::asked_for(head.status, &head.headers);
+        let retry_after = cooldown::asked_for(head.status, &head.headers);
         // what one viewer is told is not said to all
         if let (Some(wanted), Source::Origin(domain)) = (retry_after, source)
             && !target.tells_of_viewer()
         {
-            self.rests.refused(domain, head.status, wanted);
+            self.origin_cooldowns.refused(domain, head.status, wanted);
         }
         let is_sized = framed(&head).map_err(|bad| {
             let detail = format!("{} answered {} with {bad}", content.sender(), head.status);
@@ -253,7 +253,7 @@ impl Client {
         node: &Arc<Node>,
         target: &Request,
         ask: &Ask,
-        hurry: Hurry<'_, '_>,
+        promoted: Promoted<'_, '_>,
     ) -> Result<(http::response::Parts, Content), Fault> {
         let request = request::build_for_parent(node, target, ask, &self.peer_secret)?;
         let to = request::parent_name(node);
@@ -262,7 +262,7 @@ impl Client {
             server: node.address.clone(),
             is_parent: true,
         };
-        let turn = self.turn(line, target, ask, hurry, &to).await?;
+        let turn = self.turn(line, target, ask, promoted, &to).await?;
         let turn_time = self.turns.bounds().patience;
         let nested = Nested::of(&self.time_outs, turn_time, &target.domain, ask);
         let (host, port) = node.address.rsplit_once(':').unwrap_or((&node.address, "80"));
@@ -273,8 +273,8 @@ impl Client {
             allows_private: true,
             window: None,
         };
-        let place = Arc::new(Place { whose: Whose::Parent, server });
-        let sent = self.send(&place, request, nested.head, &to).await;
+        let key = Arc::new(PoolKey { owner: Owner::Parent, server });
+        let sent = self.send(&key, request, nested.head, &to).await;
         let (reply, lent) = sent.map_err(|unsent| unsent.fault.met_at(true))?;
         let (head, incoming) = reply.into_parts();
         Ok((head, Content::new(Exchange::new(incoming, lent, turn), to, nested.idle)))
@@ -286,26 +286,26 @@ impl Client {
         line: Line,
         target: &Request,
         ask: &Ask,
-        hurry: Hurry<'_, '_>,
+        promoted: Promoted<'_, '_>,
         to: &str,
     ) -> Result<Turn, Fault> {
         let line = Arc::new(line);
         let viewer = match ask.is_further {
             true => Purpose::Further,
-            false => Purpose::Viewer(lane(target)),
+            false => Purpose::Viewer(flow(target)),
         };
-        let entered = if ask.is_urge {
-            self.turns.enter(&line, Purpose::Urge).await
+        let acquired = if ask.is_promotion {
+            self.turns.acquire(&line, Purpose::Promotion).await
         } else if ask.is_patient {
             select! {
                 biased;
-                entered = self.turns.enter(&line, Purpose::Prefetch) => entered,
-                () = hurry() => self.turns.enter(&line, viewer).await,
+                acquired = self.turns.acquire(&line, Purpose::Prefetch) => acquired,
+                () = promoted() => self.turns.acquire(&line, viewer).await,
             }
         } else {
-            self.turns.enter(&line, viewer).await
+            self.turns.acquire(&line, viewer).await
         };
-        entered.map_err(|_| {
+        acquired.map_err(|_| {
             let detail = format!("too many requests wait for {to}");
             let soon = self.turns.bounds().patience.max(Duration::from_secs(1));
             Fault::origin(OriginFault::Busy, detail).after(Some(soon))
@@ -315,11 +315,11 @@ impl Client {
     /// Asks one server after the other until one replies.
     async fn ask_origin(&self, asking: &Asking<'_, '_>) -> Result<Reply, Fault> {
         let domain = asking.domain;
-        let mut aims = Aim::all(domain, asking.target);
-        self.shunned.put_last(&mut aims);
+        let mut attempts = OriginAttempt::all(domain, asking.target);
+        self.server_cooldowns.put_last(&mut attempts);
         let mut last = None;
-        for aim in aims {
-            match self.ask_server(asking, aim).await {
+        for attempt in attempts {
+            match self.ask_server(asking, attempt).await {
                 Ok(sent) => return Ok(sent),
                 Err(fault) => last = Some(fault),
             }
@@ -329,31 +329,35 @@ impl Client {
         // where it is followed, a redirection may have led to another that is away
         if !domain.origin.pull.follows_redirects && Presence::of(fault.outcome()) == Presence::Away
         {
-            self.rests.away(domain, &fault);
+            self.origin_cooldowns.away(domain, &fault);
         }
         Err(fault)
     }
 
     /// Asks one server, and where the domain follows redirections those to which it leads.
-    async fn ask_server(&self, asking: &Asking<'_, '_>, mut aim: Aim) -> Result<Reply, Fault> {
-        let Asking { domain, target, ask, window, hurry } = asking;
+    async fn ask_server(
+        &self,
+        asking: &Asking<'_, '_>,
+        mut attempt: OriginAttempt,
+    ) -> Result<Reply, Fault> {
+        let Asking { domain, target, ask, window, promoted } = asking;
         let pull = &domain.origin.pull;
         let mut hops = if pull.follows_redirects { MAX_REDIRECTS } else { 0 };
         loop {
-            let request = request::build_for_origin(domain, &aim, target, ask, &self.loops)?;
-            let (line, place) = (aim.line(domain), aim.place(domain, *window));
-            let turn = self.turn(line, target, ask, *hurry, &aim.name).await?;
+            let request = request::build_for_origin(domain, &attempt, target, ask, &self.loops)?;
+            let (line, key) = (attempt.line(domain), attempt.pool_key(domain, *window));
+            let turn = self.turn(line, target, ask, *promoted, &attempt.name).await?;
             let limit = pull.receive_timeout().unwrap_or(self.time_outs.head);
-            let sent = self.send(&Arc::new(place), request, limit, &aim.name).await;
+            let sent = self.send(&Arc::new(key), request, limit, &attempt.name).await;
             let (reply, lent) = sent.map_err(|unsent| {
                 if unsent.is_unconnected {
-                    self.shunned.add(&aim);
+                    self.server_cooldowns.add(&attempt);
                 }
                 unsent.fault
             })?;
             let next = match hops {
                 0 => None,
-                _ => aim.redirected(domain, reply.status(), reply.headers()),
+                _ => attempt.redirected(domain, reply.status(), reply.headers()),
             };
             let (head, incoming) = reply.into_parts();
             let exchange = Exchange::new(incoming, lent, turn);
@@ -361,17 +365,17 @@ impl Client {
                 Some(next) => {
                     // the turn is free before the next is waited for
                     exchange.leave();
-                    (aim, hops) = (next?, hops - 1);
+                    (attempt, hops) = (next?, hops - 1);
                 }
-                None => return Ok((head, exchange, aim.name)),
+                None => return Ok((head, exchange, attempt.name)),
             }
         }
     }
 
-    /// Sends `request` on a connection to `place`, at once: the turn has come.
+    /// Sends `request` on a connection of `key`, at once: the turn has come.
     async fn send(
         &self,
-        place: &Arc<Place>,
+        key: &Arc<PoolKey>,
         mut request: http::Request<Empty<Bytes>>,
         limit: Duration,
         to: &str,
@@ -380,7 +384,7 @@ impl Client {
         if let Some(target) = request.uri().path_and_query().cloned() {
             *request.uri_mut() = target.into();
         }
-        match timeout(limit, self.exchange(place, request)).await {
+        match timeout(limit, self.exchange(key, request)).await {
             Ok(Ok(reply)) => Ok(reply),
             Ok(Err(error)) => {
                 let is_unconnected = matches!(error, SendError::Connect(_));
@@ -396,16 +400,16 @@ impl Client {
 
     async fn exchange(
         &self,
-        place: &Arc<Place>,
+        key: &Arc<PoolKey>,
         request: http::Request<Empty<Bytes>>,
     ) -> Result<(http::Response<Incoming>, Lent), SendError> {
-        let mut lent = self.pool.lend(place, false).await?;
+        let mut lent = self.pool.lend(key, false).await?;
         if lent.is_reused {
             match lent.sender.send_request(request.clone()).await {
                 Ok(reply) => return Ok((reply, lent)),
                 Err(error) if error.is_parse() => return Err(error.into()),
                 // it was closed meanwhile, or could not be used again
-                Err(_) => lent = self.pool.lend(place, true).await?,
+                Err(_) => lent = self.pool.lend(key, true).await?,
             }
         }
         let reply = lent.sender.send_request(request).await?;
@@ -422,7 +426,7 @@ struct Asking<'a, 'f> {
     target: &'a Request,
     ask: &'a Ask,
     window: Option<Window>,
-    hurry: Hurry<'a, 'f>,
+    promoted: Promoted<'a, 'f>,
 }
 
 /// Why an exchange did not come about; the outermost names only the step.
@@ -446,8 +450,8 @@ fn idle_bounds(bounds: &Bounds) -> IdleBounds {
     IdleBounds { each, all, age, open: bounds.connections }
 }
 
-/// The lane in which a viewer waits: that of the path, whatever the query.
-fn lane(target: &Request) -> u64 {
+/// The flow in which a viewer waits: that of the path, whatever the query.
+fn flow(target: &Request) -> u64 {
     let path = target.path_and_query.split('?').next().unwrap_or_default();
     let mut first = [0; 8];
     first.copy_from_slice(&Key::new(&target.host, path).0[..8]);

@@ -21,7 +21,7 @@ use stoker_domain::{
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{cause, pool::Lent, turns::Turn};
-use crate::{fault::Fault, pace::Toll};
+use crate::{fault::Fault, pace::Reservation};
 
 /// Whether the framing of a reply gives the length of its content.
 pub(super) fn framed(head: &http::response::Parts) -> Result<bool, BadFraming> {
@@ -90,7 +90,7 @@ pub(crate) struct Content {
     pub(crate) is_patient: bool,
     /// The framing gives its length, and lets nothing follow.
     pub(crate) is_sized: bool,
-    toll: Option<Toll>,
+    reservation: Option<Reservation>,
 }
 
 impl Content {
@@ -104,7 +104,7 @@ impl Content {
             is_parent: false,
             is_patient: false,
             is_sized: false,
-            toll: None,
+            reservation: None,
         };
         content.end_if_over();
         content
@@ -119,8 +119,8 @@ impl Content {
         Self { is_sized, ..self }
     }
 
-    pub(super) fn paid_by(self, toll: Option<Toll>) -> Self {
-        Self { toll, ..self }
+    pub(super) fn reserved_by(self, reservation: Option<Reservation>) -> Self {
+        Self { reservation, ..self }
     }
 
     /// Who sends it, as it stands in the detail of a fault.
@@ -133,14 +133,14 @@ impl Content {
         &mut self,
         is_urgent: impl Fn() -> bool,
     ) -> Option<Result<Bytes, Fault>> {
-        if let Some(toll) = &mut self.toll {
-            toll.settle(&is_urgent).await;
+        if let Some(reservation) = &mut self.reservation {
+            reservation.cover_debt(&is_urgent).await;
         }
         let next = self.next().await;
-        if let (Some(toll), Some(Ok(bytes))) = (&mut self.toll, &next)
+        if let (Some(reservation), Some(Ok(bytes))) = (&mut self.reservation, &next)
             && !is_urgent()
         {
-            toll.count(bytes.len() as u64);
+            reservation.spend(bytes.len() as u64);
         }
         next
     }

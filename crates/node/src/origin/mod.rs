@@ -5,15 +5,15 @@
 //! [`Fault`]. Redirects are followed where the domain says so, content
 //! is never decoded and nothing is decided here about caching. RFC 9110, RFC 9112.
 
-mod aim;
+mod attempt;
 mod bounds;
 mod cause;
 mod client;
 mod connect;
 mod content;
+mod cooldown;
 mod pool;
 mod request;
-mod rest;
 mod stream;
 mod turns;
 
@@ -25,6 +25,6 @@ pub use pool::Pooled;
 pub(crate) use request::tests::domain as bare_domain;
 pub use turns::{Bounds, InFlight};
 
-pub(crate) use client::NO_HURRY;
+pub(crate) use client::NEVER_PROMOTED;
 pub(crate) use content::{Content, Response};
 pub(crate) use request::{Ask, Source};

@@ -35,26 +35,26 @@ use super::{
     stream::Wire,
 };
 
-/// Whose content travels.
+/// Who may use a connection: what one owner asks for never travels on that of another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Whose {
+pub(super) enum Owner {
     /// Of this account's domain of this name.
     Domain(AccountId, String),
     /// Of whatever another node is asked for: it answers for all domains.
     Parent,
 }
 
-/// Connections of one place are alike.
+/// Connections of one key are alike.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    pub(super) whose: Whose,
+pub(super) struct PoolKey {
+    pub(super) owner: Owner,
     pub(super) server: Server,
 }
 
 /// Bounds on connections that are idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct IdleBounds {
-    /// To one place.
+    /// To one key.
     pub(super) each: usize,
     /// In all.
     pub(super) all: usize,
@@ -90,7 +90,7 @@ struct Counts {
 
 #[derive(Default)]
 struct State {
-    places: HashMap<Arc<Place>, Shelf>,
+    places: HashMap<Arc<PoolKey>, Shelf>,
     idle: usize,
 }
 
@@ -148,13 +148,13 @@ pub(super) struct Lent {
     pub(super) sender: Sender,
     pub(super) is_reused: bool,
     parking: Arc<Parking>,
-    place: Arc<Place>,
+    key: Arc<PoolKey>,
     shared: Weak<Shared>,
 }
 
 impl std::fmt::Debug for Lent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Lent").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Lent").field("key", &self.key).finish_non_exhaustive()
     }
 }
 
@@ -186,11 +186,11 @@ impl Pool {
     /// A connection that carries nothing now: one that was used before, unless `is_new` is asked for.
     pub(super) async fn lend(
         &self,
-        place: &Arc<Place>,
+        key: &Arc<PoolKey>,
         is_new: bool,
     ) -> Result<Lent, ConnectError> {
         loop {
-            let taken = if is_new { None } else { self.shared.take(place) };
+            let taken = if is_new { None } else { self.shared.take(key) };
             let (sender, parking) = match taken {
                 Some(Taken::Idle(idle)) => (idle.sender, idle.parking),
                 Some(Taken::Soon(soon)) => match soon.await {
@@ -198,49 +198,49 @@ impl Pool {
                     // it was not clean, or is closed
                     Err(_) => continue,
                 },
-                None => return self.open(place).await,
+                None => return self.open(key).await,
             };
             self.shared.counts.reused.fetch_add(1, Ordering::Relaxed);
-            return Ok(self.lent(place, sender, parking, true));
+            return Ok(self.lent(key, sender, parking, true));
         }
     }
 
-    async fn open(&self, place: &Arc<Place>) -> Result<Lent, ConnectError> {
+    async fn open(&self, key: &Arc<PoolKey>) -> Result<Lent, ConnectError> {
         if self.shared.counts.open.load(Ordering::Relaxed) >= self.shared.bounds.open {
             self.shared.state().close_oldest();
         }
         let parking = Arc::<Parking>::default();
-        let link = self.connector.connect(&place.server, Arc::clone(&parking.wire)).await?;
+        let link = self.connector.connect(&key.server, Arc::clone(&parking.wire)).await?;
         self.shared.counts.opened.fetch_add(1, Ordering::Relaxed);
         let mut builder = Builder::new();
         bounds::set(&mut builder);
         let handshake = builder.handshake(TokioIo::new(link)).await;
         // for HTTP/1 nothing is sent or awaited here
         let (sender, connection) = handshake.map_err(|error| ConnectError::Refused {
-            host: place.server.host.clone(),
-            port: place.server.port,
+            host: key.server.host.clone(),
+            port: key.server.port,
             cause: std::io::Error::other(error),
         })?;
         self.shared.counts.open.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(Driven {
             connection,
             parking: Arc::clone(&parking),
-            place: Arc::clone(place),
+            key: Arc::clone(key),
             shared: Arc::downgrade(&self.shared),
             expiry: None,
         });
-        Ok(self.lent(place, sender, parking, false))
+        Ok(self.lent(key, sender, parking, false))
     }
 
     fn lent(
         &self,
-        place: &Arc<Place>,
+        key: &Arc<PoolKey>,
         sender: Sender,
         parking: Arc<Parking>,
         is_reused: bool,
     ) -> Lent {
-        let (place, shared) = (Arc::clone(place), Arc::downgrade(&self.shared));
-        Lent { sender, is_reused, parking, place, shared }
+        let (key, shared) = (Arc::clone(key), Arc::downgrade(&self.shared));
+        Lent { sender, is_reused, parking, key, shared }
     }
 }
 
@@ -256,7 +256,7 @@ impl Lent {
             }
             *parked = Parked::Here(self.sender);
         }
-        state.places.entry(self.place).or_default().returning += 1;
+        state.places.entry(self.key).or_default().returning += 1;
         drop(state);
         self.parking.wire.end_exchange();
     }
@@ -273,10 +273,10 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, place: &Arc<Place>) -> Option<Taken> {
+    fn take(&self, key: &Arc<PoolKey>) -> Option<Taken> {
         let mut state = self.state();
         let State { places, idle: all } = &mut *state;
-        let shelf = places.get_mut(place)?;
+        let shelf = places.get_mut(key)?;
         // the one that was used last: others age and go
         while let Some(idle) = shelf.idle.pop_back() {
             *all -= 1;
@@ -291,22 +291,22 @@ impl Shared {
             shelf.waiting.push_back(sender);
             return Some(Taken::Soon(receiver));
         }
-        state.tidy(place);
+        state.tidy(key);
         None
     }
 
     /// A connection has been found clean: whoever waits gets it, or it becomes idle. Whether it did.
-    fn found_clean(&self, place: &Arc<Place>, parking: &Arc<Parking>) -> bool {
+    fn found_clean(&self, key: &Arc<PoolKey>, parking: &Arc<Parking>) -> bool {
         let mut state = self.state();
         let parked = std::mem::take(&mut *parking.parked());
         let Parked::Here(mut sender) = parked else { return false };
         let State { places, idle: all } = &mut *state;
-        let Some(shelf) = places.get_mut(place) else { return false };
+        let Some(shelf) = places.get_mut(key) else { return false };
         shelf.returning = shelf.returning.saturating_sub(1);
         while let Some(waiting) = shelf.waiting.pop_front() {
             match waiting.send((sender, Arc::clone(parking))) {
                 Ok(()) => {
-                    state.tidy(place);
+                    state.tidy(key);
                     return false;
                 }
                 Err((unsent, _)) => sender = unsent,
@@ -321,12 +321,12 @@ impl Shared {
         } else if *all > self.bounds.all {
             state.close_oldest();
         }
-        state.tidy(place);
+        state.tidy(key);
         true
     }
 
     /// A connection is over, or is to be: nobody gets it any more. Whether it was idle or returning.
-    fn forget(&self, place: &Arc<Place>, parking: &Arc<Parking>, is_over: bool) -> bool {
+    fn forget(&self, key: &Arc<PoolKey>, parking: &Arc<Parking>, is_over: bool) -> bool {
         let mut state = self.state();
         let next = if is_over { Parked::Over } else { Parked::Away };
         let parked = match is_over {
@@ -334,7 +334,7 @@ impl Shared {
             false => next,
         };
         let State { places, idle: all } = &mut *state;
-        let Some(shelf) = places.get_mut(place) else { return false };
+        let Some(shelf) = places.get_mut(key) else { return false };
         let mut is_known = false;
         if matches!(parked, Parked::Here(_)) {
             is_known = true;
@@ -348,19 +348,19 @@ impl Shared {
         shelf.idle.retain(|idle| !Arc::ptr_eq(&idle.parking, parking));
         *all -= before - shelf.idle.len();
         is_known |= shelf.idle.len() < before;
-        state.tidy(place);
+        state.tidy(key);
         is_known
     }
 }
 
 impl State {
-    /// A place without connections is forgotten.
-    fn tidy(&mut self, place: &Arc<Place>) {
+    /// A key without connections is forgotten.
+    fn tidy(&mut self, key: &Arc<PoolKey>) {
         let is_empty = |shelf: &Shelf| {
             shelf.idle.is_empty() && shelf.returning == 0 && shelf.waiting.is_empty()
         };
-        if self.places.get(place).is_some_and(is_empty) {
-            self.places.remove(place);
+        if self.places.get(key).is_some_and(is_empty) {
+            self.places.remove(key);
         }
     }
 
@@ -368,15 +368,15 @@ impl State {
         let oldest = self
             .places
             .iter()
-            .filter_map(|(place, shelf)| Some((shelf.idle.front()?.since, place)))
+            .filter_map(|(key, shelf)| Some((shelf.idle.front()?.since, key)))
             .min_by_key(|(since, _)| *since);
-        let Some((_, place)) = oldest else { return };
-        let place = Arc::clone(place);
-        if let Some(shelf) = self.places.get_mut(&place) {
+        let Some((_, key)) = oldest else { return };
+        let key = Arc::clone(key);
+        if let Some(shelf) = self.places.get_mut(&key) {
             shelf.idle.pop_front();
             self.idle -= 1;
         }
-        self.tidy(&place);
+        self.tidy(&key);
     }
 }
 
@@ -409,7 +409,7 @@ fn is_surplus(error: &hyper::Error) -> bool {
 struct Driven {
     connection: Connection<TokioIo<Link>, Empty<Bytes>>,
     parking: Arc<Parking>,
-    place: Arc<Place>,
+    key: Arc<PoolKey>,
     shared: Weak<Shared>,
     /// When it has been idle for too long.
     expiry: Option<Pin<Box<Sleep>>>,
@@ -428,17 +428,17 @@ impl Future for Driven {
             if wire.is_dirty() || ended.as_ref().is_err_and(is_surplus) {
                 shared.counts.dirty.fetch_add(1, Ordering::Relaxed);
             }
-            shared.forget(&this.place, &this.parking, true);
+            shared.forget(&this.key, &this.parking, true);
             return Poll::Ready(());
         }
-        if wire.is_idle() && shared.found_clean(&this.place, &this.parking) {
+        if wire.is_idle() && shared.found_clean(&this.key, &this.parking) {
             this.expiry = Some(Box::pin(sleep(shared.bounds.age)));
         }
         let is_old = this.expiry.as_mut().is_some_and(|expiry| expiry.as_mut().poll(cx).is_ready());
         if is_old {
             this.expiry = None;
-            if shared.forget(&this.place, &this.parking, false) {
-                shared.forget(&this.place, &this.parking, true);
+            if shared.forget(&this.key, &this.parking, false) {
+                shared.forget(&this.key, &this.parking, true);
                 return Poll::Ready(());
             }
         }

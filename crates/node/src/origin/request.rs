@@ -23,7 +23,7 @@ use stoker_domain::{
     uri::may_lead_above,
 };
 
-use super::aim::Aim;
+use super::attempt::OriginAttempt;
 use crate::{
     fault::Fault,
     peer::{self, PeerRequest, Priority},
@@ -102,14 +102,14 @@ pub(crate) struct Ask {
     pub(crate) without: Vec<HeaderName>,
     /// It goes on with what has begun to come.
     pub(crate) is_further: bool,
-    /// It makes another request hurry that is on its way already.
-    pub(crate) is_urge: bool,
+    /// It makes another request interactive that is on its way already.
+    pub(crate) is_promotion: bool,
 }
 
-/// The request to the server that `aim` names for what `request` names.
+/// The request to the server that `attempt` names for what `request` names.
 pub(super) fn build_for_origin(
     domain: &Domain,
-    aim: &Aim,
+    attempt: &OriginAttempt,
     request: &Request,
     ask: &Ask,
     loops: &LoopGuard,
@@ -120,14 +120,14 @@ pub(super) fn build_for_origin(
         let detail = format!("`{path}` may lead above the base path `{base}` of the origin");
         return Err(Fault::origin(OriginFault::Protocol, detail));
     }
-    let mut fields = match aim.is_foreign {
+    let mut fields = match attempt.is_foreign {
         // what the viewer and the task say is for the origin alone
         true => only(&request.fields, &CDN_LOOP),
         false => passed_on(request.for_origin()),
     };
-    ask_origin(&mut fields, ask, aim, (domain, request));
+    ask_origin(&mut fields, ask, attempt, (domain, request));
     loops.mark(&mut fields, &request.host);
-    finish(fields, aim.uri.clone(), request, ask, &aim.name)
+    finish(fields, attempt.uri.clone(), request, ask, &attempt.name)
 }
 
 /// The request to another node for what `request` names.
@@ -188,7 +188,7 @@ fn finish(
 fn ask_origin(
     fields: &mut HeaderMap,
     ask: &Ask,
-    aim: &Aim,
+    attempt: &OriginAttempt,
     (domain, request): (&Domain, &Request),
 ) {
     for name in &ask.without {
@@ -197,12 +197,12 @@ fn ask_origin(
     }
     // a viewer's counts where it was handed on
     fields.entry(USER_AGENT).or_insert(DEFAULT_USER_AGENT);
-    if let Some(client) = request.client_for_origin().filter(|_| !aim.is_foreign) {
+    if let Some(client) = request.client_for_origin().filter(|_| !attempt.is_foreign) {
         let (addresses, proto) = client.fields();
         fields.insert(FORWARDED_FOR, addresses);
         fields.insert(FORWARDED_PROTO, proto);
     }
-    if !aim.is_foreign {
+    if !attempt.is_foreign {
         for (name, value) in &request.options.headers {
             if let (Ok(name), Ok(value)) = (name.parse(), HeaderValue::from_str(value))
                 && !is_own(&name)
@@ -218,13 +218,13 @@ fn ask_origin(
     if let Some(Ok(agent)) = agent.map(HeaderValue::from_str) {
         fields.insert(USER_AGENT, agent);
     }
-    if !aim.is_foreign {
+    if !attempt.is_foreign {
         for rule in domain.origin.pull.headers_for(&request.path_and_query) {
             change(fields, rule);
         }
     }
     strip_hop_by_hop(fields);
-    put_host(fields, &aim.host);
+    put_host(fields, &attempt.host);
 }
 
 /// Does what `rule` says, unless the field is made anew or never travels.
@@ -343,16 +343,16 @@ pub(super) mod tests {
             is_patient: true,
             errors_since: None,
         };
-        let aim = Aim::all(&request.domain, &request).remove(0);
+        let attempt = OriginAttempt::all(&request.domain, &request).remove(0);
         let ask = Ask { range: Some((0, 9)), ..Ask::default() };
-        let names = |aim: &Aim| {
+        let names = |attempt: &OriginAttempt| {
             let loops = LoopGuard::new("secret");
-            let built = build_for_origin(&request.domain, aim, &request, &ask, &loops).unwrap();
+            let built = build_for_origin(&request.domain, attempt, &request, &ask, &loops).unwrap();
             let mut names: Vec<_> = built.headers().keys().map(ToString::to_string).collect();
             names.sort_unstable();
             (built.uri().to_string(), built.headers()[HOST].clone(), names.join(" "))
         };
-        let (uri, host, all) = names(&aim);
+        let (uri, host, all) = names(&attempt);
         assert_eq!(
             (uri.as_str(), host.as_bytes()),
             ("http://192.0.2.1:80/a", &b"www.example.com"[..])
@@ -360,7 +360,8 @@ pub(super) mod tests {
         assert_eq!(all, "authorization cdn-loop host range user-agent via x-rule x-task");
         let mut reply = HeaderMap::new();
         reply.insert("location", HeaderValue::from_static("https://other.example:8081/b#c"));
-        let there = aim.redirected(&request.domain, StatusCode::FOUND, &reply).unwrap().unwrap();
+        let there =
+            attempt.redirected(&request.domain, StatusCode::FOUND, &reply).unwrap().unwrap();
         let (uri, host, few) = names(&there);
         assert_eq!(
             (uri.as_str(), host.as_bytes()),

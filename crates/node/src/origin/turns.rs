@@ -3,7 +3,7 @@
 //! Each request in flight has a connection of its own, so both are bounded here: for each domain and
 //! server, and for the node as a whole. A viewer's miss waits in a short queue for a limited time;
 //! the queue takes turns between paths, so that a crowd at one path costs the others nothing, and
-//! when it is full the newest of the longest lane is refused. A further request of a fill that has
+//! when it is full the newest of the longest flow is refused. A further request of a fill that has
 //! begun is never refused: its content is on its way to somebody. A prefetch waits for as long as
 //! somebody wants it. Prefetches keep below the bound, and some turns are theirs where the bound is
 //! not very small.
@@ -83,14 +83,14 @@ pub(super) struct Line {
 /// What a turn is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// Somebody waits; with the lane in which to wait.
+    /// Somebody waits; with the flow in which to wait.
     Viewer(u64),
     /// More of what is being filled.
     Further,
     /// Nobody waits.
     Prefetch,
-    /// To make another request hurry that has its turn: taken at once, and counted.
-    Urge,
+    /// To make another request interactive that has its turn: taken at once, and counted.
+    Promotion,
 }
 
 impl Purpose {
@@ -133,14 +133,14 @@ struct Queue {
     in_flight: usize,
     prefetches: usize,
     further: VecDeque<Waiter>,
-    lanes: Lanes,
-    patient: VecDeque<Waiter>,
+    flows: Flows,
+    background: VecDeque<Waiter>,
 }
 
-/// Viewers who wait, in lanes that take turns.
+/// Viewers who wait, in flows that take turns.
 #[derive(Debug, Default)]
-struct Lanes {
-    by_lane: HashMap<u64, VecDeque<Waiter>>,
+struct Flows {
+    by_flow: HashMap<u64, VecDeque<Waiter>>,
     order: VecDeque<u64>,
     waiting: usize,
 }
@@ -193,18 +193,22 @@ impl Turns {
             ..InFlight::default()
         };
         for queue in state.lines.values() {
-            counts.viewers_waiting += queue.lanes.waiting + queue.further.len();
-            counts.prefetches_waiting += queue.patient.len();
+            counts.viewers_waiting += queue.flows.waiting + queue.further.len();
+            counts.prefetches_waiting += queue.background.len();
         }
         counts
     }
 
     /// Waits for a turn in `line`. Cancel safe: whoever leaves waits no more.
-    pub(super) async fn enter(&self, line: &Arc<Line>, purpose: Purpose) -> Result<Turn, Refused> {
+    pub(super) async fn acquire(
+        &self,
+        line: &Arc<Line>,
+        purpose: Purpose,
+    ) -> Result<Turn, Refused> {
         let (number, mut granted) = match self.begin(line, purpose) {
-            Begun::Turn(turn) => return Ok(turn),
-            Begun::Refused => return Err(self.refuse(Refused::Full)),
-            Begun::Waits(number, granted) => (number, granted),
+            Admission::Turn(turn) => return Ok(turn),
+            Admission::Refused => return Err(self.refuse(Refused::Full)),
+            Admission::Waits(number, granted) => (number, granted),
         };
         let _place = Waiting { turns: self, line, purpose, number };
         if !matches!(purpose, Purpose::Viewer(_)) {
@@ -213,7 +217,7 @@ impl Turns {
         }
         match timeout(self.0.bounds.patience, &mut granted).await {
             Ok(Ok(turn)) => Ok(turn),
-            // somebody came whose lane is shorter
+            // somebody came whose flow is shorter
             Ok(Err(_)) => Err(self.refuse(Refused::Full)),
             Err(_) => Err(self.refuse(Refused::TooLong)),
         }
@@ -224,13 +228,13 @@ impl Turns {
         refused
     }
 
-    fn begin(&self, line: &Arc<Line>, purpose: Purpose) -> Begun {
+    fn begin(&self, line: &Arc<Line>, purpose: Purpose) -> Admission {
         let mut state = self.state();
         let bounds = &self.0.bounds;
-        if purpose == Purpose::Urge || state.has_room(bounds, line, purpose.is_prefetch()) {
+        if purpose == Purpose::Promotion || state.has_room(bounds, line, purpose.is_prefetch()) {
             state.count(line, purpose.is_prefetch());
             drop(state);
-            return Begun::Turn(self.turn(line, purpose.is_prefetch()));
+            return Admission::Turn(self.turn(line, purpose.is_prefetch()));
         }
         state.next += 1;
         let number = state.next;
@@ -239,24 +243,24 @@ impl Turns {
         let queue = state.lines.entry(Arc::clone(line)).or_default();
         let was_empty = queue.is_empty();
         let is_taken = match purpose {
-            Purpose::Viewer(lane) => queue.lanes.push(lane, waiter, bounds.waiting),
+            Purpose::Viewer(flow) => queue.flows.push(flow, waiter, bounds.waiting),
             Purpose::Prefetch => {
-                queue.patient.push_back(waiter);
+                queue.background.push_back(waiter);
                 true
             }
-            Purpose::Further | Purpose::Urge => {
+            Purpose::Further | Purpose::Promotion => {
                 queue.further.push_back(waiter);
                 true
             }
         };
         if !is_taken {
             state.tidy(line);
-            return Begun::Refused;
+            return Admission::Refused;
         }
         if was_empty {
             state.rotation.push_back(Arc::clone(line));
         }
-        Begun::Waits(number, granted)
+        Admission::Waits(number, granted)
     }
 
     fn turn(&self, line: &Arc<Line>, is_prefetch: bool) -> Turn {
@@ -282,7 +286,7 @@ impl Turns {
     }
 }
 
-enum Begun {
+enum Admission {
     Turn(Turn),
     Waits(u64, oneshot::Receiver<Turn>),
     Refused,
@@ -377,53 +381,53 @@ fn for_prefetches(most: usize) -> usize {
 
 impl Queue {
     fn is_empty(&self) -> bool {
-        self.further.is_empty() && self.lanes.waiting == 0 && self.patient.is_empty()
+        self.further.is_empty() && self.flows.waiting == 0 && self.background.is_empty()
     }
 
     fn pop(&mut self, can_prefetch: bool, most: usize) -> Option<(Waiter, bool)> {
         if can_prefetch
             && self.prefetches < most / PREFETCH_SHARE
-            && let Some(waiter) = self.patient.pop_front()
+            && let Some(waiter) = self.background.pop_front()
         {
             return Some((waiter, true));
         }
-        if let Some(waiter) = self.further.pop_front().or_else(|| self.lanes.pop()) {
+        if let Some(waiter) = self.further.pop_front().or_else(|| self.flows.pop()) {
             return Some((waiter, false));
         }
-        let waiter = if can_prefetch { self.patient.pop_front() } else { None };
+        let waiter = if can_prefetch { self.background.pop_front() } else { None };
         waiter.map(|waiter| (waiter, true))
     }
 
     fn leave(&mut self, purpose: Purpose, number: u64) {
         match purpose {
-            Purpose::Viewer(lane) => self.lanes.leave(lane, number),
-            Purpose::Prefetch => self.patient.retain(|waiter| waiter.number != number),
-            Purpose::Further | Purpose::Urge => {
+            Purpose::Viewer(flow) => self.flows.leave(flow, number),
+            Purpose::Prefetch => self.background.retain(|waiter| waiter.number != number),
+            Purpose::Further | Purpose::Promotion => {
                 self.further.retain(|waiter| waiter.number != number);
             }
         }
     }
 }
 
-impl Lanes {
+impl Flows {
     /// Whether `waiter` may wait; another may have to leave for it.
-    fn push(&mut self, lane: u64, waiter: Waiter, most: usize) -> bool {
-        if self.waiting >= most && !self.shorten(lane) {
+    fn push(&mut self, flow: u64, waiter: Waiter, most: usize) -> bool {
+        if self.waiting >= most && !self.shorten(flow) {
             return false;
         }
-        let waiters = self.by_lane.entry(lane).or_default();
+        let waiters = self.by_flow.entry(flow).or_default();
         if waiters.is_empty() {
-            self.order.push_back(lane);
+            self.order.push_back(flow);
         }
         waiters.push_back(waiter);
         self.waiting += 1;
         true
     }
 
-    /// Refuses the newest of the longest lane, where that is longer than `lane` would become.
-    fn shorten(&mut self, lane: u64) -> bool {
-        let own = self.by_lane.get(&lane).map_or(0, VecDeque::len);
-        let longest = self.by_lane.values_mut().max_by_key(|waiters| waiters.len());
+    /// Refuses the newest of the longest flow, where that is longer than `flow` would become.
+    fn shorten(&mut self, flow: u64) -> bool {
+        let own = self.by_flow.get(&flow).map_or(0, VecDeque::len);
+        let longest = self.by_flow.values_mut().max_by_key(|waiters| waiters.len());
         let Some(longest) = longest.filter(|longest| longest.len() > own + 1) else {
             return false;
         };
@@ -433,27 +437,27 @@ impl Lanes {
     }
 
     fn pop(&mut self) -> Option<Waiter> {
-        let lane = self.order.pop_front()?;
-        let waiters = self.by_lane.get_mut(&lane)?;
+        let flow = self.order.pop_front()?;
+        let waiters = self.by_flow.get_mut(&flow)?;
         let waiter = waiters.pop_front()?;
         self.waiting -= 1;
         match waiters.is_empty() {
             true => {
-                self.by_lane.remove(&lane);
+                self.by_flow.remove(&flow);
             }
-            false => self.order.push_back(lane),
+            false => self.order.push_back(flow),
         }
         Some(waiter)
     }
 
-    fn leave(&mut self, lane: u64, number: u64) {
-        let Some(waiters) = self.by_lane.get_mut(&lane) else { return };
+    fn leave(&mut self, flow: u64, number: u64) {
+        let Some(waiters) = self.by_flow.get_mut(&flow) else { return };
         let before = waiters.len();
         waiters.retain(|waiter| waiter.number != number);
         self.waiting -= before - waiters.len();
         if waiters.is_empty() {
-            self.by_lane.remove(&lane);
-            self.order.retain(|other| *other != lane);
+            self.by_flow.remove(&flow);
+            self.order.retain(|other| *other != flow);
         }
     }
 }
@@ -464,7 +468,7 @@ mod tests {
 
     use super::*;
 
-    const LANE: Purpose = Purpose::Viewer(0);
+    const FLOW: Purpose = Purpose::Viewer(0);
 
     fn turns(in_flight: usize, waiting: usize, connections: usize) -> Turns {
         let patience = Duration::from_secs(10);
@@ -477,37 +481,37 @@ mod tests {
         Arc::new(Line { domain, server, is_parent: false })
     }
 
-    type Entering<'a> = BoxFuture<'a, Result<Turn, Refused>>;
+    type Acquiring<'a> = BoxFuture<'a, Result<Turn, Refused>>;
 
-    /// Enters, and waits if it must.
-    fn enter<'a>(turns: &'a Turns, line: &'a Arc<Line>, purpose: Purpose) -> Entering<'a> {
-        let mut entering = turns.enter(line, purpose).boxed();
-        match entering.as_mut().now_or_never() {
-            Some(entered) => std::future::ready(entered).boxed(),
-            None => entering,
+    /// Acquires a turn, or waits for it.
+    fn acquire<'a>(turns: &'a Turns, line: &'a Arc<Line>, purpose: Purpose) -> Acquiring<'a> {
+        let mut acquiring = turns.acquire(line, purpose).boxed();
+        match acquiring.as_mut().now_or_never() {
+            Some(acquired) => std::future::ready(acquired).boxed(),
+            None => acquiring,
         }
     }
 
-    fn now(entering: &mut Entering<'_>) -> Option<Result<Turn, Refused>> {
-        entering.as_mut().now_or_never()
+    fn now(acquiring: &mut Acquiring<'_>) -> Option<Result<Turn, Refused>> {
+        acquiring.as_mut().now_or_never()
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_line_takes_so_many_and_no_more_and_others_have_their_own() {
         let turns = turns(2, 1, 100);
         let (a, b) = (line("a"), line("b"));
-        let first = turns.enter(&a, LANE).await.unwrap();
-        let _second = turns.enter(&a, LANE).await.unwrap();
-        let mut third = enter(&turns, &a, LANE);
+        let first = turns.acquire(&a, FLOW).await.unwrap();
+        let _second = turns.acquire(&a, FLOW).await.unwrap();
+        let mut third = acquire(&turns, &a, FLOW);
         assert!(now(&mut third).is_none());
-        assert_eq!(turns.enter(&a, LANE).await.unwrap_err(), Refused::Full);
-        let _other = turns.enter(&b, LANE).await.unwrap();
+        assert_eq!(turns.acquire(&a, FLOW).await.unwrap_err(), Refused::Full);
+        let _other = turns.acquire(&b, FLOW).await.unwrap();
         drop(first);
         let third = third.await.unwrap();
         assert_eq!(turns.in_flight().requests, 3);
         drop(third);
-        let _urge = turns.enter(&a, Purpose::Urge).await.unwrap();
-        let _beyond = turns.enter(&a, Purpose::Urge).await.unwrap();
+        let _promoted = turns.acquire(&a, Purpose::Promotion).await.unwrap();
+        let _beyond = turns.acquire(&a, Purpose::Promotion).await.unwrap();
         assert_eq!((turns.in_flight().requests, turns.in_flight().refused), (4, 1));
     }
 
@@ -515,10 +519,10 @@ mod tests {
     async fn a_viewer_waits_for_a_time_and_a_prefetch_for_ever() {
         let turns = turns(1, 9, 100);
         let a = line("a");
-        let held = turns.enter(&a, LANE).await.unwrap();
-        let mut prefetch = enter(&turns, &a, Purpose::Prefetch);
-        let mut further = enter(&turns, &a, Purpose::Further);
-        assert_eq!(turns.enter(&a, LANE).await.unwrap_err(), Refused::TooLong);
+        let held = turns.acquire(&a, FLOW).await.unwrap();
+        let mut prefetch = acquire(&turns, &a, Purpose::Prefetch);
+        let mut further = acquire(&turns, &a, Purpose::Further);
+        assert_eq!(turns.acquire(&a, FLOW).await.unwrap_err(), Refused::TooLong);
         tokio::time::sleep(Duration::from_secs(86_400)).await;
         assert!(now(&mut prefetch).is_none() && now(&mut further).is_none());
         let waiting = turns.in_flight();
@@ -535,14 +539,14 @@ mod tests {
     async fn whoever_leaves_waits_no_more() {
         let turns = turns(1, 2, 100);
         let a = line("a");
-        let held = turns.enter(&a, LANE).await.unwrap();
-        let leaves = enter(&turns, &a, Purpose::Viewer(1));
-        let mut stays = enter(&turns, &a, Purpose::Viewer(2));
+        let held = turns.acquire(&a, FLOW).await.unwrap();
+        let leaves = acquire(&turns, &a, Purpose::Viewer(1));
+        let mut stays = acquire(&turns, &a, Purpose::Viewer(2));
         drop(leaves);
         assert_eq!(turns.in_flight().viewers_waiting, 1);
         drop(held);
         // a turn that was granted and not taken goes on
-        let mut late = enter(&turns, &a, LANE);
+        let mut late = acquire(&turns, &a, FLOW);
         assert!(now(&mut late).is_none());
         drop(now(&mut stays));
         assert!(now(&mut late).unwrap().is_ok());
@@ -552,9 +556,9 @@ mod tests {
     async fn a_turn_that_was_granted_to_one_who_left_goes_to_the_next() {
         let turns = turns(1, 9, 100);
         let a = line("a");
-        let held = turns.enter(&a, LANE).await.unwrap();
-        let first = enter(&turns, &a, LANE);
-        let second = enter(&turns, &a, LANE);
+        let held = turns.acquire(&a, FLOW).await.unwrap();
+        let first = acquire(&turns, &a, FLOW);
+        let second = acquire(&turns, &a, FLOW);
         drop(held);
         drop(first);
         assert!(second.await.is_ok());
@@ -562,13 +566,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lanes_take_turns_and_the_longest_is_cut_when_all_is_full() {
+    async fn flows_take_turns_and_the_longest_is_cut_when_all_is_full() {
         let turns = turns(1, 4, 100);
         let a = line("a");
-        let held = turns.enter(&a, LANE).await.unwrap();
-        let mut crowd: Vec<_> = (0..4).map(|_| enter(&turns, &a, Purpose::Viewer(1))).collect();
-        assert_eq!(turns.enter(&a, Purpose::Viewer(1)).await.unwrap_err(), Refused::Full);
-        let mut other = enter(&turns, &a, Purpose::Viewer(2));
+        let held = turns.acquire(&a, FLOW).await.unwrap();
+        let mut crowd: Vec<_> = (0..4).map(|_| acquire(&turns, &a, Purpose::Viewer(1))).collect();
+        assert_eq!(turns.acquire(&a, Purpose::Viewer(1)).await.unwrap_err(), Refused::Full);
+        let mut other = acquire(&turns, &a, Purpose::Viewer(2));
         assert_eq!(
             crowd.pop().unwrap().await.unwrap_err(),
             Refused::Full,
@@ -586,15 +590,15 @@ mod tests {
         let a = line("a");
         let mut prefetches = Vec::new();
         for _ in 0..12 {
-            prefetches.push(turns.enter(&a, Purpose::Prefetch).await.unwrap());
+            prefetches.push(turns.acquire(&a, Purpose::Prefetch).await.unwrap());
         }
-        let mut more: Vec<_> = (0..9).map(|_| enter(&turns, &a, Purpose::Prefetch)).collect();
+        let mut more: Vec<_> = (0..9).map(|_| acquire(&turns, &a, Purpose::Prefetch)).collect();
         assert!(more.iter_mut().all(|one| now(one).is_none()));
         let mut viewers = Vec::new();
         for _ in 0..4 {
-            viewers.push(turns.enter(&a, LANE).await.unwrap());
+            viewers.push(turns.acquire(&a, FLOW).await.unwrap());
         }
-        let mut waiting: Vec<_> = (0..9).map(|_| enter(&turns, &a, LANE)).collect();
+        let mut waiting: Vec<_> = (0..9).map(|_| acquire(&turns, &a, FLOW)).collect();
         let counts = || {
             let InFlight { prefetches, viewers_waiting, prefetches_waiting, .. } =
                 turns.in_flight();
@@ -606,7 +610,7 @@ mod tests {
         assert_eq!(counts(), (3, 0, 8));
         viewers.extend(waiting.iter_mut().map(|one| now(one).unwrap().unwrap()));
         assert_eq!(viewers.len(), 13);
-        let late: Vec<_> = (0..5).map(|_| enter(&turns, &a, LANE)).collect();
+        let late: Vec<_> = (0..5).map(|_| acquire(&turns, &a, FLOW)).collect();
         // until prefetches have less than their share
         prefetches.clear();
         assert_eq!(counts(), (2, 4, 7));
@@ -619,11 +623,11 @@ mod tests {
         let (a, b) = (line("a"), line("b"));
         let mut held = Vec::new();
         for _ in 0..3 {
-            held.push(turns.enter(&a, LANE).await.unwrap());
+            held.push(turns.acquire(&a, FLOW).await.unwrap());
         }
-        held.push(turns.enter(&b, LANE).await.unwrap());
-        let mut of_a: Vec<_> = (0..3).map(|_| enter(&turns, &a, LANE)).collect();
-        let mut of_b: Vec<_> = (0..3).map(|_| enter(&turns, &b, LANE)).collect();
+        held.push(turns.acquire(&b, FLOW).await.unwrap());
+        let mut of_a: Vec<_> = (0..3).map(|_| acquire(&turns, &a, FLOW)).collect();
+        let mut of_b: Vec<_> = (0..3).map(|_| acquire(&turns, &b, FLOW)).collect();
         // two turns of the crowd's: one for each
         held.drain(..2);
         let first_a = now(&mut of_a[0]).unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! What a lane lets pass while the engine answers, answers late and falls silent.
+//! What a pacer lets pass while the engine answers, answers late and falls silent.
 //!
 //! Time is paused: it passes only when all wait for it. The node under test is one of two that may
 //! ask the origin, so its share is half of the limit.
@@ -133,12 +133,12 @@ impl Stage {
 
     /// Reads without end: as fast as it may, or with a rest after each piece.
     fn begin(&self, rest: Duration) -> JoinHandle<()> {
-        let (lane, read) = (self.pacer.lane(HOST), Arc::clone(&self.read));
+        let (pacer, read) = (self.pacer.host(HOST), Arc::clone(&self.read));
         tokio::spawn(async move {
-            let mut toll = lane.enter(0, false, || false).await.unwrap();
+            let mut reservation = pacer.reserve(0, false, || false).await.unwrap();
             loop {
-                toll.count(PIECE);
-                toll.settle(|| false).await;
+                reservation.spend(PIECE);
+                reservation.cover_debt(|| false).await;
                 read.fetch_add(PIECE, Ordering::Relaxed);
                 if !rest.is_zero() {
                     sleep(rest).await;
@@ -260,6 +260,6 @@ async fn a_lower_limit_binds_a_grant_that_counts_still() {
     stage.directory.send_modify(|directory| {
         Arc::make_mut(directory).task_limits.insert(HOST.into(), 4);
     });
-    stage.pacer.lane(HOST);
+    stage.pacer.host(HOST);
     assert_near(stage.rate(millis(3000)).await, 250_000);
 }

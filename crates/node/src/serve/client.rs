@@ -1,7 +1,7 @@
 //! Who a viewer is, as the origin may hear of it: the address of the connection, or what proxies say
 //! that the operator trusts.
 //!
-//! Told only with a request that is made for this viewer alone: what is kept for others must not
+//! The origin hears it only with a request that is made for this viewer alone: what is kept for others must not
 //! depend on it. Between nodes it travels in a field of their own.
 
 use std::net::{IpAddr, SocketAddr};
@@ -21,20 +21,21 @@ const MOST_PROXIES: usize = 16;
 /// `X-Forwarded-For` is read from its end, and each address in it is believed as far as the one behind
 /// it is `trusted`: the first that is not is the client. `X-Forwarded-Proto` counts where the
 /// connection comes from a trusted proxy.
-pub(super) fn told(fields: &HeaderMap, from: IpAddr, trusted: &[IpNet]) -> ForwardedFor {
+pub(super) fn forwarded_for(fields: &HeaderMap, from: IpAddr, trusted: &[IpNet]) -> ForwardedFor {
     let nearest = from.to_canonical();
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let mut told = ForwardedFor { nearest, before: Vec::new(), is_https: false };
+    let mut forwarded = ForwardedFor { nearest, before: Vec::new(), is_https: false };
     if is_trusted(&nearest) {
-        told.is_https = last_word(fields, &FORWARDED_PROTO).is_some_and(|word| word == "https");
+        forwarded.is_https =
+            last_word(fields, &FORWARDED_PROTO).is_some_and(|word| word == "https");
         for address in words(fields, &FORWARDED_FOR).rev().map_while(address).take(MOST_PROXIES) {
-            told.before.push(address);
+            forwarded.before.push(address);
             if !is_trusted(&address) {
                 break;
             }
         }
     }
-    told
+    forwarded
 }
 
 fn last_word<'a>(fields: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -68,8 +69,8 @@ mod tests {
             fields.append(*name, HeaderValue::from_str(value).unwrap());
         }
         let trusted: Vec<_> = trusted.iter().map(|net| net.parse().unwrap()).collect();
-        let told = told(&fields, from.parse().unwrap(), &trusted);
-        let (addresses, proto) = told.fields();
+        let forwarded = forwarded_for(&fields, from.parse().unwrap(), &trusted);
+        let (addresses, proto) = forwarded.fields();
         format!("{} {}", addresses.to_str().unwrap(), proto.to_str().unwrap())
     }
 
@@ -105,8 +106,8 @@ mod tests {
             assert_eq!(mapped, format!("{expected} http"), "{chain:?}");
         }
         let many = vec!["10.0.0.9"; 1000].join(",");
-        let told = of("10.0.0.1", &[("x-forwarded-for", &many)], &trusted);
-        assert_eq!(told.matches("10.0.0.9").count(), MOST_PROXIES);
+        let forwarded = of("10.0.0.1", &[("x-forwarded-for", &many)], &trusted);
+        assert_eq!(forwarded.matches("10.0.0.9").count(), MOST_PROXIES);
     }
 
     #[test]
@@ -120,8 +121,8 @@ mod tests {
             ("evil", "http"),
             ("", "http"),
         ] {
-            let told = of("10.0.0.1", &[("x-forwarded-proto", proto)], &trusted);
-            assert_eq!(told, format!("10.0.0.1 {expected}"), "{proto}");
+            let forwarded = of("10.0.0.1", &[("x-forwarded-proto", proto)], &trusted);
+            assert_eq!(forwarded, format!("10.0.0.1 {expected}"), "{proto}");
         }
     }
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tracing::debug;
 
 use super::{
-    Asked, CACHE_STATUS, Miss, Service,
+    CACHE_STATUS, ClientRequest, Miss, Service,
     body::Body,
     hit::{outgoing, seconds_between},
     refusal::{fault_status, text},
@@ -49,7 +49,7 @@ const NOT_FORWARDED: [HeaderName; 13] = [
 impl Service {
     pub(super) async fn forward(
         &self,
-        asked: Asked,
+        asked: ClientRequest,
         Miss { stored: stale, why, named }: Miss,
     ) -> Response<Body> {
         let must_validate = stale.as_ref().is_some_and(must_validate);
@@ -63,35 +63,35 @@ impl Service {
                 Err(Fault::origin(OriginFault::Busy, "the content has not come yet"))
             }),
         };
-        let told = Told { why, is_collapsed: reader.is_collapsed(), must_validate };
+        let reason = ForwardReason { why, is_collapsed: reader.is_collapsed(), must_validate };
         match head {
             Ok(head) => {
                 let len = if asked.is_head { 0 } else { head.size.unwrap_or(u64::MAX) };
                 match self.0.fills.memory().window(len).await {
-                    Ok(window) => self.reply(&asked, (reader, window), &head, told),
-                    Err(fault) => self.fault(&asked, &fault, told),
+                    Ok(window) => self.reply(&asked, (reader, window), &head, reason),
+                    Err(fault) => self.fault(&asked, &fault, reason),
                 }
             }
-            Err(fault) => self.fault(&asked, &fault, told),
+            Err(fault) => self.fault(&asked, &fault, reason),
         }
     }
 
     fn reply(
         &self,
-        asked: &Asked,
+        asked: &ClientRequest,
         (reader, window): (Reader, Window),
         head: &FillHead,
-        told: Told,
+        reason: ForwardReason,
     ) -> Response<Body> {
         let now = self.0.clock.now();
         let selection = select(&asked.fields, asked.is_head, &head.response, head.size);
         let is_stored = head.not_kept.is_none();
         let status = CacheStatus {
-            forward: Some(told.why),
+            forward: Some(reason.why),
             forward_status: Some(head.forward_status.as_u16()),
             ttl: is_stored.then(|| seconds_between(now, head.response.fresh_until())),
             is_stored,
-            is_collapsed: told.is_collapsed,
+            is_collapsed: reason.is_collapsed,
             detail: head.not_kept.map(|outcome| outcome.to_string().into()),
             ..CacheStatus::default()
         };
@@ -118,7 +118,7 @@ impl Service {
         reply
     }
 
-    fn fault(&self, asked: &Asked, fault: &Fault, told: Told) -> Response<Body> {
+    fn fault(&self, asked: &ClientRequest, fault: &Fault, reason: ForwardReason) -> Response<Body> {
         self.0.counters.faults.fetch_add(1, Ordering::Relaxed);
         let outcome = fault.outcome();
         debug!(
@@ -128,27 +128,27 @@ impl Service {
             "cannot answer"
         );
         let status = match outcome {
-            Outcome::OriginError(_) if told.must_validate && !fault.is_busy() => {
+            Outcome::OriginError(_) if reason.must_validate && !fault.is_busy() => {
                 StatusCode::GATEWAY_TIMEOUT
             }
             _ => fault_status(fault),
         };
         let mut reply = text(status, &sentence(outcome));
         let member = CacheStatus {
-            forward: Some(told.why),
-            is_collapsed: told.is_collapsed,
+            forward: Some(reason.why),
+            is_collapsed: reason.is_collapsed,
             detail: Some(outcome.to_string().into()),
             ..CacheStatus::default()
         };
         let fields = reply.headers_mut();
         fields.insert(CACHE_STATUS, member.to_value(&self.0.cache));
-        tell_when(asked, fault, fields);
+        explain(asked, fault, fields);
         reply
     }
 }
 
-/// Says to another node why there is no content, and when it may be asked for again.
-fn tell_when(asked: &Asked, fault: &Fault, fields: &mut HeaderMap) {
+/// Adds when the content may be asked for again and, for another node, why there is none.
+fn explain(asked: &ClientRequest, fault: &Fault, fields: &mut HeaderMap) {
     if let Some(wanted) = fault.retry_after().filter(|_| fault.is_busy()) {
         fields.insert(header::RETRY_AFTER, whole_seconds(wanted).into());
     }
@@ -159,11 +159,11 @@ fn tell_when(asked: &Asked, fault: &Fault, fields: &mut HeaderMap) {
 
 impl Service {
     /// The reply where there is no memory to send what is stored.
-    pub(super) fn out_of_memory(&self, asked: &Asked, fault: &Fault) -> Response<Body> {
+    pub(super) fn out_of_memory(&self, asked: &ClientRequest, fault: &Fault) -> Response<Body> {
         let mut reply = text(fault_status(fault), "this cache has no memory left: ask again later");
         let status = CacheStatus { detail: Some("memory".into()), ..CacheStatus::default() };
         reply.headers_mut().insert(CACHE_STATUS, status.to_value(&self.0.cache));
-        tell_when(asked, fault, reply.headers_mut());
+        explain(asked, fault, reply.headers_mut());
         reply
     }
 }
@@ -181,12 +181,12 @@ fn sentence(outcome: Outcome) -> String {
     }
 }
 
-/// What `Cache-Status` says of the way.
+/// Why upstream was asked, as `Cache-Status` tells it.
 #[derive(Clone, Copy)]
-struct Told {
+struct ForwardReason {
     why: Forward,
     is_collapsed: bool,
-    /// What is stored must not be used without the origin's word.
+    /// What is stored must not be used without asking the origin.
     must_validate: bool,
 }
 
@@ -200,7 +200,7 @@ fn must_validate(stored: &Stored) -> bool {
 }
 
 /// What is asked upstream for `asked`; fields that are `named` select what the origin answers.
-pub(super) fn upstream(asked: &Asked, named: Vec<HeaderName>) -> Request {
+pub(super) fn upstream(asked: &ClientRequest, named: Vec<HeaderName>) -> Request {
     let peer = asked.peer.as_ref();
     let range = asked.fields.get(header::RANGE).and_then(parse_byte_range);
     let want = match range {

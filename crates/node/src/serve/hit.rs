@@ -9,7 +9,7 @@ use stoker_domain::{
 };
 
 use super::{
-    Asked, CACHE_STATUS, Proof, Service,
+    CACHE_STATUS, ClientRequest, Proof, Service,
     body::{Body, Refill, StoredBody},
     forward::upstream,
     select::{Selection, select},
@@ -25,7 +25,7 @@ use crate::{
 ///
 /// Who wants only what is cached asks about the content: where a reply has none, it is a hit only
 /// if every byte is there, so that a HEAD never promises what a GET would not get.
-pub(super) fn holds(stored: &Stored, response: &StoredResponse, asked: &Asked) -> bool {
+pub(super) fn holds(stored: &Stored, response: &StoredResponse, asked: &ClientRequest) -> bool {
     if stored.is_complete() {
         return true;
     }
@@ -49,7 +49,7 @@ impl Service {
     /// The first bytes cannot be read; nothing has been sent.
     pub(super) async fn hit(
         &self,
-        asked: &Asked,
+        asked: &ClientRequest,
         stored: Stored,
         response: StoredResponse,
         now: Timestamp,
@@ -96,7 +96,7 @@ impl Service {
         Ok(reply)
     }
 
-    fn refill(&self, asked: &Asked, named: Vec<HeaderName>) -> Refill {
+    fn refill(&self, asked: &ClientRequest, named: Vec<HeaderName>) -> Refill {
         Refill { fills: self.0.fills.clone(), request: upstream(asked, named) }
     }
 

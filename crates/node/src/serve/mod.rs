@@ -46,6 +46,7 @@ use crate::{
     config::Config,
     fill::Fills,
     peer::{self, MAX_HOPS, PRIORITY, PeerRequest},
+    request::{ForwardedFor, stored_url},
     store::{Store, Stored, Verified},
 };
 
@@ -112,8 +113,8 @@ pub(crate) struct Proof {
     pub(crate) validator: Option<String>,
 }
 
-/// What is asked for, once it is known whose it is.
-struct Asked {
+/// A request, once its domain and its key are known.
+struct ClientRequest {
     domain: Arc<Domain>,
     key: Key,
     /// See [`stored_url`]: the host, then path and query, then the epoch of the content.
@@ -130,8 +131,8 @@ struct Asked {
     wants_proof: bool,
 }
 
-/// What the store holds for a request.
-enum Found {
+/// What looking a request up in the store found.
+enum Lookup {
     /// An answer.
     Hit(Stored, StoredResponse),
     /// Something else, or nothing.
@@ -177,8 +178,8 @@ impl Service {
         }))
     }
 
-    /// Answers a request that comes from this address, and whose content means nothing. Dropping the future gives the request up; a
-    /// fill that others wait for goes on.
+    /// Answers a request that comes from this address, and whose content means nothing. Dropping the
+    /// future gives the request up; a fill that others wait for goes on.
     pub async fn answer(&self, head: Parts, from: IpAddr) -> Response<Body> {
         self.answer_with(head, Some(from)).await
     }
@@ -203,7 +204,7 @@ impl Service {
         self.0.counters.requests.fetch_add(1, Ordering::Relaxed);
         let peer = PeerRequest::read(&head.headers, &self.0.peer_secret);
         let is_peer = peer.is_some();
-        let mut reply = match self.asked(head, peer, from) {
+        let mut reply = match self.resolve(head, peer, from) {
             Ok(asked) => self.find_and_answer(asked).await,
             Err(refusal) => refusal.reply(&self.0.cache, is_peer),
         };
@@ -217,13 +218,13 @@ impl Service {
         reply
     }
 
-    /// Whose it is and what its key is.
-    fn asked(
+    /// Finds the domain and the key of a request.
+    fn resolve(
         &self,
         mut head: Parts,
         peer: Option<PeerRequest>,
         from: Option<IpAddr>,
-    ) -> Result<Asked, Refusal> {
+    ) -> Result<ClientRequest, Refusal> {
         let wants_proof = from.is_none();
         let is_head = match head.method {
             Method::GET => false,
@@ -239,12 +240,14 @@ impl Service {
         }
         let client = match &peer {
             Some(peer) => peer.client.clone(),
-            None => from.map(|from| client::told(&head.headers, from, &self.0.trusted_proxies)),
+            None => {
+                from.map(|from| client::forwarded_for(&head.headers, from, &self.0.trusted_proxies))
+            }
         };
         if !wants_proof {
             // a read-back has the fields of its task
             strip_claims(&mut head.headers);
-            // a viewer's says something of his connection, another node's has been read
+            // a viewer's is meant for its own connection; another node's has been read
             head.headers.remove(PRIORITY);
         }
         peer::strip(&mut head.headers);
@@ -266,7 +269,7 @@ impl Service {
             return Err(Refusal::Offline);
         }
         let path = path_of(&head.uri);
-        Ok(Asked {
+        Ok(ClientRequest {
             key: Key::new(&host, &path),
             url: stored_url(&host, &path, domain.content_epoch),
             host_len: host.len(),
@@ -280,22 +283,22 @@ impl Service {
         })
     }
 
-    async fn find_and_answer(&self, asked: Asked) -> Response<Body> {
+    async fn find_and_answer(&self, asked: ClientRequest) -> Response<Body> {
         let now = self.0.clock.now();
         let only_if_cached = CacheControl::of(&asked.fields).only_if_cached;
         // who asks whether it is there asks about all of it; a read-back verifies by itself
         let is_verified = only_if_cached && !asked.wants_proof && !asked.has_range();
         let mut miss = Miss::of_nothing();
         for _ in 0..LOOKS {
-            match self.find(&asked, now).await {
-                Found::Hit(stored, _)
+            match self.look_up(&asked, now).await {
+                Lookup::Hit(stored, _)
                     if is_verified && stored.verify().await != Verified::Sound => {}
-                Found::Hit(stored, response) => {
+                Lookup::Hit(stored, response) => {
                     if let Ok(reply) = self.hit(&asked, stored, response, now).await {
                         return reply;
                     }
                 }
-                Found::Miss(found) => {
+                Lookup::Miss(found) => {
                     miss = found;
                     break;
                 }
@@ -309,18 +312,18 @@ impl Service {
         Box::pin(self.forward(asked, miss)).await
     }
 
-    async fn find(&self, asked: &Asked, now: Timestamp) -> Found {
+    async fn look_up(&self, asked: &ClientRequest, now: Timestamp) -> Lookup {
         let Some(stored) = self.0.store.lookup(asked.key, &asked.url).await else {
-            return Found::Miss(Miss::of_nothing());
+            return Lookup::Miss(Miss::of_nothing());
         };
         let Some(response) = StoredResponse::decode(stored.head()) else {
-            return Found::Miss(Miss::of_nothing());
+            return Lookup::Miss(Miss::of_nothing());
         };
         let why = match reuse(&response, &asked.fields, now) {
             Reuse::Fresh if stored.is_invalidated() => Forward::Stale,
             Reuse::Fresh if !self.is_answer(asked, &response) => Forward::Request,
             Reuse::Fresh if hit::holds(&stored, &response, asked) => {
-                return Found::Hit(stored, response);
+                return Lookup::Hit(stored, response);
             }
             Reuse::Fresh => Forward::Partial,
             Reuse::Stale if response.is_fresh(now) => Forward::Request,
@@ -328,7 +331,7 @@ impl Service {
             Reuse::VaryMiss => Forward::VaryMiss,
         };
         let named = response.vary.into_iter().map(|(name, _)| name).collect();
-        Found::Miss(Miss { stored: (why != Forward::VaryMiss).then_some(stored), why, named })
+        Lookup::Miss(Miss { stored: (why != Forward::VaryMiss).then_some(stored), why, named })
     }
 }
 
@@ -340,13 +343,13 @@ impl Miss {
 
 impl Service {
     /// Whether `response`, which is fresh, is what `asked` wants: a prefetch wants the content.
-    fn is_answer(&self, asked: &Asked, response: &StoredResponse) -> bool {
+    fn is_answer(&self, asked: &ClientRequest, response: &StoredResponse) -> bool {
         let errors_since = asked.peer.as_ref().and_then(|peer| peer.errors_since);
         self.0.fills.is_answer(asked.key, response.status, errors_since)
     }
 }
 
-impl Asked {
+impl ClientRequest {
     fn has_range(&self) -> bool {
         self.fields.contains_key(header::RANGE)
     }

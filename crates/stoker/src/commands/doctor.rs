@@ -18,8 +18,8 @@ use std::{
 use http::{Method, Request, header};
 use serde::Serialize;
 use stoker_domain::time::{Clock, Timestamp};
-use stoker_listen::tls::{Validity, ValidityState};
 use stoker_gateway::admin::api::{DomainView, Domains, LedgerView, NodeView, Nodes};
+use stoker_listen::tls::{Validity, ValidityState};
 
 use crate::{
     client::{Client, Error},

@@ -107,8 +107,10 @@ fn unusable(Options { certificate, key, .. }: &Options, error: &rustls::Error) -
             "the key in `{key}` is not that of the certificate in `{certificate}`"
         ))
         .hint("the first certificate in the file must be the server's own, its issuers follow"),
-        error => Failure::because(format!("cannot use `{certificate}` with `{key}` for TLS"), error)
-            .hint("use an ECDSA P-256 or P-384, Ed25519 or RSA key and an X.509 certificate"),
+        error => {
+            Failure::because(format!("cannot use `{certificate}` with `{key}` for TLS"), error)
+                .hint("use an ECDSA P-256 or P-384, Ed25519 or RSA key and an X.509 certificate")
+        }
     }
 }
 

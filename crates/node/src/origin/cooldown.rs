@@ -13,24 +13,30 @@ use http::{HeaderMap, StatusCode, header};
 use stoker_domain::{domain::Domain, http::parse_http_date, outcome::Outcome, retry};
 use tokio::time::Instant;
 
+use super::attempt::OriginAttempt;
 use crate::fault::{Fault, whole_seconds};
 
 /// How long all that is asked of an origin fails as it just did, when no connection came about: less
 /// than the engine lets pass before it tries again, and that must reach the origin.
 const AWAY: Duration = Duration::from_millis(400);
 
-/// Origins that are known at once at most; beyond, the one whose rest ends first is forgotten.
+/// How long a server to which no connection could be made is asked last.
+const SERVER_COOLDOWN: Duration = Duration::from_secs(10);
+/// Servers that are remembered at most.
+const MOST_SERVERS: usize = 1024;
+
+/// Origins that are known at once at most; beyond, the one whose cooldown ends first is forgotten.
 const MOST: usize = 1024;
 
-/// The origins that rest, by their servers.
+/// The origins that cooldown, by their servers.
 #[derive(Debug, Default)]
-pub(super) struct Rests(
+pub(super) struct OriginCooldowns(
     // a std mutex, held for a look-up and never across an await
-    Mutex<HashMap<String, Rest>>,
+    Mutex<HashMap<String, Cooldown>>,
 );
 
 #[derive(Clone, Debug)]
-struct Rest {
+struct Cooldown {
     until: Instant,
     why: Why,
 }
@@ -43,7 +49,7 @@ enum Why {
     Away(Fault),
 }
 
-impl Rests {
+impl OriginCooldowns {
     /// The origin of `domain` answered `status` and wants to be asked no sooner than after `wanted`.
     pub(super) fn refused(&self, domain: &Domain, status: StatusCode, wanted: Duration) {
         self.put(domain.origin.authority(), wanted, Why::Refused(status.as_u16()));
@@ -54,43 +60,45 @@ impl Rests {
         self.put(domain.origin.authority(), AWAY, Why::Away(fault.clone()));
     }
 
-    /// How many rest.
+    /// How many cooldown.
     pub(super) fn len(&self) -> usize {
         let now = Instant::now();
-        self.known().values().filter(|rest| rest.until > now).count()
+        self.known().values().filter(|cooldown| cooldown.until > now).count()
     }
 
     fn put(&self, servers: String, time: Duration, why: Why) {
         let now = Instant::now();
-        let mut rests = self.known();
-        rests.retain(|_, rest| rest.until > now);
-        if rests.len() >= MOST
-            && !rests.contains_key(&servers)
-            && let Some(first) =
-                rests.iter().min_by_key(|(_, rest)| rest.until).map(|(servers, _)| servers.clone())
+        let mut cooldowns = self.known();
+        cooldowns.retain(|_, cooldown| cooldown.until > now);
+        if cooldowns.len() >= MOST
+            && !cooldowns.contains_key(&servers)
+            && let Some(first) = cooldowns
+                .iter()
+                .min_by_key(|(_, cooldown)| cooldown.until)
+                .map(|(servers, _)| servers.clone())
         {
-            rests.remove(&first);
+            cooldowns.remove(&first);
         }
-        let rest = Rest { until: now + time, why };
-        let known = rests.entry(servers).or_insert_with(|| rest.clone());
+        let cooldown = Cooldown { until: now + time, why };
+        let known = cooldowns.entry(servers).or_insert_with(|| cooldown.clone());
         // what it asked for stays
-        if known.until < rest.until {
-            *known = rest;
+        if known.until < cooldown.until {
+            *known = cooldown;
         }
     }
 
     /// Why the origin of `domain` is not asked now.
     pub(super) fn of(&self, domain: &Domain) -> Option<Fault> {
-        let rests = self.known();
-        if rests.is_empty() {
+        let cooldowns = self.known();
+        if cooldowns.is_empty() {
             return None;
         }
-        let rest = rests.get(&domain.origin.authority())?;
-        let left = rest.until.checked_duration_since(Instant::now())?;
+        let cooldown = cooldowns.get(&domain.origin.authority())?;
+        let left = cooldown.until.checked_duration_since(Instant::now())?;
         if left.is_zero() {
             return None;
         }
-        Some(match &rest.why {
+        Some(match &cooldown.why {
             Why::Away(fault) => fault.clone(),
             Why::Refused(status) => {
                 let detail = format!(
@@ -103,8 +111,39 @@ impl Rests {
         })
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Rest>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Cooldown>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Servers to which no connection could be made a moment ago: they are asked last.
+#[derive(Debug, Default)]
+pub(super) struct ServerCooldowns(
+    // held for a look-up, never across an await
+    Mutex<HashMap<(String, u16), Instant>>,
+);
+
+impl ServerCooldowns {
+    /// Leaves the server of `attempt` for the last, for a moment.
+    pub(super) fn add(&self, attempt: &OriginAttempt) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, since| since.elapsed() < SERVER_COOLDOWN);
+        if known.len() < MOST_SERVERS {
+            known.insert(attempt.server.clone(), Instant::now());
+        }
+    }
+
+    /// Puts those servers last, without changing the order otherwise.
+    pub(super) fn put_last(&self, attempts: &mut [OriginAttempt]) {
+        if attempts.len() < 2 {
+            return;
+        }
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.is_empty() {
+            attempts.sort_by_cached_key(|attempt| {
+                known.get(&attempt.server).is_some_and(|since| since.elapsed() < SERVER_COOLDOWN)
+            });
+        }
     }
 }
 
@@ -131,9 +170,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_one_that_ends_first_is_forgotten_when_there_are_many() {
-        let rests = Rests::default();
+        let cooldowns = OriginCooldowns::default();
         let put = |name: &str, seconds| {
-            rests.put(name.into(), Duration::from_secs(seconds), Why::Refused(503));
+            cooldowns.put(name.into(), Duration::from_secs(seconds), Why::Refused(503));
         };
         put("long", 300);
         put("short", 10);
@@ -141,17 +180,17 @@ mod tests {
             put(&n.to_string(), 60);
         }
         put("long", 20);
-        assert_eq!(rests.len(), MOST, "one that is known takes no further place");
-        assert!(rests.known().contains_key("short"));
+        assert_eq!(cooldowns.len(), MOST, "one that is known takes no further place");
+        assert!(cooldowns.known().contains_key("short"));
         put("new", 60);
-        assert_eq!(rests.len(), MOST);
+        assert_eq!(cooldowns.len(), MOST);
         let known: Vec<_> = ["short", "long", "new"]
             .into_iter()
-            .filter(|name| rests.known().contains_key(*name))
+            .filter(|name| cooldowns.known().contains_key(*name))
             .collect();
         assert_eq!(known, ["long", "new"]);
         tokio::time::advance(Duration::from_secs(60)).await;
-        assert_eq!(rests.len(), 1);
+        assert_eq!(cooldowns.len(), 1);
     }
 
     #[test]

@@ -5,12 +5,7 @@
 //! out of what its operator vouched for: that server gets nothing that was meant for the origin,
 //! and its address must be public.
 
-use std::{
-    collections::HashMap,
-    fmt::Write,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::fmt::Write;
 
 use http::{
     HeaderMap, HeaderValue, StatusCode, Uri,
@@ -23,24 +18,18 @@ use stoker_domain::{
     outcome::{Block, Outcome},
     port::is_open,
 };
-use tokio::time::Instant;
 use url::Url;
 
 use super::{
     connect::Server,
-    pool::{Place as Connections, Whose},
+    pool::{Owner, PoolKey},
     turns::Line,
 };
 use crate::{fault::Fault, pace::Window, request::Request};
 
-/// How long a server is left for the last.
-const SHUNNED: Duration = Duration::from_secs(10);
-/// Servers that are remembered at most.
-const MOST_SHUNNED: usize = 1024;
-
-/// One server, and what is asked of it.
+/// One try of a request at the origin: a server, and what is asked of it.
 #[derive(Clone, Debug)]
-pub(super) struct Aim {
+pub(super) struct OriginAttempt {
     /// Absolute; absent where host and path make no URI.
     pub(super) uri: Option<Uri>,
     /// The `Host` field.
@@ -51,10 +40,10 @@ pub(super) struct Aim {
     pub(super) is_foreign: bool,
     /// As it stands in the detail of a fault.
     pub(super) name: String,
-    server: (String, u16),
+    pub(super) server: (String, u16),
 }
 
-impl Aim {
+impl OriginAttempt {
     /// The servers that may be asked, first choice first.
     pub(super) fn all(domain: &Domain, request: &Request) -> Vec<Self> {
         let places = domain.origin.places(request.key);
@@ -88,12 +77,12 @@ impl Aim {
     }
 
     /// The connections on which it can be asked, read through `window`.
-    pub(super) fn place(&self, domain: &Domain, window: Option<Window>) -> Connections {
+    pub(super) fn pool_key(&self, domain: &Domain, window: Option<Window>) -> PoolKey {
         let is_tls = self.uri.as_ref().and_then(Uri::scheme) == Some(&Scheme::HTTPS);
         let (host, port) = self.server.clone();
         let allows_private = domain.origin.allow_private && !self.is_foreign;
         let server = Server { host, port, is_tls, allows_private, window };
-        Connections { whose: Whose::Domain(domain.account, domain.name.clone()), server }
+        PoolKey { owner: Owner::Domain(domain.account, domain.name.clone()), server }
     }
 
     /// Where a reply with `status` and `fields` leads; nowhere unless it is a redirection of a GET
@@ -188,35 +177,4 @@ fn uri_of(domain: &Domain, place: &Place<'_>, path_and_query: &str) -> Option<Ur
     let authority = format!("{}:{}", place.host, place.port).parse::<Authority>();
     let builder = Uri::builder().scheme(scheme).authority(authority.ok()?);
     builder.path_and_query(path.ok()?).build().ok()
-}
-
-/// Servers to which no connection came about.
-#[derive(Debug, Default)]
-pub(super) struct Shunned(
-    // held for a look-up, never across an await
-    Mutex<HashMap<(String, u16), Instant>>,
-);
-
-impl Shunned {
-    /// Leaves the server of `aim` for the last, for a moment.
-    pub(super) fn add(&self, aim: &Aim) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|_, since| since.elapsed() < SHUNNED);
-        if known.len() < MOST_SHUNNED {
-            known.insert(aim.server.clone(), Instant::now());
-        }
-    }
-
-    /// Puts those servers last, without changing the order otherwise.
-    pub(super) fn put_last(&self, aims: &mut [Aim]) {
-        if aims.len() < 2 {
-            return;
-        }
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.is_empty() {
-            aims.sort_by_cached_key(|aim| {
-                known.get(&aim.server).is_some_and(|since| since.elapsed() < SHUNNED)
-            });
-        }
-    }
 }
