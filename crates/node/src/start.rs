@@ -101,12 +101,13 @@ pub struct Running {
     service: Service,
     connections: Listener,
     inspector: Inspector,
-    notes: JoinHandle<()>,
     tasks: Tasks,
 }
 
 #[derive(Debug)]
 struct Tasks {
+    /// Of all that run until the end.
+    tracker: TaskTracker,
     agent: JoinHandle<()>,
     listener: JoinHandle<()>,
     stop_agent: CancellationToken,
@@ -225,10 +226,10 @@ pub async fn start(
     // a bound for a store that cannot carry out what it must: the node goes on trying
     let _ = timeout(config.catch_up_patience, readiness.ready()).await;
     info!(node.id = name, address = %address, is_ready = readiness.is_ready(), "node serves");
-    tokio::spawn(fills.clone().keep_pace(pace_source, tasks.stop_pace.clone()));
-    let notes = tokio::spawn(Arc::clone(&history).keep(tasks.stop_notes.clone()));
+    tasks.tracker.spawn(fills.clone().keep_pace(pace_source, tasks.stop_pace.clone()));
+    tasks.tracker.spawn(Arc::clone(&history).keep(tasks.stop_notes.clone()));
     let inspector = Inspector { service: service.clone(), history };
-    Ok(Running { address, store, fills, service, connections, inspector, notes, tasks })
+    Ok(Running { address, store, fills, service, connections, inspector, tasks })
 }
 
 fn bounds(config: &Config) -> Bounds {
@@ -262,6 +263,7 @@ fn spawn(agent: Agent, from: TcpListener, service: Service, listener: Listener) 
     Tasks {
         agent: tracker.spawn(agent.run(stop_agent.clone())),
         listener: tracker.spawn(listener.serve(from, answer, drain.clone(), abort.clone())),
+        tracker,
         stop_agent,
         stop_pace,
         stop_notes,
@@ -337,7 +339,9 @@ impl Running {
         self.store.close().await;
         // only now is there nothing more to note
         self.tasks.stop_notes.cancel();
-        let _ = (&mut self.notes).await;
+        self.tasks.stop_pace.cancel();
+        self.tasks.tracker.close();
+        self.tasks.tracker.wait().await;
     }
 }
 
