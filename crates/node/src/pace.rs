@@ -1,5 +1,10 @@
 //! Pace: holds the bytes that prefetches read from an origin to what the engine grants.
 //!
+//! A token bucket for each host. A transfer reserves what its reply is expected to bring at once,
+//! because the system takes that much before the first read; what comes beyond is debt, and is covered
+//! before more is read. Time is the monotonic clock of tokio, never the wall clock: a rate must not
+//! follow a clock that is set.
+//!
 //! One [`HostPacer`] for each domain whose origin this node reads. What is limited is told by the
 //! directory; how much of it this node may use, by the engine's grants, each for about a second.
 //! Without a grant a pacer falls to the node's equal share of the limit: it neither stops nor runs
@@ -59,7 +64,7 @@ impl Window {
     }
 }
 
-/// The hosts of a node.
+/// The pacers of a node, one for each host.
 #[derive(Debug)]
 pub(crate) struct Pacer {
     node: Arc<Node>,
@@ -176,7 +181,7 @@ struct State {
     had_demand: bool,
 }
 
-/// A word of the engine, and what follows from it while no other comes.
+/// The latest grant, and what follows from it while no other comes.
 #[derive(Clone, Copy, Debug)]
 struct Granted {
     rate: u64,
@@ -230,8 +235,9 @@ impl HostPacer {
         self.is_limited.load(Ordering::Relaxed)
     }
 
-    /// Waits for room for one more transfer and pays in advance for what it will bring at once.
-    /// `asked` bytes of content, or what is usual unless they `are_there` for certain.
+    /// Reserves what one more transfer will bring at once, and waits until that is due: `asked` bytes
+    /// of content, or what is usual unless they `are_there` for certain. Nothing is reserved where
+    /// nothing limits the domain, or a viewer waits.
     pub(crate) async fn reserve(
         self: &Arc<Self>,
         asked: u64,
@@ -242,9 +248,12 @@ impl HostPacer {
             return None;
         }
         let credit = if are_there { asked } else { asked.min(self.state().expected) };
-        let reservation = Reservation { pacer: Arc::clone(self), credit, debt: 0, came: 0 };
+        // made before the wait, so that whoever gives up waiting gives the credit back
+        let mut reservation = Reservation { pacer: Arc::clone(self), credit, debt: 0, came: 0 };
         self.state().open += 1;
-        self.draw(credit, is_urgent).await;
+        if !self.draw(credit, is_urgent).await {
+            reservation.credit = 0;
+        }
         Some(reservation)
     }
 
@@ -254,7 +263,9 @@ impl HostPacer {
         (self.state().bucket.rate() / 10).max(PIECE)
     }
 
-    async fn draw(&self, bytes: u64, is_urgent: impl Fn() -> bool) {
+    /// Takes `bytes` from the bucket and waits until they were due. False when a viewer came
+    /// meanwhile: then they are given back, and what comes is not the prefetch's.
+    async fn draw(&self, bytes: u64, is_urgent: impl Fn() -> bool) -> bool {
         let position = {
             let mut state = self.state();
             if mem::take(&mut state.is_given_up) {
@@ -266,7 +277,7 @@ impl HostPacer {
             state.waiting += 1;
             state.bucket.draw(bytes, at)
         };
-        let waiting = Waiting(self);
+        let _waiting = Waiting(self);
         self.drawn.notify_one();
         while self.is_limited() {
             let wait = {
@@ -275,17 +286,19 @@ impl HostPacer {
                 state.bucket.wait(position, at)
             };
             if wait.is_zero() {
-                break;
+                return true;
             }
             if is_urgent() {
-                // what a viewer waits for is not the prefetch's
-                self.state().bucket.give_back(bytes);
-                break;
+                let mut state = self.state();
+                state.bucket.give_back(bytes);
+                state.used = state.used.saturating_sub(bytes);
+                return false;
             }
             self.state().was_short = true;
+            // short, because neither a new rate nor a viewer wakes it
             sleep(wait.min(LOOK)).await;
         }
-        drop(waiting);
+        true
     }
 
     fn set_floor(&self, floor: Option<u64>) {
@@ -351,9 +364,9 @@ impl Drop for Waiting<'_> {
 #[derive(Debug)]
 pub(crate) struct Reservation {
     pacer: Arc<HostPacer>,
-    /// Paid in advance and not used.
+    /// Drawn in advance and not used.
     credit: u64,
-    /// Read and not paid.
+    /// Read and not drawn yet.
     debt: u64,
     came: u64,
 }
@@ -364,7 +377,7 @@ impl Reservation {
         Window::of(self.pacer.state().bucket.rate())
     }
 
-    /// Pays for what came, before more is read.
+    /// Waits until what came beyond the credit is due, before more is read.
     pub(crate) async fn cover_debt(&mut self, is_urgent: impl Fn() -> bool) {
         let debt = mem::take(&mut self.debt);
         if debt > 0 && !is_urgent() {
@@ -372,7 +385,7 @@ impl Reservation {
         }
     }
 
-    /// Takes note that `bytes` came.
+    /// Notes that `bytes` came: they are taken from the credit, and become debt beyond it.
     pub(crate) fn spend(&mut self, bytes: u64) {
         let free = bytes.min(self.credit);
         self.credit -= free;

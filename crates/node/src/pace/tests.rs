@@ -95,14 +95,14 @@ impl JobSource for Engine {
     }
 }
 
-struct Stage {
+struct Fixture {
     engine: Arc<Engine>,
     pacer: Arc<Pacer>,
     directory: watch::Sender<Arc<Directory>>,
     read: Arc<AtomicU64>,
 }
 
-impl Stage {
+impl Fixture {
     fn new(answer: Answer) -> Self {
         let node = |name: &str, area| {
             let (name, cluster) = (name.to_owned(), "one".to_owned());
@@ -167,99 +167,189 @@ fn assert_near(rate: u64, due: u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_grant_ends_in_the_share_and_counts_again_when_the_engine_is_heard_again() {
-    let stage = Stage::new(Answer::Grant(1_600_000));
-    let _reading = stage.begin(Duration::ZERO);
+    let fixture = Fixture::new(Answer::Grant(1_600_000));
+    let _reading = fixture.begin(Duration::ZERO);
     sleep(millis(300)).await;
-    assert_near(stage.rate(millis(2000)).await, 1_600_000);
-    stage.answer(Answer::Silence);
-    assert_near(stage.rate(millis(750)).await, 1_600_000);
+    assert_near(fixture.rate(millis(2000)).await, 1_600_000);
+    fixture.answer(Answer::Silence);
+    assert_near(fixture.rate(millis(750)).await, 1_600_000);
     sleep(millis(300)).await;
-    assert_near(stage.rate(millis(5000)).await, SHARE);
-    stage.answer(Answer::Grant(1_600_000));
+    assert_near(fixture.rate(millis(5000)).await, SHARE);
+    fixture.answer(Answer::Grant(1_600_000));
     // a call that is not answered is given up after a second
     sleep(millis(1300)).await;
-    assert_near(stage.rate(millis(2000)).await, 1_600_000);
+    assert_near(fixture.rate(millis(2000)).await, 1_600_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_grant_below_the_share_rises_only_when_the_grants_of_others_are_over_too() {
-    let stage = Stage::new(Answer::Grant(200_000));
-    let _reading = stage.begin(Duration::ZERO);
+    let fixture = Fixture::new(Answer::Grant(200_000));
+    let _reading = fixture.begin(Duration::ZERO);
     sleep(millis(1000)).await;
-    stage.answer(Answer::Silence);
-    assert_near(stage.rate(millis(1750)).await, 200_000);
+    fixture.answer(Answer::Silence);
+    assert_near(fixture.rate(millis(1750)).await, 200_000);
     sleep(millis(300)).await;
-    assert_near(stage.rate(millis(3000)).await, SHARE);
+    assert_near(fixture.rate(millis(3000)).await, SHARE);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_grant_counts_from_when_it_was_asked_for() {
     // a tenth of a second is left of each when it comes, and the next comes a second later
-    let stage = Stage::new(Answer::Late(millis(900), 1_800_000));
-    let _reading = stage.begin(Duration::ZERO);
+    let fixture = Fixture::new(Answer::Late(millis(900), 1_800_000));
+    let _reading = fixture.begin(Duration::ZERO);
     sleep(millis(2000)).await;
     let due = (1_800_000 + 10 * SHARE) / 11;
-    assert_near(stage.rate(millis(11_000)).await, due);
+    assert_near(fixture.rate(millis(11_000)).await, due);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_begins_waits_for_a_word_but_no_longer_than_a_grant_counts() {
     for answer in [Answer::Silence, Answer::Nothing] {
-        let stage = Stage::new(answer);
-        let _reading = stage.begin(Duration::ZERO);
-        assert_eq!(stage.rate(millis(990)).await, 0, "others may read at the limit");
+        let fixture = Fixture::new(answer);
+        let _reading = fixture.begin(Duration::ZERO);
+        assert_eq!(fixture.rate(millis(990)).await, 0, "others may read at the limit");
         sleep(millis(50)).await;
-        assert_near(stage.rate(millis(3000)).await, SHARE);
+        assert_near(fixture.rate(millis(3000)).await, SHARE);
     }
-    let stage = Stage::new(Answer::Grant(1_600_000));
-    let _reading = stage.begin(Duration::ZERO);
-    assert_near(stage.rate(millis(1000)).await, 1_600_000);
+    let fixture = Fixture::new(Answer::Grant(1_600_000));
+    let _reading = fixture.begin(Duration::ZERO);
+    assert_near(fixture.rate(millis(1000)).await, 1_600_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_given_up_is_not_read_before_the_engine_has_granted_it_again() {
-    let stage = Stage::new(Answer::Grant(1_600_000));
-    let reading = stage.begin(Duration::ZERO);
+    let fixture = Fixture::new(Answer::Grant(1_600_000));
+    let reading = fixture.begin(Duration::ZERO);
     sleep(millis(1000)).await;
     reading.abort();
     sleep(millis(300)).await;
-    assert_eq!(stage.wanted(), 0, "the engine may grant it to others");
-    stage.answer(Answer::Silence);
-    let _reading = stage.begin(Duration::ZERO);
-    assert_eq!(stage.rate(millis(990)).await, 0);
-    stage.answer(Answer::Grant(1_600_000));
+    assert_eq!(fixture.wanted(), 0, "the engine may grant it to others");
+    fixture.answer(Answer::Silence);
+    let _reading = fixture.begin(Duration::ZERO);
+    assert_eq!(fixture.rate(millis(990)).await, 0);
+    fixture.answer(Answer::Grant(1_600_000));
     sleep(millis(300)).await;
-    assert_near(stage.rate(millis(2000)).await, 1_600_000);
+    assert_near(fixture.rate(millis(2000)).await, 1_600_000);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_used_is_left_to_others_within_a_second_and_wanted_again_at_once() {
-    let stage = Stage::new(Answer::Grant(1_600_000));
-    let fast = stage.begin(Duration::ZERO);
+    let fixture = Fixture::new(Answer::Grant(1_600_000));
+    let fast = fixture.begin(Duration::ZERO);
     sleep(millis(1000)).await;
-    assert_eq!(stage.wanted(), u64::MAX, "the limit holds it back");
+    assert_eq!(fixture.wanted(), u64::MAX, "the limit holds it back");
     fast.abort();
-    let slow = stage.begin(millis(20));
+    let slow = fixture.begin(millis(20));
     sleep(millis(1000)).await;
-    let wanted = stage.wanted();
+    let wanted = fixture.wanted();
     assert!((100_000..250_000).contains(&wanted), "{wanted} for 100,000");
-    stage.answer(Answer::Grant(wanted));
-    assert_near(stage.rate(millis(2000)).await, 100_000);
+    fixture.answer(Answer::Grant(wanted));
+    assert_near(fixture.rate(millis(2000)).await, 100_000);
     slow.abort();
-    let _fast = stage.begin(Duration::ZERO);
+    let _fast = fixture.begin(Duration::ZERO);
     sleep(millis(400)).await;
-    assert_eq!(stage.wanted(), u64::MAX);
+    assert_eq!(fixture.wanted(), u64::MAX);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_lower_limit_binds_a_grant_that_counts_still() {
-    let stage = Stage::new(Answer::Grant(1_600_000));
-    let _reading = stage.begin(Duration::ZERO);
+    let fixture = Fixture::new(Answer::Grant(1_600_000));
+    let _reading = fixture.begin(Duration::ZERO);
     sleep(millis(1000)).await;
-    stage.answer(Answer::Silence);
-    stage.directory.send_modify(|directory| {
+    fixture.answer(Answer::Silence);
+    fixture.directory.send_modify(|directory| {
         Arc::make_mut(directory).task_limits.insert(HOST.into(), 4);
     });
-    stage.pacer.host(HOST);
-    assert_near(stage.rate(millis(3000)).await, 250_000);
+    fixture.pacer.host(HOST);
+    assert_near(fixture.rate(millis(3000)).await, 250_000);
+}
+
+/// How long `reserve` waits at a rate of a million bytes per second, to the millisecond.
+async fn reserving(fixture: &Fixture, asked: u64, are_there: bool) -> u64 {
+    let begun = Instant::now();
+    let reserved = fixture.pacer.host(HOST).reserve(asked, are_there, || false).await;
+    assert!(reserved.is_some());
+    // it keeps what it reserved: nothing of it is given back
+    mem::forget(reserved);
+    u64::try_from(begun.elapsed().as_millis()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_reserves_what_is_there_and_of_the_rest_what_is_usual() {
+    let fixture = Fixture::new(Answer::Grant(SHARE));
+    let _reading = fixture.begin(millis(1));
+    sleep(millis(1000)).await;
+    for (asked, are_there, bytes) in
+        [(500_000, true, 500_000), (500_000, false, AHEAD), (40_000, false, 40_000)]
+    {
+        let waited = reserving(&fixture, asked, are_there).await;
+        let due = bytes / 1000;
+        // what a reader took before, and what was saved up
+        assert!((due - due / 3..=due + due / 3).contains(&waited), "{asked}: {waited} of {due}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_reserved_for_a_viewer_or_where_nothing_limits() {
+    let fixture = Fixture::new(Answer::Grant(SHARE));
+    let pacer = fixture.pacer.host(HOST);
+    assert!(pacer.reserve(1 << 20, true, || true).await.is_none());
+    let free = fixture.pacer.host("free.example");
+    assert!(!free.is_limited());
+    assert!(free.reserve(1 << 20, true, || false).await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_viewer_takes_over_is_given_back_once() {
+    let fixture = Fixture::new(Answer::Grant(1_600_000));
+    let _reading = fixture.begin(Duration::ZERO);
+    sleep(millis(300)).await;
+    let pacer = fixture.pacer.host(HOST);
+    let joins = AtomicU64::new(0);
+    let reserving = async {
+        let reserved = pacer.reserve(200_000, true, || joins.load(Ordering::Relaxed) > 0).await;
+        drop(reserved);
+    };
+    let joining = async {
+        sleep(millis(30)).await;
+        joins.store(1, Ordering::Relaxed);
+    };
+    let (rate, (), ()) = tokio::join!(fixture.rate(millis(2000)), reserving, joining);
+    assert_near(rate, 1_600_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transfer_that_is_given_up_gives_back_what_it_reserved() {
+    let fixture = Fixture::new(Answer::Grant(1_600_000));
+    let _reading = fixture.begin(Duration::ZERO);
+    sleep(millis(300)).await;
+    let pacer = fixture.pacer.host(HOST);
+    let gives_up = timeout(millis(30), pacer.reserve(400_000, true, || false));
+    let (rate, given_up) = tokio::join!(fixture.rate(millis(2000)), gives_up);
+    assert!(given_up.is_err());
+    assert_near(rate, 1_600_000);
+    assert_eq!(pacer.state().open, 1, "the reader alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_asks_for_a_tenth_of_a_second_and_no_less_than_a_piece() {
+    for (rate, piece) in [(1_600_000, 160_000), (100_000, 10_000), (50_000, super::PIECE)] {
+        let fixture = Fixture::new(Answer::Grant(rate));
+        let _reading = fixture.begin(Duration::ZERO);
+        sleep(millis(300)).await;
+        assert_eq!(fixture.pacer.host(HOST).piece(), piece, "{rate}");
+    }
+}
+
+#[test]
+fn a_window_holds_about_a_twentieth_of_a_second() {
+    for (rate, bytes) in [
+        (0, 4 << 10),
+        (20 * (8 << 10) - 1, 4 << 10),
+        (20 * (8 << 10), 8 << 10),
+        (20 * (64 << 10), 64 << 10),
+        (u64::MAX, 64 << 10),
+    ] {
+        assert_eq!(Window::of(rate).bytes(), bytes, "{rate}");
+    }
 }
