@@ -13,8 +13,9 @@ use crate::source::{Error, JobSource};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// An engine that asks for a longer pause is called again after this.
-const LONGEST_SLOW_DOWN: Duration = Duration::from_secs(60);
+/// An engine that asks for a longer pause is called again after this: leases last for about 30 s, and
+/// while a report waits no heartbeat renews its lease.
+const LONGEST_SLOW_DOWN: Duration = Duration::from_secs(10);
 
 /// Who calls whom. Clones are the same session.
 #[derive(Clone)]
@@ -53,7 +54,7 @@ impl Session {
     }
 }
 
-/// A pause that the engine asks for, as far as it is granted: leases end meanwhile.
+/// A pause that the engine asks for, as far as it is granted.
 pub(crate) fn bounded(wanted: Duration) -> Duration {
     wanted.min(LONGEST_SLOW_DOWN)
 }
