@@ -242,8 +242,8 @@ async fn all_zones_at_once_need_all_zones() {
         .as_str()
         .unwrap()
         .to_owned();
-    let wish = json!({ "ZoneId": "*", "Targets": ["http://www.test.com/a"] });
-    let prefetch = call("teo:CreatePrefetchTask", &wish);
+    let params = json!({ "ZoneId": "*", "Targets": ["http://www.test.com/a"] });
+    let prefetch = call("teo:CreatePrefetchTask", &params);
     app.sub_user(SUB, &[&allow("teo:*", &zone(&app.zone()))]).await;
     assert_eq!(code(&app, &prefetch).await.as_deref(), Some(TEO_ZONE));
     let zones = [allow("teo:*", &zone(&app.zone())), allow("teo:*", &zone(&other))];

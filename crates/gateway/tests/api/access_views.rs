@@ -93,16 +93,16 @@ async fn lists_of_tasks_and_purges_show_the_hosts_that_are_allowed() {
     assert_eq!(urls("DescribePurgeTasks", since.clone(), OWNER).await.1, 2);
     assert_eq!(urls("DescribePurgeTasks", since.clone(), SUB).await, one());
     assert_eq!(urls("DescribePurgeTasks", json!({ "TaskId": purge }), SUB).await, one());
-    // one that is named is told to be out of bounds
+    // one that is named is refused as out of bounds
     for keyword in ["two.test.com", "http://two.test.com/x/", "small.test.com"] {
-        let wish = json!({ "StartTime": RANGE, "Keyword": keyword });
+        let params = json!({ "StartTime": RANGE, "Keyword": keyword });
         for action in ["DescribePushTasks", "DescribePurgeTasks"] {
-            let answer = app.call(&call(action, &wish).key(SUB)).await;
+            let answer = app.call(&call(action, &params).key(SUB)).await;
             assert_eq!(answer.code(), "AuthFailure.UnauthorizedOperation", "{keyword}");
         }
     }
-    let wish = json!({ "StartTime": RANGE, "Keyword": "ONE.test.com" });
-    assert_eq!(urls("DescribePushTasks", wish, SUB).await, one());
+    let params = json!({ "StartTime": RANGE, "Keyword": "ONE.test.com" });
+    assert_eq!(urls("DescribePushTasks", params, SUB).await, one());
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn logs_of_v2_show_the_hosts_that_are_allowed() {
 }
 
 #[tokio::test]
-async fn records_of_a_domain_that_is_gone_are_shown_to_who_is_denied_nothing() {
+async fn records_of_a_removed_domain_are_shown_where_nothing_is_denied() {
     let (app, _) = furnished().await;
     for action in ["StopCdnDomain", "DeleteCdnDomain"] {
         let response =
@@ -208,8 +208,8 @@ async fn records_of_a_domain_that_is_gone_are_shown_to_who_is_denied_nothing() {
         assert!(response["Error"].is_null(), "{response}");
     }
     let seen = async || {
-        let wish = json!({ "StartTime": RANGE });
-        app.call(&call("DescribePushTasks", &wish).key(SUB)).await.response()["TotalCount"]
+        let params = json!({ "StartTime": RANGE });
+        app.call(&call("DescribePushTasks", &params).key(SUB)).await.response()["TotalCount"]
             .as_u64()
             .unwrap()
     };

@@ -44,7 +44,7 @@ async fn get_and_post_of_one_call_make_the_same_task() {
     }
     assert_eq!(seen[0], seen[1]);
     assert_eq!(seen[0].1[0], "http://www.test.com/1%202/%E4%B8%AD.jpg?a=b&c=d");
-    // nobody but the nodes is told what the request fields are
+    // only the nodes are given the request fields
     let jobs = app.engine.lease("edge-mainland", 9, std::time::Duration::ZERO).await.unwrap();
     assert_eq!(jobs.len(), 2);
     for job in jobs {

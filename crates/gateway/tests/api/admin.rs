@@ -1,4 +1,4 @@
-//! The admin API: what the command line can do, and what each misuse is told.
+//! The admin API: what the command line can do, and how each misuse is answered.
 
 use std::collections::HashMap;
 
@@ -69,7 +69,7 @@ async fn an_ip_literal_in_brackets_is_a_domain_too() {
 }
 
 #[tokio::test]
-async fn a_task_tells_for_each_target_and_node_what_became_of_it() {
+async fn a_task_shows_the_outcome_of_each_target_on_each_node() {
     let app = App::new().await;
     let accepted = submit(
         &app,

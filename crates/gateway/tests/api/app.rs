@@ -348,7 +348,7 @@ impl App {
         self.router = router(self.gateway.clone());
     }
 
-    /// Another gateway, which answers in `language` whoever names none.
+    /// Another gateway, which answers in `language` where a caller names none.
     pub(crate) fn speak(&mut self, language: Language) {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let config = Config { calls: CallLimits::OFF, language, ..Config::default() };
@@ -403,8 +403,8 @@ impl App {
             let name = &node.node.name;
             for job in self.engine.lease(name, 100, Duration::ZERO).await.unwrap() {
                 let of = |url: &str| {
-                    let told = outcomes.iter().find(|(end, _)| url.ends_with(end.as_str()));
-                    told.map_or("filled", |(_, outcome)| outcome.as_str())
+                    let named = outcomes.iter().find(|(end, _)| url.ends_with(end.as_str()));
+                    named.map_or("filled", |(_, outcome)| outcome.as_str())
                 };
                 let items = job
                     .items

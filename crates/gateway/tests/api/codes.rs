@@ -95,7 +95,7 @@ async fn the_language_of_a_message_follows_the_field() {
 }
 
 /// The sentence of a refused call that asks for no language, signed and sent to `host`.
-async fn told_at(app: &App, host: &str, language: Option<&str>) -> String {
+async fn message_at(app: &App, host: &str, language: Option<&str>) -> String {
     let mut call = Call::action("Unknown", "{}").without("x-tc-language");
     if let Some(language) = language {
         call = call.with("x-tc-language", language);
@@ -107,7 +107,7 @@ async fn told_at(app: &App, host: &str, language: Option<&str>) -> String {
 }
 
 #[tokio::test]
-async fn an_international_host_and_the_installation_say_the_language_of_who_names_none() {
+async fn an_international_host_and_the_installation_decide_the_language_where_none_is_named() {
     let (mut app, intl) = (App::new().await, "cdn.intl.tencentcloudapi.com");
     let (en, zh) = ("The request `Action`", "请求的 `Action`");
     for (host, language, start) in [
@@ -120,15 +120,15 @@ async fn an_international_host_and_the_installation_say_the_language_of_who_name
         (HOST, Some("fr-FR"), zh),
         (HOST, Some("en-US"), en),
     ] {
-        let told = told_at(&app, host, language).await;
-        assert!(told.starts_with(start), "{host} {language:?}: {told}");
+        let message = message_at(&app, host, language).await;
+        assert!(message.starts_with(start), "{host} {language:?}: {message}");
     }
     app.speak(Language::English);
     for (host, language, start) in
         [(HOST, None, en), (HOST, Some("zh-CN"), zh), (HOST, Some(""), en), (intl, None, en)]
     {
-        let told = told_at(&app, host, language).await;
-        assert!(told.starts_with(start), "{host} {language:?}: {told}");
+        let message = message_at(&app, host, language).await;
+        assert!(message.starts_with(start), "{host} {language:?}: {message}");
     }
 }
 

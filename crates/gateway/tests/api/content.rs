@@ -26,7 +26,7 @@ use crate::{
 const MIB: usize = 1024 * 1024;
 /// Longer than any test takes.
 const FOREVER: Duration = Duration::from_secs(3600);
-/// The largest content of which only the content tells the hash; no budget is smaller.
+/// The largest content whose hash only the content shows; no budget is smaller.
 const LARGEST: usize = 10 * MIB;
 
 async fn app(unverified_bytes: usize, patience: Duration) -> App {
@@ -218,7 +218,7 @@ async fn one_address_takes_no_more_than_a_quarter() {
 }
 
 #[tokio::test]
-async fn whoever_hangs_up_early_gives_back_what_was_reserved() {
+async fn a_caller_that_hangs_up_early_gives_back_what_was_reserved() {
     let app = app(LARGEST, FOREVER).await;
     let gate = watch::Sender::new(false);
     for is_chunked in [false, true] {
@@ -422,7 +422,7 @@ async fn what_would_become_large_by_being_read_is_refused() {
     ] {
         let answer = app.call(&submit(path, name, count)).await;
         assert_eq!(answer.problem(), word, "{path} {count}");
-        let said = answer.json()["detail"].to_string();
-        assert!(said.contains(detail), "{said}");
+        let shown = answer.json()["detail"].to_string();
+        assert!(shown.contains(detail), "{shown}");
     }
 }

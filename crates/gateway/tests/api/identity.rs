@@ -70,7 +70,7 @@ async fn the_owner_makes_names_and_disables_accounts() {
 }
 
 #[tokio::test]
-async fn whoever_does_not_own_the_installation_sees_their_own_account_alone() {
+async fn an_account_that_does_not_own_the_installation_sees_itself_alone() {
     let app = App::new().await;
     made(&app, "users", json!({ "name": "ann" })).await;
     for target in ["accounts", "accounts/100000000001", "users?account=100000000001"] {
@@ -153,7 +153,7 @@ async fn users_join_groups_and_get_policies() {
 }
 
 #[tokio::test]
-async fn a_secret_is_told_once() {
+async fn a_secret_is_shown_once() {
     let app = App::new().await;
     made(&app, "users", json!({ "name": "ann" })).await;
     let key = made(&app, "keys", json!({ "user": "ann" })).await;
@@ -223,7 +223,7 @@ async fn a_temporary_key_ends_and_is_narrowed() {
 }
 
 #[tokio::test]
-async fn a_test_of_policies_tells_which_statement_decides() {
+async fn a_test_of_policies_names_the_statement_that_decides() {
     let app = App::new().await;
     made(&app, "users", json!({ "name": "ann" })).await;
     let network = json!({ "ip_equal": { "qcs:ip": "10.0.0.0/8" } });
@@ -237,9 +237,9 @@ async fn a_test_of_policies_tells_which_statement_decides() {
     made(&app, "policies/push/attach", json!({ "user": "ann" })).await;
     let ask = async |content: Value| made(&app, "policies/test", content).await;
     let push = |ip: &str, resources: &[&str]| json!({ "user": "ann", "action": "cdn:PushUrlsCache", "ip": ip, "resources": resources });
-    let told = ask(push("10.1.2.3", &["domain/www.test.com", "domain/cn.test.com"])).await;
+    let decided = ask(push("10.1.2.3", &["domain/www.test.com", "domain/cn.test.com"])).await;
     assert_eq!(
-        told,
+        decided,
         json!({ "is_allowed": false, "decisions": [
             { "resource": "qcs::cdn::uin/100000000001:domain/www.test.com", "verdict": "allowed",
               "policy": "push", "statement": 2, "text": statements[1] },
@@ -247,25 +247,25 @@ async fn a_test_of_policies_tells_which_statement_decides() {
               "policy": null, "statement": null, "text": null },
         ] })
     );
-    let told = ask(push("11.1.2.3", &["domain/www.test.com"])).await;
-    assert_eq!(told["decisions"][0]["verdict"], "no_match");
+    let decided = ask(push("11.1.2.3", &["domain/www.test.com"])).await;
+    assert_eq!(decided["decisions"][0]["verdict"], "no_match");
     // the older action is covered by the newer one's permission, and some by none
     let resources = json!(["qcs::cdn:::domain/www.test.com"]);
     for (action, verdict) in [("CdnPusherV2", "allowed"), ("CdnUrlPusher", "root_only")] {
-        let told = ask(json!({ "user": "ann", "action": format!("cdn:{action}"),
+        let decided = ask(json!({ "user": "ann", "action": format!("cdn:{action}"),
             "ip": "10.1.2.3", "resources": resources }))
         .await;
-        assert_eq!(told["decisions"][0]["verdict"], verdict, "{action}");
+        assert_eq!(decided["decisions"][0]["verdict"], verdict, "{action}");
     }
     // what names no resource, and a document besides
     let quota = json!({ "user": "ann", "action": "cdn:DescribePushQuota" });
     assert_eq!(ask(quota.clone()).await["is_allowed"], true);
     let mut denied = quota;
     denied["document"] = document("deny", "cdn:*", "*").into();
-    let told = ask(denied).await;
-    assert_eq!(told["decisions"][0]["verdict"], "denied");
-    assert_eq!(told["decisions"][0]["policy"], "(document)");
-    assert_eq!(told["decisions"][0]["text"]["effect"], "deny");
+    let decided = ask(denied).await;
+    assert_eq!(decided["decisions"][0]["verdict"], "denied");
+    assert_eq!(decided["decisions"][0]["policy"], "(document)");
+    assert_eq!(decided["decisions"][0]["text"]["effect"], "deny");
     // a document alone binds, though there is no user
     let alone = json!({ "document": document("allow", "teo:*", "*"), "action": "cdn:X" });
     assert_eq!(ask(alone).await["is_allowed"], false);
@@ -336,8 +336,11 @@ async fn a_test_of_policies_and_the_call_itself_come_to_the_same() {
             let resources: Vec<_> = hosts.iter().map(|host| format!("domain/{host}")).collect();
             let asked = json!({ "user": "sub", "action": format!("cdn:{action}"),
                 "resources": resources });
-            let told = made(&app, "policies/test", asked).await;
-            assert_eq!(told["is_allowed"], is_allowed, "{policies:?} {action} {hosts:?}: {code}");
+            let decided = made(&app, "policies/test", asked).await;
+            assert_eq!(
+                decided["is_allowed"], is_allowed,
+                "{policies:?} {action} {hosts:?}: {code}"
+            );
             counts[usize::from(is_allowed)] += 1;
         }
     }

@@ -250,7 +250,7 @@ pub(crate) fn fill(text: &str, names: &BTreeMap<&'static str, String>) -> String
         .fold(text.into(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
 }
 
-/// An answer without what tells two calls apart: the names that were given, and that of the call.
+/// An answer without what differs between two calls: the names that were given, and that of the call.
 fn plain(answer: &Answer, given: &str, names: &BTreeMap<&'static str, String>) -> (u16, String) {
     let mut text = String::from_utf8(answer.content.clone()).unwrap();
     // users of the account itself are shown whom to ask
@@ -315,7 +315,7 @@ impl Attempt<'_> {
         let mut wrong = Vec::new();
         let (_, text) = plain(answer, given, names);
         if text.to_lowercase().contains("hidden") {
-            wrong.push(format!("{what} tells {text}"));
+            wrong.push(format!("{what} shows {text}"));
         }
         let must_refuse = is_bound || !matches!(expected, Expected::Empty | Expected::Own);
         if must_refuse && !is_refused(answer) {
@@ -376,7 +376,7 @@ async fn try_all(
                 }
             }
             if answers.windows(2).any(|two| two[0] != two[1]) {
-                wrong.push(format!("{attacker}: {what} {given} tells what is there: {answers:#?}"));
+                wrong.push(format!("{attacker}: {what} {given} shows what is there: {answers:#?}"));
             }
         }
     }

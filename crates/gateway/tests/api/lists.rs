@@ -18,7 +18,7 @@ async fn get(app: &App, target: &str) -> Value {
     answer.json()
 }
 
-/// The lists: what is read and names no one thing, but for what is no list.
+/// The lists: what is read and names no single resource, but for what is no list.
 fn lists() -> Vec<&'static str> {
     let paths = calls().filter(|(method, path)| *method == "GET" && !path.contains('{'));
     let paths = paths.filter_map(|(_, path)| path.strip_prefix("/admin/v1/"));
@@ -202,8 +202,8 @@ async fn an_account_has_so_many_users_groups_policies_and_temporary_keys() {
         assert!(last.status.is_success(), "{target}: {}", last.json());
         let answer = post(&app, target, new("b")).await;
         assert_eq!(answer.problem(), "too-many", "{target}");
-        let told = answer.json();
-        assert!(told["detail"].as_str().unwrap().contains(&most.to_string()), "{told}");
+        let problem = answer.json();
+        assert!(problem["detail"].as_str().unwrap().contains(&most.to_string()), "{problem}");
         let (mut pages, mut found, mut after) = (0, 0, String::new());
         loop {
             let page = get(&app, &format!("{target}?limit=1000{after}")).await;

@@ -1,4 +1,4 @@
-//! What the log tells, and what it must never tell.
+//! What the log contains, and what it must never contain.
 
 use std::{
     io,
@@ -90,10 +90,10 @@ async fn every_answer_is_logged_and_no_secret_is() {
     assert!(!log.text().contains("concealed"), "{}", log.text());
     for target in ["accounts", "keys", "keys/temporary"] {
         let made = app.call(&Call::admin(Method::POST, target, "{}")).await.json();
-        let told = |name: &str| made[name].as_str().map(String::from);
-        assert!(log.text().contains(&told("uin").unwrap()), "{target} is in the log");
-        for secret in [told("secret_key"), told("token")].into_iter().flatten() {
-            // whoever mistakes the halves of a key does not tell the log either
+        let field = |name: &str| made[name].as_str().map(String::from);
+        assert!(log.text().contains(&field("uin").unwrap()), "{target} is in the log");
+        for secret in [field("secret_key"), field("token")].into_iter().flatten() {
+            // a caller who mistakes the halves of a key does not put them into the log either
             let swapped = Call::admin(Method::GET, &format!("keys/{secret}"), "");
             assert_eq!(app.call(&swapped).await.problem(), "no-such-key");
             assert!(!log.text().contains(&secret), "{target}: {}", log.text());

@@ -1,5 +1,5 @@
-//! A call of the admin API is taken once, as its caller signed it and no otherwise: what somebody
-//! who saw one may try, and that nothing comes of it.
+//! A call of the admin API is taken once, as its caller signed it and no otherwise: what an attacker
+//! who saw one may try, without success.
 
 use std::{sync::Arc, time::Duration};
 
@@ -175,7 +175,7 @@ async fn no_part_of_a_call_can_be_changed() {
     ] {
         assert_eq!(app.send(call.request()).await.problem(), word, "{:?}", call.parts);
     }
-    // no route, so that nobody is asked who he is
+    // no route, so that no caller is verified
     assert_eq!(app.send(other_method.request()).await.problem(), "wrong-method");
     for account in [1, 2] {
         assert!(app.engine.users(AccountId(account)).await.unwrap().is_empty());
@@ -229,7 +229,7 @@ impl ByHand<'_> {
 }
 
 #[tokio::test]
-async fn who_signs_by_hand_as_the_reference_says_is_served_and_nobody_else() {
+async fn only_a_signature_as_the_reference_describes_is_served() {
     let app = App::new().await;
     let now = app.clock.now();
     let call = |leave_out: &[&str], hash: &str, service: &'static str| {
@@ -284,7 +284,7 @@ async fn while_the_ledger_takes_no_writes_reads_are_answered_once_and_writes_not
 }
 
 #[tokio::test]
-async fn an_account_that_calls_too_often_is_told_when_to_repeat_it() {
+async fn an_account_that_calls_too_often_gets_the_time_to_retry() {
     let mut app = App::new().await;
     let clock: Arc<dyn Clock> = Arc::new(app.clock.clone());
     let config = Config { calls: CallLimits::OFF, admin_calls_per_second: 3, ..Config::default() };
@@ -293,7 +293,7 @@ async fn an_account_that_calls_too_often_is_told_when_to_repeat_it() {
     let quota = Call::admin(Method::GET, "quota", "");
     let captured = Captured::of(&quota, app.clock.now());
     assert_eq!(app.send(captured.request()).await.status, StatusCode::OK);
-    // whoever repeats calls of others uses up nothing
+    // repeating calls of others uses up nothing
     for _ in 0..20 {
         assert_eq!(app.send(captured.request()).await.problem(), "nonce-taken");
     }
@@ -303,8 +303,8 @@ async fn an_account_that_calls_too_often_is_told_when_to_repeat_it() {
     let answer: Answer = app.call(&quota).await;
     assert_eq!((answer.status.as_u16(), answer.problem()), (429, "too-often".into()));
     assert_eq!(answer.fields["retry-after"], "1");
-    let told: Value = answer.json();
-    assert!(told["detail"].as_str().unwrap().contains("3 are allowed"), "{told}");
+    let problem: Value = answer.json();
+    assert!(problem["detail"].as_str().unwrap().contains("3 are allowed"), "{problem}");
     assert_eq!(app.call(&quota.clone().key(SMALL)).await.status, StatusCode::OK);
     app.clock.advance(Duration::from_secs(1));
     assert_eq!(app.call(&quota).await.status, StatusCode::OK);

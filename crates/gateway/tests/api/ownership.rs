@@ -154,8 +154,8 @@ async fn what_nobody_can_prove_and_what_is_related_to_others_is_refused() {
     ] {
         let reply = cdn(&app, "AddCdnDomain", new(host)).await;
         assert_eq!(code(&reply), expected, "{host}");
-        let told = reply.to_string();
-        assert!(!told.contains("100000000001"), "it is not told whose it is: {told}");
+        let text = reply.to_string();
+        assert!(!text.contains("100000000001"), "it must not name the owner: {text}");
     }
     for _ in 0..10 {
         cdn(&app, "VerifyDomainRecord", json!({ "Domain": "test.com" })).await;
@@ -279,8 +279,8 @@ async fn the_admin_api_shows_what_to_publish_and_looks_for_it() {
     let shown = call(SMALL, Method::GET, target, Value::Null).await.json();
     let text = shown["text"].as_str().unwrap().to_owned();
     let hint = refused.json()["hint"].as_str().unwrap().to_owned();
-    for said in ["_cdnauth.a.com", &text, "stoker domain verify www.a.com", FILE] {
-        assert!(hint.contains(said), "{hint}");
+    for part in ["_cdnauth.a.com", &text, "stoker domain verify www.a.com", FILE] {
+        assert!(hint.contains(part), "{hint}");
     }
     assert_eq!(
         (&shown["is_needed"], &shown["record_name"], &shown["verified_by"]),

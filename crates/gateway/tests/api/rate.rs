@@ -91,8 +91,8 @@ async fn api_v2_counts_some_actions_by_the_minute() {
         (&reply["code"], &reply["codeDesc"]),
         (&4400.into(), &"RequestLimitExceeded".into())
     );
-    let told = reply["message"].as_str().unwrap();
-    assert!(told.contains("每分钟请求 `101` 次"), "{told}");
+    let message = reply["message"].as_str().unwrap();
+    assert!(message.contains("每分钟请求 `101` 次"), "{message}");
     for nonce in 200..203 {
         assert_eq!(call("GetFlushQuota", nonce).await["code"], 0);
     }

@@ -93,7 +93,7 @@ async fn python_and_tccli_pass_the_front_door() {
 }
 
 #[tokio::test]
-async fn node_passes_the_front_door_and_is_told_of_its_url() {
+async fn node_passes_the_front_door_and_its_url_is_refused() {
     let app = App::new().await;
     app.clock.jump(Timestamp::from_seconds(1_700_000_000));
     let t11 = Recorded {

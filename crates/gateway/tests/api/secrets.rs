@@ -1,4 +1,4 @@
-//! No call of any API puts a secret into the log, or into an answer that is not the one that tells it.
+//! No call of any API puts a secret into the log, or into an answer other than the one that shows it.
 //!
 //! All of them are made: as they may be made, with content that they do not take, with a wrong
 //! signature. What is marked: keys, tokens, signatures, fields of requests, values of a task's fields,
@@ -16,10 +16,10 @@ use crate::{
     v1_call::V1Call,
 };
 
-/// What the log may not tell: parts of URLs, and parameters that are not taken, which an answer may
+/// What the log may not contain: parts of URLs, and parameters that are not taken, which an answer may
 /// repeat to who sent them.
 const MARK: &str = "concealed-mark";
-/// What no answer may tell either: fields, also those of a task, tokens and signatures.
+/// What no answer may contain either: fields, also those of a task, tokens and signatures.
 const FIELD: &str = "concealed-field";
 
 /// What must never be read anywhere.
@@ -55,7 +55,7 @@ impl Secrets {
         let text = log().text();
         for secret in self.0.iter().map(String::as_str).chain([SECRET, TOKEN, MARK, FIELD]) {
             let line = text.lines().find(|line| line.contains(secret));
-            assert_eq!(line, None, "the log tells `{secret}`");
+            assert_eq!(line, None, "the log contains `{secret}`");
         }
         assert!(text.contains("admin call") && text.contains("call refused"), "all is logged");
     }
@@ -71,7 +71,7 @@ fn forged(mut request: Request<Body>) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn no_call_of_the_admin_api_tells_a_secret() {
+async fn no_call_of_the_admin_api_shows_a_secret() {
     log();
     let mut secrets = Secrets::default();
     let marked = format!(r#"{{"{MARK}":"{MARK}","urls":["http://hidden.example/?{MARK}"]}}"#);
@@ -131,7 +131,7 @@ async fn no_call_of_the_admin_api_tells_a_secret() {
 }
 
 #[tokio::test]
-async fn no_action_of_the_vendor_tells_a_secret() {
+async fn no_action_of_the_vendor_shows_a_secret() {
     log();
     let mut secrets = Secrets::default();
     let accounts = TwoAccounts::new().await;

@@ -37,7 +37,7 @@ fn code(reply: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn an_account_that_is_not_served_is_told_so_in_every_api() {
+async fn an_account_that_is_not_served_is_refused_in_every_api() {
     let app = App::new().await;
     let (suspended, waiting) =
         ("UnauthorizedOperation.CdnUserIsSuspended", "UnauthorizedOperation.CdnUserAuthWait");
@@ -255,7 +255,7 @@ async fn a_domain_that_is_locked_or_being_changed_is_neither_prefetched_nor_chan
 }
 
 #[tokio::test]
-async fn only_the_owner_locks_and_what_was_said_outlives_a_restart() {
+async fn only_the_owner_locks_and_locks_outlive_a_restart() {
     let mut app = App::new().await;
     let (lock, own) = ("domains/small.test.com/lock", json!({ "lock": "locked" }));
     assert_eq!(admin(&app, SMALL, Method::POST, lock, own.clone()).await, "not-owner");

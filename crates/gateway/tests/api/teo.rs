@@ -13,7 +13,7 @@ async fn call(app: &App, action: &str, content: Value) -> Answer {
 
 /// Posted by the Python and the Node SDK.
 #[tokio::test]
-async fn python_and_node_pass_the_front_door_and_are_told_of_their_zone() {
+async fn python_and_node_pass_the_front_door_and_their_zone_is_refused() {
     let app = App::new().await;
     app.clock.jump(Timestamp::from_seconds(1_700_000_000));
     for (host, service, content, signature) in [

@@ -17,17 +17,17 @@ fn is_chinese(text: &str) -> bool {
     text.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c))
 }
 
-/// Everything that is told in a reply: messages and reasons.
-fn told(reply: &Value) -> Vec<String> {
+/// Every text in a reply: messages and reasons.
+fn messages(reply: &Value) -> Vec<String> {
     match reply {
         Value::Object(fields) => fields
             .iter()
             .flat_map(|(name, value)| match (name.as_str(), value) {
                 ("Message" | "Reason" | "message", Value::String(text)) => vec![text.clone()],
-                _ => told(value),
+                _ => messages(value),
             })
             .collect(),
-        Value::Array(values) => values.iter().flat_map(told).collect(),
+        Value::Array(values) => values.iter().flat_map(messages).collect(),
         _ => Vec::new(),
     }
 }
@@ -70,20 +70,20 @@ async fn the_reasons_in_a_list_of_refused_targets_are_in_the_language_that_was_a
         [("CreatePrefetchTask", prefetch), ("CreatePurgeTask", purge), ("CreatePurgeTask", tags)]
     {
         let en = call(&app, (TEO, action), &body, "en-US").await;
-        let mut reasons = told(&en);
+        let mut reasons = messages(&en);
         reasons.sort();
         let mut expected = english.map(String::from);
         expected.sort();
         assert_eq!(reasons, expected, "{en}");
         let zh = call(&app, (TEO, action), &body, "zh-CN").await;
-        let reasons = told(&zh);
+        let reasons = messages(&zh);
         assert_eq!(reasons.len(), 3, "{zh}");
         assert!(reasons.iter().all(|reason| is_chinese(reason)), "{zh}");
     }
 }
 
 #[tokio::test]
-async fn what_is_in_the_account_is_never_said_not_to_be_in_it() {
+async fn what_is_in_the_account_is_never_reported_as_missing() {
     let (app, zone) = app().await;
     let off = "http://off.test.com/1";
     let cn = "http://cn.test.com/1";
@@ -148,7 +148,7 @@ async fn what_is_in_the_account_is_never_said_not_to_be_in_it() {
     ] {
         for (word, lie) in [("en-US", "not in this account"), ("zh-CN", "不属于当前账号")] {
             let reply = call(&app, (version, action), &body, word).await;
-            let texts = told(&reply);
+            let texts = messages(&reply);
             assert_eq!(texts.len(), 1, "{action}: {reply}");
             assert!(!texts[0].contains(lie), "{action}: {reply}");
             assert_eq!(is_chinese(&texts[0]), word == "zh-CN", "{action}: {reply}");
@@ -178,7 +178,7 @@ async fn api_v2_answers_in_the_language_of_the_installation() {
 }
 
 #[tokio::test]
-async fn a_limit_that_an_action_of_api_v2_does_not_have_is_told() {
+async fn a_limit_that_an_action_of_api_v2_does_not_have_is_refused_by_name() {
     let app = App::new().await;
     let push = [("urls.0", "http://www.test.com/1"), ("limitRate", "5")];
     let all = [("command", "push"), ("type", "url"), ("mainland", "1")];
@@ -208,7 +208,7 @@ async fn a_limit_that_an_action_of_api_v2_does_not_have_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_the_day_is_told_for_all_zones_too() {
+async fn what_is_left_of_the_day_is_shown_for_all_zones_too() {
     let (app, zone) = app().await;
     let quota = async |zone: &str| {
         let body = json!({ "ZoneId": zone });

@@ -72,7 +72,7 @@ async fn each_flaw_has_its_code() {
 }
 
 #[tokio::test]
-async fn a_form_over_the_limit_is_told_of_the_new_signature() {
+async fn a_form_over_the_limit_is_referred_to_the_new_signature() {
     let app = App::new().await;
     let request = |content: String| {
         Request::post("/")

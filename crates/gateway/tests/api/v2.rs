@@ -108,7 +108,7 @@ async fn each_domain_gets_a_task_and_a_number_that_every_client_can_hold() {
 }
 
 #[tokio::test]
-async fn the_log_of_purges_tells_running_overdue_and_done_apart() {
+async fn the_log_of_purges_distinguishes_running_overdue_and_done() {
     let app = App::new().await;
     let purge = V1Call::v2(&[("Action", "RefreshCdnUrl"), ("urls.0", "http://www.test.com/1")]);
     let reply = app.v1(&purge).await.json();

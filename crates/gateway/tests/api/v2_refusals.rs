@@ -24,7 +24,7 @@ async fn asked(app: &App, call: &V1Call) -> Value {
 }
 
 #[tokio::test]
-async fn who_calls_wrongly_late_or_twice_is_told_so() {
+async fn a_wrong_late_or_repeated_call_gets_its_code() {
     let mut app = App::new().await;
     let call = V1Call::v2(&[("Action", "GetFlushQuota")]);
     let late = app.clock.now().as_seconds() - 7201;

@@ -62,9 +62,9 @@ async fn the_older_api_manages_a_wildcard_by_its_own_name_alone() {
         assert_eq!(app.call(&below).await.code(), "ResourceNotFound.CdnHostNotExists", "{action}");
     }
     // what is answered may be sent back: a wildcard's own name is no host to ask for
-    let mut said = origin();
-    said["ServerName"] = WILD.into();
-    let update = json!({ "Domain": WILD, "Origin": said });
+    let mut given = origin();
+    given["ServerName"] = WILD.into();
+    let update = json!({ "Domain": WILD, "Origin": given });
     accepted(&app, cdn("UpdateDomainConfig", update)).await;
     let account = stoker_domain::account::AccountId(1);
     let domain = || app.engine.domain_named(account, WILD);
@@ -173,7 +173,7 @@ async fn a_sub_user_who_may_use_a_wildcard_may_use_its_hosts_and_not_those_with_
     for keyword in ["", WILD, "a.wild.test"] {
         assert_eq!(seen(keyword).await, 2, "{keyword}");
     }
-    // whoever may use one host by its own name has no leave for the domain that answers for it
+    // permission for one host by its own name is no permission for the domain that answers for it
     app.sub_user(SUB, &[&allow("cdn:*", &domain("own.wild.test"))]).await;
     accepted(&app, push("http://own.wild.test/x")).await;
     assert_eq!(app.call(&push("http://a.wild.test/x")).await.code(), refused);

@@ -150,24 +150,24 @@ async fn where_there_is_nothing_a_problem_says_so() {
 #[tokio::test]
 async fn messages_are_chinese_unless_english_is_asked_for() {
     let app = App::new().await;
-    let told =
+    let message =
         |response: &serde_json::Value| response["Error"]["Message"].as_str().unwrap().to_owned();
     let call = Call::action("PushUrlsCache", r#"{"Urls":["http://www.test.com/a"],"Area":"moon"}"#);
-    let en = told(&app.call(&call).await.response());
+    let en = message(&app.call(&call).await.response());
     assert_eq!(en, "parameter `Area`: `moon` is not one of `mainland`, `overseas`, `global`");
     let zh = "参数 `Area`：`moon` 不在可选值 `mainland`, `overseas`, `global` 之中";
     for other in ["zh-CN", "", "fr-FR"] {
         let call = call.clone().with("x-tc-language", other);
-        assert_eq!(told(&app.call(&call).await.response()), zh, "{other}");
+        assert_eq!(message(&app.call(&call).await.response()), zh, "{other}");
     }
     let silent = call.without("x-tc-language");
-    assert_eq!(told(&app.call(&silent).await.response()), zh);
+    assert_eq!(message(&app.call(&silent).await.response()), zh);
     // the field counts before the caller is known, too
     let unknown = silent.key("AKIDNOBODY");
     let answer = app.call(&unknown.clone().with("x-tc-language", "en-US")).await.response();
-    assert!(told(&answer).starts_with("The SecretId is not found"), "{answer}");
+    assert!(message(&answer).starts_with("The SecretId is not found"), "{answer}");
     let answer = app.call(&unknown).await.response();
-    assert!(told(&answer).starts_with("SecretId 不存在"), "{answer}");
+    assert!(message(&answer).starts_with("SecretId 不存在"), "{answer}");
 
     let old = V1Call::new(&[
         ("Action", "PushUrlsCache"),
@@ -177,7 +177,7 @@ async fn messages_are_chinese_unless_english_is_asked_for() {
     ]);
     for (word, expected) in [("en-US", en.as_str()), ("zh-CN", zh), ("", zh)] {
         let answer = app.v1(&old.clone().with("Language", word)).await.response();
-        assert_eq!(told(&answer), expected, "{word}");
+        assert_eq!(message(&answer), expected, "{word}");
     }
-    assert_eq!(told(&app.v1(&old).await.response()), zh);
+    assert_eq!(message(&app.v1(&old).await.response()), zh);
 }

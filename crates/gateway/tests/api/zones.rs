@@ -60,7 +60,7 @@ async fn a_domain_is_changed_field_by_field() {
         assert_eq!(domain(&app, "www.test.com").await, changed);
     }
     let after = change(json!({ "zone": "test.com" })).await;
-    assert_eq!(after["allow_private_origin"], false, "that was said of the origin before");
+    assert_eq!(after["allow_private_origin"], false, "that was set for the former origin");
     assert_eq!(after["zone_id"], before["zone_id"]);
     assert_eq!(after["created_at"], before["created_at"]);
     let unknown = post(&app, "domains/small.test.com", json!({ "areas": "global" })).await;

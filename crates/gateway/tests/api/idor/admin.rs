@@ -1,4 +1,4 @@
-//! What somebody may try through each call of the admin API: the rows of `admin.txt`.
+//! What an attacker may try through each call of the admin API: the rows of `admin.txt`.
 
 use super::{Expected, rows};
 

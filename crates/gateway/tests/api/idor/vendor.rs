@@ -1,4 +1,4 @@
-//! What somebody may try through each action of the vendor: the rows of `vendor.txt`.
+//! What an attacker may try through each action of the vendor: the rows of `vendor.txt`.
 
 use super::{Expected, rows};
 
