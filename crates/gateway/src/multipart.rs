@@ -1,13 +1,53 @@
 //! `multipart/form-data` as the vendor's clients write it (RFC 7578).
 //!
 //! Strict: boundaries stand at line starts, nothing stands before the first or after the last.
-//! Called with the whole content; never decodes a part.
+//! Called with the whole content, of which parts are slices; never decodes a part. `multer` reads
+//! streams: it copies the content, which no budget would count, and skips without a word what stands
+//! before the first boundary and after the last.
 
 /// Most parts of one request; API v2 lists 1,000 URLs as so many parameters.
 const MOST_PARTS: usize = 1100;
 
 /// Longest head of a part, in bytes.
 const LONGEST_HEAD: usize = 4096;
+
+/// Why content is not taken as multipart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Malformed {
+    /// The Content-Type names no boundary.
+    #[error("the Content-Type names no boundary")]
+    NoBoundary,
+    /// It does not begin with the boundary.
+    #[error("it does not begin with the boundary")]
+    Beginning,
+    /// Something stands after the last boundary.
+    #[error("something stands after the last boundary")]
+    Ending,
+    /// A boundary is not followed by a line end.
+    #[error("a boundary is not followed by a line end")]
+    LineEnd,
+    /// The last boundary is missing.
+    #[error("the last boundary is missing")]
+    LastBoundary,
+    /// It has more parts than are taken.
+    #[error("it has more than 1,100 parts")]
+    TooManyParts,
+    /// The fields of a part are too long.
+    #[error("the fields of a part are longer than 4,096 bytes")]
+    LongFields,
+    /// A part has no empty line after its fields.
+    #[error("a part has no empty line after its fields")]
+    EmptyLine,
+    /// The fields of a part are not UTF-8.
+    #[error("a part's fields are not UTF-8")]
+    NotUtf8,
+    /// A field of a part has no colon.
+    #[error("a part's field has no colon")]
+    Colon,
+    /// A part has no name.
+    #[error("a part has no name")]
+    Name,
+}
 
 /// One part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,51 +68,46 @@ pub(crate) fn boundary(content_type: &str) -> Option<&str> {
 /// The parts of `content`, in order.
 ///
 /// # Errors
-/// What is malformed, in words.
-pub(crate) fn parts<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, &'static str> {
+/// What is malformed.
+pub(crate) fn parts<'a>(content: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, Malformed> {
     let opening = format!("--{boundary}");
     let delimiter = format!("\r\n{opening}");
-    let mut rest =
-        content.strip_prefix(opening.as_bytes()).ok_or("it does not begin with the boundary")?;
+    let mut rest = content.strip_prefix(opening.as_bytes()).ok_or(Malformed::Beginning)?;
     let mut found = Vec::new();
     loop {
         if let Some(end) = rest.strip_prefix(b"--") {
-            return if end.trim_ascii().is_empty() {
-                Ok(found)
-            } else {
-                Err("something stands after the last boundary")
-            };
+            return if end.trim_ascii().is_empty() { Ok(found) } else { Err(Malformed::Ending) };
         }
-        let body = rest.strip_prefix(b"\r\n").ok_or("a boundary is not followed by a line end")?;
-        let end = find(body, delimiter.as_bytes()).ok_or("the last boundary is missing")?;
+        let body = rest.strip_prefix(b"\r\n").ok_or(Malformed::LineEnd)?;
+        let end = find(body, delimiter.as_bytes()).ok_or(Malformed::LastBoundary)?;
         if found.len() == MOST_PARTS {
-            return Err("it has more than 1,100 parts");
+            return Err(Malformed::TooManyParts);
         }
         found.push(part(&body[..end])?);
         rest = &body[end + delimiter.len()..];
     }
 }
 
-fn part(text: &[u8]) -> Result<Part<'_>, &'static str> {
+fn part(text: &[u8]) -> Result<Part<'_>, Malformed> {
     // with the empty line after it
     let beginning = &text[..text.len().min(LONGEST_HEAD + 4)];
     let head_end = find(beginning, b"\r\n\r\n").ok_or(if beginning.len() < text.len() {
-        "the fields of a part are longer than 4,096 bytes"
+        Malformed::LongFields
     } else {
-        "a part has no empty line after its fields"
+        Malformed::EmptyLine
     })?;
-    let head = str::from_utf8(&text[..head_end]).map_err(|_| "a part's fields are not UTF-8")?;
+    let head = str::from_utf8(&text[..head_end]).map_err(|_| Malformed::NotUtf8)?;
     let mut name = None;
     let mut is_json = false;
     for line in head.split("\r\n") {
-        let (field, value) = line.split_once(':').ok_or("a part's field has no colon")?;
+        let (field, value) = line.split_once(':').ok_or(Malformed::Colon)?;
         if field.eq_ignore_ascii_case("content-disposition") {
             name = parameter(value, "name");
         } else if field.eq_ignore_ascii_case("content-type") {
             is_json = essence(value).eq_ignore_ascii_case("application/json");
         }
     }
-    let name = name.filter(|name| !name.is_empty()).ok_or("a part has no name")?;
+    let name = name.filter(|name| !name.is_empty()).ok_or(Malformed::Name)?;
     Ok(Part { name, is_json, content: &text[head_end + 4..] })
 }
 
@@ -120,17 +155,26 @@ mod tests {
 
     #[test]
     fn what_is_malformed_is_refused() {
-        for content in [
-            "",
-            "x--b--",
-            "--b",
-            "--b\r\n\r\n",
-            "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nx",
-            "--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--",
-            "--b\r\nnocolon\r\n\r\nx\r\n--b--",
-            "--b--trailing",
+        let field = |head: &str| format!("--b\r\n{head}\r\n\r\nx\r\n--b--");
+        for (content, why) in [
+            (String::new(), Malformed::Beginning),
+            ("x--b--".into(), Malformed::Beginning),
+            ("\r\n--b--".into(), Malformed::Beginning),
+            ("--b".into(), Malformed::LineEnd),
+            ("--b \r\n\r\nx\r\n--b--".into(), Malformed::LineEnd),
+            ("--b\r\n\r\n".into(), Malformed::LastBoundary),
+            (
+                "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nx".into(),
+                Malformed::LastBoundary,
+            ),
+            ("--b\r\nContent-Disposition: form-data\r\n--b--".into(), Malformed::EmptyLine),
+            (field("Content-Disposition: form-data"), Malformed::Name),
+            (field("Content-Disposition: form-data; name=\"\""), Malformed::Name),
+            (field("nocolon"), Malformed::Colon),
+            ("--b--trailing".into(), Malformed::Ending),
+            ("--b--\r\n--b--".into(), Malformed::Ending),
         ] {
-            assert!(parts(content.as_bytes(), "b").is_err(), "{content:?}");
+            assert_eq!(parts(content.as_bytes(), "b"), Err(why), "{content:?}");
         }
     }
 

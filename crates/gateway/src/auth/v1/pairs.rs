@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use http::{HeaderMap, header};
 use percent_encoding::percent_decode;
 
-use crate::multipart;
+use crate::multipart::{self, Malformed};
 
 /// The parameter that carries the signature.
 pub(crate) const SIGNATURE: &str = "Signature";
@@ -40,7 +40,7 @@ pub(crate) enum Error {
     Type(String),
     /// The content is not well-formed multipart.
     #[error("the request body is not valid multipart/form-data: {0}")]
-    Multipart(&'static str),
+    Multipart(Malformed),
     /// More than can be read.
     #[error("the request has more than {MOST_PAIRS} parameters")]
     TooMany,
@@ -84,8 +84,8 @@ pub(crate) fn from_content(fields: &HeaderMap, content: &[u8]) -> Result<Vec<Pai
     if !multipart::essence(content_type).eq_ignore_ascii_case("multipart/form-data") {
         return from_form(content);
     }
-    let boundary = multipart::boundary(content_type)
-        .ok_or(Error::Multipart("the Content-Type names no boundary"))?;
+    let boundary =
+        multipart::boundary(content_type).ok_or(Error::Multipart(Malformed::NoBoundary))?;
     let mut pairs = Vec::new();
     for part in multipart::parts(content, boundary).map_err(Error::Multipart)? {
         let value =

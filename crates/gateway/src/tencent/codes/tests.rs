@@ -97,7 +97,7 @@ fn of_the_request() -> Vec<Error> {
         Error::Rate(rate::Exceeded { calls: 101, limit: 100, period: rate::Period::Minute }),
         Error::ContentType,
         Error::Params(params::Error::Json),
-        Error::Params(params::Error::Multipart("the last boundary is missing")),
+        Error::Params(params::Error::Multipart(crate::multipart::Malformed::LastBoundary)),
         Error::Params(params::Error::TooMany),
         Error::Params(params::Error::Unknown(name())),
         Error::Params(params::Error::Type(name())),

@@ -1,5 +1,7 @@
 //! Why a parameter cannot be read, and the code for it, which is the same in every product.
 
+use crate::multipart::Malformed;
+
 /// Why parameters cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
@@ -8,7 +10,7 @@ pub(crate) enum Error {
     Json,
     /// The content is not well-formed multipart.
     #[error("the request body is not valid multipart/form-data: {0}")]
-    Multipart(&'static str),
+    Multipart(Malformed),
     /// More parameters, or values in them, than can be read.
     #[error("the request has too many parameters")]
     TooMany,

@@ -15,7 +15,7 @@ pub(crate) use self::error::{Error, OutOfBounds};
 use self::value::Value;
 use crate::{
     auth::v1::{self, pairs::Pair},
-    multipart,
+    multipart::{self, Malformed},
 };
 
 /// Most values of one call in JSON, names included. One may take some hundred times its two bytes.
@@ -82,8 +82,8 @@ impl Params {
 
     /// From the content of a multipart call; a JSON null means absent.
     pub(crate) fn from_multipart(content: &[u8], content_type: &str) -> Result<Self, Error> {
-        let boundary = multipart::boundary(content_type)
-            .ok_or(Error::Multipart("the Content-Type names no boundary"))?;
+        let boundary =
+            multipart::boundary(content_type).ok_or(Error::Multipart(Malformed::NoBoundary))?;
         let mut fields = BTreeMap::new();
         for part in multipart::parts(content, boundary).map_err(Error::Multipart)? {
             let error = || Error::Type(part.name.into());

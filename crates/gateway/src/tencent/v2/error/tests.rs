@@ -28,7 +28,7 @@ fn of_the_caller() -> Vec<Error> {
         Error::Busy(content::Error::Full(content::Full::Share)),
         Error::Busy(content::Error::Suspect),
         Error::Pairs(pairs::Error::Type("urls.0".into())),
-        Error::Pairs(pairs::Error::Multipart("the last boundary is missing")),
+        Error::Pairs(pairs::Error::Multipart(crate::multipart::Malformed::LastBoundary)),
         Error::Pairs(pairs::Error::TooMany),
         Error::missing("command"),
         Error::Params(params::Error::Type("limitRate".into())),
