@@ -8,6 +8,7 @@ mod budget;
 mod chunk;
 mod identity;
 mod merge;
+mod metrics;
 mod purge;
 mod records;
 mod replay;
@@ -20,6 +21,7 @@ mod sweep;
 mod tally;
 
 pub use identity::Identity;
+pub use metrics::Metrics;
 pub use purge::{NewPurge, Purged};
 pub use records::{
     Applied, Charge, ChildPlan, Error, ErrorKind, ItemDecision, Leased, LeasedItem, NewTask,

@@ -132,12 +132,19 @@ impl Collector for ContentMetrics {
     }
 }
 
-/// What the sweep did.
+/// Who the nodes are, and what the sweep did.
 #[derive(Debug)]
-pub(crate) struct SweepMetrics(pub(crate) Arc<Engine>);
+pub(crate) struct EngineMetrics(pub(crate) Arc<Engine>);
 
-impl Collector for SweepMetrics {
+impl Collector for EngineMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let (name, help) = ("stoker_engine_nodes", "Nodes, by whether they are heard of.");
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        let nodes = self.0.nodes();
+        for (state, is_alive) in [("alive", true), ("silent", false)] {
+            let count = nodes.iter().filter(|node| node.is_alive == is_alive).count();
+            ConstGauge::new(count).encode(family.encode_family(&[("state", state)])?)?;
+        }
         let swept = self.0.swept();
         for (name, help, count) in [
             ("stoker_sweep_jobs_ended", "Jobs ended because nobody would finish them.", swept.jobs),

@@ -1,5 +1,7 @@
 //! What only a socket shows: hosts that are no hosts, exact fields, probes and metrics.
 
+use std::sync::Arc;
+
 use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
@@ -122,9 +124,18 @@ async fn answers_are_counted_in_metrics_that_the_reference_lists() {
     app.call(&Call::action("DescribePushQuota", "{}")).await;
     app.call(&Call::action("Nothing", "{}")).await;
     app.call(&Call::admin(Method::GET, "nodes", "")).await;
+    app.gateway.expose(stoker_ledger::Metrics::new(Arc::clone(&app.ledger)));
     let answer = get(&app, "/metrics").await;
     let text = String::from_utf8(answer.content).unwrap();
+    let value = |name: &str| -> u64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
+    };
+    let commits = value("stoker_ledger_commits_total");
+    assert!(0 < commits && commits <= value("stoker_ledger_verbs_total"), "{commits}");
     for line in [
+        "stoker_engine_nodes{state=\"alive\"} 4",
+        "stoker_engine_nodes{state=\"silent\"} 0",
         "stoker_gateway_requests_total{action=\"DescribePushQuota\",code=\"ok\"} 1",
         "stoker_gateway_requests_total{action=\"unknown\",code=\"InvalidAction\"} 1",
         "stoker_gateway_requests_total{action=\"admin.node.list\",code=\"ok\"} 1",
@@ -133,7 +144,8 @@ async fn answers_are_counted_in_metrics_that_the_reference_lists() {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
     let reference = include_str!("../../../../docs/reference/metrics.md");
-    for prefix in ["stoker_gateway_", "stoker_sweep_", "stoker_listen_"] {
+    let others = ["stoker_engine_", "stoker_ledger_", "stoker_listen_", "stoker_sweep_"];
+    for prefix in others.into_iter().chain(["stoker_gateway_"]) {
         assert_eq!(exposed_metrics(&text, prefix), documented_metrics(reference, prefix));
     }
 }

@@ -42,7 +42,7 @@ use stoker_engine::{Config, Engine};
 use stoker_gateway::{
     CallLimits, Config as GatewayConfig, ContentBounds, Gateway, Language, router, status_router,
 };
-use stoker_ledger::{Error as LedgerError, Ledger, Sqlite};
+use stoker_ledger::{Error as LedgerError, Ledger, Metrics as LedgerMetrics, Sqlite};
 use stoker_listen::Bounds;
 use tokio::{
     net::TcpListener,
@@ -147,7 +147,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     let seals = Seals::find(&options.data, &options.seal_key)?;
     data::check_ledger(&options.data, options.new_ledger)?;
     let room = Room::find(options)?;
-    let ledger = open_ledger(&options.data).await?;
+    let (ledger, ledger_metrics) = open_ledger(&options.data).await?;
     let seals = match seals {
         Some(seals) => seals,
         None => Seals::make(&options.data, &*ledger).await?,
@@ -184,6 +184,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
         },
     );
     gateway.expose(nodes.metrics());
+    gateway.expose(ledger_metrics);
     let listeners = 1 + u64::from(tls.is_some());
     let bounds = api_bounds(limits.descriptors.api / listeners);
     let mut api = Api::new(router(gateway.clone()), bounds);
@@ -282,11 +283,14 @@ async fn flush_key_uses(engine: &Engine) {
     }
 }
 
-async fn open_ledger(data: &Path) -> Result<Arc<dyn Ledger>, Failure> {
+async fn open_ledger(data: &Path) -> Result<(Arc<dyn Ledger>, LedgerMetrics), Failure> {
     let path = data::ledger(data);
     let opened = tokio::task::spawn_blocking(move || Sqlite::open(path)).await;
     match opened.expect("opening the ledger does not panic") {
-        Ok(ledger) => Ok(Arc::new(ledger)),
+        Ok(ledger) => {
+            let ledger = Arc::new(ledger);
+            Ok((Arc::clone(&ledger) as _, LedgerMetrics::new(ledger)))
+        }
         Err(error) => Err(Failure::because_of(&error).hint(error.hint())),
     }
 }
