@@ -29,7 +29,7 @@ use stoker_engine::Engine;
 use stoker_listen::Listener;
 use uuid::Builder;
 
-pub use auth::{CallLimits, Outgoing, authorize};
+pub use auth::{CallLimits, Outgoing};
 pub use content::ContentBounds;
 use content::Contents;
 use ops::metrics::{ContentMetrics, EngineMetrics, Metrics};

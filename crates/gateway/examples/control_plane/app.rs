@@ -20,7 +20,7 @@ use stoker_domain::{
     time::{Clock, Timestamp},
 };
 use stoker_engine::{Engine, NewDomain};
-use stoker_gateway::{CallLimits, Config, Gateway, Outgoing, authorize, router};
+use stoker_gateway::{CallLimits, Config, Gateway, Outgoing, router};
 use stoker_ledger::Sqlite;
 use tower_service::Service;
 
@@ -139,15 +139,13 @@ fn request(action: &str, content: Vec<u8>, now: Timestamp) -> Request<Body> {
         path: "/",
         query: "",
         host: HOST,
-        content_type: "application/json",
         content: &content,
-        service: "cdn",
         time: now,
     };
     Request::post("/")
         .header("host", HOST)
         .header("content-type", "application/json")
-        .header("authorization", authorize(SECRET_ID, SECRET, &outgoing))
+        .header("authorization", outgoing.authorize(SECRET_ID, SECRET, "application/json", "cdn"))
         .header("x-tc-timestamp", now.as_seconds().to_string())
         .header("x-tc-action", action)
         .header("x-tc-version", "2018-06-06")

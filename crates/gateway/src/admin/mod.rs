@@ -29,5 +29,3 @@ mod zones;
 
 pub use routes::calls;
 pub(crate) use routes::{not_found, router};
-
-pub use crate::auth::OutgoingCall;

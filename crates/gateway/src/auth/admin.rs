@@ -5,13 +5,13 @@
 //! read leniently. As the hash stands in the head, a caller is verified before content is read. Whether
 //! a nonce was taken is not decided here.
 
-use http::{HeaderName, Method, header, request::Parts};
+use http::{HeaderName, header, request::Parts};
 use sha2::{Digest, Sha256};
-use stoker_domain::time::Timestamp;
 
 use super::{
     authorization::Authorization,
     host,
+    outgoing::Outgoing,
     signing_keys::SigningKeys,
     tc3::{self, CONTENT_SHA256, Signing, TIMESTAMP, UNSIGNED_PAYLOAD, hex},
 };
@@ -154,34 +154,21 @@ fn is_hexadecimal(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// A call of the admin API that a client is about to send.
-#[derive(Clone, Copy, Debug)]
-pub struct OutgoingCall<'a> {
-    /// The request method.
-    pub method: &'a Method,
-    /// Path as it will stand on the request line.
-    pub path: &'a str,
-    /// Query as it will stand on the request line, without `?`.
-    pub query: &'a str,
-    /// The `Host` field.
-    pub host: &'a str,
-    /// Content.
-    pub content: &'a [u8],
-    /// Time of signing.
-    pub time: Timestamp,
-    /// 128 random bits that no other call has.
-    pub nonce: [u8; 16],
-}
-
 /// What every call gives as its `Content-Type`, also without content.
 const CONTENT_TYPE: &str = "application/json";
 
-impl OutgoingCall<'_> {
-    /// The fields to send besides `Host`.
-    pub fn sign(&self, secret_id: &str, secret_key: &str) -> [(&'static str, String); 5] {
-        let (nonce, hash) = (hex(&self.nonce), hex(&Sha256::digest(self.content)));
+impl Outgoing<'_> {
+    /// The fields of a call of the admin API to send besides `Host`. `nonce` are 128 random bits that no
+    /// other call has.
+    pub fn sign_whole(
+        &self,
+        secret_id: &str,
+        secret_key: &str,
+        nonce: [u8; 16],
+    ) -> [(&'static str, String); 5] {
+        let (nonce, hash) = (hex(&nonce), hex(&Sha256::digest(self.content)));
         let signing = Signing { secret_id, secret_key, service: SERVICE, time: self.time };
-        let authorization = signing.field(&SIGNED.join(";"), &self.canonical(&nonce, &hash));
+        let authorization = signing.field(&SIGNED.join(";"), &self.whole(&nonce, &hash));
         [
             ("content-type", CONTENT_TYPE.into()),
             ("stoker-nonce", nonce),
@@ -191,7 +178,8 @@ impl OutgoingCall<'_> {
         ]
     }
 
-    fn canonical(&self, nonce: &str, hash: &str) -> String {
+    /// The canonical request: all of the call.
+    fn whole(&self, nonce: &str, hash: &str) -> String {
         let values = [CONTENT_TYPE, self.host.trim(), nonce, hash];
         let fields = SIGNED.iter().zip(values).map(|(name, value)| format!("{name}:{value}\n"));
         format!(

@@ -13,6 +13,7 @@
 pub(crate) mod account;
 pub(crate) mod admin;
 pub(crate) mod authorization;
+mod outgoing;
 pub(crate) mod rate;
 pub(crate) mod replay;
 pub(crate) mod signed;
@@ -30,11 +31,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::ConnectInfo;
 use http::{header, request::Parts};
 
-pub use self::{
-    admin::OutgoingCall,
-    rate::CallLimits,
-    tc3::{Outgoing, authorize},
-};
+pub use self::{outgoing::Outgoing, rate::CallLimits};
 
 /// `Host` as sent, or the authority of the request target.
 pub(crate) fn host(parts: &Parts) -> &[u8] {

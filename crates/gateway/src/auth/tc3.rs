@@ -15,6 +15,7 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::{
     authorization::{ALGORITHM, Authorization},
+    outgoing::Outgoing,
     signing_keys::{Key, Origin, SigningKeys},
 };
 
@@ -117,45 +118,30 @@ pub(crate) fn signs_one(
     is_match
 }
 
-/// A request that a client is about to send.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
-    /// The request method; only the content of POST is signed, only the query of others.
-    pub method: &'a Method,
-    /// Path that is signed: `/`.
-    pub path: &'a str,
-    /// Query as it will stand on the request line, without `?`.
-    pub query: &'a str,
-    /// The `Host` field.
-    pub host: &'a str,
-    /// The `Content-Type` field; needed even without content.
-    pub content_type: &'a str,
-    /// Content.
-    pub content: &'a [u8],
-    /// Service of the credential scope.
-    pub service: &'a str,
-    /// Time of signing; must be sent, in seconds, as `X-TC-Timestamp`.
-    pub time: Timestamp,
-}
-
-/// The `Authorization` field for `request`, which signs `content-type;host`, as clients of the
-/// API at `/` do.
-pub fn authorize(secret_id: &str, secret_key: &str, request: &Outgoing<'_>) -> String {
-    let (query, content) = if signs_content(request.method) {
-        ("", request.content)
-    } else {
-        (request.query, &b""[..])
-    };
-    let canonical = format!(
-        "{}\n{}\n{query}\ncontent-type:{}\nhost:{}\n\ncontent-type;host\n{}",
-        request.method,
-        request.path,
-        request.content_type.trim(),
-        request.host.trim(),
-        hex(&Sha256::digest(content)),
-    );
-    let signing = Signing { secret_id, secret_key, service: request.service, time: request.time };
-    signing.field("content-type;host", &canonical)
+impl Outgoing<'_> {
+    /// The `Authorization` field for a call of the API at `/`, which signs `content-type;host`; of POST
+    /// the content, of other methods the query. `content_type` must be sent, even without content;
+    /// `service` is that of the credential scope.
+    pub fn authorize(
+        &self,
+        secret_id: &str,
+        secret_key: &str,
+        content_type: &str,
+        service: &str,
+    ) -> String {
+        let (query, content) =
+            if signs_content(self.method) { ("", self.content) } else { (self.query, &b""[..]) };
+        let canonical = format!(
+            "{}\n{}\n{query}\ncontent-type:{}\nhost:{}\n\ncontent-type;host\n{}",
+            self.method,
+            self.path,
+            content_type.trim(),
+            self.host.trim(),
+            hex(&Sha256::digest(content)),
+        );
+        let signing = Signing { secret_id, secret_key, service, time: self.time };
+        signing.field("content-type;host", &canonical)
+    }
 }
 
 /// With what a request is signed.

@@ -25,10 +25,7 @@ use stoker_domain::{
     time::{Clock, Timestamp},
 };
 use stoker_engine::{Engine, Evidence, NewDomain};
-use stoker_gateway::{
-    CallLimits, Config, ContentBounds, Gateway, Language, Outgoing, admin::OutgoingCall, authorize,
-    router,
-};
+use stoker_gateway::{CallLimits, Config, ContentBounds, Gateway, Language, Outgoing, router};
 use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
 use tower_service::Service;
@@ -139,20 +136,8 @@ impl Call {
         if self.path.starts_with("/admin/") && self.service == "admin" {
             return self.sign_once(host, now, nonce());
         }
-        let authorization = authorize(
-            self.key,
-            SECRET,
-            &Outgoing {
-                method: &self.method,
-                path: &self.path,
-                query: &self.query,
-                host,
-                content_type: &self.content_type,
-                content: &self.content,
-                service: self.service,
-                time: now,
-            },
-        );
+        let outgoing = self.outgoing(host, now);
+        let authorization = outgoing.authorize(self.key, SECRET, &self.content_type, self.service);
         self.request(
             host,
             [
@@ -165,16 +150,12 @@ impl Call {
 
     /// The request as the admin API wants it, with this nonce.
     pub(crate) fn sign_once(&self, host: &str, now: Timestamp, nonce: [u8; 16]) -> Request<Body> {
-        let call = OutgoingCall {
-            method: &self.method,
-            path: &self.path,
-            query: &self.query,
-            host,
-            content: &self.content,
-            time: now,
-            nonce,
-        };
-        self.request(host, call.sign(self.key, SECRET))
+        self.request(host, self.outgoing(host, now).sign_whole(self.key, SECRET, nonce))
+    }
+
+    fn outgoing<'a>(&'a self, host: &'a str, time: Timestamp) -> Outgoing<'a> {
+        let Self { method, path, query, content, .. } = self;
+        Outgoing { method, path, query, host, content, time }
     }
 
     fn request(

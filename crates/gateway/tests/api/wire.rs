@@ -6,7 +6,7 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use stoker_domain::time::{Clock, Timestamp};
-use stoker_gateway::{Outgoing, authorize};
+use stoker_gateway::Outgoing;
 use stoker_testkit::{documented_metrics, exposed_metrics};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -31,17 +31,9 @@ async fn serve(app: &App) -> (std::net::SocketAddr, JoinSet<()>) {
 
 /// Of a POST of `{}`.
 fn authorization(host: &str, service: &str, time: Timestamp) -> String {
-    let outgoing = Outgoing {
-        method: &Method::POST,
-        path: "/",
-        query: "",
-        host,
-        content_type: JSON,
-        content: b"{}",
-        service,
-        time,
-    };
-    authorize(OWNER, SECRET, &outgoing)
+    let outgoing =
+        Outgoing { method: &Method::POST, path: "/", query: "", host, content: b"{}", time };
+    outgoing.authorize(OWNER, SECRET, JSON, service)
 }
 
 /// Sends text and reads until the server closes.

@@ -13,6 +13,7 @@ use stoker_domain::time::Timestamp;
 
 use super::{
     authorization::Authorization,
+    outgoing::Outgoing,
     signing_keys::SigningKeys,
     tc3,
     v1::{self, pairs::Pair},
@@ -101,17 +102,16 @@ fn report(name: &str, times: &[Vec<f64>; 3]) {
 }
 
 fn right_authorization() -> Authorization {
-    let request = tc3::Outgoing {
+    let request = Outgoing {
         method: &Method::POST,
         path: "/",
         query: "",
         host: HOST,
-        content_type: CONTENT_TYPE,
         content: CONTENT,
-        service: "cdn",
         time: Timestamp::from_seconds(TIME),
     };
-    Authorization::parse(&tc3::authorize("AKIDTEST", SECRET, &request)).expect("we wrote it")
+    Authorization::parse(&request.authorize("AKIDTEST", SECRET, CONTENT_TYPE, "cdn"))
+        .expect("we wrote it")
 }
 
 fn tc3_passes(keys: &SigningKeys, authorization: &Authorization) -> bool {

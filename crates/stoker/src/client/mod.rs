@@ -15,7 +15,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::CertificateDer;
 use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::time::Clock;
-use stoker_gateway::admin::{OutgoingCall, api::Problem};
+use stoker_gateway::{Outgoing, admin::api::Problem};
 use tokio::time::sleep;
 
 use crate::{clock::SystemClock, entropy, failure::Failure};
@@ -213,20 +213,21 @@ impl Client {
     /// Signs a call and sends it, each time with another nonce.
     async fn send(&self, method: &Method, path: &str, body: Bytes) -> Result<Answer, Error> {
         let (real_path, query) = path.split_once('?').unwrap_or((path, ""));
-        let signing = OutgoingCall {
+        let outgoing = Outgoing {
             method,
             path: real_path,
             query,
             host: &self.authority,
             content: &body,
             time: SystemClock.now(),
-            nonce: entropy::nonce().map_err(|_| Error::Random)?,
         };
+        let nonce = entropy::nonce().map_err(|_| Error::Random)?;
         let mut request = ::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.endpoint))
             .header(header::HOST, &self.authority);
-        for (name, value) in signing.sign(&self.keys.secret_id, &self.keys.secret_key) {
+        let Keys { secret_id, secret_key } = &self.keys;
+        for (name, value) in outgoing.sign_whole(secret_id, secret_key, nonce) {
             request = request.header(name, value);
         }
         let answer = self.connection.send(request, body, PATIENCE).await;

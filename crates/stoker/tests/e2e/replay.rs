@@ -10,7 +10,7 @@ use std::{
 use http::Method;
 use serde_json::Value;
 use stoker_domain::time::Timestamp;
-use stoker_gateway::admin::OutgoingCall;
+use stoker_gateway::Outgoing;
 
 use crate::running::{Ports, Stoker};
 
@@ -20,20 +20,20 @@ fn captured(stoker: &Stoker, method: &Method, path: &str, content: &str) -> Stri
     let text = |name: &str| credentials[name].as_str().unwrap().to_owned();
     let host = format!("127.0.0.1:{}", stoker.ports().api());
     let now = jiff::Timestamp::now();
-    let call = OutgoingCall {
+    let call = Outgoing {
         method,
         path,
         query: "",
         host: &host,
         content: content.as_bytes(),
         time: Timestamp::from_millis(now.as_millisecond()),
-        nonce: now.as_nanosecond().to_be_bytes(),
     };
+    let nonce = now.as_nanosecond().to_be_bytes();
     let mut request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {}\r\n",
         content.len()
     );
-    for (name, value) in call.sign(&text("secret_id"), &text("secret_key")) {
+    for (name, value) in call.sign_whole(&text("secret_id"), &text("secret_key"), nonce) {
         request.push_str(&format!("{name}: {value}\r\n"));
     }
     request + "\r\n" + content

@@ -527,13 +527,11 @@ fn a_client_of_ours_is_accepted() {
             path: "/admin/v1/domains/a.example",
             query,
             host: "127.0.0.1:7700",
-            content_type: JSON,
             content: content.as_bytes(),
-            service: "admin",
             time: Timestamp::from_seconds(1_700_000_000),
         };
-        let authorization =
-            Authorization::parse(&authorize(ID, KEY, &request)).expect("we wrote it");
+        let field = request.authorize(ID, KEY, JSON, "admin");
+        let authorization = Authorization::parse(&field).expect("we wrote it");
         let mut fields = HeaderMap::new();
         fields.insert("content-type", HeaderValue::from_static(JSON));
         let message = Message {

@@ -12,10 +12,11 @@ use stoker_domain::time::Timestamp;
 
 use super::{Input, flip};
 use crate::auth::{
-    admin::{By, Head, OutgoingCall},
+    Outgoing,
+    admin::{By, Head},
     authorization::{ALGORITHM, Authorization},
     signing_keys::SigningKeys,
-    tc3::{self, Outgoing, hex},
+    tc3::{self, hex},
     v1::{
         self, Covered,
         pairs::{self, Pair, SIGNATURE},
@@ -71,20 +72,15 @@ impl Signed {
         let content = input.bytes(200).to_vec();
         let service = format!("s{}", input.text(WORD, 8));
         let seconds = i64::try_from(input.number() * 50_000).ok()?;
-        let field = tc3::authorize(
-            "AKIDTEST",
-            SECRET,
-            &Outgoing {
-                method: &method,
-                path: &path,
-                query: &query,
-                host: &host,
-                content_type: &content_type,
-                content: &content,
-                service: &service,
-                time: Timestamp::from_seconds(seconds),
-            },
-        );
+        let outgoing = Outgoing {
+            method: &method,
+            path: &path,
+            query: &query,
+            host: &host,
+            content: &content,
+            time: Timestamp::from_seconds(seconds),
+        };
+        let field = outgoing.authorize("AKIDTEST", SECRET, &content_type, &service);
         let authorization = Authorization::parse(&field).ok()?;
         let timestamp = seconds.to_string();
         Some(Self { method, path, query, host, content_type, content, authorization, timestamp })
@@ -170,8 +166,8 @@ pub fn signature_admin(data: &[u8]) {
     let Ok(seconds) = i64::try_from(input.number() * 50_000) else { return };
     let time = Timestamp::from_seconds(seconds);
     let (path, query, host) = (path.as_str(), query.as_str(), host.as_str());
-    let call = OutgoingCall { method, path, query, host, content: &content, time, nonce };
-    let fields = call.sign("AKIDTEST", SECRET);
+    let call = Outgoing { method, path, query, host, content: &content, time };
+    let fields = call.sign_whole("AKIDTEST", SECRET, nonce);
     let target = format!("{path}?{query}");
     let sent = |method: &Method, target: &str, host: &str, fields: &[(&str, String)]| {
         let mut request = Request::builder().method(method).uri(target).header("host", host);
