@@ -45,6 +45,18 @@ pub(crate) enum Refusal {
     },
 }
 
+/// Lets an error take what is a [`Refusal`] first.
+macro_rules! from_refusals {
+    ($error:ty: $($cause:ty),+) => {
+        $(impl From<$cause> for $error {
+            fn from(cause: $cause) -> Self {
+                $crate::tencent::common::Refusal::from(cause).into()
+            }
+        })+
+    };
+}
+pub(crate) use from_refusals;
+
 impl Refusal {
     /// That `given` is not one of the words that `name` takes.
     pub(crate) fn word(

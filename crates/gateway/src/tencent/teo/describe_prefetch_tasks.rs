@@ -3,7 +3,7 @@
 //! The only place where outcomes become this API's status and failure words. Tasks of the account
 //! are shown whichever API submitted them.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use stoker_domain::{
     media::is_playlist,
     outcome::{Block, Outcome},
@@ -18,37 +18,31 @@ use super::{
     clock,
     error::{Error, Reply},
     filters::{self, Filter},
-    range::Range,
+    listing::{Listing, reply},
     rule::FilterRule,
 };
 use crate::tencent::{
     common::{
-        Call,
-        refusal::{self, Refusal},
+        Call, Refusal,
         scope::{Scope, narrow},
     },
     params::Params,
 };
 
-const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
 const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses"];
-const MOST: i64 = 1000;
 
 pub(super) async fn call(
     Call { gateway, account, scope, .. }: Call<'_>,
     mut params: Params,
 ) -> Reply {
-    params.only(PARAMETERS)?;
-    let zone = filters::zone_of_query(&mut params)?;
-    let (offset, limit) = refusal::page(&mut params, MOST)?;
-    let mut filter = read(&mut params, gateway.clock.now())?;
+    let listing = Listing::read(&mut params, FILTERS)?;
+    let mut filter = read(&listing, gateway.clock.now())?;
     filter.account = Some(account.id);
-    (filter.offset, filter.limit) = (offset, limit);
     let domains = gateway.engine.domains(account.id).len();
     if domains == 0 {
         return Err(Error::DomainEmpty);
     }
-    let inside = filters::hosts_of_query(gateway, account, zone, scope)?;
+    let inside = filters::hosts_of_query(gateway, account, listing.zone, scope)?;
     let is_bound = *scope != Scope::Everything;
     let is_every = !is_bound && inside.as_ref().is_some_and(|hosts| hosts.len() == domains);
     filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
@@ -57,16 +51,15 @@ pub(super) async fn call(
         filter.hosts = narrow(inside.as_deref(), filter.hosts);
     }
     let page = gateway.engine.targets(&filter).await.map_err(Error::Ledger)?;
-    let tasks: Vec<Value> = page.rows.iter().map(task).collect();
-    Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
+    Ok(reply(page.total, &page.rows, task))
 }
 
-fn read(params: &mut Params, now: Timestamp) -> Result<TargetFilter, Error> {
-    let range = Range::read(params)?;
-    let mut filter = TargetFilter { from: range.from, to: range.to, ..TargetFilter::default() };
-    let too_many = Error::too_many_values;
-    for wanted in filters::filters(params, FILTERS, too_many)? {
-        apply(&mut filter, wanted)?;
+fn read(listing: &Listing, now: Timestamp) -> Result<TargetFilter, Error> {
+    let &Listing { offset, limit, range, .. } = listing;
+    let mut filter =
+        TargetFilter { from: range.from, to: range.to, offset, limit, ..TargetFilter::default() };
+    for wanted in &listing.filters {
+        apply(&mut filter, wanted.clone())?;
     }
     range.check(filter.task.is_none(), now)?;
     Ok(filter)

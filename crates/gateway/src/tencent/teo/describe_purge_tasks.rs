@@ -3,7 +3,7 @@
 //! Purges of the account are shown whichever API they came through. A tag is shown once for each
 //! domain that it is purged in, and a whole zone as its domains.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use stoker_domain::{
     host::is_domain_name,
     purge::{Method, root},
@@ -18,45 +18,36 @@ use super::{
     clock,
     error::{Error, Reply},
     filters::{self, Filter},
+    listing::{Listing, reply},
     purge_kind::{EXPECTED, KINDS, Kind},
-    range::Range,
 };
 use crate::tencent::{
-    common::{
-        Call,
-        refusal::{self, Refusal},
-        scope::narrow,
-    },
+    common::{Call, Refusal, scope::narrow},
     params::Params,
 };
 
-const PARAMETERS: &[&str] = &["ZoneId", "StartTime", "EndTime", "Offset", "Limit", "Filters"];
 const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses", "type"];
-const MOST: i64 = 1000;
 
 pub(super) async fn call(
     Call { gateway, account, scope, .. }: Call<'_>,
     mut params: Params,
 ) -> Reply {
-    params.only(PARAMETERS)?;
-    let zone = filters::zone_of_query(&mut params)?;
-    let (offset, limit) = refusal::page(&mut params, MOST)?;
-    let mut filter = read(&mut params, gateway.clock.now())?;
-    let inside = filters::hosts_of_query(gateway, account, zone, scope)?;
+    let listing = Listing::read(&mut params, FILTERS)?;
+    let mut filter = read(&listing, gateway.clock.now())?;
+    let inside = filters::hosts_of_query(gateway, account, listing.zone, scope)?;
     filter.account = Some(account.id);
-    (filter.offset, filter.limit) = (offset, limit);
     filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
     filter.hosts = narrow(inside.as_deref(), filter.hosts);
     let page = gateway.engine.purges(&filter).await.map_err(Error::Ledger)?;
-    let tasks: Vec<Value> = page.rows.iter().map(task).collect();
-    Ok(Map::from_iter([("TotalCount".into(), page.total.into()), ("Tasks".into(), tasks.into())]))
+    Ok(reply(page.total, &page.rows, task))
 }
 
-fn read(params: &mut Params, now: Timestamp) -> Result<PurgeFilter, Error> {
-    let range = Range::read(params)?;
-    let mut filter = PurgeFilter { from: range.from, to: range.to, ..PurgeFilter::default() };
-    for wanted in filters::filters(params, FILTERS, Error::too_many_values)? {
-        apply(&mut filter, wanted)?;
+fn read(listing: &Listing, now: Timestamp) -> Result<PurgeFilter, Error> {
+    let &Listing { offset, limit, range, .. } = listing;
+    let mut filter =
+        PurgeFilter { from: range.from, to: range.to, offset, limit, ..PurgeFilter::default() };
+    for wanted in &listing.filters {
+        apply(&mut filter, wanted.clone())?;
     }
     range.check(filter.id.is_none(), now)?;
     Ok(filter)

@@ -10,7 +10,7 @@ use super::rule::{FilterRule, OriginRule};
 use crate::{
     request_fields,
     tencent::{
-        common::Refusal,
+        common::{Refusal, refusal::from_refusals},
         params::{self, shape},
     },
 };
@@ -148,17 +148,7 @@ impl From<SubmitError> for Error {
     }
 }
 
-impl From<params::Error> for Error {
-    fn from(error: params::Error) -> Self {
-        Refusal::from(error).into()
-    }
-}
-
-impl From<request_fields::Error> for Error {
-    fn from(error: request_fields::Error) -> Self {
-        Refusal::from(error).into()
-    }
-}
+from_refusals!(Error: params::Error, request_fields::Error);
 
 impl From<shape::Error> for Error {
     fn from(error: shape::Error) -> Self {

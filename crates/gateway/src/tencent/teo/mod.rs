@@ -12,6 +12,7 @@ mod describe_purge_tasks;
 mod domains;
 mod error;
 mod filters;
+mod listing;
 mod origin;
 mod origin_limit;
 mod ownership;

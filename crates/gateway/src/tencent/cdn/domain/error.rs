@@ -7,7 +7,7 @@ use super::rule::Rule;
 use crate::{
     request_fields,
     tencent::{
-        common::Refusal,
+        common::{Refusal, refusal::from_refusals},
         params::{self, shape},
     },
 };
@@ -38,17 +38,7 @@ pub(crate) enum Error {
     Ownership(#[from] OwnershipError),
 }
 
-impl From<params::Error> for Error {
-    fn from(error: params::Error) -> Self {
-        Refusal::from(error).into()
-    }
-}
-
-impl From<request_fields::Error> for Error {
-    fn from(error: request_fields::Error) -> Self {
-        Refusal::from(error).into()
-    }
-}
+from_refusals!(Error: params::Error, request_fields::Error);
 
 impl From<shape::Error> for Error {
     fn from(error: shape::Error) -> Self {

@@ -3,7 +3,11 @@
 use serde_json::{Map, Value};
 use stoker_engine::{Error as LedgerError, SubmitError};
 
-use crate::tencent::{cdn::query, common::Refusal, params};
+use crate::tencent::{
+    cdn::query,
+    common::{Refusal, refusal::from_refusals},
+    params,
+};
 
 /// The fields of a reply.
 pub(crate) type Reply = Result<Map<String, Value>, Error>;
@@ -25,8 +29,4 @@ pub(crate) enum Error {
     Ledger(#[from] LedgerError),
 }
 
-impl From<params::Error> for Error {
-    fn from(error: params::Error) -> Self {
-        Refusal::from(error).into()
-    }
-}
+from_refusals!(Error: params::Error);
