@@ -38,7 +38,7 @@ pub(crate) enum Error {
     #[error("the credential scope must name the service `admin`")]
     Service,
     /// Signed by a sub-user, or with a temporary key.
-    #[error("only a lasting key of the root user of account `{0}` may do this")]
+    #[error("only a permanent key of the root user of account `{0}` can do this")]
     RootKey(String),
     /// No such page, or not by this method.
     #[error("there is no such resource here")]
@@ -184,7 +184,7 @@ impl Error {
             Self::Signature(error) => Some(signature_hint(*error).into()),
             Self::Replay(error) => Some(replay_hint(error).into()),
             Self::Service => Some("sign with the service `admin` in the credential scope".into()),
-            Self::RootKey(_) => Some("policies grant nothing here; sign with a root key".into()),
+            Self::RootKey(_) => Some("policies do not apply here; sign with a root key".into()),
             Self::Origin(_) => Some("for example `http://origin.example.com:8080/base`".into()),
             Self::Domain(error) => error.hint(),
             Self::Zone(error) => error.hint(),
@@ -194,17 +194,15 @@ impl Error {
             }
             Self::Identity(error) => error.hint(),
             Self::NotActive(_) => {
-                Some("the owner of the installation can: `stoker account resume UIN`".into())
+                Some("ask the owner of the installation to run `stoker account resume UIN`".into())
             }
             Self::NotOwner => Some("use the key of `credentials.json`".into()),
             Self::PrivateOrigin => Some(
-                "have it say so: `stoker domain set HOST --allow-private-origin --account UIN`"
+                "ask it to run `stoker domain set HOST --allow-private-origin --account UIN`"
                     .into(),
             ),
-            Self::PrivateAddress(_) => {
-                Some("if that is meant, allow it: `--allow-private-origin`".into())
-            }
-            Self::Account(_) => Some("give its number, of 12 digits".into()),
+            Self::PrivateAddress(_) => Some("to allow it, add `--allow-private-origin`".into()),
+            Self::Account(_) => Some("use the account number, 12 digits".into()),
             Self::Task(_) => Some("`stoker task list` shows what there is".into()),
             Self::Purge(_) => Some("`stoker purge list` shows what there is".into()),
             Self::Areas(..) => Some("name the areas, or submit the domains one by one".into()),
@@ -378,7 +376,7 @@ fn signed_hint(error: &signed::Error) -> Option<&'static str> {
             Some("use the SecretId and SecretKey of `credentials.json` in the data directory")
         }
         E::Token(_) => Some("send the token of the temporary key as `X-TC-Token`"),
-        E::Expired => Some("set the clock of this machine right"),
+        E::Expired => Some("correct the clock of this machine"),
         E::Content(content::Error::TooLarge { .. }) => Some("split it into several calls"),
         E::Content(error) if error.is_busy() => Some("try again in a moment"),
         E::Content(_) => None,
@@ -404,23 +402,21 @@ const fn signature_hint(error: signature::Error) -> &'static str {
     use signature::Error as E;
     match error {
         E::NoNonce | E::NoHash => {
-            "an older client? every call signs `content-type;host;stoker-nonce;x-tc-content-sha256`"
+            "sign `content-type;host;stoker-nonce;x-tc-content-sha256`; older clients do not"
         }
-        E::Nonce => "send 128 random bits, new ones with every call",
+        E::Nonce => "send 128 random bits, different in every call",
         E::Unsigned | E::Hash => {
-            "send the SHA-256 of the content, also of none, as `X-TC-Content-SHA256`"
+            "send the SHA-256 of the content as `X-TC-Content-SHA256`, also for empty content"
         }
-        E::Fields => "send each header field once, and sign only what is sent",
-        E::Content => "does a proxy in between change the content?",
+        E::Fields => "send each header field once, and sign only fields that are sent",
+        E::Content => "check whether a proxy changes the content",
     }
 }
 
 const fn replay_hint(error: &replay::Error) -> &'static str {
     match error {
-        replay::Error::Taken => {
-            "sign each call anew, with another nonce; nothing was done by this one"
-        }
-        replay::Error::TooOften(_) => "repeat it after `Retry-After`, with another nonce",
+        replay::Error::Taken => "sign each call with a new nonce; this call changed nothing",
+        replay::Error::TooOften(_) => "repeat the call after `Retry-After`, with a new nonce",
         replay::Error::Ledger(_) => "try again; the server's log names the cause",
     }
 }

@@ -40,16 +40,16 @@ pub(crate) enum Error {
     #[error("the call has no signed `X-TC-Content-SHA256`")]
     NoHash,
     /// The content is left out of the signature.
-    #[error("`{UNSIGNED_PAYLOAD}` is not taken here: the content must be signed")]
+    #[error("`{UNSIGNED_PAYLOAD}` is not accepted here: sign the content")]
     Unsigned,
     /// `X-TC-Content-SHA256` is not a hash.
     #[error("`X-TC-Content-SHA256` must be {HASH_DIGITS} hexadecimal digits in lower case")]
     Hash,
     /// A field that is signed is there more than once.
-    #[error("a signed header field is there more than once, or not at all")]
+    #[error("a signed header field is missing or repeated")]
     Fields,
     /// The content is not what was signed.
-    #[error("the content does not have the hash that `X-TC-Content-SHA256` gives")]
+    #[error("the content does not match `X-TC-Content-SHA256`")]
     Content,
 }
 

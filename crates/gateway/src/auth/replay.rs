@@ -33,13 +33,13 @@ const MOST_RECENT: usize = 100_000;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// It was taken before.
-    #[error("a call with this `Stoker-Nonce` was taken already")]
+    #[error("this `Stoker-Nonce` was used before")]
     Taken,
     /// The account calls too often.
     #[error("the account made {0}")]
     TooOften(Exceeded),
     /// The ledger did not answer.
-    #[error("the nonce cannot be written down")]
+    #[error("the nonce cannot be recorded")]
     Ledger(#[source] LedgerError),
 }
 

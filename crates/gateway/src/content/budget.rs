@@ -53,10 +53,10 @@ impl Holder {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Full {
     /// The budget.
-    #[error("all content that is held for callers takes too much memory")]
+    #[error("the memory for request content is used up")]
     Budget,
     /// The share of a holder.
-    #[error("the content that is held for this caller takes too much memory")]
+    #[error("this caller's share of the memory for request content is used up")]
     Share,
 }
 

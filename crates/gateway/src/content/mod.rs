@@ -102,7 +102,7 @@ pub(crate) enum Error {
     Full(#[from] Full),
     /// The caller has sent too many wrong signatures for content of this size.
     #[error(
-        "after {MOST_FAILURES} wrong signatures no more than {SMALL} bytes are taken for a minute"
+        "after {MOST_FAILURES} wrong signatures, content over {SMALL} bytes is refused for a minute"
     )]
     Suspect,
 }
