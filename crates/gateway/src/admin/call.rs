@@ -143,17 +143,17 @@ async fn verified(gateway: &Gateway, request: Request<Body>, limit: usize) -> Re
 /// The account of a call, once its head is verified and taken: before any content is read, so that nobody
 /// has content read by repeating a call.
 async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head<'a>), Error> {
-    let known = signed::identify(gateway, parts).await?;
-    let head = Head::read(parts, &known.authorization)?;
+    let claimed = signed::identify(gateway, parts).await?;
+    let head = Head::read(parts, &claimed.authorization)?;
     let by = By {
-        secret_key: &known.caller.key.secret_key,
+        secret_key: &claimed.caller.key.secret_key,
         keys: &gateway.signing_keys,
         aliases: &gateway.config.host_aliases,
     };
-    let is_right = head.is_signed(parts, &known.authorization, &known.timestamp, &by);
-    known.note(gateway, parts, is_right)?;
-    let time = known.timestamp.parse().map_err(|_| signed::Error::Timestamp)?;
-    let (caller, service) = (known.caller, known.authorization.service);
+    let is_right = head.is_signed(parts, &claimed.authorization, &claimed.timestamp, &by);
+    claimed.record(gateway, parts, is_right)?;
+    let time = claimed.timestamp.parse().map_err(|_| signed::Error::Timestamp)?;
+    let (caller, service) = (claimed.caller, claimed.authorization.service);
     signed::check_token(gateway, parts, &caller)?;
     if service != SERVICE {
         return Err(Error::Service);

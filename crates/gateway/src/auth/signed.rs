@@ -79,14 +79,14 @@ pub(crate) async fn verify(
     path: &str,
     limit: usize,
 ) -> Result<Verified, Error> {
-    let known = match identify(gateway, parts).await {
-        Ok(known) => known,
+    let claimed = match identify(gateway, parts).await {
+        Ok(claimed) => claimed,
         Err(error) => {
             gateway.contents.discard(body, limit).await;
             return Err(error);
         }
     };
-    let claim = Claim { gateway, parts, path, known };
+    let claim = Claim { gateway, parts, path, claimed };
     let declared = match SignedContent::of(&parts.method, &parts.headers) {
         SignedContent::Undeclared => return claim.read_and_check(body, limit).await,
         SignedContent::Declared(hash) => Some(hash),
@@ -96,7 +96,7 @@ pub(crate) async fn verify(
         gateway.contents.discard(body, limit).await;
         return Err(error);
     }
-    let account = claim.known.caller.account.id;
+    let account = claim.claimed.caller.account.id;
     let content = gateway.contents.read_verified(body, limit, account).await;
     let content = content.map_err(Error::Content)?;
     if declared.is_some_and(|hash| hash != hex(&content.hash)) {
@@ -105,7 +105,7 @@ pub(crate) async fn verify(
     Ok(claim.verified(content.bytes, content.taken))
 }
 
-/// Checks the token of a call whose signature was verified, and notes that its key was used.
+/// Checks the token of a call whose signature was verified, and records that its key was used.
 pub(crate) fn check_token(gateway: &Gateway, parts: &Parts, caller: &Caller) -> Result<(), Error> {
     let token = parts.headers.get(TOKEN).map(HeaderValue::as_bytes);
     token::check(&caller.key, token, gateway.clock.now()).map_err(Error::Token)?;
@@ -118,7 +118,7 @@ struct Claim<'a> {
     gateway: &'a Gateway,
     parts: &'a Parts,
     path: &'a str,
-    known: Known,
+    claimed: ClaimedCaller,
 }
 
 impl Claim<'_> {
@@ -126,18 +126,18 @@ impl Claim<'_> {
     async fn read_and_check(self, body: Body, limit: usize) -> Result<Verified, Error> {
         let contents = &self.gateway.contents;
         let now = self.gateway.clock.now();
-        let sender = self.known.sender(self.parts);
+        let sender = self.claimed.sender(self.parts);
         let read = contents.read(body, limit, &sender, now).await.map_err(Error::Content)?;
         self.check(&hex(&read.hash))?;
-        let account = self.known.caller.account.id;
+        let account = self.claimed.caller.account.id;
         let taken = contents.work(account, read.bytes.len()).await.map_err(Error::Content)?;
         Ok(self.verified(read.bytes, taken))
     }
 
     /// Checks signature and token, of content with this hash.
     fn check(&self, content_hash: &str) -> Result<(), Error> {
-        let Self { gateway, parts, path, known } = self;
-        let Known { caller, authorization, timestamp } = known;
+        let Self { gateway, parts, path, claimed } = self;
+        let ClaimedCaller { caller, authorization, timestamp } = claimed;
         let message = Message {
             method: &parts.method,
             path,
@@ -149,34 +149,34 @@ impl Claim<'_> {
         };
         let (keys, secret_key) = (&gateway.signing_keys, &caller.key.secret_key);
         let is_right = tc3::verify(keys, secret_key, authorization, timestamp, &message);
-        known.note(gateway, parts, is_right)?;
+        claimed.record(gateway, parts, is_right)?;
         check_token(gateway, parts, caller)
     }
 
     fn verified(self, content: Bytes, taken: Option<Taken>) -> Verified {
-        Verified { caller: self.known.caller, content, taken }
+        Verified { caller: self.claimed.caller, content, taken }
     }
 }
 
 /// Who a call claims to be from, before the signature is checked.
-pub(crate) struct Known {
+pub(crate) struct ClaimedCaller {
     pub(crate) caller: Caller,
     pub(crate) authorization: Authorization,
     /// The text of X-TC-Timestamp, a number of seconds.
     pub(crate) timestamp: String,
 }
 
-impl Known {
+impl ClaimedCaller {
     fn sender(&self, parts: &Parts) -> Sender<'_> {
         let key = (self.caller.key.secret_id.as_str(), self.caller.account.id);
         Sender { address: address(parts), key: Some(key) }
     }
 
-    /// Notes whether the signature is right.
+    /// Records whether the signature is right.
     ///
     /// # Errors
     /// [`Error::Signature`] where it is not.
-    pub(crate) fn note(
+    pub(crate) fn record(
         &self,
         gateway: &Gateway,
         parts: &Parts,
@@ -191,7 +191,7 @@ impl Known {
     }
 }
 
-pub(crate) async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, Error> {
+pub(crate) async fn identify(gateway: &Gateway, parts: &Parts) -> Result<ClaimedCaller, Error> {
     let field = parts.headers.get(header::AUTHORIZATION).ok_or(Error::Unsigned)?;
     let text = field.to_str().map_err(|_| Error::Authorization(authorization::Error::Algorithm))?;
     let authorization = Authorization::parse(text).map_err(Error::Authorization)?;
@@ -203,5 +203,5 @@ pub(crate) async fn identify(gateway: &Gateway, parts: &Parts) -> Result<Known, 
     if !tc3::is_current(seconds, gateway.clock.now()) {
         return Err(Error::Expired);
     }
-    Ok(Known { caller, authorization, timestamp: timestamp.into() })
+    Ok(ClaimedCaller { caller, authorization, timestamp: timestamp.into() })
 }

@@ -1,8 +1,8 @@
 //! A budget in bytes: taken before the bytes are there, given back when what was taken is dropped.
 //!
 //! **Invariant:** what is taken never exceeds the budget, and what one holder has taken never exceeds
-//! his share. Whoever finds too little left waits in the order of arrival, for the patience of the
-//! budget at most; one holder's queue is not in front of another's. Never looks at what the bytes
+//! its share. Who finds too little left waits in the order of arrival, for the patience of the budget
+//! at most; one holder's queue is not in front of another's. Never looks at what the bytes
 //! are.
 
 use std::{

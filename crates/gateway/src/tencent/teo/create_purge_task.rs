@@ -41,9 +41,9 @@ pub(super) async fn call(
 ) -> Reply {
     params.only(PARAMETERS)?;
     let zone = params.required_text("ZoneId")?;
-    let asked = read(params)?;
+    let request = read(params)?;
     let zone = match zone.as_str() {
-        ANY if asked.kind == Kind::All => {
+        ANY if request.kind == Kind::All => {
             return Err(Error::EveryZone);
         }
         ANY => None,
@@ -52,7 +52,7 @@ pub(super) async fn call(
             Some(zone.ok_or_else(|| Error::ZoneForeign(id.into()))?.id.clone())
         }
     };
-    let Asked { kind, given, domains, .. } = &asked;
+    let PurgeRequest { kind, given, domains, .. } = &request;
     let (hosts, unusable) = match kind {
         Kind::CacheTag if !domains.is_empty() => known(gateway, account, zone.as_ref(), domains),
         Kind::CacheTag | Kind::All => (online(gateway, account, zone.as_ref()), Vec::new()),
@@ -76,8 +76,8 @@ pub(super) async fn call(
         scope: kind.scope(),
         hosts,
         zone,
-        method: asked.method,
-        encode: asked.encode,
+        method: request.method,
+        encode: request.encode,
         product: kind.product(),
         // a zone is one, however many domains it has
         units: (*kind == Kind::All).then_some(1),
@@ -118,7 +118,7 @@ fn answer(
 
 /// What a call asks for.
 #[derive(Debug)]
-struct Asked {
+struct PurgeRequest {
     kind: Kind,
     method: Method,
     given: Vec<String>,
@@ -127,7 +127,7 @@ struct Asked {
     domains: Vec<String>,
 }
 
-fn read(mut params: Params) -> Result<Asked, Error> {
+fn read(mut params: Params) -> Result<PurgeRequest, Error> {
     let kind = word(&mut params, "Type", &KINDS, EXPECTED)?;
     let kind = kind.ok_or_else(|| params.missing("Type"))?;
     let methods = [("invalidate", Method::Invalidate), ("delete", Method::Delete)];
@@ -139,7 +139,7 @@ fn read(mut params: Params) -> Result<Asked, Error> {
         }
         None => Vec::new(),
     };
-    Ok(Asked {
+    Ok(PurgeRequest {
         kind,
         method: kind.method(method.unwrap_or(Method::Invalidate)),
         given: params.texts("Targets")?.unwrap_or_default(),
@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
 
-    fn asked(json: &str) -> Asked {
+    fn asked(json: &str) -> PurgeRequest {
         read(Params::from_json(json.as_bytes()).unwrap()).unwrap()
     }
 
