@@ -2,7 +2,8 @@
 # Installs what the tests need, then runs everything that CI runs.
 #
 #   ./check.sh          everything
-#   ./check.sh --long   the same with longer crash loops and fuzzing, and more random cases
+#   ./check.sh --long   the same with longer crash loops and fuzzing, more random cases, and mutation
+#                       testing; takes many hours
 #
 # Wants Debian (or a relative with apt-get) and a Rust toolchain. Keeps what it installs beside the
 # packages of Debian in .check/, so that a second run starts at once.
@@ -11,6 +12,8 @@ cd "$(dirname "$0")"
 
 CARGO_FUZZ=0.13.2
 CARGO_DENY=0.20.2
+CARGO_MACHETE=0.9.2
+CARGO_MUTANTS=27.1.0
 # Pinned, so that what passes today passes tomorrow. Raise them now and then: a new model may bring a
 # field that `every_field` then asks for.
 PYTHON_CLIENTS="tencentcloud-sdk-python-cdn==3.1.169 tencentcloud-sdk-python-teo==3.1.194
@@ -22,7 +25,7 @@ NODE_CLIENTS="tencentcloud-sdk-nodejs@4.1.313 qcloudapi-sdk@0.2.1"
 
 case "${1:-}" in
 '')
-    fuzz_seconds=60 fuzz_targets=
+    fuzz_seconds=60 fuzz_targets= mutated=
     export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-50}"
     ;;
 --long)
@@ -31,6 +34,7 @@ case "${1:-}" in
     export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-500}"
     export PROPTEST_CASES="${PROPTEST_CASES:-5000}"
     export STOKER_FLOOD_TIMES=1
+    mutated="domain ledger engine node agent"
     ;;
 *)
     echo "error: \`$1\` is not an option of check.sh" >&2
@@ -114,13 +118,24 @@ clients() {
         npm ls --prefix .check/npm --depth 0
 }
 
-cargo_deny() {
-    if ! .check/cargo/bin/cargo-deny --version 2>/dev/null | grep -qF "$CARGO_DENY"; then
-        cargo install --locked --version "$CARGO_DENY" --root .check/cargo cargo-deny || return
+# Installs a program of cargo's into .check/cargo, unless it is there in this version.
+tool() {
+    local name=$1 version=$2
+    if ! ".check/cargo/bin/$name" --version 2>/dev/null | grep -qF "$version"; then
+        cargo install --locked --version "$version" --root .check/cargo "$name"
     fi
-    .check/cargo/bin/cargo-deny --locked check bans licenses sources &&
+}
+
+cargo_deny() {
+    tool cargo-deny "$CARGO_DENY" &&
+        .check/cargo/bin/cargo-deny --locked check bans licenses sources &&
         .check/cargo/bin/cargo-deny --locked --config deny.toml \
             --manifest-path fuzz/Cargo.toml check bans licenses sources
+}
+
+# Dependencies that a crate names and does not use.
+unused() {
+    tool cargo-machete "$CARGO_MACHETE" && .check/cargo/bin/cargo-machete --skip-target-dir .
 }
 
 fmt() {
@@ -138,11 +153,30 @@ doc() {
 }
 
 fuzz() {
-    if ! .check/cargo/bin/cargo-fuzz --version 2>/dev/null | grep -qF "$CARGO_FUZZ"; then
-        cargo install --locked --version "$CARGO_FUZZ" --root .check/cargo cargo-fuzz || return
-    fi
     # shellcheck disable=SC2086
-    PATH="$PWD/.check/cargo/bin:$PATH" fuzz/run.sh "$fuzz_seconds" $fuzz_targets
+    tool cargo-fuzz "$CARGO_FUZZ" && PATH="$PWD/.check/cargo/bin:$PATH" fuzz/run.sh "$fuzz_seconds" $fuzz_targets
+}
+
+# Changes one place of a crate at a time and runs the crate's own tests: they must notice at least 97 %
+# of these changes. `.cargo/mutants.toml` names the changes that make no difference, with the reason.
+# STOKER_MUTANTS_SHARD=0/10 takes every tenth change only.
+mutants() {
+    tool cargo-mutants "$CARGO_MUTANTS" || return
+    local crate folder caught missed
+    for crate in $mutated; do
+        folder=".check/mutants/$crate"
+        rm -rf "$folder" && mkdir -p "$folder" || return
+        # its status is not 0 as soon as one change was not noticed
+        .check/cargo/bin/cargo-mutants mutants --package "stoker-$crate" --no-shuffle \
+            --shard "${STOKER_MUTANTS_SHARD:-0/1}" --output "$folder" -- --locked || [ $? -le 3 ] || return
+        caught=$(cat "$folder"/mutants.out/{caught,timeout}.txt | wc -l)
+        missed=$(wc -l <"$folder/mutants.out/missed.txt")
+        echo "$crate: $caught changes noticed, $missed not"
+        if ((caught * 100 < (caught + missed) * 97)); then
+            echo "error: the tests of $crate notice less than 97 % of the changes" >&2
+            return 1
+        fi
+    done
 }
 
 step packages packages
@@ -151,8 +185,10 @@ step fmt fmt
 step clippy lint
 step doc doc
 step deny cargo_deny
+step unused unused
 step test cargo test --locked --workspace
 step fuzz fuzz
+[ -z "$mutated" ] || step mutants mutants
 step e2e cargo test --locked -p stoker --test e2e -- --nocapture
 
 printf '\n==> all of it passed\n'
