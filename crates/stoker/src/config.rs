@@ -1,4 +1,4 @@
-//! Where a command finds its settings: flags first, then the environment, then defaults.
+//! How a command finds its settings: flags first, then the environment, then defaults.
 //!
 //! The only module that reads environment variables.
 
@@ -20,15 +20,15 @@ const ENDPOINT: &str = "STOKER_ENDPOINT";
 const SECRET_ID: &str = "STOKER_SECRET_ID";
 const SECRET_KEY: &str = "STOKER_SECRET_KEY";
 const CA: &str = "STOKER_CA";
-/// The sealing keys themselves, as in a file of them.
+/// The sealing keys, with the content of a key file.
 pub(crate) const SEAL_KEY: &str = "STOKER_SEAL_KEY";
 
 /// How a command finds the server and the keys to sign with.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Access {
-    /// Data directory of the running `stoker up`, for its endpoint and keys
+    /// Data directory of the running `stoker up`, which has its address and a key
     ///
-    /// Without it, STOKER_ENDPOINT, STOKER_SECRET_ID and STOKER_SECRET_KEY are used when set, else
+    /// Default: STOKER_ENDPOINT, STOKER_SECRET_ID and STOKER_SECRET_KEY if they are set, otherwise
     /// ./stoker-data.
     #[arg(long, value_name = "DIR", global = true, help_heading = "Server")]
     pub(crate) data: Option<PathBuf>,
@@ -49,8 +49,10 @@ impl Access {
                 let names = [ENDPOINT, SECRET_ID, SECRET_KEY];
                 let missing = names.iter().zip(&given).find(|(_, value)| value.is_none());
                 let missing = missing.map_or(ENDPOINT, |(name, _)| name);
-                Err(Failure::usage(format!("`{missing}` is not set, but its companions are"))
-                    .hint(format!("set {ENDPOINT}, {SECRET_ID} and {SECRET_KEY}, or use --data")))
+                Err(Failure::usage(format!(
+                    "`{missing}` is not set, but the variables that belong to it are"
+                ))
+                .hint(format!("set {ENDPOINT}, {SECRET_ID} and {SECRET_KEY}, or use --data")))
             }
         }
     }
@@ -65,7 +67,7 @@ impl Access {
         Client::new(&endpoint, Keys { secret_id, secret_key }, &authorities)
     }
 
-    /// The data directory that was named, or the default one when the environment names no server.
+    /// The data directory of the flag, or the default one if the environment names no server.
     pub(crate) fn data_dir(&self) -> Option<PathBuf> {
         match (&self.data, variable(ENDPOINT)) {
             (Some(data), _) => Some(data.clone()),
@@ -75,18 +77,18 @@ impl Access {
     }
 }
 
-/// Where the keys are that seal the secrets in the ledger.
+/// Where the keys come from that encrypt the secrets in the ledger.
 pub(crate) enum SealKeySource {
-    /// In this file.
+    /// This file.
     File(PathBuf),
-    /// Here.
+    /// This text.
     Text(String),
-    /// In a file of the data directory, made when absent.
+    /// A file in the data directory, created if absent.
     DataDirectory,
 }
 
 impl SealKeySource {
-    /// In the file that a flag named, else in the environment, else in the data directory.
+    /// The file of the flag, otherwise the environment, otherwise the data directory.
     pub(crate) fn find(file: Option<PathBuf>) -> Self {
         match (file, variable(SEAL_KEY)) {
             (Some(file), _) => Self::File(file),

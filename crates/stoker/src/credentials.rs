@@ -1,4 +1,4 @@
-//! `credentials.json` in the data directory: who the owner is and where the server listens.
+//! `credentials.json` in the data directory: the owner's key and the address of the server.
 //!
 //! Scripts read it; its four fields are a contract. It is written whole or not at all, readable by
 //! its owner alone.

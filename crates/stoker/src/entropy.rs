@@ -6,14 +6,14 @@ use crate::failure::Failure;
 
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// A seed that nobody can guess.
+/// An unpredictable seed.
 pub(crate) fn seed() -> Result<u64, Failure> {
     SysRng
         .try_next_u64()
         .map_err(|error| Failure::because("cannot read random bytes from the system", &error))
 }
 
-/// 128 bits that nobody made before.
+/// 128 random bits.
 pub(crate) fn nonce() -> Result<[u8; 16], Failure> {
     let mut nonce = [0; 16];
     for half in nonce.chunks_exact_mut(8) {

@@ -1,6 +1,6 @@
-//! What a command ends with when it cannot do its work: one sentence, its causes, a way out.
+//! The error that a command ends with: one sentence with its causes, and a hint.
 //!
-//! The chain of causes is put together here, once; errors below print only their own level.
+//! The chain of causes is joined here, once; errors below print only their own level.
 
 use std::{error::Error, fmt::Write, process::ExitCode};
 
@@ -46,23 +46,23 @@ impl Failure {
         }
     }
 
-    /// A failure that is the caller's: exit code 2.
+    /// Wrong usage: exit code 2.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new(message).into_usage()
     }
 
-    /// Ctrl-C came; the message says what became of what was begun: exit code 130.
+    /// Ctrl-C ended the command; the message says what continues: exit code 130.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Self { code: INTERRUPTED, ..Self::new(message) }
     }
 
-    /// The same, as the caller's: exit code 2.
+    /// The same as wrong usage: exit code 2.
     #[must_use]
     pub(crate) fn into_usage(self) -> Self {
         Self { code: USAGE, ..self }
     }
 
-    /// Adds the way out, shown on a line of its own.
+    /// Adds a hint, which is printed on its own line.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -81,8 +81,8 @@ impl Failure {
         &self.message
     }
 
-    /// The way out, if one is known.
-    pub(crate) fn way_out(&self) -> Option<&str> {
+    /// The hint, if there is one.
+    pub(crate) fn hint_text(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 

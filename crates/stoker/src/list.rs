@@ -2,8 +2,8 @@
 //!
 //! One URL on a line. Lines end in LF, CRLF or CR; the text is UTF-8, or UTF-16 with a byte order
 //! mark. Blanks around a line, quotes of a single CSV column and a heading `url` are not part of
-//! the URLs; empty lines and lines that begin with `#` are left out. Whatever else is no URL is
-//! refused with the number of its line, so that nothing is left out without a word.
+//! the URLs; empty lines and lines that begin with `#` are ignored. Any other line that is no URL is
+//! refused with its number, so that nothing is dropped silently.
 
 use std::{
     borrow::Cow,
@@ -15,8 +15,8 @@ use stoker_domain::target::Target;
 
 use crate::{failure::Failure, output};
 
-/// Bad lines that are told one by one; of more, how many.
-const TOLD: usize = 20;
+/// Refused lines that are printed one by one; the rest is counted.
+const PRINTED: usize = 20;
 /// Characters of a bad line that are shown.
 const SHOWN: usize = 200;
 
@@ -112,25 +112,25 @@ impl List {
     /// The lines, all of which must have URLs.
     ///
     /// # Errors
-    /// Some have none: each is told on standard error.
+    /// Some have none; each of them is printed on standard error.
     pub(crate) fn whole(self) -> Result<Vec<Line>, Failure> {
         let Self { name, lines, refused } = self;
         let bad = refused.len();
         if bad == 0 {
             return Ok(lines);
         }
-        tell(&name, &refused);
+        report(&name, &refused);
         let of = lines.len() + bad;
         let lines = if bad == 1 { "line has" } else { "lines have" };
         Err(Failure::usage(format!("{bad} {lines} no URL, of {of} in the list `{name}`"))
-            .hint("correct them: nothing was done for the others"))
+            .hint("correct them; nothing was submitted"))
     }
 }
 
-/// Names refused lines of the list `name`, or the first of them, on standard error.
-pub(crate) fn tell(name: &str, refused: &[Refused]) {
+/// Prints the refused lines of the list `name`, or the first of them, on standard error.
+pub(crate) fn report(name: &str, refused: &[Refused]) {
     let bad = refused.len();
-    let few = if bad <= TOLD { bad } else { TOLD - 1 };
+    let few = if bad <= PRINTED { bad } else { PRINTED - 1 };
     refused[..few].iter().for_each(|line| output::note(&format!("{name}: {line}")));
     if few < bad {
         output::note(&format!("{name}: and {} more", bad - few));
@@ -195,7 +195,7 @@ fn text(raw: &[u8]) -> Result<&str, String> {
         let way_out = "save the list as UTF-8, or as UTF-16 with a byte order mark";
         return Err(format!("has bytes that are zero: {way_out}"));
     }
-    // editors leave marks that nobody sees
+    // editors leave invisible marks
     let is_blank = |c: char| c.is_whitespace() || matches!(c, '\u{FEFF}' | '\u{200B}');
     str::from_utf8(raw).map(|text| text.trim_matches(is_blank)).map_err(|error| {
         let at = error.valid_up_to();
@@ -310,7 +310,7 @@ mod tests {
     #[test]
     fn a_bad_line_is_named_by_its_number_and_costs_no_other() {
         let good = "http://a.example/1";
-        for (line, told) in [
+        for (line, reason) in [
             (
                 &b"ftp://a.example/"[..],
                 "`ftp://a.example/` must begin with `http://` or `https://`",
@@ -333,10 +333,10 @@ mod tests {
         ] {
             let content = [good.as_bytes(), b"\r\n", line, b"\r\n", good.as_bytes()].concat();
             let (lines, refused) = parse(&content);
-            assert_eq!(lines, [(1, good.into()), (3, good.into())], "{told}");
+            assert_eq!(lines, [(1, good.into()), (3, good.into())], "{reason}");
             assert!(
-                matches!(&refused[..], [one] if one.starts_with("line 2 ") && one.contains(told)),
-                "{told}: {refused:?}"
+                matches!(&refused[..], [one] if one.starts_with("line 2 ") && one.contains(reason)),
+                "{reason}: {refused:?}"
             );
         }
         let mut half = utf16_of("\u{FEFF}http://a.example/1\nhttp://b.example/", u16::to_le_bytes);

@@ -1,7 +1,6 @@
 //! The one place that writes to the terminal: results to standard output, errors to standard error.
 //!
-//! A reader that went away (`stoker task list | head`) is no error: what it does not want is
-//! dropped.
+//! A closed pipe (`stoker task list | head`) is no error: the rest of the output is dropped.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -19,7 +18,7 @@ pub(crate) fn json(value: &impl Serialize) {
 }
 
 /// Writes what a command changed: `value` for a program that asked for JSON, else `sentence`.
-pub(crate) fn told(json: bool, value: &impl Serialize, sentence: impl AsRef<str>) {
+pub(crate) fn result(json: bool, value: &impl Serialize, sentence: impl AsRef<str>) {
     if json { self::json(value) } else { line(sentence) }
 }
 
@@ -33,12 +32,12 @@ pub(crate) fn hint(text: &str) {
     note(&format!("hint: {text}"));
 }
 
-/// Writes a line beside the result, to standard error.
+/// Writes a line to standard error, apart from the result.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Whether a person watches what [`line()`] and the progress bars write.
+/// Whether standard output and standard error are a terminal.
 pub(crate) fn is_terminal() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal()
 }

@@ -1,10 +1,9 @@
-//! Who may look into the data directory: its owner alone.
+//! The access rights of the data directory: only its owner can read it.
 //!
-//! What is made from here on is for its owner whatever the umask says; what was there before, or was
-//! made by somebody else, is closed before anything in it is believed. Links are never followed: a
-//! name that the program uses and that is a link, or another user's, is refused. Files that hold a
-//! secret in clear are not closed but refused while others may read them: who has read them already
-//! is not known.
+//! Everything that this process creates is for its user, whatever the umask. Existing files are closed to
+//! other users before anything in them is used. Links are never followed: a name that the program uses
+//! is refused if it is a link or belongs to another user. Files with a secret in clear text are
+//! refused, not closed, while other users can read them, because somebody may have read them already.
 
 use std::{
     ffi::CStr,
@@ -37,12 +36,12 @@ const SECRETS: [&str; 2] = ["credentials.json", "seal.key"];
 /// What file systems put at their top, for themselves.
 const OF_THE_SYSTEM: &str = "lost+found";
 
-/// From now on whatever this process makes is for its user alone.
+/// From now on everything that this process creates is only for its user.
 pub(crate) fn make_private() {
     umask(Mode::RWXG | Mode::RWXO);
 }
 
-/// Closes the data directory, which must be this user's, to others.
+/// Closes the data directory, which must belong to this user, to others.
 pub(crate) fn claim(data: &Path) -> Result<(), Failure> {
     let shown = data.display();
     let failed = |error: &dyn std::error::Error| {
@@ -58,7 +57,7 @@ pub(crate) fn claim(data: &Path) -> Result<(), Failure> {
     close(folder.as_fd(), &found, Mode::RWXU).map_err(|error| failed(&error))
 }
 
-/// Closes what lies in the data directory, which has been claimed.
+/// Closes the content of the data directory, which has been claimed.
 pub(crate) fn close_all(data: &Path) -> Result<(), Failure> {
     let failed = |error: io::Error| {
         Failure::because(format!("cannot close `{}` to others", data.display()), &error)
@@ -72,12 +71,12 @@ pub(crate) fn close_all(data: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Reads a file that holds a secret in clear, unless others than its owner may read it.
+/// Reads a file with a secret in clear text, unless others than its owner can read it.
 pub(crate) fn read_secret(path: &Path) -> io::Result<Result<Vec<u8>, Failure>> {
     read_closed(path, OTHERS)
 }
 
-/// As [`read_secret`], of a file that an operator names: its group may read it.
+/// As [`read_secret`], for a file that an operator names, which its group may read.
 pub(crate) fn read_named_secret(path: &Path) -> io::Result<Result<Vec<u8>, Failure>> {
     read_closed(path, STRANGERS)
 }
@@ -100,13 +99,15 @@ fn no_links() -> i32 {
 }
 
 fn read_closed(path: &Path, closed_to: RawMode) -> io::Result<Result<Vec<u8>, Failure>> {
-    // looked at after it was opened: it is this file that is read
+    // checked after it was opened, so that it is the file that is read
     let mut file = File::open(path)?;
     let mode = file.metadata()?.mode() & 0o777;
     if mode & closed_to != 0 {
         let shown = path.display();
-        return Ok(Err(Failure::new(format!("`{shown}` may be read by others (mode {mode:03o})"))
-            .hint(format!("chmod 600 {shown}"))));
+        return Ok(Err(Failure::new(format!(
+            "`{shown}` can be read by other users (mode {mode:03o})"
+        ))
+        .hint(format!("chmod 600 {shown}"))));
     }
     let mut content = Vec::new();
     file.read_to_end(&mut content)?;
@@ -176,10 +177,10 @@ fn foreign(path: &Path, kind: FileType) -> Failure {
     let shown = path.display();
     if kind.is_symlink() {
         Failure::new(format!("`{shown}` is a symbolic link"))
-            .hint("put what it leads to in its place, or mount that there")
+            .hint("replace it with its target, or mount the target there")
     } else {
         Failure::new(format!("`{shown}` belongs to another user"))
-            .hint("give it to the user who runs `stoker up`, or move it away")
+            .hint("make the user who runs `stoker up` its owner, or move it away")
     }
 }
 
@@ -230,7 +231,7 @@ mod tests {
         for file in SECRETS {
             assert_eq!(mode(&data.join(file)), 0o644, "{file}");
             let failure = read_secret(&data.join(file)).unwrap().unwrap_err();
-            assert!(failure.way_out().unwrap().starts_with("chmod 600 "), "{file}");
+            assert!(failure.hint_text().unwrap().starts_with("chmod 600 "), "{file}");
         }
     }
 

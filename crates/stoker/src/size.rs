@@ -1,4 +1,7 @@
 //! Sizes and durations as people write and read them, always with a unit.
+//!
+//! Written here because `bytesize` and `jiff` accept bare numbers, other letter case, signs and
+//! fractions, and print other units and digits than scripts and tests know from this program.
 
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ const UNITS: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
-/// Reads `10GiB`, `1.5TB`, `512 MiB`. A bare number is refused: its unit would be a guess.
+/// Reads `10GiB`, `1.5TB`, `512 MiB`. A bare number is refused, because its unit would be a guess.
 pub(crate) fn parse(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is not a size; write a number and a unit, as in `10GiB`");
     let text = text.trim();
@@ -49,7 +52,7 @@ pub(crate) fn show(bytes: u64) -> String {
     }
 }
 
-/// Reads `90s`, `30m`, `36h`. A bare number is refused here too.
+/// Reads `90s`, `30m`, `36h`. A bare number is refused too.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a time; write a number and a unit, as in `30m`");
     let text = text.trim();

@@ -11,93 +11,84 @@ use stoker_gateway::admin::api::identity::{
 use crate::{
     client::Client,
     commands::{
-        secret, table,
-        whose::{names, state, uin},
+        account_flag::uin,
+        arguments::{ForCaller, List, Print},
+        secret,
+        table::{self, names, state},
     },
-    config::Access,
     failure::Failure,
     output,
 };
 
-/// Add, list, show, enable, disable or suspend accounts, as the owner of the installation
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    access: Access,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Add an account, with a key of its root user
-    Add(Add),
+pub(super) enum Command {
+    /// Add an account, with a key for its root user
+    Add {
+        /// A name for people; need not be unique
+        #[arg(default_value = "", hide_default_value = true)]
+        name: String,
+        #[command(flatten)]
+        output: secret::Output,
+    },
     /// List all accounts
     List(List),
-    /// Show one account; everybody may see their own
+    /// Show one account; every account may show itself
     Show(Which),
-    /// Let the keys of an account be known again
+    /// Enable an account: its enabled keys work again
     Enable(Which),
-    /// Know no key of an account any more, be it the root user's or another's
+    /// Disable all keys of an account, those of its root user and of its sub-users
     Disable(Which),
-    /// Refuse the calls of an account and tell it why; its domains are served, what it has submitted
-    /// goes on
-    Suspend(Suspend),
-    /// Carry out the calls of an account again
+    /// Suspend an account: refuse its calls and give the reason
+    ///
+    /// Its domains are still served, and its running tasks continue.
+    Suspend {
+        #[command(flatten)]
+        which: Which,
+        /// Give "awaiting approval" as the reason in place of "suspended"
+        #[arg(long)]
+        awaiting_approval: bool,
+    },
+    /// Resume a suspended account: accept its calls again
     Resume(Which),
-    /// Open a feature to an account, or close it; all are open at first
-    Feature(Switch),
-    /// Ask an account for proofs that hosts are its own, or waive them; at first they are required
-    Verification(Verification),
+    /// Enable or disable a feature for an account; all are enabled at first
+    Feature {
+        #[command(flatten)]
+        which: Which,
+        /// Name of the feature
+        #[arg(value_name = "NAME", value_enum)]
+        feature: FeatureWord,
+        /// Whether the account may use it
+        #[arg(value_name = "STATE", value_enum)]
+        state: OnOff,
+    },
+    /// Require proof of ownership of an account's hosts, or waive it; required at first
+    Verification {
+        #[command(flatten)]
+        which: Which,
+        /// Whether the account must prove that it owns a host before it adds it
+        #[arg(value_name = "STATE", value_enum)]
+        state: VerificationWord,
+    },
 }
 
 #[derive(clap::Args, Debug)]
-struct Verification {
+pub(super) struct Which {
     /// Number of the account
     #[arg(value_name = "UIN", value_parser = uin)]
     uin: String,
-    /// Whether it must prove that a host is its own before it adds it
-    #[arg(value_name = "STATE", value_enum)]
-    state: VerificationWord,
-    /// Print the account as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum VerificationWord {
+pub(super) enum VerificationWord {
     Waived,
     Required,
 }
 
-#[derive(clap::Args, Debug)]
-struct Suspend {
-    #[command(flatten)]
-    which: Which,
-    /// Say that the account awaits approval, not that it is suspended
-    #[arg(long)]
-    awaiting_approval: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Switch {
-    /// Number of the account
-    #[arg(value_name = "UIN", value_parser = uin)]
-    uin: String,
-    /// Which feature
-    #[arg(value_name = "NAME", value_enum)]
-    feature: FeatureWord,
-    /// Whether it is open
-    #[arg(value_name = "STATE", value_enum)]
-    state: OnOff,
-    /// Print the account as JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// A feature, as an operator names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FeatureWord {
+pub(super) enum FeatureWord {
     /// `Mode` `edge` of CreatePrefetchTask
     EdgePrefetch,
     /// PrefetchMediaSegments of CreatePrefetchTask
@@ -120,117 +111,101 @@ impl From<FeatureWord> for Feature {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum OnOff {
+pub(super) enum OnOff {
     On,
     Off,
 }
 
-#[derive(clap::Args, Debug)]
-struct Add {
-    /// What people call it; need not be unique
-    #[arg(default_value = "", hide_default_value = true)]
-    name: String,
-    #[command(flatten)]
-    output: secret::Output,
-}
-
-#[derive(clap::Args, Debug)]
-struct List {
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Which {
-    /// Number of the account
-    #[arg(value_name = "UIN", value_parser = uin)]
-    uin: String,
-    /// Print the account as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: ForCaller<Command>) -> Result<ExitCode, Failure> {
     let client = args.access.client()?;
-    match args.command {
-        Command::Add(command) => add(&client, command).await?,
-        Command::List(command) => list(&client, command).await?,
+    let (which, change) = match args.command {
+        Command::Add { name, output } => {
+            add(&client, name, output).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::List(List { json }) => {
+            list(&client, json).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Command::Show(which) => {
-            let account = client.get(&format!("/admin/v1/accounts/{}", which.uin)).await?;
-            show(&account, which.json);
+            show(&client.get(&path(&which)).await?, which.print.json);
+            return Ok(ExitCode::SUCCESS);
         }
-        Command::Enable(which) => switch(&client, which, true).await?,
-        Command::Disable(which) => switch(&client, which, false).await?,
-        Command::Suspend(Suspend { which, awaiting_approval: false }) => {
-            serve(&client, which, Service::Suspended).await?;
+        Command::Enable(which) => (which, Change::IsEnabled(true)),
+        Command::Disable(which) => (which, Change::IsEnabled(false)),
+        Command::Suspend { which, awaiting_approval: false } => {
+            (which, Change::Service(Service::Suspended))
         }
-        Command::Suspend(Suspend { which, awaiting_approval: true }) => {
-            serve(&client, which, Service::AwaitingApproval).await?;
+        Command::Suspend { which, awaiting_approval: true } => {
+            (which, Change::Service(Service::AwaitingApproval))
         }
-        Command::Resume(which) => serve(&client, which, Service::Active).await?,
-        Command::Feature(command) => open(&client, command).await?,
-        Command::Verification(command) => waive(&client, command).await?,
-    }
+        Command::Resume(which) => (which, Change::Service(Service::Active)),
+        Command::Feature { which, feature, state } => {
+            (which, Change::Feature(feature.into(), state == OnOff::On))
+        }
+        Command::Verification { which, state } => {
+            (which, Change::Verification(state == VerificationWord::Required))
+        }
+    };
+    let account: AccountView = client.post(&path(&which), &change.call()).await?;
+    output::result(which.print.json, &account, change.sentence(&account));
     Ok(ExitCode::SUCCESS)
 }
 
-async fn add(client: &Client, add: Add) -> Result<(), Failure> {
-    let place = add.output.take()?;
-    let new = NewAccount { name: add.name };
-    let made: AccountMade = client.post("/admin/v1/accounts", &new).await?;
+fn path(which: &Which) -> String {
+    format!("/admin/v1/accounts/{}", which.uin)
+}
+
+/// One change of an account.
+enum Change {
+    IsEnabled(bool),
+    Service(Service),
+    Feature(Feature, bool),
+    /// Whether proof of ownership is required.
+    Verification(bool),
+}
+
+impl Change {
+    fn call(&self) -> AccountChange {
+        let mut call = AccountChange::default();
+        match *self {
+            Self::IsEnabled(is_enabled) => call.is_enabled = Some(is_enabled),
+            Self::Service(service) => call.service = Some(service),
+            Self::Feature(feature, is_enabled) => call.features = [(feature, is_enabled)].into(),
+            Self::Verification(is_required) => call.is_verification_waived = Some(!is_required),
+        }
+        call
+    }
+
+    /// What is so now.
+    fn sentence(&self, account: &AccountView) -> String {
+        let uin = &account.uin;
+        match self {
+            Self::IsEnabled(_) => format!("{uin} is {}", state(account.is_enabled)),
+            Self::Service(_) => format!("{uin} is {}", account.service.as_str()),
+            Self::Feature(feature, is_enabled) => {
+                format!("{feature} is {} for {uin}", state(*is_enabled))
+            }
+            Self::Verification(_) => format!("verification is {} for {uin}", verification(account)),
+        }
+    }
+}
+
+async fn add(client: &Client, name: String, output: secret::Output) -> Result<(), Failure> {
+    let place = output.take()?;
+    let made: AccountMade = client.post("/admin/v1/accounts", &NewAccount { name }).await?;
     place.put(&made, client.endpoint())
 }
 
-async fn list(client: &Client, list: List) -> Result<(), Failure> {
+async fn list(client: &Client, json: bool) -> Result<(), Failure> {
     let split = |page: Accounts| (page.accounts, page.next);
     let accounts = client.list("/admin/v1/accounts", usize::MAX, split).await?;
     let row = |account: &AccountView| {
         let state = standing(account).into();
         [account.uin.clone(), state, account.created_at.clone(), account.name.clone()]
     };
-    let none = "no accounts; `stoker account add` makes them";
-    table::list(list.json, &accounts, none, ["ACCOUNT", "STATE", "CREATED", "NAME"], row);
-    Ok(())
-}
-
-async fn switch(client: &Client, which: Which, is_enabled: bool) -> Result<(), Failure> {
-    let change = AccountChange { is_enabled: Some(is_enabled), ..AccountChange::default() };
-    let path = format!("/admin/v1/accounts/{}", which.uin);
-    let account: AccountView = client.post(&path, &change).await?;
-    let sentence = format!("{} is {}", account.uin, state(account.is_enabled));
-    output::told(which.json, &account, sentence);
-    Ok(())
-}
-
-async fn serve(client: &Client, which: Which, service: Service) -> Result<(), Failure> {
-    let change = AccountChange { service: Some(service), ..AccountChange::default() };
-    let path = format!("/admin/v1/accounts/{}", which.uin);
-    let account: AccountView = client.post(&path, &change).await?;
-    let sentence = format!("{}: its service is {}", account.uin, account.service.as_str());
-    output::told(which.json, &account, sentence);
-    Ok(())
-}
-
-async fn open(client: &Client, switch: Switch) -> Result<(), Failure> {
-    let (feature, is_open) = (Feature::from(switch.feature), switch.state == OnOff::On);
-    let change =
-        AccountChange { features: [(feature, is_open)].into(), ..AccountChange::default() };
-    let path = format!("/admin/v1/accounts/{}", switch.uin);
-    let account: AccountView = client.post(&path, &change).await?;
-    let state = if is_open { "open" } else { "closed" };
-    output::told(switch.json, &account, format!("{feature} is {state} to {}", account.uin));
-    Ok(())
-}
-
-async fn waive(client: &Client, command: Verification) -> Result<(), Failure> {
-    let is_waived = command.state == VerificationWord::Waived;
-    let change =
-        AccountChange { is_verification_waived: Some(is_waived), ..AccountChange::default() };
-    let path = format!("/admin/v1/accounts/{}", command.uin);
-    let account: AccountView = client.post(&path, &change).await?;
-    let sentence = format!("{}: verification of hosts is {}", account.uin, verification(&account));
-    output::told(command.json, &account, sentence);
+    let none = "no accounts; add one with `stoker account add`";
+    table::list(json, &accounts, none, ["ACCOUNT", "STATE", "CREATED", "NAME"], row);
     Ok(())
 }
 
@@ -238,7 +213,7 @@ const fn verification(account: &AccountView) -> &'static str {
     if account.is_verification_waived { "waived" } else { "required" }
 }
 
-/// Whether its keys are known and its calls carried out, in a word or two.
+/// Whether its keys work and its calls are accepted, in a word or two.
 const fn standing(account: &AccountView) -> &'static str {
     match account.service {
         Service::Suspended | Service::AwaitingApproval if account.is_enabled => {
@@ -259,14 +234,14 @@ fn show(account: &AccountView, json: bool) {
         ("name", account.name.clone()),
         ("state", state(account.is_enabled).into()),
         ("service", account.service.as_str().into()),
-        ("closed to it", closed(account)),
+        ("disabled features", disabled(account)),
         ("verification", verification(account).into()),
         ("created", account.created_at.clone()),
     ]);
 }
 
-/// The features that are closed to it.
-fn closed(account: &AccountView) -> String {
-    let closed = account.features.iter().filter(|(_, is_open)| !**is_open);
-    names(&closed.map(|(feature, _)| feature.to_string()).collect::<Vec<_>>())
+/// The features that the account may not use.
+fn disabled(account: &AccountView) -> String {
+    let disabled = account.features.iter().filter(|(_, is_enabled)| !**is_enabled);
+    names(&disabled.map(|(feature, _)| feature.to_string()).collect::<Vec<_>>())
 }

@@ -1,4 +1,4 @@
-//! `stoker check`: which nodes hold URLs, until when, or why not.
+//! `stoker check`: which nodes hold URLs, for how long, or why not.
 //!
 //! The server asks the nodes through the function that answers viewers; nothing is fetched.
 
@@ -14,7 +14,10 @@ use tokio::time::Instant;
 
 use crate::{
     client::Client,
-    commands::{area_words, table},
+    commands::{
+        arguments::{List, Urls, area_words},
+        table,
+    },
     config::Access,
     failure::Failure,
     list, output,
@@ -24,30 +27,24 @@ use crate::{
 /// Plain lines of progress stand at least so far apart.
 const LINES_APART: Duration = Duration::from_secs(2);
 
-/// Ask which nodes hold URLs, until when, or why not
+/// Show which nodes hold URLs, for how long, or why not
 ///
-/// Asks the nodes that `stoker prefetch` with the same --area and --layer would reach. Exit code: 0
-/// when each of them holds each URL, whole and fresh; 1 when some do not.
+/// Asks the nodes that `stoker prefetch` with the same --area and --tier would reach. With --list only
+/// URLs that some node does not hold are printed, and at the end how many are held. Exit code: 0 when
+/// each node holds each URL, whole and fresh; 1 when some do not.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Which URLs
-    #[arg(value_name = "URL", required_unless_present = "list")]
-    urls: Vec<String>,
-    /// Read further URLs from FILE, one on a line; `-` reads standard input
-    ///
-    /// Then only what some node does not hold is shown, and at the end how many are held. Of the
-    /// lines the same is taken as by `stoker prefetch --list`.
-    #[arg(long, value_name = "FILE")]
-    list: Option<String>,
-    /// Ask only nodes of this area [default: wherever the domain is served]
+    #[command(flatten)]
+    urls: Urls,
+    /// Ask only nodes of this area [default: the areas of each domain]
     #[arg(long, value_name = "AREA", value_parser = area_words())]
     area: Option<AreaScope>,
-    /// Ask nodes of this tier, or of all [default: middle in the mainland, edge overseas]
-    #[arg(long, value_name = "LAYER", value_parser = layers())]
-    layer: Option<Layers>,
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
+    /// Ask only nodes of this tier, or of both with `all` [default: middle in the mainland, edge
+    /// overseas]
+    #[arg(long, alias = "layer", value_name = "TIER", value_parser = tiers())]
+    tier: Option<Layers>,
+    #[command(flatten)]
+    print: List,
     #[command(flatten)]
     access: Access,
 }
@@ -55,14 +52,14 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let urls = urls(&args)?;
     let client = args.access.client()?;
-    let is_long = args.list.is_some();
-    let mut progress = Progress::new(urls.len(), args.json);
+    let is_long = args.urls.list.is_some();
+    let mut progress = Progress::new(urls.len(), args.print.json);
     let (mut all, mut done, mut held) = (Vec::new(), 0, 0);
     for part in urls.chunks(MOST_CHECKED as usize) {
         for target in ask(&client, &args, part).await? {
             let is_held = is_held(&target);
             (done, held) = (done + 1, held + usize::from(is_held));
-            if args.json {
+            if args.print.json {
                 all.push(target);
             } else if !(is_long && is_held) {
                 progress.aside(|| print(&target));
@@ -71,7 +68,7 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         progress.reach(done);
     }
     progress.end();
-    if args.json {
+    if args.print.json {
         output::json(&all);
     } else if is_long || urls.len() > 1 {
         output::line(format!("{held} of {} URLs are held", urls.len()));
@@ -81,22 +78,15 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
 
 /// The URLs of the command line and of the list.
 fn urls(args: &Args) -> Result<Vec<String>, Failure> {
-    for url in &args.urls {
+    for url in &args.urls.urls {
         Target::parse(url, true).map_err(|error| Failure::usage(format!("URL `{url}` {error}")))?;
     }
-    let mut urls = args.urls.clone();
-    if let Some(list) = &args.list {
-        urls.extend(list::read(list)?.whole()?.into_iter().map(|line| line.url));
-    }
-    if urls.is_empty() {
-        return Err(Failure::usage("the list has no URLs")
-            .hint("write one URL on each line; lines that begin with `#` are left out"));
-    }
-    Ok(urls)
+    let lines = args.urls.list.as_deref().map(|list| list::read(list)?.whole()).transpose()?;
+    args.urls.with(lines.into_iter().flatten().map(|line| line.url))
 }
 
 async fn ask(client: &Client, args: &Args, urls: &[String]) -> Result<Vec<CheckedTarget>, Failure> {
-    let new = NewCheck { urls: urls.to_vec(), areas: args.area, layer: args.layer, encode: true };
+    let new = NewCheck { urls: urls.to_vec(), areas: args.area, layer: args.tier, encode: true };
     let CheckedView { targets } = client.post("/admin/v1/check", &new).await?;
     Ok(targets)
 }
@@ -106,7 +96,7 @@ fn is_held(target: &CheckedTarget) -> bool {
     !target.nodes.is_empty() && target.nodes.iter().all(|node| node.is_held)
 }
 
-fn layers() -> impl TypedValueParser<Value = Layers> {
+fn tiers() -> impl TypedValueParser<Value = Layers> {
     PossibleValuesParser::new(["edge", "middle", "all"]).map(|word| match word.as_str() {
         "edge" => Layers::Edge,
         "middle" => Layers::Middle,
@@ -117,7 +107,7 @@ fn layers() -> impl TypedValueParser<Value = Layers> {
 fn print(target: &CheckedTarget) {
     output::line(&target.url);
     if target.nodes.is_empty() {
-        output::line("  no node is known that must hold it");
+        output::line("  no node has to hold it");
         return;
     }
     let rows: Vec<_> = target.nodes.iter().map(row).collect();
@@ -136,7 +126,7 @@ fn row(held: &HoldingView) -> [String; 6] {
     ]
 }
 
-/// How far a long check is: a bar on a terminal, else now and then a line beside the result.
+/// Progress of a long check: a bar on a terminal, otherwise a line now and then on standard error.
 struct Progress {
     total: usize,
     bar: Option<ProgressBar>,

@@ -7,12 +7,12 @@ use clap_complete::Shell;
 
 use crate::{commands::Cli, output};
 
-/// Write a completion script for a shell
+/// Print a completion script for a shell
 ///
 /// For bash: `stoker completions bash > /etc/bash_completion.d/stoker`.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Which shell
+    /// Name of the shell
     shell: Shell,
 }
 

@@ -1,6 +1,6 @@
-//! `stoker doctor`: what is well and what is not, each with the way out.
+//! `stoker doctor`: checks of an installation, each problem with a hint.
 //!
-//! Looks from the machine on which it runs; changes nothing.
+//! It checks from the machine on which it runs, and changes nothing.
 
 mod files;
 mod limits;
@@ -24,6 +24,7 @@ use stoker_listen::tls::{Validity, ValidityState};
 use crate::{
     client::{Client, Error},
     clock::SystemClock,
+    commands::arguments::List,
     config::Access,
     credentials,
     failure::Failure,
@@ -38,18 +39,17 @@ use crate::{
 /// Signatures are refused when the clocks differ by more.
 const MOST_SKEW_SECONDS: i64 = 300;
 const NOTABLE_SKEW_SECONDS: i64 = 30;
-/// Less room than this is worth a warning.
-const LITTLE_ROOM: u64 = 2 << 30;
+/// Less disk space than this is a warning.
+const LOW_SPACE: u64 = 2 << 30;
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Look over the installation: what is well, what is not, and the way out
+/// Check the installation and print problems with hints
 ///
-/// Exit code: 0 when nothing fails (warnings are allowed), 1 otherwise.
+/// Exit code: 0 when no check fails (warnings are allowed), 1 otherwise.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: List,
     #[command(flatten)]
     access: Access,
 }
@@ -69,7 +69,7 @@ struct Line {
     hint: Option<String>,
 }
 
-/// The lines so far.
+/// The results so far.
 #[derive(Default)]
 struct Findings(Vec<Line>);
 
@@ -87,7 +87,7 @@ impl Findings {
     }
 
     fn failure(&mut self, failure: &Failure) {
-        let hint = failure.way_out().map(String::from);
+        let hint = failure.hint_text().map(String::from);
         self.0.push(Line { verdict: Verdict::Fail, text: failure.message().into(), hint });
     }
 }
@@ -95,17 +95,17 @@ impl Findings {
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     let mut findings = Findings::default();
     let data_is_there = match args.access.data_dir() {
-        Some(data) => look_at_data(&data, &mut findings),
+        Some(data) => check_data(&data, &mut findings),
         None => true,
     };
     if data_is_there {
         match args.access.client() {
             Err(failure) => findings.failure(&failure),
-            Ok(client) => look_at_server(&client, &mut findings).await,
+            Ok(client) => check_server(&client, &mut findings).await,
         }
     }
     let fails = findings.0.iter().any(|line| line.verdict == Verdict::Fail);
-    if args.json {
+    if args.print.json {
         output::json(&findings.0);
     } else {
         findings.0.iter().for_each(print);
@@ -126,7 +126,7 @@ fn print(line: &Line) {
 }
 
 /// Whether it can be looked into.
-fn look_at_data(data: &Path, findings: &mut Findings) -> bool {
+fn check_data(data: &Path, findings: &mut Findings) -> bool {
     let shown = data.display();
     match fs::read_dir(data) {
         Ok(_) => findings.ok(format!("data directory `{shown}` is readable")),
@@ -144,38 +144,39 @@ fn look_at_data(data: &Path, findings: &mut Findings) -> bool {
             return false;
         }
     }
-    look_at_mode(data, findings);
-    look_at_room(data, findings);
-    files::look_at_ledger(data, findings);
-    files::look_at_seal_key(data, findings);
-    files::look_at_caches(data, findings);
-    limits::look_at_limits(data, findings);
+    check_mode(data, findings);
+    check_space(data, findings);
+    files::check_ledger(data, findings);
+    files::check_seal_key(data, findings);
+    files::check_caches(data, findings);
+    limits::check_limits(data, findings);
     if let Some(endpoint) = tls::read_endpoint(data) {
-        look_at_tls(&endpoint, findings);
+        check_tls(&endpoint, findings);
     }
-    look_at_clear_text(data, findings);
+    check_clear_text(data, findings);
     true
 }
 
-/// What passes there can be read, and calls of the API at `/` be repeated.
-fn look_at_clear_text(data: &Path, findings: &mut Findings) {
+/// Listeners without TLS that other machines reach: their traffic can be read, and calls of the API
+/// at `/` can be replayed.
+fn check_clear_text(data: &Path, findings: &mut Findings) {
     for warning in clear_text::read(data).iter().filter_map(Listener::warning) {
-        findings.warn(warning, clear_text::WAY_OUT);
+        findings.warn(warning, clear_text::HINT);
     }
 }
 
-/// What can be told without the name by which callers know the server.
-fn look_at_tls(found: &tls::Endpoint, findings: &mut Findings) {
+/// Checks what needs no server name.
+fn check_tls(found: &tls::Endpoint, findings: &mut Findings) {
     let endpoint = &found.endpoint;
     let address = endpoint.trim_start_matches("https://").parse();
     let connected = address
         .map_err(io::Error::other)
         .and_then(|address: SocketAddr| TcpStream::connect_timeout(&address, PATIENCE));
     match connected {
-        Ok(_) => findings.ok(format!("somebody listens at `{endpoint}`")),
+        Ok(_) => findings.ok(format!("TLS endpoint `{endpoint}` accepts connections")),
         Err(error) => {
             let text = Failure::because(format!("TLS endpoint `{endpoint}`"), &error);
-            findings.fail(text.message(), "is `stoker up` running? look at what it logs");
+            findings.fail(text.message(), "is `stoker up` running? read its log");
         }
     }
     let chain = match tls::read_chain(&found.certificate) {
@@ -187,8 +188,8 @@ fn look_at_tls(found: &tls::Endpoint, findings: &mut Findings) {
     };
     let (from, until) = tls::span(validity);
     let file = found.certificate.display();
-    let text = format!("TLS certificate `{file}` is good from {from} until {until}");
-    let renew = "put the new one in its place and send SIGHUP to `stoker up`";
+    let text = format!("TLS certificate `{file}` is valid from {from} until {until}");
+    let renew = "replace it with a new one and send SIGHUP to `stoker up`";
     match validity.at(SystemClock.now().as_millis()) {
         ValidityState::Valid => findings.ok(text),
         ValidityState::ExpiringSoon => findings.warn(text, renew),
@@ -196,52 +197,55 @@ fn look_at_tls(found: &tls::Endpoint, findings: &mut Findings) {
     }
 }
 
-fn look_at_room(data: &Path, findings: &mut Findings) {
+fn check_space(data: &Path, findings: &mut Findings) {
     let shown = data.display();
     match rustix::fs::statvfs(data) {
         Ok(disk) => {
-            let room = disk.f_bavail.saturating_mul(disk.f_frsize);
-            let text = format!("{} of disk space left for `{shown}`", show(room));
-            if room < LITTLE_ROOM {
-                findings.warn(text, "make room, or start `stoker up` with a smaller --cache-size");
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let text = format!("{} of disk space are free for `{shown}`", show(free));
+            if free < LOW_SPACE {
+                findings.warn(
+                    text,
+                    "free disk space, or start `stoker up` with a smaller --cache-size",
+                );
             } else {
                 findings.ok(text);
             }
         }
         Err(error) => findings.warn(
-            format!("cannot tell the disk space left for `{shown}`: {error}"),
-            "look at the file system of the data directory",
+            format!("cannot read the free disk space of `{shown}`: {error}"),
+            "check the file system of the data directory",
         ),
     }
 }
 
-fn look_at_mode(data: &Path, findings: &mut Findings) {
+fn check_mode(data: &Path, findings: &mut Findings) {
     let path = credentials::path(data);
     let shown = path.display();
     match fs::metadata(&path).map(|found| found.permissions().mode() & 0o777) {
         Ok(mode) if mode & 0o077 == 0 => {
-            findings.ok(format!("`{shown}` is its owner's alone"));
+            findings.ok(format!("only its owner can read `{shown}`"));
         }
-        // that it cannot be read, or that others may read it, is told when it is read
+        // other states are reported when the file is read
         _ => {}
     }
 }
 
-async fn look_at_server(client: &Client, findings: &mut Findings) {
+async fn check_server(client: &Client, findings: &mut Findings) {
     let endpoint = client.endpoint();
     match client.get_open("/readyz").await {
         Err(error) => {
             findings.failure(&error.into());
             return;
         }
-        Ok(answer) => {
-            look_at_skew(answer.field("date"), findings);
-            if answer.status.is_success() {
+        Ok(reply) => {
+            check_skew(reply.field("date"), findings);
+            if reply.status.is_success() {
                 findings.ok(format!("server at `{endpoint}` is ready"));
             } else {
                 findings.fail(
-                    format!("server at `{endpoint}` is not ready: {}", answer.status),
-                    "look at what `stoker up` logs",
+                    format!("server at `{endpoint}` is not ready: {}", reply.status),
+                    "read the log of `stoker up`",
                 );
             }
         }
@@ -255,71 +259,73 @@ async fn look_at_server(client: &Client, findings: &mut Findings) {
         Ok(nodes) => {
             findings.ok("the key is accepted");
             for node in &nodes {
-                look_at_node(client, node, findings).await;
-                look_at_store(node, findings);
+                check_node(client, node, findings).await;
+                check_store(node, findings);
             }
         }
     }
-    look_at_writes(client, findings).await;
+    check_writes(client, findings).await;
     let split = |page: Domains| (page.domains, page.next);
     match client.list("/admin/v1/domains", usize::MAX, split).await {
         Err(error) => findings.failure(&error.into()),
         Ok(domains) if domains.is_empty() => {
-            findings.warn("no domains yet", "stoker domain add HOST --origin URL");
+            findings.warn("there are no domains", "stoker domain add HOST --origin URL");
         }
         Ok(domains) => {
             for domain in &domains {
-                look_at_origin(client, domain, findings).await;
-                look_at_warnings(client, &domain.host, findings).await;
+                check_origin(client, domain, findings).await;
+                check_warnings(client, &domain.host, findings).await;
             }
         }
     }
 }
 
-/// Whether the server's ledger takes writes; the owner of the installation may ask.
-async fn look_at_writes(client: &Client, findings: &mut Findings) {
+/// Whether the server's ledger accepts writes; only the owner of the installation may ask.
+async fn check_writes(client: &Client, findings: &mut Findings) {
     match client.get::<LedgerView>("/admin/v1/ledger").await {
-        Ok(_) => findings.ok("the ledger takes writes"),
+        Ok(_) => findings.ok("the ledger accepts writes"),
         Err(Error::Refused(problem)) if matches!(problem.status, 403 | 404) => {}
         Err(error) => findings.failure(&error.into()),
     }
 }
 
-/// What the server says will not work of a domain.
-async fn look_at_warnings(client: &Client, host: &str, findings: &mut Findings) {
+/// The warnings of the server about a domain.
+async fn check_warnings(client: &Client, host: &str, findings: &mut Findings) {
     match client.get::<DomainView>(&format!("/admin/v1/domains/{host}")).await {
         Ok(domain) => {
-            let hint = format!("stoker domain set {host} --allow-private-origin, if that is meant");
+            let hint = format!(
+                "stoker domain set {host} --allow-private-origin, if the address is intended"
+            );
             domain.warnings.iter().for_each(|warning| findings.fail(warning, &hint));
         }
         Err(error) => findings.failure(&error.into()),
     }
 }
 
-fn look_at_skew(date: Option<&str>, findings: &mut Findings) {
+fn check_skew(date: Option<&str>, findings: &mut Findings) {
     let Some(server) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
         return;
     };
     let server = server.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     let server = Timestamp::from_seconds(i64::try_from(server).unwrap_or(i64::MAX));
     let skew = (SystemClock.now().as_seconds() - server.as_seconds()).abs();
-    let text = format!("clocks of this machine and the server differ by {skew} s");
-    let hint = "set both clocks by NTP; signatures are refused beyond 300 s";
+    let text = format!("the clocks of this machine and the server differ by {skew} s");
+    let hint = "set both clocks by NTP; a difference of more than 300 s makes signatures invalid";
     if skew > MOST_SKEW_SECONDS {
         findings.fail(text, hint);
     } else if skew > NOTABLE_SKEW_SECONDS {
         findings.warn(text, hint);
     } else {
-        findings.ok("clocks of this machine and the server agree");
+        findings.ok("the clocks of this machine and the server agree");
     }
 }
 
-async fn look_at_node(client: &Client, node: &NodeView, findings: &mut Findings) {
+async fn check_node(client: &Client, node: &NodeView, findings: &mut Findings) {
     let NodeView { name, address, .. } = node;
     if !node.is_alive {
         findings.fail(
-            format!("node `{name}` at {address} was not heard of lately"),
-            "look at what the node logs",
+            format!("node `{name}` at {address} has sent no heartbeat lately"),
+            "read the log of the node",
         );
         return;
     }
@@ -334,22 +340,22 @@ async fn look_at_node(client: &Client, node: &NodeView, findings: &mut Findings)
     }
 }
 
-/// What a node says of its store. Counts begin anew when it starts.
-fn look_at_store(node: &NodeView, findings: &mut Findings) {
+/// The health of a node's store. Its counters start at zero when the node starts.
+fn check_store(node: &NodeView, findings: &mut Findings) {
     let (name, Some(store)) = (&node.name, &node.store) else { return };
-    let again = "look at the disk and at what `stoker up` logs; prefetch again what must be there";
+    let again = "check the disk and read the log of `stoker up`; prefetch the content again";
     for (count, what, hint) in [
-        (store.lost_records, "stored records could not be read when it started", again),
+        (store.lost_records, "stored records could not be read at its start", again),
         (store.damaged_records, "stored records were found damaged", again),
         (
             store.unreadable_segments,
-            "files of its cache are unreadable and were set aside as `.bad`",
-            "look at the disk; prefetch again what must be there, and remove the files",
+            "files of its cache are unreadable and were renamed to `.bad`",
+            "check the disk, prefetch the content again, and remove the files",
         ),
         (
             store.refused_writes,
-            "writes to its cache were refused by the disk since it started",
-            "is its folder's disk full, read-only or failing? what `stoker up` logs tells more",
+            "writes to its cache have failed since its start",
+            "is the disk of its folder full, read-only or failing? the log of `stoker up` has the error",
         ),
     ] {
         if count > 0 {
@@ -358,9 +364,9 @@ fn look_at_store(node: &NodeView, findings: &mut Findings) {
     }
 }
 
-async fn look_at_origin(client: &Client, domain: &DomainView, findings: &mut Findings) {
+async fn check_origin(client: &Client, domain: &DomainView, findings: &mut Findings) {
     let DomainView { host, origin, .. } = domain;
-    // any host below a wildcard will do
+    // any host below a wildcard
     let asked = host.strip_prefix("*.").map_or(host.clone(), |parent| format!("www.{parent}"));
     let request = Request::builder()
         .method(Method::HEAD)
@@ -370,7 +376,7 @@ async fn look_at_origin(client: &Client, domain: &DomainView, findings: &mut Fin
         Ok(_) => findings.ok(format!("origin of `{host}` answers at {origin}")),
         Err(error) => {
             let text = Failure::because(format!("origin of `{host}` at {origin}"), &error);
-            findings.fail(text.message(), "is the origin up, and its address right?");
+            findings.fail(text.message(), "is the origin running, and is its address right?");
         }
     }
 }
@@ -389,7 +395,7 @@ mod tests {
         let data = tempfile::tempdir().unwrap();
         let warnings = || {
             let mut findings = Findings::default();
-            look_at_clear_text(data.path(), &mut findings);
+            check_clear_text(data.path(), &mut findings);
             findings.0.into_iter().map(|line| (line.verdict == Verdict::Warn, line.text)).collect()
         };
         let none: Vec<(bool, String)> = warnings();
@@ -398,13 +404,13 @@ mod tests {
                        {"name":"the status page","address":"0.0.0.0:2"}]"#;
         fs::write(data.path().join("listeners.json"), text).unwrap();
         let one: Vec<(bool, String)> = warnings();
-        let told = "the status page listens in clear text beyond this machine, at 0.0.0.0:2";
-        assert_eq!(one, [(true, told.into())]);
+        let expected = "the status page listens in clear text beyond this machine, at 0.0.0.0:2";
+        assert_eq!(one, [(true, expected.into())]);
     }
 
     #[test]
-    fn every_loss_that_a_node_tells_of_fails() {
-        let told = |store: StoreHealth| {
+    fn every_loss_that_a_node_reports_fails() {
+        let lines = |store: StoreHealth| {
             let node = NodeView {
                 name: "edge-1".into(),
                 area: Area::Mainland,
@@ -416,11 +422,11 @@ mod tests {
                 store: Some(store),
             };
             let mut findings = Findings::default();
-            look_at_store(&node, &mut findings);
+            check_store(&node, &mut findings);
             findings.0.into_iter().map(|line| (line.verdict == Verdict::Fail, line.text)).collect()
         };
         let well = StoreHealth { held_bytes: 7, bound_bytes: 9, ..StoreHealth::default() };
-        let none: Vec<(bool, String)> = told(well);
+        let none: Vec<(bool, String)> = lines(well);
         assert_eq!(none, []);
         for (store, part) in [
             (StoreHealth { lost_records: 300, ..well }, "300 stored records could not be read"),
@@ -428,7 +434,7 @@ mod tests {
             (StoreHealth { unreadable_segments: 2, ..well }, "2 files of its cache"),
             (StoreHealth { refused_writes: 4, ..well }, "4 writes"),
         ] {
-            let lines: Vec<(bool, String)> = told(store);
+            let lines: Vec<(bool, String)> = lines(store);
             assert_eq!(lines.len(), 1, "{lines:?}");
             assert!(lines[0].0 && lines[0].1.contains(part), "{lines:?}");
         }

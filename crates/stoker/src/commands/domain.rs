@@ -1,4 +1,4 @@
-//! `stoker domain`: the hosts that are accelerated, and where their content comes from.
+//! `stoker domain`: the accelerated hosts and their origins.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -6,7 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use stoker_domain::{
     area::AreaScope,
     domain::{Lock, Shield},
-    host,
+    host::is_wildcard,
     retry::DEFAULT_PATIENCE,
     setting::Status,
 };
@@ -14,58 +14,74 @@ use stoker_gateway::admin::api::{DomainChange, DomainLock, DomainView, Domains, 
 
 use crate::{
     client::Client,
-    commands::{area_words, table, verification, whose::Whose},
+    commands::{
+        arguments::{ForAccount, List, Print, area_words, host},
+        table, verification,
+    },
     failure::Failure,
     output,
     size::{parse_duration, show_duration},
 };
 
-/// Add, list, show, change or remove accelerated domains
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    whose: Whose,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// Add a domain
     Add(Add),
     /// List the domains of the account
     List(List),
     /// Show one domain
-    Show(Show),
+    Show(Which),
     /// Change a domain
     Set(Set),
-    /// Bring a stopped domain online
-    Start(Which),
-    /// Stop a domain: viewers and prefetches are refused
-    Stop(Which),
-    /// Lock a domain, as the owner of the installation: it is neither prefetched nor changed until
-    /// it is unlocked; viewers are served, and purges are taken
-    Lock(LockIt),
-    /// Let a domain be prefetched and changed again
-    Unlock(Unlock),
-    /// Prove that a host is the account's own: shows what to publish, and looks for it
+    /// Start a stopped domain
+    Start(Host),
+    /// Stop a domain: its nodes refuse viewers and prefetches
+    Stop(Host),
+    /// Lock a domain against prefetches and changes, as the owner of the installation
+    ///
+    /// Viewers are still served, and purges are still accepted.
+    Lock {
+        #[command(flatten)]
+        which: Which,
+        /// Give "being changed" as the reason in place of "locked"
+        #[arg(long)]
+        changing: bool,
+    },
+    /// Unlock a domain
+    Unlock(Which),
+    /// Show how to prove that the account owns a host, and check the proof
     Verify(verification::Verify),
-    /// Remove a domain; what nodes hold of it is served no longer
-    Remove(Which),
+    /// Remove a domain; its cached content is no longer served
+    Remove(Host),
 }
 
 #[derive(clap::Args, Debug)]
-struct Add {
-    /// Host that viewers ask for; `localhost` and IP addresses are taken, ports are not; `*.HOST`
-    /// answers for every host below HOST that has no domain of its own
+pub(super) struct Host {
+    /// Host of the domain
+    #[arg(value_parser = host)]
     host: String,
-    /// Where its content comes from: `http[s]://HOST[:PORT][/BASE]`
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Which {
+    #[command(flatten)]
+    host: Host,
+    #[command(flatten)]
+    print: Print,
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Add {
+    /// Host that viewers request: a name, `localhost` or an IP address, without a port; `*.HOST`
+    /// covers every host below HOST that has no domain of its own
+    host: String,
+    /// Origin of its content: `http[s]://HOST[:PORT][/BASE]`
     #[arg(long, value_name = "URL")]
     origin: String,
     /// Areas in which it is served
     #[arg(long, value_name = "AREA", default_value = "global", value_parser = area_words())]
     area: AreaScope,
-    /// How many middle nodes may ask the origin for one URL: one in all, or one in each area
+    /// Middle nodes that may request one URL from the origin: one in all, or one in each area
     #[arg(long, value_enum, default_value_t = ShieldWord::Global)]
     shield: ShieldWord,
     /// `Host` field sent to the origin [default: the requested host]
@@ -74,15 +90,14 @@ struct Add {
     /// Allow an origin with a private, loopback or link-local address
     #[arg(long)]
     allow_private_origin: bool,
-    /// Put it into the zone NAME, made if absent [default: that of its registrable domain]
+    /// Put it into the zone NAME, created if absent [default: that of its registrable domain]
     #[arg(long, value_name = "NAME")]
     zone: Option<String>,
     /// Put it into no zone
     #[arg(long, conflicts_with = "zone")]
     no_zone: bool,
-    /// Print the domain as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -102,154 +117,100 @@ impl From<ShieldWord> for Shield {
 
 #[derive(clap::Args, Debug)]
 #[group(id = "change", required = true, multiple = true)]
-struct Changes {
-    /// Where its content comes from; private addresses are refused unless allowed again. What is
-    /// cached stays in use until it is stale, unless --discard-cached is given too
+pub(super) struct Changes {
+    /// New origin; a private address is refused unless it is allowed again. Cached content is served
+    /// until it is stale, unless --discard-cached is given too
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
-    /// Never serve again what the nodes hold of it now
+    /// Discard all cached content of the domain
     #[arg(long)]
     discard_cached: bool,
     /// Areas in which it is served
     #[arg(long, value_name = "AREA", value_parser = area_words())]
     area: Option<AreaScope>,
-    /// How many middle nodes may ask the origin for one URL: one in all, or one in each area
+    /// Middle nodes that may request one URL from the origin: one in all, or one in each area
     #[arg(long, value_enum)]
     shield: Option<ShieldWord>,
-    /// `Host` field sent to the origin; empty for the domain's own
+    /// `Host` field sent to the origin; empty for the requested host
     #[arg(long, value_name = "HOST")]
     host_header: Option<String>,
     /// Allow an origin with a private, loopback or link-local address
     #[arg(long)]
     allow_private_origin: bool,
-    /// How long prefetches are tried after the first failure, as `10m` or `2h`
+    /// How long prefetches are retried after the first failure, such as `10m` or `2h`
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     patience: Option<Duration>,
-    /// Put it into the zone NAME, made if absent
+    /// Put it into the zone NAME, created if absent
     #[arg(long, value_name = "NAME")]
     zone: Option<String>,
-    /// Take it out of its zone
+    /// Remove it from its zone
     #[arg(long, conflicts_with = "zone")]
     no_zone: bool,
 }
 
 #[derive(clap::Args, Debug)]
-struct Set {
-    /// Which domain
-    #[arg(value_parser = host)]
-    host: String,
+pub(super) struct Set {
+    #[command(flatten)]
+    host: Host,
     #[command(flatten)]
     changes: Changes,
-    /// Print the domain as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
-#[derive(clap::Args, Debug)]
-struct List {
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Show {
-    /// Which domain
-    #[arg(value_parser = host)]
-    host: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Which {
-    /// Which domain
-    #[arg(value_parser = host)]
-    host: String,
-}
-
-/// Told of an origin that was changed alone.
+/// Added to the result when only the origin was changed.
 const KEEPS_CACHED: &str =
-    "\nwhat is cached is served until it is stale; `--discard-cached` discards it";
+    "\ncached content is served until it is stale; `--discard-cached` discards it";
 
-#[derive(clap::Args, Debug)]
-struct LockIt {
-    /// Which domain
-    #[arg(value_parser = host)]
-    host: String,
-    /// Say that the domain is being changed, not that it is locked
-    #[arg(long)]
-    changing: bool,
-    /// Print the domain as JSON
-    #[arg(long)]
-    json: bool,
+/// The `Host` field that the origin gets by default.
+fn default_host_header(host: &str) -> String {
+    if is_wildcard(host) { "the requested host".into() } else { host.into() }
 }
 
-#[derive(clap::Args, Debug)]
-struct Unlock {
-    /// Which domain
-    #[arg(value_parser = host)]
-    host: String,
-    /// Print the domain as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// What may stand in the path of a call.
-pub(super) fn host(text: &str) -> Result<String, String> {
-    if host::is_domain_name(text) {
-        Ok(text.into())
-    } else {
-        Err("not a host name or an IP address".into())
-    }
-}
-
-/// What the origin is asked for where the domain does not say.
-fn own_header(host: &str) -> String {
-    if host::is_wildcard(host) { "the requested host".into() } else { host.into() }
-}
-
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let client = args.whose.client()?;
-    let all = args.whose.path("domains");
-    let one = |host: &str| args.whose.path(&format!("domains/{host}"));
-    match args.command {
+pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> {
+    let ForAccount { command, account } = args;
+    let client = account.client()?;
+    let all = account.path("domains");
+    let one = |Host { host }: &Host| account.path(&format!("domains/{host}"));
+    let lock = |Host { host }: &Host| account.path(&format!("domains/{host}/lock"));
+    match command {
         Command::Add(command) => add(&client, &all, command).await?,
-        Command::List(command) => list(&client, &all, command).await?,
-        Command::Show(Show { host, json }) => show(client.get(&one(&host)).await?, json),
-        Command::Set(Set { host, changes, json }) => {
-            set(&client, &one(&host), changes, json).await?;
+        Command::List(List { json }) => list(&client, &all, json).await?,
+        Command::Show(Which { host, print }) => {
+            show(client.get(&one(&host)).await?, print.json);
         }
-        Command::Start(Which { host }) => put(&client, &one(&host), Status::Online).await?,
-        Command::Stop(Which { host }) => put(&client, &one(&host), Status::Offline).await?,
-        Command::Lock(LockIt { host, changing, json }) => {
-            let lock = if changing { Lock::Changing } else { Lock::Locked };
-            let path = args.whose.path(&format!("domains/{host}/lock"));
-            told_lock(&client.post(&path, &DomainLock { lock }).await?, json);
+        Command::Set(Set { host, changes, print }) => {
+            set(&client, &one(&host), changes, print).await?;
         }
-        Command::Unlock(Unlock { host, json }) => {
-            client.delete(&args.whose.path(&format!("domains/{host}/lock"))).await?;
-            told_lock(&client.get(&one(&host)).await?, json);
+        Command::Start(host) => put(&client, &one(&host), Status::Online).await?,
+        Command::Stop(host) => put(&client, &one(&host), Status::Offline).await?,
+        Command::Lock { which: Which { host, print }, changing } => {
+            let reason = if changing { Lock::Changing } else { Lock::Locked };
+            let new = DomainLock { lock: reason };
+            print_lock(&client.post(&lock(&host), &new).await?, print);
+        }
+        Command::Unlock(Which { host, print }) => {
+            client.delete(&lock(&host)).await?;
+            print_lock(&client.get(&one(&host)).await?, print);
         }
         Command::Verify(command) => {
-            let path = args.whose.path(&format!("domains/{}/verification", command.host));
+            let path = account.path(&format!("domains/{}/verification", command.host));
             return verification::run(&client, &path, command).await;
         }
-        Command::Remove(Which { host }) => {
+        Command::Remove(host) => {
             client.delete(&one(&host)).await?;
-            output::line(format!("removed {host}"));
+            output::line(format!("removed {}", host.host));
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn told_lock(domain: &DomainView, json: bool) {
+fn print_lock(domain: &DomainView, print: Print) {
     let state = domain.lock.map_or("not locked", Lock::as_str);
-    output::told(json, domain, format!("{} is {state}", domain.host));
+    output::result(print.json, domain, format!("{} is {state}", domain.host));
 }
 
-/// Whether it is served, and why it may not be changed.
+/// Whether the domain is served, and whether it is locked.
 fn standing(domain: &DomainView) -> String {
     let status = table::word(&domain.status);
     domain.lock.map_or_else(|| status.clone(), |lock| format!("{status}, {}", lock.as_str()))
@@ -270,12 +231,12 @@ async fn add(client: &Client, path: &str, add: Add) -> Result<(), Failure> {
     let domain: DomainView = client.post(path, &new).await?;
     let DomainView { host, origin, areas, .. } = &domain;
     let sentence = format!("added {host}: from {origin}, served in {areas}");
-    output::told(add.json, &domain, sentence);
+    output::result(add.print.json, &domain, sentence);
     warn(&domain);
     Ok(())
 }
 
-async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Result<(), Failure> {
+async fn set(client: &Client, path: &str, changes: Changes, print: Print) -> Result<(), Failure> {
     let Changes { origin, discard_cached, area, shield, host_header, .. } = changes;
     let Changes { allow_private_origin, patience, zone, no_zone, .. } = changes;
     let keeps_cached = origin.is_some() && !discard_cached;
@@ -296,12 +257,12 @@ async fn set(client: &Client, path: &str, changes: Changes, json: bool) -> Resul
     if keeps_cached {
         sentence.push_str(KEEPS_CACHED);
     }
-    output::told(json, &domain, sentence);
+    output::result(print.json, &domain, sentence);
     warn(&domain);
     Ok(())
 }
 
-/// Says on standard error what will not work as it is.
+/// Prints on standard error what will not work.
 fn warn(domain: &DomainView) {
     for warning in &domain.warnings {
         output::note(&format!("warning: {warning}"));
@@ -316,7 +277,7 @@ async fn put(client: &Client, path: &str, status: Status) -> Result<(), Failure>
     Ok(())
 }
 
-async fn list(client: &Client, path: &str, list: List) -> Result<(), Failure> {
+async fn list(client: &Client, path: &str, json: bool) -> Result<(), Failure> {
     let split = |page: Domains| (page.domains, page.next);
     let domains = client.list(path, usize::MAX, split).await?;
     let row = |domain: &DomainView| {
@@ -324,7 +285,7 @@ async fn list(client: &Client, path: &str, list: List) -> Result<(), Failure> {
         [domain.host.clone(), areas, status, domain.origin.clone()]
     };
     let none = "no domains; add one with `stoker domain add HOST --origin URL`";
-    table::list(list.json, &domains, none, ["HOST", "AREA", "STATUS", "ORIGIN"], row);
+    table::list(json, &domains, none, ["HOST", "AREA", "STATUS", "ORIGIN"], row);
     Ok(())
 }
 
@@ -338,7 +299,10 @@ fn show(domain: DomainView, json: bool) {
     let lines = [
         ("host", domain.host.clone()),
         ("origin", domain.origin.clone()),
-        ("host header", domain.host_header.clone().unwrap_or_else(|| own_header(&domain.host))),
+        (
+            "host header",
+            domain.host_header.clone().unwrap_or_else(|| default_host_header(&domain.host)),
+        ),
         ("private origin", if domain.allow_private_origin { "allowed" } else { "refused" }.into()),
         ("area", domain.areas.to_string()),
         ("status", standing(&domain)),

@@ -1,7 +1,8 @@
 //! Following a task to its end, with the first failures as they come.
 //!
-//! A lost answer is no reason to give up: the server may be restarting, and the task outlives it, as
-//! it outlives the command.
+//! A poll reads the sums of the task, which cost the server the same however large the task is;
+//! targets are read only when more of them have failed. A lost reply does not end the command: the
+//! server may be restarting, and the task outlives server and command.
 
 use std::{collections::HashSet, future::Future, time::Duration};
 
@@ -20,12 +21,17 @@ use crate::{
     size::{show, show_duration},
 };
 
-const PERIOD: Duration = Duration::from_millis(200);
-/// How long a server may be away before the command gives up; the task goes on without it.
+/// Shortest pause between two polls, that of a task that has just begun.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+/// Longest pause between two polls: a person who watches still sees the progress move.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// A pause is one part in so many of the time that the task has been followed.
+const PAUSE_SHARE: u32 = 10;
+/// How long the server may be unreachable before the command gives up; the task continues.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Targets asked for in one call.
+/// Targets read in one call.
 const PAGE: u64 = 500;
-/// Failures that are told before the end.
+/// Failures that are printed before the end.
 const EARLY: usize = 5;
 
 /// Waits until every target of the task is final; shows how far it is unless `is_quiet`.
@@ -36,7 +42,8 @@ pub(super) async fn to_the_end(
 ) -> Result<TaskView, Failure> {
     let mut show = shown(is_quiet);
     let path = format!("/admin/v1/tasks/{id}");
-    let mut heard = Instant::now();
+    let begin = Instant::now();
+    let mut last_reply = begin;
     let mut failures = Failures::default();
     loop {
         match client.get::<TaskView>(&path).await {
@@ -48,21 +55,27 @@ pub(super) async fn to_the_end(
                 return Ok(task);
             }
             Ok(task) => {
-                heard = Instant::now();
+                last_reply = Instant::now();
                 if !is_quiet {
-                    failures.tell(client, &task, &mut *show).await;
+                    failures.print(client, &task, &mut *show).await;
                 }
-                show.update(&task, heard);
+                show.update(&task, last_reply);
             }
-            Err(Error::Unreachable { .. }) if heard.elapsed() < PATIENCE => {}
+            Err(Error::Unreachable { .. }) if last_reply.elapsed() < PATIENCE => {}
             Err(error) => return Err(error.into()),
         }
-        sleep(PERIOD).await;
+        sleep(pause(begin.elapsed())).await;
     }
 }
 
-/// Does `work` unless Ctrl-C comes before its end; then says that what was begun, `what` with these
-/// `ids`, goes on, and the command with which it is looked at again.
+/// The pause before the next poll of a task that has been followed for so long: the end of a short
+/// task is seen at once, and a long one is polled seldom.
+fn pause(followed: Duration) -> Duration {
+    (followed / PAUSE_SHARE).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
+}
+
+/// Does `work` unless Ctrl-C comes first. Then the error says that `what` with these `ids` continues
+/// on the server, and that `again` shows it.
 pub(super) async fn unless_interrupted<T>(
     what: &str,
     ids: &[String],
@@ -72,55 +85,55 @@ pub(super) async fn unless_interrupted<T>(
     tokio::select! {
         done = work => done,
         Ok(()) = ctrl_c() => {
-            let (plural, verb) = if ids.len() == 1 { ("", "goes") } else { ("s", "go") };
-            let message = format!("{what}{plural} {} {verb} on at the server", ids.join(", "));
+            let (plural, verb) = if ids.len() == 1 { ("", "continues") } else { ("s", "continue") };
+            let message = format!("{what}{plural} {} {verb} on the server", ids.join(", "));
             let first = ids.first().map_or("ID", String::as_str);
             Err(Failure::interrupted(message).hint(format!("`{again} {first}` shows it again")))
         }
     }
 }
 
-/// The failures that were told before the end.
+/// The failures that were printed before the end.
 #[derive(Default)]
 struct Failures {
-    /// As counted when they were last asked for.
-    known: u64,
-    told: HashSet<i64>,
-    is_over: bool,
+    /// Failed targets of the task when they were last read.
+    count: u64,
+    printed: HashSet<i64>,
+    is_full: bool,
 }
 
 impl Failures {
-    /// Tells the first ones. That they cannot be had is no reason to end.
-    async fn tell(&mut self, client: &Client, task: &TaskView, show: &mut dyn Show) {
-        if task.failed == self.known || self.is_over {
+    /// Prints the first ones. If they cannot be read, the end of the task still names them.
+    async fn print(&mut self, client: &Client, task: &TaskView, show: &mut dyn Show) {
+        if task.failed == self.count || self.is_full {
             return;
         }
         let most = EARLY as u64 + 1;
         let Ok(failed) = targets(client, &task.id, Some(Progress::Failed), most).await else {
             return;
         };
-        self.known = task.failed;
+        self.count = task.failed;
         for target in failed {
-            if self.told.len() == EARLY && !self.told.contains(&target.id) {
-                show.say("further failures are told at the end");
-                self.is_over = true;
+            if self.printed.len() == EARLY && !self.printed.contains(&target.id) {
+                show.print("more failures: they are listed at the end");
+                self.is_full = true;
                 return;
             }
-            if self.told.insert(target.id) {
-                show.say(&format!("failed {}: {}", target.url, first_reason(&target)));
+            if self.printed.insert(target.id) {
+                show.print(&format!("failed {}: {}", target.url, first_reason(&target)));
             }
         }
     }
 }
 
-/// Why a target failed, as the first of its nodes says.
+/// Why a target failed, by the first of its nodes that failed.
 fn first_reason(target: &TargetView) -> String {
-    let told = target.outcomes.iter().find(|one| one.outcome.is_some() && !is_success(one));
+    let failed = target.outcomes.iter().find(|one| one.outcome.is_some() && !is_success(one));
     let of_target = || target.outcome.map_or_else(String::new, |outcome| outcome.to_string());
-    told.map_or_else(of_target, reason)
+    failed.map_or_else(of_target, reason)
 }
 
-/// The targets of the task that failed, with what each node says of them.
+/// The targets of the task that failed, with the outcome on each node.
 pub(super) async fn failed_targets(
     client: &Client,
     task: &TaskView,
@@ -152,15 +165,15 @@ pub(super) async fn targets(
     }
 }
 
-/// Names every failed target, and for each node why.
+/// Prints every failed target with the reason of each node.
 pub(super) fn print_failed(failed: &[TargetView]) {
     for target in failed {
         output::line(format!("failed {}", target.url));
-        let told: Vec<_> = target.outcomes.iter().filter(|one| !is_success(one)).collect();
-        for outcome in &told {
+        let failed: Vec<_> = target.outcomes.iter().filter(|one| !is_success(one)).collect();
+        for outcome in &failed {
             output::line(format!("       {}: {}", outcome.node, reason(outcome)));
         }
-        if let (true, Some(outcome)) = (told.is_empty(), &target.outcome) {
+        if let (true, Some(outcome)) = (failed.is_empty(), &target.outcome) {
             output::line(format!("       {outcome}"));
         }
     }
@@ -195,4 +208,19 @@ fn duration(task: &TaskView) -> Option<Duration> {
     let from: jiff::Timestamp = task.created_at.parse().ok()?;
     let to: jiff::Timestamp = task.finished_at.as_ref()?.parse().ok()?;
     Duration::try_from(to.duration_since(from)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polls_are_quick_at_first_and_then_a_tenth_of_the_time_apart() {
+        let at = |seconds: f64| pause(Duration::from_secs_f64(seconds));
+        assert_eq!(at(0.0), SHORTEST_PAUSE);
+        assert_eq!(at(0.4), SHORTEST_PAUSE);
+        assert_eq!(at(3.0), Duration::from_millis(300));
+        assert_eq!(at(10.0), LONGEST_PAUSE);
+        assert_eq!(at(86_400.0), LONGEST_PAUSE);
+    }
 }

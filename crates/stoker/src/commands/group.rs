@@ -7,109 +7,73 @@ use stoker_gateway::admin::api::identity::{GroupView, Groups, NewMember, NewName
 
 use crate::{
     commands::{
-        table,
-        whose::{self, Whose, names},
+        arguments::{ForAccount, List, New, Print, name},
+        table::{self, names},
     },
     failure::Failure,
     output,
 };
 
-/// Add, list or remove groups of users, and say who is in them
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    whose: Whose,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// Add a group without members
     Add(New),
     /// List the groups of the account
     List(List),
-    /// Remove a group; its members stay and lose its policies
-    Remove(Remove),
-    /// Put a user into a group
-    Join(Join),
-    /// Take a user out of a group
-    Leave(Leave),
+    /// Remove a group; its members remain and lose its policies
+    Remove {
+        /// Name of the group
+        #[arg(value_parser = name)]
+        group: String,
+    },
+    /// Add a user to a group
+    Join {
+        #[command(flatten)]
+        member: Member,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Remove a user from a group
+    Leave(Member),
 }
 
 #[derive(clap::Args, Debug)]
-struct New {
-    /// Its name, unique in the account
-    #[arg(value_parser = whose::name)]
-    name: String,
-    /// Print the group as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct List {
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Remove {
-    /// Which group
-    #[arg(value_parser = whose::name)]
+pub(super) struct Member {
+    /// Name of the group
+    #[arg(value_parser = name)]
     group: String,
-}
-
-#[derive(clap::Args, Debug)]
-struct Join {
-    /// Which group
-    #[arg(value_parser = whose::name)]
-    group: String,
-    /// Which user, by name or number
-    #[arg(value_parser = whose::name)]
-    user: String,
-    /// Print the group as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Leave {
-    /// Which group
-    #[arg(value_parser = whose::name)]
-    group: String,
-    /// Which user, by name or number
-    #[arg(value_parser = whose::name)]
+    /// Name or number of the user
+    #[arg(value_parser = name)]
     user: String,
 }
 
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let Args { command, whose } = args;
-    let client = whose.client()?;
+pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> {
+    let ForAccount { command, account } = args;
+    let client = account.client()?;
     match command {
-        Command::Add(New { name, json }) => {
-            let group: GroupView = client.post(&whose.path("groups"), &NewName { name }).await?;
-            output::told(json, &group, format!("added {}", group.name));
+        Command::Add(New { name, print }) => {
+            let path = account.path("groups");
+            let group: GroupView = client.post(&path, &NewName { name }).await?;
+            output::result(print.json, &group, format!("added {}", group.name));
         }
         Command::List(List { json }) => {
             let split = |page: Groups| (page.groups, page.next);
-            let groups = client.list(&whose.path("groups"), usize::MAX, split).await?;
-            let none = "no groups; `stoker group add` makes them";
+            let groups = client.list(&account.path("groups"), usize::MAX, split).await?;
+            let none = "no groups; add one with `stoker group add NAME`";
             table::list(json, &groups, none, ["GROUP", "MEMBERS", "POLICIES"], row);
         }
-        Command::Remove(Remove { group }) => {
-            client.delete(&whose.path(&format!("groups/{group}"))).await?;
+        Command::Remove { group } => {
+            client.delete(&account.path(&format!("groups/{group}"))).await?;
             output::line(format!("removed {group}"));
         }
-        Command::Join(Join { group, user, json }) => {
+        Command::Join { member: Member { group, user }, print } => {
             let line = format!("{user} is in {group}");
-            let path = whose.path(&format!("groups/{group}/members"));
+            let path = account.path(&format!("groups/{group}/members"));
             let group: GroupView = client.post(&path, &NewMember { user }).await?;
-            output::told(json, &group, line);
+            output::result(print.json, &group, line);
         }
-        Command::Leave(Leave { group, user }) => {
-            client.delete(&whose.path(&format!("groups/{group}/members/{user}"))).await?;
+        Command::Leave(Member { group, user }) => {
+            client.delete(&account.path(&format!("groups/{group}/members/{user}"))).await?;
             output::line(format!("{user} is not in {group}"));
         }
     }

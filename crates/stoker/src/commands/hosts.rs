@@ -1,5 +1,5 @@
-//! Lines of a list that the server will refuse for their domains: asked beforehand, so that they can
-//! be named by their numbers. What is accepted is decided by the server alone.
+//! Lines of a list that the server would refuse because of their domains. Asking about the domains
+//! beforehand gives the numbers of these lines; the decision remains the server's.
 
 use std::collections::HashMap;
 
@@ -21,7 +21,7 @@ pub(super) async fn sort(
     lines: Vec<Line>,
     areas: Option<AreaScope>,
 ) -> Result<(Vec<Line>, Vec<Refused>), Error> {
-    let mut known: HashMap<String, Option<String>> = HashMap::new();
+    let mut reasons: HashMap<String, Option<String>> = HashMap::new();
     let (mut good, mut refused) = (Vec::new(), Vec::new());
     for line in lines {
         // the list has parsed it
@@ -29,11 +29,11 @@ pub(super) async fn sort(
             good.push(line);
             continue;
         };
-        let reason = match known.get(&host) {
+        let reason = match reasons.get(&host) {
             Some(reason) => reason.clone(),
             None => {
                 let reason = reason(client, &host, areas).await?;
-                known.insert(host, reason.clone());
+                reasons.insert(host, reason.clone());
                 reason
             }
         };

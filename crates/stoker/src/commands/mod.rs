@@ -1,9 +1,11 @@
 //! The command line: one file per command, each with its arguments, its help and its work.
 //!
-//! A command gives the exit code 0 when what was asked for is so, 1 when it is not, 2 for wrong
-//! usage. It reaches the server only through `client`.
+//! Exit codes: 0 when the command did what was asked, 1 when it did not, 2 for wrong usage. Commands
+//! reach the server only through `client`.
 
 mod account;
+mod account_flag;
+mod arguments;
 mod check;
 mod completions;
 mod doctor;
@@ -24,24 +26,18 @@ mod task;
 mod up;
 mod user;
 mod verification;
-mod whose;
 mod zone;
 
 use std::{future::Future, process::ExitCode};
 
-use clap::{
-    Parser, Subcommand,
-    builder::{PossibleValuesParser, TypedValueParser},
-};
-use stoker_domain::{
-    area::{AreaScope, Tier},
-    task::Progress,
-};
+use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::failure::Failure;
 
-/// Keeps caches warm: brings content to cache nodes before the first viewer asks.
+use arguments::{ForAccount, ForCaller};
+
+/// Keeps caches warm: brings content to cache nodes before the first viewer asks
 #[derive(Debug, Parser)]
 #[command(name = "stoker", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -52,17 +48,26 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Up(up::Args),
-    Domain(domain::Args),
-    Zone(zone::Args),
-    Account(account::Args),
-    User(user::Args),
-    Group(group::Args),
-    Key(key::Args),
-    Policy(policy::Args),
+    /// Add, list, show, change or remove accelerated domains
+    Domain(ForAccount<domain::Command>),
+    /// Add, list, show or remove zones, which are groups of domains
+    Zone(ForCaller<zone::Command>),
+    /// Add, list, show, enable, disable or suspend accounts, as the owner of the installation
+    Account(ForCaller<account::Command>),
+    /// Add, list, show, enable, disable or remove users, who may do what policies allow
+    User(ForAccount<user::Command>),
+    /// Add, list or remove groups of users, and change their members
+    Group(ForAccount<group::Command>),
+    /// Create, list, enable, disable, remove or rotate keys and temporary keys
+    Key(ForAccount<key::Command>),
+    /// Put, list, show, remove, attach, detach or test policies
+    Policy(ForAccount<policy::Command>),
     Prefetch(prefetch::Args),
     Purge(purge::Args),
-    Quota(quota::Args),
-    Task(task::Args),
+    /// Show or set how many URLs an account may prefetch and purge in a day
+    Quota(ForCaller<quota::Command>),
+    /// List, show or watch tasks
+    Task(ForCaller<task::Command>),
     Check(check::Args),
     Doctor(doctor::Args),
     Completions(completions::Args),
@@ -95,25 +100,4 @@ fn wait_for(work: impl Future<Output = Result<ExitCode, Failure>>) -> Result<Exi
         .build()
         .map_err(|error| Failure::because("cannot start the runtime", &error))?;
     runtime.block_on(work)
-}
-
-/// Reads an area, so that help and errors list the words.
-fn area_words() -> impl TypedValueParser<Value = AreaScope> {
-    PossibleValuesParser::new(["mainland", "overseas", "global"])
-        .map(|word| word.parse().expect("the words are those of `AreaScope`"))
-}
-
-/// Reads a tier, so that help and errors list the words.
-fn layer_words() -> impl TypedValueParser<Value = Tier> {
-    PossibleValuesParser::new(["edge", "middle"])
-        .map(|word| word.parse().expect("the words are those of `Tier`"))
-}
-
-/// Reads how far a target is, so that help and errors list the words.
-fn progress_words() -> impl TypedValueParser<Value = Progress> {
-    PossibleValuesParser::new(["processing", "done", "failed"]).map(|word| match word.as_str() {
-        "processing" => Progress::Processing,
-        "done" => Progress::Done,
-        _ => Progress::Failed,
-    })
 }

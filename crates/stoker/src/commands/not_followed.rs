@@ -1,11 +1,11 @@
-//! Telling what playlists name and is not followed: it was not asked for, and a title without it is
-//! not complete.
+//! Printing what playlists name and a task does not follow: it was not requested, and a title is
+//! incomplete without it.
 
 use stoker_domain::media::NotFollowed;
 
 use crate::output;
 
-/// Tells it below `indent`, if there is anything.
+/// Prints it, each line after `indent`, if there is anything.
 pub(super) fn print(indent: &str, not_followed: &NotFollowed) {
     lines(not_followed).iter().for_each(|line| output::line(format!("{indent}{line}")));
 }
@@ -20,7 +20,7 @@ fn lines(not_followed: &NotFollowed) -> Vec<String> {
     if total > not_followed.first.len() as u64 {
         lines.push(format!("       and {} more", total - not_followed.first.len() as u64));
     }
-    lines.push("       to have them there too, submit their URLs".into());
+    lines.push("       to prefetch them too, submit their URLs".into());
     lines
 }
 
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_followed_is_told_with_the_way_to_have_it() {
+    fn what_is_not_followed_is_printed_with_the_way_to_prefetch_it() {
         assert!(lines(&NotFollowed::default()).is_empty());
         let not_followed = NotFollowed {
             counts: BTreeMap::from([(Kind::MediaSegment, 12), (Kind::InitializationSection, 1)]),
@@ -43,7 +43,7 @@ mod tests {
             "not followed: 12 media segments other than .ts, 1 initialization section (EXT-X-MAP)",
             "       http://a.example/init.mp4",
             "       and 12 more",
-            "       to have them there too, submit their URLs",
+            "       to prefetch them too, submit their URLs",
         ];
         assert_eq!(lines(&not_followed), expected);
     }

@@ -9,32 +9,43 @@ use stoker_gateway::admin::api::identity::{Holder, NewPolicy, Policies, PolicyVi
 
 use crate::{
     commands::{
-        table,
-        whose::{self, Whose, names, read_policy},
+        account_flag::AccountFlag,
+        arguments::{ForAccount, List, Print, name, read_policy},
+        table::{self, names},
     },
     failure::Failure,
     output,
 };
 
-/// Put, list, show, remove, attach, detach or test policies
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    whose: Whose,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Add a policy, or replace the document of one for whoever has it
-    Put(Put),
-    /// List the policies of the account
+pub(super) enum Command {
+    /// Add a policy, or replace the document of an existing one
+    Put {
+        /// Its name, unique in the account
+        #[arg(value_parser = name)]
+        name: String,
+        /// File with the policy document; `-` reads standard input
+        #[arg(long, value_name = "FILE")]
+        file: String,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// List the policies of the account, without their documents
     List(List),
     /// Show one policy and its document
-    Show(Show),
-    /// Remove a policy that is attached to nobody
-    Remove(Remove),
+    Show {
+        /// Name of the policy
+        #[arg(value_parser = name)]
+        name: String,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Remove a policy that is attached to no user and no group
+    Remove {
+        /// Name of the policy
+        #[arg(value_parser = name)]
+        name: String,
+    },
     /// Attach a policy to a user or a group
     Attach(Attach),
     /// Detach a policy from a user or a group
@@ -43,100 +54,64 @@ enum Command {
 }
 
 #[derive(clap::Args, Debug)]
-struct Put {
-    /// Its name, unique in the account
-    #[arg(value_parser = whose::name)]
-    name: String,
-    /// The policy document; `-` is standard input
-    #[arg(long, value_name = "FILE")]
-    file: String,
-    /// Print the policy as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct List {
-    /// Print a JSON array, without the documents
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Show {
-    /// Which policy
-    #[arg(value_parser = whose::name)]
-    name: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Remove {
-    /// Which policy
-    #[arg(value_parser = whose::name)]
-    name: String,
-}
-
-#[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("holder").required(true).args(["user", "group"]))]
-struct Attach {
-    /// Which policy
-    #[arg(value_parser = whose::name)]
+pub(super) struct Attach {
+    /// Name of the policy
+    #[arg(value_parser = name)]
     name: String,
-    /// This user, by name or number
-    #[arg(long, value_name = "USER", value_parser = whose::name)]
+    /// Name or number of the user
+    #[arg(long, value_name = "USER", value_parser = name)]
     user: Option<String>,
-    /// All members of this group
-    #[arg(long, value_name = "GROUP", value_parser = whose::name)]
+    /// Name of the group
+    #[arg(long, value_name = "GROUP", value_parser = name)]
     group: Option<String>,
-    /// Print the policy as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let Args { command, whose } = args;
-    let path = |name: &str| whose.path(&format!("policies/{name}"));
+pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> {
+    let ForAccount { command, account } = args;
+    let path = |name: &str| account.path(&format!("policies/{name}"));
     match command {
-        Command::Put(Put { name, file, json }) => {
+        Command::Put { name, file, print } => {
             let document = read_policy(&file)?;
             let new = NewPolicy { name, document };
-            let policy: PolicyView = whose.client()?.post(&whose.path("policies"), &new).await?;
-            output::told(json, &policy, format!("put {}", policy.name));
+            let path = account.path("policies");
+            let policy: PolicyView = account.client()?.post(&path, &new).await?;
+            output::result(print.json, &policy, format!("put {}", policy.name));
         }
         Command::List(List { json }) => {
             let split = |page: Policies| (page.policies, page.next);
-            let policies = whose.client()?.list(&whose.path("policies"), usize::MAX, split).await?;
-            let none = "no policies; `stoker policy put` makes them";
+            let path = account.path("policies");
+            let policies = account.client()?.list(&path, usize::MAX, split).await?;
+            let none = "no policies; add one with `stoker policy put NAME --file FILE`";
             table::list(json, &policies, none, ["POLICY", "CHANGED", "USERS", "GROUPS"], row);
         }
-        Command::Show(Show { name, json }) => {
-            show(&whose.client()?.get(&path(&name)).await?, json);
+        Command::Show { name, print } => {
+            show(&account.client()?.get(&path(&name)).await?, print.json);
         }
-        Command::Remove(Remove { name }) => {
-            whose.client()?.delete(&path(&name)).await?;
+        Command::Remove { name } => {
+            account.client()?.delete(&path(&name)).await?;
             output::line(format!("removed {name}"));
         }
-        Command::Attach(command) => set(&whose, command, true).await?,
-        Command::Detach(command) => set(&whose, command, false).await?,
-        Command::Test(args) => return test::run(&whose, args).await,
+        Command::Attach(command) => set(&account, command, true).await?,
+        Command::Detach(command) => set(&account, command, false).await?,
+        Command::Test(args) => return test::run(&account, args).await,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn set(whose: &Whose, attach: Attach, is_attached: bool) -> Result<(), Failure> {
-    let Attach { name, user, group, json } = attach;
+async fn set(account: &AccountFlag, attach: Attach, is_attached: bool) -> Result<(), Failure> {
+    let Attach { name, user, group, print } = attach;
     let who = user.as_ref().or(group.as_ref()).map_or("", String::as_str);
     let (word, line) = if is_attached {
         ("attach", format!("attached {name} to {who}"))
     } else {
         ("detach", format!("detached {name} from {who}"))
     };
-    let path = whose.path(&format!("policies/{name}/{word}"));
-    let policy: PolicyView = whose.client()?.post(&path, &Holder { user, group }).await?;
-    output::told(json, &policy, line);
+    let path = account.path(&format!("policies/{name}/{word}"));
+    let policy: PolicyView = account.client()?.post(&path, &Holder { user, group }).await?;
+    output::result(print.json, &policy, line);
     Ok(())
 }
 

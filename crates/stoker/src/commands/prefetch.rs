@@ -1,4 +1,4 @@
-//! `stoker prefetch`: have URLs brought to the nodes, and wait for it if asked to.
+//! `stoker prefetch`: submits URLs as tasks, and with `--wait` follows the tasks to their end.
 
 use std::{fs, io, process::ExitCode, time::Duration};
 
@@ -13,7 +13,10 @@ use stoker_gateway::admin::api::{Accepted, MOST_URLS, NewTask, TargetView, TaskV
 
 use crate::{
     client::{Client, Error},
-    commands::{area_words, follow, hosts, layer_words, not_followed, progress},
+    commands::{
+        arguments::{Print, Urls, area_words, tier_words},
+        follow, hosts, not_followed, progress,
+    },
     config::Access,
     failure::Failure,
     list::{self, Line, Refused},
@@ -22,61 +25,55 @@ use crate::{
 
 /// Bring URLs to the nodes before the first viewer asks
 ///
-/// Exit code with --wait: 0 when every target is done, 1 when some are not (each is named with its
-/// reason), 130 after Ctrl-C; the task goes on. Without --wait: 0 when the task was accepted.
+/// Exit code with --wait: 0 when every target is done, 1 when some are not (each is printed with its
+/// reason), 130 after Ctrl-C. The task continues after Ctrl-C. Without --wait: 0 when the task was
+/// accepted.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// What is to be prefetched, each beginning with `http://` or `https://`
-    #[arg(value_name = "URL", required_unless_present = "list")]
-    urls: Vec<String>,
-    /// Read further URLs from FILE, one on a line; `-` reads standard input
+    #[command(flatten)]
+    urls: Urls,
+    /// Submit the valid lines of the list even if others are no URLs, or their domains cannot be
+    /// prefetched
     ///
-    /// Empty lines and lines that begin with `#` are left out. Lines may end in any way and stand
-    /// in the quotes of a spreadsheet; the text is UTF-8, or UTF-16 with a byte order mark.
-    #[arg(long, value_name = "FILE")]
-    list: Option<String>,
-    /// Submit the rest when lines of the list are not URLs, or their domains cannot be prefetched
-    ///
-    /// The lines that are skipped go to standard error as a list again, each below a comment with
-    /// its number and the reason.
+    /// The skipped lines are written to standard error as a list again, each after a comment with its
+    /// number and the reason.
     #[arg(long, requires = "list")]
     skip_invalid: bool,
-    /// Write the lines that were skipped into FILE instead; it is made anew
+    /// Write the skipped lines into FILE instead of standard error; FILE is overwritten
     #[arg(long, value_name = "FILE", requires = "skip_invalid")]
     rejected: Option<String>,
-    /// Where they must be held [default: wherever their domains are served]
+    /// Areas whose nodes must hold the URLs [default: those of each domain]
     #[arg(long, value_name = "AREA", value_parser = area_words())]
     area: Option<AreaScope>,
-    /// Which tier must hold them [default: middle in the mainland, edge overseas]
-    #[arg(long, value_name = "LAYER", value_parser = layer_words())]
-    layer: Option<Tier>,
+    /// Tier that must hold the URLs [default: middle in the mainland, edge overseas]
+    #[arg(long, alias = "layer", value_name = "TIER", value_parser = tier_words())]
+    tier: Option<Tier>,
     /// Read each domain's origin at no more than MBPS megabits (10^6 bits) per second, over all nodes
     #[arg(long, value_name = "MBPS", value_parser = clap::value_parser!(u32).range(1..))]
     limit_rate: Option<u32>,
-    /// How long a URL is tried after its first failure, as `10m` [default: as its domain says]
+    /// How long a URL is retried after its first failure, such as `10m` [default: that of its domain]
     #[arg(long, value_name = "TIME", value_parser = size::parse_duration)]
     patience: Option<Duration>,
-    /// Request field sent to the origin; may be given up to 20 times
+    /// Request field sent to the origin; may be repeated up to 20 times
     #[arg(long = "header", value_name = "K: V", value_parser = field)]
     headers: Vec<(String, String)>,
     /// `User-Agent` sent to the origin
     #[arg(long, value_name = "TEXT")]
     user_agent: Option<String>,
-    /// Whether playlists are followed: not at all, or playlists and their `.ts` segments
+    /// Whether playlists are followed: not at all, or to playlists and `.ts` segments
     ///
-    /// What is named besides, such as `.m4s` segments, keys or audio renditions, is told and not
-    /// followed.
+    /// Anything else that a playlist names, such as `.m4s` segments, keys or audio renditions, is
+    /// listed and not followed.
     #[arg(long, value_enum, default_value_t = Media::Off)]
     media: Media,
-    /// Ask the origin for whole representations, without `Range`
+    /// Request whole representations from the origin, without `Range`
     #[arg(long)]
     disable_range: bool,
-    /// Wait until every target is final, and show how far it is
+    /// Wait until every target is final, and show the progress
     #[arg(long)]
     wait: bool,
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
     #[command(flatten)]
     access: Access,
 }
@@ -109,23 +106,25 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         refused.sort_by_key(Refused::number);
         reject(&refused, args.rejected.as_deref())?;
     }
-    let urls = urls(&args, &lines)?;
+    let urls = args.urls.with(lines.iter().map(|line| line.url.clone()))?;
     if matches!(args.media, Media::Off) && urls.iter().any(|url| media::is_playlist(url)) {
-        output::note("note: playlists alone are brought; `--media segments` follows them");
+        output::note(
+            "note: only the playlists themselves are prefetched; `--media segments` follows them",
+        );
     }
     let mut results = Vec::new();
     for part in urls.chunks(MOST_URLS as usize) {
         let accepted = match submit(&client, &args, part).await {
             Ok(accepted) => accepted,
             Err(error) => {
-                if let (Some(list), true) = (&args.list, hosts::is_about_a_domain(&error)) {
+                if let (Some(list), true) = (&args.urls.list, hosts::is_about_a_domain(&error)) {
                     let (_, refused) = hosts::sort(&client, lines, args.area).await?;
-                    list::tell(list, &refused);
+                    list::report(list, &refused);
                 }
                 return Err(error.into());
             }
         };
-        if !args.json {
+        if !args.print.json {
             output::line(format!("task {}: {}", accepted.task_id, counted(&accepted)));
         }
         let Accepted { task_id, targets, merged } = accepted;
@@ -133,10 +132,10 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     if args.wait {
         let ids: Vec<_> = results.iter().map(|result| result.task_id.clone()).collect();
-        let wait = wait(&client, &mut results, args.json);
+        let wait = wait(&client, &mut results, args.print.json);
         follow::unless_interrupted("task", &ids, "stoker task watch", wait).await?;
     }
-    if args.json {
+    if args.print.json {
         output::json(&results);
     }
     let all_done = results.iter().all(|result| result.task.as_ref().is_none_or(|t| t.failed == 0));
@@ -161,7 +160,7 @@ async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepte
     let new = NewTask {
         urls: urls.to_vec(),
         areas: args.area,
-        layer: args.layer,
+        layer: args.tier,
         headers: args.headers.clone(),
         user_agent: args.user_agent.clone(),
         media: match args.media {
@@ -186,7 +185,7 @@ fn counted(accepted: &Accepted) -> String {
 
 /// The lines of the list that have URLs, and with `--skip-invalid` the others.
 fn lines(args: &Args) -> Result<(Vec<Line>, Vec<Refused>), Failure> {
-    let Some(list) = &args.list else { return Ok((Vec::new(), Vec::new())) };
+    let Some(list) = &args.urls.list else { return Ok((Vec::new(), Vec::new())) };
     let list = list::read(list)?;
     if args.skip_invalid {
         return Ok(list.into_parts());
@@ -197,19 +196,7 @@ fn lines(args: &Args) -> Result<(Vec<Line>, Vec<Refused>), Failure> {
     Ok((lines, Vec::new()))
 }
 
-/// The URLs of the command line and of the list.
-fn urls(args: &Args, lines: &[Line]) -> Result<Vec<String>, Failure> {
-    let listed = lines.iter().map(|line| line.url.clone());
-    let urls: Vec<_> = args.urls.iter().cloned().chain(listed).collect();
-    if urls.is_empty() {
-        return Err(Failure::usage("the list has no URLs")
-            .hint("write one URL on each line; lines that begin with `#` are left out"));
-    }
-    Ok(urls)
-}
-
-/// Writes refused lines into `file`, or to standard error. The file is there afterwards, whether
-/// there were any or not.
+/// Writes refused lines into `file`, or to standard error. The file is created even if there are none.
 fn reject(refused: &[Refused], file: Option<&str>) -> Result<(), Failure> {
     let Some(file) = file else {
         for line in refused {

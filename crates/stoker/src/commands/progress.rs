@@ -1,8 +1,8 @@
-//! How the progress of a task is shown: on a terminal two lines that are cut to its width, elsewhere
-//! a plain line now and then.
+//! How the progress of a task is shown: on a terminal two lines that fit its width, elsewhere a plain
+//! line every few seconds.
 //!
-//! Rates come from what changed while it was watched. What is not known is left out: no bar and no
-//! time left from a size that nobody has told yet.
+//! Rates come from what changed while the task was followed. What is unknown is left out: while the
+//! size of the task is unknown there is no bar of bytes.
 
 use std::{collections::VecDeque, io, time::Duration};
 
@@ -15,28 +15,28 @@ use crate::{
     size::{show, show_duration},
 };
 
-/// Plain lines stand at least so far apart.
+/// Shortest time between two plain lines.
 const LINES_APART: Duration = Duration::from_secs(2);
-/// Rates are those of the last so many seconds.
+/// Time over which a rate is measured.
 const WINDOW: Duration = Duration::from_secs(10);
-/// No rate is told from less.
+/// A rate needs at least this much time.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// Of a terminal that does not tell its own.
+/// Width of a terminal that does not report its own.
 const WIDTH: usize = 80;
 const SHORTEST_BAR: usize = 10;
 const LONGEST_BAR: usize = 40;
 
 /// How progress is shown.
 pub(super) trait Show {
-    /// How far the task is.
+    /// Shows the state of the task.
     fn update(&mut self, task: &TaskView, now: Instant);
-    /// A line that stays, above what changes.
-    fn say(&mut self, line: &str);
-    /// Takes away what changes.
+    /// Prints a line that stays, above the lines that change.
+    fn print(&mut self, line: &str);
+    /// Removes the lines that change.
     fn clear(&mut self);
 }
 
-/// What suits the place where it is shown.
+/// Bars for a terminal, plain lines otherwise.
 pub(super) fn shown(is_quiet: bool) -> Box<dyn Show> {
     match (is_quiet, output::is_terminal()) {
         (true, _) => Box::new(Silence),
@@ -49,12 +49,12 @@ struct Silence;
 
 impl Show for Silence {
     fn update(&mut self, _: &TaskView, _: Instant) {}
-    fn say(&mut self, _: &str) {}
+    fn print(&mut self, _: &str) {}
     fn clear(&mut self) {}
 }
 
-/// Two lines: targets, and bytes with their rate and, once it can be told, the time left. Below them,
-/// what is waited for.
+/// Two lines: targets, and bytes with their rate and, once it can be estimated, the time left. Below
+/// them, what the task waits for.
 struct Bars {
     all: MultiProgress,
     lines: [ProgressBar; 3],
@@ -79,8 +79,8 @@ impl Show for Bars {
         }
     }
 
-    fn say(&mut self, line: &str) {
-        // a terminal that went away shows nothing
+    fn print(&mut self, line: &str) {
+        // a terminal that was closed shows nothing
         let _ = self.all.println(line);
     }
 
@@ -112,14 +112,14 @@ impl Show for Lines {
         }
     }
 
-    fn say(&mut self, line: &str) {
+    fn print(&mut self, line: &str) {
         output::note(line);
     }
 
     fn clear(&mut self) {}
 }
 
-/// What was seen of a task, and when.
+/// The state of a task at one moment.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
     at: Instant,
@@ -127,7 +127,7 @@ struct Sample {
     settled: u64,
 }
 
-/// How fast a task goes on while it is watched.
+/// The speed of a task while it is followed.
 #[derive(Debug, Default)]
 struct Meter(VecDeque<Sample>);
 
@@ -139,7 +139,7 @@ impl Meter {
         }
     }
 
-    /// What `of` gained in a second.
+    /// How much `of` grew in a second.
     fn rate(&self, of: impl Fn(&Sample) -> u64) -> Option<f64> {
         let (first, last) = (self.0.front()?, self.0.back()?);
         let time = last.at.duration_since(first.at);
@@ -162,7 +162,7 @@ impl Meter {
             }
         };
         let seconds = left as f64 / rate;
-        // without a rate there is no end in sight
+        // without a rate there is no estimate
         (left > 0 && seconds < 1e7).then(|| Duration::from_secs_f64(seconds))
     }
 }
@@ -195,7 +195,7 @@ fn failed(task: &TaskView) -> Option<String> {
     (task.failed > 0).then(|| format!("{} failed", task.failed))
 }
 
-/// As many of `parts` as fit, and a bar in the room that is left; bars stand below each other.
+/// As many of `parts` as fit, and a bar in the remaining width; the bars are aligned.
 fn fit(name: &str, share: Option<f64>, parts: &[String], width: usize) -> String {
     let bare = name.trim_end();
     let mut text = String::new();
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_told_from_what_changed_while_it_was_watched() {
+    fn a_rate_comes_from_what_changed_while_the_task_was_followed() {
         let late = task(100, 0, 8 << 30, None);
         let mut meter = Meter::default();
         let start = Instant::now();
@@ -320,7 +320,7 @@ mod tests {
         assert!(meter.0.len() <= 12, "{}", meter.0.len());
         let again = task(100, 0, 0, None);
         meter.add(start + Duration::from_secs(31), &again);
-        assert_eq!(meter.bytes_per_second(), Some(0), "a server that starts anew counts anew");
+        assert_eq!(meter.bytes_per_second(), Some(0), "a restarted server counts from zero");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `stoker purge`: makes the caches forget URLs, or everything below a path.
+//! `stoker purge`: removes URLs, or everything below a path, from the caches.
 
 use std::{cell::Cell, collections::BTreeSet, process::ExitCode, time::Duration};
 
@@ -13,20 +13,23 @@ use tokio::time::sleep;
 
 use crate::{
     client::Client,
-    commands::{area_words, follow, table},
+    commands::{
+        arguments::{List, Print, area_words},
+        follow, table,
+    },
     config::Access,
     failure::Failure,
     output,
 };
 
-/// How often a purge that is waited for is looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the status of a purge is read while the command waits for its end.
+const POLL: Duration = Duration::from_millis(100);
 
-/// Make the caches forget URLs, or everything below a path
+/// Remove URLs, or everything below a path, from the caches
 ///
-/// A target that ends in `/` is a path: everything below it goes, and `http://HOST/` is the whole
-/// host. Any other target is one URL. A purge is done when every node has carried it out for good;
-/// a node that is down is waited for. What is prefetched afterwards is fetched anew.
+/// A target that ends in `/` is a path: everything below it is removed, and `http://HOST/` is the
+/// whole host. Any other target is one URL. A purge is done when every node has carried it out
+/// durably, also those that are down now. A later prefetch fetches the content again.
 #[derive(clap::Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct Args {
@@ -35,18 +38,18 @@ pub(super) struct Args {
     /// URLs, and paths that end in `/`
     #[arg(required = true, value_name = "URL|PREFIX/")]
     targets: Vec<String>,
-    /// Areas to be reached; without it those of each domain
+    /// Only in these areas [default: those of each domain]
     #[arg(long, value_name = "AREA", value_parser = area_words())]
     area: Option<AreaScope>,
-    /// Keep what the origin confirms: paths become stale instead of gone
+    /// Make the content below paths stale instead of removing it: it is used again once the origin
+    /// confirms it
     #[arg(long)]
     invalidate: bool,
     /// Wait until every node has carried it out
     #[arg(long)]
     wait: bool,
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    list: List,
     #[command(flatten)]
     access: Access,
 }
@@ -54,50 +57,43 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List purges, newest first
-    List(List),
-    /// Show a purge: what it names, and how far each node is
-    Show(Show),
-}
-
-#[derive(clap::Args, Debug)]
-struct List {
-    /// Purges at most
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: usize,
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    access: Access,
-}
-
-#[derive(clap::Args, Debug)]
-struct Show {
-    /// Which purge
-    id: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    access: Access,
+    List {
+        /// Maximum number of purges
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        list: List,
+        #[command(flatten)]
+        access: Access,
+    },
+    /// Show a purge: its targets, and which nodes have carried it out
+    Show {
+        /// Id of the purge
+        id: String,
+        #[command(flatten)]
+        print: Print,
+        #[command(flatten)]
+        access: Access,
+    },
 }
 
 pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     match args.command {
-        Some(Command::List(command)) => list(command).await,
-        Some(Command::Show(command)) => show(command).await,
+        Some(Command::List { limit, list: List { json }, access }) => {
+            list(&access.client()?, limit, json).await
+        }
+        Some(Command::Show { id, print, access }) => show(&access.client()?, &id, print).await,
         None => submit(args).await,
     }
 }
 
-async fn list(command: List) -> Result<ExitCode, Failure> {
+async fn list(client: &Client, limit: usize, json: bool) -> Result<ExitCode, Failure> {
     let total = Cell::new(0);
     let split = |page: Purges| {
         total.set(page.total);
         (page.purges, page.next)
     };
-    let client = command.access.client()?;
-    let purges = client.list("/admin/v1/purges", command.limit, split).await?;
+    let purges = client.list("/admin/v1/purges", limit, split).await?;
     let total = total.get();
     let row = |view: &PurgeView| {
         [
@@ -111,17 +107,17 @@ async fn list(command: List) -> Result<ExitCode, Failure> {
         ]
     };
     let head = ["PURGE", "STATUS", "SCOPE", "METHOD", "AREAS", "TARGETS", "CREATED"];
-    let none = "no purges; make one with `stoker purge URL`";
-    table::list(command.json, &purges, none, head, row);
-    if !command.json && total > purges.len() as u64 {
+    let none = "no purges; create one with `stoker purge URL`";
+    table::list(json, &purges, none, head, row);
+    if !json && total > purges.len() as u64 {
         output::note(&format!("{} of {total} purges; more with --limit", purges.len()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show(command: Show) -> Result<ExitCode, Failure> {
-    let view = look(&command.access.client()?, &command.id).await?;
-    if command.json {
+async fn show(client: &Client, id: &str, print: Print) -> Result<ExitCode, Failure> {
+    let view = read(client, id).await?;
+    if print.json {
         output::json(&view);
         return Ok(ExitCode::SUCCESS);
     }
@@ -152,17 +148,17 @@ async fn submit(args: Args) -> Result<ExitCode, Failure> {
         }
         let new = NewPurge { scope, method, targets, areas: args.area, encode: true };
         let receipt: PurgeReceipt = client.post("/admin/v1/purges", &new).await?;
-        if !args.json {
+        if !args.list.json {
             output::line(format!("purge {}: {} accepted", receipt.purge, receipt.targets));
         }
-        views.push(look(&client, &receipt.purge).await?);
+        views.push(read(&client, &receipt.purge).await?);
     }
     if args.wait {
         let ids: Vec<_> = views.iter().map(|view| view.purge.clone()).collect();
-        let wait = wait(&client, &mut views, args.json);
+        let wait = wait(&client, &mut views, args.list.json);
         follow::unless_interrupted("purge", &ids, "stoker purge show", wait).await?;
     }
-    if args.json {
+    if args.list.json {
         output::json(&views);
     }
     let has_failed = views.iter().any(|view| view.status == Progress::Failed);
@@ -173,18 +169,18 @@ async fn submit(args: Args) -> Result<ExitCode, Failure> {
 async fn wait(client: &Client, views: &mut [PurgeView], is_quiet: bool) -> Result<(), Failure> {
     for view in views {
         while view.status == Progress::Processing {
-            sleep(LOOK).await;
-            *view = look(client, &view.purge).await?;
+            sleep(POLL).await;
+            *view = read(client, &view.purge).await?;
         }
         if !is_quiet {
-            output::line(told(view));
+            output::line(summary(view));
         }
     }
     Ok(())
 }
 
-/// How a purge that was waited for ended.
-fn told(view: &PurgeView) -> String {
+/// How a purge ended.
+fn summary(view: &PurgeView) -> String {
     let missing = view.nodes.iter().filter(|node| node.done_at.is_none());
     let missing: BTreeSet<&str> = missing.map(|node| node.node.as_str()).collect();
     if missing.is_empty() {
@@ -194,6 +190,6 @@ fn told(view: &PurgeView) -> String {
     format!("purge {}: failed so far; not carried out by {missing}", view.purge)
 }
 
-async fn look(client: &Client, purge: &str) -> Result<PurgeView, Failure> {
+async fn read(client: &Client, purge: &str) -> Result<PurgeView, Failure> {
     Ok(client.get(&format!("/admin/v1/purges/{purge}")).await?)
 }

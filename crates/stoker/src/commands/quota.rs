@@ -1,4 +1,4 @@
-//! `stoker quota`: what accounts may have prefetched and purged in a day.
+//! `stoker quota`: how many URLs accounts may prefetch and purge in a day.
 
 use std::process::ExitCode;
 
@@ -13,46 +13,48 @@ use stoker_domain::{
 use stoker_gateway::admin::api::{Quota, QuotaChange, QuotaDay, QuotaView};
 
 use crate::{
-    client::Client,
-    commands::{table, whose::uin},
-    config::Access,
+    commands::{
+        account_flag::uin,
+        arguments::{ForCaller, Print},
+        table,
+    },
     failure::Failure,
     output,
 };
 
-/// Show or set what an account may have prefetched and purged in a day
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    access: Access,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Show the limits and what is left today
-    Show(Show),
-    /// Set limits; the next call has them
+pub(super) enum Command {
+    /// Show the limits and what is left of them today
+    Show {
+        #[command(flatten)]
+        account: Account,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Set limits, in force from the next call
     Set(Set),
-    /// Let daily quotas be full again at another time of day, once the running day has ended
-    Day(Day),
+    /// Set the time of day at which daily quotas start again, after the current quota day
+    Day {
+        /// Time of day and offset from UTC, such as `00:00+08:00`
+        #[arg(value_name = "HH:MM+HH:MM")]
+        begins_at: Reset,
+        #[command(flatten)]
+        print: Print,
+    },
 }
 
 #[derive(clap::Args, Debug)]
-struct Show {
-    /// Number of the account, if not your own; only the owner may name it
-    #[arg(long, value_name = "UIN", value_parser = uin)]
-    account: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+pub(super) struct Account {
+    /// Act for the account with this number; only the owner of the installation may name another
+    /// than their own
+    #[arg(long = "account", value_name = "UIN", value_parser = uin)]
+    uin: Option<String>,
 }
 
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("limit").required(true).multiple(true).args(["batch", "daily"]))]
-struct Set {
-    /// What is counted
+pub(super) struct Set {
+    /// Product whose URLs are counted
     #[arg(value_parser = product_words())]
     product: Product,
     /// Only in this area
@@ -61,25 +63,13 @@ struct Set {
     /// URLs in one call of the API
     #[arg(long, value_name = "N")]
     batch: Option<u32>,
-    /// URLs in one day; below what was used today, nothing is left
+    /// URLs in one day; nothing is left if more have been used today
     #[arg(long, value_name = "N")]
     daily: Option<u64>,
-    /// Number of the account, if not your own; only the owner may set limits
-    #[arg(long, value_name = "UIN", value_parser = uin)]
-    account: Option<String>,
-    /// Print the limits as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Day {
-    /// Time of day with its zone, like `00:00+08:00`
-    #[arg(value_name = "HH:MM+HH:MM")]
-    begins_at: Reset,
-    /// Print the limits as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    account: Account,
+    #[command(flatten)]
+    print: Print,
 }
 
 fn product_words() -> impl TypedValueParser<Value = Product> {
@@ -92,19 +82,22 @@ fn area_words() -> impl TypedValueParser<Value = Area> {
         .map(|word| word.parse().expect("the words are those of `Area`"))
 }
 
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: ForCaller<Command>) -> Result<ExitCode, Failure> {
     let client = args.access.client()?;
-    let (quota, json) = match args.command {
-        Command::Show(command) => (show(&client, command.account).await?, command.json),
-        Command::Set(command) => {
-            let json = command.json;
-            (set(&client, command).await?, json)
+    let (quota, print): (Quota, _) = match args.command {
+        Command::Show { account, print } => {
+            let query = account.uin.map_or_else(String::new, |uin| format!("?account={uin}"));
+            (client.get(&format!("/admin/v1/quota{query}")).await?, print)
         }
-        Command::Day(Day { begins_at, json }) => {
-            (client.post("/admin/v1/quota/day", &QuotaDay { begins_at }).await?, json)
+        Command::Set(Set { product, area, batch, daily, account, print }) => {
+            let change = QuotaChange { account: account.uin, product, area, batch, daily };
+            (client.post("/admin/v1/quota", &change).await?, print)
+        }
+        Command::Day { begins_at, print } => {
+            (client.post("/admin/v1/quota/day", &QuotaDay { begins_at }).await?, print)
         }
     };
-    if json {
+    if print.json {
         output::json(&quota);
     } else {
         output::line(format!("account {}; the day ends {}", quota.account, quota.resets_at));
@@ -112,17 +105,6 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
         table::print(["PRODUCT", "AREA", "BATCH", "DAILY", "USED", "AVAILABLE"], &rows);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn show(client: &Client, account: Option<String>) -> Result<Quota, Failure> {
-    let query = account.map_or_else(String::new, |uin| format!("?account={uin}"));
-    Ok(client.get(&format!("/admin/v1/quota{query}")).await?)
-}
-
-async fn set(client: &Client, set: Set) -> Result<Quota, Failure> {
-    let Set { product, area, batch, daily, account, .. } = set;
-    let change = QuotaChange { account, product, area, batch, daily };
-    Ok(client.post("/admin/v1/quota", &change).await?)
 }
 
 fn row(entry: &QuotaView) -> [String; 6] {

@@ -1,4 +1,5 @@
-//! Where a new key goes that is told once: to standard output, or into a file for its owner alone.
+//! Where a new key is written, which is shown only once: standard output, or a file that only its owner
+//! can read.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -10,7 +11,11 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{commands::table, failure::Failure, output};
+use crate::{
+    commands::{arguments::Print, table},
+    failure::Failure,
+    output,
+};
 
 /// Fields that are not shown when they are in a file.
 const SECRETS: [&str; 2] = ["secret_key", "token"];
@@ -18,15 +23,15 @@ const SECRETS: [&str; 2] = ["secret_key", "token"];
 /// Where to write a new key, and how to show it.
 #[derive(clap::Args, Debug)]
 pub(super) struct Output {
-    /// Write the key into a new file that only you can read, in place of showing it
+    /// Write the key into a new file that only you can read, and do not print the secret
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
-/// A place that is taken before the key is made: a key that cannot be kept is not made.
+/// The place of a new key. It is taken before the key is created, so that none is created that cannot
+/// be written.
 pub(super) struct Place {
     file: Option<(PathBuf, File)>,
     json: bool,
@@ -36,7 +41,7 @@ pub(super) struct Place {
 impl Output {
     /// Takes the place.
     pub(super) fn take(self) -> Result<Place, Failure> {
-        let Self { output, json } = self;
+        let Self { output, print } = self;
         let file = match output {
             None => None,
             Some(path) => {
@@ -55,24 +60,23 @@ impl Output {
                 Some((path, file))
             }
         };
-        Ok(Place { file, json, is_written: false })
+        Ok(Place { file, json: print.json, is_written: false })
     }
 }
 
 impl Place {
-    /// Writes the key and shows what is to be shown of it. `made` is what the server told; the file
-    /// has `endpoint` besides.
+    /// Writes and prints the key. `made` is the reply of the server; the file has `endpoint` as well.
     pub(super) fn put(mut self, made: &impl Serialize, endpoint: &str) -> Result<(), Failure> {
         let mut shown = serde_json::to_value(made).expect("our own values are plain JSON");
         if let Some((path, file)) = &mut self.file {
-            let mut kept = shown.clone();
-            kept["endpoint"] = endpoint.into();
-            let mut text = serde_json::to_vec_pretty(&kept).expect("a value is plain JSON");
+            let mut content = shown.clone();
+            content["endpoint"] = endpoint.into();
+            let mut text = serde_json::to_vec_pretty(&content).expect("a value is plain JSON");
             text.push(b'\n');
             let written = file.write_all(&text).and_then(|()| file.sync_all());
             written.map_err(|error| {
                 Failure::because(format!("cannot write `{}`", path.display()), &error)
-                    .hint("remove the key that was made, and make another; is the disk full?")
+                    .hint("remove the new key and create another; is the disk full?")
             })?;
             self.is_written = true;
             if let Value::Object(fields) = &mut shown {
@@ -89,7 +93,7 @@ impl Place {
         );
         match &self.file {
             Some((path, _)) => table::values([("written to", path.display().to_string())]),
-            None => output::note("keep it: the secret is shown this once"),
+            None => output::note("keep the secret: it is shown only once"),
         }
         Ok(())
     }
@@ -116,7 +120,7 @@ mod tests {
     fn a_key_is_written_once_for_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.json");
-        let output = || Output { output: Some(path.clone()), json: true };
+        let output = || Output { output: Some(path.clone()), print: Print { json: true } };
         drop(output().take().unwrap());
         assert!(!path.exists(), "no key was made");
         let made = json!({"uin": "1", "secret_id": "a", "secret_key": "b"});

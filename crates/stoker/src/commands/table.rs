@@ -1,12 +1,12 @@
-//! What people read: tables, whose columns are as wide as their widest cell, and values by name.
+//! Output for people: tables, whose columns are as wide as their widest cell, and values by name.
 
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::output;
 
-/// Answers a command that lists: an array where `json` is asked for, else a table with a row per
-/// item, or `none` beside an empty result.
+/// Prints a list: an array for `json`, otherwise a table with a row for each item, or `none` if there
+/// are no items.
 pub(super) fn list<T: Serialize, const N: usize>(
     json: bool,
     items: &[T],
@@ -49,7 +49,7 @@ fn line<const N: usize>(row: &[String; N], widths: &[usize; N]) -> String {
     cells.collect::<Vec<_>>().join("  ").trim_end().into()
 }
 
-/// The word that a value of a closed list has on the wire.
+/// The word by which JSON represents a value of a closed list.
 pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,
@@ -57,7 +57,17 @@ pub(super) fn word(value: &impl Serialize) -> String {
     }
 }
 
-/// What stands where there is nothing to show.
+/// The word for whether something is enabled.
+pub(super) const fn state(is_enabled: bool) -> &'static str {
+    if is_enabled { "enabled" } else { "disabled" }
+}
+
+/// Names with commas between them, or a dash.
+pub(super) fn names(names: &[String]) -> String {
+    if names.is_empty() { "-".into() } else { names.join(",") }
+}
+
+/// The value, or a dash if there is none.
 pub(super) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "-".into(), |value| value.to_string())
 }

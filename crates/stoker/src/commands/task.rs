@@ -1,8 +1,11 @@
-//! `stoker task`: what became of the tasks of the account, per target and node.
+//! `stoker task`: the tasks of the account, with the outcome of each target on each node.
 
 use std::{cell::Cell, process::ExitCode};
 
-use clap::Subcommand;
+use clap::{
+    Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use serde::Serialize;
 use stoker_domain::{
     area::{AreaScope, Tier},
@@ -12,63 +15,48 @@ use stoker_gateway::admin::api::{NodeOutcomeView, TargetView, TaskView, Tasks};
 
 use crate::{
     client::Client,
-    commands::{follow, not_followed, progress_words, table},
-    config::Access,
+    commands::{
+        arguments::{ForCaller, List, Print},
+        follow, not_followed, table,
+    },
     failure::Failure,
     output, size,
 };
 
-/// List, show or watch tasks
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    access: Access,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List tasks, newest first
-    List(List),
-    /// Show a task: for each target and node what became of it, when it was verified, and until
-    /// when it is fresh
+    List {
+        /// Maximum number of tasks
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        limit: usize,
+        #[command(flatten)]
+        list: List,
+    },
+    /// Show a task, with the outcome of each target on each node
     Show(Show),
     /// Follow a task until every target is final
     ///
-    /// Exit code: 0 when every target is done, 1 when some are not, 130 after Ctrl-C; the task goes on.
-    Watch(Watch),
+    /// Exit code: 0 when every target is done, 1 when some are not, 130 after Ctrl-C. The task continues
+    /// after Ctrl-C.
+    Watch {
+        /// Id of the task
+        id: String,
+    },
 }
 
 #[derive(clap::Args, Debug)]
-struct List {
-    /// Tasks at most
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    limit: usize,
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Show {
-    /// Which task
+pub(super) struct Show {
+    /// Id of the task
     id: String,
-    /// Only targets that are `processing`, `done` or `failed`
+    /// Only targets with this status
     #[arg(long, value_name = "STATUS", value_parser = progress_words())]
     status: Option<Progress>,
-    /// Targets at most
+    /// Maximum number of targets
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Watch {
-    /// Which task
-    id: String,
+    #[command(flatten)]
+    print: Print,
 }
 
 /// What `list --json` prints of each task.
@@ -110,12 +98,21 @@ struct Shown {
     targets: Vec<TargetView>,
 }
 
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+/// Reads the progress of a target, so that help and errors list the words.
+fn progress_words() -> impl TypedValueParser<Value = Progress> {
+    PossibleValuesParser::new(["processing", "done", "failed"]).map(|word| match word.as_str() {
+        "processing" => Progress::Processing,
+        "done" => Progress::Done,
+        _ => Progress::Failed,
+    })
+}
+
+pub(super) async fn run(args: ForCaller<Command>) -> Result<ExitCode, Failure> {
     let client = args.access.client()?;
     match args.command {
-        Command::List(command) => list(&client, command).await,
+        Command::List { limit, list: List { json } } => list(&client, limit, json).await,
         Command::Show(command) => show(&client, command).await,
-        Command::Watch(Watch { id }) => {
+        Command::Watch { id } => {
             let watch = async {
                 let task = follow::to_the_end(&client, &id, false).await?;
                 follow::print_failed(&follow::failed_targets(&client, &task).await?);
@@ -128,20 +125,20 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
 }
 
-async fn list(client: &Client, list: List) -> Result<ExitCode, Failure> {
+async fn list(client: &Client, limit: usize, json: bool) -> Result<ExitCode, Failure> {
     let total = Cell::new(0);
     let split = |page: Tasks| {
         total.set(page.total);
         (page.tasks, page.next)
     };
-    let tasks = client.list("/admin/v1/tasks", list.limit, split).await?;
+    let tasks = client.list("/admin/v1/tasks", limit, split).await?;
     let total = total.get();
-    if list.json {
+    if json {
         output::json(&tasks.iter().map(Listed::new).collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);
     }
     if tasks.is_empty() {
-        output::note("no tasks; make one with `stoker prefetch URL`");
+        output::note("no tasks; create one with `stoker prefetch URL`");
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<_> = tasks.iter().map(row).collect();
@@ -166,7 +163,7 @@ fn row(task: &TaskView) -> [String; 6] {
 async fn show(client: &Client, show: Show) -> Result<ExitCode, Failure> {
     let task: TaskView = client.get(&format!("/admin/v1/tasks/{}", show.id)).await?;
     let targets = follow::targets(client, &show.id, show.status, show.limit).await?;
-    if show.json {
+    if show.print.json {
         output::json(&Shown { task, targets });
         return Ok(ExitCode::SUCCESS);
     }
@@ -174,7 +171,7 @@ async fn show(client: &Client, show: Show) -> Result<ExitCode, Failure> {
         ("task", task.id.clone()),
         ("status", format!("{}, {}%", table::word(&task.status), task.percent)),
         ("area", task.areas.to_string()),
-        ("layer", table::or_dash(task.layer)),
+        ("tier", table::or_dash(task.layer)),
         ("targets", format!("{}: {} done, {} failed", task.targets, task.done, task.failed)),
         ("size", size::show(task.done_bytes)),
         ("created", task.created_at.clone()),

@@ -21,96 +21,100 @@ use crate::{
 
 /// Run everything on this machine: API, ledger, and edge and middle nodes in both areas
 ///
-/// Makes DIR when it is not there, with the ledger, the nodes' caches and credentials.json (the key
-/// to sign calls with). Needs no configuration. SIGTERM or Ctrl-C ends it after what is under way;
-/// killing it loses nothing that was accepted.
+/// Creates DIR if it does not exist, with the ledger, the caches of the nodes and credentials.json
+/// (the key that signs calls). Needs no configuration. SIGTERM or Ctrl-C stops it after running
+/// calls and transfers have ended; a kill loses nothing that was accepted.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
-    /// Where everything is kept
+    /// Directory for all data
     #[arg(long, value_name = "DIR", default_value = DEFAULT_DATA)]
     data: PathBuf,
     /// Address of the API
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7700")]
     listen: SocketAddr,
-    /// Address of /healthz, /readyz and /metrics, which no crowd of the API's callers reaches
+    /// Address of /healthz, /readyz and /metrics, with connections apart from those of the API
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7701")]
     status_listen: SocketAddr,
-    /// Address at which the API speaks TLS too; SIGHUP reads certificate and key again
+    /// Address of the API over TLS; SIGHUP loads certificate and key again
     #[arg(long, value_name = "IP:PORT", requires_all = ["tls_cert", "tls_key"])]
     tls_listen: Option<SocketAddr>,
-    /// The certificate in PEM, followed by those that lead to its root
+    /// Certificate in PEM, followed by its chain
     #[arg(long, value_name = "FILE", requires = "tls_listen")]
     tls_cert: Option<PathBuf>,
-    /// The certificate's private key in PEM, not encrypted
+    /// Private key of the certificate in PEM, not encrypted
     #[arg(long, value_name = "FILE", requires = "tls_listen")]
     tls_key: Option<PathBuf>,
-    /// Port of the first edge node; the others are at +1 (edge), +10 and +11 (middle)
+    /// Port of the first edge node; the others use +1 (edge), +10 and +11 (middle)
     #[arg(long, value_name = "PORT", default_value_t = 7801,
           value_parser = clap::value_parser!(u16).range(1..=65_524))]
     base_port: u16,
-    /// Begin a new ledger, and empty the caches, where DIR has caches but its ledger is missing
+    /// Create a new ledger and empty the caches if DIR has caches but no ledger
     ///
-    /// Without the flag such a start is refused: domains, keys and tasks were in the ledger. Where it
-    /// is there the flag does nothing.
+    /// Without the flag such a start is refused, because the domains, keys and tasks were in the
+    /// ledger. The flag has no effect if the ledger exists.
     #[arg(long)]
     new_ledger: bool,
-    /// File with the keys that seal the secrets in the ledger, instead of DIR/seal.key
+    /// File with the keys that encrypt the secrets in the ledger [default: DIR/seal.key]
     ///
-    /// One key of 64 hexadecimal digits on each line: the first seals, all of them open. Without the
-    /// flag STOKER_SEAL_KEY may hold the same; without both, DIR/seal.key is used, and made with the
-    /// ledger.
+    /// One key of 64 hexadecimal digits on each line: the first key encrypts, all of them decrypt.
+    /// Without the flag the variable STOKER_SEAL_KEY may hold the same text. Without both, DIR/seal.key
+    /// is used, and created together with the ledger.
     #[arg(long, value_name = "FILE")]
     seal_key: Option<PathBuf>,
-    /// Proxies before the nodes, by address range: their X-Forwarded-For and X-Forwarded-Proto are
-    /// believed; may be given several times
+    /// Address range of proxies in front of the nodes, whose X-Forwarded-For and X-Forwarded-Proto
+    /// are trusted; may be repeated
     #[arg(long = "trusted-proxy", value_name = "CIDR", value_parser = network)]
     trusted_proxies: Vec<IpNet>,
-    /// Disk space that the cache of each of the four nodes may take, as far as the disk has it
+    /// Maximum disk space of the cache of each of the four nodes
     #[arg(long, value_name = "SIZE", default_value = "10GiB", value_parser = size::parse)]
     cache_size: u64,
-    /// Disk space that the caches leave free on their file system, for the ledger and others
-    /// [default: 5 % of the file system or 1 GiB, the larger of both, and half of it at most]
+    /// Disk space that the caches leave free on their file system, for the ledger and other programs
+    /// [default: 5 % of the file system but at least 1 GiB, and at most half of it]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     disk_reserve: Option<u64>,
-    /// Memory for content: on its way, hot, the indexes of the caches, slow connections; docs/limits.md has
-    /// the formula [default: half of what the machine, or the control group, has]
+    /// Memory for content: transfers, hot content, the indexes of the caches, slow connections;
+    /// docs/limits.md has the formula [default: half of the memory of the machine or control group]
     #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     memory: Option<u64>,
-    /// Time of day at which daily quotas are full again; a change lets the running day last longer
-    /// [default: as it was; at first 00:00+08:00]
+    /// Time of day at which daily quotas start again; a change extends the current quota day
+    /// [default: unchanged; at first 00:00+08:00]
     #[arg(long, value_name = "HH:MM+HH:MM")]
     quota_reset: Option<Reset>,
-    /// Calls of one action that an account may make in a second; 0 = as many as it likes
+    /// Calls of one action that an account may make in a second; 0 = no limit
     #[arg(long, value_name = "N", default_value_t = 20)]
     calls_per_second: u32,
-    /// How long calls and transfers that are under way may take to end after SIGTERM or Ctrl-C
+    /// How long running calls and transfers may take to end after SIGTERM or Ctrl-C
     ///
-    /// Nobody else is let in meanwhile; a second signal ends them at once.
+    /// New connections are refused meanwhile; a second signal ends the rest at once.
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = size::parse_duration)]
     grace: Duration,
-    /// Language of what the vendor's APIs say to callers who name none; calls that were signed for an
+    /// Language of the vendor's APIs for calls that name no language; calls signed for an
     /// international host (`*.intl.…`) are always answered in English
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t = LanguageWord::Chinese)]
     language: LanguageWord,
-    /// Ask no account for proofs that hosts are its own
+    /// Host that clients sign although the server gets another one, such as the public name of a
+    /// proxy in front of the API; may be repeated
+    #[arg(long = "signed-host", value_name = "HOST")]
+    signed_hosts: Vec<String>,
+    /// Let all accounts add hosts without proof of ownership
     #[arg(long)]
     waive_verification: bool,
-    /// Name server that is asked for such proofs [default: those of /etc/resolv.conf]
+    /// Name server for proofs of ownership [default: those of /etc/resolv.conf]
     #[arg(long, value_name = "IP:PORT")]
     dns: Option<SocketAddr>,
-    /// Days that tasks and purges are kept after they finished
+    /// Days for which finished tasks and purges are kept
     #[arg(long, value_name = "DAYS", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=36_500))]
     keep_records: u32,
-    /// How log lines are written to standard error
+    /// Format of the log, which is written to standard error
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
-    /// Which log lines: a level, or `target=level` pairs with commas between them
+    /// Filter of the log: a level, or pairs of `target=level` separated by commas
     #[arg(long, value_name = "FILTER", default_value = "info")]
     log: String,
 }
 
-/// A language, as callers name it.
+/// A language, as the flag names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LanguageWord {
     #[value(name = "zh-CN")]
@@ -128,10 +132,10 @@ impl From<LanguageWord> for Language {
     }
 }
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// For people
+    /// Lines for people
     Text,
     /// One JSON object on each line
     Json,
@@ -165,6 +169,7 @@ pub(super) fn run(args: Args) -> Result<ExitCode, Failure> {
         memory: args.memory,
         quota_reset: args.quota_reset,
         retention: Duration::from_secs(u64::from(args.keep_records) * 86_400),
+        signed_hosts: args.signed_hosts,
         waives_verification: args.waive_verification,
         name_server: args.dns,
         grace: args.grace,

@@ -6,99 +6,66 @@ use clap::Subcommand;
 use stoker_gateway::admin::api::identity::{NewName, Switch, UserView, Users};
 
 use crate::{
+    client::Client,
     commands::{
-        table,
-        whose::{self, Whose, names, state},
+        arguments::{ForAccount, List, New, Print, name},
+        table::{self, names, state},
     },
     failure::Failure,
     output,
 };
 
-/// Add, list, show, enable, disable or remove users: they may do what policies allow
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    whose: Whose,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Add a user; it may do nothing until a policy is attached to it
+pub(super) enum Command {
+    /// Add a user, who may do nothing until a policy is attached
     Add(New),
     /// List the users of the account
     List(List),
     /// Show one user
     Show(Which),
-    /// Let the keys of a user be known again
+    /// Enable a user: its enabled keys work again
     Enable(Which),
-    /// Know no key of a user any more
+    /// Disable a user: none of its keys works until the user is enabled
     Disable(Which),
-    /// Remove a user with its keys, and take it out of its groups
-    Remove(Remove),
+    /// Remove a user and its keys
+    Remove {
+        /// Name or number of the user
+        #[arg(value_parser = name)]
+        user: String,
+    },
 }
 
 #[derive(clap::Args, Debug)]
-struct New {
-    /// Its name, unique in the account
-    #[arg(value_parser = whose::name)]
-    name: String,
-    /// Print the user as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct List {
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Which {
-    /// Which user, by name or number
-    #[arg(value_parser = whose::name)]
+pub(super) struct Which {
+    /// Name or number of the user
+    #[arg(value_parser = name)]
     user: String,
-    /// Print the user as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
-#[derive(clap::Args, Debug)]
-struct Remove {
-    /// Which user, by name or number
-    #[arg(value_parser = whose::name)]
-    user: String,
-}
-
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
-    let Args { command, whose } = args;
-    let client = whose.client()?;
-    let path = |user: &str| whose.path(&format!("users/{user}"));
+pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> {
+    let ForAccount { command, account } = args;
+    let client = account.client()?;
+    let path = |user: &str| account.path(&format!("users/{user}"));
     match command {
-        Command::Add(New { name, json }) => {
-            let user: UserView = client.post(&whose.path("users"), &NewName { name }).await?;
-            output::told(json, &user, format!("added {}: {}", user.name, user.uin));
+        Command::Add(New { name, print }) => {
+            let user: UserView = client.post(&account.path("users"), &NewName { name }).await?;
+            output::result(print.json, &user, format!("added {}: {}", user.name, user.uin));
         }
         Command::List(List { json }) => {
             let split = |page: Users| (page.users, page.next);
-            let users = client.list(&whose.path("users"), usize::MAX, split).await?;
-            let none = "no users; `stoker user add` makes them";
+            let users = client.list(&account.path("users"), usize::MAX, split).await?;
+            let none = "no users; add one with `stoker user add NAME`";
             let head = ["USER", "NUMBER", "STATE", "GROUPS", "POLICIES"];
             table::list(json, &users, none, head, row);
         }
-        Command::Show(Which { user, json }) => show(&client.get(&path(&user)).await?, json),
-        Command::Enable(Which { user, json }) => {
-            let user = client.post(&path(&user), &Switch { is_enabled: true }).await?;
-            switched(&user, json);
+        Command::Show(Which { user, print }) => {
+            show(&client.get(&path(&user)).await?, print.json);
         }
-        Command::Disable(Which { user, json }) => {
-            let user = client.post(&path(&user), &Switch { is_enabled: false }).await?;
-            switched(&user, json);
-        }
-        Command::Remove(Remove { user }) => {
+        Command::Enable(which) => switch(&client, &path(&which.user), which.print, true).await?,
+        Command::Disable(which) => switch(&client, &path(&which.user), which.print, false).await?,
+        Command::Remove { user } => {
             client.delete(&path(&user)).await?;
             output::line(format!("removed {user}"));
         }
@@ -106,8 +73,16 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn switched(user: &UserView, json: bool) {
-    output::told(json, user, format!("{} is {}", user.name, state(user.is_enabled)));
+async fn switch(
+    client: &Client,
+    path: &str,
+    print: Print,
+    is_enabled: bool,
+) -> Result<(), Failure> {
+    let user: UserView = client.post(path, &Switch { is_enabled }).await?;
+    let sentence = format!("{} is {}", user.name, state(user.is_enabled));
+    output::result(print.json, &user, sentence);
+    Ok(())
 }
 
 fn row(user: &UserView) -> [String; 5] {

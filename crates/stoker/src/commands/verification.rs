@@ -1,30 +1,35 @@
-//! `stoker domain verify`: what to publish to prove that a host is the account's own, and whether it is
-//! there.
+//! `stoker domain verify`: what to publish to prove that the account owns a host, and the check of it.
 
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 use stoker_domain::ownership::Method;
-use stoker_gateway::admin::api::ownership::{Verification, Verify as Wish};
+use stoker_gateway::admin::api::ownership::{Verification, Verify as Search};
 
-use super::domain::host;
-use crate::{client::Client, commands::table, failure::Failure, output};
+use crate::{
+    client::Client,
+    commands::{
+        arguments::{Print, host},
+        table,
+    },
+    failure::Failure,
+    output,
+};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Verify {
-    /// Host or wildcard; it need not be a domain yet
+    /// Host or wildcard; the domain need not exist yet
     #[arg(value_parser = host)]
     pub(super) host: String,
-    /// Where to look: for the TXT record, which proves the registrable domain and all below it, or for
-    /// the file, which proves this host alone
+    /// Proof to look for: the TXT record, which covers the registrable domain and all below it, or the
+    /// file, which covers only this host
     #[arg(long, value_enum, default_value_t = MethodWord::Dns)]
     method: MethodWord,
-    /// Show what to publish, and do not look for it yet
+    /// Only show what to publish
     #[arg(long)]
     show: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
 /// A method, as people name it.
@@ -45,15 +50,15 @@ impl From<MethodWord> for Method {
 
 pub(super) async fn run(client: &Client, path: &str, command: Verify) -> Result<ExitCode, Failure> {
     let mut verification: Verification = client.get(path).await?;
-    // shown first, for it is what helps when nothing is found
-    if !command.json {
+    // printed first: it is what helps when the check finds nothing
+    if !command.print.json {
         show(&verification);
     }
     if !command.show {
-        let wish = Wish { method: command.method.into() };
-        verification = client.post(path, &wish).await?;
+        let search = Search { method: command.method.into() };
+        verification = client.post(path, &search).await?;
     }
-    if command.json {
+    if command.print.json {
         output::json(&verification);
     } else if let Some(until) = &verification.verified_until {
         let proved = match verification.verified_by {
@@ -70,7 +75,7 @@ fn show(verification: &Verification) {
     table::values([
         ("host", verification.host.clone()),
         ("TXT record", verification.record_name.clone()),
-        ("or file", file.unwrap_or_else(|| "none: a wildcard is proved by DNS alone".into())),
+        ("or file", file.unwrap_or_else(|| "none: only DNS proves a wildcard".into())),
         ("text", verification.text.clone()),
         ("until", verification.expires_at.clone()),
         ("needed", if verification.is_needed { "yes" } else { "no" }.into()),

@@ -8,67 +8,42 @@ use stoker_gateway::admin::api::{NewZone, ZoneView, Zones};
 
 use crate::{
     client::Client,
-    commands::{area_words, table},
-    config::Access,
+    commands::{
+        arguments::{ForCaller, List, Print, area_words},
+        table,
+    },
     failure::Failure,
     output,
 };
 
-/// Add, list, show or remove zones: groups of domains
-#[derive(clap::Args, Debug)]
-pub(super) struct Args {
-    #[command(subcommand)]
-    command: Command,
-    #[command(flatten)]
-    access: Access,
-}
-
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// List the zones of the account
     List(List),
     /// Show one zone
-    Show(Show),
+    Show {
+        /// Id or name of the zone
+        #[arg(value_parser = word)]
+        zone: String,
+        #[command(flatten)]
+        print: Print,
+    },
     /// Add a zone
-    Add(Add),
-    /// Remove a zone that no domain is in
-    Remove(Remove),
-}
-
-#[derive(clap::Args, Debug)]
-struct List {
-    /// Print a JSON array
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Show {
-    /// Which zone, by id or name
-    #[arg(value_parser = word)]
-    zone: String,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Add {
-    /// Its name, mostly a registrable domain; unique in the account
-    name: String,
-    /// Areas that it is made for
-    #[arg(long, value_name = "AREA", default_value = "global", value_parser = area_words())]
-    area: AreaScope,
-    /// Print the zone as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(clap::Args, Debug)]
-struct Remove {
-    /// Which zone, by id or name
-    #[arg(value_parser = word)]
-    zone: String,
+    Add {
+        /// Its name, usually a registrable domain; unique in the account
+        name: String,
+        /// Areas of the zone
+        #[arg(long, value_name = "AREA", default_value = "global", value_parser = area_words())]
+        area: AreaScope,
+        #[command(flatten)]
+        print: Print,
+    },
+    /// Remove a zone without domains
+    Remove {
+        /// Id or name of the zone
+        #[arg(value_parser = word)]
+        zone: String,
+    },
 }
 
 /// What may stand in the path of a call.
@@ -81,13 +56,19 @@ fn word(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
+pub(super) async fn run(args: ForCaller<Command>) -> Result<ExitCode, Failure> {
     let client = args.access.client()?;
     match args.command {
-        Command::List(command) => list(&client, command).await?,
-        Command::Show(command) => show(&client, command).await?,
-        Command::Add(command) => add(&client, command).await?,
-        Command::Remove(Remove { zone }) => {
+        Command::List(List { json }) => list(&client, json).await?,
+        Command::Show { zone, print } => {
+            show(client.get(&format!("/admin/v1/zones/{zone}")).await?, print.json);
+        }
+        Command::Add { name, area, print } => {
+            let new = NewZone { name, area: Some(area) };
+            let zone: ZoneView = client.post("/admin/v1/zones", &new).await?;
+            output::result(print.json, &zone, format!("added {}: {}", zone.zone_id, zone.name));
+        }
+        Command::Remove { zone } => {
             client.delete(&format!("/admin/v1/zones/{zone}")).await?;
             output::line(format!("removed {zone}"));
         }
@@ -95,23 +76,22 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(client: &Client, list: List) -> Result<(), Failure> {
+async fn list(client: &Client, json: bool) -> Result<(), Failure> {
     let split = |page: Zones| (page.zones, page.next);
     let zones = client.list("/admin/v1/zones", usize::MAX, split).await?;
     let row = |zone: &ZoneView| {
         let (area, domains) = (zone.area.to_string(), zone.domains.len().to_string());
         [zone.zone_id.clone(), zone.name.clone(), area, domains]
     };
-    let none = "no zones; `stoker domain add` makes them, and so does `stoker zone add`";
-    table::list(list.json, &zones, none, ["ZONE", "NAME", "AREA", "DOMAINS"], row);
+    let none = "no zones; `stoker domain add` and `stoker zone add` add them";
+    table::list(json, &zones, none, ["ZONE", "NAME", "AREA", "DOMAINS"], row);
     Ok(())
 }
 
-async fn show(client: &Client, show: Show) -> Result<(), Failure> {
-    let zone: ZoneView = client.get(&format!("/admin/v1/zones/{}", show.zone)).await?;
-    if show.json {
+fn show(zone: ZoneView, json: bool) {
+    if json {
         output::json(&zone);
-        return Ok(());
+        return;
     }
     table::values([
         ("zone", zone.zone_id),
@@ -121,12 +101,4 @@ async fn show(client: &Client, show: Show) -> Result<(), Failure> {
         ("domains", zone.domains.join(" ")),
         ("created", zone.created_at),
     ]);
-    Ok(())
-}
-
-async fn add(client: &Client, add: Add) -> Result<(), Failure> {
-    let new = NewZone { name: add.name, area: Some(add.area) };
-    let zone: ZoneView = client.post("/admin/v1/zones", &new).await?;
-    output::told(add.json, &zone, format!("added {}: {}", zone.zone_id, zone.name));
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The API and its status on their listeners: one application, drained as one.
 //!
-//! Every request carries its caller's address as `ConnectInfo<SocketAddr>`, and its
-//! [`Connection`], by which the gateway says that the caller is verified.
+//! Every request carries the caller's address as `ConnectInfo<SocketAddr>`, and its [`Connection`], on
+//! which the gateway marks that the caller is verified.
 
 use axum::{Router, body::Body, extract::ConnectInfo, response::Response};
 use http::Request;
@@ -37,26 +37,26 @@ impl Api {
         self.listeners.iter().map(|(name, listener)| ((*name).into(), listener.clone()))
     }
 
-    /// Serves whoever comes from there as well.
+    /// Serves the connections of `from` as well.
     pub(super) fn serve(&mut self, name: &'static str, from: impl Accept) {
         let listener = Listener::new(self.bounds);
         let app = self.app.clone();
         let answer = move |request: Request<Content>, connection: &Connection| {
             answer(app.clone(), request, connection)
         };
-        // time that is up ends the process
+        // at the end of the grace period the process ends
         let never = CancellationToken::new();
         self.served.spawn(listener.clone().serve(from, answer, self.drain.clone(), never));
         self.listeners.push((name, listener));
     }
 
-    /// Takes no more calls; those under way have until `cut` to end.
+    /// Accepts no more calls; running ones have until `cut` to end.
     pub(super) async fn drain(mut self, cut: impl Future<Output = ()>) {
         self.drain.cancel();
         tokio::select! {
             () = async { while self.served.join_next().await.is_some() {} } => {}
             () = cut => {
-                tracing::warn!("calls were still under way at the end of the grace period");
+                tracing::warn!("calls were still running at the end of the grace period");
             }
         }
     }
@@ -103,7 +103,7 @@ mod tests {
         (api, address)
     }
 
-    /// Answers when told to; tells when a call has come.
+    /// Answers when permitted; signals each call.
     fn slow() -> (Router, Arc<Semaphore>, Arc<Semaphore>) {
         let (begun, leave) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
         let parts = (Arc::clone(&begun), Arc::clone(&leave));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_says_nothing_is_hung_up_on() {
+    async fn a_caller_who_sends_nothing_is_disconnected() {
         let (_api, address) = serve(own_address()).await;
         for beginning in ["", "GET / HTTP/1.1\r\nHost: x\r\n"] {
             let begin = Instant::now();
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// An answer larger than what the system takes for its reader; tells when it is let go.
+    /// A reply larger than the buffers of the system; notifies when it is dropped.
     struct Large(Vec<u8>, Arc<Notify>);
 
     impl AsRef<[u8]> for Large {
@@ -169,10 +169,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_takes_nothing_of_his_answer_is_hung_up_on() {
+    async fn a_caller_who_reads_nothing_of_the_reply_is_disconnected() {
         let gone = Arc::new(Notify::new());
-        let told = Arc::clone(&gone);
-        let handler = async move || Bytes::from_owner(Large(vec![0; 32 << 20], told));
+        let dropped = Arc::clone(&gone);
+        let handler = async move || Bytes::from_owner(Large(vec![0; 32 << 20], dropped));
         let (_api, address) = serve(Router::new().route("/", get(handler))).await;
         let begin = Instant::now();
         let mut caller = TcpStream::connect(address).await.unwrap();
@@ -182,11 +182,11 @@ mod tests {
             .expect("the answer is still held");
         assert!(begin.elapsed() >= Bounds::api().write_timeout, "{:?}", begin.elapsed());
         let taken = caller.read_to_end(&mut Vec::new()).await;
-        assert!(taken.is_ok_and(|taken| taken < 32 << 20), "he cannot have got it all");
+        assert!(taken.is_ok_and(|taken| taken < 32 << 20), "the caller cannot have read it all");
     }
 
     #[tokio::test]
-    async fn a_newcomer_takes_the_place_of_whoever_was_idle_longest_but_of_no_call() {
+    async fn a_new_connection_replaces_the_longest_idle_one_but_no_call() {
         let (app, begun, leave) = slow();
         let (_api, address) = serve_at_most(3, app).await;
         let connect = async || TcpStream::connect(address).await.unwrap();
@@ -199,7 +199,7 @@ mod tests {
         let mut newcomer = connect().await;
         call(&mut newcomer).await;
         begins().await;
-        assert_eq!(first.read(&mut [0]).await.unwrap(), 0, "who was idle longest made room");
+        assert_eq!(first.read(&mut [0]).await.unwrap(), 0, "the longest-idle connection is closed");
 
         call(&mut second).await;
         begins().await;
@@ -226,13 +226,14 @@ mod tests {
         let mut caller = TcpStream::connect(address).await.unwrap();
         caller.write_all(REQUEST).await.unwrap();
         let _ = begun.acquire().await.unwrap();
-        let drained = tokio::spawn(api.drain(sleep(Duration::from_secs(10))));
-        // the idle one is told first: the end waits for the other alone
+        let mut drained = JoinSet::new();
+        drained.spawn(api.drain(sleep(Duration::from_secs(10))));
+        // the idle one is closed first: the end waits only for the other
         assert_eq!(idle.read(&mut [0]).await.unwrap(), 0);
-        assert!(!drained.is_finished());
+        assert!(drained.try_join_next().is_none());
         leave.add_permits(1);
         assert!(rest_of(caller).await.ends_with("answered"));
-        drained.await.unwrap();
-        assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+        drained.join_next().await.unwrap().unwrap();
+        assert!(TcpStream::connect(address).await.is_err(), "no listener is left");
     }
 }

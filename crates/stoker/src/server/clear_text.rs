@@ -1,7 +1,7 @@
-//! Listeners without TLS that others than this machine can reach: told by the log at the start, and by
-//! `stoker doctor` as long as `stoker up` was last started so.
+//! Listeners without TLS that other machines can reach: a warning in the log at the start, and in
+//! `stoker doctor` after such a start.
 //!
-//! Decides nothing: an encrypting proxy or network in front may be just what is meant.
+//! It only warns: an encrypting proxy or network in front may be intended.
 
 use std::{fs, io, net::SocketAddr, path::Path};
 
@@ -21,36 +21,41 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    /// What is wrong with it, in a sentence, if others than this machine reach it.
+    fn is_exposed(&self) -> bool {
+        !self.address.ip().to_canonical().is_loopback()
+    }
+
+    /// The warning, if other machines can reach the listener.
     pub(crate) fn warning(&self) -> Option<String> {
         let Self { name, address } = self;
-        let is_local = address.ip().to_canonical().is_loopback();
-        (!is_local)
-            .then(|| format!("{name} listens in clear text beyond this machine, at {address}"))
+        self.is_exposed().then(|| {
+            format!("{name} listens without TLS on {address}, which other machines can reach")
+        })
     }
 }
 
 /// What to do about it.
-pub(crate) const WAY_OUT: &str = "take --tls-listen for others and --listen 127.0.0.1:PORT for this machine, \
-                                  or have a proxy or network encrypt what passes: see docs/security.md";
+pub(crate) const HINT: &str = "use --tls-listen for other machines and --listen 127.0.0.1:PORT for this one, or let a \
+                               proxy or network encrypt the traffic: see docs/security.md";
 
 /// Warns of listeners and writes them to a file of the data directory.
-pub(super) fn tell(data: &Path, listeners: &[Listener]) -> Result<(), Failure> {
-    for warning in listeners.iter().filter_map(Listener::warning) {
-        tracing::warn!(hint = WAY_OUT, "{warning}");
+pub(super) fn report(data: &Path, listeners: &[Listener]) -> Result<(), Failure> {
+    for Listener { name, address } in listeners.iter().filter(|listener| listener.is_exposed()) {
+        tracing::warn!(name, %address, hint = HINT, "listener without TLS can be reached from other machines");
     }
     let path = data.join(NAME);
     let text = serde_json::to_vec_pretty(listeners).map_err(io::Error::from);
     // readers find the old one or the new one
     let new = path.with_extension("json.new");
-    let told = text.and_then(|text| fs::write(&new, text)).and_then(|()| fs::rename(&new, &path));
-    told.map_err(|error| {
+    let written =
+        text.and_then(|text| fs::write(&new, text)).and_then(|()| fs::rename(&new, &path));
+    written.map_err(|error| {
         Failure::because(format!("cannot write `{}`", path.display()), &error)
             .hint("is the disk full or read-only?")
     })
 }
 
-/// Reads the file; nothing when there is none or it is somebody else's.
+/// Reads the file; nothing if it is missing or foreign.
 pub(crate) fn read(data: &Path) -> Vec<Listener> {
     let text = fs::read(data.join(NAME)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
@@ -81,9 +86,9 @@ mod tests {
             listener
         })
         .collect();
-        for told in [&listeners[..], &listeners[..1]] {
-            tell(data.path(), told).unwrap();
-            assert_eq!(read(data.path()), told);
+        for some in [&listeners[..], &listeners[..1]] {
+            report(data.path(), some).unwrap();
+            assert_eq!(read(data.path()), some);
         }
         fs::write(data.path().join(NAME), "not ours").unwrap();
         assert_eq!(read(data.path()), []);

@@ -1,5 +1,5 @@
-//! The data directory: made when absent, held by one `stoker up` at a time, never mistaken for a new
-//! one when its ledger is missing.
+//! The data directory: created if absent, used by one `stoker up` at a time, never mistaken for a new
+//! one if its ledger is missing.
 
 use std::{
     fs::{self, DirBuilder, File},
@@ -16,10 +16,10 @@ use rustix::{
 
 use crate::{failure::Failure, private};
 
-/// Held as long as the process lives; the system lets go of it whatever way the process ends.
+/// Held as long as the process lives; the system releases it however the process ends.
 pub(super) struct Lock(#[expect(dead_code, reason = "it is held, not read")] File);
 
-/// Makes the directory if need be, locks it, and closes it to others with all that lies in it.
+/// Creates the directory if needed, locks it, and closes it and its content to other users.
 pub(super) fn prepare(data: &Path) -> Result<Lock, Failure> {
     let shown = data.display();
     let made = DirBuilder::new().recursive(true).mode(0o700).create(data);
@@ -28,8 +28,8 @@ pub(super) fn prepare(data: &Path) -> Result<Lock, Failure> {
             Failure::new(format!("data directory `{shown}` is not a directory"))
                 .hint("name another with --data")
         }
-        _ => Failure::because(format!("cannot make the data directory `{shown}`"), &error)
-            .hint("name another with --data, or make it and give it to this user"),
+        _ => Failure::because(format!("cannot create the data directory `{shown}`"), &error)
+            .hint("name another with --data, or create it for this user"),
     })?;
     fs::read_dir(data).map_err(|error| {
         Failure::because(format!("cannot read the data directory `{shown}`"), &error)
@@ -46,7 +46,7 @@ fn lock(data: &Path) -> Result<Lock, Failure> {
     let path = data.join("lock");
     let unwritable = |error: &dyn std::error::Error| {
         Failure::because(format!("cannot write to the data directory `{shown}`"), error)
-            .hint("is it read-only, full, or another user's? name another with --data")
+            .hint("is it read-only, full, or owned by another user? name another with --data")
     };
     let mut file = private::open_lock(&path).map_err(|error| unwritable(&error))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -58,14 +58,14 @@ fn lock(data: &Path) -> Result<Lock, Failure> {
         return Err(Failure::new(format!(
             "data directory `{shown}` is in use by another `stoker up`{holder}"
         ))
-        .hint("stop that one first, or name another directory with --data and other ports"));
+        .hint("stop it first, or use another directory with --data and other ports"));
     }
     let written = file
         .set_len(0)
         .and_then(|()| file.write_all(format!("{}\n", process::id()).as_bytes()))
         .and_then(|()| file.sync_all());
     match written {
-        // the number is for people; room is made once the directory is ours
+        // the process id is only for people; space is freed once the lock is held
         Err(error) if error.kind() == ErrorKind::StorageFull => Ok(Lock(file)),
         written => written.map(|()| Lock(file)).map_err(|error| unwritable(&error)),
     }
@@ -76,26 +76,26 @@ pub(crate) fn ledger(data: &Path) -> PathBuf {
     data.join("ledger.sqlite")
 }
 
-/// The folder with the nodes' caches.
+/// The folder with the caches of the nodes.
 pub(crate) fn nodes(data: &Path) -> PathBuf {
     data.join("nodes")
 }
 
-/// Whether a `stoker up` holds the directory.
+/// Whether a `stoker up` uses the directory.
 pub(crate) fn is_in_use(data: &Path) -> bool {
     let Ok(file) = File::open(data.join("lock")) else { return false };
     flock(&file, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
 }
 
-/// Whether there are caches while the ledger is not there, or empty: nodes start when it has its
-/// tables, so that it was lost.
+/// Whether there are caches but no ledger, or an empty one. Nodes start after the ledger has its
+/// tables, so the ledger was lost.
 pub(crate) fn has_lost_ledger(data: &Path) -> bool {
     let is_there = fs::metadata(ledger(data)).is_ok_and(|found| found.len() > 0);
     !is_there && cached_files(data).is_ok_and(|files| !files.is_empty())
 }
 
-/// Refuses to begin a new ledger beside the caches of a lost one; where that is wanted, empties the
-/// caches: what they hold belongs to domains that nobody knows any more, and may have been purged.
+/// Refuses to create a new ledger beside the caches of a lost one. With `may_begin_anew` it empties the
+/// caches instead: their content belongs to unknown domains, and may have been purged.
 pub(super) fn check_ledger(data: &Path, may_begin_anew: bool) -> Result<(), Failure> {
     if !has_lost_ledger(data) {
         return Ok(());
@@ -108,16 +108,16 @@ pub(super) fn check_ledger(data: &Path, may_begin_anew: bool) -> Result<(), Fail
             nodes.display()
         ))
         .hint(
-            "put the ledger back from a backup; or give up its domains, keys and tasks, and what the \
-             caches hold: start once with --new-ledger",
+            "restore the ledger from a backup; or start once with --new-ledger, which loses its \
+             domains, keys and tasks and empties the caches",
         ));
     }
-    tracing::warn!(ledger = %ledger.display(), "no ledger: a new one begins, with empty caches");
+    tracing::warn!(ledger = %ledger.display(), "ledger is missing: creating a new one and emptying the caches");
     let emptied =
         cached_files(data).and_then(|files| files.iter().try_for_each(|file| remove(file)));
     emptied.map_err(|error| {
         Failure::because(format!("cannot empty the caches in `{}`", nodes.display()), &error)
-            .hint("remove what is in the folders of the nodes, and start again")
+            .hint("remove the content of the node folders, and start again")
     })
 }
 

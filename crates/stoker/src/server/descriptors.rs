@@ -1,24 +1,24 @@
-//! File descriptors: how many this process may have open, and who may have how many of them.
+//! File descriptors: how many this process may open, and for what.
 //!
-//! At the start the soft limit is raised to the hard one. What ledger, logs and everything else
-//! needs that cannot wait is set aside first; the rest is divided between the connections of the
-//! API, and for each node the connections of viewers, those to origins and parents, and the files of
-//! its cache. **Invariant:** the parts together never exceed the limit, so that no crowd of callers
-//! can take a descriptor from ledger or cache. The division is pure; `docs/limits.md` states it.
+//! At the start the soft limit is raised to the hard one. A reserve for ledger, logs and everything else
+//! that cannot wait is set aside first. The rest is divided between the connections of the API, and for
+//! each node the connections of viewers, those to origins and parents, and the files of its cache.
+//! **Invariant:** the parts together never exceed the limit, so that callers cannot take a descriptor
+//! from ledger or cache. The division is pure; `docs/limits.md` states it.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// Set aside: ledger (a writer and four readers, two files each), locks, directories, listeners,
-/// signals, logs, look-ups of names, files that are written anew.
+/// The reserve: ledger (a writer and four readers, two files each), locks, directories, listeners,
+/// signals, logs, look-ups of names, files that are replaced.
 const RESERVE: u64 = 80;
-/// With fewer it does not start.
+/// With fewer the server does not start.
 pub(crate) const LEAST: u64 = 192;
-/// With fewer it starts and warns: few viewers can be served at once.
+/// With fewer the server starts with a warning: few viewers can be served at once.
 pub(crate) const FEW: u64 = 4096;
-/// No more are asked of the system, nor used.
+/// Most that are requested and used.
 const MOST: u64 = 1 << 20;
 /// The nodes of this process.
 const NODES: u64 = 4;
@@ -34,15 +34,15 @@ const ORIGIN_PART: u64 = 3;
 const ORIGIN_BOUNDS: (u64, u64) = (4, 4096);
 /// Connections of viewers and other nodes at one node: all that is left, up to this.
 const MOST_VIEWERS: u64 = 16_384;
-/// Items of prefetches in work at one node.
+/// Prefetch items that one node processes at once.
 const MOST_ITEMS: u64 = 64;
 
-/// Who may have how many descriptors open.
+/// The division of the descriptors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Descriptors {
     /// Of the process.
     pub(crate) limit: u64,
-    /// Set aside for ledger, logs and all else.
+    /// The reserve for ledger, logs and everything else.
     pub(crate) reserve: u64,
     /// Connections of the API, on all its listeners together.
     pub(crate) api: u64,
@@ -86,13 +86,13 @@ impl Descriptors {
         Some(Self { limit, reserve, api, viewers, origins, files })
     }
 
-    /// Items of prefetches that a node has in work at once: half of the connections by which it asks
-    /// for them, so that viewers' misses find one.
+    /// Prefetch items that a node processes at once: half of its connections to origins, so that
+    /// the misses of viewers get one.
     pub(crate) fn items(&self) -> u64 {
         (self.origins / 2).clamp(1, MOST_ITEMS)
     }
 
-    /// Tells the division, and warns where it is narrow.
+    /// Logs the division, and warns if it is small.
     pub(super) fn log(&self) {
         let Self { limit, reserve, api, viewers, origins, files } = *self;
         tracing::info!(
@@ -117,7 +117,7 @@ fn part(of: u64, share: u64, (least, most): (u64, u64)) -> u64 {
     (of / share).clamp(least, most)
 }
 
-/// Raises the soft limit as far as the process may; what it is then.
+/// Raises the soft limit as far as possible, and returns it.
 fn raise() -> u64 {
     let found = getrlimit(Resource::Nofile);
     let hard = found.maximum.unwrap_or(MOST).min(MOST);
@@ -160,8 +160,8 @@ mod tests {
             (1 << 20, 1024, 16_384, 4096, 512),
         ] {
             let found = Descriptors::divide(limit).unwrap();
-            let told = (found.api, found.viewers, found.origins, found.files);
-            assert_eq!(told, (api, viewers, origins, files), "{limit}");
+            let parts = (found.api, found.viewers, found.origins, found.files);
+            assert_eq!(parts, (api, viewers, origins, files), "{limit}");
         }
         assert_eq!(Descriptors::divide(LEAST - 1), None);
     }

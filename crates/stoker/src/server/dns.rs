@@ -1,7 +1,7 @@
-//! Asks name servers: those of the system, or one that was named.
+//! Queries to name servers: those of the system, or a given one.
 //!
-//! Over UDP from a port and with a number that nobody can guess, and over TCP when the answer does not
-//! fit. Messages are made and read by `stoker_domain::dns`. Nothing is kept: questions are few.
+//! Queries use UDP with a random port and a random id, and TCP if the answer is truncated. Messages are
+//! written and parsed in `stoker_domain::dns`. Nothing is cached, because queries are few.
 
 use std::{
     fs, io,
@@ -19,15 +19,15 @@ use tokio::{
     time::timeout,
 };
 
-/// Where the system's name servers are named.
+/// The file with the name servers of the system.
 const SYSTEM: &str = "/etc/resolv.conf";
-/// Name servers that are asked, one after the other.
+/// Name servers that are tried, one after the other.
 const MOST_SERVERS: usize = 2;
-/// How often each is asked.
+/// Attempts for each.
 const TRIES: usize = 2;
-/// How long one answer is waited for.
+/// Timeout of one attempt.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Largest message over UDP that is read; more than was asked for.
+/// Largest message over UDP that is read.
 const BUFFER: usize = 4096;
 
 /// Why there is no answer.
@@ -61,7 +61,7 @@ pub(crate) enum Error {
 /// Asks name servers.
 #[derive(Debug)]
 pub(crate) struct Resolver {
-    /// The only one to be asked; absent = those of the system, looked up anew for each question.
+    /// The only server; absent = those of the system, read again for each query.
     server: Option<SocketAddr>,
     patience: Duration,
     // a std mutex, held for one number and never across an await
@@ -77,7 +77,7 @@ impl Resolver {
     /// The data of the records of `kind` that `name` has.
     ///
     /// # Errors
-    /// Why the last server that was asked gave no answer.
+    /// The error of the last server.
     pub(crate) async fn records(&self, name: &str, kind: Kind) -> Result<Vec<Vec<u8>>, Error> {
         let servers = match self.server {
             Some(server) => vec![server],

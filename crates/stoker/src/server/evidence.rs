@@ -1,8 +1,8 @@
-//! Looks for what accounts publish to prove that hosts are their own.
+//! Searches for what accounts publish to prove that they own hosts.
 //!
-//! Whoever asks chooses the host, so that the search must not be a way to others: all addresses of the
-//! host must be public, those that were vetted are the ones that are connected to, the port and the path
-//! are fixed, nothing that the answer says leads elsewhere, and little of it is read.
+//! The caller chooses the host, so the search must not reach other systems: all addresses of the host
+//! must be public, the connection goes to the addresses that were checked, port and path are fixed, no
+//! redirect is followed, and only a little of the reply is read.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -36,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Search {
     resolver: Resolver,
-    /// Whether hosts may have private addresses; in tests alone.
+    /// Whether hosts may have private addresses; only in tests.
     allows_private: bool,
     port: u16,
     patience: Duration,
@@ -185,8 +185,8 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_read_from_the_host_that_was_named() {
         let origin = VerbatimOrigin::start(|wanted| {
-            let said = format!("{} {}", wanted.field("host"), wanted.path);
-            verbatim(&format!("200 OK\r\nContent-Length: {}", said.len()), said.as_bytes())
+            let text = format!("{} {}", wanted.field("host"), wanted.path);
+            verbatim(&format!("200 OK\r\nContent-Length: {}", text.len()), text.as_bytes())
         });
         let server = addresses(&[[127, 0, 0, 1]]);
         let search = search(&server, origin.address().port(), true);
@@ -207,7 +207,7 @@ mod tests {
             let search = search(&server, origin.address().port(), false);
             let refused = search.file(HOST, PATH).await.unwrap_err();
             assert_eq!(refused, Unfound::NoAddress(HOST.into()), "{list:?}");
-            assert!(!refused.to_string().contains("127."), "the address is not told");
+            assert!(!refused.to_string().contains("127."), "the address is not shown");
         }
         assert!(origin.requests_for(PATH).is_empty());
     }

@@ -1,9 +1,9 @@
-//! Memory: how much this process may take for content, and who may have how much of it.
+//! Memory: how much this process may use for content, and for what.
 //!
-//! The bound is `--memory`, or half of what the machine, or the control group in which the process
-//! runs, has. Seven eighths go to the four nodes in equal parts, a sixteenth, 64 MiB at
-//! most, to the content of calls that are not verified yet; the rest is left for everything else. How a node divides its part is
-//! decided in [`Division`]; `docs/limits.md` has the whole formula.
+//! The bound is `--memory`, or half of the memory of the machine or of the control group of the process.
+//! Seven eighths go to the four nodes in equal parts, and a sixteenth, at most 64 MiB, to the content of
+//! unverified calls; the rest is a reserve. How a node divides its part is decided in [`Division`];
+//! `docs/limits.md` has the whole formula.
 
 use std::{
     fs,
@@ -15,37 +15,37 @@ use stoker_node::Division;
 
 use crate::{failure::Failure, size::show};
 
-/// With less nothing goes on at a pace worth having.
+/// With less the server would be too slow.
 pub(crate) const LEAST: u64 = 256 << 20;
-/// What is assumed of a machine that does not tell.
+/// Assumed memory of a machine that does not report its own.
 const UNKNOWN: u64 = 2 << 30;
-/// The program itself, its ledger and the idle buffers of four nodes, beside what is divided.
+/// The program itself, its ledger and the idle buffers of four nodes, in addition to the division.
 pub(crate) const BASE: u64 = 256 << 20;
-/// Content of calls that are not verified yet takes no more, however much there is.
+/// Most memory for the content of unverified calls.
 const MOST_API: u64 = 64 << 20;
 /// The nodes of this process.
 const NODES: u64 = 4;
 
-/// Who may have how much memory, in bytes.
+/// The division of the memory, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Memory {
-    /// All that is divided.
+    /// The whole.
     pub(crate) limit: u64,
-    /// Content of calls of the API that are not verified yet.
+    /// Content of unverified calls of the API.
     pub(crate) api: u64,
     /// Each node.
     pub(crate) node: u64,
 }
 
 impl Memory {
-    /// The division of `asked`, or of half of what there is.
+    /// The division of `asked`, or of half of the machine's memory.
     ///
     /// # Errors
     /// `asked` is too little.
     pub(super) fn find(asked: Option<u64>) -> Result<Self, Failure> {
         if let Some(asked) = asked.filter(|asked| *asked < LEAST) {
             let text = format!("--memory {} is too little", show(asked));
-            return Err(Failure::usage(text).hint(format!("give it {} or more", show(LEAST))));
+            return Err(Failure::usage(text).hint(format!("use {} or more", show(LEAST))));
         }
         let there_is = machine();
         let limit = asked.unwrap_or((there_is.unwrap_or(UNKNOWN) / 2).max(LEAST));
@@ -65,7 +65,7 @@ impl Memory {
         Self { limit, api: (limit / 16).min(MOST_API), node: limit / 8 * 7 / NODES }
     }
 
-    /// Tells the division.
+    /// Logs the division.
     pub(super) fn log(&self) {
         let Division { hot, index_entries, connections, shares } = Division::of(self.node);
         tracing::info!(
@@ -83,7 +83,7 @@ impl Memory {
     }
 }
 
-/// What the machine, or the control group of this process, has; `None` where it does not tell.
+/// The memory of the machine or of the control group of this process; `None` if it is unknown.
 pub(crate) fn machine() -> Option<u64> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok();
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();

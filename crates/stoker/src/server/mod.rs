@@ -1,19 +1,20 @@
-//! `stoker up` at work: what is started, in which order, and how it ends.
+//! The process of `stoker up`: what it starts, in which order, and how it shuts down.
 //!
-//! 1. File descriptors and memory are divided; the data directory is made, locked and closed to
-//!    others.
-//! 2. The ports of API and status are taken, so that a busy one is told before anything is changed.
-//! 3. Where the disk is full, the caches give room back.
-//! 4. The sealing key is read, the ledger opened, the sealing key made if need be, then the owner.
+//! 1. It divides file descriptors and memory; creates, locks and closes the data directory to others.
+//! 2. It binds the ports of API and status, so that a busy port is reported before anything changes.
+//! 3. If the disk is full, the caches free space.
+//! 4. It reads the sealing key, opens the ledger, creates the sealing key and the owner if needed.
 //! 5. The nodes start and register.
-//! 6. The API is served: whoever finds it ready finds everything ready.
+//! 6. The API is served: when it answers, everything is ready.
 //!
-//! At the end API and nodes drain together, for the grace period at most.
+//! At shutdown API and nodes drain together, for the grace period at most. What connections may do is
+//! decided in `stoker_listen`; commands that speak to the server are in `commands`.
 
 mod api;
 pub(crate) mod clear_text;
 pub(crate) mod data;
 pub(crate) mod descriptors;
+mod disk;
 mod dns;
 mod evidence;
 pub(crate) mod limits;
@@ -21,7 +22,6 @@ mod logging;
 pub(crate) mod memory;
 mod nodes;
 mod owner;
-mod room;
 mod seal;
 mod signal;
 pub(crate) mod tls;
@@ -47,8 +47,10 @@ use stoker_listen::Bounds;
 use tokio::{
     net::TcpListener,
     runtime::Builder,
+    task::JoinSet,
     time::{self, MissedTickBehavior},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::SystemClock,
@@ -61,60 +63,62 @@ use crate::{
 
 use api::Api;
 use clear_text::Listener;
+use disk::DiskShare;
 use evidence::Search;
 use limits::Limits;
 use nodes::Nodes;
-use room::Room;
 use seal::Seals;
-use signal::{Cut, Signals, Wish};
+use signal::{Action, Signals, cut_after};
 
 pub(crate) use logging::log_to_stderr;
 pub(crate) use seal::path as seal_key;
 
-/// How often is written down when keys were last used.
+/// How often the last uses of keys are recorded.
 const KEY_USES: Duration = Duration::from_secs(60);
-/// How often the sweep takes a turn.
+/// How often the sweep runs.
 const SWEEP: Duration = Duration::from_secs(60);
-/// How long a turn may take.
+/// How long one run of the sweep may take.
 const SWEEP_BUDGET: Duration = Duration::from_secs(2);
 
-/// What `stoker up` was told.
+/// The settings of `stoker up`.
 pub(crate) struct Options {
-    /// Where everything is kept.
+    /// The data directory.
     pub(crate) data: PathBuf,
     /// Address of the API.
     pub(crate) listen: SocketAddr,
     /// Address of health and metrics.
     pub(crate) status: SocketAddr,
-    /// The same API for callers who speak TLS.
+    /// The API over TLS.
     pub(crate) tls: Option<tls::Options>,
-    /// Whether a new ledger may begin beside the caches of a lost one.
+    /// Whether a new ledger may be created beside the caches of a missing one.
     pub(crate) new_ledger: bool,
-    /// Where the keys are that seal the secrets in the ledger.
+    /// Where the keys come from that encrypt the secrets in the ledger.
     pub(crate) seal_key: SealKeySource,
     /// Port of the first edge node.
     pub(crate) base_port: u16,
-    /// Proxies before the nodes that are believed.
+    /// Trusted proxies in front of the nodes.
     pub(crate) trusted_proxies: Vec<IpNet>,
     /// Disk space of each node's cache.
     pub(crate) cache_bytes: u64,
-    /// Disk space that the caches leave free; `None`: as the file system is large.
+    /// Disk space that the caches leave free; `None`: by the size of the file system.
     pub(crate) disk_reserve: Option<u64>,
-    /// Memory for content; `None`: half of what there is.
+    /// Memory for content; `None`: half of the machine's.
     pub(crate) memory: Option<u64>,
     /// When quota days begin.
     pub(crate) quota_reset: Option<Reset>,
-    /// How long tasks and purges are kept after they finished.
+    /// How long finished tasks and purges are kept.
     pub(crate) retention: Duration,
-    /// Whether no account is asked for proofs that hosts are its own.
+    /// Hosts that clients may sign although another one arrives.
+    pub(crate) signed_hosts: Vec<String>,
+    /// Whether all accounts may add hosts without proof of ownership.
     pub(crate) waives_verification: bool,
-    /// Who is asked for such proofs; absent = the system's name servers.
+    /// Name server for proofs of ownership; absent = the system's name servers.
     pub(crate) name_server: Option<SocketAddr>,
-    /// How long calls and transfers that are under way may take to end.
+    /// How long running calls and transfers may take to end.
     pub(crate) grace: Duration,
-    /// How often each account may call each action.
+    /// Call limits of each account.
     pub(crate) calls: CallLimits,
-    /// Of what the vendor's APIs say to callers who name none.
+    /// Language of the vendor's APIs for calls that name none.
     pub(crate) language: Language,
 }
 
@@ -146,7 +150,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     let mut random = StdRng::seed_from_u64(entropy::seed()?);
     let seals = Seals::find(&options.data, &options.seal_key)?;
     data::check_ledger(&options.data, options.new_ledger)?;
-    let room = Room::find(options)?;
+    let disk = DiskShare::find(options)?;
     let (ledger, ledger_metrics) = open_ledger(&options.data).await?;
     let seals = match seals {
         Some(seals) => seals,
@@ -157,7 +161,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
         waives_verification: options.waives_verification,
         retention: options.retention,
         seal: seals.keys.clone(),
-        // they are parts of this process
+        // the nodes are parts of this process
         nodes_begin_anew: true,
         ..Config::default()
     };
@@ -167,21 +171,13 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     let search = Search::new(options.name_server, random.next_u64());
     engine.set_evidence(Arc::new(search));
     let owner = owner::ensure(&options.data, &engine, endpoint).await?;
-    let nodes = nodes::start(options, (&room, limits), &engine, &clock, &mut random).await?;
+    let nodes = nodes::start(options, (&disk, limits), &engine, &clock, &mut random).await?;
 
     let gateway = Gateway::new(
         Arc::clone(&engine),
         Arc::clone(&clock),
         random.next_u64(),
-        GatewayConfig {
-            calls: options.calls.clone(),
-            language: options.language,
-            content: ContentBounds {
-                unverified_bytes: usize::try_from(limits.memory.api).unwrap_or(usize::MAX),
-                ..ContentBounds::default()
-            },
-            ..GatewayConfig::default()
-        },
+        gateway_config(options, limits),
     );
     gateway.expose(nodes.metrics());
     gateway.expose(ledger_metrics);
@@ -191,48 +187,67 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     let tls = tls.map(|port| port.serve(&mut api));
     let tls_endpoint = tls.as_ref().map(|(endpoint, _)| endpoint);
     tls::tell(&options.data, tls_endpoint)?;
-    limits.tell(&options.data)?;
-    clear_text::tell(
+    limits.write(&options.data)?;
+    clear_text::report(
         &options.data,
         &in_clear_text(&[("the API", &listener), ("the status", &status)])?,
     )?;
     api.serve("api", listener);
     let health = serve_status(status, &gateway, &api, &nodes);
-    greet(&options.data, &owner, tls_endpoint, &nodes.addresses());
+    print_start(&options.data, &owner, tls_endpoint, &nodes.addresses());
     tracing::info!(endpoint = %owner.endpoint, "ready");
-    let notes = tokio::spawn(note_key_uses(Arc::clone(&engine)));
-    let sweeps = tokio::spawn(sweep(Arc::clone(&engine)));
+    let mut background = JoinSet::new();
+    background.spawn(record_key_uses(Arc::clone(&engine)));
+    background.spawn(sweep(Arc::clone(&engine)));
 
-    let signal = wish_to_end(&mut signals, tls.as_ref().map(|tls| &tls.1), &*clock).await;
+    let signal = shutdown_signal(&mut signals, tls.as_ref().map(|tls| &tls.1), &*clock).await;
     tracing::info!(signal, grace.seconds = options.grace.as_secs(), "draining");
     gateway.drain();
-    let cut = Cut::after(options.grace, signals);
-    tokio::join!(api.drain(cut.clone().comes()), nodes.shutdown(&cut));
-    // told of the end to the end
-    health.drain(cut.comes()).await;
-    notes.abort();
-    sweeps.abort();
+    let cut = CancellationToken::new();
+    let drained = async {
+        tokio::join!(api.drain(cut.cancelled()), nodes.shutdown(&cut));
+        // last, so that it reports the shutdown until its end
+        health.drain(cut.cancelled()).await;
+    };
+    tokio::select! {
+        () = drained => {}
+        () = cut_after(options.grace, signals, &cut) => {}
+    }
+    background.shutdown().await;
     flush_key_uses(&engine).await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Waits for the signal that ends it; reads the certificate again where that is wished.
-async fn wish_to_end(
+fn gateway_config(options: &Options, limits: &Limits) -> GatewayConfig {
+    GatewayConfig {
+        calls: options.calls.clone(),
+        language: options.language,
+        host_aliases: options.signed_hosts.clone(),
+        content: ContentBounds {
+            unverified_bytes: usize::try_from(limits.memory.api).unwrap_or(usize::MAX),
+            ..ContentBounds::default()
+        },
+        ..GatewayConfig::default()
+    }
+}
+
+/// Waits for the signal to shut down; loads the certificate again when a signal asks for it.
+async fn shutdown_signal(
     signals: &mut Signals,
     certificate: Option<&tls::Certificate>,
     clock: &dyn Clock,
 ) -> &'static str {
     loop {
         match (signals.next().await, certificate) {
-            (Wish::End(signal), _) => return signal,
-            (Wish::ReadAgain, Some(certificate)) => certificate.read_again(clock),
-            (Wish::ReadAgain, None) => {}
+            (Action::Shutdown(signal), _) => return signal,
+            (Action::Reload, Some(certificate)) => certificate.read_again(clock),
+            (Action::Reload, None) => {}
         }
     }
 }
 
-/// Serves health and metrics, which tell of all listeners.
+/// Serves health and metrics, with the metrics of all listeners.
 fn serve_status(port: TcpListener, gateway: &Gateway, api: &Api, nodes: &Nodes) -> Api {
     let mut health = Api::new(status_router(gateway.clone()), Bounds::status());
     health.serve("status", port);
@@ -241,7 +256,7 @@ fn serve_status(port: TcpListener, gateway: &Gateway, api: &Api, nodes: &Nodes) 
     health
 }
 
-/// What listens without TLS, and where.
+/// The listeners without TLS.
 fn in_clear_text(ports: &[(&str, &TcpListener)]) -> Result<Vec<Listener>, Failure> {
     let port = |(name, port): &(&str, &TcpListener)| {
         let address = port.local_addr().map_err(|error| Failure::because_of(&error))?;
@@ -250,14 +265,15 @@ fn in_clear_text(ports: &[(&str, &TcpListener)]) -> Result<Vec<Listener>, Failur
     ports.iter().map(port).collect()
 }
 
-/// With so many connections, half of which may wait for content of callers nobody knows.
+/// The bounds of a listener with so many connections; half of them may wait for content of callers
+/// who are not verified.
 fn api_bounds(connections: u64) -> Bounds {
     let connections = usize::try_from(connections).unwrap_or(usize::MAX);
     Bounds { connections, unverified_content: connections / 2, ..Bounds::api() }
 }
 
-/// Writes down now and then when keys were last used.
-async fn note_key_uses(engine: Arc<Engine>) {
+/// Records regularly when keys were last used.
+async fn record_key_uses(engine: Arc<Engine>) {
     let mut turns = time::interval(KEY_USES);
     loop {
         turns.tick().await;
@@ -265,7 +281,7 @@ async fn note_key_uses(engine: Arc<Engine>) {
     }
 }
 
-/// Ends what nobody will finish and removes what is old, now and then.
+/// Runs the sweep regularly: it ends jobs of lost nodes and removes old records.
 async fn sweep(engine: Arc<Engine>) {
     let mut turns = time::interval(SWEEP);
     turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -279,7 +295,10 @@ async fn sweep(engine: Arc<Engine>) {
 
 async fn flush_key_uses(engine: &Engine) {
     if let Err(error) = engine.flush_key_uses().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "cannot note when keys were used");
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot record the last uses of keys"
+        );
     }
 }
 
@@ -297,19 +316,21 @@ async fn open_ledger(data: &Path) -> Result<(Arc<dyn Ledger>, LedgerMetrics), Fa
 
 fn unusable(data: &Path, error: &LedgerError) -> Failure {
     let path = data::ledger(data);
-    let way_out = match error.kind.trouble() {
-        Some((_, way_out)) => way_out,
-        None => "try again; `stoker doctor` tells more",
+    let hint = match error.kind.trouble() {
+        Some((_, hint)) => hint,
+        None => "try again; `stoker doctor` shows more",
     };
-    Failure::because(format!("cannot use `{}`", path.display()), error).hint(way_out)
+    Failure::because(format!("cannot use `{}`", path.display()), error).hint(hint)
 }
 
-/// Takes a port, which `flag` names.
+/// Binds the address of `flag`.
 async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| {
         busy(address, &error).hint(match error.kind() {
             ErrorKind::AddrInUse => {
-                format!("another `stoker up` or another program has it; choose another with {flag}")
+                format!(
+                    "another `stoker up` or another program uses it; choose another with {flag}"
+                )
             }
             _ => format!("choose another address with {flag}"),
         })
@@ -323,7 +344,7 @@ fn busy(address: SocketAddr, error: &io::Error) -> Failure {
     }
 }
 
-/// The address at which others on this machine reach a listener.
+/// The address at which this machine reaches a listener.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -333,7 +354,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn greet(
+fn print_start(
     data: &Path,
     owner: &Credentials,
     tls: Option<&tls::Endpoint>,
@@ -356,7 +377,7 @@ fn greet(
         String::new(),
         "try it:".into(),
         format!("  stoker domain add{flag} www.example.com --origin https://origin.example.com"),
-        format!("  stoker prefetch{flag} --wait --layer edge https://www.example.com/a.jpg"),
+        format!("  stoker prefetch{flag} --wait --tier edge https://www.example.com/a.jpg"),
         format!("  curl -I -H 'Host: www.example.com' http://{edge}/a.jpg"),
         format!("SDKs and tools for the API: endpoint {endpoint}, with the keys above"),
     ]);

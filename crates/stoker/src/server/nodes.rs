@@ -18,17 +18,17 @@ use stoker_domain::{
 use stoker_engine::Engine;
 use stoker_listen::Listener;
 use stoker_node::{Config, Division, Metrics, Running, StartError, start as start_node};
-use tokio::{sync::watch, time::timeout};
+use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     entropy,
     failure::Failure,
     server::{
         Options, data,
+        disk::DiskShare,
         limits::Limits,
         reachable,
-        room::Room,
-        signal::Cut,
         transport::{InProcess, Inspectors},
     },
 };
@@ -42,27 +42,27 @@ const NODES: [(Tier, Area, u16); 4] = [
 ];
 
 const PEER_SECRET_LENGTH: usize = 32;
-/// How long the nodes may take to make themselves known.
+/// How long the nodes may take to register.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The nodes at work.
+/// The running nodes.
 pub(super) struct Nodes(Vec<(String, Running)>);
 
 /// Starts the nodes and waits until the engine knows all of them.
 pub(super) async fn start(
     options: &Options,
-    (room, limits): (&Room, &Limits),
+    (disk, limits): (&DiskShare, &Limits),
     engine: &Arc<Engine>,
     clock: &Arc<dyn Clock>,
     random: &mut StdRng,
 ) -> Result<Nodes, Failure> {
-    // made anew at each start: only nodes of this process show it to each other
+    // new at each start: only the nodes of this process send it to each other
     let peer_secret = entropy::secret(PEER_SECRET_LENGTH)?;
-    let (all_serve, told) = watch::channel(false);
+    let (all_serve, is_serving) = watch::channel(false);
     let source: Arc<dyn JobSource> =
-        Arc::new(InProcess { engine: Arc::clone(engine), all_serve: told });
+        Arc::new(InProcess { engine: Arc::clone(engine), all_serve: is_serving });
     let mut running = Vec::new();
-    // parents first, so that a viewer who comes early finds them too
+    // parents first, so that early viewers reach them too
     for (tier, area, distance) in NODES.into_iter().rev() {
         let listen = SocketAddr::new(options.listen.ip(), options.base_port + distance);
         let node = node(tier, area, listen);
@@ -71,19 +71,19 @@ pub(super) async fn start(
             peer_secret: peer_secret.clone(),
             trusted_proxies: options.trusted_proxies.clone(),
             seed: random.next_u64(),
-            disk_reserve: room.reserve_bytes,
+            disk_reserve: disk.reserve_bytes,
             connections: count(limits.descriptors.viewers)
                 .min(Division::of(limits.memory.node).connections),
             open_files: count(limits.descriptors.files),
             items_in_flight: count(limits.descriptors.items()),
             memory: limits.memory.node,
             origin_connections: count(limits.descriptors.origins),
-            ..Config::new(node, listen, data::nodes(&options.data), room.cache_bytes)
+            ..Config::new(node, listen, data::nodes(&options.data), disk.cache_bytes)
         };
         let started =
             start_node(config, engine.directory(), Arc::clone(&source), Arc::clone(clock)).await;
-        let started =
-            started.map_err(|error| Failure::because_of(&error).hint(way_out(options, &error)))?;
+        let started = started
+            .map_err(|error| Failure::because_of(&error).hint(start_hint(options, &error)))?;
         running.push((name, started));
     }
     let mut directory = engine.directory();
@@ -93,7 +93,7 @@ pub(super) async fn start(
             "the nodes did not register within {} s",
             PATIENCE.as_secs()
         ))
-        .hint("the log above tells why"));
+        .hint("the log above has the reason"));
     }
     all_serve.send_replace(true);
     let inspector = |(name, node): &(String, Running)| (name.clone(), node.inspector());
@@ -107,14 +107,14 @@ fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// What to do about a node that does not start, in words of `stoker up`.
-fn way_out(options: &Options, error: &StartError) -> String {
+/// The hint for a node that does not start, with the flags of `stoker up`.
+fn start_hint(options: &Options, error: &StartError) -> String {
     let StartError::Listen { source, .. } = error else { return error.hint() };
     match source.kind() {
         ErrorKind::AddrInUse => {
             let ports = NODES.map(|(_, _, distance)| (options.base_port + distance).to_string());
             format!(
-                "another `stoker up` or another program has it; the nodes take the ports {}: choose \
+                "another `stoker up` or another program uses it; the nodes use the ports {}: choose \
                  others with --base-port",
                 ports.join(", ")
             )
@@ -122,7 +122,7 @@ fn way_out(options: &Options, error: &StartError) -> String {
         ErrorKind::PermissionDenied => {
             "ports below 1024 need privileges; choose a higher one with --base-port".into()
         }
-        _ => "choose another address with --listen; the nodes listen on the same".into(),
+        _ => "choose another address with --listen; the nodes listen on the same address".into(),
     }
 }
 
@@ -158,19 +158,21 @@ impl Nodes {
         self.0.iter().map(|(name, node)| (name.clone(), node.connections()))
     }
 
-    /// Their metrics.
+    /// The metrics of all nodes.
     pub(super) fn metrics(&self) -> Metrics {
         Metrics::new(self.0.iter().map(|(name, node)| (name.clone(), node.counters())))
     }
 
-    /// Ends all of them at once; transfers under way have until `cut` to end.
-    pub(super) async fn shutdown(self, cut: &Cut) {
+    /// Shuts all of them down at once; running transfers have until `cut` to end.
+    pub(super) async fn shutdown(self, cut: &CancellationToken) {
         self.0.iter().for_each(|(_, node)| node.give_back());
-        let end = |node: Running| tokio::spawn(node.shutdown_before(cut.clone().comes()));
-        let ends: Vec<_> = self.0.into_iter().map(|(_, node)| end(node)).collect();
-        for end in ends {
-            if let Err(error) = end.await {
-                tracing::error!(%error, "a node did not end well");
+        let mut ends = JoinSet::new();
+        for (_, node) in self.0 {
+            ends.spawn(node.shutdown_before(cut.clone().cancelled_owned()));
+        }
+        while let Some(end) = ends.join_next().await {
+            if let Err(error) = end {
+                tracing::error!(%error, "node did not shut down cleanly");
             }
         }
     }

@@ -1,8 +1,8 @@
-//! The account that owns everything, and its key.
+//! The owner of the installation and its key.
 //!
-//! The ledger and `credentials.json` are two places, and a crash may come between them. So the file
-//! is written first and is what the key is taken from: whoever starts again finds either nothing or
-//! a key that is then put (again).
+//! Ledger and `credentials.json` are two places, and a crash may come between their writes. So the file is
+//! written first, and the key in the ledger is written from the file: the next start finds either
+//! nothing, or a key that it writes again.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use crate::{
 /// Letters and digits of a secret id after its prefix, and of a secret key.
 const SECRET_LENGTH: usize = 32;
 
-/// Makes the owner and its key if need be; what `credentials.json` holds afterwards.
+/// Creates the owner and its key if needed, and returns the content of `credentials.json`.
 pub(super) async fn ensure(
     data: &Path,
     engine: &Engine,
@@ -72,7 +72,7 @@ pub(super) async fn ensure(
     Ok(wanted)
 }
 
-/// Whether the ledger has the key already. One that somebody disabled stays so.
+/// Whether the ledger has the key already. A disabled key stays disabled.
 async fn is_known(
     engine: &Engine,
     account: &Account,
@@ -81,7 +81,7 @@ async fn is_known(
     let secret_id = &wanted.secret_id;
     match engine.key(account.id, secret_id).await {
         Ok(key) if !key.is_enabled => {
-            tracing::warn!(key = secret_id, "the key in credentials.json is disabled");
+            tracing::warn!(key = secret_id, "key in credentials.json is disabled");
             Ok(true)
         }
         Ok(_) => {

@@ -1,9 +1,9 @@
-//! Where the keys come from that seal the secrets in the ledger.
+//! The keys that encrypt the secrets in the ledger.
 //!
-//! From the file that `--seal-key` names, else from STOKER_SEAL_KEY, else from `seal.key` in the data
-//! directory, which is made when neither it nor a secret that it sealed is there. Each line is one key of 64 hexadecimal digits; `#` begins a
-//! comment. The first key seals, all of them open, so that a new one can be put above the old. What
-//! a line says is never printed.
+//! They come from the file of `--seal-key`, otherwise from STOKER_SEAL_KEY, otherwise from `seal.key` in
+//! the data directory, which is created if neither it nor an encrypted secret exists. Each line is one
+//! key of 64 hexadecimal digits; `#` begins a comment. The first key encrypts and all of them decrypt,
+//! so that a new key can be written above the old one. The text of a line is never printed.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -29,7 +29,7 @@ pub(super) struct Seals {
 }
 
 impl Seals {
-    /// Reads the keys; `None` when the file of the data directory is to hold them and is not there.
+    /// Reads the keys; `None` if the file of the data directory should have them and does not exist.
     pub(super) fn find(data: &Path, source: &SealKeySource) -> Result<Option<Self>, Failure> {
         match source {
             SealKeySource::File(path) => Self::from_file(path, true).map(Some),
@@ -44,18 +44,18 @@ impl Seals {
         }
     }
 
-    /// Makes the file of the data directory, unless secrets in the ledger are sealed: then it was
-    /// there and is lost, and no new key opens them.
+    /// Creates the file of the data directory, unless the ledger has encrypted secrets: then the file
+    /// was lost, and no new key decrypts them.
     pub(super) async fn make(data: &Path, ledger: &dyn Ledger) -> Result<Self, Failure> {
         let path = path(data);
         let sealed = find_sealed(ledger).await.map_err(|error| super::unusable(data, &error))?;
         if let Some(secret_id) = sealed {
             let shown = path.display();
             return Err(Failure::new(format!(
-                "the sealing key `{shown}` is missing, and the secret of key `{secret_id}` is sealed"
+                "the sealing key `{shown}` is missing, and the secret of key `{secret_id}` needs it"
             ))
             .hint(format!(
-                "put `{shown}` back from its copy, or name the right key with --seal-key or \
+                "restore `{shown}` from its copy, or give the right key with --seal-key or \
                  {SEAL_KEY}; nothing was changed"
             )));
         }
@@ -68,7 +68,7 @@ impl Seals {
         let origin = format!("`{}`", path.display());
         let unreadable = |error| {
             Failure::because(format!("cannot read the sealing key {origin}"), &error).hint(
-                "it must be a file that this user may read; without it no secret in the ledger opens",
+                "it must be a file that this user can read; the secrets in the ledger need it",
             )
         };
         let text = match is_named {
@@ -79,7 +79,7 @@ impl Seals {
         Ok(Self { keys: parse(&text, &origin)?, origin })
     }
 
-    /// What to say of an engine that does not open: where the keys came from, when they are wrong.
+    /// The failure of an engine that does not open; names the source of wrong keys.
     pub(super) fn refused(&self, data: &Path, error: &OpenError) -> Failure {
         match error {
             OpenError::Ledger(error) => super::unusable(data, error),
@@ -87,7 +87,7 @@ impl Seals {
                 let origin = &self.origin;
                 Failure::because(format!("the sealing key in {origin} is not the right one"), error)
                     .hint(format!(
-                        "put the key that sealed this ledger back into {origin}; several may stand \
+                        "restore the key of this ledger in {origin}; several may stand \
                          there, one on each line"
                     ))
             }
@@ -100,7 +100,7 @@ pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("seal.key")
 }
 
-/// A key in the ledger whose secret is sealed.
+/// A key in the ledger with an encrypted secret.
 async fn find_sealed(ledger: &dyn Ledger) -> Result<Option<String>, LedgerError> {
     const PAGE: u32 = 1000;
     let mut after = String::new();
@@ -122,7 +122,7 @@ fn write(data: &Path, path: &Path) -> Result<(), Failure> {
         key.push_str(&format!("{:016x}", entropy::seed()?));
     }
     let text = format!(
-        "# Opens the secrets in this directory's ledger. Keep a copy apart from the ledger's.\n\
+        "# Decrypts the secrets in the ledger of this directory. Keep a copy apart from the ledger.\n\
          # To change it, put another line of 64 hexadecimal digits above and start again; the old\n\
          # one may go then.\n{key}\n"
     );
@@ -153,13 +153,13 @@ fn parse(text: &str, origin: &str) -> Result<SealKeys, Failure> {
         }
         let key = digits(line).ok_or_else(|| {
             Failure::new(format!("line {number} of {origin} is not a sealing key"))
-                .hint("a key is 64 hexadecimal digits: `openssl rand -hex 32` makes one")
+                .hint("a key is 64 hexadecimal digits: `openssl rand -hex 32` creates one")
         })?;
         keys.push(SealKey::new(key));
     }
     if keys.is_empty() {
         return Err(Failure::new(format!("there is no sealing key in {origin}"))
-            .hint("a key is a line of 64 hexadecimal digits: `openssl rand -hex 32` makes one"));
+            .hint("a key is a line of 64 hexadecimal digits: `openssl rand -hex 32` creates one"));
     }
     Ok(SealKeys::new(keys))
 }
@@ -277,7 +277,7 @@ mod tests {
             if is_refused {
                 let failure = refusal(read);
                 assert!(failure.message().contains(&format!("{mode:o}")), "{}", failure.message());
-                assert!(failure.way_out().unwrap().starts_with("chmod 600 "));
+                assert!(failure.hint_text().unwrap().starts_with("chmod 600 "));
             } else {
                 assert!(read.is_ok(), "{mode:o}");
             }

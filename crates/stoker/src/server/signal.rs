@@ -1,16 +1,16 @@
-//! The signals that `stoker up` obeys.
+//! The signals of `stoker up`: shut down, load the certificate again, and cut what is still running.
 
-use std::time::Duration;
+use std::{future::pending, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
     time::timeout,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 
-/// All of them, listened for from the start, so that none is missed.
+/// The signals, listened for from the start, so that none is missed.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -18,70 +18,55 @@ pub(super) struct Signals {
 }
 
 /// What a signal asks for.
-pub(super) enum Wish {
-    /// To end; the signal's name.
-    End(&'static str),
-    /// To read the files again that may have changed.
-    ReadAgain,
+pub(super) enum Action {
+    /// To shut down; the name of the signal.
+    Shutdown(&'static str),
+    /// To load certificate and key again.
+    Reload,
 }
 
 impl Signals {
-    /// Leaves SIGHUP alone unless there is something to read again: when its terminal goes away, a
-    /// server without such things shall end.
-    pub(super) fn new(may_read_again: bool) -> Result<Self, Failure> {
+    /// SIGHUP keeps its default action, which ends the process, unless there are files to load again:
+    /// a server without a certificate should end with its terminal.
+    pub(super) fn new(may_reload: bool) -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind).map_err(|error| Failure::because("cannot listen for signals", &error))
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            hangup: may_read_again.then(|| listen(SignalKind::hangup())).transpose()?,
+            hangup: may_reload.then(|| listen(SignalKind::hangup())).transpose()?,
         })
     }
 
     /// Waits for the next of them.
-    pub(super) async fn next(&mut self) -> Wish {
+    pub(super) async fn next(&mut self) -> Action {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
         tokio::select! {
-            _ = self.terminate.recv() => Wish::End("SIGTERM"),
-            _ = self.interrupt.recv() => Wish::End("SIGINT"),
-            _ = hangup => Wish::ReadAgain,
+            _ = self.terminate.recv() => Action::Shutdown("SIGTERM"),
+            _ = self.interrupt.recv() => Action::Shutdown("SIGINT"),
+            _ = hangup => Action::Reload,
         }
     }
 }
 
-/// When what is still under way is cut.
-#[derive(Clone)]
-pub(super) struct Cut(watch::Receiver<bool>);
-
-impl Cut {
-    /// When the grace period is over, or at another signal to end.
-    pub(super) fn after(grace: Duration, mut signals: Signals) -> Self {
-        let (cut, comes) = watch::channel(false);
-        tokio::spawn(async move {
-            let again = async {
-                loop {
-                    if let Wish::End(signal) = signals.next().await {
-                        return signal;
-                    }
-                }
-            };
-            if let Ok(signal) = timeout(grace, again).await {
-                tracing::warn!(signal, "once more: cutting what is under way");
+/// Cancels `cut` when the grace period is over, or at another signal to shut down. Never returns.
+pub(super) async fn cut_after(grace: Duration, mut signals: Signals, cut: &CancellationToken) {
+    let again = async {
+        loop {
+            if let Action::Shutdown(signal) = signals.next().await {
+                return signal;
             }
-            cut.send_replace(true);
-        });
-        Self(comes)
+        }
+    };
+    if let Ok(signal) = timeout(grace, again).await {
+        tracing::warn!(signal, "second signal: closing what is still running");
     }
-
-    /// Returns when it comes.
-    pub(super) async fn comes(mut self) {
-        // its other end is gone only when the process ends
-        let _ = self.0.wait_for(|cut| *cut).await;
-    }
+    cut.cancel();
+    pending::<()>().await;
 }

@@ -35,7 +35,7 @@ fn with_256_descriptors_hundreds_of_targets_are_done_and_read() {
     );
     stoker.add_domain(HOST, &origin.url(), &[]);
     let urls: Vec<_> = (0..TARGETS).map(|n| format!("http://{HOST}/{n}")).collect();
-    let mut command = vec!["prefetch", "--layer", "edge", "--wait"];
+    let mut command = vec!["prefetch", "--tier", "edge", "--wait"];
     command.extend(urls.iter().map(String::as_str));
     let told = stoker.json(&command);
     assert_eq!(told[0]["task"]["done"], TARGETS, "{told}");

@@ -16,7 +16,7 @@ fn wrong_usage_is_told_with_the_right_one() {
         &["domain", "add", "a.example"],
         &["domain", "add", "a.example", "--origin", "http://b", "--area", "mars"],
         &["prefetch"],
-        &["prefetch", "http://a.example/", "--layer", "top"],
+        &["prefetch", "http://a.example/", "--tier", "top"],
         &["prefetch", "http://a.example/", "--header", "Authorization"],
         &["prefetch", "--list", "missing.txt"],
         &["up", "--quota-reset", "24:00"],

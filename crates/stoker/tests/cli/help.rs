@@ -163,3 +163,14 @@ fn the_version_is_the_one_of_the_package() {
     let version = format!("stoker {}\n", env!("CARGO_PKG_VERSION"));
     assert_eq!(stoker(&["--version"]).stdout, version);
 }
+
+#[test]
+fn the_former_name_of_the_tier_flag_still_works() {
+    for command in ["prefetch", "check"] {
+        for flag in ["--tier", "--layer"] {
+            let ran = stoker(&[command, "http://www.example.com/", flag, "top"]);
+            assert_eq!(ran.code, Some(2), "{ran:?}");
+            assert!(ran.stderr.contains("invalid value 'top' for '--tier <TIER>'"), "{ran:?}");
+        }
+    }
+}

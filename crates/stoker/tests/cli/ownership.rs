@@ -1,35 +1,16 @@
 //! Proof of ownership against a running server that asks a scripted name server.
 
-use std::{
-    collections::HashMap,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::path::PathBuf;
 
 use insta::assert_snapshot;
 use serde_json::Value;
-use stoker_testkit::{Answer, NameServer, Question};
 
 use crate::{
     results::Session,
-    running::{Ports, Ran, Stoker, cli},
+    running::{Ports, Ran, Stoker, Texts, cli, name_server},
 };
 
 const HOST: &str = "www.film.net";
-
-type Texts = Arc<Mutex<HashMap<String, String>>>;
-
-fn name_server(texts: &Texts) -> NameServer {
-    let texts = Arc::clone(texts);
-    NameServer::start(move |question: &Question| {
-        let answer = Answer::to(question);
-        let answer = match texts.lock().unwrap().get(&question.name) {
-            Some(text) => answer.txt(&[text]),
-            None => answer.code(3),
-        };
-        vec![answer.bytes()]
-    })
-}
 
 /// A second account with credentials of its own.
 fn account(stoker: &Stoker, folder: &tempfile::TempDir) -> (PathBuf, String) {

@@ -165,7 +165,7 @@ fn credentials_that_others_may_read_are_refused_with_the_way_out() {
     let ran = stoker.cli(&["task", "list"]);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let hint = format!("hint: chmod 600 {}", credentials.display());
-    assert!(ran.stderr.contains("may be read by others (mode 640)"), "{ran:?}");
+    assert!(ran.stderr.contains("can be read by other users (mode 640)"), "{ran:?}");
     assert!(ran.stderr.contains(&hint), "{ran:?}");
     let ran = stoker.cli(&["doctor"]);
     assert!(ran.stdout.contains(&hint) && ran.code == Some(1), "{ran:?}");

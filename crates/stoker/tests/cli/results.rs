@@ -77,7 +77,7 @@ fn domains(session: &mut Session, origin: &str) {
 }
 
 fn tasks(session: &mut Session) {
-    let prefetch = ["prefetch", GOOD, GONE, "--layer", "edge", "--wait", "--json"];
+    let prefetch = ["prefetch", GOOD, GONE, "--tier", "edge", "--wait", "--json"];
     let ran = session.stoker.cli(&prefetch);
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let printed: Value = serde_json::from_str(&ran.stdout).unwrap();
@@ -93,9 +93,9 @@ fn tasks(session: &mut Session) {
 }
 
 fn check(session: &mut Session) {
-    session.record(&["check", GOOD, "--layer", "edge"]);
+    session.record(&["check", GOOD, "--tier", "edge"]);
     session.record(&["check", GONE]);
-    session.record(&["check", GONE, "--layer", "all", "--json"]);
+    session.record(&["check", GONE, "--tier", "all", "--json"]);
     session.record(&["check", "http://other.example.com/"]);
     session.record(&["domain", "remove", "www.example.com"]);
     session.record(&["domain", "remove", "www.example.com"]);
@@ -142,29 +142,29 @@ impl Session {
 }
 
 #[test]
-fn doctor_finds_what_is_well_and_what_is_not() {
+fn doctor_reports_what_is_well_and_what_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let stoker = Stoker::start(&folder.path().join("data"));
     stoker.add_domain("dead.example.com", "http://127.0.0.1:1", &[]);
     let ran = stoker.cli(&["doctor"]);
     assert_eq!(ran.code, Some(1));
-    let said = |word: &str, part: &str| {
+    let reports = |word: &str, part: &str| {
         let found = ran.stdout.lines().any(|line| line.starts_with(word) && line.contains(part));
         assert!(found, "`{word}` … `{part}` is not in\n{}", ran.stdout);
     };
-    said("ok", "is readable");
-    said("ok", "is its owner's alone");
-    said("ok", "disk space left");
-    said("ok", "clocks");
-    said("ok", "is ready");
-    said("ok", "ledger.sqlite` is sound");
-    said("ok", "the ledger takes writes");
-    said("ok", "the folders of the nodes can be written");
-    said("ok", "the key is accepted");
+    reports("ok", "is readable");
+    reports("ok", "only its owner can read");
+    reports("ok", "of disk space are free");
+    reports("ok", "clocks");
+    reports("ok", "is ready");
+    reports("ok", "ledger.sqlite` is intact");
+    reports("ok", "the ledger accepts writes");
+    reports("ok", "the cache folders of the nodes can be written");
+    reports("ok", "the key is accepted");
     for node in ["edge-mainland", "edge-overseas", "middle-mainland", "middle-overseas"] {
-        said("ok", &format!("node `{node}` answers"));
+        reports("ok", &format!("node `{node}` answers"));
     }
-    said("fail", "origin of `dead.example.com`");
+    reports("fail", "origin of `dead.example.com`");
 
     let credentials = stoker.data().join("credentials.json");
     let text =
@@ -202,7 +202,7 @@ fn a_private_origin_is_told_when_it_is_added_and_by_doctor() {
 }
 
 #[test]
-fn an_interrupted_wait_says_that_the_task_goes_on_and_exits_with_130() {
+fn an_interrupted_wait_says_that_the_task_continues_and_exits_with_130() {
     // it takes connections and never answers
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -227,8 +227,9 @@ fn an_interrupted_wait_says_that_the_task_goes_on_and_exits_with_130() {
     };
     let told = interrupted(&["prefetch", "--wait", GOOD]);
     let id = stoker.json(&["task", "list"])[0]["id"].as_str().unwrap().to_owned();
-    let expected =
-        format!("task {id} goes on at the server\nhint: `stoker task watch {id}` shows it again\n");
+    let expected = format!(
+        "task {id} continues on the server\nhint: `stoker task watch {id}` shows it again\n"
+    );
     assert_eq!(told, expected);
     assert_eq!(interrupted(&["task", "watch", &id]), expected);
     assert_eq!(stoker.json(&["task", "list"])[0]["status"], "processing");

@@ -35,18 +35,10 @@ fn hang_up(stoker: &Stoker) {
     kill_process(process, Signal::HUP).unwrap();
 }
 
-fn start(folder: &Path) -> (Stoker, Tls) {
-    let tls = Tls::new(folder);
-    let ports = Ports::free();
-    let flags = tls.flags(ports);
-    let flags = flags.each_ref().map(String::as_str);
-    (Stoker::start_with(&folder.join("data"), ports, &flags), tls)
-}
-
 #[test]
 fn the_api_is_served_over_tls_to_those_who_trust_its_authority() {
     let folder = tempfile::tempdir().unwrap();
-    let (stoker, tls) = start(folder.path());
+    let (stoker, tls) = Tls::start(folder.path());
     let (port, plain) = (stoker.ports().tls(), stoker.ports().api());
     for endpoint in [format!("https://localhost:{port}"), format!("https://127.0.0.1:{port}")] {
         let ran = call(&stoker, &endpoint, Some(&tls.authority_file()));
@@ -60,8 +52,11 @@ fn the_api_is_served_over_tls_to_those_who_trust_its_authority() {
 
     let endpoint = format!("https://127.0.0.1:{port}");
     let told = stoker.cli(&["doctor"]).stdout;
-    assert!(told.contains(&format!("ok    somebody listens at `{endpoint}`")), "{told}");
-    assert!(told.contains("is good from 2020-01-01T00:00:00Z until 2049-12-31"), "{told}");
+    assert!(
+        told.contains(&format!("ok    TLS endpoint `{endpoint}` accepts connections")),
+        "{told}"
+    );
+    assert!(told.contains("is valid from 2020-01-01T00:00:00Z until 2049-12-31"), "{told}");
     tls.put(&tls.authority.issue_until(&["localhost"], (2021, 1, 1)));
     let told = stoker.cli(&["doctor"]);
     assert_eq!(told.code, Some(1), "{told:?}");
@@ -81,7 +76,7 @@ fn the_api_is_served_over_tls_to_those_who_trust_its_authority() {
 #[test]
 fn half_open_handshakes_keep_neither_callers_out_nor_the_end_away() {
     let folder = tempfile::tempdir().unwrap();
-    let (stoker, tls) = start(folder.path());
+    let (stoker, tls) = Tls::start(folder.path());
     let port = stoker.ports().tls();
     let hostile: Vec<_> = (0..200)
         .map(|n| {
@@ -107,7 +102,7 @@ fn half_open_handshakes_keep_neither_callers_out_nor_the_end_away() {
 #[test]
 fn a_new_certificate_is_used_after_sighup_and_a_broken_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
-    let (stoker, tls) = start(folder.path());
+    let (stoker, tls) = Tls::start(folder.path());
     let endpoint = format!("https://localhost:{}", stoker.ports().tls());
     let is_trusted = |path: &Path| call(&stoker, &endpoint, Some(path)).code == Some(0);
     let before = tls.authority_file();

@@ -226,7 +226,7 @@ fn playlists_that_loop_or_name_ten_thousand_children_come_to_an_end() {
     stoker.add_domain(HOST, &nginx.url(), &[]);
 
     let prefetch = ["prefetch", "http://www.example.com/a.m3u8", "--area", "overseas"];
-    let further = ["--layer", "edge", "--media", "segments", "--wait", "--json"];
+    let further = ["--tier", "edge", "--media", "segments", "--wait", "--json"];
     let ran = stoker.cli(&[&prefetch[..], &further[..]].concat());
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let printed: Value = serde_json::from_str(&ran.stdout).unwrap();

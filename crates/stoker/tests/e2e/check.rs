@@ -44,7 +44,7 @@ fn a_kept_error_is_not_held_and_what_is_published_after_it_is_prefetched() {
         let edge = stoker.ports().node(edge);
         assert_eq!(Http::new().get(edge, HOST, path).unwrap().status, 404);
     }
-    let all = [target.as_str(), "--layer", "all"];
+    let all = [target.as_str(), "--tier", "all"];
     let found = eventually(Duration::from_secs(120), "all nodes keep the error", || {
         let (found, code) = check(&stoker, &all);
         assert_eq!(code, Some(1), "{found:?}");
@@ -84,14 +84,14 @@ fn each_reason_is_told_also_after_a_kill() {
     ];
     let targets: Vec<String> = expected.iter().map(|(path, ..)| url(path)).collect();
     let asked: Vec<&str> = targets[..4].iter().map(String::as_str).collect();
-    let ran = stoker.cli(&[&["prefetch", "--layer", "edge", "--wait"], &asked[..]].concat());
+    let ran = stoker.cli(&[&["prefetch", "--tier", "edge", "--wait"], &asked[..]].concat());
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let ran = stoker.cli(&["purge", &targets[3], "--wait"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 
     let told = |stoker: &Stoker| {
         for (target, (path, lack, reason)) in targets.iter().zip(expected) {
-            let (found, code) = check(stoker, &[target, "--layer", "edge"]);
+            let (found, code) = check(stoker, &[target, "--tier", "edge"]);
             assert_eq!((code, lacks(&found).len()), (Some(1), 2), "{path}");
             for node in found[0]["nodes"].as_array().unwrap() {
                 assert_eq!(node["lack"], lack, "{path}: {node}");

@@ -25,14 +25,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const FOREIGN: &str = "http://nobody.example/x";
 
 /// An origin with one file, and a server.
-struct Stage {
+struct Fixture {
     nginx: Nginx,
     file: Content,
     stoker: Stoker,
     _folder: tempfile::TempDir,
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
         let nginx = Nginx::start();
         let file = Content::write(&nginx.www(), "/x/1", 200_000, 7);
@@ -66,12 +66,12 @@ impl Stage {
 
 #[test]
 fn every_client_manages_prefetches_and_purges_through_cdn() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     for (client, name) in CLIENTS {
-        let sdk = Sdk::of(&stage.stoker).with_client(client);
+        let sdk = Sdk::of(&fixture.stoker).with_client(client);
         let host = &format!("{name}.example.com");
         let named = json!({"Domain": host});
-        let address = stage.nginx.url().replace("http://", "");
+        let address = fixture.nginx.url().replace("http://", "");
         let origin =
             json!({"Origins": [address], "OriginType": "ip", "OriginPullProtocol": "http"});
         let new =
@@ -84,28 +84,29 @@ fn every_client_manages_prefetches_and_purges_through_cdn() {
             assert_eq!([&shown["Domain"], &shown["Area"]], [host, "global"], "{sdk:?} {action}");
             assert_eq!(shown["Origin"]["Origins"], origin["Origins"], "{sdk:?} {action}");
         }
-        stage.allow(host);
+        fixture.allow(host);
 
         let before = sdk.charged();
-        let task = sdk.push(json!({"Urls": [stage.url(host)], "Area": "global", "Layer": "edge"}));
+        let task =
+            sdk.push(json!({"Urls": [fixture.url(host)], "Area": "global", "Layer": "edge"}));
         let records = sdk.wait(&task, PATIENCE);
-        assert_eq!(records, [(stage.url(host), "done".to_owned())], "{sdk:?}");
-        assert!(stage.is_held(host), "{sdk:?}");
+        assert_eq!(records, [(fixture.url(host), "done".to_owned())], "{sdk:?}");
+        assert!(fixture.is_held(host), "{sdk:?}");
         assert_eq!(sdk.charged(), (before.0 + 1, before.1 + 1), "{sdk:?}");
 
-        let urls = json!({"Urls": [stage.url(host)]});
+        let urls = json!({"Urls": [fixture.url(host)]});
         purge(&sdk, "PurgeUrlsCache", urls);
-        assert!(!stage.is_held(host), "{sdk:?}");
-        let wish = json!({"Urls": [stage.url(host)], "Area": "global", "Layer": "edge"});
+        assert!(!fixture.is_held(host), "{sdk:?}");
+        let wish = json!({"Urls": [fixture.url(host)], "Area": "global", "Layer": "edge"});
         let task = sdk.push(wish);
         sdk.wait(&task, PATIENCE);
-        assert!(stage.is_held(host), "{sdk:?}");
+        assert!(fixture.is_held(host), "{sdk:?}");
         let paths = json!({"Paths": [format!("http://{host}/x/")], "FlushType": "delete"});
         purge(&sdk, "PurgePathCache", paths);
-        assert!(!stage.is_held(host), "{sdk:?}");
+        assert!(!fixture.is_held(host), "{sdk:?}");
 
         sdk.accepted("StopCdnDomain", named.clone());
-        let stopped = sdk.refused("PushUrlsCache", json!({"Urls": [stage.url(host)]}));
+        let stopped = sdk.refused("PushUrlsCache", json!({"Urls": [fixture.url(host)]}));
         assert_eq!(stopped, "ResourceUnavailable.CdnHostIsNotOnline", "{sdk:?}");
         sdk.accepted("StartCdnDomain", named.clone());
         sdk.accepted("StopCdnDomain", named.clone());
@@ -136,10 +137,10 @@ fn purge(sdk: &Sdk, action: &str, parameters: Value) {
 
 #[test]
 fn every_client_manages_prefetches_purges_and_limits_through_teo() {
-    let stage = Stage::new();
-    let port: u16 = stage.nginx.url().rsplit(':').next().unwrap().parse().unwrap();
+    let fixture = Fixture::new();
+    let port: u16 = fixture.nginx.url().rsplit(':').next().unwrap().parse().unwrap();
     for (client, name) in CLIENTS {
-        let sdk = Sdk::of(&stage.stoker).with_client(client).with_teo();
+        let sdk = Sdk::of(&fixture.stoker).with_client(client).with_teo();
         let zone_name = &format!("{name}.example");
         let host = &format!("www.{zone_name}");
         let new = json!({"Type": "partial", "ZoneName": zone_name, "Area": "global"});
@@ -167,22 +168,22 @@ fn every_client_manages_prefetches_purges_and_limits_through_teo() {
             reply["AccelerationDomains"][0].clone()
         };
         assert_eq!(shown()["HttpOriginPort"], port, "{sdk:?}");
-        stage.allow(host);
+        fixture.allow(host);
 
         let left = || {
             let quota = sdk.accepted("DescribeContentQuota", with(json!({})));
             quota["PrefetchQuota"][0]["DailyAvailable"].as_i64().unwrap()
         };
         let before = left();
-        let wish = with(json!({"Targets": [stage.url(host)], "Mode": "edge"}));
+        let wish = with(json!({"Targets": [fixture.url(host)], "Mode": "edge"}));
         prefetch(&sdk, wish);
-        assert!(stage.is_held(host), "{sdk:?}");
-        prefetch(&sdk, with(json!({"Targets": [stage.url(host)]})));
+        assert!(fixture.is_held(host), "{sdk:?}");
+        prefetch(&sdk, with(json!({"Targets": [fixture.url(host)]})));
         assert_eq!(left(), before - 1, "{sdk:?}: the allotment of `edge` is another one");
 
-        let url = json!({"Type": "purge_url", "Targets": [stage.url(host)]});
+        let url = json!({"Type": "purge_url", "Targets": [fixture.url(host)]});
         finish(&sdk, ["CreatePurgeTask", "DescribePurgeTasks"], with(url));
-        assert!(!stage.is_held(host), "{sdk:?}");
+        assert!(!fixture.is_held(host), "{sdk:?}");
         let whole = json!({"Type": "purge_host", "Targets": [host], "Method": "delete"});
         finish(&sdk, ["CreatePurgeTask", "DescribePurgeTasks"], with(whole));
 
@@ -349,11 +350,7 @@ fn the_python_sdk_may_send_a_form_of_parts() {
 #[test]
 fn the_python_sdk_may_speak_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let tls = Tls::new(folder.path());
-    let ports = Ports::free();
-    let flags = tls.flags(ports);
-    let flags = flags.each_ref().map(String::as_str);
-    let stoker = Stoker::start_with(&folder.path().join("data"), ports, &flags);
+    let (stoker, tls) = Tls::start(folder.path());
     stoker.add_domain("www.example.com", "http://127.0.0.1:1", &[]);
     let sdk = Sdk::of(&stoker).with_tls(&stoker, &tls.authority_file());
     for sdk in [sdk.clone(), sdk.clone().with_get(), sdk.with_signature("HmacSHA1")] {

@@ -16,8 +16,7 @@ use tempfile::TempDir;
 
 use crate::{
     harness::python,
-    ownership::{Texts, name_server},
-    running::{Ports, Stoker},
+    running::{Ports, Stoker, Texts, name_server},
 };
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e/every_field.py");

@@ -27,7 +27,7 @@ fn a_directive_beside_bytes_outside_ascii_counts() {
     ] {
         origin.on(path, Script::new(content(1000, 1)).field("cache-control", line));
         let url = format!("http://{HOST}{path}");
-        let ran = stoker.cli(&["prefetch", &url, "--layer", "edge", "--wait"]);
+        let ran = stoker.cli(&["prefetch", &url, "--tier", "edge", "--wait"]);
         assert_ne!(ran.code, Some(0), "{ran:?}");
         assert!(format!("{ran:?}").contains(reason), "{ran:?}");
         let port = stoker.ports().node("edge-mainland");
@@ -74,7 +74,7 @@ fn fields_of_one_viewer_or_task_do_not_decide_what_others_get() {
     let url = |path: &str| format!("http://{HOST}{path}");
     let prefetch = |path: &str| {
         let header = ["--header", "X-Token: t"];
-        stoker.cli(&[&["prefetch", &url(path), "--layer", "edge", "--wait"], &header[..]].concat())
+        stoker.cli(&[&["prefetch", &url(path), "--tier", "edge", "--wait"], &header[..]].concat())
     };
     // the same without the field, by its tag; and one that has none
     origin.on("/same", Script::new(content(1000, 2)).etag("\"2\""));

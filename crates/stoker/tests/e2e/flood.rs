@@ -54,7 +54,7 @@ impl Flooded {
             "--wait",
             "--area",
             "global",
-            "--layer",
+            "--tier",
             "edge",
             &format!("http://{OTHER}/small"),
         ]);

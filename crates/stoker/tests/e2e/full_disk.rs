@@ -66,7 +66,7 @@ impl Drop for Disk {
 
 fn submit(stoker: &Stoker, path: &str) {
     let url = format!("http://{HOST}{path}");
-    let ran = stoker.cli(&["prefetch", &url, "--layer", "edge"]);
+    let ran = stoker.cli(&["prefetch", &url, "--tier", "edge"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 }
 
@@ -83,13 +83,13 @@ fn caches_leave_room_for_the_ledger_and_a_start_on_a_full_disk_makes_some() {
     let data = disk.0.join("data");
     let ports = Ports::free();
     let stoker = Stoker::start_with(&data, ports, &[]);
-    assert!(stoker.log().contains("the disk has no room for --cache-size 10.0 GiB"));
+    assert!(stoker.log().contains("disk has no space for --cache-size of each node"));
     stoker.add_domain(HOST, &nginx.url(), &[]);
 
     // far more than there is room for
     for file in &files {
         let url = format!("http://{HOST}{}", file.path);
-        stoker.cli(&["prefetch", &url, "--layer", "edge", "--wait"]);
+        stoker.cli(&["prefetch", &url, "--tier", "edge", "--wait"]);
     }
     assert!(disk.free() + SEGMENTS >= RESERVE, "{} are free", disk.free());
     submit(&stoker, "/1");
@@ -109,7 +109,7 @@ fn caches_leave_room_for_the_ledger_and_a_start_on_a_full_disk_makes_some() {
     let stoker = Stoker::start_with(&data, ports, &[]);
     for file in &files[..20] {
         let url = format!("http://{HOST}{}", file.path);
-        stoker.cli(&["prefetch", &url, "--layer", "edge", "--wait"]);
+        stoker.cli(&["prefetch", &url, "--tier", "edge", "--wait"]);
     }
     stoker.kill();
     disk.fill("of-somebody-else", 0);

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Content, Nginx, Older, Sdk},
+    harness::{Content, Nginx, Sdk, V2Client},
     running::{Ports, Stoker, cli},
 };
 
@@ -18,13 +18,13 @@ const OTHER: &str = "other.example.com";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server with two domains and the user `ann`, who may do everything with the first of them.
-struct Stage {
+struct Fixture {
     stoker: Stoker,
     nginx: Nginx,
     folder: tempfile::TempDir,
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
         let nginx = Nginx::start();
         let folder = tempfile::tempdir().unwrap();
@@ -32,12 +32,12 @@ impl Stage {
         for host in [HOST, OTHER] {
             stoker.add_domain(host, &nginx.url(), &[]);
         }
-        let stage = Self { stoker, nginx, folder };
-        stage.done(&["user", "add", "ann"], "");
+        let fixture = Self { stoker, nginx, folder };
+        fixture.done(&["user", "add", "ann"], "");
         let resource = format!("qcs::cdn:::domain/{HOST}");
-        stage.put_policy("site", &[("allow", "cdn:*", &resource)]);
-        stage.done(&["policy", "attach", "site", "--user", "ann"], "");
-        stage
+        fixture.put_policy("site", &[("allow", "cdn:*", &resource)]);
+        fixture.done(&["policy", "attach", "site", "--user", "ann"], "");
+        fixture
     }
 
     /// Runs a command that must succeed.
@@ -74,9 +74,9 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 #[test]
 fn a_user_may_do_what_policies_allow_and_nothing_else() {
-    let stage = Stage::new();
-    Content::write(&stage.nginx.www(), "/a", 1000, 1);
-    let (ann, key) = stage.ann();
+    let fixture = Fixture::new();
+    Content::write(&fixture.nginx.www(), "/a", 1000, 1);
+    let (ann, key) = fixture.ann();
     for sdk in [ann.clone(), ann.clone().with_node()] {
         let task = sdk.push(urls(HOST));
         let records = sdk.wait(&task, PATIENCE);
@@ -94,13 +94,13 @@ fn a_user_may_do_what_policies_allow_and_nothing_else() {
     let code = ann.clone().with_teo().refused("DescribeZones", json!({}));
     assert_eq!(code, "UnauthorizedOperation.CamUnauthorized");
     // what others have pushed is not ann's to see
-    let owner = Sdk::of(&stage.stoker);
+    let owner = Sdk::of(&fixture.stoker);
     let both = json!({"Urls": [format!("http://{HOST}/a"), format!("http://{OTHER}/a")]});
     let task = owner.push(both);
     let seen: Vec<_> = ann.records(&task).into_iter().map(|(url, _)| url).collect();
     assert_eq!((seen, owner.records(&task).len()), (vec![format!("http://{HOST}/a")], 2));
 
-    let older = Older::node(&stage.stoker);
+    let older = V2Client::node(&fixture.stoker);
     let older = older.with_keys(text(&key, "secret_id"), text(&key, "secret_key"));
     let push = |host: &str| json!({"urls": [format!("http://{host}/a")]});
     older.accepted("CdnPusherV2", push(HOST));
@@ -110,7 +110,7 @@ fn a_user_may_do_what_policies_allow_and_nothing_else() {
     // the command line foretells all of it
     let test = |action: &str, further: &[&str]| {
         let args = [&["policy", "test", "--user", "ann", "--action", action], further].concat();
-        stage.stoker.cli(&args).code
+        fixture.stoker.cli(&args).code
     };
     let (mine, others) = (format!("domain/{HOST}"), format!("domain/{OTHER}"));
     for action in ["cdn:PushUrlsCache", "cdn:CdnPusherV2"] {
@@ -121,15 +121,15 @@ fn a_user_may_do_what_policies_allow_and_nothing_else() {
     assert_eq!(test("cdn:CdnUrlPusher", &["--resource", &mine]), Some(1));
 
     // what changes counts from the next call on
-    stage.done(&["group", "add", "barred"], "");
-    stage.put_policy("no-pushes", &[("deny", "cdn:Push*", "*")]);
-    stage.done(&["policy", "attach", "no-pushes", "--group", "barred"], "");
+    fixture.done(&["group", "add", "barred"], "");
+    fixture.put_policy("no-pushes", &[("deny", "cdn:Push*", "*")]);
+    fixture.done(&["policy", "attach", "no-pushes", "--group", "barred"], "");
     ann.push(urls(HOST));
-    stage.done(&["group", "join", "barred", "ann"], "");
+    fixture.done(&["group", "join", "barred", "ann"], "");
     assert!(ann.refused("PushUrlsCache", urls(HOST)).starts_with("UnauthorizedOperation.Cdn"));
-    stage.done(&["group", "leave", "barred", "ann"], "");
+    fixture.done(&["group", "leave", "barred", "ann"], "");
     ann.push(urls(HOST));
-    stage.put_policy("site", &[("allow", "cdn:*", &format!("qcs::cdn:::domain/{OTHER}"))]);
+    fixture.put_policy("site", &[("allow", "cdn:*", &format!("qcs::cdn:::domain/{OTHER}"))]);
     ann.push(urls(OTHER));
     assert!(ann.refused("PushUrlsCache", urls(HOST)).starts_with("UnauthorizedOperation.Cdn"));
 }
@@ -137,17 +137,17 @@ fn a_user_may_do_what_policies_allow_and_nothing_else() {
 #[test]
 fn a_key_is_known_until_it_is_disabled_rotated_or_ended() {
     const UNKNOWN: &str = "AuthFailure.SecretIdNotFound";
-    let stage = Stage::new();
-    let (ann, key) = stage.ann();
+    let fixture = Fixture::new();
+    let (ann, key) = fixture.ann();
     let id = text(&key, "secret_id");
     ann.push(urls(HOST));
-    let keys = stage.stoker.json(&["key", "list", "--user", "ann"]);
+    let keys = fixture.stoker.json(&["key", "list", "--user", "ann"]);
     assert!(keys[0]["last_used_at"].is_string(), "{keys}");
-    stage.done(&["key", "disable", id], "");
+    fixture.done(&["key", "disable", id], "");
     assert_eq!(ann.refused("PushUrlsCache", urls(HOST)), UNKNOWN);
-    stage.done(&["key", "enable", id], "");
+    fixture.done(&["key", "enable", id], "");
     ann.push(urls(HOST));
-    let new = stage.stoker.json(&["key", "rotate", id]);
+    let new = fixture.stoker.json(&["key", "rotate", id]);
     let newer = ann.clone().with_made(&new);
     newer.push(urls(HOST));
     assert_eq!(ann.refused("PushUrlsCache", urls(HOST)), UNKNOWN);
@@ -155,14 +155,14 @@ fn a_key_is_known_until_it_is_disabled_rotated_or_ended() {
         newer.refused("PushUrlsCache", urls(OTHER)).split('.').next_back(),
         Some("CdnHostUnauthorized")
     );
-    stage.done(&["user", "disable", "ann"], "");
+    fixture.done(&["user", "disable", "ann"], "");
     assert_eq!(newer.refused("PushUrlsCache", urls(HOST)), UNKNOWN);
-    stage.done(&["user", "enable", "ann"], "");
+    fixture.done(&["user", "enable", "ann"], "");
 
     // a session: with its token, and no more than ann and its own policy allow
     let make = ["key", "temporary", "--user", "ann", "--duration", "5m", "--policy-file", "-"];
     let only = document(&[("allow", "cdn:PushUrlsCache", "*")]);
-    let made = stage.stoker.cli_with_input(&[&make[..], &["--json"]].concat(), &only).stdout;
+    let made = fixture.stoker.cli_with_input(&[&make[..], &["--json"]].concat(), &only).stdout;
     let made: Value = serde_json::from_str(&made).unwrap();
     for sdk in [ann.clone(), ann.clone().with_node()] {
         let session = sdk.with_made(&made);
@@ -175,32 +175,32 @@ fn a_key_is_known_until_it_is_disabled_rotated_or_ended() {
             assert_eq!(code, "AuthFailure.TokenFailure", "{token:?}");
         }
     }
-    stage.done(&["key", "remove", text(&made, "secret_id")], "");
+    fixture.done(&["key", "remove", text(&made, "secret_id")], "");
     let session = ann.with_made(&made);
     assert_eq!(session.refused("PushUrlsCache", urls(HOST)), UNKNOWN);
-    stage.done(&["user", "remove", "ann"], "");
+    fixture.done(&["user", "remove", "ann"], "");
     assert_eq!(newer.refused("PushUrlsCache", urls(HOST)), UNKNOWN);
 }
 
 #[test]
 fn another_account_has_its_own_domains_and_the_vendors_quota() {
-    let stage = Stage::new();
-    let data = stage.folder.path().join("film");
+    let fixture = Fixture::new();
+    let data = fixture.folder.path().join("film");
     fs::create_dir(&data).unwrap();
     let file = data.join("credentials.json");
-    stage.done(&["account", "add", "film", "--output", file.to_str().unwrap()], "");
+    fixture.done(&["account", "add", "film", "--output", file.to_str().unwrap()], "");
     let made: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-    let film = Sdk::of(&stage.stoker).with_made(&made);
-    stage.done(&["account", "verification", text(&made, "uin"), "waived"], "");
+    let film = Sdk::of(&fixture.stoker).with_made(&made);
+    fixture.done(&["account", "verification", text(&made, "uin"), "waived"], "");
     assert_eq!(film.refused("PushUrlsCache", urls(HOST)), "ResourceNotFound.CdnHostNotExists");
-    let url = stage.nginx.url();
+    let url = fixture.nginx.url();
     let add = ["domain", "add", "film.example.com", "--origin", &url];
     let ran = cli(&data, &[&add[..], &["--allow-private-origin"]].concat(), "");
     assert_eq!(ran.code, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("--account UIN"), "{ran:?}");
     assert_eq!(cli(&data, &add, "").code, Some(0));
     let allow = ["domain", "set", "film.example.com", "--allow-private-origin", "--account"];
-    stage.done(&[&allow[..], &[text(&made, "uin")]].concat(), "");
+    fixture.done(&[&allow[..], &[text(&made, "uin")]].concat(), "");
     let batch = |from: usize, count: usize| {
         let url = |n: usize| format!("http://film.example.com/{n}");
         json!({"Urls": (from..from + count).map(url).collect::<Vec<_>>()})
@@ -215,22 +215,22 @@ fn another_account_has_its_own_domains_and_the_vendors_quota() {
     let mut overseas = batch(0, 1);
     overseas["Area"] = "overseas".into();
     film.push(overseas);
-    let owner = Sdk::of(&stage.stoker);
+    let owner = Sdk::of(&fixture.stoker);
     assert_eq!(owner.charged(), (0, 0));
     assert_eq!(owner.refused("PushUrlsCache", batch(0, 1)), "ResourceNotFound.CdnHostNotExists");
-    stage.done(&["quota", "set", "cdn", "--daily", "2000", "--account", text(&made, "uin")], "");
+    fixture.done(&["quota", "set", "cdn", "--daily", "2000", "--account", text(&made, "uin")], "");
     film.push(batch(1000, 500));
-    stage.done(&["account", "disable", text(&made, "uin")], "");
+    fixture.done(&["account", "disable", text(&made, "uin")], "");
     assert_eq!(film.refused("DescribePushQuota", json!({})), "AuthFailure.SecretIdNotFound");
 }
 
 #[test]
 fn what_was_made_outlives_restarts_and_no_secret_is_in_any_file() {
-    let Stage { stoker, nginx: _nginx, folder } = {
-        let stage = Stage::new();
-        stage.done(&["group", "add", "ops"], "");
-        stage.done(&["group", "join", "ops", "ann"], "");
-        stage
+    let Fixture { stoker, nginx: _nginx, folder } = {
+        let fixture = Fixture::new();
+        fixture.done(&["group", "add", "ops"], "");
+        fixture.done(&["group", "join", "ops", "ann"], "");
+        fixture
     };
     let (data, ports) = (stoker.data().to_owned(), stoker.ports());
     let made = [
@@ -306,7 +306,7 @@ fn the_owners_key_stays_as_it_was_left_and_a_new_one_comes_with_a_new_file() {
     assert!(stoker.terminate().0.success());
     let stoker = Stoker::start_with(&data, ports, &[]);
     assert_eq!(stoker.cli(&["key", "list"]).code, Some(1));
-    assert!(stoker.log().contains("the key in credentials.json is disabled"));
+    assert!(stoker.log().contains("key in credentials.json is disabled"));
     assert!(stoker.terminate().0.success());
     fs::remove_file(data.join("credentials.json")).unwrap();
     let stoker = Stoker::start_with(&data, ports, &[]);
@@ -321,7 +321,7 @@ fn another_sealing_key_opens_nothing(data: &Path, ports: Ports) {
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let told: Vec<_> = ran.stderr.lines().rev().take(2).collect();
     assert!(told[1].starts_with("error: ") && told[1].contains("seal.key"), "{ran:?}");
-    assert!(told[0].starts_with("hint: put the key that sealed this ledger back"), "{ran:?}");
+    assert!(told[0].starts_with("hint: restore the key of this ledger in"), "{ran:?}");
     // nothing was harmed: a new key above the right one takes its place
     fs::write(&file, "0123456789abcdef".repeat(4) + "\n" + &right).unwrap();
     let stoker = Stoker::start_with(data, ports, &[]);

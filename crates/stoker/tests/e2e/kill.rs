@@ -147,7 +147,7 @@ impl Push {
             process::{Command, Stdio},
         };
         let mut child = Command::new(EXECUTABLE)
-            .args(["prefetch", "--list", "-", "--area", "global", "--layer", "edge", "--json"])
+            .args(["prefetch", "--list", "-", "--area", "global", "--tier", "edge", "--json"])
             .arg("--data")
             .arg(stoker.data())
             .stdin(Stdio::piped())

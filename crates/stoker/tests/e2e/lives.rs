@@ -28,7 +28,7 @@ fn a_host_of_a_new_owner_never_answers_with_what_the_former_one_stored() {
         EDGES.map(|edge| Http::new().get(stoker.ports().node(edge), HOST, PATH).unwrap().body.len())
     };
     let prefetch = |further: &[&str]| {
-        run(&[&["prefetch", &url, "--area", "global", "--layer", "edge", "--wait"], further]
+        run(&[&["prefetch", &url, "--area", "global", "--tier", "edge", "--wait"], further]
             .concat());
     };
     stoker.add_domain(HOST, &former.url(), &[]);

@@ -1,17 +1,11 @@
 //! Proofs of ownership through each of the vendor's clients, by a second account, with a scripted name
 //! server.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
-
 use serde_json::{Value, json};
-use stoker_testkit::{Answer, NameServer, Question};
 
 use crate::{
     harness::{Client, Sdk},
-    running::{Ports, Stoker},
+    running::{Ports, Stoker, Texts, name_server},
 };
 
 const CLIENTS: [(Client, &str); 4] = [
@@ -20,22 +14,6 @@ const CLIENTS: [(Client, &str); 4] = [
     (Client::Node, "node"),
     (Client::Tccli, "tccli"),
 ];
-
-/// Texts by the name of their record.
-pub(crate) type Texts = Arc<Mutex<HashMap<String, String>>>;
-
-/// A name server that knows these texts.
-pub(crate) fn name_server(texts: &Texts) -> NameServer {
-    let texts = Arc::clone(texts);
-    NameServer::start(move |question: &Question| {
-        let answer = Answer::to(question);
-        let answer = match texts.lock().unwrap().get(&question.name) {
-            Some(text) => answer.txt(&[text]),
-            None => answer.code(3),
-        };
-        vec![answer.bytes()]
-    })
-}
 
 #[test]
 fn every_client_proves_a_domain_and_a_zone_before_it_adds_them() {

@@ -14,12 +14,12 @@ const HOST: &str = "www.example.com";
 const PATH: &str = "/x/a.bin";
 const NODES: [&str; 4] = ["edge-mainland", "edge-overseas", "middle-mainland", "middle-overseas"];
 
-struct Stage {
+struct Fixture {
     nginx: Nginx,
     folder: tempfile::TempDir,
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> (Self, Stoker) {
         let (nginx, folder) = (Nginx::start(), tempfile::tempdir().unwrap());
         let stoker = Stoker::start(&folder.path().join("data"));
@@ -36,7 +36,7 @@ impl Stage {
     /// Brings it to both edges, and so through the middle nodes.
     fn prefetch(&self, stoker: &Stoker) {
         let url = format!("http://{HOST}{PATH}");
-        let ran = stoker.cli(&["prefetch", &url, "--layer", "edge", "--wait"]);
+        let ran = stoker.cli(&["prefetch", &url, "--tier", "edge", "--wait"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
     }
 
@@ -54,17 +54,17 @@ fn size(bytes: Option<Vec<u8>>) -> Option<usize> {
 
 #[test]
 fn after_a_purge_no_node_serves_what_was_there_before() {
-    let (stage, stoker) = Stage::new();
+    let (fixture, stoker) = Fixture::new();
     let targets = [format!("http://{HOST}/x/"), format!("http://{HOST}{PATH}")];
     for (version, target) in targets.iter().enumerate() {
-        stage.write(version);
-        stage.prefetch(&stoker);
-        stage.write(version + 1);
-        assert_eq!(size(stage.held(&stoker, "edge-overseas")), Some(300_000 + version));
+        fixture.write(version);
+        fixture.prefetch(&stoker);
+        fixture.write(version + 1);
+        assert_eq!(size(fixture.held(&stoker, "edge-overseas")), Some(300_000 + version));
         let ran = stoker.cli(&["purge", target, "--wait"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         for node in NODES {
-            assert_eq!(size(stage.held(&stoker, node)), None, "{node} {target}");
+            assert_eq!(size(fixture.held(&stoker, node)), None, "{node} {target}");
         }
         for node in &NODES[..2] {
             let reply = Http::new().get(stoker.ports().node(node), HOST, PATH).unwrap();
@@ -75,25 +75,25 @@ fn after_a_purge_no_node_serves_what_was_there_before() {
 
 #[test]
 fn a_purge_outlives_kills_and_a_prefetch_after_it_fetches_anew() {
-    let (stage, mut stoker) = Stage::new();
+    let (fixture, mut stoker) = Fixture::new();
     let ports = stoker.ports();
-    let data = stage.folder.path().join("data");
-    stage.write(0);
-    stage.prefetch(&stoker);
+    let data = fixture.folder.path().join("data");
+    fixture.write(0);
+    fixture.prefetch(&stoker);
     for version in 1..=8 {
-        stage.write(version);
+        fixture.write(version);
         let target = if version % 2 == 0 { "/x/" } else { PATH };
         let ran = stoker.cli(&["purge", &format!("http://{HOST}{target}")]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         pause(Duration::from_millis(3 * version as u64));
         stoker.kill();
         stoker = Stoker::start_with(&data, ports, &[]);
-        stage.prefetch(&stoker);
+        fixture.prefetch(&stoker);
         for node in &NODES[..2] {
-            assert_eq!(size(stage.held(&stoker, node)), Some(300_000 + version), "{node}");
+            assert_eq!(size(fixture.held(&stoker, node)), Some(300_000 + version), "{node}");
         }
         for node in &NODES[2..] {
-            let held = size(stage.held(&stoker, node));
+            let held = size(fixture.held(&stoker, node));
             assert!(held.is_none() || held == Some(300_000 + version), "{node}: {held:?}");
         }
     }
@@ -101,12 +101,12 @@ fn a_purge_outlives_kills_and_a_prefetch_after_it_fetches_anew() {
 
 #[test]
 fn a_prefetch_that_purges_overtake_ends_as_done_all_the_same() {
-    let (stage, stoker) = Stage::new();
-    stage.write(0);
+    let (fixture, stoker) = Fixture::new();
+    fixture.write(0);
     let url = format!("http://{HOST}{PATH}");
     for flags in [&["--invalidate"][..], &[]] {
         // 2.4 seconds of work
-        let slow = ["prefetch", &url, "--layer", "edge", "--limit-rate", "1"];
+        let slow = ["prefetch", &url, "--tier", "edge", "--limit-rate", "1"];
         let submitted = stoker.json(&slow);
         let task = submitted[0]["task_id"].as_str().unwrap();
         eventually(Duration::from_secs(120), "some of it is there", || {
@@ -119,7 +119,7 @@ fn a_prefetch_that_purges_overtake_ends_as_done_all_the_same() {
         let ran = stoker.cli(&["task", "watch", task]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
         for node in &NODES[..2] {
-            assert_eq!(size(stage.held(&stoker, node)), Some(300_000), "{node}");
+            assert_eq!(size(fixture.held(&stoker, node)), Some(300_000), "{node}");
         }
         let ran = stoker.cli(&["purge", &url, "--wait"]);
         assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -128,10 +128,10 @@ fn a_prefetch_that_purges_overtake_ends_as_done_all_the_same() {
 
 #[test]
 fn the_sdk_purges_and_sees_it_done() {
-    let (stage, stoker) = Stage::new();
+    let (fixture, stoker) = Fixture::new();
     let sdk = Sdk::of(&stoker);
-    stage.write(0);
-    stage.prefetch(&stoker);
+    fixture.write(0);
+    fixture.prefetch(&stoker);
     let paths = json!({ "Paths": [format!("http://{HOST}/x/")], "FlushType": "delete" });
     let purge = sdk.accepted("PurgePathCache", paths);
     let task = json!({ "TaskId": purge["TaskId"] });
@@ -140,7 +140,7 @@ fn the_sdk_purges_and_sees_it_done() {
         (logs["PurgeLogs"][0]["Status"] == "done").then_some(())
     });
     for node in NODES {
-        assert_eq!(size(stage.held(&stoker, node)), None, "{node}");
+        assert_eq!(size(fixture.held(&stoker, node)), None, "{node}");
     }
     let left = sdk.accepted("DescribePurgeQuota", json!({}));
     let quota = |name: &str| left["PathPurge"][0][name].as_u64().unwrap();

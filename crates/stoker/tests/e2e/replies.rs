@@ -64,7 +64,7 @@ fn answer(wanted: &Wanted) -> Vec<u8> {
 fn prefetch(stoker: &Stoker, path: &str) -> (String, String) {
     let url = format!("http://{HOST}{path}");
     let printed =
-        stoker.json(&["prefetch", &url, "--area", "overseas", "--layer", "edge", "--wait"]);
+        stoker.json(&["prefetch", &url, "--area", "overseas", "--tier", "edge", "--wait"]);
     let task = printed[0]["task_id"].as_str().unwrap_or_else(|| panic!("{printed}"));
     let shown = stoker.json(&["task", "show", task]);
     let told = &shown["targets"][0]["outcomes"][0];

@@ -24,7 +24,7 @@ fn a_purged_tag_leaves_every_node_and_takes_nothing_else_along() {
         Content::write(&nginx.www(), path, 3_000_000, 1);
     }
     let urls = [TAGGED, PLAIN].map(|path| format!("http://{HOST}{path}"));
-    let ran = stoker.cli(&["prefetch", &urls[0], &urls[1], "--layer", "edge", "--wait"]);
+    let ran = stoker.cli(&["prefetch", &urls[0], &urls[1], "--tier", "edge", "--wait"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let is_held = |node: &str, path: &str| {
         let reply = Http::new().get_cached(stoker.ports().node(node), HOST, path).unwrap();

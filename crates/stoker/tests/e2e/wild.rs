@@ -22,7 +22,7 @@ fn each_host_of_a_wildcard_is_prefetched_proven_and_purged_by_its_own_name() {
     Content::write(&nginx.www(), PATH, 3_000_000, 1);
     let hosts = ["a.wild.test", "b.wild.test"];
     let urls = hosts.map(|host| format!("http://{host}{PATH}"));
-    let prefetch = ["prefetch", &urls[0], &urls[1], "--layer", "edge", "--wait"];
+    let prefetch = ["prefetch", &urls[0], &urls[1], "--tier", "edge", "--wait"];
     let run = |args: &[&str]| {
         let ran = stoker.cli(args);
         assert_eq!(ran.code, Some(0), "{ran:?}");
@@ -30,7 +30,7 @@ fn each_host_of_a_wildcard_is_prefetched_proven_and_purged_by_its_own_name() {
     };
     run(&prefetch);
     // `check` asks every node that must hold it, and fails if one does not
-    run(&["check", &urls[0], &urls[1], "--layer", "all"]);
+    run(&["check", &urls[0], &urls[1], "--tier", "all"]);
     let asked: BTreeSet<_> = hosts.map(|host| (host.to_owned(), PATH.to_owned())).into();
     assert_eq!(nginx.hosts(), asked, "the origin was asked by the names that were requested");
 
@@ -46,7 +46,7 @@ fn each_host_of_a_wildcard_is_prefetched_proven_and_purged_by_its_own_name() {
         assert!(!is_held(node, hosts[0]) && is_held(node, hosts[1]), "{node}");
     }
     assert_ne!(stoker.cli(&["check", &urls[0]]).code, Some(0));
-    run(&["check", &urls[1], "--layer", "all"]);
+    run(&["check", &urls[1], "--tier", "all"]);
     assert_ne!(stoker.cli(&["purge", "http://*.wild.test/"]).code, Some(0));
 
     // the whole zone, and with it what lies below the wildcard

@@ -5,7 +5,7 @@
 use std::{io::Write, net::TcpStream};
 
 use crate::{
-    House,
+    App,
     raw::{PATIENCE, Place, get, metric},
     running::{Ports, Stoker, eventually},
 };
@@ -14,7 +14,7 @@ use crate::{
 const LIMITS: &str = "ulimit -n 256";
 const CROWD: usize = 100;
 
-/// How somebody keeps a connection: what he sends before he says no more.
+/// Ways to keep a connection: what a client sends before it stops.
 const SILENT: &str = "";
 const NO_END_OF_HEAD: &str = "GET ¶ HTTP/1.1\r\nHost: $\r\nX-Slow: ";
 const NO_CONTENT: &str = "POST / HTTP/1.1\r\nHost: $\r\n\
@@ -35,22 +35,22 @@ fn join(crowd: &mut Vec<TcpStream>, place: &Place, count: usize, says: &str) {
     }
 }
 
-fn house() -> House {
-    House::open_with(|data| {
+fn app() -> App {
+    App::open_with(|data| {
         let further = ["--cache-size", "64MiB", "--disk-reserve", "1MiB"];
         Stoker::start_under(data, Ports::free(), LIMITS, &further)
     })
 }
 
-/// Lets a crowd come to `place` again and again, until one of it was closed for one of these reasons;
+/// Opens crowds of connections to `place` until one of them was closed for one of these reasons;
 /// meanwhile others are answered.
-fn crowd(house: &House, place: &Place, listener: &str, says: &str, reasons: &[&str]) {
+fn crowd(app: &App, place: &Place, listener: &str, says: &str, reasons: &[&str]) {
     let mut crowd = Vec::new();
     let named = |name: &str, reason: &str| {
         let reason = if reason.is_empty() { "".into() } else { format!(",reason=\"{reason}\"") };
         format!("stoker_listen_{name}{{listener=\"{listener}\"{reason}}}")
     };
-    let metrics = || get(house.stoker.ports().status(), "localhost", "/metrics");
+    let metrics = || get(app.stoker.ports().status(), "localhost", "/metrics");
     let places = metric(&metrics(), &named("connections_limit", ""));
     assert!(places < CROWD as u64, "{places}");
     let closed = || {
@@ -72,56 +72,56 @@ fn crowd(house: &House, place: &Place, listener: &str, says: &str, reasons: &[&s
 
 #[test]
 fn callers_who_never_finish_keep_nobody_from_the_api() {
-    let house = house();
+    let app = app();
     for (says, reason) in [
         (SILENT, "idle"),
         (NO_END_OF_HEAD, "idle"),
         (NO_CONTENT, "content"),
         (NO_END_OF_CONTENT, "content"),
     ] {
-        crowd(&house, &house.api(), "api", says, &[reason]);
+        crowd(&app, &app.api(), "api", says, &[reason]);
         // a program that signs its calls
-        let told = house.stoker.json(&["domain", "list"]);
+        let told = app.stoker.json(&["domain", "list"]);
         assert!(told.to_string().contains(crate::HOST), "{told}");
     }
 }
 
 #[test]
 fn no_crowd_of_callers_reaches_health_and_metrics() {
-    let house = house();
+    let app = app();
     let mut crowded = Vec::new();
     for says in [SILENT, NO_END_OF_HEAD, NO_CONTENT, NO_END_OF_CONTENT] {
-        join(&mut crowded, &house.api(), CROWD / 2, says);
+        join(&mut crowded, &app.api(), CROWD / 2, says);
     }
-    let status = Place { port: house.stoker.ports().status(), ..house.api() };
+    let status = Place { port: app.stoker.ports().status(), ..app.api() };
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(Place { path, ..status }.ask(), Some(200), "{path}");
     }
     assert_eq!(Place { path: "/v2/index.php", ..status }.ask(), Some(404), "the API is not there");
     // and a crowd there keeps nobody out either
-    crowd(&house, &status, "status", SILENT, &["idle"]);
+    crowd(&app, &status, "status", SILENT, &["idle"]);
 }
 
 /// Waits until the node has what others ask for meanwhile: a crowd of misses has bounds of its own.
-fn until_stored(house: &House) {
-    let Place { port, path, host } = house.node();
+fn until_stored(app: &App) {
+    let Place { port, path, host } = app.node();
     eventually(PATIENCE, "it is a hit", || get(port, host, path).contains("; hit").then_some(()));
 }
 
 #[test]
 fn viewers_who_never_finish_keep_nobody_from_a_node() {
-    let house = house();
-    until_stored(&house);
+    let app = app();
+    until_stored(&app);
     for says in [SILENT, NO_END_OF_HEAD] {
-        crowd(&house, &house.node(), "edge-mainland", says, &["idle"]);
+        crowd(&app, &app.node(), "edge-mainland", says, &["idle"]);
     }
 }
 
 #[test]
 fn viewers_who_take_nothing_keep_nobody_from_a_node() {
-    let house = house();
-    until_stored(&house);
+    let app = app();
+    until_stored(&app);
     // on a slow machine they may be closed before another comes
     let reasons = ["stuck", "write-timeout"];
-    crowd(&house, &house.node(), "edge-mainland", TAKES_NOTHING, &reasons);
+    crowd(&app, &app.node(), "edge-mainland", TAKES_NOTHING, &reasons);
 }

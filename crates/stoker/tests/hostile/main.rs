@@ -31,14 +31,14 @@ const HOST: &str = "www.example.com";
 const HIDDEN: &str = "/hidden";
 
 /// A server, and an origin that has everything.
-struct House {
+struct App {
     stoker: Stoker,
     _origin: VerbatimOrigin,
     is_betrayed: Arc<AtomicBool>,
     _folder: tempfile::TempDir,
 }
 
-impl House {
+impl App {
     fn open() -> Self {
         Self::open_with(Stoker::start)
     }
@@ -83,13 +83,13 @@ fn large(path: &str) -> &'static [u8] {
 
 #[test]
 fn each_request_of_the_corpus_has_its_outcome() {
-    let house = House::open();
+    let app = App::open();
     let cases = corpus::all();
     assert!(cases.len() >= 250, "{} cases", cases.len());
     let mut wrong = Vec::new();
     for case in &cases {
-        let api = if case.has_content { house.calls() } else { house.api() };
-        for (place, outcome) in [(api, case.api), (house.node(), case.node)] {
+        let api = if case.has_content { app.calls() } else { app.api() };
+        for (place, outcome) in [(api, case.api), (app.node(), case.node)] {
             for pieces in [usize::MAX, pieces(case)] {
                 let replies = place.send(&case.bytes(&place), pieces);
                 if !outcome.allows(&replies) {
@@ -104,8 +104,8 @@ fn each_request_of_the_corpus_has_its_outcome() {
         }
     }
     assert!(wrong.is_empty(), "{} outcomes:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(!house.is_betrayed.load(Ordering::Relaxed), "content was taken for a request");
-    let metrics = raw::get(house.stoker.ports().status(), "localhost", "/metrics");
+    assert!(!app.is_betrayed.load(Ordering::Relaxed), "content was taken for a request");
+    let metrics = raw::get(app.stoker.ports().status(), "localhost", "/metrics");
     for listener in ["api", "edge-mainland"] {
         let name =
             format!("stoker_listen_refused_total{{listener=\"{listener}\",reason=\"host\"}}");

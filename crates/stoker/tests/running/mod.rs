@@ -1,6 +1,7 @@
 //! The running product, for the tests of the command line and for end to end: the executable as a
 //! server on free ports, as commands beside it, and a viewer.
 
+mod dns;
 mod http;
 mod ports;
 mod stoker;
@@ -8,6 +9,7 @@ mod tls;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use dns::{Texts, name_server};
 pub(crate) use http::Http;
 pub(crate) use ports::Ports;
 pub(crate) use stoker::{EXECUTABLE, Ran, Stoker, cli};

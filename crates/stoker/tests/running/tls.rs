@@ -8,7 +8,7 @@ use std::{
 
 use stoker_testkit::{Authority, Issued};
 
-use super::Ports;
+use super::{Ports, Stoker};
 
 /// Certificates in a folder.
 pub(crate) struct Tls {
@@ -23,6 +23,15 @@ impl Tls {
         fs::write(tls.authority_file(), tls.authority.certificate()).unwrap();
         tls.put(&tls.authority.issue(&["localhost", "127.0.0.1"]));
         tls
+    }
+
+    /// Starts a server in `folder` that speaks TLS too.
+    pub(crate) fn start(folder: &Path) -> (Stoker, Self) {
+        let tls = Self::new(folder);
+        let ports = Ports::free();
+        let flags = tls.flags(ports);
+        let flags = flags.each_ref().map(String::as_str);
+        (Stoker::start_with(&folder.join("data"), ports, &flags), tls)
     }
 
     /// Replaces certificate and key.

@@ -1,4 +1,4 @@
-//! What lies in the data directory: the ledger, the sealing key, the folders of the nodes.
+//! Checks of the data directory: the ledger, the sealing key, the folders of the nodes.
 
 use std::{fs, io, path::Path, time::Duration};
 
@@ -14,18 +14,18 @@ use crate::{
     server::{data, seal_key},
 };
 
-/// How long the pages of the ledger are looked at.
+/// How long the pages of the ledger are checked.
 const PATIENCE: Duration = Duration::from_secs(10);
-const RESTORE: &str = "stop `stoker up`, keep a copy of the file, and put a backup in its place";
+const RESTORE: &str = "stop `stoker up`, keep a copy of the file, and restore a backup";
 
-/// Whether the ledger is there, sound and can be written.
-pub(super) fn look_at_ledger(folder: &Path, findings: &mut Findings) {
+/// Whether the ledger exists, is intact and can be written.
+pub(super) fn check_ledger(folder: &Path, findings: &mut Findings) {
     let path = data::ledger(folder);
     let shown = path.display();
     if data::has_lost_ledger(folder) {
         findings.fail(
             format!("the ledger `{shown}` is missing, but there are caches beside it"),
-            "put it back from a backup; or begin anew without its domains, keys and tasks: \
+            "restore it from a backup; or start with an empty ledger, without domains, keys and tasks: \
              `stoker up --new-ledger`",
         );
         return;
@@ -37,54 +37,55 @@ pub(super) fn look_at_ledger(folder: &Path, findings: &mut Findings) {
         if let Err(error) = may_write(path, Access::WRITE_OK) {
             findings.fail(
                 format!("`{}` cannot be written: {error}", path.display()),
-                "give it to the user who runs `stoker up`, and mount its file system for writing",
+                "make the user who runs `stoker up` its owner, and mount its file system for writing",
             );
         }
     }
     match inspect(&path, PATIENCE) {
-        Inspected::Whole => findings.ok(format!("the ledger `{shown}` is sound")),
+        Inspected::Whole => findings.ok(format!("the ledger `{shown}` is intact")),
         Inspected::SoFar => {
             let seconds = PATIENCE.as_secs();
-            findings.ok(format!("the ledger `{shown}` showed no damage within {seconds} s"));
+            findings.ok(format!("the ledger `{shown}` showed no damage in a check of {seconds} s"));
         }
         Inspected::Damaged(what) => {
             findings.fail(format!("the ledger `{shown}` is damaged: {what}"), RESTORE);
         }
         Inspected::Foreign => findings.fail(format!("`{shown}` is not a ledger"), RESTORE),
         Inspected::Newer => findings.fail(
-            format!("the ledger `{shown}` is of a newer version of Stoker"),
-            "use that version",
+            format!("the ledger `{shown}` was written by a newer version of Stoker"),
+            "run that version",
         ),
         Inspected::Unreadable(what) => findings.warn(
-            format!("the ledger `{shown}` cannot be looked into: {what}"),
+            format!("the ledger `{shown}` cannot be read: {what}"),
             "run the command as the user who runs `stoker up`",
         ),
     }
 }
 
-/// Whether the key is there that opens the secrets in the ledger.
-pub(super) fn look_at_seal_key(folder: &Path, findings: &mut Findings) {
+/// Whether the key exists that decrypts the secrets in the ledger.
+pub(super) fn check_seal_key(folder: &Path, findings: &mut Findings) {
     let path = seal_key(folder);
     let is_elsewhere = !matches!(SealKeySource::find(None), SealKeySource::DataDirectory);
     if path.exists() || is_elsewhere || has_sealed_keys(data::ledger(folder)) != Some(true) {
         return;
     }
     let text = format!(
-        "the sealing key `{}` is missing, and secrets in the ledger are sealed",
+        "the sealing key `{}` is missing, and the ledger has secrets that need it",
         path.display()
     );
     if data::is_in_use(folder) {
-        findings.warn(text, "put it back before the next start, unless it is given by --seal-key");
+        findings
+            .warn(text, "restore it before the next start, unless --seal-key names another file");
     } else {
         findings.fail(
             text,
-            "put it back from its copy, or give the right one by --seal-key or STOKER_SEAL_KEY",
+            "restore it from its copy, or give the right key with --seal-key or STOKER_SEAL_KEY",
         );
     }
 }
 
 /// Whether the nodes can write what they fetch.
-pub(super) fn look_at_caches(folder: &Path, findings: &mut Findings) {
+pub(super) fn check_caches(folder: &Path, findings: &mut Findings) {
     let Ok(nodes) = fs::read_dir(data::nodes(folder)) else { return };
     let mut is_well = true;
     for node in nodes.flatten() {
@@ -93,20 +94,20 @@ pub(super) fn look_at_caches(folder: &Path, findings: &mut Findings) {
             is_well = false;
             findings.fail(
                 format!("the cache `{}` cannot be written: {error}", path.display()),
-                "give the folder to the user who runs `stoker up`, and mount its file system for \
-                 writing",
+                "make the user who runs `stoker up` the owner of the folder, and mount its file system \
+                 for writing",
             );
         }
     }
     if is_well {
-        findings.ok("the folders of the nodes can be written");
+        findings.ok("the cache folders of the nodes can be written");
     }
 }
 
-/// As this process may, by its effective user.
+/// Checks by the effective user of this process.
 fn may_write(path: &Path, access: Access) -> io::Result<()> {
     match accessat(CWD, path, access, AtFlags::EACCESS) {
-        // where the system does not know the effective user
+        // the system cannot check by the effective user
         Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL) => {
             Ok(accessat(CWD, path, access, AtFlags::empty())?)
         }
@@ -128,29 +129,29 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_that_is_lost_damaged_or_foreign_fails_with_the_way_out() {
+    fn a_ledger_that_is_missing_damaged_or_foreign_fails_with_a_hint() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let none: [String; 0] = [];
-        assert_eq!(fails(look_at_ledger, folder), none, "nothing was begun");
+        assert_eq!(fails(check_ledger, folder), none, "nothing exists yet");
         let path = data::ledger(folder);
         drop(Sqlite::open(&path).unwrap());
-        assert_eq!(fails(look_at_ledger, folder), none);
+        assert_eq!(fails(check_ledger, folder), none);
 
         let mut bytes = fs::read(&path).unwrap();
         bytes[4096..].chunks_mut(4096).for_each(|page| page[..64].fill(0xa5));
         fs::write(&path, &bytes).unwrap();
-        let told = fails(look_at_ledger, folder).concat();
-        assert!(told.contains("is damaged") && told.contains("backup"), "{told}");
-        fs::write(&path, "somebody's text".repeat(1000)).unwrap();
-        assert!(fails(look_at_ledger, folder).concat().contains("is not a ledger"));
+        let lines = fails(check_ledger, folder).concat();
+        assert!(lines.contains("is damaged") && lines.contains("backup"), "{lines}");
+        fs::write(&path, "foreign text".repeat(1000)).unwrap();
+        assert!(fails(check_ledger, folder).concat().contains("is not a ledger"));
 
         fs::remove_file(&path).unwrap();
         let cache = data::nodes(folder).join("edge-mainland");
         fs::create_dir_all(&cache).unwrap();
         fs::write(cache.join("segment"), "content").unwrap();
-        let told = fails(look_at_ledger, folder).concat();
-        assert!(told.contains("is missing") && told.contains("--new-ledger"), "{told}");
+        let lines = fails(check_ledger, folder).concat();
+        assert!(lines.contains("is missing") && lines.contains("--new-ledger"), "{lines}");
     }
 
     #[test]
@@ -158,10 +159,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let nodes = data::nodes(folder.path());
         fs::create_dir_all(nodes.join("edge-mainland")).unwrap();
-        assert!(fails(look_at_caches, folder.path()).is_empty());
-        // what is there and no folder cannot be entered, whoever looks
+        assert!(fails(check_caches, folder.path()).is_empty());
+        // a file in place of the folder cannot be entered, even by root
         std::os::unix::fs::symlink("/proc/version", nodes.join("edge-overseas")).unwrap();
-        let told = fails(look_at_caches, folder.path()).concat();
-        assert!(told.contains("edge-overseas` cannot be written"), "{told}");
+        let lines = fails(check_caches, folder.path()).concat();
+        assert!(lines.contains("edge-overseas` cannot be written"), "{lines}");
     }
 }

@@ -1,5 +1,4 @@
-//! What the server may use of the machine: file descriptors and memory, as it divided them when it was
-//! started last.
+//! Checks of the file descriptors and the memory that the server divided at its last start.
 
 use std::path::Path;
 
@@ -13,14 +12,14 @@ use crate::{
     size::show,
 };
 
-/// Looks at what `up` has written down.
-pub(super) fn look_at_limits(data: &Path, findings: &mut Findings) {
+/// Checks the division that `up` has written.
+pub(super) fn check_limits(data: &Path, findings: &mut Findings) {
     let Some(Limits { descriptors, memory }) = Limits::read(data) else { return };
-    look_at_descriptors(&descriptors, findings);
-    look_at_memory(&memory, machine(), findings);
+    check_descriptors(&descriptors, findings);
+    check_memory(&memory, machine(), findings);
 }
 
-fn look_at_descriptors(descriptors: &Descriptors, findings: &mut Findings) {
+fn check_descriptors(descriptors: &Descriptors, findings: &mut Findings) {
     let Descriptors { limit, api, viewers, origins, files, .. } = descriptors;
     let text = format!(
         "the server may open {limit} file descriptors: {api} connections of the API, and for each \
@@ -35,17 +34,17 @@ fn look_at_descriptors(descriptors: &Descriptors, findings: &mut Findings) {
     }
 }
 
-fn look_at_memory(memory: &Memory, machine: Option<u64>, findings: &mut Findings) {
+fn check_memory(memory: &Memory, machine: Option<u64>, findings: &mut Findings) {
     let Memory { limit, node, .. } = memory;
     let text = format!(
-        "the server takes up to {} of memory for content ({} for each node) and {} for all else",
+        "the server takes up to {} of memory for content ({} for each node) and {} for everything else",
         show(*limit),
         show(*node),
         show(BASE)
     );
     let Some(machine) = machine else { return findings.ok(text) };
-    let text = format!("{text}; there are {}", show(machine));
-    let hint = "start `stoker up` with a smaller --memory, or give it a larger machine";
+    let text = format!("{text}; the machine has {}", show(machine));
+    let hint = "start `stoker up` with a smaller --memory, or on a larger machine";
     let most = limit.saturating_add(BASE);
     if most > machine {
         findings.fail(text, hint);
@@ -74,7 +73,7 @@ mod tests {
         ] {
             let mut findings = Findings::default();
             let memory = Memory { limit, api: limit / 16, node: limit / 5 };
-            look_at_memory(&memory, machine, &mut findings);
+            check_memory(&memory, machine, &mut findings);
             assert_eq!(word(&findings), [verdict], "{limit} of {machine:?}");
         }
     }
@@ -83,7 +82,7 @@ mod tests {
     fn few_descriptors_are_worth_a_warning() {
         for (limit, verdict) in [(1024, "warn"), (FEW, "ok")] {
             let mut findings = Findings::default();
-            look_at_descriptors(&Descriptors::divide(limit).unwrap(), &mut findings);
+            check_descriptors(&Descriptors::divide(limit).unwrap(), &mut findings);
             assert_eq!(word(&findings), [verdict], "{limit}");
         }
     }

@@ -1,47 +1,49 @@
-//! `stoker policy test`: what would be decided about a call, and by which statement.
+//! `stoker policy test`: whether the policies allow a call, and which statement decides.
 
 use std::{collections::BTreeMap, net::IpAddr, process::ExitCode};
 
 use stoker_gateway::admin::api::identity::{DecisionView, NewTest, Tested, Verdict};
 
 use crate::{
-    commands::whose::{self, Whose, read_policy},
+    commands::{
+        account_flag::AccountFlag,
+        arguments::{self, Print, read_policy},
+    },
     failure::Failure,
     output,
 };
 
-/// Tell what would be decided about a call, and by which statement
+/// Show whether the policies allow a call, and which statement decides
 ///
-/// The exit code is 0 when the call is allowed, 1 when it is refused, and 2 when that could not be
-/// found out.
+/// Exit code: 0 when the call is allowed, 1 when it is refused, 2 when the test failed.
 #[derive(clap::Args, Debug)]
 #[command(group = clap::ArgGroup::new("caller").required(true).multiple(true)
           .args(["user", "policy_file"]))]
-pub(super) struct Args {
-    /// The user that would call, by name or number
-    #[arg(long, value_name = "USER", value_parser = whose::name)]
+pub(in crate::commands) struct Args {
+    /// Name or number of the user who would make the call
+    #[arg(long, value_name = "USER", value_parser = arguments::name)]
     user: Option<String>,
-    /// A policy document that it has besides its own; `-` is standard input
+    /// File with a policy document to test, in addition to the user's own policies; `-` reads
+    /// standard input
     #[arg(long, value_name = "FILE")]
     policy_file: Option<String>,
-    /// The operation, such as `cdn:PushUrlsCache`
+    /// Action of the call, such as `cdn:PushUrlsCache`
     #[arg(long, value_name = "SERVICE:NAME")]
     action: String,
-    /// What it touches, such as `domain/www.example.com` or a whole `qcs::…`; may be repeated
+    /// Resource of the call, such as `domain/www.example.com` or a full `qcs::…`; may be repeated
     #[arg(long, value_name = "RESOURCE")]
     resource: Vec<String>,
-    /// Address that it calls from
+    /// Address that the call comes from
     #[arg(long, value_name = "IP")]
     ip: Option<IpAddr>,
-    /// When it calls, such as `2026-01-31T08:00:00Z` [default: now]
+    /// Time of the call, such as `2026-01-31T08:00:00Z` [default: now]
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// A value of another condition key; may be repeated
+    /// Value of another condition key; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     context: Vec<(String, String)>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    print: Print,
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
@@ -51,21 +53,21 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-pub(super) async fn run(whose: &Whose, args: Args) -> Result<ExitCode, Failure> {
-    let (action, json) = (args.action.clone(), args.json);
-    // 1 is the answer of the policies alone
-    let tested = ask(whose, args).await.map_err(Failure::into_usage)?;
+pub(super) async fn run(account: &AccountFlag, args: Args) -> Result<ExitCode, Failure> {
+    let (action, json) = (args.action.clone(), args.print.json);
+    // exit code 1 means that the policies refuse the call, and nothing else
+    let tested = ask(account, args).await.map_err(Failure::into_usage)?;
     if json {
         output::json(&tested);
     } else {
         for decision in &tested.decisions {
-            tell(&action, decision);
+            print(&action, decision);
         }
     }
     Ok(if tested.is_allowed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn ask(whose: &Whose, args: Args) -> Result<Tested, Failure> {
+async fn ask(account: &AccountFlag, args: Args) -> Result<Tested, Failure> {
     let document = args.policy_file.as_deref().map(read_policy).transpose()?;
     let mut context: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (key, value) in args.context {
@@ -80,10 +82,10 @@ async fn ask(whose: &Whose, args: Args) -> Result<Tested, Failure> {
         time: args.time,
         context,
     };
-    Ok(whose.client()?.post(&whose.path("policies/test"), &new).await?)
+    Ok(account.client()?.post(&account.path("policies/test"), &new).await?)
 }
 
-fn tell(action: &str, decision: &DecisionView) {
+fn print(action: &str, decision: &DecisionView) {
     let word = if decision.verdict == Verdict::Allowed { "allowed" } else { "refused" };
     let on = match &decision.resource {
         Some(resource) => format!(" on {resource}"),
@@ -95,7 +97,7 @@ fn tell(action: &str, decision: &DecisionView) {
             output::line(format!("  by statement {statement} of policy {policy}"));
         }
         _ if decision.verdict == Verdict::RootOnly => {
-            output::line("  only the root user may do that, whatever policies say");
+            output::line("  only the root user may do that, whatever the policies say");
         }
         _ => output::line("  no statement allows it"),
     }

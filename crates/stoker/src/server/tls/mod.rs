@@ -84,7 +84,7 @@ impl Certificate {
             Ok(()) => tracing::info!("the TLS certificate was read again"),
             Err(failure) => tracing::error!(
                 error = failure.message(),
-                hint = failure.way_out(),
+                hint = failure.hint_text(),
                 "the previous TLS certificate stays in use"
             ),
         }

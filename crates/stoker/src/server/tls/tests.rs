@@ -63,7 +63,7 @@ impl Fixture {
     /// What is said when the files cannot be used.
     fn refusal(&self) -> (String, String) {
         let failure = Certificate::read(self.options(), &clock()).err().unwrap();
-        (failure.message().to_owned(), failure.way_out().unwrap().to_owned())
+        (failure.message().to_owned(), failure.hint_text().unwrap().to_owned())
     }
 
     /// A port that answers every caller with one byte.

@@ -9,29 +9,16 @@ trust, if TLS is to be spoken, and `language`, of which null is the SDK's own an
 
 import json
 import sys
-import time
 import traceback
 from importlib import import_module
 
+from shifted_time import ShiftedTime
 from tencentcloud.common import abstract_client, credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
 PACKAGES = {"cdn": "tencentcloud.cdn.v20180606", "teo": "tencentcloud.teo.v20220901"}
-
-
-class ShiftedTime:
-    """The time module with another clock."""
-
-    def __init__(self, shift):
-        self.shift = shift
-
-    def time(self):
-        return time.time() + self.shift
-
-    def __getattr__(self, name):
-        return getattr(time, name)
 
 
 def client_for(spec):

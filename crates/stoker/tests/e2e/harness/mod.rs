@@ -3,13 +3,13 @@
 mod caller;
 mod content;
 mod nginx;
-mod older;
 mod sdk;
 mod tools;
+mod v2;
 
 pub(crate) use caller::Client;
 pub(crate) use content::{Content, sha256};
 pub(crate) use nginx::{Nginx, Pulled};
-pub(crate) use older::Older;
 pub(crate) use sdk::Sdk;
 pub(crate) use tools::{ffmpeg, node, python, tccli, venv};
+pub(crate) use v2::V2Client;

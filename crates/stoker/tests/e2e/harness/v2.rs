@@ -9,7 +9,7 @@ use crate::running::{Stoker, eventually};
 
 /// A caller with an endpoint and keys.
 #[derive(Clone, Debug)]
-pub(crate) struct Older {
+pub(crate) struct V2Client {
     client: Client,
     endpoint: String,
     /// The file of the certificates to trust.
@@ -20,7 +20,7 @@ pub(crate) struct Older {
     signature: &'static str,
 }
 
-impl Older {
+impl V2Client {
     /// The owner with the SDK for Python, which speaks TLS and trusts this authority alone.
     pub(crate) fn python(stoker: &Stoker, authority: &Path) -> Self {
         let authority = authority.to_str().unwrap().to_owned();

@@ -1,8 +1,8 @@
-//! Room on the disk: what the caches may take of it, and what stays free for the ledger.
+//! The disk space of the caches: what they may use, and what stays free for the ledger.
 //!
-//! The four nodes share one file system with the ledger. Each gets the same part of what is there, so
-//! that none can take the room of another, and none more than it was given. Where there is less free
-//! than is to stay free, the caches give it back before anything else is started.
+//! The four nodes share one file system with the ledger. Each cache gets the same share, so that none
+//! takes the space of another, and none more than its configured size. If less is free than must stay
+//! free, the caches free it before anything else starts.
 
 use std::{fs::create_dir_all, path::Path};
 
@@ -11,103 +11,107 @@ use stoker_node::store::{Freed, held_bytes, make_room};
 use super::{Options, nodes::folders};
 use crate::{failure::Failure, size::show};
 
-/// Left free at least, unless it is told otherwise,
+/// Smallest default reserve,
 const LEAST_RESERVE: u64 = 1 << 30;
 /// or one part in so many of the file system, if that is more;
 const RESERVE_SHARE: u64 = 20;
 /// at most one part in so many of it.
 const MOST_RESERVE_SHARE: u64 = 2;
-/// What each cache may take however little room there is. It gives back what the reserve needs, but
+/// What each cache may use even if the disk is nearly full. It frees what the reserve needs, except
 /// for one segment.
 const LEAST_CACHE: u64 = 32 << 20;
 
-/// What each node's cache may take, and what all of them leave free.
+/// What each node's cache may use, and what all of them leave free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Room {
+pub(super) struct DiskShare {
     pub(super) cache_bytes: u64,
     pub(super) reserve_bytes: u64,
 }
 
-/// A file system as it is found.
+/// The state of a file system.
 #[derive(Clone, Copy, Debug)]
-struct Space {
+struct FileSystem {
     total: u64,
     free: u64,
-    /// By the caches.
+    /// Used by the caches.
     held: u64,
     caches: u64,
 }
 
-impl Room {
-    /// Looks at the disk; makes room on one that is full, and says so.
+impl DiskShare {
+    /// Divides the disk; frees space on a full one, and logs that.
     pub(super) fn find(options: &Options) -> Result<Self, Failure> {
         let folders = folders(&options.data);
         for folder in &folders {
             create_dir_all(folder).map_err(|error| {
                 Failure::because(
-                    format!("cannot make the node folder `{}`", folder.display()),
+                    format!("cannot create the node folder `{}`", folder.display()),
                     &error,
                 )
                 .hint("can this user write there? has its file system inodes and space left?")
             })?;
         }
         let held = folders.iter().map(|folder| held_bytes(folder)).sum();
-        let Some(space) = space(&folders[0], held, folders.len() as u64) else {
+        let Some(disk) = file_system(&folders[0], held, folders.len() as u64) else {
             let reserve_bytes = options.disk_reserve.unwrap_or(LEAST_RESERVE);
             return Ok(Self { cache_bytes: options.cache_bytes, reserve_bytes });
         };
-        let room = Self::divide(space, options.cache_bytes, options.disk_reserve);
-        let reserve = show(room.reserve_bytes);
-        if room.cache_bytes < options.cache_bytes {
+        let share = Self::divide(disk, options.cache_bytes, options.disk_reserve);
+        if share.cache_bytes < options.cache_bytes {
             tracing::warn!(
-                "the disk has no room for --cache-size {} of each of {} nodes: they take {} each and \
-                 leave {reserve} free",
-                show(options.cache_bytes),
-                space.caches,
-                show(room.cache_bytes),
+                cache_size = show(options.cache_bytes),
+                nodes = disk.caches,
+                used = show(share.cache_bytes),
+                reserve = show(share.reserve_bytes),
+                "disk has no space for --cache-size of each node: the caches are smaller"
             );
         }
-        if space.free < room.reserve_bytes {
-            let freed = make_room(&folders, room.reserve_bytes).map_err(|error| {
-                Failure::because("the disk is full, and no room can be made on it", &error)
+        if disk.free < share.reserve_bytes {
+            let freed = make_room(&folders, share.reserve_bytes).map_err(|error| {
+                Failure::because("the disk is full, and the caches cannot free space on it", &error)
                     .hint("remove files on the file system of the data directory")
             })?;
-            tell(&options.data, space.free, freed, &reserve);
+            log_freed(&options.data, disk.free, freed, &show(share.reserve_bytes));
         }
-        Ok(room)
+        Ok(share)
     }
 
-    fn divide(space: Space, cache_bytes: u64, reserve: Option<u64>) -> Self {
-        let by_default = (space.total / RESERVE_SHARE).max(LEAST_RESERVE);
-        let by_default = by_default.min(space.total / MOST_RESERVE_SHARE);
+    fn divide(disk: FileSystem, cache_bytes: u64, reserve: Option<u64>) -> Self {
+        let by_default = (disk.total / RESERVE_SHARE).max(LEAST_RESERVE);
+        let by_default = by_default.min(disk.total / MOST_RESERVE_SHARE);
         let reserve_bytes = reserve.unwrap_or(by_default);
-        let for_caches = (space.free + space.held).saturating_sub(reserve_bytes);
-        let share = (for_caches / space.caches.max(1)).max(LEAST_CACHE);
+        let for_caches = (disk.free + disk.held).saturating_sub(reserve_bytes);
+        let share = (for_caches / disk.caches.max(1)).max(LEAST_CACHE);
         Self { cache_bytes: cache_bytes.min(share), reserve_bytes }
     }
 }
 
-fn tell(data: &Path, free: u64, freed: Freed, reserve: &str) {
+fn log_freed(data: &Path, free: u64, freed: Freed, reserve: &str) {
     let (free, data) = (show(free), data.display());
     if freed.segments == 0 {
         tracing::warn!(
-            "only {free} are free where `{data}` is, of {reserve} that are to be; the caches have \
-             nothing to give back"
+            %data,
+            free,
+            reserve,
+            "disk has less free space than the reserve, and the caches are empty"
         );
     } else {
+        let removed = show(freed.bytes);
         tracing::warn!(
-            "only {free} were free where `{data}` is: removed the oldest content of the caches, {}, \
-             to leave {reserve} free",
-            show(freed.bytes)
+            %data,
+            free,
+            reserve,
+            removed,
+            "removed the oldest content of the caches to leave the reserve free"
         );
     }
 }
 
-fn space(folder: &Path, held: u64, caches: u64) -> Option<Space> {
+fn file_system(folder: &Path, held: u64, caches: u64) -> Option<FileSystem> {
     let disk = rustix::fs::statvfs(folder).ok()?;
     let total = disk.f_blocks.saturating_mul(disk.f_frsize);
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    (total > 0).then_some(Space { total, free, held, caches })
+    (total > 0).then_some(FileSystem { total, free, held, caches })
 }
 
 #[cfg(test)]
@@ -131,9 +135,9 @@ mod tests {
             (300 * MIB, 290 * MIB, 0, 20 * MIB, Some(0), (20 * MIB, 0)),
             (300 * MIB, 10 * MIB, 0, 10 * GIB, None, (LEAST_CACHE, 150 * MIB)),
         ] {
-            let space = Space { total, free, held, caches: 4 };
-            let room = Room::divide(space, asked, reserve);
-            assert_eq!((room.cache_bytes, room.reserve_bytes), expected, "{space:?} {asked}");
+            let disk = FileSystem { total, free, held, caches: 4 };
+            let share = DiskShare::divide(disk, asked, reserve);
+            assert_eq!((share.cache_bytes, share.reserve_bytes), expected, "{disk:?} {asked}");
         }
     }
 }

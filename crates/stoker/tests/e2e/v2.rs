@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Content, Nginx, Older, sha256},
-    running::{Http, Ports, Stoker, Tls, eventually},
+    harness::{Content, Nginx, V2Client, sha256},
+    running::{Http, Stoker, Tls, eventually},
 };
 
 const HOST: &str = "www.example.com";
@@ -17,19 +17,15 @@ const WAYS: [(&str, &str); 4] =
     [("GET", "HmacSHA1"), ("GET", "HmacSHA256"), ("POST", "HmacSHA1"), ("POST", "HmacSHA256")];
 
 /// A server that speaks TLS too, and both callers.
-fn stage() -> (Stoker, [Older; 2], tempfile::TempDir) {
+fn fixture() -> (Stoker, [V2Client; 2], tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let tls = Tls::new(folder.path());
-    let ports = Ports::free();
-    let flags = tls.flags(ports);
-    let flags = flags.each_ref().map(String::as_str);
-    let stoker = Stoker::start_with(&folder.path().join("data"), ports, &flags);
-    let callers = [Older::python(&stoker, &tls.authority_file()), Older::node(&stoker)];
+    let (stoker, tls) = Tls::start(folder.path());
+    let callers = [V2Client::python(&stoker, &tls.authority_file()), V2Client::node(&stoker)];
     (stoker, callers, folder)
 }
 
 /// Asks for the records of a task until none is under way; the last reply.
-fn wait(older: &Older, task: &Value) -> Value {
+fn wait(older: &V2Client, task: &Value) -> Value {
     let task = match task {
         Value::String(task) => task.clone(),
         number => number.to_string(),
@@ -48,7 +44,7 @@ fn wait(older: &Older, task: &Value) -> Value {
 #[test]
 fn urls_pushed_in_every_way_of_signing_are_there() {
     let nginx = Nginx::start();
-    let (stoker, callers, _folder) = stage();
+    let (stoker, callers, _folder) = fixture();
     stoker.add_domain(HOST, &nginx.url(), &[]);
     for (who, caller) in callers.into_iter().enumerate() {
         for (how, (method, signature)) in WAYS.into_iter().enumerate() {
@@ -80,7 +76,7 @@ fn urls_pushed_in_every_way_of_signing_are_there() {
 fn a_push_everywhere_a_quota_and_a_purge_are_told_in_the_shapes_of_v2() {
     let nginx = Nginx::start();
     let file = Content::write(&nginx.www(), "/x/1", 1000, 1);
-    let (stoker, callers, _folder) = stage();
+    let (stoker, callers, _folder) = fixture();
     stoker.add_domain(HOST, &nginx.url(), &[]);
     let url = format!("http://{HOST}{}", file.path);
     let is_held = |node: &str| {
@@ -145,7 +141,7 @@ fn a_push_everywhere_a_quota_and_a_purge_are_told_in_the_shapes_of_v2() {
 fn one_action_of_v2_pushes_and_flushes_everywhere() {
     let nginx = Nginx::start();
     let file = Content::write(&nginx.www(), "/x/1", 1000, 1);
-    let (stoker, callers, _folder) = stage();
+    let (stoker, callers, _folder) = fixture();
     stoker.add_domain(HOST, &nginx.url(), &[]);
     let become_held = |held: bool| {
         eventually(PATIENCE, "all nodes agree", || {
@@ -174,7 +170,7 @@ fn one_action_of_v2_pushes_and_flushes_everywhere() {
 
 #[test]
 fn callers_of_v2_are_told_that_they_call_too_often() {
-    let (_stoker, callers, _folder) = stage();
+    let (_stoker, callers, _folder) = fixture();
     for older in callers {
         let reply = eventually(PATIENCE, "a call is one too many", || {
             let reply = older.call_once("GetFlushQuota", json!({}));
@@ -187,7 +183,7 @@ fn callers_of_v2_are_told_that_they_call_too_often() {
 
 #[test]
 fn callers_of_v2_are_told_why_they_are_refused() {
-    let (stoker, callers, _folder) = stage();
+    let (stoker, callers, _folder) = fixture();
     stoker.add_domain(HOST, "http://127.0.0.1:1", &[]);
     let now = || {
         let reply = Http::new().get(stoker.ports().api(), "localhost", "/readyz").unwrap();
@@ -199,7 +195,7 @@ fn callers_of_v2_are_told_why_they_are_refused() {
         for (method, signature) in WAYS {
             let older = caller.clone().with(method, signature);
             let quota =
-                |older: &Older, parameters: Value| older.refused("GetFlushQuota", parameters);
+                |older: &V2Client, parameters: Value| older.refused("GetFlushQuota", parameters);
             let wrong = older.clone().with_key("wrong");
             assert_eq!(quota(&wrong, json!({})), told(4100, "AuthFailure"), "{older:?}");
             let nobody = older.clone().with_keys("AKIDnobody", "wrong");
