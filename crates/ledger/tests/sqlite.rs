@@ -240,14 +240,14 @@ async fn a_view_does_not_wait_for_the_writer() {
     // another connection holds the write lock, as a backup tool may
     let blocker = Connection::open(dir.path().join("ledger.db")).unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let writing = {
-        let fixture = fixture.clone();
-        tokio::spawn(async move { fixture.submit("2", &urls("a.example", 3), &["edge"]).await })
-    };
+    let mut writing = tokio::task::JoinSet::new();
+    let writer = fixture.clone();
+    writing.spawn(async move { writer.submit("2", &urls("a.example", 3), &["edge"]).await });
     assert_eq!(fixture.row("1").await.targets, 3);
     assert_eq!(fixture.targets("1").await.len(), 3);
-    assert!(!writing.is_finished());
+    assert!(writing.try_join_next().is_none());
     blocker.execute_batch("ROLLBACK").unwrap();
-    let written = tokio::time::timeout(Duration::from_secs(10), writing).await.unwrap().unwrap();
+    let written = tokio::time::timeout(Duration::from_secs(60), writing.join_next()).await;
+    let written = written.unwrap().unwrap().unwrap();
     assert_eq!(written.targets, 3);
 }

@@ -10,7 +10,7 @@ use crate::{
     client::{Client, Keys},
     credentials::{self, Credentials},
     failure::Failure,
-    server::tls,
+    pem,
 };
 
 /// The data directory of `stoker up` when none is named.
@@ -61,7 +61,7 @@ impl Access {
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let Credentials { secret_id, secret_key, endpoint, .. } = self.credentials()?;
         let authorities = match variable(CA) {
-            Some(path) => tls::read_chain(Path::new(&path))?,
+            Some(path) => pem::read_chain(Path::new(&path))?,
             None => Vec::new(),
         };
         Client::new(&endpoint, Keys { secret_id, secret_key }, &authorities)

@@ -12,6 +12,7 @@ mod entropy;
 mod failure;
 mod list;
 mod output;
+mod pem;
 mod private;
 mod server;
 mod size;

@@ -11,6 +11,7 @@ mod eventually;
 mod metrics;
 mod name_server;
 mod origin;
+mod spawn;
 mod verbatim;
 
 pub use authority::{Authority, Issued};
@@ -19,4 +20,5 @@ pub use eventually::eventually;
 pub use metrics::{documented_metrics, exposed_metrics};
 pub use name_server::{Answer, NameServer, Question};
 pub use origin::{Origin, Script, Seen, content};
+pub use spawn::spawn;
 pub use verbatim::{VerbatimOrigin, Wanted, chunks, verbatim};

@@ -411,7 +411,7 @@ impl Fixture {
             readiness.clone(),
         );
         let stop = CancellationToken::new();
-        let running = tokio::spawn(agent.run(stop.clone()));
+        let running = stoker_testkit::spawn(agent.run(stop.clone()));
         Self { engine, store, readiness, stop, running }
     }
 

@@ -16,10 +16,9 @@ async fn a_lease_call_that_waits_is_woken_by_a_submission() {
     // the rings of the registration are spent first
     stage.engine.lease(MIDDLE, 1, Duration::from_millis(1)).await.unwrap();
     let engine = Arc::clone(&stage.engine);
-    let waits =
-        tokio::spawn(
-            async move { engine.lease(MIDDLE, 1, Duration::from_secs(3600)).await.unwrap() },
-        );
+    let waits = stoker_testkit::spawn(async move {
+        engine.lease(MIDDLE, 1, Duration::from_secs(3600)).await.unwrap()
+    });
     // it has asked the ledger and waits by the time that others were answered several times
     for _ in 0..5 {
         stage.engine.lease("edge-mainland", 1, Duration::ZERO).await.unwrap();

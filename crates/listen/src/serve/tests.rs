@@ -50,7 +50,7 @@ async fn fixture(bounds: Bounds) -> Fixture {
         }
     };
     let (drain, abort) = (CancellationToken::new(), CancellationToken::new());
-    let serving = tokio::spawn(listener.clone().serve(from, answer, drain, abort));
+    let serving = stoker_testkit::spawn(listener.clone().serve(from, answer, drain, abort));
     Fixture { address, listener, begun, _serving: serving }
 }
 
@@ -229,7 +229,7 @@ async fn at_the_end_what_has_begun_is_answered_and_the_rest_closed() {
     };
     let (drain, abort) = (CancellationToken::new(), CancellationToken::new());
     let listener = Listener::new(bounds(8));
-    let serving = tokio::spawn(listener.serve(from, answer, drain.clone(), abort.clone()));
+    let serving = stoker_testkit::spawn(listener.serve(from, answer, drain.clone(), abort.clone()));
     let connect = async || {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(GET.as_bytes()).await.unwrap();

@@ -28,6 +28,7 @@ use tokio::{
     sync::oneshot,
     time::{Instant, Sleep, sleep},
 };
+use tokio_util::task::TaskTracker;
 
 use super::{
     bounds,
@@ -78,6 +79,8 @@ struct Shared {
     // held for a few instructions, never across an await
     state: Mutex<State>,
     counts: Counts,
+    /// The tasks that drive the connections.
+    drivers: TaskTracker,
 }
 
 #[derive(Default)]
@@ -161,7 +164,10 @@ impl std::fmt::Debug for Lent {
 impl Pool {
     pub(super) fn new(connector: Connector, bounds: IdleBounds) -> Self {
         let (state, counts) = (Mutex::default(), Counts::default());
-        Self { connector, shared: Arc::new(Shared { bounds, state, counts }) }
+        Self {
+            connector,
+            shared: Arc::new(Shared { bounds, state, counts, drivers: TaskTracker::new() }),
+        }
     }
 
     pub(super) fn connector(&self) -> &Connector {
@@ -222,7 +228,7 @@ impl Pool {
             cause: std::io::Error::other(error),
         })?;
         self.shared.counts.open.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(Driven {
+        self.shared.drivers.spawn(Driven {
             connection,
             parking: Arc::clone(&parking),
             key: Arc::clone(key),

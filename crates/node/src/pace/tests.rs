@@ -123,7 +123,7 @@ impl Fixture {
         let engine = Engine { answer: Mutex::new(answer), heard: Mutex::default() };
         let (engine, pacer) = (Arc::new(engine), Arc::new(Pacer::new(this, watched)));
         let (asking, source) = (Arc::clone(&pacer), Arc::clone(&engine));
-        tokio::spawn(async move { asking.run(source, CancellationToken::new()).await });
+        stoker_testkit::spawn(async move { asking.run(source, CancellationToken::new()).await });
         Self { engine, pacer, directory, read: Arc::default() }
     }
 
@@ -134,7 +134,7 @@ impl Fixture {
     /// Reads without end: as fast as it may, or with a rest after each piece.
     fn begin(&self, rest: Duration) -> JoinHandle<()> {
         let (pacer, read) = (self.pacer.host(HOST), Arc::clone(&self.read));
-        tokio::spawn(async move {
+        stoker_testkit::spawn(async move {
             let mut reservation = pacer.reserve(0, false, || false).await.unwrap();
             loop {
                 reservation.spend(PIECE);

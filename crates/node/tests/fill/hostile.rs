@@ -25,7 +25,7 @@ async fn a_representation_that_changes_between_slices_is_never_mixed() {
     house.origin.on("/x", Script::new(old.clone()).etag("\"a\"").changes(1, new.clone(), "\"b\""));
     let viewer = house.read("/x", Intent::Demand(Want::All)).await;
     let prefetch = house.read("/x", Intent::Prefetch).await;
-    let viewer = tokio::spawn(async move {
+    let viewer = stoker_testkit::spawn(async move {
         let mut viewer = viewer;
         let etag = viewer.head().await.unwrap().response.etag().unwrap().clone();
         let mut body = viewer.body(None);

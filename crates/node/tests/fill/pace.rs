@@ -48,7 +48,7 @@ async fn one_prefetch_reads_at_the_limit() {
     house.origin.on("/x", Script::new(content(6 * SLICE, 1)).etag("\"a\""));
     let began = Instant::now();
     let prefetch = house.read("/x", Intent::Prefetch).await;
-    let prefetch = tokio::spawn(prefetch.durable());
+    let prefetch = stoker_testkit::spawn(prefetch.durable());
     while !prefetch.is_finished() {
         let reading = began.elapsed().saturating_sub(LEASE);
         let allowed = reading.as_secs_f64() * bytes_per_second(LIMIT) as f64;
@@ -140,7 +140,7 @@ async fn an_origin_without_ranges_is_held_by_its_connection_alone() {
     let listener = socket.listen(8).unwrap();
     Arc::make_mut(&mut house.domain).origin.port = listener.local_addr().unwrap().port();
     house.limit(1, |_| ());
-    let prefetch = tokio::spawn(house.read("/x", Intent::Prefetch).await.durable());
+    let prefetch = stoker_testkit::spawn(house.read("/x", Intent::Prefetch).await.durable());
     let (mut stream, _) = listener.accept().await.unwrap();
     let head = format!("HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: {}\r\n\r\n", 8 * SLICE);
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -39,11 +39,11 @@ impl Holding {
         let holding = Self { port, open: Arc::default(), most: Arc::default(), gate };
         let (open, most) = (Arc::clone(&holding.open), Arc::clone(&holding.most));
         let opened = holding.gate.subscribe();
-        tokio::spawn(async move {
+        stoker_testkit::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (open, most, mut opened) =
                     (Arc::clone(&open), Arc::clone(&most), opened.clone());
-                tokio::spawn(async move {
+                stoker_testkit::spawn(async move {
                     let mut head = Vec::new();
                     while !head.ends_with(b"\r\n\r\n") {
                         match stream.read_u8().await {

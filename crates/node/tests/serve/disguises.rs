@@ -142,7 +142,7 @@ async fn secret() -> (u16, Arc<AtomicUsize>) {
     let port = listener.local_addr().unwrap().port();
     let came = Arc::<AtomicUsize>::default();
     let count = Arc::clone(&came);
-    tokio::spawn(async move {
+    stoker_testkit::spawn(async move {
         while listener.accept().await.is_ok() {
             count.fetch_add(1, Ordering::SeqCst);
         }

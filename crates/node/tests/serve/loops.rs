@@ -90,9 +90,9 @@ async fn a_loop_through_a_proxy_is_refused() {
     let node = net.address("edge");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = listener.local_addr().unwrap();
-    tokio::spawn(async move {
+    stoker_testkit::spawn(async move {
         while let Ok((mut from, _)) = listener.accept().await {
-            tokio::spawn(async move {
+            stoker_testkit::spawn(async move {
                 let mut to = TcpStream::connect(node).await.unwrap();
                 let _ = copy_bidirectional(&mut from, &mut to).await;
             });

@@ -28,10 +28,10 @@ impl RawOrigin {
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(|_| Vec::new())));
         let requests: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
         let (answers, seen) = (Arc::clone(&answer), Arc::clone(&requests));
-        tokio::spawn(async move {
+        stoker_testkit::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (answers, seen) = (Arc::clone(&answers), Arc::clone(&seen));
-                tokio::spawn(async move {
+                stoker_testkit::spawn(async move {
                     let mut head = Vec::new();
                     while !head.ends_with(b"\r\n\r\n") {
                         match stream.read_u8().await {

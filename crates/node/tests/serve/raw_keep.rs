@@ -50,12 +50,12 @@ impl KeepingOrigin {
             (Arc::clone(&origin.connections), Arc::clone(&origin.requests));
         let (leave, sent_late) = (Arc::clone(&origin.leave), Arc::clone(&origin.sent_late));
         let answer = Arc::new(answer);
-        tokio::spawn(async move {
+        stoker_testkit::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
                 let (requests, answer) = (Arc::clone(&requests), Arc::clone(&answer));
                 let (leave, sent_late) = (Arc::clone(&leave), Arc::clone(&sent_late));
-                tokio::spawn(async move {
+                stoker_testkit::spawn(async move {
                     loop {
                         let mut head = Vec::new();
                         while !head.ends_with(b"\r\n\r\n") {

@@ -373,7 +373,7 @@ async fn an_origin_that_cannot_be_reached_is_not_tried_by_every_target_of_a_job(
     let port = listener.local_addr().unwrap().port();
     let tried = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&tried);
-    tokio::spawn(async move {
+    stoker_testkit::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             count.fetch_add(1, Ordering::Relaxed);
             let _ = stream.read(&mut [0; 2048]).await;

@@ -19,7 +19,7 @@ async fn server(answers: Vec<(u16, Value)>) -> (Client, Heads) {
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let heads = Heads::default();
     let seen = Arc::clone(&heads);
-    tokio::spawn(async move {
+    stoker_testkit::spawn(async move {
         for turn in 0.. {
             let (mut stream, _) = listener.accept().await.unwrap();
             let mut head = Vec::new();

@@ -28,7 +28,7 @@ use crate::{
     config::Access,
     credentials,
     failure::Failure,
-    output,
+    output, pem,
     server::{
         clear_text::{self, Listener},
         tls,
@@ -179,7 +179,7 @@ fn check_tls(found: &tls::Endpoint, findings: &mut Findings) {
             findings.fail(text.message(), "is `stoker up` running? read its log");
         }
     }
-    let chain = match tls::read_chain(&found.certificate) {
+    let chain = match pem::read_chain(&found.certificate) {
         Ok(chain) => chain,
         Err(failure) => return findings.failure(&failure),
     };

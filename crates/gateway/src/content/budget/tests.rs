@@ -133,7 +133,7 @@ async fn who_waits_is_served_in_turn_and_at_most_for_the_patience() {
     let first = budget.take(&[], 60).await.unwrap();
     let wait = |bytes| {
         let budget = Arc::clone(&budget);
-        tokio::spawn(async move { budget.take(&[], bytes).await })
+        stoker_testkit::spawn(async move { budget.take(&[], bytes).await })
     };
     let large = wait(80);
     while budget.stats().waiting < 1 {
@@ -162,7 +162,7 @@ async fn one_holders_queue_is_not_in_front_of_another_holder() {
     let kept = budget.take(&[AT], 25).await.unwrap();
     let waits = {
         let budget = Arc::clone(&budget);
-        tokio::spawn(async move { budget.take(&[AT, OF], 1).await.err() })
+        stoker_testkit::spawn(async move { budget.take(&[AT, OF], 1).await.err() })
     };
     while budget.stats().waiting < 1 {
         yield_now().await;

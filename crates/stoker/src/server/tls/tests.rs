@@ -71,10 +71,10 @@ impl Fixture {
         let port = Port::open(self.options(), &clock()).await.unwrap();
         let address = port.tcp.local_addr().unwrap();
         let mut listener = port.certificate.used.listener(port.tcp, MAX_HANDSHAKES);
-        tokio::spawn(async move {
+        stoker_testkit::spawn(async move {
             loop {
                 let (mut stream, _) = Accept::accept(&mut listener).await.unwrap();
-                tokio::spawn(async move {
+                stoker_testkit::spawn(async move {
                     let _ = stream.write_all(b"!").await;
                     let _ = stream.shutdown().await;
                 });

@@ -7,7 +7,6 @@
 mod endpoint;
 
 use std::{
-    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -18,7 +17,12 @@ use stoker_domain::time::Clock;
 use stoker_listen::tls::{self, MAX_HANDSHAKES, Validity, ValidityState};
 use tokio::net::TcpListener;
 
-use crate::{failure::Failure, private, server::api::Api};
+use crate::{
+    failure::Failure,
+    pem::{read_chain, unreadable},
+    private,
+    server::api::Api,
+};
 
 pub(super) use endpoint::tell;
 pub(crate) use endpoint::{Endpoint, read_endpoint};
@@ -114,22 +118,6 @@ fn unusable(Options { certificate, key, .. }: &Options, error: &rustls::Error) -
     }
 }
 
-/// The certificates in a file; at least one.
-pub(crate) fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let text = read_file(path)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let wrong = |text: String| {
-        Failure::new(text).hint("it must be PEM, with `-----BEGIN CERTIFICATE-----` above each")
-    };
-    match chain {
-        Ok(chain) if chain.is_empty() => {
-            Err(wrong(format!("`{}` holds no certificate", path.display())))
-        }
-        Ok(chain) => Ok(chain),
-        Err(error) => Err(wrong(format!("`{}` is not a certificate: {error}", path.display()))),
-    }
-}
-
 fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Failure> {
     let text = private::read_named_secret(path).map_err(|error| unreadable(path, &error))??;
     let shown = path.display();
@@ -143,15 +131,6 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, Failure> {
         Failure::because(format!("`{shown}` holds no private key"), &error)
             .hint("it must be PEM, with `-----BEGIN PRIVATE KEY-----` above the key")
     })
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| unreadable(path, &error))
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::because(format!("cannot read `{}`", path.display()), error)
-        .hint("is the path right, and may the user who runs `stoker` read it?")
 }
 
 fn warn_of_validity(path: &Path, chain: &[CertificateDer<'_>], clock: &dyn Clock) {
