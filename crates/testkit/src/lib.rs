@@ -11,6 +11,7 @@ mod eventually;
 mod metrics;
 mod name_server;
 mod origin;
+mod read_head;
 mod spawn;
 mod verbatim;
 
@@ -20,5 +21,6 @@ pub use eventually::eventually;
 pub use metrics::{documented_metrics, exposed_metrics};
 pub use name_server::{Answer, NameServer, Question};
 pub use origin::{Origin, Script, Seen, content};
+pub use read_head::read_head;
 pub use spawn::spawn;
 pub use verbatim::{VerbatimOrigin, Wanted, chunks, verbatim};

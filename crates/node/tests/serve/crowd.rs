@@ -44,13 +44,7 @@ impl Holding {
                 let (open, most, mut opened) =
                     (Arc::clone(&open), Arc::clone(&most), opened.clone());
                 stoker_testkit::spawn(async move {
-                    let mut head = Vec::new();
-                    while !head.ends_with(b"\r\n\r\n") {
-                        match stream.read_u8().await {
-                            Ok(byte) => head.push(byte),
-                            Err(_) => return,
-                        }
-                    }
+                    let Some(head) = stoker_testkit::read_head(&mut stream).await else { return };
                     let now = open.fetch_add(1, Ordering::SeqCst) + 1;
                     most.fetch_max(now, Ordering::SeqCst);
                     let _ = opened.wait_for(|is_open| *is_open).await;

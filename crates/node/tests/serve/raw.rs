@@ -5,10 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener};
 
 use crate::support::Net;
 
@@ -32,13 +29,7 @@ impl RawOrigin {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (answers, seen) = (Arc::clone(&answers), Arc::clone(&seen));
                 stoker_testkit::spawn(async move {
-                    let mut head = Vec::new();
-                    while !head.ends_with(b"\r\n\r\n") {
-                        match stream.read_u8().await {
-                            Ok(byte) => head.push(byte),
-                            Err(_) => return,
-                        }
-                    }
+                    let Some(head) = stoker_testkit::read_head(&mut stream).await else { return };
                     let bytes = answers.lock().expect("no test panics under the lock")(&head);
                     seen.lock().expect("no test panics under the lock").push(head);
                     // who has enough may leave

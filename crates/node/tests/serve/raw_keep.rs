@@ -9,11 +9,7 @@ use std::{
     },
 };
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-    sync::Semaphore,
-};
+use tokio::{io::AsyncWriteExt, net::TcpListener, sync::Semaphore};
 
 /// What is sent for one request.
 #[derive(Clone, Debug, Default)]
@@ -57,13 +53,9 @@ impl KeepingOrigin {
                 let (leave, sent_late) = (Arc::clone(&leave), Arc::clone(&sent_late));
                 stoker_testkit::spawn(async move {
                     loop {
-                        let mut head = Vec::new();
-                        while !head.ends_with(b"\r\n\r\n") {
-                            match stream.read_u8().await {
-                                Ok(byte) => head.push(byte),
-                                Err(_) => return,
-                            }
-                        }
+                        let Some(head) = stoker_testkit::read_head(&mut stream).await else {
+                            return;
+                        };
                         requests.fetch_add(1, Ordering::SeqCst);
                         let head = String::from_utf8_lossy(&head).into_owned();
                         let sent = answer(head.split(' ').nth(1).unwrap_or_default());

@@ -32,13 +32,7 @@ async fn origin() -> u16 {
         while let Ok((mut stream, _)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
             stoker_testkit::spawn(async move {
-                let mut head = Vec::new();
-                while !head.ends_with(b"\r\n\r\n") {
-                    match stream.read_u8().await {
-                        Ok(byte) => head.push(byte),
-                        Err(_) => return,
-                    }
-                }
+                let Some(head) = stoker_testkit::read_head(&mut stream).await else { return };
                 let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
                 let host = head.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
                 let number: usize = host[1..].split('.').next().unwrap().parse().unwrap();

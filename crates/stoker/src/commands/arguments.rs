@@ -9,14 +9,17 @@ use clap::{
     Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use serde::{Serialize, de::DeserializeOwned};
 use stoker_domain::{
     account::is_name,
     area::{AreaScope, Tier},
     host::is_domain_name,
 };
 
-use super::account_flag::AccountFlag;
-use crate::{config::Access, failure::Failure};
+use stoker_gateway::admin::api::identity::Switch;
+
+use super::{account_flag::AccountFlag, table::state};
+use crate::{client::Client, config::Access, failure::Failure, output};
 
 /// A group of commands that act for one account.
 #[derive(clap::Args, Debug)]
@@ -43,6 +46,22 @@ pub(super) struct Print {
     /// Print the result as JSON
     #[arg(long)]
     pub(super) json: bool,
+}
+
+impl Print {
+    /// Enables or disables what `path` names, and prints what it is then, by the name that it has.
+    pub(super) async fn switch<T: DeserializeOwned + Serialize>(
+        &self,
+        client: &Client,
+        path: &str,
+        is_enabled: bool,
+        name: impl Fn(&T) -> (&str, bool),
+    ) -> Result<(), Failure> {
+        let switched: T = client.post(path, &Switch { is_enabled }).await?;
+        let (name, is_enabled) = name(&switched);
+        output::result(self.json, &switched, format!("{name} is {}", state(is_enabled)));
+        Ok(())
+    }
 }
 
 /// How a command prints a list.

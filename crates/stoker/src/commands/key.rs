@@ -121,8 +121,12 @@ pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> 
                 table::list(json, &keys, none, head, row);
             }
         }
-        Command::Enable(which) => switch(&client, &path(&which.key), which.print, true).await?,
-        Command::Disable(which) => switch(&client, &path(&which.key), which.print, false).await?,
+        Command::Enable(Which { key, print }) => {
+            print.switch(&client, &path(&key), true, name_and_state).await?;
+        }
+        Command::Disable(Which { key, print }) => {
+            print.switch(&client, &path(&key), false, name_and_state).await?;
+        }
         Command::Remove { key } => {
             client.delete(&path(&key)).await?;
             output::line(format!("removed {}", key.secret_id));
@@ -140,18 +144,6 @@ pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> 
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-async fn switch(
-    client: &Client,
-    path: &str,
-    print: Print,
-    is_enabled: bool,
-) -> Result<(), Failure> {
-    let key: KeyView = client.post(path, &Switch { is_enabled }).await?;
-    let sentence = format!("{} is {}", key.secret_id, state(key.is_enabled));
-    output::result(print.json, &key, sentence);
-    Ok(())
 }
 
 /// Replaces a key. The old one is disabled only after the new one was written to its place, because
@@ -185,6 +177,10 @@ async fn rotate(
         output::note(&format!("{} is {}", old.secret_id, state(old.is_enabled)));
     }
     Ok(())
+}
+
+fn name_and_state(key: &KeyView) -> (&str, bool) {
+    (&key.secret_id, key.is_enabled)
 }
 
 fn row(key: &KeyView) -> [String; 5] {

@@ -3,10 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use stoker_gateway::admin::api::identity::{NewName, Switch, UserView, Users};
+use stoker_gateway::admin::api::identity::{NewName, UserView, Users};
 
 use crate::{
-    client::Client,
     commands::{
         arguments::{ForAccount, List, New, Print, name},
         table::{self, names, state},
@@ -63,8 +62,12 @@ pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> 
         Command::Show(Which { user, print }) => {
             show(&client.get(&path(&user)).await?, print.json);
         }
-        Command::Enable(which) => switch(&client, &path(&which.user), which.print, true).await?,
-        Command::Disable(which) => switch(&client, &path(&which.user), which.print, false).await?,
+        Command::Enable(Which { user, print }) => {
+            print.switch(&client, &path(&user), true, name_and_state).await?;
+        }
+        Command::Disable(Which { user, print }) => {
+            print.switch(&client, &path(&user), false, name_and_state).await?;
+        }
         Command::Remove { user } => {
             client.delete(&path(&user)).await?;
             output::line(format!("removed {user}"));
@@ -73,16 +76,8 @@ pub(super) async fn run(args: ForAccount<Command>) -> Result<ExitCode, Failure> 
     Ok(ExitCode::SUCCESS)
 }
 
-async fn switch(
-    client: &Client,
-    path: &str,
-    print: Print,
-    is_enabled: bool,
-) -> Result<(), Failure> {
-    let user: UserView = client.post(path, &Switch { is_enabled }).await?;
-    let sentence = format!("{} is {}", user.name, state(user.is_enabled));
-    output::result(print.json, &user, sentence);
-    Ok(())
+fn name_and_state(user: &UserView) -> (&str, bool) {
+    (&user.name, user.is_enabled)
 }
 
 fn row(user: &UserView) -> [String; 5] {

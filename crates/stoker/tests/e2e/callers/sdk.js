@@ -2,7 +2,7 @@
 // and TLS.
 "use strict";
 
-const readline = require("readline");
+const { answer } = require("./lines");
 const products = require("tencentcloud-sdk-nodejs");
 
 const VERSIONS = { cdn: "v20180606", teo: "v20220901" };
@@ -32,18 +32,8 @@ async function call(spec) {
   return client[action] ? client[action](parameters) : client.request(action, parameters);
 }
 
-async function main() {
-  for await (const line of readline.createInterface({ input: process.stdin })) {
-    let reply;
-    try {
-      reply = await call(JSON.parse(line));
-    } catch (error) {
-      reply = error.code
-        ? { Error: { Code: error.code, Message: error.message } }
-        : { Fault: String(error.stack) };
-    }
-    process.stdout.write(JSON.stringify(reply) + "\n");
-  }
-}
-
-main();
+answer(call, (error) =>
+  error.code
+    ? { Error: { Code: error.code, Message: error.message } }
+    : { Fault: String(error.stack) },
+);

@@ -2,7 +2,7 @@
 // are those of v2.py.
 "use strict";
 
-const readline = require("readline");
+const { answer } = require("./lines");
 const QcloudApi = require("qcloudapi-sdk");
 
 const METHODS = { HmacSHA1: "sha1", HmacSHA256: "sha256" };
@@ -24,16 +24,4 @@ function call(spec) {
   });
 }
 
-async function main() {
-  for await (const line of readline.createInterface({ input: process.stdin })) {
-    let reply;
-    try {
-      reply = await call(JSON.parse(line));
-    } catch (error) {
-      reply = { Fault: String(error.stack) };
-    }
-    process.stdout.write(JSON.stringify(reply) + "\n");
-  }
-}
-
-main();
+answer(call);
