@@ -70,7 +70,7 @@ async fn small_content_does_not_wait_behind_large() {
     while let Some(hold) = memory.slice_now(SLICE) {
         large.push(hold);
     }
-    let waiting = tokio::spawn({
+    let waiting = stoker_testkit::spawn({
         let memory = memory.clone();
         async move { memory.slice(SLICE).await }
     });
@@ -94,7 +94,7 @@ async fn a_viewer_is_refused_after_a_while_and_a_prefetch_waits() {
     let fault = memory.first_slice(SLICE, || false).await.unwrap_err();
     assert!(fault.is_busy() && fault.retry_after() == Some(COME_AGAIN), "{fault:?}");
     assert_eq!(before.elapsed(), PATIENCE);
-    let prefetch = tokio::spawn({
+    let prefetch = stoker_testkit::spawn({
         let memory = memory.clone();
         async move { memory.first_slice(SLICE, || true).await.map(drop) }
     });
