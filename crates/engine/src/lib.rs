@@ -58,7 +58,7 @@ pub use partial::{PartialReceipt, PartialSubmission};
 pub use purge::{PartialPurge, PartialPurged, PurgeError, PurgeSubmission};
 pub use replay::SignedCall;
 pub use split::SplitReceipt;
-pub use stoker_ledger::{Error, ErrorKind, Memory};
+pub use stoker_ledger::{Error, ErrorKind, ReplayWindow};
 pub use submit::{Receipt, Submission};
 pub use sweep::Swept;
 pub use views::{TargetView, TaskView, Waiting};

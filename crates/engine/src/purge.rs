@@ -294,7 +294,7 @@ impl Engine {
         if silent.is_empty() {
             return Ok(());
         }
-        let released = self.ledger.hand_out_past(&silent, now).await?;
+        let released = self.ledger.release_phase_early(&silent, now).await?;
         if !released.is_empty() {
             let nodes = silent.join(", ");
             tracing::warn!(node.ids = nodes, "purges go on without nodes that are silent");

@@ -8,7 +8,7 @@ use stoker_domain::{
     quota::{Calendar, Counter, Limits, Product, Reset, Usage},
     time::Timestamp,
 };
-use stoker_ledger::{Error, Ledger};
+use stoker_ledger::{Error, Ledger, NewLimits};
 use tokio::sync::Mutex;
 
 use crate::Engine;
@@ -55,7 +55,9 @@ impl Engine {
         area: Option<Area>,
         limits: Limits,
     ) -> Result<(), Error> {
-        self.ledger.set_limits(account, product, scope(area), limits).await
+        let areas = scope(area);
+        let new = NewLimits { product, areas, limits, is_default: false };
+        self.ledger.set_limits(account, new).await
     }
 
     /// Changes one number of the limits, or both, and leaves the other in each area as it is.
@@ -87,7 +89,9 @@ impl Engine {
     pub async fn add_owner_limits(&self, account: AccountId) -> Result<(), Error> {
         for product in Product::ALL {
             let limits = product.owner_limits();
-            self.ledger.add_limits(account, product, AreaScope::Global, limits).await?;
+            let areas = AreaScope::Global;
+            let new = NewLimits { product, areas, limits, is_default: true };
+            self.ledger.set_limits(account, new).await?;
         }
         Ok(())
     }

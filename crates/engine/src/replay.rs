@@ -11,7 +11,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
-use stoker_ledger::{Error, Memory, TakenCall};
+use stoker_ledger::{AdmittedCall, Error, ReplayWindow};
 use tokio::time::Instant;
 
 use crate::Engine;
@@ -83,13 +83,13 @@ impl Engine {
     pub async fn admit_once(
         &self,
         call: &SignedCall<'_>,
-        memory: Memory,
+        window: ReplayWindow,
         keep_seconds: u64,
     ) -> Result<bool, Error> {
         let now = self.clock.now();
         let is_steady = self.steadiness.lasts(now) >= Duration::from_secs(keep_seconds);
         let old = now.as_seconds().saturating_sub_unsigned(keep_seconds);
-        let call = TakenCall { memory, time: call.time, call: call.hash() };
+        let call = AdmittedCall { window, time: call.time, call: call.hash() };
         self.ledger.admit_once(call, if is_steady { old } else { i64::MIN }).await
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use stoker_domain::{retry::MAX_LEASES, time::Timestamp};
-use stoker_ledger::{EndJobs, EndedJobs, Error, Hopeless};
+use stoker_ledger::{EndJobs, EndReason, EndedJobs, Error};
 use tokio::time::Instant;
 
 use crate::Engine;
@@ -74,7 +74,7 @@ impl Engine {
         self.purge_past_silent(now, watching_since).await?;
         self.end_silent(now, watching_since, deadline).await?;
         let detail = format!("lost {MAX_LEASES} times in a row with nothing heard of it");
-        self.end_jobs(Hopeless::Fruitless, detail, deadline).await?;
+        self.end_jobs(EndReason::NoProgress, detail, deadline).await?;
         self.origins.forget(self.schedule.now(&*self.clock) - HOLD);
         self.remove_old(now, deadline).await?;
         if self.sweep.is_time_to_keep_house(now) {
@@ -107,20 +107,20 @@ impl Engine {
                 continue;
             }
             let detail = format!("{node} gave no sign of life for {} s", patience.as_secs());
-            self.end_jobs(Hopeless::Silent { node, due_before }, detail, deadline).await?;
+            self.end_jobs(EndReason::Silent { node, due_before }, detail, deadline).await?;
         }
         Ok(())
     }
 
     async fn end_jobs(
         &self,
-        which: Hopeless,
+        reason: EndReason,
         detail: String,
         deadline: Instant,
     ) -> Result<(), Error> {
         loop {
-            let (which, detail) = (which.clone(), detail.clone());
-            let end = EndJobs { which, detail, limit: JOBS, now: self.clock.now() };
+            let (reason, detail) = (reason.clone(), detail.clone());
+            let end = EndJobs { reason, detail, limit: JOBS, now: self.clock.now() };
             let ended = self.ledger.end_jobs(end).await?;
             self.take_note(&ended);
             if ended.jobs.len() < JOBS || Instant::now() >= deadline {

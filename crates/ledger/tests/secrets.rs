@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use rusqlite::Connection;
 use stoker_domain::view::TaskFilter;
-use stoker_ledger::{Ledger, Sqlite};
+use stoker_ledger::{Keys, RequestFields, Sqlite, TaskViews};
 
 /// The tables before there were users, as they were made then.
 const OLD: [&str; 4] = [

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stoker_domain::{outcome::Outcome, time::Clock};
-use stoker_engine::{Config, Memory, SignedCall};
+use stoker_engine::{Config, ReplayWindow, SignedCall};
 
 use crate::stage::{MIDDLE, Stage, item};
 
@@ -69,7 +69,7 @@ async fn a_call_is_taken_once_also_when_the_clock_goes_ahead_and_back() {
     let start = stage.clock.now();
     let take = async |nonce: u64, time: i64| {
         let call = SignedCall { secret_id: "key", nonce: &nonce.to_string(), time };
-        stage.engine.admit_once(&call, Memory::Minutes, KEEP).await.unwrap()
+        stage.engine.admit_once(&call, ReplayWindow::Minutes, KEEP).await.unwrap()
     };
     // steady for long enough that it would be forgotten
     tokio::time::advance(Duration::from_secs(KEEP)).await;

@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use stoker_domain::{account::AccessKey, outcome::Outcome, quota::Limits};
 use stoker_engine::{Config, Engine, OpenError, SealKey, SealKeys, Submission};
-use stoker_ledger::{Ledger, Sqlite};
+use stoker_ledger::{Keys, Sqlite};
 use stoker_testkit::FakeClock;
 
 use crate::stage::{Stage, item, submission};

@@ -24,7 +24,7 @@ use stoker_domain::{
 use stoker_engine::{
     Config, Engine, NewDomain, Receipt, Submission, SubmitError, Swept, ZoneChoice,
 };
-use stoker_ledger::{Ledger, Sqlite};
+use stoker_ledger::Sqlite;
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
 
@@ -550,8 +550,9 @@ async fn add_domains((flaky, engine): &(Arc<Flaky>, Arc<Engine>), account: Accou
     };
     let www = new("WWW.example.com", AreaScope::Global, Shield::Global);
     let domain = engine.add_domain(account, www).await.unwrap();
-    let host = "stopped.example.com".into();
-    flaky.put_domain(&Domain { name: host, status: Status::Offline, ..domain }).await.unwrap();
+    let name = "stopped.example.com".into();
+    let stopped = Domain { name, status: Status::Offline, ..domain };
+    flaky.inner().put_domain(&stopped).await.unwrap();
     let apart = ZoneChoice::Named(APART.into());
     let new = new(MAINLAND, AreaScope::Mainland, Shield::PerArea);
     engine.add_domain_to(account, new, apart, VendorSettings::new()).await.unwrap();
@@ -563,7 +564,7 @@ async fn add_domains((flaky, engine): &(Arc<Flaky>, Arc<Engine>), account: Accou
 
 async fn open(dir: &TempDir, clock: &FakeClock, seed: u64) -> (Arc<Flaky>, Arc<Engine>) {
     let sqlite = Sqlite::open(dir.path().join("ledger.sqlite")).unwrap();
-    let flaky = Arc::new(Flaky::new(Arc::new(sqlite)));
+    let flaky = Flaky::new(sqlite);
     let nodes = SimulatedNode::all().into_iter().map(|node| node.node).collect();
     // longer than all jumps of a case together
     let retention = Duration::from_secs(400 * 86_400);
@@ -571,7 +572,6 @@ async fn open(dir: &TempDir, clock: &FakeClock, seed: u64) -> (Arc<Flaky>, Arc<E
     let patience = Duration::from_secs(120);
     let max_targets_per_task = MAX_TARGETS;
     let config = Config { max_targets_per_task, nodes, retention, patience, ..Config::default() };
-    let ledger: Arc<dyn Ledger> = Arc::clone(&flaky) as _;
-    let engine = Engine::open(ledger, Arc::new(clock.clone()), seed, config).await.unwrap();
+    let engine = Engine::open(flaky.ledger(), Arc::new(clock.clone()), seed, config).await.unwrap();
     (flaky, engine)
 }

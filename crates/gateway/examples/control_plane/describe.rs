@@ -19,7 +19,7 @@ use stoker_domain::{
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
 };
-use stoker_ledger::{Ledger, NewTask, PlannedTarget};
+use stoker_ledger::{NewTask, PlannedTarget, Submissions};
 use tokio::task::JoinSet;
 
 use crate::{

@@ -14,7 +14,7 @@ use std::{
 
 use http::Method;
 use stoker_domain::account::AccountId;
-use stoker_engine::{Error as LedgerError, Memory, SignedCall};
+use stoker_engine::{Error as LedgerError, ReplayWindow, SignedCall};
 use tokio::time::Instant;
 
 use super::{
@@ -60,7 +60,7 @@ pub(crate) async fn take(
         CallLimits { per_second: gateway.config.admin_calls_per_second, ..CallLimits::OFF };
     let counted = gateway.calls.admit(&limits, account, ("admin", "v1"), gateway.clock.now());
     counted.map_err(Error::TooOften)?;
-    match gateway.engine.admit_once(call, Memory::Minutes, KEEP_SECONDS).await {
+    match gateway.engine.admit_once(call, ReplayWindow::Minutes, KEEP_SECONDS).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::Taken),
         // an operator who looks for the cause of a full disk must be able to read

@@ -243,7 +243,7 @@ impl App {
         let dir = tempfile::tempdir().unwrap();
         let ledger = Arc::new(Sqlite::open(dir.path().join("ledger.sqlite")).unwrap());
         let clock = FakeClock::default();
-        let owner = seed(&ledger, clock.now()).await;
+        let owner = seed(&*ledger, clock.now()).await;
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
         let engine = Engine::open(Arc::clone(&ledger) as _, Arc::clone(&shared), 7, waiving())
             .await
@@ -440,7 +440,7 @@ fn waiving() -> stoker_engine::Config {
 }
 
 /// What no verb of the engine makes: a disabled key and a domain that is offline.
-async fn seed(ledger: &Sqlite, now: Timestamp) -> Account {
+async fn seed(ledger: &dyn Ledger, now: Timestamp) -> Account {
     let mut owner = Account {
         id: stoker_domain::account::AccountId(0),
         uin: "100000000001".into(),

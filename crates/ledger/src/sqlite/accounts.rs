@@ -1,12 +1,34 @@
 //! Accounts.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
 use stoker_domain::account::{Account, AccountId};
 
 use super::{
+    Sqlite,
     columns::{json, moment},
     failure::Failure,
+    session::Session,
 };
+use crate::{Accounts, Error};
+
+#[async_trait]
+impl Accounts for Sqlite {
+    async fn create_account(&self, account: Account) -> Result<AccountId, Error> {
+        let work = move |c: &Session| create(c, &account);
+        self.write("create an account", 1, work).await
+    }
+
+    async fn change_account(&self, account: &Account) -> Result<(), Error> {
+        let account = account.clone();
+        let work = move |c: &Session| change(c, &account);
+        self.write("change an account", 1, work).await
+    }
+
+    async fn accounts(&self) -> Result<Vec<Account>, Error> {
+        self.read("list accounts", list).await
+    }
+}
 
 pub(super) fn create(connection: &Connection, account: &Account) -> Result<AccountId, Failure> {
     let id = connection

@@ -1,9 +1,33 @@
 //! Domains, each kept whole as JSON beside what is searched for.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use stoker_domain::{account::AccountId, domain::Domain};
 
-use super::{failure::Failure, ownership};
+use super::{Sqlite, columns::json, failure::Failure, ownership};
+use crate::{Domains, Error};
+
+#[async_trait]
+impl Domains for Sqlite {
+    async fn add_domain(&self, domain: &Domain) -> Result<(), Error> {
+        let domain = domain.clone();
+        self.write("add a domain", 1, move |c| add(c, &domain)).await
+    }
+
+    async fn put_domain(&self, domain: &Domain) -> Result<(), Error> {
+        let domain = domain.clone();
+        self.write("put a domain", 1, move |c| put(c, &domain)).await
+    }
+
+    async fn domains(&self) -> Result<Vec<Domain>, Error> {
+        self.read("list domains", list).await
+    }
+
+    async fn remove_domain(&self, host: &str) -> Result<bool, Error> {
+        let host = host.to_owned();
+        self.write("remove a domain", 1, move |c| remove(c, &host)).await
+    }
+}
 
 /// Adds a domain that nobody has, unless another account's claims are related to it.
 pub(super) fn add(connection: &Connection, domain: &Domain) -> Result<(), Failure> {
@@ -29,12 +53,8 @@ pub(super) fn put(connection: &Connection, domain: &Domain) -> Result<(), Failur
 pub(super) fn list(connection: &Connection) -> Result<Vec<Domain>, Failure> {
     let mut statement =
         connection.prepare_cached("/* domains */ SELECT settings FROM domain ORDER BY host")?;
-    let mut rows = statement.query([])?;
-    let mut domains = Vec::new();
-    while let Some(row) = rows.next()? {
-        domains.push(serde_json::from_str(row.get_ref(0)?.as_str().map_err(Failure::corrupt)?)?);
-    }
-    Ok(domains)
+    let rows = statement.query_map([], |row| json(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Removes a domain, and ends what its account has proved of its name.

@@ -26,8 +26,8 @@ impl Failure {
     }
 
     /// Nothing of the transaction around it was written.
-    pub(super) fn lost(lost: &Lost) -> Self {
-        Self { kind: lost.kind.clone(), cause: Some(lost.cause.clone().into()) }
+    pub(super) fn aborted(aborted: &Aborted) -> Self {
+        Self { kind: aborted.kind.clone(), cause: Some(aborted.cause.clone().into()) }
     }
 
     /// The database could not do it now.
@@ -46,12 +46,12 @@ impl Failure {
 
 /// Why a transaction was not begun or not committed, for all whose verbs were in it.
 #[derive(Clone, Debug)]
-pub(super) struct Lost {
+pub(super) struct Aborted {
     kind: ErrorKind,
     cause: String,
 }
 
-impl From<&Failure> for Lost {
+impl From<&Failure> for Aborted {
     fn from(failure: &Failure) -> Self {
         let cause = failure.cause.as_ref().map(ToString::to_string).unwrap_or_default();
         Self { kind: failure.kind.clone(), cause }
@@ -117,8 +117,8 @@ mod tests {
         ] {
             let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
             assert_eq!(kind(&error), expected, "{code}");
-            let lost = Lost::from(&Failure::from(error));
-            assert_eq!(Failure::lost(&lost).kind, expected, "{code}");
+            let aborted = Aborted::from(&Failure::from(error));
+            assert_eq!(Failure::aborted(&aborted).kind, expected, "{code}");
         }
     }
 }

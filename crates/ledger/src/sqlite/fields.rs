@@ -3,11 +3,25 @@
 //! They may be secrets. The engine seals their values; what is written here is what it gave, and is
 //! removed by the transaction that finishes the task. What is removed is overwritten in the file.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use stoker_domain::task::{FetchOptions, Task};
 
-use super::{failure::Failure, views};
+use super::{Sqlite, failure::Failure, views};
+use crate::{Error, RequestFields};
+
+#[async_trait]
+impl RequestFields for Sqlite {
+    async fn task_fields_after(&self, after: i64, most: u32) -> Result<Vec<(i64, Task)>, Error> {
+        self.read("read request fields", move |c| page(c, after, most)).await
+    }
+
+    async fn reseal_tasks(&self, tasks: Vec<(i64, FetchOptions)>) -> Result<(), Error> {
+        let rows = tasks.len();
+        self.write("seal request fields", rows, move |c| reseal(c, &tasks)).await
+    }
+}
 
 /// As they lie in a row.
 #[derive(Serialize, Deserialize)]
@@ -61,7 +75,7 @@ pub(super) fn forget(connection: &Connection, task: i64) -> Result<(), Failure> 
 }
 
 /// Up to `most` tasks that have any, after number `after`, with their numbers.
-pub(super) fn after(
+pub(super) fn page(
     connection: &Connection,
     after: i64,
     most: u32,

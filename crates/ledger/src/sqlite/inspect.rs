@@ -31,18 +31,18 @@ pub enum Inspected {
 pub fn inspect(path: impl AsRef<Path>, patience: Duration) -> Inspected {
     let connection = match connect(path.as_ref()) {
         Ok(connection) => connection,
-        Err(error) => return told(error),
+        Err(error) => return verdict(error),
     };
     match schema::look(&connection) {
-        Ok(schema::Found::Ours) => {}
-        Ok(schema::Found::Foreign) => return Inspected::Foreign,
-        Ok(schema::Found::Newer(_)) => return Inspected::Newer,
-        Err(error) => return told(error),
+        Ok(schema::FileKind::Ours) => {}
+        Ok(schema::FileKind::Foreign) => return Inspected::Foreign,
+        Ok(schema::FileKind::Newer(_)) => return Inspected::Newer,
+        Err(error) => return verdict(error),
     }
     match interrupted_after(&connection, patience, check) {
         Ok(text) if text == "ok" => Inspected::Whole,
         Ok(text) => Inspected::Damaged(text),
-        Err(error) => told(error),
+        Err(error) => verdict(error),
     }
 }
 
@@ -57,7 +57,7 @@ fn check(connection: &Connection) -> rusqlite::Result<String> {
     connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
 }
 
-fn told(error: rusqlite::Error) -> Inspected {
+fn verdict(error: rusqlite::Error) -> Inspected {
     match error.sqlite_error_code() {
         Some(ErrorCode::OperationInterrupted) => Inspected::SoFar,
         Some(ErrorCode::NotADatabase) => Inspected::Foreign,
@@ -159,6 +159,6 @@ mod tests {
             SELECT count(*) FROM n";
         let work = |file: &Connection| file.query_row(endless, [], |row| row.get::<_, i64>(0));
         let ended = interrupted_after(&connection, Duration::from_millis(20), work);
-        assert_eq!(told(ended.unwrap_err()), Inspected::SoFar);
+        assert_eq!(verdict(ended.unwrap_err()), Inspected::SoFar);
     }
 }

@@ -1,13 +1,84 @@
 //! Keys and who stands behind them.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stoker_domain::{
     account::{AccessKey, AccountId, Temporary, UserId},
     time::Timestamp,
 };
 
-use super::{accounts, columns::unsigned, failure::Failure, policies, users};
-use crate::Identity;
+use super::{
+    Sqlite, accounts, columns::unsigned, failure::Failure, policies, session::Session, users,
+    writer::Undo,
+};
+use crate::{Error, Identity, Keys};
+
+#[async_trait]
+impl Keys for Sqlite {
+    async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
+        self.write("put a key", 1, move |c| put(c, &key)).await
+    }
+
+    async fn key(&self, secret_id: &str) -> Result<Option<AccessKey>, Error> {
+        let secret_id = secret_id.to_owned();
+        self.read("read a key", move |c| find(c, &secret_id)).await
+    }
+
+    async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
+        self.read("list keys", move |c| list(c, account)).await
+    }
+
+    async fn temporary_keys(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<Vec<AccessKey>, Error> {
+        let work = move |c: &Connection| temporary(c, account, now);
+        self.read("list temporary keys", work).await
+    }
+
+    async fn remove_key(&self, secret_id: &str) -> Result<bool, Error> {
+        let secret_id = secret_id.to_owned();
+        self.write("remove a key", 1, move |c| remove(c, &secret_id)).await
+    }
+
+    async fn sweep_keys(
+        &self,
+        account: AccountId,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<u64, Error> {
+        let work = move |c: &Session| sweep(c, account, now, most);
+        self.write("sweep keys", 1, work).await
+    }
+
+    async fn keys_used(&self, uses: Vec<(String, Timestamp)>) -> Result<(), Error> {
+        let rows = uses.len();
+        self.write("note the use of keys", rows, move |c| used(c, &uses)).await
+    }
+
+    async fn identity(&self, secret_id: &str) -> Result<Option<Identity>, Error> {
+        let secret_id = secret_id.to_owned();
+        self.read("find a caller", move |c| identity(c, &secret_id)).await
+    }
+
+    async fn keys_after(&self, after: &str, most: u32) -> Result<Vec<AccessKey>, Error> {
+        let after = after.to_owned();
+        self.read("read keys", move |c| page(c, &after, most)).await
+    }
+
+    async fn reseal_keys(&self, secrets: Vec<(String, String)>) -> Result<(), Error> {
+        const VERB: &str = "seal keys";
+        let rows = secrets.len();
+        let write = move |c: &Session| reseal(c, &secrets);
+        self.run(VERB, async {
+            self.parts.writer.run(VERB, rows, Undo::Verb, write).await?;
+            // what was replaced may still stand in the log
+            self.parts.readers.empty_log(VERB).await
+        })
+        .await
+    }
+}
 
 pub(super) fn put(connection: &Connection, key: &AccessKey) -> Result<(), Failure> {
     let temporary = key.temporary.as_ref();
@@ -72,7 +143,7 @@ pub(super) fn temporary(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn after(
+pub(super) fn page(
     connection: &Connection,
     after: &str,
     most: u32,

@@ -5,19 +5,73 @@
 //! ran out needs no sweeper. A job waits while its node has an unconfirmed purge order of the same
 //! account: see `purge`.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use stoker_domain::{
-    job::{JobId, JobItem, LeaseToken, LeasedJob},
+    job::{Heartbeat, JobId, JobItem, LeaseToken, LeasedJob},
     plan::Positions,
     time::Timestamp,
 };
 
-use super::{columns::positions, failure::Failure, fields, names, views};
-use crate::{Leased, LeasedItem};
+use super::{Sqlite, columns::positions, failure::Failure, fields, names, report, views};
+use crate::{Applied, Error, Leased, LeasedItem, Leases, ReportWrite};
+
+#[async_trait]
+impl Leases for Sqlite {
+    async fn lease(
+        &self,
+        node: &str,
+        limit: usize,
+        now: Timestamp,
+        until: Timestamp,
+        seed: u64,
+    ) -> Result<Vec<LeasedJob>, Error> {
+        let request = LeaseRequest { node: node.to_owned(), limit, now, until, seed };
+        self.write("lease jobs", limit, move |c| lease(c, &request)).await
+    }
+
+    async fn renew(&self, beat: &Heartbeat, until: Timestamp) -> Result<bool, Error> {
+        let (job, token) = (beat.job, beat.token);
+        self.write("renew a lease", 1, move |c| renew(c, job, token, until)).await
+    }
+
+    async fn report(&self, report: ReportWrite) -> Result<Applied, Error> {
+        let rows = report.items.len();
+        self.write("apply a report", rows, move |c| report::apply(c, &report)).await
+    }
+
+    async fn defer(&self, jobs: Vec<(JobId, LeaseToken, Timestamp)>) -> Result<(), Error> {
+        self.write("defer jobs", jobs.len(), move |c| defer(c, &jobs)).await
+    }
+
+    async fn hasten(&self, jobs: Vec<JobId>, now: Timestamp) -> Result<(), Error> {
+        self.write("hasten jobs", jobs.len(), move |c| hasten(c, &jobs, now)).await
+    }
+
+    async fn release(&self, node: &str, now: Timestamp) -> Result<u64, Error> {
+        let node = node.to_owned();
+        self.write("release leases", 1, move |c| release(c, &node, now)).await
+    }
+
+    async fn next_due(&self, node: &str) -> Result<Option<Timestamp>, Error> {
+        let node = node.to_owned();
+        self.read("find the next job", move |c| next_due(c, &node)).await
+    }
+
+    async fn leased(
+        &self,
+        job: JobId,
+        token: LeaseToken,
+        positions: &Positions,
+    ) -> Result<Option<Leased>, Error> {
+        let asked = positions.clone();
+        self.read("read a lease", move |c| leased(c, job, token, &asked)).await
+    }
+}
 
 /// What a node asks for.
 #[derive(Clone, Debug)]
-pub(super) struct Wish {
+pub(super) struct LeaseRequest {
     pub(super) node: String,
     pub(super) limit: usize,
     pub(super) now: Timestamp,
@@ -33,17 +87,20 @@ struct Due {
     attempt: u32,
 }
 
-pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJob>, Failure> {
-    let Some(node) = names::find_node(connection, &wish.node)? else { return Ok(Vec::new()) };
+pub(super) fn lease(
+    connection: &Connection,
+    request: &LeaseRequest,
+) -> Result<Vec<LeasedJob>, Failure> {
+    let Some(node) = names::find_node(connection, &request.node)? else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
         "/* lease */ UPDATE job SET state = 1, attempt = attempt + 1, fruitless = fruitless + 1,
              due = ?2, token = ?3
          WHERE id = ?1",
     )?;
     let mut jobs = Vec::new();
-    for (number, due) in (0..).zip(due(connection, node, wish)?) {
-        let token = LeaseToken(wish.seed.wrapping_add(number));
-        statement.execute(params![due.id, wish.until.as_millis(), token.0.cast_signed()])?;
+    for (number, due) in (0..).zip(due(connection, node, request)?) {
+        let token = LeaseToken(request.seed.wrapping_add(number));
+        statement.execute(params![due.id, request.until.as_millis(), token.0.cast_signed()])?;
         let number = views::task_of_chunk(connection, due.chunk)?;
         let mut task = views::task(connection, number)?;
         fields::add(connection, number, &mut task.options)?;
@@ -51,7 +108,7 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
         jobs.push(LeasedJob {
             id: JobId(due.id),
             token,
-            expires_at: wish.until,
+            expires_at: request.until,
             task: task.id,
             account: task.account,
             accepted_at: task.created_at,
@@ -71,8 +128,11 @@ pub(super) fn lease(connection: &Connection, wish: &Wish) -> Result<Vec<LeasedJo
     Ok(jobs)
 }
 
-fn due(connection: &Connection, node: i64, wish: &Wish) -> Result<Vec<Due>, Failure> {
-    let limit = i64::try_from(wish.limit).unwrap_or(i64::MAX);
+/// Jobs of `node` that are due, the one that is due longest first.
+fn due(connection: &Connection, node: i64, request: &LeaseRequest) -> Result<Vec<Due>, Failure> {
+    let limit = i64::try_from(request.limit).unwrap_or(i64::MAX);
+    // the partial index has what is not final, in the order asked for: neither is anything sorted,
+    // nor are the finished millions seen. `state < 2` is spelt as there, else it is not used
     let mut statement = connection.prepare_cached(
         "/* lease: due */ SELECT id, chunk, members, settled, attempt
          FROM job INDEXED BY job_due
@@ -82,7 +142,7 @@ fn due(connection: &Connection, node: i64, wish: &Wish) -> Result<Vec<Due>, Fail
                      WHERE c.id = job.chunk))
          ORDER BY due, id LIMIT ?3",
     )?;
-    let rows = statement.query_map(params![node, wish.now.as_millis(), limit], |row| {
+    let rows = statement.query_map(params![node, request.now.as_millis(), limit], |row| {
         Ok(Due {
             id: row.get(0)?,
             chunk: row.get(1)?,
@@ -150,6 +210,7 @@ pub(super) fn defer(
     jobs: &[(JobId, LeaseToken, Timestamp)],
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
+        // `max` of two values: a report may have set the count to 0 since
         "/* defer */ UPDATE job SET state = 0, due = ?3, attempt = attempt - 1,
              fruitless = max(fruitless - 1, 0)
          WHERE id = ?1 AND token = ?2 AND state = 1",

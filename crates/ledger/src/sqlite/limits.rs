@@ -12,9 +12,9 @@ use stoker_domain::{
 
 use crate::Error;
 
-/// What is known until limits are set. One entry for each account and product.
+/// Limits that were read, until some are set. One entry for each account and product.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<State>);
+pub(super) struct LimitCache(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -23,14 +23,14 @@ struct State {
     changes: u64,
 }
 
-impl Known {
+impl LimitCache {
     pub(super) fn forget(&self) {
         let mut state = self.state();
         state.limits.clear();
         state.changes += 1;
     }
 
-    /// What is known of `key`, or else what `read` finds.
+    /// The limits of `key`: from the cache, or else what `read` finds.
     pub(super) async fn find(
         &self,
         key: (AccountId, Product),

@@ -13,8 +13,9 @@ use rustix::fs::OFlags;
 
 use super::{
     failure,
+    limits::LimitCache,
     readers::Readers,
-    schema::{self, Found},
+    schema::{self, FileKind},
     writer::Writer,
 };
 
@@ -95,6 +96,7 @@ impl OpenError {
 pub(super) struct Parts {
     pub(super) writer: Writer,
     pub(super) readers: Readers,
+    pub(super) limits: LimitCache,
     pub(super) _lock: File,
 }
 
@@ -109,9 +111,9 @@ pub(super) fn open(path: &Path) -> Result<Parts, OpenError> {
     };
     let mut connection = connect(path).map_err(database)?;
     match schema::migrate(&mut connection).map_err(database)? {
-        Found::Ours => {}
-        Found::Foreign => return Err(OpenError::NotALedger { path: path.into() }),
-        Found::Newer(found) => {
+        FileKind::Ours => {}
+        FileKind::Foreign => return Err(OpenError::NotALedger { path: path.into() }),
+        FileKind::Newer(found) => {
             return Err(OpenError::Newer { path: path.into(), found, known: schema::VERSION });
         }
     }
@@ -121,7 +123,7 @@ pub(super) fn open(path: &Path) -> Result<Parts, OpenError> {
         .collect::<Result<_, _>>()
         .map_err(database)?;
     let writer = Writer::start(connection).map_err(failed)?;
-    Ok(Parts { writer, readers: Readers::new(readers), _lock: lock })
+    Ok(Parts { writer, readers: Readers::new(readers), limits: LimitCache::default(), _lock: lock })
 }
 
 fn lock(path: &Path) -> Result<File, OpenError> {

@@ -1,6 +1,7 @@
 //! Claims: what an account is to publish, what it has proved, and whether claims of two accounts are
 //! related. The rule is `stoker_domain::ownership`'s; it is applied where the claim is written.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stoker_domain::{
     account::AccountId,
@@ -8,8 +9,33 @@ use stoker_domain::{
     time::Timestamp,
 };
 
-use super::failure::Failure;
-use crate::ErrorKind;
+use super::{Sqlite, failure::Failure, session::Session};
+use crate::{Error, ErrorKind, Ownership};
+
+#[async_trait]
+impl Ownership for Sqlite {
+    async fn put_ownership_record(&self, new: &Record, most: u32) -> Result<Option<Record>, Error> {
+        let new = new.clone();
+        let work = move |c: &Session| put_record(c, &new, most);
+        self.write("put a record of ownership", 1, work).await
+    }
+
+    async fn ownership_records(&self, account: AccountId) -> Result<Vec<Record>, Error> {
+        let read = move |c: &Connection| records(c, account);
+        self.read("list records of ownership", read).await
+    }
+
+    async fn put_ownership_proof(&self, proof: &Proof, most: u32) -> Result<(), Error> {
+        let proof = proof.clone();
+        let work = move |c: &Session| put_proof(c, &proof, most);
+        self.write("put a proof of ownership", 1, work).await
+    }
+
+    async fn ownership_proofs(&self, account: AccountId) -> Result<Vec<Proof>, Error> {
+        let read = move |c: &Connection| proofs(c, account);
+        self.read("list proofs of ownership", read).await
+    }
+}
 
 /// Refuses a claim of `account` that is related to one of another account.
 pub(super) fn check(

@@ -1,12 +1,56 @@
 //! Policies and to whom they are attached.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use stoker_domain::{
     account::{AccountId, Attachment, NamedPolicy, Principal, UserId},
     time::Timestamp,
 };
 
-use super::{failure::Failure, users};
+use super::{
+    Sqlite,
+    failure::{self, Failure},
+    session::Session,
+    users,
+};
+use crate::{Error, ErrorKind, Policies};
+
+#[async_trait]
+impl Policies for Sqlite {
+    async fn put_policy(&self, policy: &NamedPolicy) -> Result<(), Error> {
+        let policy = policy.clone();
+        self.write("put a policy", 1, move |c| put(c, &policy)).await
+    }
+
+    async fn remove_policy(&self, account: AccountId, name: &str) -> Result<bool, Error> {
+        let name = name.to_owned();
+        let work = move |c: &Session| remove(c, account, &name);
+        self.write("remove a policy", 1, work).await
+    }
+
+    async fn policies(&self, account: AccountId) -> Result<Vec<NamedPolicy>, Error> {
+        self.read("list policies", move |c| list(c, account)).await
+    }
+
+    async fn policies_of(&self, user: UserId) -> Result<Vec<(String, String)>, Error> {
+        self.read("list the policies of a user", move |c| of_user(c, user)).await
+    }
+
+    async fn set_attachment(
+        &self,
+        account: AccountId,
+        attachment: &Attachment,
+        is_attached: bool,
+    ) -> Result<(), Error> {
+        let attachment = attachment.clone();
+        let work = move |c: &Session| set_attachment(c, account, &attachment, is_attached);
+        self.write("attach a policy", 1, work).await
+    }
+
+    async fn attachments(&self, account: AccountId) -> Result<Vec<Attachment>, Error> {
+        self.read("list attachments", move |c| attachments(c, account)).await
+    }
+}
 
 pub(super) fn put(connection: &Connection, policy: &NamedPolicy) -> Result<(), Failure> {
     connection
@@ -31,11 +75,17 @@ pub(super) fn remove(
     account: AccountId,
     name: &str,
 ) -> Result<bool, Failure> {
-    // refused by the foreign keys while it is attached
     let removed = connection
         .prepare_cached("/* remove_policy */ DELETE FROM policy WHERE account = ?1 AND name = ?2")?
-        .execute(params![account.0, name])?;
-    Ok(removed > 0)
+        .execute(params![account.0, name]);
+    match removed {
+        Ok(removed) => Ok(removed > 0),
+        // the foreign keys of attachments refuse, which elsewhere means that something is missing
+        Err(error) if failure::kind(&error) == ErrorKind::NotFound => {
+            Err(Failure::new(ErrorKind::InUse))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 pub(super) fn list(

@@ -3,6 +3,7 @@
 //! Orders get their numbers when they are handed out, so the numbers of one node ascend in the
 //! order in which it sees them, and a node that remembers the last one knows what is new.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
 use serde_json::json;
 use stoker_domain::{
@@ -15,12 +16,56 @@ use stoker_domain::{
 };
 
 use super::{
+    Sqlite,
     columns::{maybe_moment, moment, one_of, signed, unsigned, word},
     failure::Failure,
-    names, quota, tally,
+    names, quota,
+    session::Session,
+    tally,
 };
-use crate::{NewPurge, Purged};
+use crate::{Error, NewPurge, Purged, Purges};
 
+#[async_trait]
+impl Purges for Sqlite {
+    async fn submit_purge(&self, purge: NewPurge) -> Result<(), Error> {
+        let rows = purge.targets.len();
+        self.write("submit a purge", rows, move |c| submit(c, &purge)).await
+    }
+
+    async fn purge_orders(&self, node: &str, limit: usize) -> Result<Vec<PurgeOrder>, Error> {
+        let node = node.to_owned();
+        self.read("read purge orders", move |c| orders(c, &node, limit)).await
+    }
+
+    async fn purged(&self, node: &str, number: u64, now: Timestamp) -> Result<Purged, Error> {
+        let node = node.to_owned();
+        let work = move |c: &Session| confirm(c, &node, number, now);
+        self.write("confirm a purge order", 1, work).await
+    }
+
+    async fn release_phase_early(
+        &self,
+        silent: &[String],
+        now: Timestamp,
+    ) -> Result<Vec<String>, Error> {
+        let silent = silent.to_vec();
+        let work = move |c: &Session| release_phase_early(c, &silent, now);
+        self.write("hand out orders early", 1, work).await
+    }
+
+    async fn purges(&self, filter: &PurgeFilter) -> Result<Page<PurgeRow>, Error> {
+        let filter = filter.clone();
+        self.read("list purges", move |c| page(c, &filter)).await
+    }
+
+    async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error> {
+        let id = purge.clone();
+        self.read("list the nodes of a purge", move |c| nodes(c, &id)).await
+    }
+}
+
+/// The next number of an order: microseconds, but always greater than the last one, so that numbers
+/// ascend under a clock that is set back and in a ledger that begins anew.
 const NUMBER: &str =
     "/* purge: number */ UPDATE purge_number SET last = max(last + 1, ?1) RETURNING last";
 
@@ -182,7 +227,7 @@ pub(super) fn confirm(
     Ok(purged)
 }
 
-pub(super) fn hand_out_past(
+pub(super) fn release_phase_early(
     connection: &Connection,
     silent: &[String],
     now: Timestamp,

@@ -1,57 +1,67 @@
 //! Limits, what was charged, and when days began.
 
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params};
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use stoker_domain::{
     account::AccountId,
-    area::{Area, AreaScope},
+    area::Area,
     quota::{AreaLimits, Counter, Era, Limits, Product},
     time::Timestamp,
 };
 
 use super::{
+    Sqlite,
     columns::{signed, unsigned, word},
     failure::Failure,
+    session::Session,
 };
-use crate::{Charge, ErrorKind};
+use crate::{Charge, Error, ErrorKind, NewLimits, Quotas};
 
-pub(super) fn set_limits(
+#[async_trait]
+impl Quotas for Sqlite {
+    async fn set_limits(&self, account: AccountId, new: NewLimits) -> Result<(), Error> {
+        let set = self.write("set limits", 1, move |c| set_limits(c, account, new)).await;
+        // also after a failure: it may have been written all the same
+        self.parts.limits.forget();
+        set
+    }
+
+    async fn limits(&self, account: AccountId, product: Product) -> Result<AreaLimits, Error> {
+        let read = move |c: &Connection| limits(c, account, product);
+        let read = self.parts.readers.run("read limits", read);
+        // the cache too is behind the verb: a ledger that fails answers nothing
+        self.run("read limits", self.parts.limits.find((account, product), read)).await
+    }
+
+    async fn used(&self, account: AccountId, counter: Counter) -> Result<u64, Error> {
+        self.read("read a quota", move |c| used(c, account, counter)).await
+    }
+
+    async fn quota_eras(&self) -> Result<Vec<Era>, Error> {
+        self.read("read the quota days", eras).await
+    }
+
+    async fn set_quota_eras(&self, eras: &[Era]) -> Result<(), Error> {
+        let eras = eras.to_vec();
+        let work = move |c: &Session| set_eras(c, &eras);
+        self.write("set the quota days", 1, work).await
+    }
+}
+
+fn set_limits(
     connection: &Connection,
     account: AccountId,
-    product: Product,
-    areas: AreaScope,
-    limits: Limits,
+    NewLimits { product, areas, limits, is_default }: NewLimits,
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
         "/* set_limits */ INSERT INTO quota_area_limit (account, product, area, batch, daily)
          VALUES (?1, ?2, ?3, ?4, ?5)
-         ON CONFLICT DO UPDATE SET batch = excluded.batch, daily = excluded.daily",
+         ON CONFLICT DO UPDATE SET batch = excluded.batch, daily = excluded.daily WHERE NOT ?6",
     )?;
-    write(&mut statement, (account, product, areas), limits)
-}
-
-pub(super) fn add_limits(
-    connection: &Connection,
-    account: AccountId,
-    product: Product,
-    areas: AreaScope,
-    limits: Limits,
-) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* add_limits */ INSERT INTO quota_area_limit (account, product, area, batch, daily)
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
-    )?;
-    write(&mut statement, (account, product, areas), limits)
-}
-
-fn write(
-    statement: &mut Statement<'_>,
-    (account, product, areas): (AccountId, Product, AreaScope),
-    limits: Limits,
-) -> Result<(), Failure> {
-    let product = product.as_str();
+    let (product, daily) = (product.as_str(), signed(limits.daily));
     for area in areas.areas() {
-        let daily = signed(limits.daily);
-        statement.execute(params![account.0, product, area.as_str(), limits.batch, daily])?;
+        let area = area.as_str();
+        statement.execute(params![account.0, product, area, limits.batch, daily, is_default])?;
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// What a file turned out to be.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum FileKind {
     /// A ledger that this version can use.
     Ours,
     /// A database that some other program made.
@@ -46,10 +46,10 @@ pub(super) enum Found {
 }
 
 /// What a file is, before it is touched; an empty one counts as ours.
-pub(super) fn look(connection: &Connection) -> rusqlite::Result<Found> {
+pub(super) fn look(connection: &Connection) -> rusqlite::Result<FileKind> {
     let version = pragma(connection, "user_version")?;
     if version > VERSION {
-        return Ok(Found::Newer(version));
+        return Ok(FileKind::Newer(version));
     }
     let tables: i64 = connection.query_row(
         "/* open: count tables */ SELECT count(*) FROM sqlite_schema",
@@ -58,15 +58,15 @@ pub(super) fn look(connection: &Connection) -> rusqlite::Result<Found> {
     )?;
     let is_empty = version == 0 && tables == 0;
     if !is_empty && pragma(connection, "application_id")? != i64::from(APPLICATION_ID) {
-        return Ok(Found::Foreign);
+        return Ok(FileKind::Foreign);
     }
-    Ok(Found::Ours)
+    Ok(FileKind::Ours)
 }
 
 /// Brings the database to [`VERSION`] if it is ours or empty.
-pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Found> {
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<FileKind> {
     match look(connection)? {
-        Found::Ours => {}
+        FileKind::Ours => {}
         other => return Ok(other),
     }
     let version = pragma(connection, "user_version")?;
@@ -77,7 +77,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<Found> {
         step.pragma_update(None, "user_version", index)?;
         step.commit()?;
     }
-    Ok(Found::Ours)
+    Ok(FileKind::Ours)
 }
 
 /// Writes the version that is there already.
@@ -99,29 +99,30 @@ mod tests {
     use super::*;
     use crate::sqlite::{accounts, domains, ownership, zones};
 
-    #[test]
-    fn an_account_of_an_older_file_is_served_and_may_use_everything() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        for migration in &MIGRATIONS[..11] {
+    /// A ledger as the version with so many migrations left it.
+    fn file_of(migrations: usize) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..migrations] {
             connection.execute_batch(migration).unwrap();
         }
         connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        connection.pragma_update(None, "user_version", 11).unwrap();
+        connection.pragma_update(None, "user_version", migrations as i64).unwrap();
+        connection
+    }
+
+    #[test]
+    fn an_account_of_an_older_file_is_served_and_may_use_everything() {
+        let mut connection = file_of(11);
         let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1)";
         connection.execute_batch(fill).unwrap();
-        assert!(matches!(migrate(&mut connection).unwrap(), Found::Ours));
+        assert!(matches!(migrate(&mut connection).unwrap(), FileKind::Ours));
         let account = accounts::list(&connection).unwrap().remove(0);
         assert_eq!((account.service, account.closed.len()), (Service::Active, 0));
     }
 
     #[test]
     fn domains_of_an_older_file_are_verified_and_its_zones_claim_nothing() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        for migration in &MIGRATIONS[..14] {
-            connection.execute_batch(migration).unwrap();
-        }
-        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        connection.pragma_update(None, "user_version", 14).unwrap();
+        let mut connection = file_of(14);
         let zone = |name: &str, kept: &str| {
             format!(
                 r#"{{"id":"{name}","account":2,"name":"{name}","area":"global","status":"online",
@@ -140,7 +141,7 @@ mod tests {
                  ('a.com', 2, '{made}'), ('b.com', 2, '{grouped}')"
         );
         connection.execute_batch(&fill).unwrap();
-        assert!(matches!(migrate(&mut connection).unwrap(), Found::Ours));
+        assert!(matches!(migrate(&mut connection).unwrap(), FileKind::Ours));
         assert!(!accounts::list(&connection).unwrap()[0].is_verification_waived);
         assert_eq!(domains::list(&connection).unwrap()[0].ownership, Ownership::Earlier);
         let zones = zones::list(&connection).unwrap();
@@ -153,12 +154,7 @@ mod tests {
 
     #[test]
     fn a_success_that_is_not_kept_is_no_refusal_in_an_older_file_either() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        for migration in &MIGRATIONS[..10] {
-            connection.execute_batch(migration).unwrap();
-        }
-        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        connection.pragma_update(None, "user_version", 10).unwrap();
+        let mut connection = file_of(10);
         // one task of the 61st minute: 204 and 404 of two hosts
         let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1);
             INSERT INTO task (id, public_id, account, product, areas, options, created_at, targets,
@@ -176,7 +172,7 @@ mod tests {
                 (1, 1, 60000, 61, 'global', 2, 0, 2, 2), (1, 2, 3600000, 1, 'global', 2, 0, 2, 2),
                 (1, 0, 60000, 60, 'global', 9, 0, 9, 9);";
         connection.execute_batch(fill).unwrap();
-        assert!(matches!(migrate(&mut connection).unwrap(), Found::Ours));
+        assert!(matches!(migrate(&mut connection).unwrap(), FileKind::Ours));
         let sql = "SELECT group_concat(failed_origin) FROM (SELECT failed_origin FROM task
                 UNION ALL SELECT failed_origin FROM (SELECT * FROM tally ORDER BY host, span, bucket))";
         let counts: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();

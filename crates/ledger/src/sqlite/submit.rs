@@ -1,5 +1,6 @@
 //! Accepting targets: of a new task, and of playlists found while it runs.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use stoker_domain::{
     task::{Task, TaskId},
@@ -7,6 +8,7 @@ use stoker_domain::{
 };
 
 use super::{
+    Sqlite,
     columns::{signed, unsigned},
     failure::Failure,
     fields,
@@ -14,13 +16,32 @@ use super::{
     names, quota,
     session::Session,
     views,
+    writer::Undo,
 };
 use crate::{
-    Charge, ChildPlan, PlannedTarget, Submitted,
+    Charge, ChildPlan, Error, NewTask, PlannedTarget, Submissions, Submitted,
     budget::{Budget, Plan, is_orphan, merge_urls, needed},
     chunk,
     tally::Counts,
 };
+
+#[async_trait]
+impl Submissions for Sqlite {
+    async fn submit_all(&self, tasks: Vec<NewTask>) -> Result<Vec<Submitted>, Error> {
+        // planned here, so that the one writer does not spend its time on it
+        let plans: Vec<_> = tasks.into_iter().map(Plan::new).collect();
+        let rows = plans.iter().map(Plan::rows).sum();
+        let work = move |c: &Session| submit(c, &plans);
+        // it refuses before it writes
+        let write = self.parts.writer.run("submit a task", rows, Undo::Transaction, work);
+        self.run("submit a task", write).await
+    }
+
+    async fn add_children(&self, plan: ChildPlan) -> Result<Submitted, Error> {
+        let rows = plan.targets.len();
+        self.write("add children", rows, move |c| add_children(c, plan)).await
+    }
+}
 
 fn orphan() -> Failure {
     Failure::not_found("a target names no node that must hold it")
@@ -135,50 +156,50 @@ pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitt
     if plan.targets.iter().any(is_orphan) {
         return Err(orphan());
     }
-    let Some(found) = find_task(connection, &plan.task)? else {
+    let Some(owner_task) = find_task(connection, &plan.task)? else {
         return Err(Failure::not_found("the task"));
     };
     let given = plan.targets.len() as u64;
     let mut targets = plan.targets.clone();
     merge_urls(&mut targets);
-    leave_out_known(connection, found.id, &mut targets)?;
+    leave_out_present(connection, owner_task.id, &mut targets)?;
     let merged = given - targets.len() as u64;
-    if found.is_final || targets.is_empty() {
+    if owner_task.is_final || targets.is_empty() {
         return Ok(Submitted { merged, ..Submitted::default() });
     }
-    if found.targets >= plan.most_targets {
+    if owner_task.targets >= plan.most_targets {
         let left_out = targets.len() as u64;
         return Ok(Submitted { merged, left_out, ..Submitted::default() });
     }
     let owner = Owner {
-        task: found.id,
-        account: found.task.account,
-        areas: found.task.areas,
-        created_at: found.task.created_at,
+        task: owner_task.id,
+        account: owner_task.task.account,
+        areas: owner_task.task.areas,
+        created_at: owner_task.task.created_at,
         parent: Some(plan.parent),
-        targets: found.targets,
+        targets: owner_task.targets,
     };
     let mut available = Vec::with_capacity(plan.charges.len());
     for charge in &plan.charges {
-        available.push(quota::available(connection, found.task.account, charge)?);
+        available.push(quota::available(connection, owner_task.task.account, charge)?);
     }
-    let spent = Budget::new(plan.most_targets, found.targets, available).spend(&mut targets);
-    quota::charge(connection, found.task.account, &plan.charges, spent.paid)?;
+    let spent = Budget::new(plan.most_targets, owner_task.targets, available).spend(&mut targets);
+    quota::charge(connection, owner_task.task.account, &plan.charges, spent.paid)?;
     let written = insert::insert(session, owner, now, &chunk::cut(targets))?;
-    count(connection, found.id, &written, now)?;
+    count(connection, owner_task.id, &written, now)?;
     let Written { counts, jobs, .. } = written;
     let over_quota = spent.over_quota;
     Ok(Submitted { targets: counts.targets, merged, over_quota, jobs, left_out: 0 })
 }
 
-struct Found {
+struct ParentTask {
     id: i64,
     task: Task,
     targets: u64,
     is_final: bool,
 }
 
-fn find_task(connection: &Connection, id: &TaskId) -> Result<Option<Found>, Failure> {
+fn find_task(connection: &Connection, id: &TaskId) -> Result<Option<ParentTask>, Failure> {
     let numbers = connection
         .prepare_cached(
             "/* add_children: task */ SELECT id, targets, finished_at IS NOT NULL FROM task
@@ -187,16 +208,16 @@ fn find_task(connection: &Connection, id: &TaskId) -> Result<Option<Found>, Fail
         .query_row([&id.0], |row| Ok((row.get(0)?, unsigned(row, 1)?, row.get(2)?)))
         .optional()?;
     let Some((id, targets, is_final)) = numbers else { return Ok(None) };
-    Ok(Some(Found { id, task: views::task(connection, id)?, targets, is_final }))
+    Ok(Some(ParentTask { id, task: views::task(connection, id)?, targets, is_final }))
 }
 
-fn leave_out_known(
+fn leave_out_present(
     connection: &Connection,
     task: i64,
     targets: &mut Vec<PlannedTarget>,
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
-        "/* add_children: known */ SELECT EXISTS (SELECT 1 FROM target INDEXED BY target_by_url
+        "/* add_children: present */ SELECT EXISTS (SELECT 1 FROM target INDEXED BY target_by_url
          WHERE url_hash = ?1 AND task = ?2 AND url = ?3)",
     )?;
     let mut new = Vec::with_capacity(targets.len());

@@ -6,19 +6,56 @@
 //! removed: there are few. Space that becomes free is used again by what is written next; the file
 //! does not shrink.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use stoker_domain::{job::JobId, outcome::Outcome, retry::MAX_LEASES, time::Timestamp};
+use stoker_domain::{
+    job::JobId, outcome::Outcome, plan::CHUNK, retry::MAX_LEASES, time::Timestamp,
+};
 
 use super::{
+    Sqlite,
     columns::{DONE, FAILED, place, signed, word},
     failure::Failure,
-    names, report,
+    names, report, schema,
     session::Session,
 };
 use crate::{
-    EndJobs, EndedJobs, Hopeless, Removed,
+    EndJobs, EndReason, EndedJobs, Error, Maintenance, Removed,
     tally::{self, ByHost, Place},
 };
+
+#[async_trait]
+impl Maintenance for Sqlite {
+    async fn overdue_nodes(&self, due_before: Timestamp) -> Result<Vec<String>, Error> {
+        let find = move |c: &Connection| overdue_nodes(c, due_before);
+        self.read("find overdue jobs", find).await
+    }
+
+    async fn end_jobs(&self, end: EndJobs) -> Result<EndedJobs, Error> {
+        let rows = end.limit.saturating_mul(CHUNK);
+        self.write("end jobs", rows, move |c| end_jobs(c, &end)).await
+    }
+
+    async fn remove_tasks(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error> {
+        let rows = usize::try_from(most).unwrap_or(usize::MAX);
+        let work = move |c: &Session| remove_tasks(c, finished_before, most);
+        self.write("remove tasks", rows, work).await
+    }
+
+    async fn remove_purges(&self, finished_before: Timestamp, most: u64) -> Result<Removed, Error> {
+        let rows = usize::try_from(most).unwrap_or(usize::MAX);
+        let work = move |c: &Session| remove_purges(c, finished_before, most);
+        self.write("remove purges", rows, work).await
+    }
+
+    async fn forget_quotas(&self, day: i64) -> Result<u64, Error> {
+        self.write("forget quotas", 1, move |c| forget_quotas(c, day)).await
+    }
+
+    async fn try_write(&self) -> Result<(), Error> {
+        self.write("write", 1, |c| schema::write_version(c)).await
+    }
+}
 
 pub(super) fn overdue_nodes(
     connection: &Connection,
@@ -37,8 +74,8 @@ pub(super) fn overdue_nodes(
 pub(super) fn end_jobs(session: &Session, end: &EndJobs) -> Result<EndedJobs, Failure> {
     let limit = i64::try_from(end.limit).unwrap_or(i64::MAX);
     let id = |row: &Row<'_>| row.get(0).map(JobId);
-    let jobs: Vec<JobId> = match &end.which {
-        Hopeless::Silent { node, due_before } => session
+    let jobs: Vec<JobId> = match &end.reason {
+        EndReason::Silent { node, due_before } => session
             .prepare_cached(
                 "/* sweep: overdue jobs */ SELECT id FROM job INDEXED BY job_due
                  WHERE state < 2 AND node = (SELECT id FROM node WHERE name = ?1) AND due < ?2
@@ -46,7 +83,8 @@ pub(super) fn end_jobs(session: &Session, end: &EndJobs) -> Result<EndedJobs, Fa
             )?
             .query_map(params![node, due_before.as_millis(), limit], id)?
             .collect::<Result<_, _>>()?,
-        Hopeless::Fruitless => session
+        // `fruitless > 9` is the condition of the partial index, and must stand here to have it used
+        EndReason::NoProgress => session
             .prepare_cached(
                 "/* sweep: fruitless jobs */ SELECT id FROM job INDEXED BY job_fruitless
                  WHERE state < 2 AND fruitless > 9 AND fruitless > ?1 LIMIT ?2",

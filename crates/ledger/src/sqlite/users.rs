@@ -2,13 +2,63 @@
 
 use std::collections::BTreeMap;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stoker_domain::{
     account::{AccountId, Group, User, UserId},
     time::Timestamp,
 };
 
-use super::failure::Failure;
+use super::{Sqlite, failure::Failure, session::Session};
+use crate::{Error, Users};
+
+#[async_trait]
+impl Users for Sqlite {
+    async fn create_user(&self, user: &User) -> Result<UserId, Error> {
+        let user = user.clone();
+        self.write("create a user", 1, move |c| create(c, &user)).await
+    }
+
+    async fn change_user(&self, user: &User) -> Result<(), Error> {
+        let user = user.clone();
+        self.write("change a user", 1, move |c| change(c, &user)).await
+    }
+
+    async fn remove_user(&self, user: UserId) -> Result<bool, Error> {
+        self.write("remove a user", 1, move |c| remove(c, user)).await
+    }
+
+    async fn users(&self, account: AccountId) -> Result<Vec<User>, Error> {
+        self.read("list users", move |c| list(c, account)).await
+    }
+
+    async fn create_group(&self, group: &Group) -> Result<(), Error> {
+        let group = group.clone();
+        self.write("create a group", 1, move |c| create_group(c, &group)).await
+    }
+
+    async fn remove_group(&self, account: AccountId, name: &str) -> Result<bool, Error> {
+        let name = name.to_owned();
+        let work = move |c: &Session| remove_group(c, account, &name);
+        self.write("remove a group", 1, work).await
+    }
+
+    async fn groups(&self, account: AccountId) -> Result<Vec<Group>, Error> {
+        self.read("list groups", move |c| groups(c, account)).await
+    }
+
+    async fn set_member(
+        &self,
+        account: AccountId,
+        group: &str,
+        user: UserId,
+        is_member: bool,
+    ) -> Result<(), Error> {
+        let group = group.to_owned();
+        let work = move |c: &Session| set_member(c, account, &group, user, is_member);
+        self.write("change a group", 1, work).await
+    }
+}
 
 pub(super) fn create(connection: &Connection, user: &User) -> Result<UserId, Failure> {
     let id = connection

@@ -2,25 +2,56 @@
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params, types::ValueRef};
 use stoker_domain::{
     account::AccountId,
-    job::{ItemReport, JobId, NodeOutcome},
+    job::{ItemReport, NodeOutcome},
     plan::Positions,
     quota::Product,
     task::{Task, TaskId},
-    time::Timestamp,
-    view::{Page, TaskFilter, TaskRow},
+    view::{Page, TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
 
 use super::{
+    Sqlite,
     columns::{
         json, json_or_default, maybe_moment, moment, one_of, positions, signed, unsigned, word,
     },
     failure::Failure,
-    names,
+    names, targets,
 };
-use crate::{RunningJob, stored::read_over};
+use crate::{Error, TaskViews, stored::read_over};
+
+#[async_trait]
+impl TaskViews for Sqlite {
+    async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {
+        let filter = filter.clone();
+        self.read("list tasks", move |c| tasks(c, &filter)).await
+    }
+
+    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error> {
+        let filter = filter.clone();
+        self.read("list targets", move |c| targets::page(c, &filter)).await
+    }
+
+    async fn outcomes(
+        &self,
+        task: &TaskId,
+        targets: &[i64],
+    ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
+        let (task, targets) = (task.clone(), targets.to_vec());
+        self.read("list outcomes", move |c| outcomes(c, &task, &targets)).await
+    }
+
+    async fn last_number(&self) -> Result<Option<TaskId>, Error> {
+        self.read("find the last task number", last_number).await
+    }
+
+    async fn limited_tasks(&self) -> Result<Vec<(Task, Vec<String>)>, Error> {
+        self.read("list limited tasks", limited_tasks).await
+    }
+}
 
 /// Walks the index of names down from the last that begins with a digit.
 pub(super) fn last_number(connection: &Connection) -> Result<Option<TaskId>, Failure> {
@@ -275,28 +306,4 @@ pub(super) fn reports(
         read_over(&mut reports, row.get_ref(0)?.as_str().map_err(Failure::corrupt)?)?;
     }
     Ok(reports)
-}
-
-pub(super) fn running(connection: &Connection, task: &TaskId) -> Result<Vec<RunningJob>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* running */ SELECT job.id, job.chunk, job.members, job.settled, job.state, job.attempt,
-             job.due, node.name
-         FROM task CROSS JOIN chunk INDEXED BY chunk_open ON chunk.task = task.id AND chunk.open > 0
-             CROSS JOIN job INDEXED BY job_by_chunk ON job.chunk = chunk.id AND job.state < 2
-             CROSS JOIN node ON node.id = job.node
-         WHERE task.public_id = ?1 ORDER BY job.id",
-    )?;
-    let rows = statement.query_map([&task.0], |row| {
-        let chunk = row.get(1)?;
-        let unsettled = positions(row, 2)?.minus(&positions(row, 3)?);
-        Ok(RunningJob {
-            id: JobId(row.get(0)?),
-            node: row.get(7)?,
-            attempt: row.get(5)?,
-            is_leased: row.get::<_, i64>(4)? == 1,
-            due: Timestamp::from_millis(row.get(6)?),
-            items: unsettled.iter().map(|at| (at, names::target(chunk, at))).collect(),
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    failure::{Failure, Lost},
+    failure::{Aborted, Failure},
     session::Session,
 };
 use crate::Error;
@@ -27,8 +27,17 @@ const QUEUE: usize = 4096;
 /// One transaction takes no further verb after so many rows: bounds how long the first one waits.
 const MOST_ROWS: usize = 8192;
 
+/// What is undone of a verb that fails after it has written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undo {
+    /// The verb alone, by a savepoint.
+    Verb,
+    /// The whole transaction. For verbs that refuse before they write, which spares the savepoint.
+    Transaction,
+}
+
 /// Told after the transaction ended: `Err` when the commit failed.
-type Answer = Box<dyn FnOnce(Result<(), &Lost>) + Send>;
+type Answer = Box<dyn FnOnce(Result<(), &Aborted>) + Send>;
 
 /// A verb that waits for its turn.
 struct Job {
@@ -38,13 +47,13 @@ struct Job {
 }
 
 /// The open transaction, or why there is none.
-type Begun<'a> = Result<&'a Session, &'a Lost>;
+type Begun<'a> = Result<&'a Session, &'a Aborted>;
 
 /// A verb that has run inside the open transaction.
 struct Done {
     answer: Answer,
     /// Why the transaction around it is not sound any more.
-    lost: Option<Lost>,
+    aborted: Option<Aborted>,
 }
 
 /// What the writer has done since it was opened.
@@ -81,74 +90,38 @@ impl Writer {
         Ok(Self { queue: Some(queue), thread: Some(thread), counters })
     }
 
-    /// Runs `work` and returns when it is durable. A dropped caller does not undo it.
+    /// Runs `work`, which writes about so many `rows`, and returns when it is durable. A dropped
+    /// caller does not undo it.
     pub(super) async fn run<T, F>(
         &self,
         verb: &'static str,
         rows: usize,
-        work: F,
-    ) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, Failure> + Send + 'static,
-    {
-        self.run_session(verb, rows, |session| work(session)).await
-    }
-
-    /// As [`Self::run`] for work that adds to sums.
-    pub(super) async fn run_session<T, F>(
-        &self,
-        verb: &'static str,
-        rows: usize,
+        undo: Undo,
         work: F,
     ) -> Result<T, Error>
     where
         T: Send + 'static,
         F: FnOnce(&Session) -> Result<T, Failure> + Send + 'static,
-    {
-        self.queue(verb, rows, |session| in_savepoint(session, work)).await
-    }
-
-    /// As [`Self::run_session`] for work that refuses before it writes, which spares the savepoint: should
-    /// it fail later, nothing of the transaction is committed.
-    pub(super) async fn run_checked<T, F>(
-        &self,
-        verb: &'static str,
-        rows: usize,
-        work: F,
-    ) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Session) -> Result<T, Failure> + Send + 'static,
-    {
-        self.queue(verb, rows, |session| unguarded(session, work)).await
-    }
-
-    /// `work` also tells whether the transaction around it survived.
-    async fn queue<T, F>(&self, verb: &'static str, rows: usize, work: F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Session) -> (Result<T, Failure>, bool) + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
         let run = Box::new(move |begun: Begun<'_>| {
             let (result, is_intact) = match begun {
-                Ok(session) => in_turn(session, work),
-                Err(lost) => (Err(Failure::lost(lost)), false),
+                Ok(session) => in_turn(session, undo, work),
+                Err(aborted) => (Err(Failure::aborted(aborted)), false),
             };
-            let lost = (!is_intact).then(|| match &result {
-                Err(failure) => Lost::from(failure),
-                Ok(_) => Lost::from(&lost()),
+            let aborted = (!is_intact).then(|| match &result {
+                Err(failure) => Aborted::from(failure),
+                Ok(_) => Aborted::from(&aborted()),
             });
             let answer: Answer = Box::new(move |committed| {
                 let result = match committed {
-                    Err(lost) if result.is_ok() => Err(Failure::lost(lost)),
+                    Err(aborted) if result.is_ok() => Err(Failure::aborted(aborted)),
                     _ => result,
                 };
                 // a caller that went away needs no answer
                 drop(sender.send(result));
             });
-            Done { answer, lost }
+            Done { answer, aborted }
         });
         let queue = self.queue.as_ref().expect("the queue is only taken on drop");
         let gone = || Failure::unavailable("the transaction was not begun").into_error(verb);
@@ -178,23 +151,23 @@ fn drain(session: &Session, mut jobs: mpsc::Receiver<Job>, counters: &Counters) 
     while let Some(first) = jobs.blocking_recv() {
         if let Err(error) = execute(session, "BEGIN IMMEDIATE") {
             tracing::error!(error = %error, "ledger transaction not begun");
-            let lost = Lost::from(&Failure::from(error));
-            let done = (first.run)(Err(&lost));
-            (done.answer)(Err(&lost));
+            let aborted = Aborted::from(&Failure::from(error));
+            let done = (first.run)(Err(&aborted));
+            (done.answer)(Err(&aborted));
             continue;
         }
         let mut rows = 0;
         let mut answers = Vec::new();
-        let mut lost = None;
+        let mut aborted = None;
         let mut next = Some(first);
         while let Some(job) = next {
             rows += job.rows;
             let done = (job.run)(Ok(session));
             answers.push(done.answer);
-            lost = done.lost;
-            next = if lost.is_none() && rows < MOST_ROWS { jobs.try_recv().ok() } else { None };
+            aborted = done.aborted;
+            next = if aborted.is_none() && rows < MOST_ROWS { jobs.try_recv().ok() } else { None };
         }
-        let committed = end(session, lost);
+        let committed = end(session, aborted);
         if committed.is_ok() {
             counters.commits.fetch_add(1, Relaxed);
             counters.verbs.fetch_add(answers.len() as u64, Relaxed);
@@ -205,14 +178,14 @@ fn drain(session: &Session, mut jobs: mpsc::Receiver<Job>, counters: &Counters) 
 }
 
 /// Commits, or rolls back what cannot be committed.
-fn end(session: &Session, lost: Option<Lost>) -> Result<(), Lost> {
+fn end(session: &Session, aborted: Option<Aborted>) -> Result<(), Aborted> {
     let commit = || {
         session.flush()?;
         execute(session, "COMMIT").map_err(Failure::from)
     };
-    let committed = match lost {
-        Some(lost) => Err(lost),
-        None => commit().map_err(|failure| Lost::from(&failure)),
+    let committed = match aborted {
+        Some(aborted) => Err(aborted),
+        None => commit().map_err(|failure| Aborted::from(&failure)),
     };
     if committed.is_err() {
         session.forget();
@@ -225,12 +198,17 @@ fn end(session: &Session, lost: Option<Lost>) -> Result<(), Lost> {
     committed
 }
 
-/// Runs `work` and keeps or takes back what it added to sums.
+/// Runs `work` and keeps or takes back what it added to sums; also tells whether the transaction
+/// around it survived.
 fn in_turn<T>(
     session: &Session,
-    work: impl FnOnce(&Session) -> (Result<T, Failure>, bool),
+    undo: Undo,
+    work: impl FnOnce(&Session) -> Result<T, Failure>,
 ) -> (Result<T, Failure>, bool) {
-    let (result, is_intact) = work(session);
+    let (result, is_intact) = match undo {
+        Undo::Verb => in_savepoint(session, work),
+        Undo::Transaction => unguarded(session, work),
+    };
     match result {
         Ok(_) => session.keep(),
         Err(_) => session.take_back(),
@@ -249,7 +227,7 @@ fn in_savepoint<T>(
     }
     let result = work(session);
     if session.is_autocommit() {
-        return (result.and_then(|_| Err(lost())), false);
+        return (result.and_then(|_| Err(aborted())), false);
     }
     let undone = match &result {
         Ok(_) => Ok(()),
@@ -269,13 +247,13 @@ fn unguarded<T>(
     let before = session.total_changes();
     let result = work(session);
     if session.is_autocommit() {
-        return (result.and_then(|_| Err(lost())), false);
+        return (result.and_then(|_| Err(aborted())), false);
     }
     let is_intact = result.is_ok() || session.total_changes() == before;
     (result, is_intact)
 }
 
-fn lost() -> Failure {
+fn aborted() -> Failure {
     Failure::unavailable("the transaction was lost")
 }
 

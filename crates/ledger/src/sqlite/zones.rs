@@ -1,9 +1,28 @@
 //! Zones, each kept whole as JSON beside what is searched for.
 
+use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use stoker_domain::zone::{Zone, ZoneId};
 
-use super::{failure::Failure, ownership};
+use super::{Sqlite, columns::json, failure::Failure, ownership};
+use crate::{Error, Zones};
+
+#[async_trait]
+impl Zones for Sqlite {
+    async fn put_zone(&self, zone: &Zone) -> Result<(), Error> {
+        let zone = zone.clone();
+        self.write("put a zone", 1, move |c| put(c, &zone)).await
+    }
+
+    async fn zones(&self) -> Result<Vec<Zone>, Error> {
+        self.read("list zones", list).await
+    }
+
+    async fn remove_zone(&self, id: &ZoneId) -> Result<bool, Error> {
+        let id = id.clone();
+        self.write("remove a zone", 1, move |c| remove(c, &id)).await
+    }
+}
 
 /// Creates or replaces a zone, unless it claims what is related to another account's claims.
 pub(super) fn put(connection: &Connection, zone: &Zone) -> Result<(), Failure> {
@@ -22,12 +41,8 @@ pub(super) fn put(connection: &Connection, zone: &Zone) -> Result<(), Failure> {
 pub(super) fn list(connection: &Connection) -> Result<Vec<Zone>, Failure> {
     let mut statement =
         connection.prepare_cached("/* zones */ SELECT settings FROM zone ORDER BY id")?;
-    let mut rows = statement.query([])?;
-    let mut zones = Vec::new();
-    while let Some(row) = rows.next()? {
-        zones.push(serde_json::from_str(row.get_ref(0)?.as_str().map_err(Failure::corrupt)?)?);
-    }
-    Ok(zones)
+    let rows = statement.query_map([], |row| json(row, 0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn remove(connection: &Connection, id: &ZoneId) -> Result<bool, Failure> {

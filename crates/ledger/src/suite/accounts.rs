@@ -11,7 +11,7 @@ use stoker_domain::{
 };
 
 use super::fixture::{Fixture, T0, account, at, counter};
-use crate::{ErrorKind, Ledger, Memory, TakenCall};
+use crate::{AdmittedCall, ErrorKind, Ledger, NewLimits, ReplayWindow};
 
 pub async fn an_account_gets_a_number_and_is_listed_oldest_first(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.accounts().await.expect("accounts"), vec![]);
@@ -40,8 +40,9 @@ pub async fn limits_are_the_default_until_they_are_set_by_product(ledger: Arc<dy
     assert_eq!(limits(account, Product::DomainPrefetch).await, default);
     for daily in [5, u64::from(u32::MAX) * 4] {
         let set = Limits { batch: 7, daily };
-        let both = AreaScope::Global;
-        ledger.set_limits(account, Product::DomainPrefetch, both, set).await.expect("set limits");
+        let (product, areas) = (Product::DomainPrefetch, AreaScope::Global);
+        let new = NewLimits { product, areas, limits: set, is_default: false };
+        ledger.set_limits(account, new).await.expect("set limits");
         assert_eq!(limits(account, Product::DomainPrefetch).await, AreaLimits::both(set));
     }
     assert_eq!(limits(account, Product::ZonePrefetch).await, default);
@@ -53,17 +54,18 @@ pub async fn limits_are_set_by_area_and_added_where_there_are_none(ledger: Arc<d
     let Fixture { ledger, account, .. } = Fixture::new(ledger).await;
     let (product, set) = (Product::DomainPurgePath, |daily| Limits { batch: 7, daily });
     let limits = async || ledger.limits(account, product).await.expect("limits");
-    let mainland = ledger.set_limits(account, product, AreaScope::Mainland, set(1)).await;
-    mainland.expect("set limits");
+    let put = async |areas, limits, is_default| {
+        let new = NewLimits { product, areas, limits, is_default };
+        ledger.set_limits(account, new).await.expect("set limits");
+    };
+    put(AreaScope::Mainland, set(1), false).await;
     let overseas = product.default_limits();
     assert_eq!(limits().await, AreaLimits { mainland: set(1), overseas });
     for daily in [2, 3] {
-        let added = ledger.add_limits(account, product, AreaScope::Global, set(daily)).await;
-        added.expect("add limits");
+        put(AreaScope::Global, set(daily), true).await;
         assert_eq!(limits().await, AreaLimits { mainland: set(1), overseas: set(2) });
     }
-    let overseas = ledger.set_limits(account, product, AreaScope::Overseas, set(4)).await;
-    overseas.expect("set limits");
+    put(AreaScope::Overseas, set(4), false).await;
     assert_eq!(limits().await, AreaLimits { mainland: set(1), overseas: set(4) });
 }
 
@@ -126,32 +128,35 @@ pub async fn what_belongs_to_no_account_is_not_found(ledger: Arc<dyn Ledger>) {
     let nobody = AccountId(404);
     let error = ledger.put_domain(&domain("a.example", nobody)).await.expect_err("nobody");
     assert_eq!(error.kind, ErrorKind::NotFound);
-    let error = ledger
-        .set_limits(nobody, Product::DomainPrefetch, AreaScope::Global, Limits::OWNER)
-        .await
-        .expect_err("nobody");
+    let new = NewLimits {
+        product: Product::DomainPrefetch,
+        areas: AreaScope::Global,
+        limits: Limits::OWNER,
+        is_default: false,
+    };
+    let error = ledger.set_limits(nobody, new).await.expect_err("nobody");
     assert_eq!(error.kind, ErrorKind::NotFound);
     assert_eq!(ledger.domains().await.expect("domains"), vec![]);
 }
 
 /// [`Ledger::admit_once`]: the second comes too late, whatever else was taken in between.
 pub async fn a_signed_call_is_taken_once_while_it_is_remembered(ledger: Arc<dyn Ledger>) {
-    for memory in [Memory::Minutes, Memory::Hours] {
-        is_taken_once(&*ledger, memory).await;
+    for window in [ReplayWindow::Minutes, ReplayWindow::Hours] {
+        is_taken_once(&*ledger, window).await;
     }
     // what is forgotten after minutes does not take with it what is remembered for hours
-    let call = |memory, time| TakenCall { memory, time, call: [7; 16] };
-    for memory in [Memory::Minutes, Memory::Hours] {
-        assert!(ledger.admit_once(call(memory, 400), 0).await.expect("admit"));
+    let call = |window, time| AdmittedCall { window, time, call: [7; 16] };
+    for window in [ReplayWindow::Minutes, ReplayWindow::Hours] {
+        assert!(ledger.admit_once(call(window, 400), 0).await.expect("admit"));
     }
-    assert!(ledger.admit_once(call(Memory::Minutes, 999), 999).await.expect("admit"));
-    assert!(ledger.admit_once(call(Memory::Minutes, 400), 0).await.expect("admit"));
-    assert!(!ledger.admit_once(call(Memory::Hours, 400), 0).await.expect("admit"));
+    assert!(ledger.admit_once(call(ReplayWindow::Minutes, 999), 999).await.expect("admit"));
+    assert!(ledger.admit_once(call(ReplayWindow::Minutes, 400), 0).await.expect("admit"));
+    assert!(!ledger.admit_once(call(ReplayWindow::Hours, 400), 0).await.expect("admit"));
 }
 
-async fn is_taken_once(ledger: &dyn Ledger, memory: Memory) {
+async fn is_taken_once(ledger: &dyn Ledger, window: ReplayWindow) {
     let admit = async |time, call, forget_before| {
-        let call = TakenCall { memory, time, call: [call; 16] };
+        let call = AdmittedCall { window, time, call: [call; 16] };
         ledger.admit_once(call, forget_before).await.expect("admit")
     };
     assert!(admit(100, 1, 0).await);

@@ -8,14 +8,16 @@ use stoker_domain::{
     job::{ItemReport, LeasedJob},
     media::NotFollowed,
     outcome::Outcome,
+    purge::{Method, Scope},
     quota::{self, Counter, Product},
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
-    view::{TargetFilter, TargetRow, TaskFilter, TaskRow},
+    view::{PurgeTarget, TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
 
 use crate::{
-    Applied, Charge, Error, ItemDecision, Ledger, NewTask, PlannedTarget, ReportWrite, Submitted,
+    Applied, Charge, Error, ItemDecision, Ledger, NewPurge, NewTask, PlannedTarget, ReportWrite,
+    Submitted,
 };
 
 /// The moment at which the behaviours begin: in the middle of a minute, an hour and a day.
@@ -172,6 +174,23 @@ impl Fixture {
             now,
         };
         self.ledger.report(report).await
+    }
+
+    /// A purge of `urls` in the mainland at [`T0`], free of charge.
+    pub fn purge(&self, id: &str, urls: &[String], phases: Vec<Vec<String>>) -> NewPurge {
+        let target = |url: &String| PurgeTarget { url: url.clone(), host: "a.example".into() };
+        NewPurge {
+            id: TaskId(id.into()),
+            account: self.account,
+            product: Product::DomainPurgeUrl,
+            scope: Scope::Url,
+            method: Method::Delete,
+            areas: AreaScope::Mainland,
+            created_at: T0,
+            targets: urls.iter().map(target).collect(),
+            charges: Vec::new(),
+            phases,
+        }
     }
 
     /// The row of a task.

@@ -251,7 +251,7 @@ pub async fn policies_are_kept_and_stay_while_they_are_attached(ledger: Arc<dyn 
     let foreign = ledger.set_attachment(stranger, &all[0], true).await.expect_err("foreign");
     assert_eq!(foreign.kind, ErrorKind::NotFound);
     let error = ledger.remove_policy(account, "a").await.expect_err("it is attached");
-    assert_eq!(error.kind, ErrorKind::NotFound);
+    assert_eq!(error.kind, ErrorKind::InUse);
     for attachment in &all[..2] {
         ledger.set_attachment(account, attachment, false).await.expect("detach");
     }

@@ -100,7 +100,7 @@ macro_rules! ledger_suite {
             views::tasks_are_listed_newest_first_with_their_counts,
             views::outcomes_tell_what_each_node_reported,
             views::the_bytes_of_a_task_are_summed_up_as_they_come,
-            views::running_jobs_are_those_that_are_not_final,
+            views::a_job_is_there_with_what_is_unsettled_until_it_is_final,
             concurrent::sums_hold_under_concurrent_submits_and_reports,
             concurrent::a_quota_is_never_passed_by_concurrent_submits,
             concurrent::no_area_is_passed_when_calls_for_one_and_for_both_race,

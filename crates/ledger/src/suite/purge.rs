@@ -88,7 +88,7 @@ pub async fn the_edges_are_ordered_early_and_again_where_a_silent_node_is_waited
     let new = purge(&fixture, "p", &["http://a.example/x/"], &phases);
     ledger.submit_purge(new).await.expect("submit");
     let silent = ["m2".to_owned(), "e2".to_owned()];
-    let past = async || ledger.hand_out_past(&silent, at(2)).await.expect("early orders");
+    let past = async || ledger.release_phase_early(&silent, at(2)).await.expect("early orders");
     assert_eq!(past().await, [""; 0], "m1 lives and has not confirmed");
     confirm(ledger, "m1").await;
     assert_eq!(past().await, ["e1"]);

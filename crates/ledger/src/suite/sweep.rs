@@ -14,17 +14,17 @@ use stoker_domain::{
 };
 
 use super::fixture::{Dice, Fixture, T0, at, counter, target, targets, urls};
-use crate::{EndJobs, EndedJobs, Hopeless, ItemDecision, Ledger, NewPurge, Removed, ReportWrite};
+use crate::{EndJobs, EndReason, EndedJobs, ItemDecision, Ledger, NewPurge, Removed, ReportWrite};
 
 const DAY: u64 = 86_400;
 
-async fn end(fixture: &Fixture, which: Hopeless, limit: usize, now: Timestamp) -> EndedJobs {
-    let end = EndJobs { which, detail: "nobody came".into(), limit, now };
+async fn end(fixture: &Fixture, reason: EndReason, limit: usize, now: Timestamp) -> EndedJobs {
+    let end = EndJobs { reason, detail: "nobody came".into(), limit, now };
     fixture.ledger.end_jobs(end).await.expect("end jobs")
 }
 
-fn silent(node: &str, due_before: Timestamp) -> Hopeless {
-    Hopeless::Silent { node: node.into(), due_before }
+fn silent(node: &str, due_before: Timestamp) -> EndReason {
+    EndReason::Silent { node: node.into(), due_before }
 }
 
 pub async fn jobs_of_a_silent_node_end_as_timeouts_and_late_reports_are_stale(
@@ -95,11 +95,11 @@ pub async fn a_job_that_is_always_lost_is_given_up(ledger: Arc<dyn Ledger>) {
     for _ in 0..MAX_LEASES {
         lose(&mut now).await;
     }
-    assert_eq!(end(&fixture, Hopeless::Fruitless, 9, now).await, EndedJobs::default());
+    assert_eq!(end(&fixture, EndReason::NoProgress, 9, now).await, EndedJobs::default());
     // something moves: it begins anew
     let job = lose(&mut now).await;
     fixture.settle(&job, &[(1, Outcome::Filled)], now).await;
-    assert_eq!(end(&fixture, Hopeless::Fruitless, 9, now).await, EndedJobs::default());
+    assert_eq!(end(&fixture, EndReason::NoProgress, 9, now).await, EndedJobs::default());
     // so it does where something is heard that is not the end of it
     for _ in 0..2 * MAX_LEASES {
         let job = lose(&mut now).await;
@@ -115,13 +115,13 @@ pub async fn a_job_that_is_always_lost_is_given_up(ledger: Arc<dyn Ledger>) {
         };
         fixture.ledger.report(write).await.expect("report");
     }
-    assert_eq!(end(&fixture, Hopeless::Fruitless, 9, now).await, EndedJobs::default());
+    assert_eq!(end(&fixture, EndReason::NoProgress, 9, now).await, EndedJobs::default());
     for _ in 0..MAX_LEASES {
         lose(&mut now).await;
     }
-    assert_eq!(end(&fixture, Hopeless::Fruitless, 9, now).await, EndedJobs::default());
+    assert_eq!(end(&fixture, EndReason::NoProgress, 9, now).await, EndedJobs::default());
     let job = lose(&mut now).await;
-    let ended = end(&fixture, Hopeless::Fruitless, 9, now).await;
+    let ended = end(&fixture, EndReason::NoProgress, 9, now).await;
     assert_eq!((ended.jobs, ended.finished_targets), (vec![job.id], 2));
     assert!(fixture.settle(&job, &[(0, Outcome::Filled)], now).await.is_stale);
     assert_eq!(fixture.row("1").await.finished_at, Some(now));

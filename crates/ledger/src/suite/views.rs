@@ -1,16 +1,17 @@
-//! What is told of tasks.
+//! Lists of tasks, and what became of their targets on each node.
 
 use std::sync::Arc;
 
 use stoker_domain::{
-    job::{JobId, NodeOutcome},
+    job::{LeasedJob, NodeOutcome},
     outcome::Outcome,
+    plan::Positions,
     task::{Task, TaskId},
     view::TaskFilter,
 };
 
 use super::fixture::{Fixture, LEASE, T0, at, item, targets, urls};
-use crate::{Ledger, RunningJob};
+use crate::Ledger;
 
 pub async fn tasks_are_listed_newest_first_with_their_counts(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
@@ -109,30 +110,34 @@ pub async fn the_bytes_of_a_task_are_summed_up_as_they_come(ledger: Arc<dyn Ledg
     assert!(after.targets > 0, "{after:?}");
 }
 
-pub async fn running_jobs_are_those_that_are_not_final(ledger: Arc<dyn Ledger>) {
+pub async fn a_job_is_there_with_what_is_unsettled_until_it_is_final(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     fixture.submit("1", &urls("a.example", 3), &["edge-1", "edge-2"]).await;
     fixture.submit("2", &urls("a.example", 1), &["edge-1"]).await;
     let rows = fixture.targets("1").await;
-    let running = async |id: &str| {
-        let jobs = fixture.ledger.running(&TaskId(id.into())).await.expect("running");
-        jobs.into_iter().map(|job| RunningJob { id: JobId(0), ..job }).collect::<Vec<_>>()
+    let next = async |node| fixture.ledger.next_due(node).await.expect("next due");
+    let all: Positions = (0..3).collect();
+    let unsettled = async |job: &LeasedJob| {
+        let leased = fixture.ledger.leased(job.id, job.token, &all).await.expect("leased");
+        leased.map(|leased| {
+            let items = leased.items.iter().map(|item| (item.position, item.target));
+            (leased.node, leased.attempt, items.collect::<Vec<_>>())
+        })
     };
-    let job = |node: &str, attempt, due, positions: &[u16]| RunningJob {
-        id: JobId(0),
-        node: node.into(),
-        attempt,
-        is_leased: attempt > 0,
-        due,
-        items: positions.iter().map(|at| (*at, rows[usize::from(*at)].id)).collect(),
+    let items = |positions: &[u16]| -> Vec<(u16, i64)> {
+        positions.iter().map(|at| (*at, rows[usize::from(*at)].id)).collect()
     };
-    let waiting = job("edge-2", 0, T0, &[0, 1, 2]);
-    assert_eq!(running("1").await.len(), 2);
-    let leased = fixture.lease("edge-1", 1, at(1)).await;
-    fixture.settle(&leased[0], &[(1, Outcome::Filled)], at(2)).await;
-    assert_eq!(running("1").await, [job("edge-1", 1, at(1) + LEASE, &[0, 2]), waiting.clone()]);
-    fixture.settle_all(&leased[0], Outcome::Filled, at(2)).await;
-    assert_eq!(running("1").await, [waiting]);
-    assert_eq!(running("2").await.len(), 1);
-    assert_eq!(running("404").await, []);
+    let first = fixture.lease("edge-1", 1, at(1)).await.remove(0);
+    assert_eq!((&first.task.0[..], next("edge-1").await), ("1", Some(T0)), "the other one waits");
+    fixture.settle(&first, &[(1, Outcome::Filled)], at(2)).await;
+    assert_eq!(unsettled(&first).await, Some(("edge-1".into(), 1, items(&[0, 2]))));
+    let other = fixture.lease_one("edge-1", at(2)).await;
+    assert_eq!((&other.task.0[..], next("edge-1").await), ("2", Some(at(1) + LEASE)));
+    fixture.settle_all(&first, Outcome::Filled, at(2)).await;
+    assert_eq!((unsettled(&first).await, next("edge-1").await), (None, Some(at(2) + LEASE)));
+    assert_eq!(next("edge-2").await, Some(T0), "one node's end is not another's");
+    let waiting = fixture.lease_one("edge-2", at(3)).await;
+    assert_eq!(unsettled(&waiting).await, Some(("edge-2".into(), 1, items(&[0, 1, 2]))));
+    fixture.settle_all(&waiting, Outcome::Filled, at(4)).await;
+    assert_eq!((next("edge-2").await, next("nowhere").await), (None, None));
 }

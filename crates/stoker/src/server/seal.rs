@@ -195,7 +195,7 @@ mod tests {
     }
 
     /// The owner's key, with its secret kept so.
-    async fn put_key(ledger: &Sqlite, secret_key: &str) {
+    async fn put_key(ledger: &dyn Ledger, secret_key: &str) {
         let account = Account {
             id: AccountId(0),
             uin: "1".into(),

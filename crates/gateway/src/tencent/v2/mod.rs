@@ -19,7 +19,7 @@ use axum::body::Body;
 use http::{Response, request::Parts};
 use serde_json::Value;
 use stoker_domain::area::AreaScope;
-use stoker_engine::{Memory, SignedCall};
+use stoker_engine::{ReplayWindow, SignedCall};
 
 pub(super) use self::{action::Action, rules::rule};
 use self::{
@@ -80,7 +80,7 @@ async fn call(
     };
     // as long again as the timestamp is valid: the clock is read twice, and may be set back
     let keep_seconds = 2 * TOLERANCE_SECONDS;
-    let is_first = gateway.engine.admit_once(&signed, Memory::Hours, keep_seconds).await;
+    let is_first = gateway.engine.admit_once(&signed, ReplayWindow::Hours, keep_seconds).await;
     if !is_first.map_err(Error::Ledger)? {
         return Err(Error::Replay);
     }
