@@ -9,6 +9,8 @@ pub mod concurrent;
 pub mod fixture;
 pub mod identity;
 pub mod lease;
+pub mod limits;
+pub mod model;
 pub mod ownership;
 pub mod purge;
 pub mod report;
@@ -101,6 +103,17 @@ macro_rules! ledger_suite {
             views::outcomes_tell_what_each_node_reported,
             views::the_bytes_of_a_task_are_summed_up_as_they_come,
             views::a_job_is_there_with_what_is_unsettled_until_it_is_final,
+            limits::chunks_do_not_show_in_pages,
+            limits::the_first_and_the_last_of_a_chunk_settle_like_others,
+            limits::limited_tasks_are_told_with_the_hosts_that_are_open,
+            limits::moments_beyond_all_bounds_keep_their_order,
+            limits::pages_of_tasks_begin_and_end_where_they_are_told,
+            limits::what_is_due_or_old_is_so_to_the_millisecond,
+            limits::quotas_and_keys_end_with_their_day_and_moment,
+            limits::purges_are_listed_and_removed_to_the_millisecond,
+            limits::a_quota_lasts_to_its_last_unit,
+            model::leases_match_a_plain_model,
+            model::purges_match_a_plain_model,
             concurrent::sums_hold_under_concurrent_submits_and_reports,
             concurrent::a_quota_is_never_passed_by_concurrent_submits,
             concurrent::no_area_is_passed_when_calls_for_one_and_for_both_race,
