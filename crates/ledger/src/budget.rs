@@ -51,6 +51,7 @@ impl Plan {
 
 /// Leaves the first of targets with equal URLs.
 pub(crate) fn merge_urls(targets: &mut Vec<PlannedTarget>) {
+    // two passes, so that the set borrows the URLs and none is copied
     let mut seen = HashSet::with_capacity(targets.len());
     let is_first: Vec<bool> = targets.iter().map(|target| seen.insert(&*target.url)).collect();
     if seen.len() == is_first.len() {
@@ -60,7 +61,7 @@ pub(crate) fn merge_urls(targets: &mut Vec<PlannedTarget>) {
     targets.retain(|_| is_first.next().unwrap_or(true));
 }
 
-/// Whether nobody must hold a target that is not settled either.
+/// Whether a target has neither a node that must hold it nor an outcome.
 pub(crate) fn is_orphan(target: &PlannedTarget) -> bool {
     target.settled.is_none() && target.nodes.is_empty()
 }

@@ -66,7 +66,7 @@ pub struct Error {
     pub verb: &'static str,
     /// What a caller can do about it.
     pub kind: ErrorKind,
-    /// What the database said.
+    /// The database's error.
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }

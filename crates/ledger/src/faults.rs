@@ -42,3 +42,59 @@ pub(crate) async fn run<T: 'static>(
     }
     if fault == Some(Fault::LostReply) { Err(down) } else { result }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    };
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Scripted {
+        fault: Option<Fault>,
+        heard: Mutex<Vec<&'static str>>,
+        sum: AtomicU64,
+    }
+
+    impl Faults for Scripted {
+        fn before(&self, verb: &'static str) -> Option<Fault> {
+            self.heard.lock().unwrap().push(verb);
+            self.fault
+        }
+
+        fn after(&self, _verb: &'static str, reply: &dyn Any) {
+            self.sum.fetch_add(*reply.downcast_ref::<u64>().unwrap(), Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_verb_is_done_unless_the_ledger_is_unavailable() {
+        for (fault, is_done, is_answered) in [
+            (None, true, true),
+            (Some(Fault::LostReply), true, false),
+            (Some(Fault::Unavailable), false, false),
+        ] {
+            let faults = Scripted { fault, ..Scripted::default() };
+            let mut done = false;
+            let work = async {
+                done = true;
+                Ok(7u64)
+            };
+            let result = run(Some(&faults), "count", work).await;
+            assert_eq!((done, result.is_ok()), (is_done, is_answered), "{fault:?}");
+            assert_eq!(*faults.heard.lock().unwrap(), ["count"]);
+            assert_eq!(faults.sum.load(Relaxed), if is_done { 7 } else { 0 });
+            if let Err(error) = result {
+                assert_eq!((error.verb, error.kind), ("count", ErrorKind::Unavailable));
+            }
+        }
+        assert_eq!(run(None, "count", async { Ok(3) }).await.unwrap(), 3);
+        let down = Error { verb: "count", kind: ErrorKind::Full, cause: None };
+        let faults = Scripted::default();
+        let failed = run(Some(&faults), "count", async { Err::<u64, _>(down) }).await;
+        assert_eq!(failed.unwrap_err().kind, ErrorKind::Full, "its own failure is passed on");
+    }
+}

@@ -1,16 +1,17 @@
-//! What is done now and then: ending what nobody finishes, removing what finished long ago.
+//! Maintenance: ending jobs that no node finishes, removing what finished long ago.
 
 use async_trait::async_trait;
 use stoker_domain::{job::JobId, task::TaskId, time::Timestamp};
 
 use crate::Error;
 
-/// Ending what nobody finishes, removing what finished long ago.
+/// Ending jobs that no node finishes, removing what finished long ago.
 #[async_trait]
 pub trait Maintenance: Send + Sync {
     /// Names of the nodes that have jobs which are due since before `due_before`, in order.
     async fn overdue_nodes(&self, due_before: Timestamp) -> Result<Vec<String>, Error>;
-    /// Ends jobs that nobody will finish, and rolls them up as [`Self::report`] does. A late report
+    /// Ends jobs that no node will finish, and rolls them up as
+    /// [`Leases::report`](crate::Leases::report) does. A late report
     /// of one is stale. Repeated, it finds the next ones.
     async fn end_jobs(&self, end: EndJobs) -> Result<EndedJobs, Error>;
     /// Removes tasks that finished before `finished_before`, oldest first, with everything that
@@ -25,7 +26,7 @@ pub trait Maintenance: Send + Sync {
     async fn try_write(&self) -> Result<(), Error>;
 }
 
-/// Jobs that nobody will finish.
+/// Why jobs are ended that no node will finish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// Of a node that is silent, and due for long.
@@ -44,7 +45,7 @@ pub enum EndReason {
 pub struct EndJobs {
     /// Which jobs.
     pub reason: EndReason,
-    /// Why, for whoever asks what became of a target on a node.
+    /// Why, as the outcome of a target on a node shows it.
     pub detail: String,
     /// Jobs at most.
     pub limit: usize,
@@ -52,7 +53,7 @@ pub struct EndJobs {
     pub now: Timestamp,
 }
 
-/// What was ended. Less than the limit: there is no more.
+/// What was ended. Fewer jobs than the limit: none is left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndedJobs {
     /// The jobs.

@@ -21,6 +21,7 @@ pub(crate) fn merge<W: Walk>(
     skip: u64,
     take: u64,
 ) -> Result<Vec<i64>, W::Error> {
+    // the greatest comes first out of the heap: the newest task, and in it the smallest number
     let mut heads = BinaryHeap::with_capacity(walks.len());
     for (index, walk) in walks.iter_mut().enumerate() {
         if let Some((task, target)) = walk.next()? {
@@ -37,6 +38,7 @@ pub(crate) fn merge<W: Walk>(
             found.push(target);
         }
         seen += 1;
+        // replaced in place: the heap sifts once, and not twice as for a pop and a push
         match walks[index].next()? {
             Some((task, target)) => head.0 = (task, Reverse(target)),
             None => {

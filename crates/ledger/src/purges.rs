@@ -28,10 +28,10 @@ pub trait Purges: Send + Sync {
     /// Up to `limit` orders of `node` that are handed out and not confirmed, by number.
     async fn purge_orders(&self, node: &str, limit: usize) -> Result<Vec<PurgeOrder>, Error>;
     /// Confirms an order of `node`, and hands out the next phase when it was the last of its own.
-    /// Of an order that is confirmed already, or that nobody knows, nothing changes.
+    /// An order that is confirmed already, or that is not there, changes nothing.
     async fn purged(&self, node: &str, number: u64, now: Timestamp) -> Result<Purged, Error>;
-    /// Orders the nodes of the last phase of purges where nobody but `silent` nodes is waited for,
-    /// once and before their turn; the silent ones not. In their turn they are ordered again,
+    /// Orders the nodes of the last phase of purges that wait for `silent` nodes alone, once and before
+    /// their turn; the silent ones not. In their turn they are ordered again,
     /// because until then they may have fetched the old through a silent node that still serves.
     /// The names of the nodes that have an order now, some of them if they are many.
     async fn release_phase_early(

@@ -106,6 +106,7 @@ impl Rollup {
         if !self.job.is_open(report.position) {
             return None;
         }
+        // kept also when it is not final: it is what is known so far of an item that is tried again
         self.heard.push(StoredReport::from(report));
         if !item.is_final {
             return None;
@@ -113,6 +114,7 @@ impl Rollup {
         self.job.settled.insert(report.position);
         self.settled += 1;
         self.bytes.settle(report);
+        // `failed` outlives reports: another node of the target may have failed long ago
         let had_failed = self.chunk.failed.contains(report.position);
         let fails = !report.outcome.is_success();
         if fails {

@@ -105,7 +105,7 @@ pub(crate) fn sum(counts: &ByHost) -> Counts {
 
 /// Which buckets a task counts in.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct TaskBuckets {
     pub(crate) account: i64,
     pub(crate) areas: AreaScope,
     /// Of the task's creation, as in its number.
@@ -125,8 +125,8 @@ pub(crate) struct Bucket {
 /// What is to be added to the table.
 pub(crate) type Tallies = BTreeMap<Bucket, Counts>;
 
-/// Adds to the buckets of `place`.
-pub(crate) fn add(tallies: &mut Tallies, place: Place, counts: &ByHost) {
+/// Adds to the buckets of `buckets`.
+pub(crate) fn add(tallies: &mut Tallies, buckets: TaskBuckets, counts: &ByHost) {
     let together = (ALL_HOSTS, sum(counts));
     for (host, counts) in counts.iter().map(|(host, counts)| (*host, *counts)).chain([together]) {
         if counts == Counts::default() {
@@ -134,11 +134,11 @@ pub(crate) fn add(tallies: &mut Tallies, place: Place, counts: &ByHost) {
         }
         for span in SPANS {
             let bucket = Bucket {
-                account: place.account,
+                account: buckets.account,
                 host,
                 span,
-                number: place.millis.div_euclid(span),
-                areas: place.areas.as_str(),
+                number: buckets.millis.div_euclid(span),
+                areas: buckets.areas.as_str(),
             };
             tallies.entry(bucket).or_default().add(counts);
         }
@@ -208,7 +208,9 @@ pub(crate) struct Part {
     pub(crate) to: i64,
 }
 
-/// Cuts the milliseconds `from..to` into the widest buckets that fit.
+/// Cuts the milliseconds `from..to` into the widest buckets that fit: hours in the middle, minutes
+/// before and after them, and less than a minute at either end.
+// five parts at most, whatever the range: a total costs five reads of an index
 pub(crate) fn cut(from: i64, to: i64) -> Vec<Part> {
     let mut parts = Vec::new();
     cut_by(&SPANS, from, to, &mut parts);
@@ -223,6 +225,7 @@ fn cut_by(spans: &[i64], from: i64, to: i64, parts: &mut Vec<Part>) {
         parts.push(Part { span: 1, from, to });
         return;
     };
+    // the first bucket that begins in the range, rounded up, and the first that does not end in it
     let (first, end) = (-(-from).div_euclid(span), to.div_euclid(span));
     if first >= end {
         cut_by(narrower, from, to, parts);
@@ -273,6 +276,109 @@ mod tests {
             (Some(Progress::Done), Some(Kind::OriginStatus), 0),
         ] {
             assert_eq!(counts.matching(progress, kind), matching, "{progress:?}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_counted_by_its_kind() {
+        let mut counts = Counts::default();
+        for (outcome, expected) in [
+            (Outcome::Filled, [1, 0, 0, 0]),
+            (Outcome::AlreadyFresh, [2, 0, 0, 0]),
+            (Outcome::OriginStatus(404), [2, 1, 1, 0]),
+            (Outcome::OriginStatus(503), [2, 2, 2, 0]),
+            // a success of the origin that is not kept is no refusal
+            (Outcome::OriginStatus(204), [2, 3, 2, 0]),
+            (Outcome::Timeout, [2, 4, 2, 1]),
+            (Outcome::TooLarge, [2, 5, 2, 1]),
+        ] {
+            counts.end(outcome);
+            let found = [counts.done, counts.failed, counts.failed_origin, counts.failed_timeout];
+            assert_eq!(found, expected, "{outcome}");
+        }
+        assert_eq!(counts.targets, 0, "an end is no new target");
+        assert_eq!([Kind::Other, Kind::OriginStatus, Kind::Timeout].map(Kind::number), [0, 1, 2]);
+    }
+
+    fn some(targets: u64) -> Counts {
+        Counts { targets, done: 1, failed: 5, failed_origin: 2, failed_timeout: 3 }
+    }
+
+    #[test]
+    fn counts_lie_in_the_minute_and_the_hour_of_each_host_and_of_all() {
+        let buckets =
+            TaskBuckets { account: 7, areas: AreaScope::Mainland, millis: 3_600_000 + 60_001 };
+        let by_host = ByHost::from([(1, some(10)), (2, some(20)), (3, Counts::default())]);
+        let mut tallies = Tallies::new();
+        add(&mut tallies, buckets, &by_host);
+        add(&mut tallies, TaskBuckets { millis: 3_600_000 + 120_000, ..buckets }, &by_host);
+        let of = |host, span, number| {
+            tallies.get(&Bucket { account: 7, host, span, number, areas: "mainland" }).copied()
+        };
+        assert_eq!(of(1, 60_000, 61), Some(some(10)));
+        assert_eq!(of(2, 60_000, 62), Some(some(20)));
+        let mut both = some(20);
+        both.add(some(20));
+        assert_eq!(of(2, 3_600_000, 1), Some(both));
+        assert_eq!(
+            both,
+            Counts { targets: 40, done: 2, failed: 10, failed_origin: 4, failed_timeout: 6 }
+        );
+        assert_eq!(of(ALL_HOSTS, 3_600_000, 1).map(|counts| counts.targets), Some(60));
+        assert_eq!(of(ALL_HOSTS, 60_000, 61), Some(sum(&by_host)));
+        assert_eq!(tallies.len(), 3 * 2 + 3, "nothing of the host that has nothing");
+        let before = TaskBuckets { millis: -1, ..buckets };
+        let mut tallies = Tallies::new();
+        add(&mut tallies, before, &by_host);
+        assert!(tallies.keys().all(|bucket| bucket.number == -1), "{tallies:?}");
+    }
+
+    #[test]
+    fn a_transaction_takes_over_what_each_verb_counted() {
+        let buckets = TaskBuckets { account: 7, areas: AreaScope::Global, millis: 0 };
+        let counted = |targets| {
+            let mut verb = Sums::default();
+            add(&mut verb.added, buckets, &ByHost::from([(1, some(targets))]));
+            add(&mut verb.removed, buckets, &ByHost::from([(1, some(1))]));
+            verb.count_task(7, 1);
+            verb
+        };
+        let mut all = Sums::default();
+        all.absorb(counted(10));
+        all.absorb(counted(20));
+        all.count_task(7, -1);
+        all.count_task(8, 1);
+        let bucket = Bucket { account: 7, host: 1, span: 60_000, number: 0, areas: "global" };
+        assert_eq!((all.added[&bucket].targets, all.removed[&bucket].targets), (30, 2));
+        assert_eq!(all.added[&Bucket { host: ALL_HOSTS, ..bucket }].done, 2);
+        assert_eq!(all.tasks, BTreeMap::from([(7, 1), (8, 1)]));
+    }
+
+    #[test]
+    fn states_are_told_once_each_and_failures_together_where_all_are_wanted() {
+        use TargetState as S;
+        let failed = |kind| (Some(Progress::Failed), Some(kind));
+        for (wanted, expected) in [
+            (None, vec![(None, None)]),
+            (Some(vec![]), vec![]),
+            (Some(vec![S::Done, S::Done]), vec![(Some(Progress::Done), None)]),
+            (Some(vec![S::Processing]), vec![(Some(Progress::Processing), None)]),
+            (Some(vec![S::FailedByOrigin]), vec![failed(Kind::OriginStatus)]),
+            (
+                Some(vec![S::FailedOtherwise, S::FailedByTimeout]),
+                vec![failed(Kind::Timeout), failed(Kind::Other)],
+            ),
+            (Some(S::of(Progress::Failed)), vec![(Some(Progress::Failed), None)]),
+            (
+                Some(vec![S::Done, S::FailedByTimeout, S::Processing]),
+                vec![
+                    (Some(Progress::Processing), None),
+                    (Some(Progress::Done), None),
+                    failed(Kind::Timeout),
+                ],
+            ),
+        ] {
+            assert_eq!(states(wanted.as_deref()), expected, "{wanted:?}");
         }
     }
 }

@@ -61,7 +61,7 @@ pub trait Leases: Send + Sync {
     ) -> Result<Vec<LeasedJob>, Error>;
     /// Extends a lease; false when the token is stale or the job is final.
     async fn renew(&self, beat: &Heartbeat, until: Timestamp) -> Result<bool, Error>;
-    /// Applies a report in one transaction: settles items, appends what is told of them, rolls
+    /// Applies a report in one transaction: settles items, appends the report, rolls
     /// targets up whose last node settled, and ends or returns the job. See [`ReportWrite`].
     ///
     /// A report with a stale token changes nothing and says so in [`Applied::is_stale`]; an item
@@ -113,7 +113,7 @@ pub trait RequestFields: Send + Sync {
     /// order, each with its number.
     async fn task_fields_after(&self, after: i64, most: u32) -> Result<Vec<(i64, Task)>, Error>;
     /// Replaces the request fields of tasks, named by number, that are not finished. No byte of the
-    /// old ones is left after [`Self::reseal_keys`].
+    /// old ones is left after [`Keys::reseal_keys`](crate::Keys::reseal_keys).
     async fn reseal_tasks(&self, tasks: Vec<(i64, FetchOptions)>) -> Result<(), Error>;
 }
 
@@ -128,7 +128,7 @@ pub struct PlannedTarget {
     pub levels: u8,
     /// Names of the nodes that must hold it; empty = it is settled at once with `settled`.
     pub nodes: Vec<String>,
-    /// Outcome of a target that nobody has to fetch, for example `blocked:ownership`.
+    /// Outcome of a target that no node has to fetch, for example `blocked:ownership`.
     pub settled: Option<Outcome>,
 }
 
@@ -225,7 +225,7 @@ pub struct ReportWrite {
 /// What the engine decided for one reported item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemDecision {
-    /// What the node said, children left out.
+    /// The node's report, children left out.
     pub report: ItemReport,
     /// Whether this is the end of it; otherwise the item stays to be tried again and the report is
     /// kept only as what is known so far.

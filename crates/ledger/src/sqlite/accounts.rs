@@ -12,6 +12,13 @@ use super::{
 };
 use crate::{Accounts, Error};
 
+/// The columns of [`read`], in order.
+macro_rules! columns {
+    () => {
+        "id, uin, app_id, name, is_enabled, created_at, service, closed, is_verification_waived"
+    };
+}
+
 #[async_trait]
 impl Accounts for Sqlite {
     async fn create_account(&self, account: Account) -> Result<AccountId, Error> {
@@ -73,22 +80,22 @@ pub(super) fn change(connection: &Connection, account: &Account) -> Result<(), F
 }
 
 pub(super) fn list(connection: &Connection) -> Result<Vec<Account>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* accounts */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed,
-             is_verification_waived
-         FROM account ORDER BY id",
-    )?;
+    let mut statement = connection.prepare_cached(concat!(
+        "/* accounts */ SELECT ",
+        columns!(),
+        " FROM account ORDER BY id"
+    ))?;
     let rows = statement.query_map([], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn find(connection: &Connection, id: AccountId) -> Result<Account, Failure> {
     let account = connection
-        .prepare_cached(
-            "/* account */ SELECT id, uin, app_id, name, is_enabled, created_at, service, closed,
-                 is_verification_waived
-             FROM account WHERE id = ?1",
-        )?
+        .prepare_cached(concat!(
+            "/* account */ SELECT ",
+            columns!(),
+            " FROM account WHERE id = ?1"
+        ))?
         .query_row([id.0], read)?;
     Ok(account)
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use stoker_domain::{area::AreaScope, plan::Positions, task::Progress, time::Timestamp};
 
 use super::names;
-use crate::tally::Place;
+use crate::tally::TaskBuckets;
 
 /// Numbers of [`Progress`] in the table.
 pub(super) const PROCESSING: i64 = 0;
@@ -92,8 +92,8 @@ pub(super) fn json_or_default<T: DeserializeOwned + Default>(
 }
 
 /// Account, areas and creation of a task, in three columns: the buckets in which it counts.
-pub(super) fn place(row: &Row<'_>, column: usize) -> rusqlite::Result<Place> {
-    Ok(Place {
+pub(super) fn task_buckets(row: &Row<'_>, column: usize) -> rusqlite::Result<TaskBuckets> {
+    Ok(TaskBuckets {
         account: row.get(column)?,
         areas: word::<AreaScope>(row, column + 1)?,
         millis: names::task_millis(moment(row, column + 2)?),
@@ -102,4 +102,52 @@ pub(super) fn place(row: &Row<'_>, column: usize) -> rusqlite::Result<Place> {
 
 fn unreadable(column: usize, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, cause.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+    use stoker_domain::area::Area;
+
+    use super::*;
+
+    fn read<T>(value: &str, read: impl Fn(&Row<'_>) -> rusqlite::Result<T>) -> Option<T> {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.query_row(&format!("SELECT {value}"), [], |row| read(row)).ok()
+    }
+
+    #[test]
+    fn numbers_are_as_large_as_they_can_be_and_never_negative() {
+        assert_eq!([signed(7), signed(u64::MAX)], [7, i64::MAX]);
+        assert_eq!(read("9223372036854775807", |row| unsigned(row, 0)), Some(u64::MAX >> 1));
+        assert_eq!(read("-1", |row| unsigned(row, 0)), None);
+        assert_eq!(read("-5", |row| moment(row, 0)), Some(Timestamp::from_millis(-5)));
+        assert_eq!(read("NULL", |row| maybe_moment(row, 0)), Some(None));
+        let progress = [Progress::Processing, Progress::Done, Progress::Failed];
+        assert_eq!(progress.map(progress_number), [0, 1, 2]);
+    }
+
+    #[test]
+    fn what_no_version_wrote_is_an_error() {
+        assert_eq!(read("'overseas'", |row| word(row, 0)), Some(Area::Overseas));
+        assert_eq!(read("'nowhere'", |row| word::<Area>(row, 0)), None);
+        let name = |value| if value == 1 { "one" } else { "two" };
+        assert_eq!(read("'two'", |row| one_of(row, 0, &[1, 2], name)), Some(2));
+        assert_eq!(read("'three'", |row| one_of(row, 0, &[1, 2], name)), None);
+        assert_eq!(read("'[1, 2]'", |row| json(row, 0)), Some(vec![1, 2]));
+        assert_eq!(read("'[1, '", |row| json::<Vec<u8>>(row, 0)), None);
+        assert_eq!(read("NULL", |row| json::<Vec<u8>>(row, 0)), None);
+        assert_eq!(read("NULL", |row| json_or_default(row, 0)), Some(Vec::<u8>::new()));
+        assert_eq!(read("'[3]'", |row| json_or_default(row, 0)), Some(vec![3]));
+        assert_eq!(read("'x'", |row| json_or_default::<Vec<u8>>(row, 0)), None);
+        let bits = read("x'0500'", |row| positions(row, 0)).unwrap();
+        assert_eq!(bits.iter().collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(read("'text'", |row| positions(row, 0)), None);
+    }
+
+    #[test]
+    fn a_task_counts_in_the_buckets_of_its_account_areas_and_moment() {
+        let found = read("0, 7, 'global', 61000", |row| task_buckets(row, 1)).unwrap();
+        assert_eq!((found.account, found.areas, found.millis), (7, AreaScope::Global, 61_000));
+    }
 }

@@ -29,7 +29,7 @@ impl Domains for Sqlite {
     }
 }
 
-/// Adds a domain that nobody has, unless another account's claims are related to it.
+/// Adds a domain that is not there yet, unless claims of another account are related to it.
 pub(super) fn add(connection: &Connection, domain: &Domain) -> Result<(), Failure> {
     ownership::check(connection, domain.account, &domain.name)?;
     connection

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     chunk::Chunk,
-    tally::{self, ByHost, Counts, Place},
+    tally::{self, ByHost, Counts, TaskBuckets},
 };
 
 /// Whose targets are written.
@@ -59,12 +59,12 @@ pub(super) fn insert(
         first += chunk.rows.len() as u64;
         written.jobs += chunk.jobs.len() as u64;
     }
-    let place = Place {
+    let buckets = TaskBuckets {
         account: owner.account.0,
         areas: owner.areas,
         millis: names::task_millis(owner.created_at),
     };
-    session.tally(place, &by_host);
+    session.tally(buckets, &by_host);
     written.counts = tally::sum(&by_host);
     Ok(written)
 }

@@ -66,8 +66,8 @@ fn verdict(error: rusqlite::Error) -> Inspected {
     }
 }
 
-/// Where no log lies beside the file, nobody uses it, and it is read as if nobody could: so that no
-/// file is made beside it.
+/// Where no log lies beside the file, no process uses it: it is then opened as immutable, so that
+/// SQLite makes no file beside it.
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

@@ -13,6 +13,14 @@ use super::{
 };
 use crate::{Error, Identity, Keys};
 
+/// The columns of [`read`], in order.
+macro_rules! columns {
+    () => {
+        "secret_id, secret_key, account, user, is_enabled, created_at, last_used_at, token_hash, \
+         expires_at, policy"
+    };
+}
+
 #[async_trait]
 impl Keys for Sqlite {
     async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
@@ -108,23 +116,22 @@ pub(super) fn put(connection: &Connection, key: &AccessKey) -> Result<(), Failur
 
 pub(super) fn find(connection: &Connection, secret_id: &str) -> Result<Option<AccessKey>, Failure> {
     let key = connection
-        .prepare_cached(
-            "/* key */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
-                 last_used_at, token_hash, expires_at, policy
-             FROM access_key WHERE secret_id = ?1",
-        )?
+        .prepare_cached(concat!(
+            "/* key */ SELECT ",
+            columns!(),
+            " FROM access_key WHERE secret_id = ?1"
+        ))?
         .query_row([secret_id], read)
         .optional()?;
     Ok(key)
 }
 
 pub(super) fn list(connection: &Connection, account: AccountId) -> Result<Vec<AccessKey>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* keys */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
-             last_used_at, token_hash, expires_at, policy
-         FROM access_key WHERE account = ?1 AND expires_at IS NULL
-         ORDER BY created_at, secret_id",
-    )?;
+    let mut statement = connection.prepare_cached(concat!(
+        "/* keys */ SELECT ",
+        columns!(),
+        " FROM access_key WHERE account = ?1 AND expires_at IS NULL ORDER BY created_at, secret_id"
+    ))?;
     let rows = statement.query_map([account.0], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -134,11 +141,11 @@ pub(super) fn temporary(
     account: AccountId,
     now: Timestamp,
 ) -> Result<Vec<AccessKey>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* temporary_keys */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
-             last_used_at, token_hash, expires_at, policy
-         FROM access_key WHERE account = ?1 AND expires_at > ?2 ORDER BY expires_at, secret_id",
-    )?;
+    let mut statement = connection.prepare_cached(concat!(
+        "/* temporary_keys */ SELECT ",
+        columns!(),
+        " FROM access_key WHERE account = ?1 AND expires_at > ?2 ORDER BY expires_at, secret_id"
+    ))?;
     let rows = statement.query_map(params![account.0, now.as_millis()], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -148,11 +155,11 @@ pub(super) fn page(
     after: &str,
     most: u32,
 ) -> Result<Vec<AccessKey>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* keys_after */ SELECT secret_id, secret_key, account, user, is_enabled, created_at,
-             last_used_at, token_hash, expires_at, policy
-         FROM access_key WHERE secret_id > ?1 ORDER BY secret_id LIMIT ?2",
-    )?;
+    let mut statement = connection.prepare_cached(concat!(
+        "/* keys_after */ SELECT ",
+        columns!(),
+        " FROM access_key WHERE secret_id > ?1 ORDER BY secret_id LIMIT ?2"
+    ))?;
     let rows = statement.query_map(params![after, most], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -188,6 +195,7 @@ pub(super) fn sweep(
 }
 
 pub(super) fn used(connection: &Connection, uses: &[(String, Timestamp)]) -> Result<(), Failure> {
+    // uses come in any order from several callers: the latest stays, and NULL is earlier than any
     let mut statement = connection.prepare_cached(
         "/* keys_used */ UPDATE access_key SET last_used_at = ?2
          WHERE secret_id = ?1 AND coalesce(last_used_at < ?2, TRUE)",

@@ -56,3 +56,46 @@ impl LimitCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stoker_domain::quota::Limits;
+
+    use super::*;
+    use crate::ErrorKind;
+
+    fn limits(daily: u64) -> AreaLimits {
+        AreaLimits::both(Limits { batch: 1, daily })
+    }
+
+    #[tokio::test]
+    async fn limits_are_read_once_until_some_are_set() {
+        let cache = LimitCache::default();
+        let find = async |account, found| {
+            let key = (AccountId(account), Product::PREFETCH[0]);
+            cache.find(key, async { Ok(found) }).await.unwrap()
+        };
+        assert_eq!(find(1, limits(5)).await, limits(5));
+        assert_eq!(find(1, limits(6)).await, limits(5), "from the cache");
+        assert_eq!(find(2, limits(7)).await, limits(7), "of another account");
+        cache.forget();
+        assert_eq!(find(1, limits(6)).await, limits(6));
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_change_is_not_kept_after_it() {
+        let cache = LimitCache::default();
+        let key = (AccountId(1), Product::PREFETCH[0]);
+        let read = async {
+            cache.forget();
+            Ok(limits(5))
+        };
+        assert_eq!(cache.find(key, read).await.unwrap(), limits(5));
+        assert_eq!(cache.find(key, async { Ok(limits(6)) }).await.unwrap(), limits(6));
+        let other = (AccountId(2), Product::PREFETCH[0]);
+        let fails =
+            async { Err(Error { verb: "read", kind: ErrorKind::Unavailable, cause: None }) };
+        assert!(cache.find(other, fails).await.is_err());
+        assert_eq!(cache.find(other, async { Ok(limits(7)) }).await.unwrap(), limits(7));
+    }
+}

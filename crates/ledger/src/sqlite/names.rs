@@ -58,7 +58,7 @@ pub(super) const fn target(chunk: i64, position: u16) -> i64 {
 }
 
 /// Chunk and position of a target.
-pub(super) const fn place(target: i64) -> (i64, u16) {
+pub(super) const fn chunk_and_position(target: i64) -> (i64, u16) {
     (target >> POSITION_BITS, (target & ((1 << POSITION_BITS) - 1)) as u16)
 }
 
@@ -158,7 +158,7 @@ mod tests {
         fn a_target_is_found_by_chunk_and_position(
             chunk in 0i64..1 << 40, position in 0u16..500,
         ) {
-            prop_assert_eq!(place(target(chunk, position)), (chunk, position));
+            prop_assert_eq!(chunk_and_position(target(chunk, position)), (chunk, position));
             prop_assert!(target(chunk, position) < target(chunk + 1, 0));
             prop_assert_eq!(target(chunk, position) - target(chunk, 0), i64::from(position));
         }

@@ -34,7 +34,7 @@ pub enum OpenError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: io::Error,
     },
@@ -65,7 +65,7 @@ pub enum OpenError {
     Database {
         /// The file.
         path: PathBuf,
-        /// What the database said.
+        /// The database's error.
         #[source]
         source: rusqlite::Error,
     },

@@ -12,6 +12,13 @@ use stoker_domain::{
 use super::{Sqlite, failure::Failure, session::Session};
 use crate::{Error, ErrorKind, Ownership};
 
+/// The columns of [`read_record`], in order.
+macro_rules! columns {
+    () => {
+        "account, name, token, created_at, expires_at"
+    };
+}
+
 #[async_trait]
 impl Ownership for Sqlite {
     async fn put_ownership_record(&self, new: &Record, most: u32) -> Result<Option<Record>, Error> {
@@ -104,20 +111,22 @@ fn record(
     name: &str,
 ) -> Result<Option<Record>, Failure> {
     let found = connection
-        .prepare_cached(
-            "/* record */ SELECT account, name, token, created_at, expires_at
-             FROM ownership_record WHERE account = ?1 AND name = ?2",
-        )?
+        .prepare_cached(concat!(
+            "/* record */ SELECT ",
+            columns!(),
+            " FROM ownership_record WHERE account = ?1 AND name = ?2"
+        ))?
         .query_row(params![account.0, name], read_record)
         .optional()?;
     Ok(found)
 }
 
 pub(super) fn records(connection: &Connection, account: AccountId) -> Result<Vec<Record>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* records */ SELECT account, name, token, created_at, expires_at
-         FROM ownership_record WHERE account = ?1 ORDER BY name",
-    )?;
+    let mut statement = connection.prepare_cached(concat!(
+        "/* records */ SELECT ",
+        columns!(),
+        " FROM ownership_record WHERE account = ?1 ORDER BY name"
+    ))?;
     let rows = statement.query_map([account.0], read_record)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -140,6 +149,7 @@ pub(super) fn put_proof(connection: &Connection, proof: &Proof, most: u32) -> Re
         ])?;
     connection
         .prepare_cached(
+            // `LIMIT -1` is no limit: SQLite has no OFFSET without one
             "/* put_proof: forget */ DELETE FROM ownership_proof WHERE account = ?1 AND
                  (expires_at <= ?2 OR (name, method) IN
                      (SELECT name, method FROM ownership_proof WHERE account = ?1

@@ -200,6 +200,8 @@ pub(super) fn confirm(
         .query_row(params![node, signed(number), now.as_millis()], |row| row.get(0))
         .optional()?;
     let Some(purge) = confirmed else { return Ok(Purged::default()) };
+    // orders given early belong to the last phase: they are not waited for until their turn has come,
+    // which is when no order is held back
     let (waited_for, next): (i64, Option<i64>) = connection
         .prepare_cached(
             "/* purge: what is left */ SELECT
@@ -232,6 +234,8 @@ pub(super) fn release_phase_early(
     silent: &[String],
     now: Timestamp,
 ) -> Result<Vec<String>, Failure> {
+    // stuck = some silent node has an order; early = nodes of the last phase that have none yet, where
+    // nothing but silent nodes is waited for
     let mut early = connection.prepare_cached(
         "/* purge: early */ WITH silent AS (
              SELECT id FROM node WHERE name IN (SELECT value FROM json_each(?1))),

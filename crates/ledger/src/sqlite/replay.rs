@@ -14,7 +14,7 @@ impl SignedCalls for Sqlite {
     }
 }
 
-/// Calls forgotten at once, so that nobody waits for a long list after a quiet time.
+/// Calls forgotten at once, so that no call waits for a long list after a quiet time.
 const MOST_FORGOTTEN: i64 = 100;
 
 /// Statements that forget old calls, and that take a new one.

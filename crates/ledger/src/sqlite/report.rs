@@ -12,7 +12,9 @@ use stoker_domain::{
 };
 
 use super::{
-    columns::{DONE, json_or_default, place, positions, progress_number, signed, unsigned, word},
+    columns::{
+        DONE, json_or_default, positions, progress_number, signed, task_buckets, unsigned, word,
+    },
     failure::Failure,
     fields, names,
     session::Session,
@@ -23,7 +25,7 @@ use crate::{
     chunk::Pending,
     rollup::{Bytes, Change, ChunkState, JobItems, Rollup},
     stored::StoredReport,
-    tally::{self, Place},
+    tally::{self, TaskBuckets},
 };
 
 /// The leased job of a report.
@@ -299,7 +301,7 @@ fn write_task(
 ) -> Result<Option<TaskId>, Failure> {
     add_not_followed(session, task, &rollup.not_followed)?;
     let counts = tally::sum(&rollup.by_host);
-    let (is_final, name, place): (bool, String, Place) = session
+    let (is_final, name, buckets): (bool, String, TaskBuckets) = session
         .prepare_cached(
             "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
                  failed_origin = failed_origin + ?4, failed_timeout = failed_timeout + ?6,
@@ -321,9 +323,9 @@ fn write_task(
                 signed(rollup.bytes.held),
                 signed(rollup.bytes.pulled),
             ],
-            |row| Ok((row.get(0)?, row.get(1)?, place(row, 2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, task_buckets(row, 2)?)),
         )?;
-    session.tally(place, &rollup.by_host);
+    session.tally(buckets, &rollup.by_host);
     if is_final {
         fields::forget(session, task)?;
     }

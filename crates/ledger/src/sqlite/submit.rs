@@ -127,6 +127,7 @@ fn count(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let counts = written.counts;
+    // columns on the right are those of before the update, so the sums are formed again
     let is_finished: bool = connection
         .prepare_cached(
             "/* count targets */ UPDATE task SET targets = targets + ?2, done = done + ?3,

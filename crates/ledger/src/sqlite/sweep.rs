@@ -1,4 +1,4 @@
-//! Ending jobs that nobody finishes, and removing what finished long ago.
+//! Ending jobs that no node finishes, and removing what finished long ago.
 //!
 //! Each call does a bounded part of the work in its transaction and says whether more is left, so
 //! that no other verb waits long behind it. A task is removed from its end: what is left of it stays
@@ -14,14 +14,14 @@ use stoker_domain::{
 
 use super::{
     Sqlite,
-    columns::{DONE, FAILED, place, signed, word},
+    columns::{DONE, FAILED, signed, task_buckets, word},
     failure::Failure,
     names, report, schema,
     session::Session,
 };
 use crate::{
     EndJobs, EndReason, EndedJobs, Error, Maintenance, Removed,
-    tally::{self, ByHost, Place},
+    tally::{self, ByHost, TaskBuckets},
 };
 
 #[async_trait]
@@ -105,7 +105,7 @@ pub(super) fn end_jobs(session: &Session, end: &EndJobs) -> Result<EndedJobs, Fa
 /// A finished task whose turn it is.
 struct Old {
     id: i64,
-    place: Place,
+    buckets: TaskBuckets,
 }
 
 pub(super) fn remove_tasks(
@@ -131,7 +131,7 @@ pub(super) fn remove_tasks(
         session
             .prepare_cached("/* sweep: task */ DELETE FROM task WHERE id = ?1")?
             .execute([old.id])?;
-        session.uncount_task(old.place.account);
+        session.uncount_task(old.buckets.account);
         removed.finished += 1;
         rows += 1;
         after = old.id;
@@ -150,7 +150,7 @@ fn oldest(
              WHERE id > ?1 AND id < ?2 AND finished_at < ?3 ORDER BY id LIMIT 1",
         )?
         .query_row(params![after, end, finished_before.as_millis()], |row| {
-            Ok(Old { id: row.get(0)?, place: place(row, 1)? })
+            Ok(Old { id: row.get(0)?, buckets: task_buckets(row, 1)? })
         })
         .optional()?;
     Ok(old)
@@ -167,8 +167,9 @@ fn remove_last_chunk(session: &Session, old: &Old) -> Result<Option<(u64, u64)>,
         .query_row([old.id], |row| row.get(0))
         .optional()?;
     let Some(chunk) = chunk else { return Ok(None) };
+    // before the rows go, from which it is counted
     let by_host = counts(session, chunk)?;
-    session.untally(old.place, &by_host);
+    session.untally(old.buckets, &by_host);
     let counts = tally::sum(&by_host);
     let bytes = report::bytes(session, chunk)?;
     session

@@ -446,7 +446,7 @@ fn target_row(row: &Row<'_>, task: Task) -> Result<TargetRow, Failure> {
     };
     let nodes: u32 = row.get(6)?;
     let pending = Pending::from_bytes(row.get_ref(10)?.as_blob().map_err(Failure::corrupt)?);
-    let (_, position) = names::place(id);
+    let (_, position) = names::chunk_and_position(id);
     Ok(TargetRow {
         id,
         task,

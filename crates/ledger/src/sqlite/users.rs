@@ -12,6 +12,13 @@ use stoker_domain::{
 use super::{Sqlite, failure::Failure, session::Session};
 use crate::{Error, Users};
 
+/// The columns of [`read`], in order.
+macro_rules! columns {
+    () => {
+        "id, account, uin, name, is_enabled, created_at"
+    };
+}
+
 #[async_trait]
 impl Users for Sqlite {
     async fn create_user(&self, user: &User) -> Result<UserId, Error> {
@@ -96,20 +103,18 @@ pub(super) fn remove(connection: &Connection, user: UserId) -> Result<bool, Fail
 }
 
 pub(super) fn list(connection: &Connection, account: AccountId) -> Result<Vec<User>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "/* users */ SELECT id, account, uin, name, is_enabled, created_at
-         FROM user WHERE account = ?1 ORDER BY id",
-    )?;
+    let mut statement = connection.prepare_cached(concat!(
+        "/* users */ SELECT ",
+        columns!(),
+        " FROM user WHERE account = ?1 ORDER BY id"
+    ))?;
     let rows = statement.query_map([account.0], read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn find(connection: &Connection, id: UserId) -> Result<User, Failure> {
     let user = connection
-        .prepare_cached(
-            "/* user */ SELECT id, account, uin, name, is_enabled, created_at
-             FROM user WHERE id = ?1",
-        )?
+        .prepare_cached(concat!("/* user */ SELECT ", columns!(), " FROM user WHERE id = ?1"))?
         .query_row([id.0], read)?;
     Ok(user)
 }

@@ -57,6 +57,7 @@ impl TaskViews for Sqlite {
 pub(super) fn last_number(connection: &Connection) -> Result<Option<TaskId>, Failure> {
     let name = connection
         .prepare_cached(
+            // `:` follows `9`: names before it begin with a digit or with what sorts below one
             "/* last number */ SELECT public_id FROM task
              WHERE public_id < ':' AND length(public_id) = 19
                  AND public_id NOT GLOB '*[^0-9]*'
@@ -68,6 +69,7 @@ pub(super) fn last_number(connection: &Connection) -> Result<Option<TaskId>, Fai
 }
 
 pub(super) fn limited_tasks(connection: &Connection) -> Result<Vec<(Task, Vec<String>)>, Failure> {
+    // the condition is that of the partial index, word for word
     let ids: Vec<i64> = connection
         .prepare_cached(
             "/* limited tasks */ SELECT id FROM task INDEXED BY task_limited
@@ -241,7 +243,7 @@ pub(super) fn outcomes(
     let mut chunks: BTreeMap<i64, Vec<ChunkJob>> = BTreeMap::new();
     let mut outcomes = Vec::with_capacity(targets.len());
     for &target in targets {
-        let (chunk, position) = names::place(target);
+        let (chunk, position) = names::chunk_and_position(target);
         if !is_target(connection, task, target)? {
             continue;
         }

@@ -156,6 +156,7 @@ fn drain(session: &Session, mut jobs: mpsc::Receiver<Job>, counters: &Counters) 
             (done.answer)(Err(&aborted));
             continue;
         }
+        // what gathered while the last transaction was synced goes into this one
         let mut rows = 0;
         let mut answers = Vec::new();
         let mut aborted = None;
