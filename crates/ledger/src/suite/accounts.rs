@@ -139,7 +139,7 @@ pub async fn what_belongs_to_no_account_is_not_found(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.domains().await.expect("domains"), vec![]);
 }
 
-/// [`Ledger::admit_once`]: the second comes too late, whatever else was taken in between.
+/// [`SignedCalls::admit_once`](crate::SignedCalls::admit_once): the second comes too late, whatever else was taken in between.
 pub async fn a_signed_call_is_taken_once_while_it_is_remembered(ledger: Arc<dyn Ledger>) {
     for window in [ReplayWindow::Minutes, ReplayWindow::Hours] {
         is_taken_once(&*ledger, window).await;

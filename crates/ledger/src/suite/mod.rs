@@ -11,6 +11,8 @@ pub mod identity;
 pub mod lease;
 pub mod limits;
 pub mod model;
+pub mod model_identities;
+pub mod model_quota;
 pub mod ownership;
 pub mod purge;
 pub mod report;
@@ -114,6 +116,9 @@ macro_rules! ledger_suite {
             limits::a_quota_lasts_to_its_last_unit,
             model::leases_match_a_plain_model,
             model::purges_match_a_plain_model,
+            model_identities::identities_match_a_plain_model,
+            model_identities::records_and_proofs_match_a_plain_model,
+            model_quota::quotas_match_a_plain_model,
             concurrent::sums_hold_under_concurrent_submits_and_reports,
             concurrent::a_quota_is_never_passed_by_concurrent_submits,
             concurrent::no_area_is_passed_when_calls_for_one_and_for_both_race,
