@@ -1,4 +1,4 @@
-//! Who calls: accounts, their users and groups, and the keys that sign for them.
+//! Accounts, their users and groups, and the keys that sign their calls.
 //!
 //! An account is a root user and all that belongs to it. Its users may do what the policies attached
 //! to them and to their groups allow ([`crate::policy`]). Nothing here looks anybody up.
@@ -34,12 +34,12 @@ pub struct Account {
     pub app_id: i64,
     /// What people call it; may be empty, and need not be unique.
     pub name: String,
-    /// No key of a disabled account is known, be it the root user's or another's.
+    /// No key of a disabled account is accepted, neither the root user's nor another's.
     pub is_enabled: bool,
-    /// Whether it is served. Its keys are known either way.
+    /// Whether its calls are carried out. Its keys are accepted either way.
     #[serde(default)]
     pub service: Service,
-    /// Features that it may not use; all others are open to it.
+    /// Features that are disabled for it; it may use all others.
     #[serde(default)]
     pub closed: BTreeSet<Feature>,
     /// Whether it may have hosts without a proof that they are its own.
@@ -47,6 +47,23 @@ pub struct Account {
     pub is_verification_waived: bool,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+impl Account {
+    /// An account that may use everything, without a name and a waiver. The ledger gives it its number.
+    pub fn new(uin: impl Into<String>, app_id: i64, now: Timestamp) -> Self {
+        Self {
+            id: AccountId(0),
+            uin: uin.into(),
+            app_id,
+            name: String::new(),
+            is_enabled: true,
+            service: Service::default(),
+            closed: BTreeSet::new(),
+            is_verification_waived: false,
+            created_at: now,
+        }
+    }
 }
 
 /// Whether an account is served: its calls are carried out. Viewers are served in any case, and what
@@ -74,7 +91,7 @@ impl Service {
     }
 }
 
-/// What an operator may close to an account.
+/// What an operator may disable for an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
@@ -132,7 +149,7 @@ pub struct User {
     pub uin: String,
     /// Unique in the account.
     pub name: String,
-    /// No key of a disabled user is known.
+    /// No key of a disabled user is accepted.
     pub is_enabled: bool,
     /// When it was created.
     pub created_at: Timestamp,
@@ -203,7 +220,7 @@ pub struct AccessKey {
     pub created_at: Timestamp,
     /// When a call was last signed with it, about to the minute.
     pub last_used_at: Option<Timestamp>,
-    /// What a key has that ends by itself.
+    /// What only a temporary key has.
     pub temporary: Option<Temporary>,
 }
 
@@ -221,12 +238,12 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// What a key has that ends by itself.
+/// What only a temporary key has.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Temporary {
     /// SHA-256 of the token that must come with every call. Not printed either.
     pub token_hash: [u8; 32],
-    /// From then on the key is no longer good.
+    /// From then on the key is not accepted.
     pub expires_at: Timestamp,
     /// A policy document that narrows: it must allow what the user's own policies allow.
     pub policy: Option<String>,

@@ -44,7 +44,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => is_public_v4(low()),
         // 6to4
         [0x2002, high, low, ..] => is_public_v4(from(high, low)),
-        // Teredo hides the client's address by inversion; nobody's origin stands there
+        // Teredo hides the client's address by inversion; no origin stands there
         [0x2001, 0, ..] => false,
         // documentation, benchmarking, ORCHID
         [0x2001, 0xdb8, ..] | [0x2001, 2, 0, ..] | [0x2001, 0x10..=0x2f, ..] => false,

@@ -152,11 +152,11 @@ impl FromStr for Tier {
     }
 }
 
-/// The tier at which a target of `area` must be held, given the caller's wish.
+/// The tier at which a target of `area` must be held, given the tier that was asked for.
 ///
 /// Where no tier is named, mainland stops at the middle tier and overseas at the edge.
-pub const fn tier_for(area: Area, wish: Option<Tier>) -> Tier {
-    match (wish, area) {
+pub const fn tier_for(area: Area, requested: Option<Tier>) -> Tier {
+    match (requested, area) {
         (Some(tier), _) => tier,
         (None, Area::Mainland) => Tier::Middle,
         (None, Area::Overseas) => Tier::Edge,
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_a_wish_mainland_stops_at_the_middle_and_overseas_at_the_edge() {
+    fn without_a_tier_mainland_stops_at_the_middle_and_overseas_at_the_edge() {
         assert_eq!(tier_for(Area::Mainland, None), Tier::Middle);
         assert_eq!(tier_for(Area::Overseas, None), Tier::Edge);
         assert_eq!(tier_for(Area::Overseas, Some(Tier::Middle)), Tier::Middle);

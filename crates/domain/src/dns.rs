@@ -38,7 +38,7 @@ impl Kind {
     }
 }
 
-/// What a reply says.
+/// What a reply contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     /// The data of the records: an address of 4 or 16 bytes, or the strings of a text, joined. None
@@ -48,7 +48,7 @@ pub enum Reply {
     Truncated,
 }
 
-/// Why a message says nothing.
+/// Why a message gives no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Unread {
     /// Not a reply to this question: somebody else's, or forged.

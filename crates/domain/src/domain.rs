@@ -75,10 +75,79 @@ pub struct Domain {
 }
 
 impl Domain {
+    /// A domain that is online everywhere from `now` on, with the rules that hold where none are given.
+    pub fn new(
+        name: impl Into<String>,
+        account: AccountId,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            account,
+            origin,
+            areas: AreaScope::Global,
+            status: Status::Online,
+            shield: Shield::default(),
+            cache: CacheRules::default(),
+            created_at: now,
+            updated_at: now,
+            zone: None,
+            content_epoch: 0,
+            origin_limits: Vec::new(),
+            patience_seconds: None,
+            settings: VendorSettings::new(),
+            lock: None,
+            ownership: Ownership::default(),
+        }
+    }
+
     /// Whether it answers for whatever lies below a host rather than for one.
     pub fn is_wildcard(&self) -> bool {
         host::is_wildcard(&self.name)
     }
+
+    /// What nodes have to know of it.
+    pub fn for_nodes(&self) -> NodeDomain {
+        NodeDomain {
+            name: self.name.clone(),
+            account: self.account,
+            origin: self.origin.clone(),
+            areas: self.areas,
+            status: self.status,
+            shield: self.shield,
+            cache: self.cache.clone(),
+            created_at: self.created_at,
+            content_epoch: self.content_epoch,
+            origin_limits: self.origin_limits.clone(),
+        }
+    }
+}
+
+/// A domain as nodes know it: what decides how its content is served and fetched, and nothing of what
+/// only its owner and the control plane care for. [`Domain`] says what the fields mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeDomain {
+    /// Its name: a host, or a wildcard.
+    pub name: String,
+    /// Who owns it.
+    pub account: AccountId,
+    /// Where its content comes from.
+    pub origin: Origin,
+    /// Areas in which it is served.
+    pub areas: AreaScope,
+    /// Whether it is served at all.
+    pub status: Status,
+    /// How many middle nodes may speak to the origin.
+    pub shield: Shield,
+    /// What its cache keeps and for how long.
+    pub cache: CacheRules,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Which stored responses may be reused.
+    pub content_epoch: u64,
+    /// How fast the origin may be read for prefetches.
+    pub origin_limits: Vec<OriginLimit>,
 }
 
 /// How fast the origin of a domain may be read for prefetches in one area.

@@ -1,5 +1,5 @@
-//! What a node has of a target, and if not all of it, why: a closed list, as nodes tell it and
-//! `stoker check` shows it.
+//! What a node has of a target, and if not all of it, why: a closed list, which nodes report and
+//! `stoker check` shows.
 
 use std::fmt;
 
@@ -43,8 +43,7 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lack {
-    /// Nothing is stored, and nothing is known of it: it was never asked for, or so long ago that
-    /// it is forgotten.
+    /// Nothing is stored and nothing is remembered: it was never asked for, or too long ago.
     NeverAsked,
     /// Nothing is stored: when it was last fetched, the response was not kept.
     /// [`Holding::last_failure`] tells why.
@@ -69,11 +68,11 @@ pub enum Lack {
     },
     /// The content is stored for other values of these request fields.
     Varies(Vec<String>),
-    /// It made room for others then.
+    /// It was evicted for others at that time.
     Evicted(Timestamp),
-    /// A purge removed it then.
+    /// A purge removed it at that time.
     Purged(Timestamp),
-    /// It was found damaged then, and dropped.
+    /// It was found damaged at that time, and dropped.
     Damaged(Timestamp),
     /// It is stored and cannot be read.
     Unreadable,
@@ -81,8 +80,9 @@ pub enum Lack {
     DomainUnknown,
     /// The domain is stopped.
     DomainStopped,
-    /// The node has just come back, and looks for purges that it missed.
-    ComingBack,
+    /// The node was away and is carrying out the purges that it missed.
+    #[serde(rename = "coming-back")]
+    CatchingUp,
     /// The node does not answer.
     NoAnswer,
 }
@@ -106,7 +106,7 @@ impl Lack {
             Self::Unreadable => "unreadable",
             Self::DomainUnknown => "domain-unknown",
             Self::DomainStopped => "domain-stopped",
-            Self::ComingBack => "coming-back",
+            Self::CatchingUp => "coming-back",
             Self::NoAnswer => "no-answer",
         }
     }
@@ -152,7 +152,7 @@ impl fmt::Display for Lack {
             Self::Unreadable => f.write_str("stored, and cannot be read"),
             Self::DomainUnknown => f.write_str("the node does not know the domain"),
             Self::DomainStopped => f.write_str("the domain is stopped"),
-            Self::ComingBack => f.write_str("the node has just come back"),
+            Self::CatchingUp => f.write_str("the node has just come back"),
             Self::NoAnswer => f.write_str("the node does not answer"),
         }
     }

@@ -1,6 +1,6 @@
 //! The messages between the engine and a node: what a lease hands out and a report brings back.
 //!
-//! Every message may be lost or repeated. A job carries the token of its lease; the engine ignores
+//! Every message may be dropped or repeated. A job carries the token of its lease; the engine ignores
 //! a report whose token is stale, and an item that is already settled.
 
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ pub struct JobItem {
     pub is_named: bool,
 }
 
-/// What a node says of a job.
+/// What a node reports of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Which job.
@@ -113,7 +113,7 @@ pub struct ItemReport {
 }
 
 impl ItemReport {
-    /// Says what became of an item and nothing more.
+    /// What became of an item, and nothing more.
     pub fn new(position: u16, outcome: Outcome) -> Self {
         Self {
             position,
@@ -131,7 +131,7 @@ impl ItemReport {
     }
 }
 
-/// A sign of life for a running job: renews the lease and tells how far it is. Never stored.
+/// Renews the lease of a running job and says how far it is. Never stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Which job.
@@ -149,7 +149,7 @@ pub struct StoreHealth {
     pub held_bytes: u64,
     /// The most that they may take.
     pub bound_bytes: u64,
-    /// Bytes that are free on its file system; absent where that cannot be told.
+    /// Bytes that are free on its file system; absent where that is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
     /// Bytes that it leaves free there for others.

@@ -6,6 +6,8 @@
 pub mod account;
 pub mod address;
 pub mod area;
+pub mod backoff;
+pub mod directory;
 pub mod dns;
 pub mod domain;
 #[cfg(any(fuzzing, test))]

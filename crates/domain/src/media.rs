@@ -67,7 +67,7 @@ impl Error {
     }
 }
 
-/// What a target is told to be, that names others.
+/// The kinds of targets that name others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Manifest {
     /// An HLS playlist.
@@ -121,8 +121,8 @@ pub struct Named {
     pub not_followed: NotFollowed,
 }
 
-/// What the playlist at `playlist_url` names. Playlists are named however deep they lie, so that
-/// one nested too deep can be told.
+/// What the playlist at `playlist_url` names. Playlists are listed however deep they lie, so that one
+/// nested too deep can be reported.
 ///
 /// # Errors
 /// See [`Error`].
@@ -137,33 +137,33 @@ fn read_within(most: usize, playlist_url: &str, content: &[u8]) -> Result<Named,
     }
     let base = Url::parse(playlist_url).map_err(|_| Error::Base)?;
     let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
-    // tags are told by name alone: one with a wrong value still says what it is
+    // tags are recognised by name alone: one with a wrong value is still what it is
     let mut reader = Reader::from_bytes(content, ParsingOptionsBuilder::new().build());
-    let mut found = Found { bytes_left: most, ..Found::default() };
+    let mut scan = Scan { bytes_left: most, ..Scan::default() };
     loop {
         match reader.read_line() {
             Ok(None) => break,
             Ok(Some(HlsLine::UnknownTag(tag))) => {
                 let value = tag.value().map_or(&[][..], |value| value.0);
-                found.tag(&base, tag.name().trim_end(), value);
+                scan.tag(&base, tag.name().trim_end(), value);
             }
-            Ok(Some(HlsLine::Uri(reference))) => found.reference(&base, reference.trim())?,
+            Ok(Some(HlsLine::Uri(reference))) => scan.reference(&base, reference.trim())?,
             Ok(Some(_)) => {}
-            Err(_) => found.skip(Kind::Unusable, ""),
+            Err(_) => scan.skip(Kind::Unusable, ""),
         }
     }
-    if found.is_playlist { Ok(found.named) } else { Err(Error::NotAPlaylist) }
+    if scan.is_playlist { Ok(scan.named) } else { Err(Error::NotAPlaylist) }
 }
 
-/// What is told of the DASH manifest at `url`: nothing of what it names is followed.
+/// The DASH manifest at `url`, counted: nothing of what it names is followed.
 pub fn dash(url: &str) -> Named {
     let mut named = Named::default();
-    named.not_followed.note(Kind::DashManifest, url);
+    named.not_followed.record(Kind::DashManifest, url);
     named
 }
 
 #[derive(Default)]
-struct Found {
+struct Scan {
     is_playlist: bool,
     /// The next URI line is a Variant Stream.
     is_variant: bool,
@@ -176,7 +176,7 @@ struct Found {
     seen: HashSet<u64>,
 }
 
-impl Found {
+impl Scan {
     /// `name` comes without `#EXT`.
     fn tag(&mut self, base: &Url, name: &str, value: &[u8]) {
         self.is_playlist |= name == "M3U" || name == "INF" || name.starts_with("-X-");
@@ -248,7 +248,7 @@ impl Found {
             && self.seen.len() < 2 * MAX_CHILDREN
             && !self.is_new(Some(kind), url);
         if !is_known {
-            self.named.not_followed.note(kind, url);
+            self.named.not_followed.record(kind, url);
         }
     }
 

@@ -105,7 +105,7 @@ pub enum Block {
     Policy,
     /// The origin leads back to the installation.
     Loop,
-    /// A redirection leads to a port at which no origin is asked without leave.
+    /// A redirection leads to a port at which no origin is asked without permission.
     Port,
 }
 
@@ -191,9 +191,9 @@ impl Uncacheable {
             Self::Private => "`Cache-Control: private`",
             Self::VaryStar => "`Vary: *`",
             Self::NoLifetime => "neither freshness nor a validator",
-            Self::SetCookie => "`Set-Cookie` without leave to share it",
+            Self::SetCookie => "`Set-Cookie` without permission to share it",
             Self::Authorization => {
-                "`Authorization` in the request, and no leave to share the reply"
+                "`Authorization` in the request, and no permission to share the reply"
             }
             Self::RequestFields => "request headers of a task that `Vary` does not name",
             Self::Rule => "a cache rule of the domain",
@@ -210,7 +210,7 @@ impl Outcome {
         matches!(self, Self::Filled | Self::AlreadyFresh | Self::Revalidated)
     }
 
-    /// Every outcome once, of the statuses 404 alone: whoever lists them for people holds the list to
+    /// Every outcome once, of the statuses 404 alone: lists of outcomes in documents and tests are held to
     /// this.
     pub fn all() -> Vec<Self> {
         let mut all = vec![

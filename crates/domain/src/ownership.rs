@@ -4,8 +4,8 @@
 //! are never related: neither equal, nor one below the other, where a wildcard counts as the host
 //! that it is below. Hosts beside each other may belong to different accounts.
 //!
-//! Where names are registered by strangers, as under `co.uk` or `github.io`, the Public Suffix List
-//! says; that of the crate `psl`, as it was when this program was built.
+//! The Public Suffix List says where strangers register names, as under `co.uk` or `github.io`: that of
+//! the crate `psl`, as it was when this program was built.
 
 use std::time::Duration;
 
@@ -144,9 +144,9 @@ impl Proof {
     }
 }
 
-/// What the owner of the installation lets an account do.
+/// What an account has to prove, as the owner of the installation decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Leave {
+pub enum ProofRule {
     /// It is the owner's own.
     Owner,
     /// It is asked for no proof.
@@ -155,7 +155,7 @@ pub enum Leave {
     Required,
 }
 
-/// Why an account may not claim a name whatever it proves.
+/// Why an account may not claim a name even with a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unclaimable {
     /// Strangers register names below it.
@@ -169,20 +169,20 @@ pub enum Unclaimable {
     Reserved,
 }
 
-/// Whether an account with this leave may claim `name`, if nobody else has claimed what is related
-/// and whatever is to be proved is proved.
+/// Whether an account under this rule may claim `name`, provided that nobody else has claimed a related
+/// name and that what is to be proved is proved.
 ///
 /// # Errors
 /// Why not.
-pub fn check_claim(name: &str, leave: Leave) -> Result<(), Unclaimable> {
+pub fn check_claim(name: &str, leave: ProofRule) -> Result<(), Unclaimable> {
     let base = base_host(name);
-    if leave == Leave::Owner {
+    if leave == ProofRule::Owner {
         return Ok(());
     }
     if is_public_suffix(base) {
         return Err(Unclaimable::PublicSuffix);
     }
-    if leave == Leave::Waived {
+    if leave == ProofRule::Waived {
         return Ok(());
     }
     if is_address(base) {

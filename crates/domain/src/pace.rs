@@ -1,8 +1,8 @@
 //! Pace: how fast the origin of a domain is read for prefetches.
 //!
 //! A [`Bucket`] holds one node to a rate; [`share`] divides a limit among nodes, max-min fair.
-//! [`Demand`] and [`Grant`] are what a node and the engine say to each other: a grant is a lease that
-//! ends by itself, so that an engine or a node that falls silent never leads to more than the limit.
+//! A node sends a [`Demand`], the engine answers with a [`Grant`]: a lease that expires, so that an engine
+//! or a node that stops answering never leads to more than the limit.
 //! Nothing here knows which bytes are a viewer's: those are never counted.
 
 use std::time::Duration;
@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     area::{Area, Tier},
-    placement::Directory,
+    directory::Directory,
 };
 
 /// How long a grant counts. Renewed several times within it.
 pub const LEASE: Duration = Duration::from_secs(1);
-/// How much of its time a bucket that nobody draws from may save up.
+/// How much time an idle bucket may save up.
 pub const BURST: Duration = Duration::from_millis(150);
 
 const NANOS: u128 = 1_000_000_000;
@@ -82,11 +82,9 @@ impl Limits {
 impl Directory {
     /// The limits of the domain `host`: its own, and those of the tasks that run on it.
     pub fn limits(&self, host: &str) -> Limits {
-        let mut limits = Limits {
-            total: self.task_limits.get(host).map(|megabits| bytes_per_second(*megabits)),
-            ..Limits::default()
-        };
-        for own in self.domains.get(host).iter().flat_map(|domain| &domain.origin_limits) {
+        let mut limits =
+            Limits { total: self.task_limit(host).map(bytes_per_second), ..Limits::default() };
+        for own in self.named(host).iter().flat_map(|domain| &domain.origin_limits) {
             let limit = Some(bytes_per_second(own.megabits_per_second));
             match own.area {
                 Area::Mainland => limits.mainland = limit,
@@ -96,12 +94,12 @@ impl Directory {
         limits
     }
 
-    /// What a node of `area` may read of `host` without a word of the engine: its equal share among
-    /// all nodes that might read too. `None` when nothing binds it.
+    /// What a node of `area` may read of `host` without a grant: its equal share among all nodes that might
+    /// read too. `None` when nothing binds it.
     pub fn floor(&self, host: &str, area: Area) -> Option<u64> {
         let limits = self.limits(host);
         let readers = |area: Option<Area>| {
-            let middles = self.nodes.iter().filter(|node| node.tier == Tier::Middle);
+            let middles = self.fleet().nodes().iter().filter(|node| node.tier == Tier::Middle);
             let within = middles.filter(|node| area.is_none_or(|area| node.area == area));
             (within.count() as u64).max(1)
         };
@@ -111,38 +109,38 @@ impl Directory {
     }
 }
 
-/// What one of several wants of a limit.
+/// What one of several demands of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct GroupDemand {
     /// Index of the group whose limit binds it too.
     pub group: usize,
     /// Bytes per second.
     pub wanted: u64,
 }
 
-/// Divides `total` among `wishes`, max-min fair: nobody gets more than it wants, no group more than
+/// Divides `total` among `demands`, max-min fair: nobody gets more than it wants, no group more than
 /// its limit, and what one leaves goes to the others. `u64::MAX` stands for no limit.
-pub fn share(total: u64, groups: &[u64], wishes: &[Wish]) -> Vec<u64> {
-    let mut granted = vec![0_u64; wishes.len()];
-    let mut open: Vec<usize> = (0..wishes.len()).collect();
+pub fn share(total: u64, groups: &[u64], demands: &[GroupDemand]) -> Vec<u64> {
+    let mut granted = vec![0_u64; demands.len()];
+    let mut open: Vec<usize> = (0..demands.len()).collect();
     let (mut left, mut group_left) = (total, groups.to_vec());
     while !open.is_empty() {
-        let in_group = |group: usize| open.iter().filter(|i| wishes[**i].group == group).count();
+        let in_group = |group: usize| open.iter().filter(|i| demands[**i].group == group).count();
         let of_group = |group: usize| group_left[group] / (in_group(group) as u64).max(1);
         let even = left / open.len() as u64;
-        let room = |i: usize| (wishes[i].wanted - granted[i]).min(of_group(wishes[i].group));
+        let room = |i: usize| (demands[i].wanted - granted[i]).min(of_group(demands[i].group));
         let step = open.iter().map(|i| room(*i)).min().unwrap_or(0).min(even);
         for i in &open {
             granted[*i] += step;
             left = take(left, step);
-            group_left[wishes[*i].group] = take(group_left[wishes[*i].group], step);
+            group_left[demands[*i].group] = take(group_left[demands[*i].group], step);
         }
         let before = open.len() as u64;
         let counts: Vec<u64> = (0..groups.len())
-            .map(|group| open.iter().filter(|i| wishes[**i].group == group).count() as u64)
+            .map(|group| open.iter().filter(|i| demands[**i].group == group).count() as u64)
             .collect();
         open.retain(|i| {
-            let Wish { group, wanted } = wishes[*i];
+            let GroupDemand { group, wanted } = demands[*i];
             granted[*i] < wanted && left / before > 0 && group_left[group] / counts[group] > 0
         });
     }
@@ -154,8 +152,8 @@ const fn take(left: u64, step: u64) -> u64 {
     if left == u64::MAX { left } else { left - step }
 }
 
-/// A token bucket. Whoever draws is given a position and may go on when the bucket has reached it,
-/// so all are served in the order in which they drew, and a rate may change meanwhile.
+/// A token bucket. Each draw is given a position and may go on when the bucket has reached it, so all are
+/// served in the order of their draws, and a rate may change meanwhile.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     rate: u64,

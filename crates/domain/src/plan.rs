@@ -3,9 +3,11 @@
 //! Targets of a task are cut into chunks; a job is the part of one chunk that one node holds. The
 //! ledger thus writes rows by (chunk × node) and never by (URL × node).
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ptr};
 
 use serde::{Deserialize, Serialize};
+
+use crate::placement::{Node, NodeSet};
 
 /// Targets in one chunk at most.
 pub const CHUNK: usize = 500;
@@ -64,6 +66,16 @@ impl Positions {
         })
     }
 
+    /// Adds the positions of `other`.
+    pub fn insert_all(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (own, byte) in self.0.iter_mut().zip(&other.0) {
+            *own |= byte;
+        }
+    }
+
     /// The positions of this set that are not in `other`.
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
@@ -116,20 +128,27 @@ pub struct PlannedJob {
     pub members: Positions,
 }
 
-/// The jobs of one chunk, given for each of its targets the nodes that must hold it.
+/// The jobs of one chunk, given for each of its targets the nodes that must hold it; nothing for one
+/// that nobody has to fetch.
 ///
 /// One job per node that holds any of them, ordered by node name.
-pub fn jobs<'a, N>(placements: impl IntoIterator<Item = N>) -> Vec<PlannedJob>
-where
-    N: IntoIterator<Item = &'a String>,
-{
-    let mut by_node: BTreeMap<&String, Positions> = BTreeMap::new();
-    for (position, nodes) in placements.into_iter().enumerate() {
-        for node in nodes {
-            by_node.entry(node).or_default().insert(position as u16);
+pub fn jobs<'a>(placements: impl IntoIterator<Item = Option<&'a NodeSet>>) -> Vec<PlannedJob> {
+    // by numbers first, as this is done for each URL and node; mostly there is one fleet
+    let mut by_index: BTreeMap<_, (&Node, Positions)> = BTreeMap::new();
+    for (position, nodes) in (0..).zip(placements) {
+        let Some(nodes) = nodes else { continue };
+        let (fleet, members) = nodes.members();
+        for index in members {
+            let new = || (&*fleet.nodes()[*index as usize], Positions::default());
+            let (_, positions) = by_index.entry((ptr::from_ref(fleet), *index)).or_insert_with(new);
+            positions.insert(position);
         }
     }
-    by_node.into_iter().map(|(node, members)| PlannedJob { node: node.clone(), members }).collect()
+    let mut by_name: BTreeMap<&str, Positions> = BTreeMap::new();
+    for (node, positions) in by_index.into_values() {
+        by_name.entry(&node.name).or_default().insert_all(&positions);
+    }
+    by_name.into_iter().map(|(node, members)| PlannedJob { node: node.into(), members }).collect()
 }
 
 #[cfg(test)]
@@ -137,6 +156,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::{
+        area::{Area, Tier},
+        placement::Fleet,
+    };
 
     proptest! {
         #[test]
@@ -151,19 +174,37 @@ mod tests {
             prop_assert_eq!(set.minus(&other).iter().collect::<Vec<_>>(), rest);
             let both: Vec<_> = given.intersection(&taken).copied().collect();
             prop_assert_eq!(set.and(&other).iter().collect::<Vec<_>>(), both);
+            let mut sum = set.clone();
+            sum.insert_all(&other);
+            let all: Vec<_> = given.union(&taken).copied().collect();
+            prop_assert_eq!(sum.iter().collect::<Vec<_>>(), all);
+            for position in 0..600 {
+                prop_assert_eq!(set.contains(position), given.contains(&position));
+            }
+            prop_assert_eq!(set.is_empty(), given.is_empty());
         }
+    }
+
+    fn nodes(names: &[&str]) -> NodeSet {
+        let node = |name: &&str| Node {
+            name: (*name).into(),
+            area: Area::Mainland,
+            tier: Tier::Edge,
+            cluster: (*name).into(),
+            address: String::new(),
+        };
+        NodeSet::all(Fleet::new(names.iter().map(node)))
     }
 
     #[test]
     fn each_node_gets_one_job_with_its_targets() {
-        let (a, b) = (String::from("a"), String::from("b"));
-        let planned = jobs([vec![&a, &b], vec![&b], vec![]]);
-        assert_eq!(
-            planned,
-            vec![
-                PlannedJob { node: a, members: [0].into_iter().collect() },
-                PlannedJob { node: b, members: [0, 1].into_iter().collect() },
-            ]
-        );
+        // of two fleets, as when a node has joined in between: the name counts
+        let (both, one) = (nodes(&["a", "b"]), nodes(&["b"]));
+        let planned = jobs([Some(&both), Some(&one), None, Some(&both), Some(&NodeSet::default())]);
+        let job = |node: &str, members: &[u16]| PlannedJob {
+            node: node.into(),
+            members: members.iter().copied().collect(),
+        };
+        assert_eq!(planned, [job("a", &[0, 3]), job("b", &[0, 1, 3])]);
     }
 }

@@ -1,9 +1,9 @@
-//! Ports at which an origin may be asked without the leave of the installation's owner.
+//! Ports at which an origin may be asked without permission of the installation's owner.
 //!
 //! What listens below 1024 or at the ports below is rarely a web server, and an HTTP request that
 //! a tenant chooses may do harm there. 80, 443 and the rest are free. Pure.
 
-/// Ports of 1024 and above at which no origin is asked without leave: those of the Fetch standard's
+/// Ports of 1024 and above at which no origin is asked without permission: those of the Fetch standard's
 /// list of bad ports, databases, caches, brokers and the control planes of clusters.
 const GUARDED: [u16; 56] = [
     1099, 1433, 1434, 1521, 1719, 1720, 1723, 2049, 2181, 2375, 2376, 2377, 2379, 2380, 3306, 3389,
@@ -12,7 +12,7 @@ const GUARDED: [u16; 56] = [
     9300, 10080, 10250, 11211, 15672, 27017, 27018, 27019,
 ];
 
-/// Whether an origin may be asked at `port` without leave.
+/// Whether an origin may be asked at `port` without permission.
 pub fn is_open(port: u16) -> bool {
     match port {
         80 | 443 => true,

@@ -85,7 +85,7 @@ impl Product {
     ];
 
     /// What the account that owns the installation has, unless it was set: the batch limits of the
-    /// API, and more in a day than anybody needs.
+    /// API, and a day's limit that is out of reach.
     pub const fn owner_limits(self) -> Limits {
         let Limits { batch, .. } = self.default_limits();
         match self {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderValue;
 
 use crate::{
+    backoff::Backoff,
     http::parse_http_date,
     outcome::{OriginFault, Outcome, Uncacheable},
     time::Timestamp,
@@ -12,15 +13,14 @@ use crate::{
 
 /// How long a target is tried, from its first failure, where neither task nor domain says otherwise.
 pub const DEFAULT_PATIENCE: Duration = Duration::from_secs(600);
-/// Nobody may ask for more.
+/// The longest that may be asked for.
 pub const MOST_PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Leases in a row of which nothing was heard, after which a job is given up: something in it
-/// may be what ends the node that works on it.
+/// Leases in a row that expire without a report, after which a job is given up: something in it may be
+/// what stops the node that works on it.
 pub const MAX_LEASES: u32 = 20;
 
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-/// No delay is longer.
-pub const LONGEST_DELAY: Duration = Duration::from_secs(60);
+/// How long an item waits for its next attempt after so many have failed.
+pub const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
 /// An origin that wants to be left alone for longer is asked again after this.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 
@@ -73,17 +73,6 @@ impl Presence {
     }
 }
 
-/// How long to wait after `attempt` (from 1) failed: doubling from one second to a minute, less a
-/// random part of up to half, so that many failures do not come back together.
-///
-/// `seed` is any random number.
-pub fn delay(attempt: u32, seed: u64) -> Duration {
-    let doubled = FIRST_DELAY.saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    let full = doubled.min(LONGEST_DELAY);
-    let jitter = full.as_millis() as u64 / 2;
-    full - Duration::from_millis(seed % (jitter + 1))
-}
-
 /// How long `value`, a `Retry-After` field, asks to be left alone: a number of seconds, or a date,
 /// which is compared with `date`, the origin's own clock (RFC 9110 section 10.2.3). At most
 /// [`LONGEST_RETRY_AFTER`]; `None` when it is neither.
@@ -102,18 +91,6 @@ pub fn retry_after(value: &HeaderValue, date: Timestamp) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn delays_double_to_a_minute_and_never_fall_below_half() {
-        for (attempt, full) in [(1, 1), (2, 2), (3, 4), (6, 32), (7, 60), (60, 60)] {
-            let full = Duration::from_secs(full);
-            assert_eq!(delay(attempt, 0), full);
-            for seed in [1, 77, u64::MAX, 499, 500, 501] {
-                let delay = delay(attempt, seed);
-                assert!(delay >= full / 2 && delay <= full, "{attempt} {seed} {delay:?}");
-            }
-        }
-    }
 
     #[test]
     fn a_missing_resource_is_not_asked_for_again() {

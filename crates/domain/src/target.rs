@@ -45,7 +45,7 @@ pub enum Error {
     /// User information before the host.
     #[error("carries user information before the host; send credentials in a header")]
     UserInfo,
-    /// A byte outside ASCII, or a space, without leave to encode it.
+    /// A byte outside ASCII, or a space, without permission to encode it.
     #[error("has a character outside ASCII or a space; percent-encode it or ask for URL encoding")]
     NotAscii,
     /// A control character or another byte that no request line can carry.
@@ -134,7 +134,7 @@ fn encode_tail(tail: &str, encode: bool) -> Result<String, Error> {
         Some(b'/') => tail,
         Some(_) => format!("/{tail}"),
     };
-    // what is left of RFC 3986, so that whoever fetches the target can ask for it
+    // what is left of RFC 3986, so that a node can ask for it
     if PathAndQuery::try_from(&tail).is_err() {
         return Err(Error::Character);
     }

@@ -43,7 +43,7 @@ pub struct FetchOptions {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
     /// `User-Agent` of the origin request where the caller gives none; absent = `Stoker/<version>`.
-    /// The API's own, the same for every caller: what it may select is nobody's choice.
+    /// The API's own, the same for every caller, so that no caller chooses what it selects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_user_agent: Option<String>,
     /// Further request fields, in the order given; at most 20. Not part of the cache key.
@@ -62,18 +62,18 @@ pub struct FetchOptions {
     /// nodes together; absent = as fast as it can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit_mbps: Option<u32>,
-    /// How long each target is tried after its first failure; absent = as its domain says. Nodes are
-    /// not told.
+    /// How long each target is tried after its first failure; absent = as its domain says. Not sent
+    /// to nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_seconds: Option<u64>,
-    /// Hosts to which playlists may lead; absent = every domain of the account. Nodes are not told.
+    /// Hosts to which playlists may lead; absent = every domain of the account. Not sent to nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub playlist_hosts: Option<Vec<String>>,
 }
 
 impl FetchOptions {
-    /// How content of `domain` is asked for: request fields, which may be secrets, go to nobody
-    /// whom the caller did not name, wherever a playlist leads.
+    /// How content of `domain` is asked for: request fields, which may be secrets, go to no domain that
+    /// the caller did not name, wherever a playlist leads.
     #[must_use]
     pub fn for_domain(&self, domain: &str) -> Self {
         let is_named = self

@@ -1,6 +1,6 @@
 //! Zones: groups of an account's domains under one registrable name.
 //!
-//! Which zone a host goes into, the engine decides; makes no names.
+//! The engine decides which zone a host goes into, and makes the names.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl fmt::Display for ZoneId {
     }
 }
 
-/// A zone. Which domains are in it, the domains say.
+/// A zone. Each domain says in which zone it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Zone {
     /// Public name.

@@ -114,8 +114,12 @@ impl Engine {
             CheckTiers::All => &[Some(Tier::Edge), Some(Tier::Middle)],
         };
         let directory = self.board.now();
-        let of = |wish: &Option<Tier>| directory.holders(target.key(), areas, *wish);
-        Ok(wishes.iter().flat_map(of).collect())
+        let of = |tier: &Option<Tier>| directory.fleet().holders(target.key(), areas, *tier);
+        Ok(wishes
+            .iter()
+            .map(of)
+            .flat_map(|nodes| nodes.iter().cloned().collect::<Vec<_>>())
+            .collect())
     }
 
     /// Asks each node once, for all that it must hold.

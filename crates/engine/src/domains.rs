@@ -121,7 +121,7 @@ impl Engine {
     /// written; here so that no zone is made for a domain that is refused.
     fn is_related(&self, account: AccountId, claim: &str) -> bool {
         let directory = self.board.now();
-        let mut domains = directory.domains.values();
+        let mut domains = directory.domains();
         domains.any(|domain| domain.account != account && are_related(&domain.name, claim))
             || self.is_related_to_zone(account, claim)
     }
@@ -134,12 +134,8 @@ impl Engine {
     /// The domains of `account`, ordered by host.
     pub fn domains(&self, account: AccountId) -> Vec<Arc<Domain>> {
         let directory = self.board.now();
-        let mut domains: Vec<_> = directory
-            .domains
-            .values()
-            .filter(|domain| domain.account == account)
-            .cloned()
-            .collect();
+        let mut domains: Vec<_> =
+            directory.domains().filter(|domain| domain.account == account).cloned().collect();
         domains.sort_by(|a, b| a.name.cmp(&b.name));
         domains
     }

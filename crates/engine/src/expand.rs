@@ -12,7 +12,7 @@ use stoker_domain::{
     domain::Domain,
     media::Child,
     outcome::{Block, Outcome},
-    placement::Directory,
+    placement::NodeSet,
     setting::Status,
     target::Target,
     task::Task,
@@ -21,6 +21,7 @@ use stoker_ledger::{ChildPlan, Error, LeasedItem, PlannedTarget};
 
 use crate::{
     Engine,
+    directory::Catalog,
     partial::reach,
     submit::{charges, holders},
 };
@@ -39,8 +40,8 @@ impl Engine {
             .into_iter()
             .map(|child| plan(&directory, task, child, levels))
             .partition(|target| target.settled.is_some());
-        let nodes: BTreeSet<String> =
-            fetched.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
+        let nodes: BTreeSet<_> = fetched.iter().flat_map(|target| target.nodes.names()).collect();
+        let nodes: Vec<String> = nodes.into_iter().map(Into::into).collect();
         if task.options.limit_mbps.is_some() {
             self.pace.add(task, fetched.iter().map(|target| target.host.clone()));
             self.publish_limits();
@@ -77,12 +78,12 @@ impl Engine {
 }
 
 /// `levels` may still be followed below the child.
-fn plan(directory: &Directory, task: &Task, child: Child, levels: u8) -> PlannedTarget {
+fn plan(directory: &Catalog, task: &Task, child: Child, levels: u8) -> PlannedTarget {
     let settled = |url, host, reason| PlannedTarget {
         url,
         host,
         levels: 0,
-        nodes: Vec::new(),
+        nodes: NodeSet::default(),
         settled: Some(Outcome::Blocked(reason)),
     };
     let Ok(target) = Target::parse(&child.url, true) else {

@@ -39,7 +39,7 @@ mod zones;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use stoker_domain::{placement::Directory, time::Clock};
+use stoker_domain::{directory::Directory, time::Clock};
 use stoker_ledger::Ledger;
 use tokio::sync::watch;
 

@@ -77,7 +77,8 @@ impl Engine {
         let now = self.schedule.now(&*self.clock);
         let directory = self.board.now();
         directory
-            .nodes
+            .fleet()
+            .nodes()
             .iter()
             .filter_map(|node| {
                 let Session { number, last_seen, scheduled, store } = self.nodes.get(&node.name)?;

@@ -17,7 +17,7 @@ use stoker_domain::{
     domain::{Domain, Shield},
     job::{ItemReport, JobId},
     outcome::Outcome,
-    retry::{Presence, delay},
+    retry::{BACKOFF, Presence},
     time::Timestamp,
 };
 
@@ -125,7 +125,7 @@ impl Origins {
         if hold.reason.until + turn <= now {
             hold.attempts = hold.attempts.saturating_add(1);
             // should nothing be heard of this one, another goes after the next pause
-            hold.reason.until = now + delay(hold.attempts, random);
+            hold.reason.until = now + BACKOFF.delay(hold.attempts, random);
             hold.probe = Some(item);
             if hold.tried.len() >= MOST_TRIED {
                 hold.tried.clear();
@@ -172,7 +172,7 @@ impl Origins {
                 }
             }
             Presence::Away => {
-                let pause = delay(1, random);
+                let pause = BACKOFF.delay(1, random);
                 states.entry(place.clone()).or_default().hold(report, now, pause);
             }
             Presence::Silent => {
@@ -182,7 +182,7 @@ impl Origins {
                 }
                 if state.silent.len() >= SILENT {
                     state.silent.clear();
-                    state.hold(report, now, delay(1, random));
+                    state.hold(report, now, BACKOFF.delay(1, random));
                 } else if state.hold.is_some() {
                     state.hold(report, now, Duration::ZERO);
                 }

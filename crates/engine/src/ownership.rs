@@ -16,7 +16,7 @@ use stoker_domain::{
     account::AccountId,
     host::{self, base_host, is_at_or_below, normal_name},
     ownership::{
-        FILE_PATH, Leave, MAX_PROOFS, MAX_RECORDS, Method, Ownership, PROOF_LIFETIME, Proof,
+        FILE_PATH, MAX_PROOFS, MAX_RECORDS, Method, Ownership, PROOF_LIFETIME, Proof, ProofRule,
         RECORD_LIFETIME, Record, Unclaimable, check_claim, has_file, registrable,
     },
     zone::Zone,
@@ -261,7 +261,7 @@ impl Engine {
     /// # Errors
     /// What the ledger said.
     pub async fn needs_proof(&self, account: AccountId) -> Result<bool, LedgerError> {
-        Ok(self.leave(account).await? == Leave::Required)
+        Ok(self.leave(account).await? == ProofRule::Required)
     }
 
     /// Looks for what `account` was to publish for `host`. What is found proves it for a day.
@@ -342,16 +342,16 @@ impl Engine {
     ) -> Result<Ownership, DomainError> {
         let failed = |source| DomainError::Ledger { host: host.into(), source };
         let leave = match self.leave(account).await.map_err(failed)? {
-            Leave::Required if is_vouched_for => Leave::Waived,
+            ProofRule::Required if is_vouched_for => ProofRule::Waived,
             leave => leave,
         };
         if let Err(why) = check_claim(host, leave) {
             return Err(DomainError::Unclaimable { host: host.into(), why });
         }
         match leave {
-            Leave::Owner => return Ok(Ownership::Owner),
-            Leave::Waived => return Ok(Ownership::Waived),
-            Leave::Required => {}
+            ProofRule::Owner => return Ok(Ownership::Owner),
+            ProofRule::Waived => return Ok(Ownership::Waived),
+            ProofRule::Required => {}
         }
         let base = base_host(host);
         let claims = self.zones(account);
@@ -381,24 +381,24 @@ impl Engine {
             return Ok(None);
         }
         Ok(match leave {
-            Leave::Owner => Some(Ownership::Owner),
-            Leave::Waived => Some(Ownership::Waived),
-            Leave::Required => {
+            ProofRule::Owner => Some(Ownership::Owner),
+            ProofRule::Waived => Some(Ownership::Waived),
+            ProofRule::Required => {
                 let proof = self.ownership_proof(account, &zone.name).await?;
                 proof.filter(|proof| proof.method == Method::Dns).map(|proof| proof.method.into())
             }
         })
     }
 
-    async fn leave(&self, account: AccountId) -> Result<Leave, LedgerError> {
+    async fn leave(&self, account: AccountId) -> Result<ProofRule, LedgerError> {
         let accounts = self.ledger.accounts().await?;
         let is_waived = |id| accounts.iter().any(|it| it.id == id && it.is_verification_waived);
         Ok(if accounts.first().is_some_and(|first| first.id == account) {
-            Leave::Owner
+            ProofRule::Owner
         } else if self.config.waives_verification || is_waived(account) {
-            Leave::Waived
+            ProofRule::Waived
         } else {
-            Leave::Required
+            ProofRule::Required
         })
     }
 }
@@ -409,7 +409,7 @@ fn provable(host: &str) -> Result<String, OwnershipError> {
     if !host::is_new_domain_name(&host) {
         return Err(OwnershipError::InvalidHost { host });
     }
-    match (check_claim(&host, Leave::Required), registrable(&host)) {
+    match (check_claim(&host, ProofRule::Required), registrable(&host)) {
         (Ok(()), Some(name)) => Ok(name.into()),
         (Err(why), _) => Err(OwnershipError::Unclaimable { host, why }),
         (Ok(()), None) => Err(OwnershipError::Unclaimable { host, why: Unclaimable::PublicSuffix }),

@@ -14,8 +14,8 @@ use std::{
 
 use stoker_domain::{
     area::{Area, Tier},
-    pace::{Demand, Grant, LEASE, Limits, Wish, share},
-    placement::Directory,
+    directory::Directory,
+    pace::{Demand, Grant, GroupDemand, LEASE, Limits, share},
     task::{Task, TaskId},
 };
 use stoker_ledger::{Error, NewTask, Submitted};
@@ -121,10 +121,10 @@ impl State {
         let leases = self.leases.entry(demand.host.clone()).or_default();
         leases.retain(|_, lease| now < lease.until + SILENCE);
         leases.remove(node);
-        let mut wishes = vec![wish(&lease)];
-        wishes.extend(leases.values().filter(|other| now < other.until).map(wish));
+        let mut demands = vec![group_demand(&lease)];
+        demands.extend(leases.values().filter(|other| now < other.until).map(group_demand));
         let groups = Area::ALL.map(|area| limits.of(area).unwrap_or(u64::MAX));
-        let shares = share(limits.total.unwrap_or(u64::MAX), &groups, &wishes);
+        let shares = share(limits.total.unwrap_or(u64::MAX), &groups, &demands);
         // nobody's lease is cut short: what others hold still is not there to be given
         let left = |limit: Option<u64>, area: Option<Area>| {
             let others = leases.values().filter(|other| area.is_none_or(|a| other.area == a));
@@ -138,17 +138,17 @@ impl State {
     }
 }
 
-fn wish(lease: &Lease) -> Wish {
+fn group_demand(lease: &Lease) -> GroupDemand {
     let group = Area::ALL.iter().position(|area| *area == lease.area).unwrap_or(0);
-    Wish { group, wanted: lease.wanted }
+    GroupDemand { group, wanted: lease.wanted }
 }
 
 impl Engine {
     /// Says how fast `node` may read each origin that it wants to read. Says nothing of one whose
     /// limit may be used up by what an engine before this one granted.
     pub fn pace(&self, node: &str, demands: &[Demand]) -> Vec<Grant> {
-        let directory = self.board.now();
-        let Some(known) = directory.nodes.iter().find(|known| known.name == node) else {
+        let directory = self.board.published();
+        let Some(known) = directory.fleet().node(node) else {
             return Vec::new();
         };
         let area = known.area;
@@ -190,7 +190,7 @@ impl Engine {
             return;
         };
         let leases = state.leases.entry(host.into()).or_default();
-        let middles = directory.nodes.iter().filter(|node| node.tier == Tier::Middle);
+        let middles = directory.fleet().nodes().iter().filter(|node| node.tier == Tier::Middle);
         for node in middles.filter(|node| !self.nodes.has_registered(&node.name)) {
             let floor = directory.floor(host, node.area).unwrap_or(0);
             let lease = Lease { area: node.area, wanted: 0, rate: floor, floor, until };

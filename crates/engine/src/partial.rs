@@ -10,7 +10,6 @@ use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope, Tier, tier_for},
     domain::Domain,
-    placement::Directory,
     quota::Product,
     target::Target,
     task::{FetchOptions, MediaPolicy, Task, TaskId},
@@ -19,7 +18,9 @@ use stoker_domain::{
 use stoker_ledger::{NewTask, PlannedTarget};
 
 use crate::{
-    Engine, Receipt, SubmitError, ids,
+    Engine, Receipt, SubmitError,
+    directory::Catalog,
+    ids,
     submit::{
         PLAYLIST_LEVELS, Wanted, charges, check_count, check_features, check_lock, holders,
         refused, share_the_thread,
@@ -92,8 +93,8 @@ impl Engine {
         };
         let id = task.id.clone();
         let charges = charges(&task, self.calendar.day(now), &limits);
-        let nodes: BTreeSet<String> =
-            targets.iter().flat_map(|target| target.nodes.iter().cloned()).collect();
+        let nodes: BTreeSet<_> = targets.iter().flat_map(|target| target.nodes.names()).collect();
+        let nodes: Vec<String> = nodes.into_iter().map(Into::into).collect();
         let new = NewTask { task, charges, targets };
         let submitted = self.submit_at_pace(vec![new]).await;
         let submitted = submitted.map_err(|error| refused(error, &limits))?;
@@ -114,7 +115,7 @@ type Accepted = Vec<(Target, Arc<Domain>)>;
 type Refused = Vec<(String, SubmitError)>;
 
 async fn sort(
-    directory: &Directory,
+    directory: &Catalog,
     account: AccountId,
     submission: &PartialSubmission,
 ) -> (Accepted, Refused) {
@@ -130,7 +131,7 @@ async fn sort(
 }
 
 fn check(
-    directory: &Directory,
+    directory: &Catalog,
     account: AccountId,
     submission: &PartialSubmission,
     index: usize,
@@ -149,13 +150,13 @@ fn check(
 }
 
 fn check_nodes(
-    directory: &Directory,
+    directory: &Catalog,
     areas: AreaScope,
     wish: Option<Tier>,
 ) -> Result<(), SubmitError> {
     for area in areas.areas().iter().copied() {
         let tier = tier_for(area, wish);
-        if !directory.nodes.iter().any(|node| node.area == area && node.tier == tier) {
+        if !directory.fleet().has(area, tier) {
             return Err(SubmitError::NoNode { area, tier });
         }
     }
@@ -163,7 +164,7 @@ fn check_nodes(
 }
 
 async fn plan(
-    directory: &Directory,
+    directory: &Catalog,
     accepted: Accepted,
     submission: &PartialSubmission,
 ) -> Vec<PlannedTarget> {

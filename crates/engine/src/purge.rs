@@ -18,7 +18,6 @@ use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope, Tier},
     domain::{Domain, Shield},
-    placement::Directory,
     purge::{Method, PathError, PurgeOrder, Scope, directory, is_tag, root, tagged},
     quota::{Counter, Product},
     setting::Status,
@@ -32,7 +31,9 @@ use stoker_ledger::{Charge, Error, NewPurge};
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    Engine, Receipt, SubmitError, ids,
+    Engine, Receipt, SubmitError,
+    directory::Catalog,
+    ids,
     submit::{Wanted, check_count, refused, share_the_thread},
 };
 
@@ -206,7 +207,7 @@ impl Engine {
         Ok(PartialPurged { receipt: Some(receipt), refused })
     }
 
-    async fn accept_purge(&self, board: &Directory, new: Accepted) -> Result<Receipt, SubmitError> {
+    async fn accept_purge(&self, board: &Catalog, new: Accepted) -> Result<Receipt, SubmitError> {
         let reach = Reach::of(&new.found, new.asked);
         let phases = phases(board, &reach);
         if phases.is_empty() {
@@ -289,7 +290,7 @@ impl Engine {
             now.since(seen.unwrap_or(watching_since).max(watching_since)) > self.config.lease
         };
         let board = self.board.now();
-        let names = board.nodes.iter().map(|node| &node.name);
+        let names = board.fleet().nodes().iter().map(|node| &node.name);
         let silent: Vec<String> = names.filter(|name| is_silent(name)).cloned().collect();
         if silent.is_empty() {
             return Ok(());
@@ -342,7 +343,7 @@ struct Accepted {
 
 /// The targets, checked, each once.
 async fn read(
-    board: &Directory,
+    board: &Catalog,
     account: AccountId,
     submission: &PurgeSubmission,
 ) -> Result<Found, PurgeError> {
@@ -378,7 +379,7 @@ fn parse(scope: Scope, text: &str, encode: bool, index: usize) -> Result<Target,
 
 /// What one text of the list names: a tag is looked for in several domains.
 fn find(
-    board: &Directory,
+    board: &Catalog,
     account: AccountId,
     purge: &PartialPurge,
     index: usize,
@@ -455,9 +456,10 @@ impl Reach {
 }
 
 /// The nodes by phase; see the head of this file.
-fn phases(board: &Directory, reach: &Reach) -> Vec<Vec<String>> {
+fn phases(board: &Catalog, reach: &Reach) -> Vec<Vec<String>> {
     let named = |tier: Tier, is_meant: &dyn Fn(&Area) -> bool| -> Vec<String> {
-        let nodes = board.nodes.iter().filter(|node| node.tier == tier && is_meant(&node.area));
+        let nodes =
+            board.fleet().nodes().iter().filter(|node| node.tier == tier && is_meant(&node.area));
         nodes.map(|node| node.name.clone()).collect()
     };
     let middles = named(Tier::Middle, &|area| reach.ways.contains(area));

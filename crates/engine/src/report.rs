@@ -12,7 +12,7 @@ use stoker_domain::{
     job::{ItemReport, JobId, LeaseToken, Report},
     outcome::{Block, Outcome},
     plan::Positions,
-    retry::{LONGEST_RETRY_AFTER, Presence, delay, is_worth_retrying},
+    retry::{BACKOFF, LONGEST_RETRY_AFTER, Presence, is_worth_retrying},
     target::Target,
     task::FetchOptions,
 };
@@ -176,7 +176,7 @@ impl Engine {
         let held = place.as_ref().and_then(|place| self.attempts.held(named.job, place));
         let failing = Failing::again((before, held), failed, now);
         let attempts = failing.attempts;
-        let own = now + delay(attempts, self.random()).max(retry_after.unwrap_or_default());
+        let own = now + BACKOFF.delay(attempts, self.random()).max(retry_after.unwrap_or_default());
         let held = place.and_then(|place| self.origins.reason(&place)).map(|reason| reason.until);
         let next = match held {
             // the pauses of the origin are those of all its targets
@@ -206,7 +206,7 @@ impl Engine {
         options: &FetchOptions,
     ) -> (Duration, Option<Place>) {
         let directory = self.board.now();
-        let area = directory.nodes.iter().find(|known| known.name == node).map(|node| node.area);
+        let area = directory.fleet().node(node).map(|node| node.area);
         let target = Target::parse(url, false).ok();
         let domain = target.as_ref().and_then(|target| directory.domain(&target.host));
         let own = domain.and_then(|domain| domain.patience_seconds);
@@ -227,7 +227,7 @@ impl Engine {
             tracing::warn!(error, job.count = count, "jobs whose origin is back wait on");
         }
         let directory = self.board.now();
-        self.doorbells.ring(directory.nodes.iter().map(|node| node.name.as_str()));
+        self.doorbells.ring(directory.fleet().nodes().iter().map(|node| node.name.as_str()));
     }
 }
 

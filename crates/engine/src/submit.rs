@@ -11,7 +11,7 @@ use stoker_domain::{
     area::{AreaScope, Tier, tier_for},
     domain::Domain,
     host,
-    placement::Directory,
+    placement::NodeSet,
     quota::{AreaLimits, Counter, Product},
     setting::Status,
     target::{self, Target},
@@ -21,7 +21,7 @@ use stoker_domain::{
 use stoker_ledger::{Charge, Error, ErrorKind, NewTask, PlannedTarget};
 use tokio::task::yield_now;
 
-use crate::{Engine, SubmitError};
+use crate::{Engine, SubmitError, directory::Catalog};
 
 /// Levels of playlists that are followed, the submitted one included.
 pub(crate) const PLAYLIST_LEVELS: u8 = 3;
@@ -90,8 +90,9 @@ impl Engine {
         let now = self.clock.now();
         let limits = self.ledger.limits(account.id, submission.product).await;
         let limits = limits.map_err(SubmitError::Ledger)?;
-        let nodes: BTreeSet<String> =
-            lists.iter().flatten().flat_map(|target| target.nodes.iter().cloned()).collect();
+        let nodes: BTreeSet<_> =
+            lists.iter().flatten().flat_map(|target| target.nodes.names()).collect();
+        let nodes: Vec<String> = nodes.into_iter().map(Into::into).collect();
         let new = |targets: Vec<PlannedTarget>| {
             let mut options = submission.options.clone();
             options.name_domains(targets.iter().map(|target| target.host.as_str()));
@@ -169,7 +170,7 @@ pub(crate) fn check_lock(domain: &Domain, host: &str) -> Result<(), SubmitError>
 }
 
 pub(crate) async fn plan(
-    directory: &Directory,
+    directory: &Catalog,
     account: AccountId,
     submission: &Submission,
 ) -> Result<Vec<PlannedTarget>, SubmitError> {
@@ -209,15 +210,14 @@ pub(crate) async fn share_the_thread(index: usize) {
     }
 }
 
-/// Names of the nodes that must hold `target`.
+/// The nodes that must hold `target`.
 pub(crate) fn holders(
-    directory: &Directory,
+    directory: &Catalog,
     target: &Target,
     areas: AreaScope,
     tier: Option<Tier>,
-) -> Vec<String> {
-    let nodes = directory.holders(target.key(), areas, tier);
-    nodes.iter().map(|node| node.name.clone()).collect()
+) -> NodeSet {
+    directory.fleet().holders(target.key(), areas, tier)
 }
 
 /// What is wanted of a domain: that it is the caller's, in the zone that he names, and online.
@@ -260,7 +260,7 @@ impl Wanted<'_> {
 }
 
 fn check_domain<'a>(
-    directory: &'a Directory,
+    directory: &'a Catalog,
     account: AccountId,
     areas: AreaScope,
     (index, target): (usize, &Target),
@@ -275,10 +275,10 @@ fn check_domain<'a>(
     }
 }
 
-fn check_nodes(directory: &Directory, submission: &Submission) -> Result<(), SubmitError> {
+fn check_nodes(directory: &Catalog, submission: &Submission) -> Result<(), SubmitError> {
     for area in submission.areas.areas().iter().copied() {
         let tier = tier_for(area, submission.tier);
-        if !directory.nodes.iter().any(|node| node.area == area && node.tier == tier) {
+        if !directory.fleet().has(area, tier) {
             return Err(SubmitError::NoNode { area, tier });
         }
     }

@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet};
 
 use stoker_domain::{
     job::{ItemProgress, NodeOutcome},
-    key::Key,
     outcome::Outcome,
     target::Target,
     task::{Progress, TaskId},
@@ -195,9 +194,8 @@ impl Engine {
         if row.finished_at.is_some() {
             return (row.done as f64 / targets, row.done_bytes);
         }
-        // the number of holders is the same for every key
-        let any_key = Key([0; 16]);
-        let holders = self.board.now().holders(any_key, row.task.areas, row.task.tier).len().max(1);
+        let directory = self.board.now();
+        let holders = directory.fleet().count_holders(row.task.areas, row.task.tier).max(1);
         let moving = self.progress.moving(&row.task.id);
         let items = || moving.values().flatten();
         let share = row.done as f64 + items().map(share).sum::<f64>() / holders as f64;

@@ -68,10 +68,9 @@ pub(crate) struct Row {
 
 impl Chunk {
     fn new(targets: Vec<PlannedTarget>) -> Self {
-        let jobs = plan::jobs(targets.iter().map(|target| match target.settled {
-            None => target.nodes.as_slice(),
-            Some(_) => &[],
-        }));
+        let is_open = |target: &PlannedTarget| target.settled.is_none();
+        let jobs =
+            plan::jobs(targets.iter().map(|target| is_open(target).then_some(&target.nodes)));
         let pending = Pending::of(targets.len(), &jobs);
         let rows = targets
             .into_iter()
@@ -132,7 +131,7 @@ mod tests {
             url: format!("http://a.example/{number}"),
             host: "a.example".into(),
             levels: 3,
-            nodes: nodes.iter().map(|node| (*node).into()).collect(),
+            nodes: crate::suite::fixture::nodes_named(nodes),
             settled,
         }
     }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use stoker_domain::{
     job::{Heartbeat, ItemReport, JobId, LeaseToken, LeasedJob, NodeOutcome},
     outcome::Outcome,
+    placement::NodeSet,
     plan::Positions,
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
@@ -126,8 +127,8 @@ pub struct PlannedTarget {
     pub host: String,
     /// Levels of playlists that may be followed below it; 0 = do not look inside.
     pub levels: u8,
-    /// Names of the nodes that must hold it; empty = it is settled at once with `settled`.
-    pub nodes: Vec<String>,
+    /// The nodes that must hold it; empty = it is settled at once with `settled`.
+    pub nodes: NodeSet,
     /// Outcome of a target that no node has to fetch, for example `blocked:ownership`.
     pub settled: Option<Outcome>,
 }

@@ -4,7 +4,7 @@
 //! `store` keeps it, `cache` is all of it as the agent (`stoker_agent`) drives it. What may be stored and reused is
 //! decided in [`stoker_domain::http`]; where a key lives, in [`stoker_domain::placement`]. A node
 //! never sees the ledger: it knows the engine as a [`stoker_agent::JobSource`] and the configuration as a
-//! [`stoker_domain::placement::Directory`].
+//! [`stoker_domain::directory::Directory`].
 
 mod cache;
 mod config;

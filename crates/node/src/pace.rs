@@ -23,8 +23,9 @@ use std::{
 
 use stoker_agent::JobSource;
 use stoker_domain::{
+    directory::Directory,
     pace::{Bucket, Demand, Grant, LEASE},
-    placement::{Directory, Node},
+    placement::Node,
 };
 use tokio::{
     sync::{Notify, watch},

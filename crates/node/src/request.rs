@@ -9,8 +9,8 @@ use std::{fmt::Write as _, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use stoker_domain::{
-    domain::{CachePolicy, Domain},
-    http::{ByteRange, CDN_LOOP, always_travels, told_caches, varying},
+    domain::{CachePolicy, NodeDomain},
+    http::{ByteRange, CDN_LOOP, always_travels, upstream_cache_control, varying},
     key::Key,
     task::FetchOptions,
     time::Timestamp,
@@ -24,7 +24,7 @@ pub struct Request {
     /// Its cache key.
     pub key: Key,
     /// The domain that answers for it.
-    pub domain: Arc<Domain>,
+    pub domain: Arc<NodeDomain>,
     /// `Host` as it is passed on to a parent: lower case, without port.
     pub host: String,
     /// In the normal form of [`stoker_domain::uri`].
@@ -141,7 +141,9 @@ impl Request {
             fields.remove(name);
         }
         if self.handed != Handed::All && fields.remove(header::CACHE_CONTROL).is_some() {
-            fields.extend(told_caches(&self.fields).map(|told| (header::CACHE_CONTROL, told)));
+            fields.extend(
+                upstream_cache_control(&self.fields).map(|told| (header::CACHE_CONTROL, told)),
+            );
         }
         fields
     }

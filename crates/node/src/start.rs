@@ -7,10 +7,7 @@ use http::{Request, Response, request::Parts};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use stoker_agent::{Agent, Config as AgentConfig, JobSource, Readiness};
 use stoker_domain::{
-    holding::Holding,
-    placement::{Directory, Node},
-    target::Target,
-    time::Clock,
+    directory::Directory, holding::Holding, placement::Node, target::Target, time::Clock,
 };
 use stoker_listen::{Bounds, Connection, Content, Listener};
 use tokio::{

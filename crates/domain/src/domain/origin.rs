@@ -201,8 +201,8 @@ impl Origin {
         std::iter::once((self.host.as_str(), self.port)).chain(further)
     }
 
-    /// A port at which this origin may not be asked without the leave of the installation's owner;
-    /// servers of `before` stay as they were. Leave for private addresses is leave for ports.
+    /// A port at which this origin may not be asked without permission of the installation's owner;
+    /// servers of `before` stay as they were. Permission for private addresses covers ports.
     pub fn guarded_port(&self, before: Option<&Self>) -> Option<u16> {
         let is_new = |host: &str, port| !before.is_some_and(|b| b.has_server(host, port));
         let mut guarded = self

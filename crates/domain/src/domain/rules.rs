@@ -128,7 +128,7 @@ impl Default for RuleLifetime {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Cookies {
-    /// It is kept if the origin gives leave to share it.
+    /// It is kept if the origin permits to share it.
     #[default]
     Ask,
     /// It is kept without the cookies.

@@ -1,22 +1,19 @@
 //! `Cache-Status`: how a cache handled a request, for people and for tests (RFC 9211).
+//!
+//! Written here and not by the crate `sfv`: that serializes in the canonical form, which has no blank
+//! behind a `;`, and would change the field of every reply.
 
 use std::{borrow::Cow, fmt::Write};
 
 use http::HeaderValue;
 
-/// Why a request went upstream: the `fwd` parameter (RFC 9211 section 2.2).
+/// Why a request went upstream: the `fwd` parameter (RFC 9211 section 2.2), as far as nodes use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Forward {
-    /// The cache was told not to handle it.
-    Bypass,
-    /// The method is not answered from a cache.
-    Method,
     /// Nothing was stored under the target URI.
     UriMiss,
     /// Something was, but selected by other request fields.
     VaryMiss,
-    /// Either of the two.
-    Miss,
     /// The request's directives demanded it.
     Request,
     /// What was stored was stale.
@@ -29,11 +26,8 @@ impl Forward {
     /// The token.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Bypass => "bypass",
-            Self::Method => "method",
             Self::UriMiss => "uri-miss",
             Self::VaryMiss => "vary-miss",
-            Self::Miss => "miss",
             Self::Request => "request",
             Self::Stale => "stale",
             Self::Partial => "partial",
@@ -56,7 +50,7 @@ pub struct CacheStatus<'a> {
     pub is_stored: bool,
     /// The request shared the upstream request of another.
     pub is_collapsed: bool,
-    /// For whoever looks for the cause.
+    /// What a person who looks for the cause should read.
     pub detail: Option<Cow<'a, str>>,
 }
 

@@ -3,9 +3,9 @@
 //! `CDN-Loop` (RFC 8586) names everybody who passed the request on; an installation adds itself once
 //! for each time that it asks an origin, with a tag of the host for which it asks. A host whose own
 //! tag is there already asks itself. One domain may have another as its origin, so other hosts are
-//! no loop until there are too many. A `Via` (RFC 9110 section 7.6.3) goes beside it: where somebody
-//! on the way removes `CDN-Loop`, that tells. The name is derived from what the nodes of an
-//! installation have in common and tells nothing of it.
+//! no loop until there are too many. A `Via` (RFC 9110 section 7.6.3) goes beside it, which shows the
+//! loop where an intermediary removes `CDN-Loop`. The name is derived from the secret that the nodes of
+//! an installation share, and reveals nothing of it.
 
 use http::{HeaderMap, HeaderValue, header};
 use sha2::{Digest, Sha256};

@@ -1,7 +1,7 @@
 //! Which fields of a request travel towards the origin, and which may select what is stored.
 //!
 //! What is stored answers everybody, so no field of one request may decide it unseen. Towards the
-//! origin go the fields that no stored response can depend on without the origin's leave, and those
+//! origin go the fields that no stored response can depend on unless the origin permits it, and those
 //! that its `Vary` names: by these the response is selected again when it is reused (RFC 9111
 //! section 4.1). Which fields a node asks with that keeps nothing is decided elsewhere.
 
@@ -14,28 +14,28 @@ use super::{
     fields::{CDN_LOOP, members},
 };
 
-/// Fields that always travel: a response to `Authorization` is stored only where the origin gives
-/// leave (RFC 9111 section 3.5), a cache passes `Cache-Control` on (section 5.2), and nobody removes
-/// what others said in `CDN-Loop` (RFC 8586 section 2).
+/// Fields that always travel: a response to `Authorization` is stored only where the origin
+/// permits it (RFC 9111 section 3.5), a cache passes `Cache-Control` on (section 5.2), and nobody
+/// removes what others wrote into `CDN-Loop` (RFC 8586 section 2).
 const ALWAYS: [HeaderName; 3] = [header::AUTHORIZATION, header::CACHE_CONTROL, CDN_LOOP];
 
-/// The directives of a viewer's `Cache-Control` that caches before the origin have to know: whether
-/// they may answer from what they keep. The words of the viewer himself, which an origin might answer
-/// by, do not travel; `None` when nothing is left.
-pub fn told_caches(fields: &HeaderMap) -> Option<HeaderValue> {
-    let said = CacheControl::of(fields);
+/// The `Cache-Control` that caches before the origin get for a viewer's: only whether they may answer from
+/// what they store. The viewer's own words do not travel, as an origin might answer by them; `None`
+/// when nothing is left.
+pub fn upstream_cache_control(fields: &HeaderMap) -> Option<HeaderValue> {
+    let control = CacheControl::of(fields);
     let directives = [
-        (said.no_cache, "no-cache"),
-        (said.no_store, "no-store"),
-        (said.max_age == Some(Duration::ZERO), "max-age=0"),
+        (control.no_cache, "no-cache"),
+        (control.no_store, "no-store"),
+        (control.max_age == Some(Duration::ZERO), "max-age=0"),
     ];
-    let told: Vec<&str> =
-        directives.into_iter().filter_map(|(is_said, word)| is_said.then_some(word)).collect();
-    HeaderValue::try_from(told.join(", ")).ok().filter(|value| !value.is_empty())
+    let sent: Vec<&str> =
+        directives.into_iter().filter_map(|(is_given, word)| is_given.then_some(word)).collect();
+    HeaderValue::try_from(sent.join(", ")).ok().filter(|value| !value.is_empty())
 }
 
-/// Fields of a task that tell who asks, from where and in which trace, and seldom select anything.
-const OF_WHO_ASKS: [&str; 9] = [
+/// Fields of a task that identify the client or a trace, and seldom select anything.
+const OF_CLIENT: [&str; 9] = [
     "cache-control",
     "from",
     "pragma",
@@ -47,8 +47,8 @@ const OF_WHO_ASKS: [&str; 9] = [
     "x-trace-id",
 ];
 
-/// Fields in which proxies and gateways tell of a client, or say that another URL or method is
-/// meant. Believed of nobody: they neither travel nor select. So are all `X-Forwarded-…`.
+/// Fields in which proxies and gateways describe a client, or name another URL or method. Nobody is
+/// trusted with them: they neither travel nor select. The same holds for all `X-Forwarded-…`.
 const CLAIMS: [&str; 18] = [
     "cf-connecting-ip",
     "client-ip",
@@ -75,10 +75,10 @@ pub fn always_travels(name: &HeaderName) -> bool {
     ALWAYS.contains(name)
 }
 
-/// Whether field `name` of a task tells who asks. An origin that refuses to answer without it looks
-/// at that, and has no other answer for others.
-pub fn tells_who_asks(name: &HeaderName) -> bool {
-    OF_WHO_ASKS.contains(&name.as_str())
+/// Whether field `name` of a task identifies the client. An origin that refuses to answer without it
+/// looks at that, and has no other answer for others.
+pub fn identifies_client(name: &HeaderName) -> bool {
+    OF_CLIENT.contains(&name.as_str())
 }
 
 /// Removes what a viewer's request claims of clients, URLs and methods.
@@ -137,7 +137,7 @@ mod tests {
                 asked.append(header::CACHE_CONTROL, HeaderValue::from_static(line));
             }
             assert_eq!(
-                told_caches(&asked).as_ref().map(|v| v.to_str().unwrap()),
+                upstream_cache_control(&asked).as_ref().map(|v| v.to_str().unwrap()),
                 told,
                 "{lines:?}"
             );
@@ -158,7 +158,11 @@ mod tests {
             ("x-token", false, false),
         ] {
             let name: HeaderName = name.parse().unwrap();
-            assert_eq!((always_travels(&name), tells_who_asks(&name)), (always, tells), "{name}");
+            assert_eq!(
+                (always_travels(&name), identifies_client(&name)),
+                (always, tells),
+                "{name}"
+            );
         }
     }
 }

@@ -49,8 +49,11 @@ pub fn reuse(stored: &StoredResponse, request_fields: &HeaderMap, now: Timestamp
 /// RFC 9111 section 4.2.4: not when the response says `no-cache`, `must-revalidate`,
 /// `proxy-revalidate` or `s-maxage`.
 fn may_be_served_stale(stored: &StoredResponse) -> bool {
-    let said = CacheControl::of(&stored.fields);
-    !(said.no_cache || said.must_revalidate || said.proxy_revalidate || said.s_maxage.is_some())
+    let directives = CacheControl::of(&stored.fields);
+    !(directives.no_cache
+        || directives.must_revalidate
+        || directives.proxy_revalidate
+        || directives.s_maxage.is_some())
 }
 
 #[cfg(test)]

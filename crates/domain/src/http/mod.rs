@@ -25,7 +25,9 @@ pub use cache_status::{CacheStatus, Forward};
 pub use cdn_loop::LoopGuard;
 pub use conditional::{Conditions, evaluate_conditions, if_range_matches};
 pub use fields::{CDN_LOOP, http_date, parse_http_date, strip_hop_by_hop};
-pub use forwarded::{always_travels, strip_claims, tells_who_asks, told_caches, varying};
+pub use forwarded::{
+    always_travels, identifies_client, strip_claims, upstream_cache_control, varying,
+};
 pub use framing::{BadFraming, framed_length};
 pub use freshness::{Reuse, reuse};
 pub use range::{
@@ -34,5 +36,5 @@ pub use range::{
 };
 pub use response::{StoredResponse, Validator, drop_cookies, strong_validator};
 pub use single::{Contradiction, settle_single};
-pub use staleness::{Staleness, staleness, told_age};
+pub use staleness::{Staleness, age_by_field, staleness};
 pub use storable::{Lifetime, shares_with_cookies, storable};

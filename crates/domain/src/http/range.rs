@@ -1,6 +1,8 @@
 //! Single byte ranges, asked for and answered (RFC 9110 section 14).
 //!
-//! Several ranges in one request are ignored, which section 14.2 allows: the answer is whole.
+//! Several ranges in one request are ignored, which section 14.2 allows: the answer is whole. The
+//! readers are our own: the crates `headers` and `http-range-header` read several ranges, and leave
+//! open what counts here, such as suffixes of empty content and numbers at the end of their range.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Why a response is stale as soon as it comes: the sentence for whoever has to mend it.
+//! Why a response is stale as soon as it arrives: the sentence for the person who can fix it.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// Why a response is stale as soon as it comes.
+/// Why a response is stale as soon as it arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Staleness {
     /// `no-cache`.
@@ -69,33 +69,37 @@ pub fn staleness(
     request_time: Timestamp,
     response_time: Timestamp,
 ) -> Option<Staleness> {
-    let said = CacheControl::of(fields);
-    let explicit = explicit_lifetime(&said, fields, response_time);
+    let directives = CacheControl::of(fields);
+    let explicit = explicit_lifetime(&directives, fields, response_time);
     let stated = match has_default_lifetime(status) {
         true => Some(ruled_lifetime(policy.lifetime, explicit)),
         false => explicit,
     };
     let lifetime = match stated {
         None => return Some(Staleness::Unstated),
-        Some(_) if said.no_cache && !policy.ignores_cache_control => {
+        Some(_) if directives.no_cache && !policy.ignores_cache_control => {
             return Some(Staleness::NoCache);
         }
-        Some(Duration::ZERO) => return Some(no_lifetime(&said, fields, policy, explicit)),
+        Some(Duration::ZERO) => return Some(no_lifetime(&directives, fields, policy, explicit)),
         Some(lifetime) => lifetime,
     };
     let age = corrected_initial_age(fields, request_time, response_time);
     if lifetime > age {
         return None;
     }
-    let told = told_age(fields, request_time, response_time);
+    let told = age_by_field(fields, request_time, response_time);
     Some(match told >= lifetime {
         true => Staleness::Age { age: told, lifetime },
         false => Staleness::Clock { behind: age, lifetime },
     })
 }
 
-/// How old a response came by its `Age` alone, whatever the origin's clock says.
-pub fn told_age(fields: &HeaderMap, request_time: Timestamp, response_time: Timestamp) -> Duration {
+/// How old a response was when it arrived by its `Age` alone, without regard to the origin's clock.
+pub fn age_by_field(
+    fields: &HeaderMap,
+    request_time: Timestamp,
+    response_time: Timestamp,
+) -> Duration {
     let mut undated = fields.clone();
     undated.remove(header::DATE);
     corrected_initial_age(&undated, request_time, response_time)
@@ -103,7 +107,7 @@ pub fn told_age(fields: &HeaderMap, request_time: Timestamp, response_time: Time
 
 /// What made the lifetime zero.
 fn no_lifetime(
-    said: &CacheControl,
+    directives: &CacheControl,
     fields: &HeaderMap,
     policy: &CachePolicy,
     explicit: Option<Duration>,
@@ -112,10 +116,10 @@ fn no_lifetime(
     if is_ruled || explicit != Some(Duration::ZERO) {
         return Staleness::Rule;
     }
-    if said.s_maxage.is_some() {
+    if directives.s_maxage.is_some() {
         return Staleness::Directive("s-maxage");
     }
-    if said.max_age.is_some() {
+    if directives.max_age.is_some() {
         return Staleness::Directive("max-age");
     }
     let is_date = |name| fields.get(name).and_then(parse_http_date).is_some();

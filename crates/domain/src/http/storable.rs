@@ -29,7 +29,7 @@ pub struct Lifetime {
 /// response's `no-store` and `no-cache` alone, as what is private never becomes common, and its
 /// lifetimes are for statuses that may have one without the origin's word.
 ///
-/// A partial response is refused here: whoever combines slices asks with 200 for the whole.
+/// A partial response is refused here: a caller that combines slices asks with 200 for the whole.
 /// The clocks are the receiver's: when the request was sent and when the head came.
 ///
 /// # Errors
@@ -45,40 +45,41 @@ pub fn storable(
     if policy.lifetime == RuleLifetime::Never {
         return Err(Uncacheable::Rule);
     }
-    let mut said = CacheControl::of(fields);
+    let mut directives = CacheControl::of(fields);
     if policy.ignores_cache_control {
-        said.no_store = false;
-        said.no_cache = false;
+        directives.no_store = false;
+        directives.no_cache = false;
     }
-    if said.no_store || CacheControl::of(request_fields).no_store {
+    if directives.no_store || CacheControl::of(request_fields).no_store {
         return Err(Uncacheable::NoStore);
     }
-    if said.private {
+    if directives.private {
         return Err(Uncacheable::Private);
     }
     if members(fields, &header::VARY).any(|name| name == b"*") {
         return Err(Uncacheable::VaryStar);
     }
-    let shares = said.public || said.s_maxage.is_some();
-    if fields.contains_key(header::SET_COOKIE) && !takes_cookies(&said, policy) {
+    let shares = directives.public || directives.s_maxage.is_some();
+    if fields.contains_key(header::SET_COOKIE) && !takes_cookies(&directives, policy) {
         return Err(Uncacheable::SetCookie);
     }
     // RFC 9111 section 3.5
-    if request_fields.contains_key(header::AUTHORIZATION) && !shares && !said.must_revalidate {
+    if request_fields.contains_key(header::AUTHORIZATION) && !shares && !directives.must_revalidate
+    {
         return Err(Uncacheable::Authorization);
     }
     if status == StatusCode::PARTIAL_CONTENT || status == StatusCode::NOT_MODIFIED {
         return Err(Uncacheable::Partial);
     }
     let corrected_initial_age = corrected_initial_age(fields, request_time, response_time);
-    let explicit = explicit_lifetime(&said, fields, response_time);
+    let explicit = explicit_lifetime(&directives, fields, response_time);
     let stated = match has_default_lifetime(status) {
         true => Some(ruled_lifetime(policy.lifetime, explicit)),
         false => explicit,
     };
     let lifetime = match stated {
         None => return Err(Uncacheable::NoLifetime),
-        Some(_) if said.no_cache => Duration::ZERO,
+        Some(_) if directives.no_cache => Duration::ZERO,
         Some(lifetime) => lifetime,
     };
     let has_validator =
@@ -90,14 +91,14 @@ pub fn storable(
 }
 
 /// Whether a response that cookies may have selected may be kept for those who send the same: the
-/// origin gives leave, or the domain's rule does.
+/// origin permits it, or the domain's rule does.
 pub fn shares_with_cookies(fields: &HeaderMap, policy: &CachePolicy) -> bool {
     takes_cookies(&CacheControl::of(fields), policy)
 }
 
-fn takes_cookies(said: &CacheControl, policy: &CachePolicy) -> bool {
+fn takes_cookies(directives: &CacheControl, policy: &CachePolicy) -> bool {
     match policy.cookies {
-        Cookies::Ask => said.public || said.s_maxage.is_some(),
+        Cookies::Ask => directives.public || directives.s_maxage.is_some(),
         Cookies::Drop => true,
         Cookies::Refuse => false,
     }
@@ -130,11 +131,11 @@ pub(super) fn has_default_lifetime(status: StatusCode) -> bool {
 /// RFC 9111 section 4.2.1: `s-maxage`, `max-age`, `Expires` less `Date`. An `Expires` that is not a
 /// date lies in the past (section 5.3).
 pub(super) fn explicit_lifetime(
-    said: &CacheControl,
+    directives: &CacheControl,
     fields: &HeaderMap,
     response_time: Timestamp,
 ) -> Option<Duration> {
-    if let Some(lifetime) = said.s_maxage.or(said.max_age) {
+    if let Some(lifetime) = directives.s_maxage.or(directives.max_age) {
         return Some(lifetime);
     }
     let expires = fields.get(header::EXPIRES)?;

@@ -1,5 +1,5 @@
-//! What manifests name and the rule in force does not follow: told, so that nobody takes a title
-//! for complete that is not.
+//! What manifests name and is not followed: counted and shown, so that nobody takes an incomplete title
+//! for complete.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::target::MAX_LENGTH;
 
-/// URLs that are told one by one.
+/// URLs that are listed one by one.
 const FIRST: usize = 5;
 
 /// How much is named and not followed, and the first few of it.
@@ -48,20 +48,20 @@ pub enum Kind {
 }
 
 impl NotFollowed {
-    /// Whether there is nothing to be told.
+    /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
 
     /// Counts one more.
-    pub(super) fn note(&mut self, kind: Kind, url: &str) {
+    pub(super) fn record(&mut self, kind: Kind, url: &str) {
         *self.counts.entry(kind).or_default() += 1;
         if self.first.len() < FIRST && url.len() <= MAX_LENGTH {
             self.first.push(url.into());
         }
     }
 
-    /// Counts what another one tells, too.
+    /// Adds the counts of another.
     pub fn add(&mut self, other: &Self) {
         for (kind, count) in &other.counts {
             *self.counts.entry(*kind).or_default() += count;
@@ -111,9 +111,9 @@ mod tests {
         let mut sum = NotFollowed::default();
         assert!(sum.is_empty());
         for number in 0..4 {
-            sum.note(Kind::MediaSegment, &format!("http://a/{number}.m4s"));
+            sum.record(Kind::MediaSegment, &format!("http://a/{number}.m4s"));
         }
-        sum.note(Kind::InitializationSection, &"x".repeat(MAX_LENGTH + 1));
+        sum.record(Kind::InitializationSection, &"x".repeat(MAX_LENGTH + 1));
         let text = "4 media segments other than .ts, 1 initialization section (EXT-X-MAP)";
         assert_eq!(sum.to_string(), text);
         sum.add(&sum.clone());

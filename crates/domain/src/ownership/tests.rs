@@ -43,7 +43,7 @@ fn claims_at_above_and_below_a_name_exclude_each_other() {
 
 #[test]
 fn what_may_be_claimed_depends_on_the_leave() {
-    use Leave::{Owner, Required, Waived};
+    use ProofRule::{Owner, Required, Waived};
     use Unclaimable as U;
     for (name, waived, required) in [
         ("www.example.com", Ok(()), Ok(())),
@@ -192,7 +192,7 @@ proptest! {
     fn a_registrable_domain_is_never_a_public_suffix(host in names()) {
         if let Some(name) = registrable(&host) {
             prop_assert!(is_at_or_below(base_host(&host), name));
-            prop_assert_eq!(check_claim(name, Leave::Waived), Ok(()));
+            prop_assert_eq!(check_claim(name, ProofRule::Waived), Ok(()));
         }
     }
 }

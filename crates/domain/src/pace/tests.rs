@@ -4,22 +4,22 @@ use proptest::prelude::*;
 
 use super::*;
 
-const fn wish(group: usize, wanted: u64) -> Wish {
-    Wish { group, wanted }
+const fn demand(group: usize, wanted: u64) -> GroupDemand {
+    GroupDemand { group, wanted }
 }
 
 #[test]
 fn what_one_leaves_goes_to_the_others() {
     let all = u64::MAX;
-    for (total, groups, wishes, shares) in [
-        (90, vec![all], vec![wish(0, all); 3], vec![30, 30, 30]),
-        (90, vec![all], vec![wish(0, 10), wish(0, all), wish(0, all)], vec![10, 40, 40]),
-        (90, vec![20, all], vec![wish(0, all), wish(0, all), wish(1, all)], vec![10, 10, 70]),
-        (all, vec![20, all], vec![wish(0, 50), wish(1, 50)], vec![20, 50]),
-        (90, vec![all], vec![wish(0, 0)], vec![0]),
+    for (total, groups, demands, shares) in [
+        (90, vec![all], vec![demand(0, all); 3], vec![30, 30, 30]),
+        (90, vec![all], vec![demand(0, 10), demand(0, all), demand(0, all)], vec![10, 40, 40]),
+        (90, vec![20, all], vec![demand(0, all), demand(0, all), demand(1, all)], vec![10, 10, 70]),
+        (all, vec![20, all], vec![demand(0, 50), demand(1, 50)], vec![20, 50]),
+        (90, vec![all], vec![demand(0, 0)], vec![0]),
         (90, vec![all], vec![], vec![]),
     ] {
-        assert_eq!(share(total, &groups, &wishes), shares, "{total} {groups:?} {wishes:?}");
+        assert_eq!(share(total, &groups, &demands), shares, "{total} {groups:?} {demands:?}");
     }
 }
 
@@ -28,29 +28,29 @@ proptest! {
     fn shares_keep_every_limit_waste_nothing_and_are_fair(
         total in 0_u64..1_000_000,
         groups in prop::collection::vec(0_u64..1_000_000, 2),
-        wishes in prop::collection::vec((0_usize..2, 0_u64..1_000_000), 0..9),
+        demands in prop::collection::vec((0_usize..2, 0_u64..1_000_000), 0..9),
     ) {
-        let wishes: Vec<Wish> = wishes.into_iter().map(|(g, w)| wish(g, w)).collect();
-        let shares = share(total, &groups, &wishes);
+        let demands: Vec<GroupDemand> = demands.into_iter().map(|(g, w)| demand(g, w)).collect();
+        let shares = share(total, &groups, &demands);
         let of = |group: usize| -> u64 {
-            shares.iter().zip(&wishes).filter(|(_, w)| w.group == group).map(|(s, _)| s).sum()
+            shares.iter().zip(&demands).filter(|(_, w)| w.group == group).map(|(s, _)| s).sum()
         };
-        let count = wishes.len() as u64;
+        let count = demands.len() as u64;
         prop_assert!(shares.iter().sum::<u64>() <= total);
         for (group, limit) in groups.iter().enumerate() {
             prop_assert!(of(group) <= *limit);
         }
-        for (granted, wish) in shares.iter().zip(&wishes) {
-            prop_assert!(*granted <= wish.wanted);
+        for (granted, demand) in shares.iter().zip(&demands) {
+            prop_assert!(*granted <= demand.wanted);
             // whoever has less than it wants is held back by a limit that is used up, and nobody
             // under the same limit has more
             let total_is_used = total - shares.iter().sum::<u64>() < count;
-            let group_is_used = groups[wish.group] - of(wish.group) < count;
-            if *granted < wish.wanted {
-                prop_assert!(total_is_used || group_is_used, "{:?} of {:?}", shares, wishes);
-                for (other, its) in shares.iter().zip(&wishes) {
-                    if its.group == wish.group {
-                        prop_assert!(*other <= granted + count, "{:?} of {:?}", shares, wishes);
+            let group_is_used = groups[demand.group] - of(demand.group) < count;
+            if *granted < demand.wanted {
+                prop_assert!(total_is_used || group_is_used, "{:?} of {:?}", shares, demands);
+                for (other, its) in shares.iter().zip(&demands) {
+                    if its.group == demand.group {
+                        prop_assert!(*other <= granted + count, "{:?} of {:?}", shares, demands);
                     }
                 }
             }

@@ -1,45 +1,35 @@
 //! Placement holds what its header promises, for any set of nodes.
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+};
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::{account::AccountId, domain::CacheRules, host, setting::Status, time::Timestamp};
+use crate::{account::AccountId, domain::Domain, time::Timestamp};
 
 fn node(name: &str, area: Area, tier: Tier, cluster: &str) -> Node {
     Node { name: name.into(), area, tier, cluster: cluster.into(), address: String::new() }
 }
 
-fn directory(nodes: impl IntoIterator<Item = Node>) -> Directory {
-    Directory { nodes: nodes.into_iter().map(Arc::new).collect(), ..Directory::default() }
+fn domain(areas: AreaScope, shield: Shield) -> NodeDomain {
+    let origin = "http://origin.example.com".parse().unwrap();
+    let domain = Domain::new("www.example.com", AccountId(1), origin, Timestamp::default());
+    Domain { areas, shield, ..domain }.for_nodes()
 }
 
-fn domain(areas: AreaScope, shield: Shield) -> Domain {
-    Domain {
-        name: "www.example.com".into(),
-        account: AccountId(1),
-        origin: "http://origin.example.com".parse().unwrap(),
-        areas,
-        status: Status::Online,
-        shield,
-        cache: CacheRules::default(),
-        created_at: Timestamp::default(),
-        updated_at: Timestamp::default(),
-        zone: None,
-        content_epoch: 0,
-        origin_limits: Vec::new(),
-        patience_seconds: None,
-        settings: Default::default(),
-        lock: None,
-        ownership: Default::default(),
-    }
+/// The names of the holders of a key.
+fn holders(fleet: &Arc<Fleet>, key: Key, areas: AreaScope, tier: Option<Tier>) -> Vec<String> {
+    let holders = fleet.holders(key, areas, tier);
+    assert_eq!(holders.len(), fleet.count_holders(areas, tier));
+    assert_eq!(holders.is_empty(), holders.iter().count() == 0);
+    holders.names().map(Into::into).collect()
 }
 
 fn keys() -> impl Iterator<Item = Key> {
     (0..500).map(|number| Key::new("www.example.com", &format!("/{number}")))
-}
-
-fn names(nodes: &[Arc<Node>]) -> Vec<&str> {
-    nodes.iter().map(|node| node.name.as_str()).collect()
 }
 
 /// The four nodes of `stoker up`.
@@ -54,11 +44,8 @@ fn four() -> Vec<Node> {
 
 #[test]
 fn each_area_and_tier_has_its_holders() {
-    let directory = directory(four());
-    let holders = |areas, tier| {
-        let holders = directory.holders(Key([7; 16]), areas, tier);
-        names(&holders).join(" ")
-    };
+    let fleet = Arc::new(Fleet::new(four()));
+    let holders = |areas, tier| holders(&fleet, Key([7; 16]), areas, tier).join(" ");
     let (mainland, overseas, global) =
         (AreaScope::Mainland, AreaScope::Overseas, AreaScope::Global);
     assert_eq!(holders(mainland, None), "middle-mainland");
@@ -66,7 +53,8 @@ fn each_area_and_tier_has_its_holders() {
     assert_eq!(holders(global, None), "edge-overseas middle-mainland");
     assert_eq!(holders(global, Some(Tier::Edge)), "edge-mainland edge-overseas");
     assert_eq!(holders(global, Some(Tier::Middle)), "middle-mainland middle-overseas");
-    assert_eq!(Directory::default().holders(Key([7; 16]), global, None), []);
+    let nobody = Arc::new(Fleet::default());
+    assert_eq!(nobody.holders(Key([7; 16]), global, None), NodeSet::default());
 }
 
 #[test]
@@ -75,32 +63,29 @@ fn a_key_lives_on_one_node_of_each_cluster() {
         let cluster = format!("cluster-{}", number % 3);
         node(&format!("edge-{number}"), Area::Overseas, Tier::Edge, &cluster)
     });
-    let directory = directory(nodes);
-    let mut used = std::collections::BTreeSet::new();
+    let fleet = Arc::new(Fleet::new(nodes));
+    let mut used = BTreeSet::new();
     for key in keys() {
-        let holders = directory.holders(key, AreaScope::Overseas, None);
-        let mut clusters: Vec<_> = holders.iter().map(|node| node.cluster.clone()).collect();
+        let holders = holders(&fleet, key, AreaScope::Overseas, None);
+        let cluster = |name: &String| fleet.node(name).unwrap().cluster.clone();
+        let mut clusters: Vec<_> = holders.iter().map(cluster).collect();
         clusters.sort();
         assert_eq!(clusters, ["cluster-0", "cluster-1", "cluster-2"]);
-        used.extend(holders.iter().map(|node| node.name.clone()));
+        assert!(holders.is_sorted(), "ordered by name");
+        used.extend(holders);
     }
     assert_eq!(used.len(), 12, "every node holds some keys");
 }
 
 #[test]
 fn a_node_that_joins_or_leaves_moves_only_its_own_keys() {
-    let of = |count: usize| {
-        directory(
-            (0..count)
-                .map(|number| node(&format!("edge-{number}"), Area::Mainland, Tier::Edge, "one")),
-        )
-    };
+    let edge = |number| node(&format!("edge-{number}"), Area::Mainland, Tier::Edge, "one");
+    let of = |count: usize| Arc::new(Fleet::new((0..count).map(edge)));
     let (five, six) = (of(5), of(6));
     let mut moved = 0;
     for key in keys() {
-        let holder = |directory: &Directory| {
-            let holders = directory.holders(key, AreaScope::Mainland, Some(Tier::Edge));
-            holders.into_iter().next().unwrap().name.clone()
+        let holder = |fleet: &Arc<Fleet>| {
+            holders(fleet, key, AreaScope::Mainland, Some(Tier::Edge)).remove(0)
         };
         let (before, after) = (holder(&five), holder(&six));
         if before != after {
@@ -113,29 +98,34 @@ fn a_node_that_joins_or_leaves_moves_only_its_own_keys() {
 
 #[test]
 fn the_order_in_which_nodes_are_known_does_not_matter() {
-    let forwards = directory(four());
-    let mut nodes = four();
-    nodes.reverse();
-    let backwards = directory(nodes);
+    let forwards = Arc::new(Fleet::new(four()));
+    let backwards = Arc::new(Fleet::new(four().into_iter().rev()));
+    let mut one_by_one = Fleet::default();
+    for node in four().into_iter().chain(four()) {
+        one_by_one.put(node);
+    }
+    let one_by_one = Arc::new(one_by_one);
+    assert_eq!(one_by_one.nodes(), forwards.nodes());
     let domain = domain(AreaScope::Global, Shield::Global);
     for key in keys() {
-        let both = |directory: &Directory| {
-            let shield = directory.shield(&domain, key, Area::Mainland).unwrap();
-            (directory.holders(key, AreaScope::Global, None), shield)
+        let both = |fleet: &Arc<Fleet>| {
+            let shield = Arc::clone(fleet.shield(&domain, key, Area::Mainland).unwrap());
+            (holders(fleet, key, AreaScope::Global, None), shield)
         };
         assert_eq!(both(&forwards), both(&backwards));
+        assert_eq!(both(&forwards), both(&one_by_one));
     }
 }
 
 #[test]
 fn one_shield_for_all_areas_or_one_in_each() {
-    let up = directory(four());
+    let up = Fleet::new(four());
     let global = domain(AreaScope::Global, Shield::Global);
     let per_area = domain(AreaScope::Global, Shield::PerArea);
     let mainland_only = domain(AreaScope::Mainland, Shield::Global);
-    let mut used = std::collections::BTreeSet::new();
+    let mut used = BTreeSet::new();
     for key in keys() {
-        let shield = |domain: &Domain, area| up.shield(domain, key, area).unwrap();
+        let shield = |domain: &NodeDomain, area| up.shield(domain, key, area).unwrap();
         let one = shield(&global, Area::Mainland);
         assert_eq!(one, shield(&global, Area::Overseas));
         used.insert(one.name.clone());
@@ -145,81 +135,85 @@ fn one_shield_for_all_areas_or_one_in_each() {
         }
     }
     assert_eq!(used.len(), 2, "both middle nodes shield some keys");
-    let edges = directory(four().into_iter().filter(|n| n.tier == Tier::Edge));
+    let edges = Fleet::new(four().into_iter().filter(|n| n.tier == Tier::Edge));
     assert_eq!(edges.shield(&global, Key([1; 16]), Area::Mainland), None);
 }
 
 #[test]
-fn a_domain_is_found_whatever_the_case_and_the_port() {
-    let domain = Arc::new(domain(AreaScope::Global, Shield::Global));
-    let mut directory = Directory::default();
-    directory.domains.insert(domain.name.clone(), domain);
-    for host in ["www.example.com", "WWW.Example.com:80", "www.example.com."] {
-        assert!(directory.domain(host).is_some(), "{host}");
-    }
-    assert!(directory.domain("example.com").is_none());
-    assert!(directory.domain("a.www.example.com").is_none());
-}
-
-fn with_domains(names: &[&str]) -> Directory {
-    let mut directory = Directory::default();
-    for name in names {
-        let domain = Domain { name: (*name).into(), ..domain(AreaScope::Global, Shield::Global) };
-        directory.domains.insert((*name).into(), Arc::new(domain));
-    }
-    directory
+fn a_node_that_registers_again_takes_its_own_place() {
+    let mut fleet = Fleet::new(four());
+    let moved = Node {
+        address: "127.0.0.1:1".into(),
+        ..node("edge-overseas", Area::Mainland, Tier::Edge, "mainland-1")
+    };
+    fleet.put(moved.clone());
+    assert_eq!(fleet.nodes().len(), 4);
+    assert_eq!(**fleet.node("edge-overseas").unwrap(), moved);
+    assert_eq!(fleet.node("edge"), None);
+    assert!(!fleet.has(Area::Overseas, Tier::Edge) && fleet.has(Area::Mainland, Tier::Edge));
+    let fleet = Arc::new(fleet);
+    assert_eq!(fleet.count_holders(AreaScope::Overseas, None), 0);
+    // both edges are in one cluster now, and share its keys
+    let edges = |key| holders(&fleet, key, AreaScope::Mainland, Some(Tier::Edge));
+    let used: BTreeSet<_> = keys().flat_map(edges).collect();
+    assert_eq!(used.len(), 2);
 }
 
 #[test]
-fn a_wildcard_answers_for_every_host_below_it_that_has_no_domain_of_its_own() {
-    let directory =
-        with_domains(&["*.a.example", "own.a.example", "*.deep.a.example", "b.example"]);
-    let found = |host: &str| directory.domain(host).map(|domain| domain.name.as_str());
-    for (host, domain) in [
-        ("x.a.example", Some("*.a.example")),
-        ("X.A.Example.:80", Some("*.a.example")),
-        ("y.x.a.example", Some("*.a.example")),
-        ("own.a.example", Some("own.a.example")),
-        ("x.own.a.example", Some("*.a.example")),
-        ("deep.a.example", Some("*.a.example")),
-        ("x.deep.a.example", Some("*.deep.a.example")),
-        ("a.example", None),
-        ("xa.example", None),
-        ("x.b.example", None),
-        // what a Host field may hold and no host is
-        ("*.a.example", None),
-        ("*.x.a.example", None),
-        (".a.example", None),
-        ("x..a.example", None),
-        ("victim.example/x.a.example", None),
-        ("x y.a.example", None),
-    ] {
-        assert_eq!(found(host), domain, "{host}");
+fn where_no_cluster_has_a_choice_all_keys_share_one_list() {
+    let fleet = Arc::new(Fleet::new(four()));
+    let of = |fleet: &Arc<Fleet>, key| fleet.holders(Key([key; 16]), AreaScope::Global, None);
+    let (one, other) = (of(&fleet, 1), of(&fleet, 2));
+    assert!(Arc::ptr_eq(&one.members, &other.members));
+    assert_eq!(one.names().collect::<Vec<_>>(), ["edge-overseas", "middle-mainland"]);
+    assert_eq!(format!("{one:?}"), r#"{"edge-overseas", "middle-mainland"}"#);
+    let again = Arc::new(Fleet::new(four()));
+    assert_eq!(one, of(&again, 1));
+    assert_ne!(one, NodeSet::all(again));
+}
+
+/// Nodes of different builds work together only as long as this holds: a change moves content.
+#[test]
+fn the_holders_of_a_key_are_stable() {
+    let edge = |number| node(&format!("edge-{number}"), Area::Overseas, Tier::Edge, "one");
+    let fleet = Arc::new(Fleet::new((0..10).map(edge)));
+    let of = |key| holders(&fleet, key, AreaScope::Overseas, None).remove(0);
+    let found: Vec<_> = keys().take(8).map(of).collect();
+    assert_eq!(
+        found,
+        ["edge-5", "edge-8", "edge-9", "edge-7", "edge-8", "edge-1", "edge-4", "edge-0"]
+    );
+}
+
+#[test]
+fn nodes_of_a_cluster_share_its_keys_evenly_and_so_do_those_left_when_one_goes() {
+    const NODES: usize = 16;
+    const KEYS: usize = 32_000;
+    let edge = |number| node(&format!("edge-{number}"), Area::Overseas, Tier::Edge, "one");
+    let of = |numbers: Range<usize>| Arc::new(Fleet::new(numbers.map(edge)));
+    let (all, fewer) = (of(0..NODES), of(1..NODES));
+    let (mut held, mut inherited) = (HashMap::new(), HashMap::new());
+    for number in 0..KEYS {
+        let key = Key::new("www.example.com", &format!("/{number}"));
+        let holder = |fleet| holders(fleet, key, AreaScope::Overseas, None).remove(0);
+        let (first, second) = (holder(&all), holder(&fewer));
+        *held.entry(first.clone()).or_insert(0) += 1;
+        if first == "edge-0" {
+            *inherited.entry(second).or_insert(0) += 1;
+        }
     }
-    let named = |name: &str| directory.named(name).map(|domain| domain.name.as_str());
-    assert_eq!(named("*.A.example"), Some("*.a.example"));
-    assert_eq!(named("x.a.example"), None);
+    // four standard deviations of a fair draw
+    let is_fair = |count: &i32, of: usize, among: usize| {
+        let mean = of as f64 / among as f64;
+        (f64::from(*count) - mean).abs() < 4.0 * mean.sqrt()
+    };
+    assert!(held.values().all(|count| is_fair(count, KEYS, NODES)), "{held:?}");
+    let left: i32 = inherited.values().sum();
+    let is_fair = |count: &i32| is_fair(count, left as usize, NODES - 1);
+    assert!(inherited.len() == NODES - 1 && inherited.values().all(is_fair), "{inherited:?}");
 }
 
 proptest! {
-    #[test]
-    fn the_most_specific_domain_answers(
-        names in proptest::collection::btree_set("(\\*\\.)?([ab]\\.){1,4}[ab]", 0..12),
-        host in "([ab]\\.){0,5}[ab]",
-    ) {
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let directory = with_domains(&names);
-        let covering = || names.iter().copied().filter(|wild| host::covers(wild, &host));
-        let expected = if names.contains(&&*host) {
-            Some(&*host)
-        } else {
-            // of two names that end a host, the longer is the more specific
-            covering().max_by_key(|wild| wild.len())
-        };
-        let found = directory.domain(&host).map(|domain| domain.name.as_str());
-        prop_assert_eq!(found, expected, "{:?}", names);
-    }
-
     #[test]
     fn the_way_to_the_origin_never_loops_and_ends_at_the_shield(
         nodes in proptest::collection::vec((any::<bool>(), any::<bool>(), 0..3u8), 1..9),
@@ -233,22 +227,22 @@ proptest! {
             let tier = if middle { Tier::Middle } else { Tier::Edge };
             node(&format!("node-{number}"), area, tier, &format!("cluster-{cluster}"))
         });
-        let directory = directory(nodes);
+        let fleet = Fleet::new(nodes);
         let shield = if per_area { Shield::PerArea } else { Shield::Global };
         let domain = domain(areas, shield);
         let key = Key::new("www.example.com", &path);
-        for start in &directory.nodes {
+        for start in fleet.nodes() {
             let mut at = Arc::clone(start);
             let mut way = vec![at.name.clone()];
-            while let Parent::Node(next) = directory.parent(&at, &domain, key) {
+            while let Parent::Node(next) = fleet.parent(&at, &domain, key) {
                 prop_assert_eq!(next.tier, Tier::Middle);
                 prop_assert!(!way.contains(&next.name), "{:?} then {}", way, next.name);
                 way.push(next.name.clone());
                 at = next;
             }
             prop_assert!(way.len() <= 3, "{:?}", way);
-            if let Some(shield) = directory.shield(&domain, key, start.area) {
-                prop_assert_eq!(&at, &shield, "{:?}", way);
+            if let Some(shield) = fleet.shield(&domain, key, start.area) {
+                prop_assert_eq!(&at, shield, "{:?}", way);
             }
         }
     }

@@ -2,11 +2,17 @@
 //!
 //! Taken: a date, or a date and a time parted by `T` or a blank (the vendor's examples have one),
 //! with optional seconds and fraction, and `Z`, an offset or nothing (UTC) behind. Leap seconds,
-//! week dates and ordinal dates are not.
+//! week dates and ordinal dates are not. The calendar is that of `jiff`; its parsers take more than a
+//! policy may hold, so the spelling is checked here.
+
+use jiff::{
+    SignedDuration,
+    civil::{Date, DateTime, Time, date},
+};
 
 use crate::time::Timestamp;
 
-const DAY_SECONDS: i64 = 86_400;
+const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
 
 /// Reads a moment.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
@@ -14,100 +20,78 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     };
-    let days = parse_date(date)?;
-    let millis = time.map_or(Some(0), parse_time)?;
-    Some(Timestamp::from_millis(days * DAY_SECONDS * 1000 + millis))
+    let date = parse_date(date)?;
+    let (time, offset) = time.map_or(Some((Time::midnight(), SignedDuration::ZERO)), parse_time)?;
+    // in civil time, for the last moments of the year 9999 are beyond the instants that jiff has
+    let passed = date.to_datetime(time).duration_since(EPOCH) - offset;
+    Some(Timestamp::from_millis(i64::try_from(passed.as_millis()).ok()?))
 }
 
-/// Writes a moment in UTC, to the second.
+/// Writes a moment in UTC, to the second. What no four digits of a year can tell is written as the
+/// last, or first, moment that they can.
 pub(super) fn format(moment: Timestamp) -> String {
-    let seconds = moment.as_seconds();
-    let (year, month, day) = civil(seconds.div_euclid(DAY_SECONDS));
-    let second = seconds.rem_euclid(DAY_SECONDS);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    let moment = EPOCH.saturating_add(SignedDuration::from_secs(moment.as_seconds()));
+    let moment = moment.clamp(date(0, 1, 1).at(0, 0, 0, 0), date(9999, 12, 31).at(23, 59, 59, 0));
+    format!("{moment}Z")
 }
 
-/// Days since 1970-01-01.
-fn parse_date(text: &str) -> Option<i64> {
+fn parse_date(text: &str) -> Option<Date> {
     let mut fields = text.split('-');
     let year = number(fields.next()?, 4)?;
-    let month = number(fields.next()?, 2)?;
-    let day = number(fields.next()?, 2)?;
-    let days = days(year, month, day);
-    // A day that the month does not have comes back as another one.
-    (fields.next().is_none() && (1..=12).contains(&month) && civil(days) == (year, month, day))
-        .then_some(days)
+    let (month, day) = (number(fields.next()?, 2)?, number(fields.next()?, 2)?);
+    let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?).ok()?;
+    fields.next().is_none().then_some(date)
 }
 
-/// Milliseconds since midnight UTC.
-fn parse_time(text: &str) -> Option<i64> {
+/// The time of day as written, and how far east of UTC it is.
+fn parse_time(text: &str) -> Option<(Time, SignedDuration)> {
     let zone = text.find(['Z', 'z', '+', '-']).unwrap_or(text.len());
     let (clock, zone) = text.split_at(zone);
-    let (clock, fraction) = match clock.split_once('.') {
+    let (clock, nanos) = match clock.split_once('.') {
         Some((clock, digits)) => (clock, parse_fraction(digits)?),
         None => (clock, 0),
     };
     let mut fields = clock.split(':');
-    let minutes = minutes(fields.next()?, fields.next()?)?;
-    let second = fields.next().map_or(Some(0), |second| number(second, 2))?;
-    let is_valid = fields.next().is_none() && second < 60;
+    let (hour, minute) = (fields.next()?, fields.next()?);
+    let second = fields.next().unwrap_or("00");
+    let time = time(hour, minute, second, nanos)?;
     let offset = parse_offset(zone)?;
-    is_valid.then_some(((minutes - offset) * 60 + second) * 1000 + fraction)
+    fields.next().is_none().then_some((time, offset))
 }
 
-fn parse_fraction(digits: &str) -> Option<i64> {
-    let is_valid = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+/// Billionths of a second; what is written beyond milliseconds does not count.
+fn parse_fraction(digits: &str) -> Option<i32> {
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let millis = digits.bytes().chain(*b"00").take(3);
-    is_valid.then(|| millis.fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0')))
+    let millis = millis.fold(0, |sum, digit| sum * 10 + i32::from(digit - b'0'));
+    Some(millis * 1_000_000)
 }
 
-/// Minutes east of UTC.
-fn parse_offset(zone: &str) -> Option<i64> {
+/// How far east of UTC: `Z`, nothing, or hours with minutes or without.
+fn parse_offset(zone: &str) -> Option<SignedDuration> {
     let Some(sign) = zone.chars().next().filter(|sign| !sign.eq_ignore_ascii_case(&'z')) else {
-        return (zone.len() <= 1).then_some(0);
+        return (zone.len() <= 1).then_some(SignedDuration::ZERO);
     };
     let digits = &zone[1..];
     let (hour, minute) = match digits.split_once(':') {
         Some(parts) => parts,
         None => digits.split_at_checked(2)?,
     };
-    let minutes = minutes(hour, if minute.is_empty() { "00" } else { minute })?;
-    Some(if sign == '-' { -minutes } else { minutes })
+    let offset = time(hour, if minute.is_empty() { "00" } else { minute }, "00", 0)?;
+    let offset = offset.duration_since(Time::midnight());
+    Some(if sign == '-' { -offset } else { offset })
 }
 
-fn minutes(hour: &str, minute: &str) -> Option<i64> {
-    let (hour, minute) = (number(hour, 2)?, number(minute, 2)?);
-    (hour < 24 && minute < 60).then_some(hour * 60 + minute)
+fn time(hour: &str, minute: &str, second: &str, nanos: i32) -> Option<Time> {
+    let field = |digits| i8::try_from(number(digits, 2)?).ok();
+    Time::new(field(hour)?, field(minute)?, field(second)?, nanos).ok()
 }
 
-fn number(digits: &str, length: usize) -> Option<i64> {
+fn number(digits: &str, length: usize) -> Option<i16> {
     let is_valid = digits.len() == length && digits.bytes().all(|byte| byte.is_ascii_digit());
     is_valid.then(|| digits.parse().ok())?
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar. Years begin in March here, so that the
-/// leap day is the last of its year and months before it have fixed lengths.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let month_from_march = (month + 9) % 12;
-    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    // 719,468 days lie between 0000-03-01 and 1970-01-01.
-    year * 365 + leap_days + (month_from_march * 153 + 2) / 5 + day - 1 - 719_468
-}
-
-/// The date `days` days after 1970-01-01.
-fn civil(days: i64) -> (i64, i64, i64) {
-    // A guess that is never too late, put right by counting: one year in five hundred.
-    let mut year = 1970 + days.div_euclid(366).min(days.div_euclid(365));
-    while self::days(year + 1, 1, 1) <= days {
-        year += 1;
-    }
-    let mut month = 1;
-    while month < 12 && self::days(year, month + 1, 1) <= days {
-        month += 1;
-    }
-    (year, month, days - self::days(year, month, 1) + 1)
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ pub fn evaluate<'a>(
 }
 
 /// As [`evaluate`], but the root user too may do only what the policies allow: how the policy of a
-/// temporary key narrows whoever the key is for.
+/// temporary key narrows what its user may do.
 pub fn evaluate_as_bound<'a>(
     policies: impl IntoIterator<Item = &'a Policy>,
     caller: &Caller,

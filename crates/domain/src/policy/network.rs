@@ -5,51 +5,40 @@
 
 use std::net::IpAddr;
 
+use ipnet::{IpNet, Ipv4Net};
+
 /// A block of addresses.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Network {
-    address: IpAddr,
-    prefix: u8,
-}
+pub(super) struct Network(IpNet);
 
 impl Network {
     /// Reads `ADDRESS` or `ADDRESS/PREFIX`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
+            Some((address, prefix)) => (address.parse().ok()?, Some(prefix)),
+            None => (text.parse().ok()?, None),
         };
-        let written: IpAddr = address.parse().ok()?;
-        let bits = if written.is_ipv4() { 32 } else { 128 };
-        let prefix: u8 = match prefix {
+        let network = match prefix {
             Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|prefix| *prefix <= bits)?
+                IpNet::new(address, digits.parse().ok()?).ok()?
             }
             Some(_) => return None,
-            None => bits,
+            None => IpNet::from(address),
         };
-        let address = written.to_canonical();
-        let was_mapped = address.is_ipv4() && written.is_ipv6();
-        match prefix.checked_sub(96).filter(|_| was_mapped) {
-            Some(prefix) => Some(Self { address, prefix }),
-            None => Some(Self { address: written, prefix }),
-        }
+        Some(Self(unmapped(network).unwrap_or(network)))
     }
 
     /// Whether `address` lies in it.
     pub(super) fn contains(self, address: IpAddr) -> bool {
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
-                let differing = ours.to_bits() ^ theirs.to_bits();
-                differing.leading_zeros() >= u32::from(self.prefix)
-            }
-            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
-                let differing = ours.to_bits() ^ theirs.to_bits();
-                differing.leading_zeros() >= u32::from(self.prefix)
-            }
-            _ => false,
-        }
+        self.0.contains(&address.to_canonical())
     }
+}
+
+/// The block of IPv4 that a block of mapped addresses is; nothing where it holds others too.
+fn unmapped(network: IpNet) -> Option<IpNet> {
+    let IpNet::V6(network) = network else { return None };
+    let prefix = network.prefix_len().checked_sub(96)?;
+    Some(Ipv4Net::new(network.addr().to_ipv4_mapped()?, prefix).ok()?.into())
 }
 
 #[cfg(test)]

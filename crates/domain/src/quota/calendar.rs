@@ -15,7 +15,7 @@ const DAY_SECONDS: i64 = 86_400;
 /// Zones reach from UTC-14:00 to UTC+14:00, in minutes.
 const ZONES: i64 = 14 * 60;
 
-/// The time of day at which a quota day begins, with the zone that it is told in.
+/// The time of day at which a quota day begins, with the zone that it is given in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Reset {
@@ -142,7 +142,7 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// With the eras that [`Self::eras`] told.
+    /// With the eras of [`Self::eras`].
     pub fn new(mut eras: Vec<Era>) -> Self {
         eras.sort_by_key(|era| era.starts_at);
         Self { eras }

@@ -78,5 +78,5 @@ async fn a_node_that_falls_silent_is_shown_as_such_and_keeps_its_place() {
     let alive: Vec<_> = stage.engine.nodes().into_iter().filter(|node| node.is_alive).collect();
     assert_eq!(alive.len(), 1);
     assert_eq!(alive[0].node.name, MIDDLE);
-    assert_eq!(stage.engine.directory().borrow().nodes.len(), 4);
+    assert_eq!(stage.engine.directory().borrow().fleet().nodes().len(), 4);
 }

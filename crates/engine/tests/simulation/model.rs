@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use stoker_domain::{
     area::{Area, Tier},
+    directory::Directory,
     job::{ItemReport, JobItem, LeasedJob},
     media::Child,
     outcome::{OriginFault, Outcome},
-    placement::{Directory, Node, Parent},
+    placement::{Node, Parent},
     purge::{PurgeOrder, Scope, split_tagged},
     target::Target,
     time::Timestamp,
@@ -215,12 +216,13 @@ impl Net<'_> {
         }
         let target = Target::parse(url, false).unwrap();
         let domain = self.directory.domain(&target.host).unwrap();
-        let parent = match self.directory.parent(&self.nodes[number].node, domain, target.key()) {
-            Parent::Node(parent) => {
-                self.nodes.iter().position(|node| node.is_up && node.node.name == parent.name)
-            }
-            Parent::Origin => None,
-        };
+        let parent =
+            match self.directory.fleet().parent(&self.nodes[number].node, domain, target.key()) {
+                Parent::Node(parent) => {
+                    self.nodes.iter().position(|node| node.is_up && node.node.name == parent.name)
+                }
+                Parent::Origin => None,
+            };
         let Some(parent) = parent else {
             return self.nodes[number].ask_origin(url, self.moment);
         };

@@ -10,10 +10,10 @@ use std::{
 use stoker_domain::{
     account::{Account, AccountId},
     area::{Area, AreaScope, Tier},
+    directory::Directory,
     domain::{CacheRules, Domain, Shield},
     job::{Heartbeat, ItemProgress, Report},
     outcome::{Block, Outcome},
-    placement::Directory,
     quota::{Counter, Limits, Product, day},
     setting::{Status, VendorSettings},
     target::Target,
@@ -452,7 +452,7 @@ impl World {
             let target = Target::parse(&row.url, false).unwrap();
             let directory = self.engine().directory().borrow().clone();
             let (areas, tier) = (row.task.areas, row.task.tier);
-            for holder in directory.holders(target.key(), areas, tier) {
+            for holder in directory.fleet().holders(target.key(), areas, tier).iter() {
                 let proof = (row.task.id.clone(), holder.name.clone(), row.url.clone());
                 assert!(self.proofs.contains(&proof), "{proof:?} never reported it");
             }

@@ -15,11 +15,12 @@ use serde_json::{Value, json};
 use stoker_domain::{
     area::AreaScope,
     outcome::{OriginFault, Outcome},
+    placement::NodeSet,
     quota::Product,
     task::{FetchOptions, Task, TaskId},
     time::Timestamp,
 };
-use stoker_ledger::{NewTask, PlannedTarget, Submissions};
+use stoker_ledger::{NewTask, PlannedTarget, Submissions, suite::fixture::nodes_named};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -158,7 +159,7 @@ fn new_task(app: &App, number: u64) -> NewTask {
             75..85 => Some(Outcome::OriginStatus(404)),
             _ => None,
         };
-        let nodes = if settled.is_none() { vec![NODES[0].into()] } else { Vec::new() };
+        let nodes = if settled.is_none() { nodes_named(&NODES[..1]) } else { NodeSet::default() };
         PlannedTarget { url: url(number, n), host: host(number), levels: 0, nodes, settled }
     });
     NewTask { task, charges: Vec::new(), targets: targets.collect() }

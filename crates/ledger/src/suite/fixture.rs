@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use stoker_domain::{
     account::{Account, AccountId, Service},
-    area::{Area, AreaScope},
+    area::{Area, AreaScope, Tier},
     job::{ItemReport, LeasedJob},
     media::NotFollowed,
     outcome::Outcome,
+    placement::{Fleet, Node, NodeSet},
     purge::{Method, Scope},
     quota::{self, Counter, Product},
     task::{FetchOptions, Task, TaskId},
@@ -47,6 +48,18 @@ pub fn urls(host: &str, count: usize) -> Vec<String> {
     (0..count).map(|number| format!("http://{host}/{number}")).collect()
 }
 
+/// Nodes of these names, each alone in its cluster.
+pub fn nodes_named(names: &[&str]) -> NodeSet {
+    let node = |name: &&str| Node {
+        name: (*name).into(),
+        area: Area::Mainland,
+        tier: Tier::Middle,
+        cluster: (*name).into(),
+        address: String::new(),
+    };
+    NodeSet::all(Fleet::new(names.iter().map(node)))
+}
+
 /// A target for `nodes`.
 pub fn target(url: &str, nodes: &[&str]) -> PlannedTarget {
     let host = url.split('/').nth(2).unwrap_or_default();
@@ -54,7 +67,7 @@ pub fn target(url: &str, nodes: &[&str]) -> PlannedTarget {
         url: url.into(),
         host: host.into(),
         levels: 0,
-        nodes: nodes.iter().map(|node| (*node).into()).collect(),
+        nodes: nodes_named(nodes),
         settled: None,
     }
 }

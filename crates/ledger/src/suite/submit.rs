@@ -10,7 +10,9 @@ use stoker_domain::{
     view::TaskFilter,
 };
 
-use super::fixture::{DAILY, Fixture, T0, at, charges, counter, target, targets, urls};
+use super::fixture::{
+    DAILY, Fixture, T0, at, charges, counter, nodes_named, target, targets, urls,
+};
 use crate::{Charge, ErrorKind, Ledger, NewTask, Submitted};
 
 pub async fn equal_urls_are_merged_and_charged_once(ledger: Arc<dyn Ledger>) {
@@ -145,7 +147,7 @@ pub async fn targets_settled_at_once_need_no_node(ledger: Arc<dyn Ledger>) {
     let mut planned = targets(&urls("a.example", 3), &[]);
     planned[0].settled = Some(Outcome::Blocked(Block::Ownership));
     planned[1].settled = Some(Outcome::AlreadyFresh);
-    planned[2].nodes.push("edge".into());
+    planned[2].nodes = nodes_named(&["edge"]);
     let task = fixture.new_task(fixture.task("1"), planned.clone());
     let submitted = fixture.ledger.submit(task).await.expect("submit");
     assert_eq!(submitted, Submitted { targets: 3, merged: 0, over_quota: 0, jobs: 1, left_out: 0 });
@@ -180,7 +182,7 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
     let fixture = Fixture::new(ledger).await;
     let urls = urls("a.example", 1201);
     let mut planned = targets(&urls, &["edge-1", "edge-2"]);
-    planned[1200].nodes = vec!["edge-2".into(), "edge-3".into()];
+    planned[1200].nodes = nodes_named(&["edge-2", "edge-3"]);
     planned[7].levels = 3;
     let options = FetchOptions {
         user_agent: Some("Agent/1".into()),

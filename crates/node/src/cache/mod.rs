@@ -13,8 +13,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use stoker_agent::{Cache, Progress, PurgeError, Terms};
 use stoker_domain::{
+    directory::Directory,
     job::{ItemReport, JobItem, StoreHealth},
-    placement::Directory,
     purge::PurgeOrder,
     time::Clock,
 };

@@ -8,12 +8,12 @@ use std::{sync::Arc, time::Duration};
 use http::{HeaderMap, StatusCode};
 use stoker_agent::{Progress, Terms};
 use stoker_domain::{
-    domain::Domain,
+    directory::Directory,
+    domain::NodeDomain,
     http::{Reuse, StoredResponse, reuse},
     job::{ItemReport, JobItem},
     media::Named,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
-    placement::Directory,
     retry::is_worth_retrying,
     setting::Status,
     target::Target,
@@ -67,7 +67,7 @@ pub(super) struct Prefetcher {
 struct PrefetchItem<'a> {
     item: &'a JobItem,
     target: Target,
-    domain: Arc<Domain>,
+    domain: Arc<NodeDomain>,
     terms: &'a Terms,
     /// How its own domain is asked.
     options: Arc<FetchOptions>,
@@ -118,7 +118,7 @@ impl Prefetcher {
             return failed(item, Outcome::Blocked(Block::Ownership), "the URL cannot be read");
         };
         // the host may have changed hands since the task was accepted
-        let owned = |domain: &&Arc<Domain>| domain.account == terms.account;
+        let owned = |domain: &&Arc<NodeDomain>| domain.account == terms.account;
         let domain = self.directory.borrow().domain(&target.host).filter(owned).cloned();
         let Some(domain) = domain else {
             let detail = format!("host `{}` is no domain of the account any more", target.host);

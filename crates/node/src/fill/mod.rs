@@ -51,9 +51,10 @@ use http::StatusCode;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_agent::JobSource;
 use stoker_domain::{
+    directory::Directory,
     http::CacheControl,
     key::Key,
-    placement::{Directory, Node, Parent},
+    placement::{Node, Parent},
     time::{Clock, Timestamp},
 };
 use tokio::{pin, select, sync::watch, time::sleep};
@@ -482,7 +483,7 @@ impl Fills {
     /// Whom this node asks for what `request` names.
     fn source(&self, request: &Request) -> Source {
         let directory = self.0.directory.borrow();
-        match directory.parent(&self.0.node, &request.domain, request.key) {
+        match directory.fleet().parent(&self.0.node, &request.domain, request.key) {
             Parent::Node(node) => Source::Parent(node),
             Parent::Origin => Source::Origin(Arc::clone(&request.domain)),
         }
@@ -493,7 +494,7 @@ impl Fills {
         let directory = self.0.directory.borrow();
         let (mut node, mut nodes) = (Arc::clone(&self.0.node), 0);
         while nodes < u32::from(MAX_HOPS) {
-            let parent = directory.parent(&node, &request.domain, request.key);
+            let parent = directory.fleet().parent(&node, &request.domain, request.key);
             let Parent::Node(parent) = parent else { break };
             (node, nodes) = (parent, nodes + 1);
         }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
 use stoker_domain::{
-    http::{Lifetime, StoredResponse, told_age},
+    http::{Lifetime, StoredResponse, age_by_field},
     media::{Manifest, manifest},
     outcome::{Outcome, Uncacheable},
 };
@@ -48,7 +48,7 @@ impl Driver {
         };
         // whoever keeps it further on has to know how long caches before have
         let corrected_initial_age =
-            told_age(&reply.response.fields, reply.request_time, reply.response_time);
+            age_by_field(&reply.response.fields, reply.request_time, reply.response_time);
         let lifetime = Lifetime { lifetime: Duration::ZERO, corrected_initial_age };
         let forward_status = reply.response.status;
         let is_alone = reply.response.alone.is_some() || self.is_for_nobody_else(outcome);

@@ -15,7 +15,7 @@ use std::{
 
 use http::StatusCode;
 use stoker_domain::{
-    domain::Domain,
+    domain::NodeDomain,
     outcome::{OriginFault, Outcome},
 };
 use tokio::time::Instant;
@@ -50,14 +50,14 @@ enum Standing {
 
 impl Ranges {
     /// Why nothing but the whole should be asked of the origin of `domain`.
-    pub(super) fn why_odd(&self, domain: &Domain) -> Option<Arc<str>> {
+    pub(super) fn why_odd(&self, domain: &NodeDomain) -> Option<Arc<str>> {
         match self.of(&name_of(domain))? {
             Standing::Odd(why) => Some(why),
             Standing::Cleared => None,
         }
     }
 
-    fn is_cleared(&self, domain: &Domain) -> bool {
+    fn is_cleared(&self, domain: &NodeDomain) -> bool {
         matches!(self.of(&name_of(domain)), Some(Standing::Cleared))
     }
 
@@ -92,7 +92,7 @@ impl Ranges {
 }
 
 /// A domain that gets another origin is not suspected for the former one.
-fn name_of(domain: &Domain) -> String {
+fn name_of(domain: &NodeDomain) -> String {
     format!("{} {}", domain.name, domain.origin)
 }
 

@@ -8,7 +8,7 @@
 
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use stoker_domain::{
-    http::{shares_with_cookies, tells_who_asks, varying},
+    http::{identifies_client, shares_with_cookies, varying},
     outcome::{Outcome, Uncacheable},
 };
 
@@ -91,7 +91,7 @@ impl Driver {
             return Ok(true);
         }
         // who asks seldom selects: it counts what can be seen to differ
-        let is_lenient = without.iter().all(tells_who_asks);
+        let is_lenient = without.iter().all(identifies_client);
         let if_none_match = fields.get(header::ETAG).cloned();
         if if_none_match.is_none() && !fields.contains_key(header::LAST_MODIFIED) && !is_lenient {
             return Ok(false);

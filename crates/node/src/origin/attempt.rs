@@ -13,7 +13,7 @@ use http::{
     uri::{Authority, PathAndQuery, Scheme},
 };
 use stoker_domain::{
-    domain::{Domain, Place, Scheme as OriginScheme},
+    domain::{NodeDomain, Place, Scheme as OriginScheme},
     host::covers,
     outcome::{Block, Outcome},
     port::is_open,
@@ -45,12 +45,12 @@ pub(super) struct OriginAttempt {
 
 impl OriginAttempt {
     /// The servers that may be asked, first choice first.
-    pub(super) fn all(domain: &Domain, request: &Request) -> Vec<Self> {
+    pub(super) fn all(domain: &NodeDomain, request: &Request) -> Vec<Self> {
         let places = domain.origin.places(request.key);
         places.iter().map(|place| Self::of(domain, place, request)).collect()
     }
 
-    fn of(domain: &Domain, place: &Place<'_>, request: &Request) -> Self {
+    fn of(domain: &NodeDomain, place: &Place<'_>, request: &Request) -> Self {
         let origin = &domain.origin;
         let mut name = format!("origin `{}://{}", origin.scheme.as_str(), place.host);
         if place.port != origin.scheme.default_port() {
@@ -70,14 +70,14 @@ impl OriginAttempt {
     }
 
     /// Whose requests are counted with those that are sent there.
-    pub(super) fn line(&self, domain: &Domain) -> Line {
+    pub(super) fn line(&self, domain: &NodeDomain) -> Line {
         let (host, port) = &self.server;
         let server = if self.is_foreign { String::new() } else { format!("{host}:{port}") };
         Line { domain: domain.name.clone(), server, is_parent: false }
     }
 
     /// The connections on which it can be asked, read through `window`.
-    pub(super) fn pool_key(&self, domain: &Domain, window: Option<Window>) -> PoolKey {
+    pub(super) fn pool_key(&self, domain: &NodeDomain, window: Option<Window>) -> PoolKey {
         let is_tls = self.uri.as_ref().and_then(Uri::scheme) == Some(&Scheme::HTTPS);
         let (host, port) = self.server.clone();
         let allows_private = domain.origin.allow_private && !self.is_foreign;
@@ -92,7 +92,7 @@ impl OriginAttempt {
     /// It leads to a port at which no origin may be asked.
     pub(super) fn redirected(
         &self,
-        domain: &Domain,
+        domain: &NodeDomain,
         status: StatusCode,
         fields: &HeaderMap,
     ) -> Option<Result<Self, Fault>> {
@@ -163,7 +163,7 @@ fn host_and_port(url: &Url) -> String {
     url.port().map_or_else(|| host.into(), |port| format!("{host}:{port}"))
 }
 
-fn uri_of(domain: &Domain, place: &Place<'_>, path_and_query: &str) -> Option<Uri> {
+fn uri_of(domain: &NodeDomain, place: &Place<'_>, path_and_query: &str) -> Option<Uri> {
     let origin = &domain.origin;
     let scheme = match origin.scheme {
         OriginScheme::Http => Scheme::HTTP,

@@ -10,7 +10,7 @@ use http::{HeaderValue, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use stoker_domain::{
-    domain::Domain,
+    domain::NodeDomain,
     http::{LoopGuard, settle_single},
     key::Key,
     outcome::{Block, OriginFault, Outcome},
@@ -74,7 +74,7 @@ struct Nested {
 
 impl Nested {
     /// By a request for what is in `domain`, where each server may be waited `turn` for.
-    fn of(time_outs: &TimeOuts, turn: Duration, domain: &Domain, ask: &Ask) -> Self {
+    fn of(time_outs: &TimeOuts, turn: Duration, domain: &NodeDomain, ask: &Ask) -> Self {
         if ask.is_patient && ask.is_limited {
             return Self { head: TURN, idle: TURN };
         }
@@ -422,7 +422,7 @@ type Reply = (http::response::Parts, Exchange, String);
 
 /// What an origin is asked.
 struct Asking<'a, 'f> {
-    domain: &'a Domain,
+    domain: &'a NodeDomain,
     target: &'a Request,
     ask: &'a Ask,
     window: Option<Window>,
@@ -488,7 +488,7 @@ mod tests {
         let time_outs = TimeOuts::default();
         let ask = |nodes_before| Ask { nodes_before, ..Ask::default() };
         let mut domain = domain("http://origin.example".parse().unwrap());
-        let waits = |domain: &Domain, ask: &Ask| {
+        let waits = |domain: &NodeDomain, ask: &Ask| {
             let Nested { head, idle } = Nested::of(&time_outs, Duration::ZERO, domain, ask);
             (head, idle)
         };

@@ -10,7 +10,7 @@ use std::{
 };
 
 use http::{HeaderMap, StatusCode, header};
-use stoker_domain::{domain::Domain, http::parse_http_date, outcome::Outcome, retry};
+use stoker_domain::{domain::NodeDomain, http::parse_http_date, outcome::Outcome, retry};
 use tokio::time::Instant;
 
 use super::attempt::OriginAttempt;
@@ -51,12 +51,12 @@ enum Why {
 
 impl OriginCooldowns {
     /// The origin of `domain` answered `status` and wants to be asked no sooner than after `wanted`.
-    pub(super) fn refused(&self, domain: &Domain, status: StatusCode, wanted: Duration) {
+    pub(super) fn refused(&self, domain: &NodeDomain, status: StatusCode, wanted: Duration) {
         self.put(domain.origin.authority(), wanted, Why::Refused(status.as_u16()));
     }
 
     /// The origin of `domain` could not be reached.
-    pub(super) fn away(&self, domain: &Domain, fault: &Fault) {
+    pub(super) fn away(&self, domain: &NodeDomain, fault: &Fault) {
         self.put(domain.origin.authority(), AWAY, Why::Away(fault.clone()));
     }
 
@@ -88,7 +88,7 @@ impl OriginCooldowns {
     }
 
     /// Why the origin of `domain` is not asked now.
-    pub(super) fn of(&self, domain: &Domain) -> Option<Fault> {
+    pub(super) fn of(&self, domain: &NodeDomain) -> Option<Fault> {
         let cooldowns = self.known();
         if cooldowns.is_empty() {
             return None;

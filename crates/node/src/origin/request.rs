@@ -16,7 +16,7 @@ use http::{
 };
 use http_body_util::Empty;
 use stoker_domain::{
-    domain::{Domain, HeaderMode, HeaderRule},
+    domain::{HeaderMode, HeaderRule, NodeDomain},
     http::{CDN_LOOP, LoopGuard, strip_hop_by_hop},
     outcome::OriginFault,
     placement::Node,
@@ -58,7 +58,7 @@ fn is_own(name: &HeaderName) -> bool {
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// The origin of this domain.
-    Origin(Arc<Domain>),
+    Origin(Arc<NodeDomain>),
     /// Another node.
     Parent(Arc<Node>),
 }
@@ -108,7 +108,7 @@ pub(crate) struct Ask {
 
 /// The request to the server that `attempt` names for what `request` names.
 pub(super) fn build_for_origin(
-    domain: &Domain,
+    domain: &NodeDomain,
     attempt: &OriginAttempt,
     request: &Request,
     ask: &Ask,
@@ -189,7 +189,7 @@ fn ask_origin(
     fields: &mut HeaderMap,
     ask: &Ask,
     attempt: &OriginAttempt,
-    (domain, request): (&Domain, &Request),
+    (domain, request): (&NodeDomain, &Request),
 ) {
     for name in &ask.without {
         // another node passed it on as if it were a viewer's
@@ -284,10 +284,8 @@ pub(super) mod tests {
     use http::StatusCode;
     use stoker_domain::{
         account::AccountId,
-        area::AreaScope,
-        domain::{CacheRules, Origin, Paths, Shield},
+        domain::{Domain, Origin, Paths},
         key::Key,
-        setting::{Status, VendorSettings},
         task::FetchOptions,
         time::Timestamp,
     };
@@ -296,25 +294,8 @@ pub(super) mod tests {
     use crate::request::{Handed, Intent};
 
     /// A domain with this origin, and nothing else said.
-    pub(crate) fn domain(origin: Origin) -> Domain {
-        Domain {
-            name: "www.example.com".into(),
-            account: AccountId(1),
-            origin,
-            areas: AreaScope::Global,
-            status: Status::Online,
-            shield: Shield::Global,
-            cache: CacheRules::default(),
-            created_at: Timestamp::from_seconds(0),
-            updated_at: Timestamp::from_seconds(0),
-            zone: None,
-            content_epoch: 0,
-            origin_limits: Vec::new(),
-            patience_seconds: None,
-            settings: VendorSettings::new(),
-            lock: None,
-            ownership: Default::default(),
-        }
+    pub(crate) fn domain(origin: Origin) -> NodeDomain {
+        Domain::new("www.example.com", AccountId(1), origin, Timestamp::default()).for_nodes()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Time is paused: it passes only when all wait for it. The node under test is one of two that may
 //! ask the origin, so its share is half of the limit.
 
-use std::sync::atomic::AtomicU64;
+use std::{collections::HashMap, sync::atomic::AtomicU64};
 
 use async_trait::async_trait;
 use stoker_agent::Error;
@@ -106,19 +106,13 @@ impl Fixture {
     fn new(answer: Answer) -> Self {
         let node = |name: &str, area| {
             let (name, cluster) = (name.to_owned(), "one".to_owned());
-            Arc::new(Node {
-                name,
-                area,
-                tier: Tier::Middle,
-                cluster,
-                address: "127.0.0.1:1".into(),
-            })
+            Node { name, area, tier: Tier::Middle, cluster, address: "127.0.0.1:1".into() }
         };
         let mut directory = Directory::default();
-        directory.nodes.push(node("this", Area::Mainland));
-        directory.nodes.push(node("other", Area::Overseas));
-        directory.task_limits.insert(HOST.into(), LIMIT);
-        let this = Arc::clone(&directory.nodes[0]);
+        directory.put_node(node("this", Area::Mainland));
+        directory.put_node(node("other", Area::Overseas));
+        directory.set_task_limits(HashMap::from([(HOST.into(), LIMIT)]));
+        let this = Arc::clone(directory.fleet().node("this").unwrap());
         let (directory, watched) = watch::channel(Arc::new(directory));
         let engine = Engine { answer: Mutex::new(answer), heard: Mutex::default() };
         let (engine, pacer) = (Arc::new(engine), Arc::new(Pacer::new(this, watched)));
@@ -258,7 +252,7 @@ async fn a_lower_limit_binds_a_grant_that_counts_still() {
     sleep(millis(1000)).await;
     fixture.answer(Answer::Silence);
     fixture.directory.send_modify(|directory| {
-        Arc::make_mut(directory).task_limits.insert(HOST.into(), 4);
+        Arc::make_mut(directory).set_task_limits(HashMap::from([(HOST.into(), 4)]));
     });
     fixture.pacer.host(HOST);
     assert_near(fixture.rate(millis(3000)).await, 250_000);

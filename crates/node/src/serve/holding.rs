@@ -29,7 +29,7 @@ impl Service {
             return lacking(Lack::DomainStopped);
         }
         if !self.0.readiness.is_ready() {
-            return lacking(Lack::ComingBack);
+            return lacking(Lack::CatchingUp);
         }
         // what was before is another owner's
         let (key, since) = (target.key(), domain.created_at);

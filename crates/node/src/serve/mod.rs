@@ -31,11 +31,11 @@ use http::{
 use ipnet::IpNet;
 use stoker_agent::Readiness;
 use stoker_domain::{
-    domain::Domain,
+    directory::Directory,
+    domain::NodeDomain,
     host::normal_host,
     http::{CacheControl, Forward, LoopGuard, Reuse, StoredResponse, reuse, strip_claims},
     key::Key,
-    placement::Directory,
     setting::Status,
     time::{Clock, Timestamp},
     uri::normal_path_and_query,
@@ -115,7 +115,7 @@ pub(crate) struct Proof {
 
 /// A request, once its domain and its key are known.
 struct ClientRequest {
-    domain: Arc<Domain>,
+    domain: Arc<NodeDomain>,
     key: Key,
     /// See [`stored_url`]: the host, then path and query, then the epoch of the content.
     url: String,

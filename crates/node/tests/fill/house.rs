@@ -7,14 +7,14 @@ use http::HeaderMap;
 use http_body_util::BodyExt;
 use stoker_domain::{
     account::AccountId,
-    area::{Area, AreaScope, Tier},
-    domain::{CacheRules, Domain, Shield},
+    area::{Area, Tier},
+    directory::Directory,
+    domain::{Domain, NodeDomain},
     http::ByteRange,
     key::Key,
-    placement::{Directory, Node},
-    setting::Status,
+    placement::Node,
     task::FetchOptions,
-    time::Clock,
+    time::Timestamp,
 };
 use stoker_node::{
     fill::{self, FillHead, Filled, Fills, Reader},
@@ -34,7 +34,7 @@ pub(crate) struct House {
     pub(crate) store: Store,
     pub(crate) fills: Fills,
     pub(crate) clock: FakeClock,
-    pub(crate) domain: Arc<Domain>,
+    pub(crate) domain: Arc<NodeDomain>,
     pub(crate) dir: TempDir,
     pub(crate) time_outs: TimeOuts,
 }
@@ -173,28 +173,10 @@ pub(crate) async fn all_of(mut reader: Reader) -> Result<(Arc<FillHead>, Bytes),
     Ok((head, body))
 }
 
-pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<Domain> {
-    let clock = FakeClock::default();
+pub(crate) fn domain(origin: &Origin, allow_private: bool) -> Arc<NodeDomain> {
     let mut parsed: stoker_domain::domain::Origin = origin.url().parse().unwrap();
     parsed.allow_private = allow_private;
-    Arc::new(Domain {
-        name: HOST.into(),
-        account: AccountId(1),
-        origin: parsed,
-        areas: AreaScope::Global,
-        status: Status::Online,
-        shield: Shield::Global,
-        cache: CacheRules::default(),
-        created_at: clock.now(),
-        updated_at: clock.now(),
-        zone: None,
-        content_epoch: 0,
-        origin_limits: Vec::new(),
-        patience_seconds: None,
-        settings: Default::default(),
-        lock: None,
-        ownership: Default::default(),
-    })
+    Arc::new(Domain::new(HOST, AccountId(1), parsed, Timestamp::default()).for_nodes())
 }
 
 pub(crate) fn node(name: &str, tier: Tier, address: &str) -> Arc<Node> {
@@ -208,10 +190,12 @@ pub(crate) fn node(name: &str, tier: Tier, address: &str) -> Arc<Node> {
 }
 
 /// A directory with the domain, and with a parent for the edge under test if one is named.
-pub(crate) fn directory(domain: &Arc<Domain>, parent: Option<&str>) -> Directory {
+pub(crate) fn directory(domain: &Arc<NodeDomain>, parent: Option<&str>) -> Directory {
     let mut directory = Directory::default();
-    directory.domains.insert(domain.name.clone(), Arc::clone(domain));
-    directory.nodes.extend(parent.map(|address| node("middle", Tier::Middle, address)));
+    directory.put_domain(Arc::clone(domain));
+    if let Some(address) = parent {
+        directory.put_node(Node::clone(&node("middle", Tier::Middle, address)));
+    }
     directory
 }
 

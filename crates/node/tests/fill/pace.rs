@@ -3,15 +3,16 @@
 //! Judged by what left the origin. There is no engine here unless a test says so: a node alone holds
 //! itself to its equal share of the limit, after it has waited for a word as long as a grant counts.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use http_body_util::BodyExt;
 use stoker_domain::{
     area::{Area, Tier},
-    domain::Shield,
+    directory::Directory,
+    domain::{NodeDomain, Shield},
     outcome::Outcome,
     pace::{LEASE, bytes_per_second},
-    placement::Directory,
+    placement::{Fleet, Node},
 };
 use stoker_node::request::Intent;
 use stoker_testkit::{Script, content};
@@ -35,7 +36,7 @@ const TIME: Duration = Duration::from_secs(3);
 impl House {
     fn limit(&mut self, megabits: u32, change: impl FnOnce(&mut Directory)) {
         let mut directory = directory(&self.domain, None);
-        directory.task_limits.insert(HOST.into(), megabits);
+        directory.set_task_limits(HashMap::from([(HOST.into(), megabits)]));
         change(&mut directory);
         self.fills = fills(&self.store, &self.clock, self.time_outs, directory);
     }
@@ -90,9 +91,10 @@ async fn without_a_word_of_the_engine_a_node_reads_its_equal_share() {
         let mut others: Vec<_> =
             (0..4).map(|n| node(&format!("m{n}"), Tier::Middle, "127.0.0.1:1")).collect();
         others.iter_mut().for_each(|other| Arc::make_mut(other).area = Area::Overseas);
-        directory.nodes = others;
-        let domain = directory.domains.get_mut(HOST).unwrap();
-        Arc::make_mut(domain).shield = Shield::PerArea;
+        directory.set_fleet(Fleet::new(others.iter().map(|node| Node::clone(node))));
+        let mut domain = NodeDomain::clone(directory.named(HOST).unwrap());
+        domain.shield = Shield::PerArea;
+        directory.put_domain(domain);
     });
     house.origin.on("/x", Script::new(content(4 * SLICE, 3)).etag("\"a\""));
     let mut request = house.request("/x", Intent::Prefetch);

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use stoker_domain::{domain::Domain, outcome::Outcome};
+use stoker_domain::{domain::NodeDomain, outcome::Outcome};
 use stoker_testkit::{VerbatimOrigin, Wanted, chunks, content, verbatim};
 
 use crate::house::{House, SLICE};
 
 async fn house_before(origin: &VerbatimOrigin) -> House {
     let mut house = House::new().await;
-    let mut domain = Domain::clone(&house.domain);
+    let mut domain = NodeDomain::clone(&house.domain);
     domain.origin.port = origin.address().port();
     house.domain = Arc::new(domain);
     house

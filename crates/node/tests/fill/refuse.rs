@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http_body_util::BodyExt;
 use stoker_domain::{
-    domain::Domain,
+    domain::NodeDomain,
     outcome::{Block, OriginFault, Outcome},
 };
 use stoker_node::request::{Intent, Want};
@@ -100,7 +100,7 @@ async fn an_origin_that_cannot_be_reached_is_named() {
         ("http://no-such-host.invalid".into(), OriginFault::Dns),
     ] {
         house.domain =
-            Arc::new(Domain { origin: reach(url.clone()), ..Domain::clone(&house.domain) });
+            Arc::new(NodeDomain { origin: reach(url.clone()), ..NodeDomain::clone(&house.domain) });
         let filled = house.prefetch("/x").await;
         assert_eq!(filled.outcome, Outcome::OriginError(fault), "{url} {:?}", filled.detail);
     }
@@ -118,7 +118,7 @@ async fn what_does_not_speak_http_is_named() {
             let _ = stream.write_all(b"220 mail.example ready\r\n\r\n").await;
         }
     });
-    let mut domain = Domain::clone(&house.domain);
+    let mut domain = NodeDomain::clone(&house.domain);
     domain.origin.port = address.port();
     house.domain = Arc::new(domain);
     let filled = house.prefetch("/x").await;

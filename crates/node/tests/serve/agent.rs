@@ -6,6 +6,7 @@ use std::{
 };
 
 use stoker_domain::{
+    domain::NodeDomain,
     job::ItemReport,
     media::NotFollowed,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
@@ -97,9 +98,9 @@ async fn request_fields_of_a_task_reach_the_domains_that_its_caller_named_alone(
     let net = Net::full().await;
     net.directory.send_modify(|directory| {
         let directory = Arc::make_mut(directory);
-        let mut other = (*directory.domains[HOST]).clone();
+        let mut other = NodeDomain::clone(directory.named(HOST).unwrap());
         other.name = "other.example".into();
-        directory.domains.insert(other.name.clone(), Arc::new(other));
+        directory.put_domain(other);
     });
     for path in ["/named", "/other"] {
         net.origin.on(path, Script::new("x").etag("\"v1\"").field("cache-control", "public"));

@@ -1,6 +1,6 @@
 //! Heads of replies that are odd or large, and field values that are not ASCII.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use stoker_domain::{outcome::Outcome, task::FetchOptions};
 
@@ -28,7 +28,7 @@ async fn a_head_that_browsers_take_is_taken_at_any_pace_and_passes_all_tiers() {
     for (number, is_paced) in [(0, false), (100, true)] {
         if is_paced {
             net.directory.send_modify(|directory| {
-                Arc::make_mut(directory).task_limits.insert(HOST.into(), 100);
+                Arc::make_mut(directory).set_task_limits(HashMap::from([(HOST.into(), 100)]));
             });
         }
         for (id, (name, value, head)) in (number..).zip(&heads) {

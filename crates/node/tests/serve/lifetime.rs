@@ -4,8 +4,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use stoker_domain::{
     area::{Area, Tier},
+    directory::Directory,
     outcome::{OriginFault, Outcome},
-    placement::{Directory, Node},
+    placement::Node,
     task::FetchOptions,
 };
 use stoker_node::{Config, StartError, start};

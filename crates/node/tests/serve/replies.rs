@@ -77,7 +77,7 @@ async fn check(net: &Net, edge: &str, number: usize) -> Result<(), String> {
     let report = net.sources[edge].run(number as i64 + 1, &url, 0).await;
     let outcome = report.outcome.to_string();
     // far away, content that is no HTTP is content that breaks off
-    let is_far = net.directory.borrow().nodes.len() > 1;
+    let is_far = net.directory.borrow().fleet().nodes().len() > 1;
     let is_broken = is_far && matches!(case.expected, Expected::Broken("origin_error:protocol"));
     let expected = case.expected.outcome();
     if outcome != expected && !(is_broken && outcome == "origin_error:truncated") {

@@ -12,13 +12,13 @@ use async_trait::async_trait;
 use stoker_agent::{Error, JobSource};
 use stoker_domain::{
     account::AccountId,
-    area::{Area, AreaScope, Tier},
-    domain::{CacheRules, Domain, Shield},
+    area::{Area, Tier},
+    directory::Directory,
+    domain::{Domain, NodeDomain},
     job::{Heartbeat, ItemReport, JobId, JobItem, LeaseToken, LeasedJob, Report, StoreHealth},
     pace::{Demand, Grant},
-    placement::{Directory, Node},
+    placement::Node,
     purge::{Method, PurgeOrder, Scope},
-    setting::Status,
     task::{FetchOptions, TaskId},
     time::{Clock, Timestamp},
 };
@@ -125,8 +125,7 @@ impl Net {
         let node = Node { address: running.address().to_string(), ..node };
         self.directory.send_modify(|directory| {
             let directory = Arc::make_mut(directory);
-            directory.nodes.retain(|other| other.name != node.name);
-            directory.nodes.push(Arc::new(node));
+            directory.put_node(node);
         });
         self.sources.insert(name.into(), source);
         self.nodes.insert(name.into(), running);
@@ -155,7 +154,7 @@ impl Net {
     pub(crate) async fn restart_with(&mut self, name: &str, source: Arc<Source>) {
         self.take(name).shutdown(SOON).await;
         let directory = self.directory.borrow().clone();
-        let node = directory.nodes.iter().find(|n| n.name == name).expect("a node of that name");
+        let node = directory.fleet().node(name).expect("a node of that name");
         self.start_with(name, node.area, node.tier, source).await;
     }
 
@@ -165,35 +164,18 @@ impl Net {
     }
 
     /// Publishes the domain [`HOST`], changed by `change`.
-    pub(crate) fn put_domain(&self, change: impl FnOnce(&mut Domain)) {
+    pub(crate) fn put_domain(&self, change: impl FnOnce(&mut NodeDomain)) {
         self.put_named(HOST, change);
     }
 
     /// Publishes the domain `host`, changed by `change`.
-    pub(crate) fn put_named(&self, host: &str, change: impl FnOnce(&mut Domain)) {
+    pub(crate) fn put_named(&self, host: &str, change: impl FnOnce(&mut NodeDomain)) {
         let mut origin: stoker_domain::domain::Origin = self.origin.url().parse().expect("a URL");
         origin.allow_private = true;
-        let mut domain = Domain {
-            name: host.into(),
-            account: AccountId(1),
-            origin,
-            areas: AreaScope::Global,
-            status: Status::Online,
-            shield: Shield::Global,
-            cache: CacheRules::default(),
-            created_at: Timestamp::default(),
-            updated_at: Timestamp::default(),
-            zone: None,
-            content_epoch: 0,
-            origin_limits: Vec::new(),
-            patience_seconds: None,
-            settings: Default::default(),
-            lock: None,
-            ownership: Default::default(),
-        };
+        let mut domain = Domain::new(host, AccountId(1), origin, Timestamp::default()).for_nodes();
         change(&mut domain);
         self.directory.send_modify(|directory| {
-            Arc::make_mut(directory).domains.insert(host.into(), Arc::new(domain));
+            Arc::make_mut(directory).put_domain(domain);
         });
     }
 

@@ -2,6 +2,7 @@
 
 use std::{
     cell::Cell,
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -156,7 +157,7 @@ async fn options_of_a_task_travel_to_the_shield() {
     // an edge whose middle node is not the shield: the longest way
     let directory = net.directory.borrow().clone();
     let domain = directory.domain(HOST).unwrap();
-    let shield = directory.shield(domain, Key::new(HOST, "/a"), Area::Mainland).unwrap();
+    let shield = directory.fleet().shield(domain, Key::new(HOST, "/a"), Area::Mainland).unwrap();
     let edge = match shield.area {
         Area::Mainland => "edge-overseas",
         Area::Overseas => "edge-mainland",
@@ -201,14 +202,16 @@ async fn nor_where_no_other_reply_can_continue_what_comes() {
 async fn join_slow_prefetch(bytes: &Bytes, script: &Script, paths: &[(&str, u64)]) {
     let net = Net::full().await;
     net.directory.send_modify(|directory| {
-        Arc::make_mut(directory).task_limits.insert(HOST.into(), 1);
+        Arc::make_mut(directory).set_task_limits(HashMap::from([(HOST.into(), 1)]));
     });
     let directory = net.directory.borrow().clone();
     let domain = directory.domain(HOST).expect("it is there");
     for (id, (path, begun)) in (1..).zip(paths) {
         net.origin.on(path, script.clone());
-        let shield =
-            directory.shield(domain, Key::new(HOST, path), Area::Mainland).expect("a middle node");
+        let shield = directory
+            .fleet()
+            .shield(domain, Key::new(HOST, path), Area::Mainland)
+            .expect("a middle node");
         let far = match shield.area {
             Area::Mainland => "overseas",
             Area::Overseas => "mainland",

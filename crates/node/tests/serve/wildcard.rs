@@ -1,11 +1,13 @@
 //! A wildcard domain: each host below it is its own to viewers, the origin and purges.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use stoker_domain::{
+    domain::NodeDomain,
     outcome::Outcome,
     purge::{Method, Scope, root, tagged},
 };
@@ -24,10 +26,10 @@ impl Net {
         self.directory.send_modify(|directory| {
             let directory = Arc::make_mut(directory);
             for name in [WILD, OWN] {
-                let mut domain = directory.domains[HOST].as_ref().clone();
+                let mut domain = NodeDomain::clone(directory.named(HOST).unwrap());
                 domain.name = name.into();
                 domain.origin.host_header = host_header.map(Into::into);
-                directory.domains.insert(name.into(), domain.into());
+                directory.put_domain(domain);
             }
         });
     }
@@ -170,7 +172,7 @@ async fn a_limit_holds_for_all_hosts_together() {
     net.put_wildcard(None);
     net.directory.send_modify(|directory| {
         // a megabyte in a second
-        Arc::make_mut(directory).task_limits.insert(WILD.into(), 8);
+        Arc::make_mut(directory).set_task_limits(HashMap::from([(WILD.into(), 8)]));
     });
     net.origin.on("/x", Script::new(content(1_000_000, 1)).etag("\"v1\""));
     let began = Instant::now();

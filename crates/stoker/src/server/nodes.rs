@@ -87,7 +87,7 @@ pub(super) async fn start(
         running.push((name, started));
     }
     let mut directory = engine.directory();
-    let all_known = directory.wait_for(|directory| directory.nodes.len() >= NODES.len());
+    let all_known = directory.wait_for(|directory| directory.fleet().nodes().len() >= NODES.len());
     if timeout(PATIENCE, all_known).await.is_err() {
         return Err(Failure::new(format!(
             "the nodes did not register within {} s",
