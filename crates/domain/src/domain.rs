@@ -194,3 +194,42 @@ pub enum Shield {
     /// One in each area, for content that may not cross the border.
     PerArea,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_stored_under_the_words_of_earlier_ledgers() {
+        let origin: Origin = "http://origin.example.com".parse().unwrap();
+        let mut domain = Domain::new("*.a.example", AccountId(2), origin, Timestamp::default());
+        domain.settings.insert("api".into(), serde_json::Map::new());
+        let json = serde_json::to_value(&domain).unwrap();
+        assert_eq!(
+            (&json["host"], &json["kept"]),
+            (&"*.a.example".into(), &serde_json::json!({"api": {}}))
+        );
+        assert!(json.get("name").is_none() && json.get("settings").is_none());
+        assert_eq!(serde_json::from_value::<Domain>(json).unwrap(), domain);
+        assert!(domain.is_wildcard());
+    }
+
+    #[test]
+    fn nodes_get_what_decides_and_no_settings() {
+        let origin: Origin = "http://origin.example.com".parse().unwrap();
+        let mut domain = Domain::new("a.example", AccountId(2), origin, Timestamp::default());
+        domain.settings.insert("secret-setting".into(), serde_json::Map::new());
+        domain.content_epoch = 7;
+        let node = domain.for_nodes();
+        assert_eq!(
+            (node.name.as_str(), node.account, node.content_epoch),
+            ("a.example", AccountId(2), 7)
+        );
+        assert_eq!(
+            (&node.origin, node.areas, node.status),
+            (&domain.origin, domain.areas, domain.status)
+        );
+        assert!(!serde_json::to_string(&node).unwrap().contains("secret-setting"));
+        assert!(!domain.is_wildcard());
+    }
+}

@@ -157,3 +157,49 @@ impl fmt::Display for Lack {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Uncacheable;
+
+    #[test]
+    fn a_lack_is_stored_under_its_word_and_tells_its_moment() {
+        let at = Timestamp::from_seconds(7);
+        for (lack, moment, text) in [
+            (Lack::NeverAsked, None, "never asked for"),
+            (Lack::Stale(at), Some(at), "stale"),
+            (Lack::Evicted(at), Some(at), "evicted to make room"),
+            (Lack::Purged(at), Some(at), "purged"),
+            (Lack::Damaged(at), Some(at), "found damaged and dropped"),
+            (Lack::Partial { held: 1, slices: Some(3) }, None, "partial: 1 of 3 slices"),
+            (Lack::Partial { held: 2, slices: None }, None, "partial: 2 slices"),
+            (
+                Lack::Varies(vec!["accept".into(), "dnt".into()]),
+                None,
+                "kept for other values of the request fields accept, dnt",
+            ),
+            (Lack::CatchingUp, None, "the node has just come back"),
+            (Lack::NoAnswer, None, "the node does not answer"),
+        ] {
+            assert_eq!((lack.at(), lack.to_string().as_str()), (moment, text));
+            let json = serde_json::to_value(&lack).unwrap();
+            let word = match &json {
+                serde_json::Value::Object(fields) => fields.keys().next().cloned(),
+                word => word.as_str().map(Into::into),
+            };
+            assert_eq!(word.as_deref(), Some(lack.as_str()));
+            assert_eq!(serde_json::from_value::<Lack>(json).unwrap(), lack);
+        }
+    }
+
+    #[test]
+    fn what_was_not_kept_was_refused_and_what_was_not_there_failed() {
+        let lack = |outcome| {
+            Lack::of_failure(&Failure { at: Timestamp::default(), outcome, detail: None })
+        };
+        assert_eq!(lack(Outcome::Uncacheable(Uncacheable::NoStore)), Lack::Refused);
+        assert_eq!(lack(Outcome::TooLarge), Lack::Refused);
+        assert_eq!(lack(Outcome::OriginStatus(404)), Lack::Failed);
+    }
+}

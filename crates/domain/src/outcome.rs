@@ -315,4 +315,16 @@ mod tests {
             assert!(text.parse::<Outcome>().is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn successes_are_three_and_refusals_are_what_no_success_is() {
+        let successes: Vec<_> = Outcome::all().into_iter().filter(|it| it.is_success()).collect();
+        let expected = [Outcome::Filled, Outcome::AlreadyFresh, Outcome::Revalidated];
+        assert_eq!(successes, expected);
+        for (status, is_refusal) in [(199, true), (200, false), (299, false), (300, true)] {
+            assert_eq!(Outcome::OriginStatus(status).is_refusal(), is_refusal, "{status}");
+        }
+        let others = Outcome::all().into_iter().filter(|it| it.is_refusal());
+        assert_eq!(others.collect::<Vec<_>>(), [Outcome::OriginStatus(404)]);
+    }
 }

@@ -242,4 +242,70 @@ mod tests {
         assert_eq!(day(before), 0);
         assert_eq!(day(Timestamp::from_seconds(16 * 3600)), 1);
     }
+
+    #[test]
+    fn every_product_is_read_back_from_the_word_that_is_stored() {
+        for product in Product::ALL {
+            assert_eq!(product.as_str().parse(), Ok(product));
+            let json = serde_json::to_string(&product).unwrap();
+            assert_eq!(json, format!("\"{}\"", product.as_str()));
+            assert_eq!(serde_json::from_str::<Product>(&json).unwrap(), product);
+        }
+        let unknown = "Cdn".parse::<Product>().unwrap_err().to_string();
+        assert!(unknown.starts_with("`Cdn` is not a product; one of `cdn`, `teo`, "), "{unknown}");
+    }
+
+    #[test]
+    fn by_domain_each_area_counts_and_by_zone_the_first_alone() {
+        for product in Product::ALL {
+            let counted = |areas| product.counted(areas);
+            let is_by_domain = product.as_str().starts_with("cdn");
+            for areas in [AreaScope::Mainland, AreaScope::Overseas, AreaScope::Global] {
+                let expected = if is_by_domain { areas.areas() } else { &[Area::Mainland][..] };
+                assert_eq!(counted(areas), expected, "{product:?} {areas}");
+            }
+        }
+        let limits = AreaLimits {
+            mainland: Limits { batch: 5, daily: 1 },
+            overseas: Limits { batch: 3, daily: 2 },
+        };
+        let batch = |product, areas| limits.batch(product, areas);
+        assert_eq!(batch(Product::DomainPrefetch, AreaScope::Mainland), 5);
+        assert_eq!(batch(Product::DomainPrefetch, AreaScope::Overseas), 3);
+        assert_eq!(batch(Product::DomainPrefetch, AreaScope::Global), 3);
+        assert_eq!(batch(Product::ZonePrefetch, AreaScope::Overseas), 5);
+        assert_eq!(limits.of(Area::Overseas).daily, 2);
+    }
+
+    #[test]
+    fn an_owner_may_do_more_in_a_day_and_as_much_in_a_call() {
+        for (product, batch, daily) in [
+            (Product::DomainPrefetch, 500, 1000),
+            (Product::ZonePrefetch, 500, 1000),
+            (Product::ZoneEdgePrefetch, 500, 1000),
+            (Product::DomainPurgeUrl, 1000, 10_000),
+            (Product::DomainPurgePath, 500, 100),
+            (Product::ZonePurgeUrl, 2000, 10_000),
+            (Product::ZonePurgePrefix, 500, 1000),
+            (Product::ZonePurgeHost, 500, 1000),
+            (Product::ZonePurgeAll, 1, 100),
+            (Product::ZonePurgeTag, 500, 1000),
+        ] {
+            assert_eq!(product.default_limits(), Limits { batch, daily }, "{product:?}");
+            let owner = product.owner_limits();
+            assert_eq!(owner.batch, batch, "{product:?}");
+            assert!([1_000_000, 10_000_000].contains(&owner.daily), "{product:?}");
+        }
+        assert_eq!(Product::DomainPurgeUrl.owner_limits().daily, 10_000_000);
+        assert_eq!(Product::DomainPurgePath.owner_limits().daily, 1_000_000);
+    }
+
+    #[test]
+    fn what_is_left_of_a_day_never_falls_below_nothing() {
+        let counter = Counter { product: Product::DomainPrefetch, area: Area::Mainland, day: 0 };
+        let limits = Limits { batch: 1, daily: 5 };
+        for (used, left) in [(0, 5), (4, 1), (5, 0), (6, 0)] {
+            assert_eq!(Usage { counter, limits, used }.available(), left);
+        }
+    }
 }

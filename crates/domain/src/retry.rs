@@ -101,6 +101,24 @@ mod tests {
     }
 
     #[test]
+    fn what_may_end_differently_is_tried_again() {
+        const STATUSES: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
+        for status in 100..=599 {
+            let is_worth = is_worth_retrying(Outcome::OriginStatus(status));
+            assert_eq!(is_worth, STATUSES.contains(&status), "{status}");
+        }
+        for outcome in Outcome::all() {
+            let expected = match outcome {
+                Outcome::OriginError(fault) => fault != OriginFault::Length,
+                Outcome::Uncacheable(Uncacheable::DiskFull | Uncacheable::DiskError) => true,
+                Outcome::Canceled => true,
+                _ => false,
+            };
+            assert_eq!(is_worth_retrying(outcome), expected, "{outcome}");
+        }
+    }
+
+    #[test]
     fn what_an_outcome_says_of_the_origin() {
         for (outcome, presence) in [
             ("filled", Presence::There),

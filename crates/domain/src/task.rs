@@ -164,4 +164,18 @@ mod tests {
             assert_eq!(to("b.example").header_domains, None);
         }
     }
+
+    #[test]
+    fn nodes_do_not_get_what_the_engine_alone_decides_by() {
+        let options = FetchOptions {
+            user_agent: Some("Agent/1".into()),
+            headers: vec![("x".into(), "y".into())],
+            limit_mbps: Some(8),
+            patience_seconds: Some(60),
+            playlist_hosts: Some(vec!["a.example".into()]),
+            ..FetchOptions::default()
+        };
+        let kept = FetchOptions { patience_seconds: None, playlist_hosts: None, ..options.clone() };
+        assert_eq!(options.for_nodes(), kept);
+    }
 }

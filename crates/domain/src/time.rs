@@ -77,3 +77,30 @@ pub trait Clock: Send + Sync + fmt::Debug {
     /// The present moment. May jump in either direction between two calls.
     fn now(&self) -> Timestamp;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_behind_is_no_time_ago_and_no_moment_overflows() {
+        let (one, two) = (Timestamp::from_millis(1), Timestamp::from_millis(2));
+        assert_eq!((two.since(one), one.since(two)), (Duration::from_millis(1), Duration::ZERO));
+        assert_eq!(one.since(one), Duration::ZERO);
+        let (first, last) = (Timestamp::from_millis(i64::MIN), Timestamp::from_millis(i64::MAX));
+        assert_eq!(last.since(first), Duration::from_millis(i64::MAX as u64));
+        assert_eq!((last + Duration::from_millis(1), first - Duration::MAX), (last, first));
+        assert_eq!(Timestamp::from_seconds(i64::MAX), last);
+        assert_eq!(one + Duration::from_micros(1999), two);
+        assert_eq!(two - Duration::from_millis(1), one);
+    }
+
+    #[test]
+    fn seconds_are_rounded_towards_the_past() {
+        for (millis, seconds) in [(0, 0), (999, 0), (1000, 1), (-1, -1), (-1000, -1), (-1001, -2)] {
+            assert_eq!(Timestamp::from_millis(millis).as_seconds(), seconds, "{millis}");
+        }
+        assert_eq!(Timestamp::from_seconds(-2).as_millis(), -2000);
+        assert_eq!(Timestamp::from_millis(7).to_string(), "7ms");
+    }
+}

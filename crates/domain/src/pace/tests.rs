@@ -1,8 +1,16 @@
 //! Properties of the bucket and of the division of a limit.
 
+use std::collections::HashMap;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::{
+    account::AccountId,
+    domain::{Domain, OriginLimit},
+    placement::Node,
+    time::Timestamp,
+};
 
 const fn demand(group: usize, wanted: u64) -> GroupDemand {
     GroupDemand { group, wanted }
@@ -119,4 +127,61 @@ fn a_bucket_without_rate_waits_and_takes_back_what_was_not_read() {
     assert_eq!(bucket.wait(position, Duration::from_secs(9)), Duration::MAX);
     bucket.give_back(10);
     assert_eq!(bucket.wait(position, Duration::from_secs(9)), Duration::ZERO);
+}
+
+fn directory(limits: &[(Area, u32)]) -> Directory {
+    let limit = |(area, megabits_per_second): &(Area, u32)| OriginLimit {
+        area: *area,
+        megabits_per_second: *megabits_per_second,
+        created_at: Timestamp::default(),
+        updated_at: Timestamp::default(),
+    };
+    let origin = "http://origin.example.com".parse().unwrap();
+    let mut domain = Domain::new("a.example", AccountId(1), origin, Timestamp::default());
+    domain.origin_limits = limits.iter().map(limit).collect();
+    let mut directory = Directory::default();
+    directory.put_domain(domain.for_nodes());
+    directory
+}
+
+#[test]
+fn a_domain_is_bound_by_its_own_limits_and_by_those_of_its_tasks() {
+    let mut directory = directory(&[(Area::Overseas, 8)]);
+    let own = directory.limits("a.example");
+    assert_eq!(own, Limits { overseas: Some(1_000_000), ..Limits::default() });
+    assert!(own.is_any() && own.is_free(Area::Mainland) && !own.is_free(Area::Overseas));
+    assert_eq!((own.of(Area::Mainland), own.of(Area::Overseas)), (None, Some(1_000_000)));
+    assert_eq!(directory.limits("b.example"), Limits::default());
+    assert!(!Limits::default().is_any());
+    directory.set_task_limits(HashMap::from([("a.example".into(), 16)]));
+    let both = directory.limits("a.example");
+    assert_eq!(both, Limits { total: Some(2_000_000), ..own });
+    assert!(both.is_any() && !both.is_free(Area::Mainland) && !both.is_free(Area::Overseas));
+    assert!(Limits { mainland: Some(1), ..Limits::default() }.is_any());
+}
+
+#[test]
+fn without_a_grant_a_node_reads_its_share_of_the_tightest_limit() {
+    let mut directory = directory(&[(Area::Overseas, 8)]);
+    let node = |name: &str, area, tier| Node {
+        name: name.into(),
+        area,
+        tier,
+        cluster: name.into(),
+        address: String::new(),
+    };
+    let floor = |directory: &Directory, area| directory.floor("a.example", area);
+    assert_eq!(floor(&directory, Area::Mainland), None);
+    assert_eq!(floor(&directory, Area::Overseas), Some(1_000_000), "nobody else may read");
+    directory.put_node(node("middle-1", Area::Overseas, Tier::Middle));
+    directory.put_node(node("middle-2", Area::Overseas, Tier::Middle));
+    directory.put_node(node("middle-3", Area::Mainland, Tier::Middle));
+    directory.put_node(node("edge", Area::Overseas, Tier::Edge));
+    assert_eq!(floor(&directory, Area::Overseas), Some(500_000), "edges do not read");
+    directory.set_task_limits(HashMap::from([("a.example".into(), 8)]));
+    assert_eq!(floor(&directory, Area::Overseas), Some(333_333));
+    assert_eq!(floor(&directory, Area::Mainland), Some(333_333));
+    directory.set_task_limits(HashMap::from([("a.example".into(), 24)]));
+    assert_eq!(floor(&directory, Area::Overseas), Some(500_000));
+    assert_eq!(floor(&directory, Area::Mainland), Some(1_000_000));
 }
