@@ -21,10 +21,10 @@ use crate::{
 
 /// How often the node tells how its store is.
 const HEALTH: Duration = Duration::from_secs(5);
-/// A source that does not wait for work is not asked more often than this.
+/// A source that does not wait for work itself is asked no more often than this.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What an agent is told when it starts.
+/// Settings of an agent.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Whose jobs it runs.

@@ -36,8 +36,8 @@ impl Session {
     }
 
     /// Waits for as long as `error` demands before the call is repeated, and registers again where
-    /// the engine no longer knows the node: whoever hears it does so, because repeating a
-    /// registration changes nothing.
+    /// the engine no longer knows the node. Each loop that gets this answer does so for itself:
+    /// repeating a registration changes nothing.
     pub(crate) async fn recover(&self, error: &Error, backoff: &mut Backoff) {
         let pause = backoff.next();
         match error {

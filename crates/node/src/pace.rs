@@ -5,8 +5,8 @@
 //! before more is read. Time is the monotonic clock of tokio, never the wall clock: a rate must not
 //! follow a clock that is set.
 //!
-//! One [`HostPacer`] for each domain whose origin this node reads. What is limited is told by the
-//! directory; how much of it this node may use, by the engine's grants, each for about a second.
+//! One [`HostPacer`] for each domain whose origin this node reads. What is limited stands in the
+//! directory; the engine grants how much of it this node may use, for about a second each time.
 //! Without a grant a pacer falls to the node's equal share of the limit: it neither stops nor runs
 //! free. It rises to that share only when what others were granted has ended too, so that all nodes
 //! together keep to the limit while the engine is silent. Viewers' bytes never come here.
@@ -54,12 +54,12 @@ impl Window {
     pub(crate) const ALL: [Self; 5] = [Self(0), Self(1), Self(2), Self(3), Self(4)];
 
     fn of(rate: u64) -> Self {
-        // the system doubles what it is told
+        // the system doubles what is set
         let wide = Self::ALL.iter().rev().find(|window| u64::from(window.bytes()) <= rate / 20);
         wide.copied().unwrap_or(Self(0))
     }
 
-    /// What the system is to be told.
+    /// What is set as the receive buffer of the socket.
     pub(crate) const fn bytes(self) -> u32 {
         (4 << 10) << self.0
     }
@@ -165,7 +165,7 @@ struct State {
     start: Instant,
     floor: Option<u64>,
     grant: Option<Granted>,
-    /// The engine was last told that nothing is wanted, or was told nothing yet: what this node
+    /// The last demand was for nothing, or there was none yet: what this node
     /// might read may be granted to others.
     is_given_up: bool,
     /// What a reply is expected to bring, see [`AHEAD`].
@@ -249,7 +249,7 @@ impl HostPacer {
             return None;
         }
         let credit = if are_there { asked } else { asked.min(self.state().expected) };
-        // made before the wait, so that whoever gives up waiting gives the credit back
+        // made before the wait, so that a transfer that is given up gives the credit back
         let mut reservation = Reservation { pacer: Arc::clone(self), credit, debt: 0, came: 0 };
         self.state().open += 1;
         if !self.draw(credit, is_urgent).await {

@@ -32,7 +32,7 @@ pub(super) enum Framing {
     Chunked,
 }
 
-/// What the fields have said so far about where the request goes and where it ends.
+/// What the fields so far decide about where the request goes and where it ends.
 #[derive(Default)]
 struct Seen<'a> {
     host: Option<&'a [u8]>,

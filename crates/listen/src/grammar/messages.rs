@@ -141,7 +141,7 @@ impl Messages {
         Ok(Some(length))
     }
 
-    /// What can be said of a head before it is whole; the same in whatever pieces it comes.
+    /// What can be judged of a head before it is whole; the same in whatever pieces it comes.
     fn check_unfinished(&self, head: &[u8], is_first_line: bool) -> Result<(), Refusal> {
         if is_first_line && head != b"\r" {
             head::check_method_so_far(head)?;

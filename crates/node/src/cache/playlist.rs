@@ -31,7 +31,7 @@ const SHORT: usize = READ;
 const STORED: usize = 1;
 /// and of those that pass by.
 const PASSING: usize = 2;
-/// Characters of a media type that are told.
+/// Characters of a media type that an error quotes.
 const TYPE: usize = 60;
 
 /// Why it is not known what is named.

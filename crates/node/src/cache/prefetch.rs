@@ -121,7 +121,8 @@ impl Prefetcher {
         let owned = |domain: &&Arc<NodeDomain>| domain.account == terms.account;
         let domain = self.directory.borrow().domain(&target.host).filter(owned).cloned();
         let Some(domain) = domain else {
-            let detail = format!("host `{}` is no domain of the account any more", target.host);
+            let detail =
+                format!("host `{}` no longer belongs to a domain of the account", target.host);
             return failed(item, Outcome::Blocked(Block::Ownership), &detail);
         };
         if domain.status == Status::Offline {
@@ -159,7 +160,7 @@ impl Prefetcher {
         now.since(wall) > passed + JUMP || wall + passed > now + JUMP
     }
 
-    /// Fills it and reads it back: the outcome of the fill, and what may be said of it.
+    /// Fills it and reads it back: the outcome of the fill, and the report.
     async fn fill_and_judge(
         &self,
         wanted: &PrefetchItem<'_>,
@@ -277,7 +278,7 @@ impl Prefetcher {
             Err(Failure::Gone) => return self.evicted(report),
         };
         report.outcome = outcome;
-        // why it was stale as it came is known by whoever saw it come
+        // why it was stale as it came is known by the fill alone
         let noted = report.detail.take().filter(|_| outcome == NEVER_FRESH);
         report.detail = noted.or_else(|| Some(detail.into()));
         // there it is, and what it names can be there too

@@ -95,7 +95,7 @@ impl Nested {
 /// Redirections that are followed one after the other.
 const MAX_REDIRECTS: u32 = 3;
 
-/// Resolves when somebody waits for what only a prefetch wanted.
+/// Resolves when a viewer waits for what only a prefetch wanted.
 pub(super) type Promoted<'a, 'f> = &'a (dyn Fn() -> BoxFuture<'f, ()> + Sync + 'a);
 
 /// Never.
@@ -222,12 +222,12 @@ impl Client {
         let Remarks { note, alone } = if is_parent {
             peer::read_reply(&mut head.headers, head.status, content.sender())?
         } else {
-            // whoever they are from, they mean nothing here and never travel on
+            // an origin may send such fields: they mean nothing here and never travel on
             peer::strip(&mut head.headers);
             Remarks::default()
         };
         let retry_after = cooldown::asked_for(head.status, &head.headers);
-        // what one viewer is told is not said to all
+        // what was answered to one viewer does not hold for all
         if let (Some(wanted), Source::Origin(domain)) = (retry_after, source)
             && !target.tells_of_viewer()
         {

@@ -86,7 +86,7 @@ pub(crate) struct Content {
     /// Who sends it.
     to: String,
     is_parent: bool,
-    /// A parent was told that only a prefetch waits for it.
+    /// It was asked of a parent with background priority.
     pub(crate) is_patient: bool,
     /// The framing gives its length, and lets nothing follow.
     pub(crate) is_sized: bool,

@@ -1,7 +1,8 @@
 //! Origins that asked to be left alone (`Retry-After`), and those that could not be reached a moment
 //! ago: until when no prefetch asks them.
 //!
-//! Decides nothing for viewers: a page that somebody waits for is asked for all the same. In memory.
+//! Viewers are not held up: a page that a person waits for is asked for all the same. Kept in memory
+//! alone, and bounded; beyond the bound the entry that ends first is forgotten.
 
 use std::{
     collections::HashMap,
@@ -28,7 +29,7 @@ const MOST_SERVERS: usize = 1024;
 /// Origins that are known at once at most; beyond, the one whose cooldown ends first is forgotten.
 const MOST: usize = 1024;
 
-/// The origins that cooldown, by their servers.
+/// The origins that no prefetch asks now, by their servers.
 #[derive(Debug, Default)]
 pub(super) struct OriginCooldowns(
     // a std mutex, held for a look-up and never across an await

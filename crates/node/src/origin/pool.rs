@@ -268,7 +268,7 @@ impl Lent {
     }
 }
 
-/// What there is for somebody who wants a connection.
+/// What there is for a request that needs a connection.
 enum Taken {
     Idle(Idle),
     Soon(oneshot::Receiver<(Sender, Arc<Parking>)>),
@@ -301,7 +301,7 @@ impl Shared {
         None
     }
 
-    /// A connection has been found clean: whoever waits gets it, or it becomes idle. Whether it did.
+    /// A connection has been found clean: a waiting request gets it, or it becomes idle. Whether it did.
     fn found_clean(&self, key: &Arc<PoolKey>, parking: &Arc<Parking>) -> bool {
         let mut state = self.state();
         let parked = std::mem::take(&mut *parking.parked());

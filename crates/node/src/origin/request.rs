@@ -36,7 +36,7 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 const DEFAULT_USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("Stoker/", env!("CARGO_PKG_VERSION")));
 
-/// Fields that are made anew, whoever asked for them.
+/// Fields that are made anew in each request.
 const OWN: [HeaderName; 9] = [
     ACCEPT_ENCODING,
     CONTENT_LENGTH,

@@ -102,7 +102,7 @@ impl Stream {
     }
 
     /// Before the first byte of a request on a connection that was idle: the system is asked whether
-    /// anything has come, because nobody may have been told yet.
+    /// anything has come, because its task may not have been woken yet.
     fn leave_idle(&self) -> io::Result<()> {
         let mut byte = [0_u8; 1];
         let state = match recv(&self.tcp, &mut byte, RecvFlags::PEEK | RecvFlags::DONTWAIT) {
@@ -145,7 +145,7 @@ impl AsyncRead for Stream {
         let polled = this.poll_some(cx, buffer);
         let has_read = buffer.filled().len() > before;
         match polled {
-            // whoever has bytes left of the reply reads no more before it has looked at them
+            // while bytes of the reply are left, nothing more is read before they have been looked at
             Poll::Pending if this.wire.is(ENDED) => {
                 this.wire.set(IDLE);
                 Poll::Pending

@@ -4,8 +4,8 @@
 //! server, and for the node as a whole. A viewer's miss waits in a short queue for a limited time;
 //! the queue takes turns between paths, so that a crowd at one path costs the others nothing, and
 //! when it is full the newest of the longest flow is refused. A further request of a fill that has
-//! begun is never refused: its content is on its way to somebody. A prefetch waits for as long as
-//! somebody wants it. Prefetches keep below the bound, and some turns are theirs where the bound is
+//! begun is never refused: a reader is receiving its content already. A prefetch waits for as long as
+//! its job is wanted. Prefetches keep below the bound, and some turns are theirs where the bound is
 //! not very small.
 //!
 //! Decides nothing about connections that are idle, see [`super::pool`].
@@ -38,7 +38,7 @@ pub struct Bounds {
     pub idle: usize,
     /// Of one domain to one server, or to one parent.
     pub idle_each: usize,
-    /// How long an idle connection is kept. Most origins close it after 60 s or more; whoever closes
+    /// How long an idle connection is kept. Most origins close it after 60 s or more; the side that closes
     /// first wins a race that costs a retry.
     pub idle_age: Duration,
 }
@@ -121,7 +121,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     lines: HashMap<Arc<Line>, Queue>,
-    /// The lines in which somebody waits, in the order in which they are looked at.
+    /// The lines in which a request waits, in the order in which they are looked at.
     rotation: VecDeque<Arc<Line>>,
     in_flight: usize,
     prefetches: usize,
@@ -199,7 +199,7 @@ impl Turns {
         counts
     }
 
-    /// Waits for a turn in `line`. Cancel safe: whoever leaves waits no more.
+    /// Waits for a turn in `line`. Cancel safe: dropped, it leaves the queue.
     pub(super) async fn acquire(
         &self,
         line: &Arc<Line>,
@@ -217,7 +217,7 @@ impl Turns {
         }
         match timeout(self.0.bounds.patience, &mut granted).await {
             Ok(Ok(turn)) => Ok(turn),
-            // somebody came whose flow is shorter
+            // a request of a shorter flow took the place
             Ok(Err(_)) => Err(self.refuse(Refused::Full)),
             Err(_) => Err(self.refuse(Refused::TooLong)),
         }

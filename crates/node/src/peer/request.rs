@@ -46,7 +46,7 @@ impl PeerRequest {
         self.priority.write(fields);
     }
 
-    /// What the node that shows the `secret` says; `None` for a viewer, and for somebody who claims
+    /// What the node that shows the `secret` says; `None` for a viewer, and for a client that claims
     /// to be a node and cannot prove it. An empty `secret` proves nothing.
     pub(crate) fn read(fields: &HeaderMap, secret: &[u8]) -> Option<Self> {
         let shown = fields.get(PEER)?;

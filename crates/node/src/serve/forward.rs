@@ -172,7 +172,7 @@ impl Service {
 fn sentence(outcome: Outcome) -> String {
     match outcome {
         Outcome::Blocked(Block::Loop) => {
-            "the origin leads back here: the request goes in a circle".into()
+            "the origin leads back to this cache: the request would loop".into()
         }
         Outcome::OriginError(OriginFault::Busy) => {
             "too much is on its way already: ask again later".into()

@@ -50,7 +50,7 @@ impl Refusal {
             Self::Host => "the request names no host, or several",
             Self::UnknownDomain => "no domain of this host is served here",
             Self::Offline => "this domain is stopped",
-            Self::Loop => "the request goes in a circle of nodes",
+            Self::Loop => "the request was passed on by too many nodes",
             Self::CameBack => "the request has come back: the origin of its domain leads here",
             Self::CatchingUp => "the node is catching up on purges that it missed",
             Self::OnlyIfCached => "nothing stored answers this request, and it asks for no more",
