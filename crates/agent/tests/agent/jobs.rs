@@ -84,6 +84,16 @@ async fn heartbeats_tell_progress_while_items_are_in_work() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn heartbeats_tell_of_items_in_work_alone() {
+    let fixture = Fixture::start().await;
+    fixture.store.hold("/1");
+    fixture.engine.offer(1, 10);
+    fixture.until("a beat", || fixture.engine.count(is_beat) > 0).await;
+    let beats: Vec<_> = fixture.engine.calls().into_iter().filter(is_beat).collect();
+    assert_eq!(beats[0], Call::Heartbeat(1, 8), "two wait for room");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_that_is_lost_at_a_heartbeat_ends_the_work_at_once() {
     let fixture = Fixture::start().await;
     fixture.store.hold("/1");
