@@ -240,7 +240,7 @@ async fn a_view_does_not_wait_for_the_writer() {
     // another connection holds the write lock, as a backup tool may
     let blocker = Connection::open(dir.path().join("ledger.db")).unwrap();
     blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let mut writing = tokio::task::JoinSet::new();
+    let mut writing = JoinSet::new();
     let writer = fixture.clone();
     writing.spawn(async move { writer.submit("2", &urls("a.example", 3), &["edge"]).await });
     assert_eq!(fixture.row("1").await.targets, 3);

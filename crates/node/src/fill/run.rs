@@ -9,7 +9,7 @@ use stoker_domain::{
     outcome::{OriginFault, Outcome},
 };
 use tokio::{select, time::sleep};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{
     Fills,
@@ -261,7 +261,7 @@ impl Run {
                 self.open().await?;
                 drop(former);
             } else {
-                let urging = tokio::spawn(Arc::clone(&self.course).urge());
+                let urging = TaskTracker::new().spawn(Arc::clone(&self.course).urge());
                 self.urging = Some(AbortOnDropHandle::new(urging));
             }
         };

@@ -44,7 +44,9 @@ impl Holding {
                 let (open, most, mut opened) =
                     (Arc::clone(&open), Arc::clone(&most), opened.clone());
                 stoker_testkit::spawn(async move {
-                    let Some(head) = stoker_testkit::read_head(&mut stream).await else { return };
+                    if stoker_testkit::read_head(&mut stream).await.is_none() {
+                        return;
+                    }
                     let now = open.fetch_add(1, Ordering::SeqCst) + 1;
                     most.fetch_max(now, Ordering::SeqCst);
                     let _ = opened.wait_for(|is_open| *is_open).await;
