@@ -8,12 +8,7 @@ use stoker_domain::{
     job::ItemReport, media::NotFollowed, outcome::Outcome, plan::Positions, task::Progress,
 };
 
-use crate::{
-    Applied, ItemDecision,
-    chunk::Pending,
-    stored::StoredReport,
-    tally::{ByHost, Counts},
-};
+use crate::{Applied, ItemDecision, chunk::Pending, stored::StoredReport, tally::ByHost};
 
 /// The items of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -131,7 +126,7 @@ impl Rollup {
 
     /// Counts an ended target, of which the row now has this outcome and size.
     pub(crate) fn end(&mut self, host: i64, outcome: Outcome, size_bytes: u64) {
-        self.by_host.entry(host).or_insert_with(Counts::default).end(outcome);
+        self.by_host.entry(host).or_default().end(outcome);
         if outcome.is_success() {
             self.bytes.done = self.bytes.done.saturating_add(size_bytes);
         }
@@ -156,7 +151,7 @@ mod tests {
     use stoker_domain::media::Kind;
 
     use super::*;
-    use crate::suite::fixture::item;
+    use crate::{suite::fixture::item, tally::Counts};
 
     const DONE: Option<Change> =
         Some(Change::End { progress: Progress::Done, keeps_outcome: false });

@@ -285,7 +285,7 @@ impl<'a> Scope<'a> {
             query.condition(" AND t.progress = :progress", ":progress", number);
         }
         if let Some(kind) = self.kind {
-            let condition = format!(" AND {} = :kind", KIND);
+            let condition = format!(" AND {KIND} = :kind");
             query.condition(&condition, ":kind", Value::Integer(kind.number()));
         }
         query
