@@ -43,7 +43,7 @@ impl Collector for Metrics {
                 ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
             }
         }
-        let (name, help) = ("stoker_listen_connections_limit", "Connections at once.");
+        let (name, help) = ("stoker_listen_connections_limit", "Most connections at once.");
         let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
         for (name, listener) in &listeners {
             let labels = [("listener", name.as_str())];
@@ -60,7 +60,7 @@ impl Collector for Metrics {
         by_reason(&mut encoder, closed, &stats, |stats| {
             Closed::ALL.map(|why| (why.label(), stats.closed(why)))
         })?;
-        let refused = ("stoker_listen_refused", "Requests refused as none.");
+        let refused = ("stoker_listen_refused", "Requests refused because they violate RFC 9112.");
         by_reason(&mut encoder, refused, &stats, |stats| {
             Refusal::ALL.map(|why| (why.label(), stats.refused(why)))
         })

@@ -98,12 +98,12 @@ impl Collector for ContentMetrics {
         type Of = fn(&Stats) -> usize;
         let stats = self.0.stats();
         let gauges: [(&str, &str, Of); 4] = [
-            ("stoker_gateway_content_limit_bytes", "Bytes that content may take.", |it| it.most),
-            ("stoker_gateway_content_held_bytes", "Bytes that content takes now.", |it| it.held),
-            ("stoker_gateway_content_peak_bytes", "Most bytes taken at once.", |it| it.peak),
+            ("stoker_gateway_content_limit_bytes", "Memory that content may use.", |it| it.most),
+            ("stoker_gateway_content_held_bytes", "Memory that content uses now.", |it| it.held),
+            ("stoker_gateway_content_peak_bytes", "Most memory used at once.", |it| it.peak),
             (
                 "stoker_gateway_content_waiting",
-                "Calls that wait until content may be read.",
+                "Calls that wait for memory for their content.",
                 |it| it.waiting,
             ),
         ];
@@ -116,7 +116,7 @@ impl Collector for ContentMetrics {
         }
         let mut family = encoder.encode_descriptor(
             "stoker_gateway_content_refused",
-            "Calls refused because of what their content takes.",
+            "Calls refused because of the memory that their content needs.",
             None,
             MetricType::Counter,
         )?;
@@ -147,7 +147,11 @@ impl Collector for EngineMetrics {
         }
         let swept = self.0.swept();
         for (name, help, count) in [
-            ("stoker_sweep_jobs_ended", "Jobs ended because nobody would finish them.", swept.jobs),
+            (
+                "stoker_sweep_jobs_ended",
+                "Jobs ended because no node would finish them.",
+                swept.jobs,
+            ),
             (
                 "stoker_sweep_targets_timed_out",
                 "Targets whose last node timed out.",
