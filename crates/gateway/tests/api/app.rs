@@ -441,39 +441,13 @@ fn waiving() -> stoker_engine::Config {
 
 /// What no verb of the engine makes: a disabled key and a domain that is offline.
 async fn seed(ledger: &dyn Ledger, now: Timestamp) -> Account {
-    let mut owner = Account {
-        id: stoker_domain::account::AccountId(0),
-        uin: "100000000001".into(),
-        app_id: 1,
-        name: String::new(),
-        is_enabled: true,
-        service: Default::default(),
-        closed: Default::default(),
-        is_verification_waived: false,
-        created_at: now,
-    };
+    let mut owner = Account::new("100000000001", 1, now);
     owner.id = ledger.create_account(owner.clone()).await.unwrap();
     ledger.put_key(key(OWNER, &owner, true)).await.unwrap();
     ledger.put_key(key(DISABLED, &owner, false)).await.unwrap();
     let new = domain("off.test.com", AreaScope::Global);
-    let offline = Domain {
-        name: new.host,
-        account: owner.id,
-        origin: new.origin,
-        areas: new.areas,
-        status: Status::Offline,
-        shield: new.shield,
-        cache: new.cache,
-        created_at: now,
-        updated_at: now,
-        zone: None,
-        content_epoch: 0,
-        origin_limits: Vec::new(),
-        patience_seconds: None,
-        settings: Default::default(),
-        lock: None,
-        ownership: Default::default(),
-    };
+    let new_domain = Domain::new(new.host, owner.id, new.origin, now);
+    let offline = Domain { status: Status::Offline, ..new_domain };
     ledger.put_domain(&offline).await.unwrap();
     owner
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stoker_domain::{
     account::AccountId,
     area::{Area, AreaScope},
-    domain::{CacheRules, Domain, Lock, Shield},
+    domain::{Domain, Lock, Shield},
     quota::{AreaLimits, Era, Limits, Product},
     setting::Status,
 };
@@ -80,24 +80,8 @@ pub async fn the_quota_days_are_kept_whole(ledger: Arc<dyn Ledger>) {
 }
 
 pub(super) fn domain(host: &str, account: AccountId) -> Domain {
-    Domain {
-        name: host.into(),
-        account,
-        origin: "http://127.0.0.1:8080/base".parse().expect("an origin"),
-        areas: AreaScope::Global,
-        status: Status::Online,
-        shield: Shield::Global,
-        cache: CacheRules::default(),
-        created_at: T0,
-        updated_at: T0,
-        zone: None,
-        content_epoch: 0,
-        origin_limits: Vec::new(),
-        patience_seconds: None,
-        settings: Default::default(),
-        lock: None,
-        ownership: Default::default(),
-    }
+    let origin = "http://127.0.0.1:8080/base".parse().expect("an origin");
+    Domain::new(host, account, origin, T0)
 }
 
 pub async fn a_domain_is_kept_whole_and_listed_by_host(ledger: Arc<dyn Ledger>) {

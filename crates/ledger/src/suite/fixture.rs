@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use stoker_domain::{
-    account::{Account, AccountId, Service},
+    account::{Account, AccountId},
     area::{Area, AreaScope, Tier},
     job::{ItemReport, LeasedJob},
     media::NotFollowed,
@@ -232,17 +232,7 @@ impl Fixture {
 
 /// An account with this number.
 pub fn account(uin: &str) -> Account {
-    Account {
-        id: AccountId(0),
-        uin: uin.into(),
-        app_id: 1_250_000_000,
-        name: String::new(),
-        is_enabled: true,
-        service: Service::default(),
-        closed: Default::default(),
-        is_verification_waived: false,
-        created_at: T0,
-    }
+    Account::new(uin, 1_250_000_000, T0)
 }
 
 /// A seeded generator (splitmix64), so that a failure repeats.

@@ -180,7 +180,7 @@ mod tests {
     use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
     use stoker_domain::{
-        account::{AccessKey, Account, AccountId},
+        account::{AccessKey, Account},
         time::Timestamp,
     };
     use stoker_ledger::Sqlite;
@@ -196,17 +196,7 @@ mod tests {
 
     /// The owner's key, with its secret kept so.
     async fn put_key(ledger: &dyn Ledger, secret_key: &str) {
-        let account = Account {
-            id: AccountId(0),
-            uin: "1".into(),
-            app_id: 1,
-            name: String::new(),
-            is_enabled: true,
-            service: Default::default(),
-            closed: Default::default(),
-            is_verification_waived: false,
-            created_at: Timestamp::from_seconds(1),
-        };
+        let account = Account::new("1", 1, Timestamp::from_seconds(1));
         let account = match ledger.accounts().await.unwrap().first() {
             Some(known) => known.id,
             None => ledger.create_account(account).await.unwrap(),
