@@ -69,6 +69,10 @@ pub struct FetchOptions {
     /// Hosts to which playlists may lead; absent = every domain of the account. Not sent to nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub playlist_hosts: Option<Vec<String>>,
+    /// Whether children of playlists go to the areas in which their own domain is enabled, as the
+    /// URLs of the task did, and not to those of the task. Nodes are not told.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub areas_of_domains: bool,
 }
 
 impl FetchOptions {
@@ -96,7 +100,7 @@ impl FetchOptions {
     /// What a node has to know.
     #[must_use]
     pub fn for_nodes(self) -> Self {
-        Self { playlist_hosts: None, patience_seconds: None, ..self }
+        Self { playlist_hosts: None, patience_seconds: None, areas_of_domains: false, ..self }
     }
 }
 

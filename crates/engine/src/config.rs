@@ -1,4 +1,5 @@
-//! The engine's bounds and periods. Decides nothing; `stoker::config` reads them from the file.
+//! The bounds and periods of the engine, with their defaults. Decides nothing; whoever opens the engine
+//! sets what differs.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::SealKeys;
 /// Bounds and periods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How long a job stays with a node that gives no sign of life.
+    /// How long a job stays with a node that does not renew its lease.
     pub lease: Duration,
     /// Targets in one task at most, children included; what a playlist names beyond is written as
     /// `blocked:too-many-children`. More than one call may submit, so that a full one leaves room
@@ -23,8 +24,8 @@ pub struct Config {
     /// How long a purge may take before it counts as overdue. Its open orders stand.
     pub purge_patience: Duration,
     /// How long jobs wait for a node that gives no sign of life, from when they are due; then what
-    /// is missing of them times out. Neither API's documents tell a time; a day lets somebody come
-    /// to work and repair a machine.
+    /// is missing of them times out. A day is enough for a person to come to work and repair a
+    /// machine.
     pub job_patience: Duration,
     /// How long a target is tried after its first failure where neither task nor domain says.
     pub patience: Duration,

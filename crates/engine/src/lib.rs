@@ -8,33 +8,18 @@
 //! Every message from a node may be lost, repeated or late, and time may jump; neither loses a
 //! target nor settles one twice. `tests/simulation` holds it to that.
 
-mod attempts;
-mod check;
+mod accept;
+mod catalog;
 mod config;
-mod directory;
-mod domains;
-mod doorbell;
-mod error;
-mod expand;
+mod fleet;
 mod identity;
-mod ids;
-mod lease;
-mod nodes;
-mod origins;
-mod ownership;
+mod maintenance;
 mod pace;
-mod partial;
-mod progress;
 mod purge;
 mod quota;
-mod replay;
-mod report;
-mod schedule;
-mod split;
-mod submit;
-mod sweep;
 mod views;
-mod zones;
+mod wakeup;
+mod work;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -43,26 +28,24 @@ use stoker_domain::{directory::Directory, time::Clock};
 use stoker_ledger::Ledger;
 use tokio::sync::watch;
 
-pub use check::{Check, CheckTiers, Checked, Inspect};
-pub use config::Config;
-pub use domains::NewDomain;
-pub use error::{DomainError, SubmitError, ZoneError};
-pub use identity::{
-    Caller, DEFAULT_LIFETIME, IdentityError, Issued, MAX_ATTACHED, MAX_GROUPS, MAX_KEYS,
-    MAX_LIFETIME, MAX_POLICIES, MAX_POLICY_BYTES, MAX_TEMPORARY, MAX_USERS, MIN_LIFETIME,
-    OpenError, SealKey, SealKeys, Thing, Unopened,
+pub use accept::{
+    BatchLimit, PartialPurged, PartialReceipt, PurgeError, PurgeSubmission, Receipt, SplitReceipt,
+    Submission, SubmitError,
 };
-pub use nodes::NodeView;
-pub use ownership::{Evidence, OwnershipError, Unfound, instructions};
-pub use partial::{PartialReceipt, PartialSubmission};
-pub use purge::{PartialPurge, PartialPurged, PurgeError, PurgeSubmission};
-pub use replay::SignedCall;
-pub use split::SplitReceipt;
+pub use catalog::{
+    DomainError, Evidence, NewDomain, NewZone, OwnershipError, Unfound, ZoneChoice, ZoneError,
+    instructions,
+};
+pub use config::Config;
+pub use fleet::NodeView;
+pub use identity::{
+    Caller, DEFAULT_LIFETIME, IdentityError, IdentityKind, Issued, MAX_ATTACHED, MAX_GROUPS,
+    MAX_KEYS, MAX_LIFETIME, MAX_POLICIES, MAX_POLICY_BYTES, MAX_TEMPORARY, MAX_USERS, MIN_LIFETIME,
+    OpenError, SealKey, SealKeys, Unopened,
+};
+pub use maintenance::{SignedCall, Swept};
 pub use stoker_ledger::{Error, ErrorKind, ReplayWindow};
-pub use submit::{Receipt, Submission};
-pub use sweep::Swept;
-pub use views::{TargetView, TaskView, Waiting};
-pub use zones::{NewZone, ZoneChoice};
+pub use views::{Check, CheckTiers, Checked, Inspect, TargetView, TaskView, Waiting};
 
 /// The engine. One per process; cheap to share behind its `Arc`.
 #[derive(Debug)]
@@ -72,27 +55,27 @@ pub struct Engine {
     config: Config,
     // a std mutex, held for one number and never across an await
     random: Mutex<StdRng>,
-    ids: ids::Ids,
-    schedule: schedule::Schedule,
+    ids: accept::Ids,
+    schedule: work::Schedule,
     calendar: quota::Days,
     /// One change at a time of what an account may have.
     limit_writes: tokio::sync::Mutex<()>,
-    board: directory::Board,
-    zones: zones::Zones,
+    directory: catalog::DirectoryPublisher,
+    zones: catalog::Zones,
     domain_writes: tokio::sync::Mutex<()>,
     identities: identity::Identities,
-    nodes: nodes::Nodes,
+    nodes: fleet::Nodes,
     pace: pace::Pace,
-    doorbells: doorbell::Doorbells,
-    purge_bells: doorbell::Doorbells,
-    progress: progress::Leases,
-    attempts: attempts::Attempts,
-    origins: origins::Origins,
-    sweep: sweep::Sweep,
-    steadiness: replay::Steadiness,
+    wakeups: wakeup::Wakeups,
+    purge_wakeups: wakeup::Wakeups,
+    leases: work::Leases,
+    attempts: work::Attempts,
+    origins: work::Origins,
+    sweep: maintenance::Sweep,
+    steadiness: maintenance::Steadiness,
     inspect: OnceLock<Arc<dyn Inspect>>,
     evidence: OnceLock<Arc<dyn Evidence>>,
-    searches: ownership::Searches,
+    searches: catalog::Searches,
 }
 
 impl Engine {
@@ -102,7 +85,7 @@ impl Engine {
     /// has registered.
     ///
     /// # Errors
-    /// What the ledger said, or that a secret in it does not open with the keys of
+    /// A failure of the ledger, or that a secret in it does not open with the keys of
     /// [`Config::seal`].
     pub async fn open(
         ledger: Arc<dyn Ledger>,
@@ -115,15 +98,15 @@ impl Engine {
         let zones = ledger.zones().await?;
         let last = ledger.last_number().await?;
         let engine = Arc::new(Self {
-            ids: ids::Ids::after(last.as_ref()),
-            schedule: schedule::Schedule::new(&*clock),
+            ids: accept::Ids::after(last.as_ref()),
+            schedule: work::Schedule::new(&*clock),
             calendar: quota::Days::open(&*ledger, config.quota_reset, clock.now()).await?,
-            board: directory::Board::new(domains, &config.nodes),
-            zones: zones::Zones::new(zones),
-            nodes: nodes::Nodes::new(&config.nodes, clock.now()),
+            directory: catalog::DirectoryPublisher::new(domains, &config.nodes),
+            zones: catalog::Zones::new(zones),
+            nodes: fleet::Nodes::new(&config.nodes, clock.now()),
             pace: pace::Pace::new(ledger.limited_tasks().await?, config.nodes_begin_anew),
-            sweep: sweep::Sweep::new(clock.now()),
-            steadiness: replay::Steadiness::new(clock.now()),
+            sweep: maintenance::Sweep::new(clock.now()),
+            steadiness: maintenance::Steadiness::new(clock.now()),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,
             clock,
@@ -131,14 +114,14 @@ impl Engine {
             limit_writes: tokio::sync::Mutex::default(),
             domain_writes: tokio::sync::Mutex::default(),
             identities,
-            doorbells: doorbell::Doorbells::default(),
-            purge_bells: doorbell::Doorbells::default(),
-            progress: progress::Leases::default(),
-            attempts: attempts::Attempts::default(),
-            origins: origins::Origins::default(),
+            wakeups: wakeup::Wakeups::default(),
+            purge_wakeups: wakeup::Wakeups::default(),
+            leases: work::Leases::default(),
+            attempts: work::Attempts::default(),
+            origins: work::Origins::default(),
             inspect: OnceLock::new(),
             evidence: OnceLock::new(),
-            searches: ownership::Searches::default(),
+            searches: catalog::Searches::default(),
         });
         engine.publish_limits();
         Ok(engine)
@@ -146,7 +129,7 @@ impl Engine {
 
     /// The domains and nodes to route with, now and after each change.
     pub fn directory(&self) -> watch::Receiver<Arc<Directory>> {
-        self.board.subscribe()
+        self.directory.subscribe()
     }
 
     fn random(&self) -> u64 {

@@ -1,10 +1,14 @@
 //! Pace: divides what an origin may be asked among the nodes that ask it.
 //!
-//! Limits come from the tasks that run, as the ledger knows them, and from the domains themselves.
-//! Nodes say what they want and get leases of about a second; at no moment do the leases of one
-//! domain add up to more than its limit. Leases are in memory: after a start nodes ask again, and
-//! nothing is granted before what an engine before this one granted has ended, unless no node can hold
-//! any of it.
+//! Limits come from the running tasks, as the ledger knows them, and from the domains themselves.
+//! Nodes report their demand and get grants of about a second; at no moment do the grants of one
+//! domain add up to more than its limit. Grants are in memory: after a start nodes ask again, and
+//! nothing is granted before the grants of the engine before this one have ended, unless no node can
+//! hold any of them. How a limit is divided among demands is `stoker_domain::pace`'s; holding
+//! transfers to it is the nodes'.
+//!
+//! Grants are timed by the monotonic clock and not by `Clock`, which is the wall clock: one that is
+//! set back would let two nodes read at the full rate at once.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -23,7 +27,7 @@ use tokio::time::Instant;
 
 use crate::Engine;
 
-/// How long a node that fell silent is believed to read at the share that it falls back to.
+/// How long a node that fell silent is taken to read at the share that it falls back to.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The limits of the tasks that run, and the leases of the nodes.
@@ -32,8 +36,8 @@ pub(crate) struct Pace(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
-    /// Until when a node may hold what an engine before this one granted; absent = none does.
-    former: Option<Instant>,
+    /// Until when a node may hold what the engine before this one granted; absent = none does.
+    previous: Option<Instant>,
     tasks: HashMap<TaskId, (u32, BTreeSet<String>)>,
     /// By host and node.
     leases: HashMap<String, HashMap<String, Lease>>,
@@ -42,7 +46,7 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 struct Lease {
     area: Area,
-    /// Zero for a node that this engine has not heard of.
+    /// Zero for a node that has not registered with this engine.
     wanted: u64,
     rate: u64,
     /// What the node falls back to.
@@ -56,6 +60,8 @@ impl Lease {
         if now < self.until {
             self.rate
         } else if now < self.until + SILENCE {
+            // the node holds itself to its floor once its grant has ended, for it may be cut off from
+            // the engine and still be reading
             self.floor
         } else {
             0
@@ -67,9 +73,9 @@ impl Pace {
     /// Takes up the limits of the tasks that the ledger holds. Where the `nodes_begin_anew` with the
     /// engine, nothing is left of what was granted before.
     pub(crate) fn new(tasks: Vec<(Task, Vec<String>)>, nodes_begin_anew: bool) -> Self {
-        let former = (!nodes_begin_anew).then(|| Instant::now() + LEASE);
+        let previous = (!nodes_begin_anew).then(|| Instant::now() + LEASE);
         let (tasks_by_id, leases) = (HashMap::new(), HashMap::new());
-        let pace = Self(Mutex::new(State { former, tasks: tasks_by_id, leases }));
+        let pace = Self(Mutex::new(State { previous, tasks: tasks_by_id, leases }));
         for (task, hosts) in tasks {
             pace.add(&task, hosts);
         }
@@ -84,7 +90,7 @@ impl Pace {
         known.extend(hosts);
     }
 
-    /// `task` runs no more.
+    /// `task` has finished.
     pub(crate) fn remove(&self, task: &TaskId) -> bool {
         self.state().tasks.remove(task).is_some()
     }
@@ -101,11 +107,11 @@ impl Pace {
         limits
     }
 
-    /// The node is there. If it `is_anew`, it forgot what it was granted; otherwise it may have been
-    /// granted something before it could say who it is.
-    pub(crate) fn hear(&self, node: &str, is_anew: bool) {
+    /// `node` registered. If it has started again, it holds no grant; otherwise only the share that was
+    /// set aside for it before it registered is dropped.
+    pub(crate) fn node_registered(&self, node: &str, has_restarted: bool) {
         for leases in self.state().leases.values_mut() {
-            leases.retain(|name, lease| name != node || !(is_anew || lease.wanted == 0));
+            leases.retain(|name, lease| name != node || !(has_restarted || lease.wanted == 0));
         }
     }
 
@@ -125,7 +131,8 @@ impl State {
         demands.extend(leases.values().filter(|other| now < other.until).map(group_demand));
         let groups = Area::ALL.map(|area| limits.of(area).unwrap_or(u64::MAX));
         let shares = share(limits.total.unwrap_or(u64::MAX), &groups, &demands);
-        // nobody's lease is cut short: what others hold still is not there to be given
+        // The division above is the goal. A grant that is out cannot be taken back, so that a node
+        // gets its share as the larger grants of others end.
         let left = |limit: Option<u64>, area: Option<Area>| {
             let others = leases.values().filter(|other| area.is_none_or(|a| other.area == a));
             let held = others.map(|other| other.held(now)).fold(0, u64::saturating_add);
@@ -144,10 +151,10 @@ fn group_demand(lease: &Lease) -> GroupDemand {
 }
 
 impl Engine {
-    /// Says how fast `node` may read each origin that it wants to read. Says nothing of one whose
-    /// limit may be used up by what an engine before this one granted.
+    /// How fast `node` may read each origin that it wants to read. No answer for one whose limit may
+    /// be used up by grants of the engine before this one.
     pub fn pace(&self, node: &str, demands: &[Demand]) -> Vec<Grant> {
-        let directory = self.board.published();
+        let directory = self.directory.published();
         let Some(known) = directory.fleet().node(node) else {
             return Vec::new();
         };
@@ -165,11 +172,12 @@ impl Engine {
             }
             let mut bytes_per_second = None;
             if !limits.is_free(area) {
-                self.count_unheard(&mut state, &directory, &demand.host);
+                self.count_unregistered(&mut state, &directory, &demand.host);
                 let floor = directory.floor(&demand.host, area).unwrap_or(0);
                 let (wanted, until) = (demand.wanted, now + LEASE);
                 let lease = Lease { area, wanted, rate: floor, floor, until };
-                if state.former.is_some_and(|until| now < until) {
+                if state.previous.is_some_and(|until| now < until) {
+                    // counted, so that it gets no more than the floor that it reads at anyway
                     let leases = state.leases.entry(demand.host.clone()).or_default();
                     leases.insert(node.into(), lease);
                     continue;
@@ -183,10 +191,10 @@ impl Engine {
         grants
     }
 
-    /// Leaves their share to nodes that have not been heard of since the start: they may be reading
-    /// all the same.
-    fn count_unheard(&self, state: &mut State, directory: &Directory, host: &str) {
-        let Some(until) = state.former.filter(|until| Instant::now() < *until + SILENCE) else {
+    /// Sets the floor aside for each middle node that has not registered since the start: it may be
+    /// reading all the same.
+    fn count_unregistered(&self, state: &mut State, directory: &Directory, host: &str) {
+        let Some(until) = state.previous.filter(|until| Instant::now() < *until + SILENCE) else {
             return;
         };
         let leases = state.leases.entry(host.into()).or_default();
@@ -228,7 +236,7 @@ impl Engine {
         submitted
     }
 
-    /// The task runs no more: its limit binds no more.
+    /// The task has finished: its limit ends.
     pub(crate) fn end_limit(&self, task: &TaskId) {
         if self.pace.remove(task) {
             self.publish_limits();
@@ -237,6 +245,6 @@ impl Engine {
 
     /// Publishes the limits of the tasks that run.
     pub(crate) fn publish_limits(&self) {
-        self.board.put_task_limits(self.pace.task_limits());
+        self.directory.put_task_limits(self.pace.task_limits());
     }
 }

@@ -14,23 +14,10 @@ use tokio::sync::Mutex;
 use crate::Engine;
 
 impl Engine {
-    /// URLs that one call of `account` for `product` may have that goes to `areas`.
-    ///
-    /// # Errors
-    /// What the ledger said.
-    pub async fn batch_limit(
-        &self,
-        account: AccountId,
-        product: Product,
-        areas: AreaScope,
-    ) -> Result<u32, Error> {
-        Ok(self.ledger.limits(account, product).await?.batch(product, areas))
-    }
-
     /// What `account` has and has used today for `product`, one entry per area.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn quota(&self, account: AccountId, product: Product) -> Result<Vec<Usage>, Error> {
         let limits = self.ledger.limits(account, product).await?;
         let day = self.quota_day();
@@ -44,10 +31,10 @@ impl Engine {
     }
 
     /// Sets the limits of `account` for `product`, in one area or in both; calls that come later
-    /// have them. Whoever has used more than that already has nothing left today.
+    /// have them. An account that has used more than that already has nothing left today.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn set_limits(
         &self,
         account: AccountId,
@@ -63,7 +50,7 @@ impl Engine {
     /// Changes one number of the limits, or both, and leaves the other in each area as it is.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn change_limits(
         &self,
         account: AccountId,
@@ -85,7 +72,7 @@ impl Engine {
     /// Gives `account` the limits of the owner, but for those that were set before.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn add_owner_limits(&self, account: AccountId) -> Result<(), Error> {
         for product in Product::ALL {
             let limits = product.owner_limits();
@@ -99,7 +86,7 @@ impl Engine {
     /// Whether `account` owns the installation: it is the first that was made.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn is_owner(&self, account: &Account) -> Result<bool, Error> {
         let accounts = self.ledger.accounts().await?;
         Ok(accounts.first().is_some_and(|first| first.id == account.id))
@@ -114,7 +101,7 @@ impl Engine {
     /// first such instant after its own end.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn set_quota_reset(&self, reset: Reset) -> Result<(), Error> {
         self.calendar.begin_at(&*self.ledger, reset, self.clock.now(), true).await
     }

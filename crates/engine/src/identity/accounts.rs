@@ -8,14 +8,14 @@ use stoker_domain::{
 };
 use stoker_ledger::Error;
 
-use super::{IdentityError, Thing, users::check_room};
+use super::{IdentityError, IdentityKind, users::check_room};
 use crate::Engine;
 
 impl Engine {
     /// Creates an account with `limits` for every product of prefetches.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn create_account(
         &self,
         uin: String,
@@ -33,13 +33,13 @@ impl Engine {
     /// any text without control characters, also an empty one.
     ///
     /// # Errors
-    /// [`IdentityError::InvalidName`], [`IdentityError::TooMany`], or what the ledger said.
+    /// [`IdentityError::InvalidName`], [`IdentityError::TooMany`], or a failure of the ledger.
     pub async fn add_account(&self, name: &str) -> Result<Account, IdentityError> {
         check_name(name)?;
         let _turn = self.identities.turn.lock().await;
         let there_are = self.ledger.accounts().await?.len();
         let limit = self.config.max_accounts;
-        check_room(Thing::Account, "the installation", there_are, limit)?;
+        check_room(IdentityKind::Account, "the installation", there_are, limit)?;
         let uin = self.identities.uin(1);
         let app_id = u32::from_le_bytes(self.identities.bytes()) % 50_000_000;
         let app_id = 1_250_000_000 + i64::from(app_id);
@@ -66,7 +66,7 @@ impl Engine {
     /// All accounts, oldest first.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn accounts(&self) -> Result<Vec<Account>, Error> {
         self.ledger.accounts().await
     }
@@ -74,17 +74,17 @@ impl Engine {
     /// The account with this user number.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn account(&self, uin: &str) -> Result<Account, IdentityError> {
         let accounts = self.ledger.accounts().await?;
-        let unknown = || IdentityError::Unknown { thing: Thing::Account, name: uin.into() };
+        let unknown = || IdentityError::Unknown { kind: IdentityKind::Account, name: uin.into() };
         accounts.into_iter().find(|account| account.uin == uin).ok_or_else(unknown)
     }
 
     /// Gives an account another name.
     ///
     /// # Errors
-    /// [`IdentityError::InvalidName`], [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::InvalidName`], [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn rename_account(&self, uin: &str, name: &str) -> Result<Account, IdentityError> {
         check_name(name)?;
         let _turn = self.identities.turn.lock().await;
@@ -92,10 +92,10 @@ impl Engine {
         self.change_account(account).await
     }
 
-    /// Enables or disables an account: of a disabled one no key is known. The owner's stays enabled.
+    /// Enables or disables an account: all keys of a disabled one are refused. The owner's stays enabled.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], [`IdentityError::Owner`], or what the ledger said.
+    /// [`IdentityError::Unknown`], [`IdentityError::Owner`], or a failure of the ledger.
     pub async fn enable_account(
         &self,
         uin: &str,
@@ -112,7 +112,7 @@ impl Engine {
     /// Suspends the service of an account, or gives it again. That of the owner is always given.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], [`IdentityError::Owner`], or what the ledger said.
+    /// [`IdentityError::Unknown`], [`IdentityError::Owner`], or a failure of the ledger.
     pub async fn set_service(&self, uin: &str, service: Service) -> Result<Account, IdentityError> {
         let _turn = self.identities.turn.lock().await;
         let account = Account { service, ..self.account(uin).await? };
@@ -125,7 +125,7 @@ impl Engine {
     /// Opens a feature to an account, or closes it.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn open_feature(
         &self,
         uin: &str,
@@ -145,7 +145,7 @@ impl Engine {
     /// Asks an account for proofs that hosts are its own, or does not. The owner is never asked.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn waive_verification(
         &self,
         uin: &str,
@@ -166,7 +166,7 @@ impl Engine {
 
 fn check_name(name: &str) -> Result<(), IdentityError> {
     if name.chars().count() > MAX_NAME || name.contains(char::is_control) {
-        return Err(IdentityError::InvalidName { thing: Thing::Account, name: name.into() });
+        return Err(IdentityError::InvalidName { kind: IdentityKind::Account, name: name.into() });
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Who stands behind a key, and what its policies say.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
+use quick_cache::sync::Cache;
 use stoker_domain::{
     account::{AccessKey, Account, User},
     policy::{self, Document, Policy},
@@ -14,7 +15,7 @@ use stoker_ledger::{Error, ErrorKind, Identity, Ledger};
 use super::Identities;
 use crate::Engine;
 
-/// Callers kept in memory; when there are more, all are found anew.
+/// Callers kept in memory; when there are more, those go that were not asked for lately.
 const MOST_CALLERS: usize = 10_000;
 /// The name under which the policy of a temporary key decides.
 const SESSION: &str = "session";
@@ -73,22 +74,23 @@ impl Engine {
     /// other key. A temporary key is found even when it has ended, as long as it is not swept.
     ///
     /// # Errors
-    /// What the ledger said; [`ErrorKind::Corrupt`] when a secret does not open or a policy is none.
-    pub async fn caller(&self, secret_id: &str) -> Result<Option<Caller>, Error> {
+    /// A failure of the ledger; [`ErrorKind::Corrupt`] when a secret does not open or a policy is none.
+    pub async fn caller(&self, secret_id: &str) -> Result<Option<Arc<Caller>>, Error> {
         let callers = &self.identities.callers;
-        let changes = match callers.known(secret_id) {
-            Ok(caller) => return Ok(Some(caller)),
-            Err(changes) => changes,
-        };
+        let changes = callers.changes();
+        if let Some(caller) = callers.get(secret_id, changes) {
+            return Ok(Some(caller));
+        }
         let Some(caller) = find(&*self.ledger, &self.identities, secret_id).await? else {
             return Ok(None);
         };
-        callers.keep(&caller, changes);
+        let caller = Arc::new(caller);
+        callers.insert(&caller, changes);
         Ok(Some(caller))
     }
 
     /// The caller that a user of `account` would be with a lasting key, or the root user; for asking
-    /// what somebody may do.
+    /// what a user may do.
     pub(super) fn caller_of(account: Account, user: Option<User>, policies: Vec<Policy>) -> Caller {
         let key = AccessKey {
             secret_id: String::new(),
@@ -139,38 +141,86 @@ pub(super) fn read(name: String, text: &str) -> Result<Policy, Error> {
 }
 
 /// The callers found so far. Unknown keys are not kept: anybody can invent them without end.
-#[derive(Debug, Default)]
-pub(super) struct Callers(Mutex<Known>);
+///
+/// Each is kept with the number of changes before it was read from the ledger. It counts as long as
+/// that number is the present one: what was read before a change is never used after it, also when it
+/// is inserted later.
+#[derive(Debug)]
+pub(super) struct Callers {
+    known: Cache<String, (u64, Arc<Caller>)>,
+    changes: AtomicU64,
+}
 
-#[derive(Debug, Default)]
-struct Known {
-    callers: HashMap<String, Caller>,
-    /// Counts the changes, so that what was read before a change is not kept after it.
-    changes: u64,
+impl Default for Callers {
+    fn default() -> Self {
+        Self { known: Cache::new(MOST_CALLERS), changes: AtomicU64::new(0) }
+    }
 }
 
 impl Callers {
     /// Forgets them all. To be called after each change, also one that failed: it may have been
     /// written all the same.
     pub(super) fn forget(&self) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.callers.clear();
-        known.changes += 1;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        // they are not used again; their secrets need not stay in memory
+        self.known.clear();
     }
 
-    /// The caller if it is known, else the number of changes up to now.
-    fn known(&self, secret_id: &str) -> Result<Caller, u64> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.callers.get(secret_id).cloned().ok_or(known.changes)
+    fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
-    fn keep(&self, caller: &Caller, changes: u64) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.changes == changes {
-            if known.callers.len() >= MOST_CALLERS {
-                known.callers.clear();
-            }
-            known.callers.insert(caller.key.secret_id.clone(), caller.clone());
-        }
+    fn get(&self, secret_id: &str, changes: u64) -> Option<Arc<Caller>> {
+        let (read_at, caller) = self.known.get(secret_id)?;
+        (read_at == changes).then_some(caller)
+    }
+
+    fn insert(&self, caller: &Arc<Caller>, changes: u64) {
+        self.known.insert(caller.key.secret_id.clone(), (changes, Arc::clone(caller)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use stoker_domain::{
+        account::{AccountId, Service},
+        time::Timestamp,
+    };
+
+    use super::*;
+
+    fn caller(secret_id: &str) -> Arc<Caller> {
+        let account = Account {
+            id: AccountId(1),
+            uin: "100000000001".into(),
+            app_id: 1,
+            name: String::new(),
+            is_enabled: true,
+            service: Service::default(),
+            closed: BTreeSet::new(),
+            is_verification_waived: false,
+            created_at: Timestamp::from_seconds(0),
+        };
+        let mut caller = Engine::caller_of(account, None, Vec::new());
+        caller.key.secret_id = secret_id.into();
+        Arc::new(caller)
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_used_after_it() {
+        let callers = Callers::default();
+        let before = callers.changes();
+        callers.insert(&caller("a"), before);
+        assert!(callers.get("a", before).is_some() && callers.get("b", before).is_none());
+        callers.forget();
+        let after = callers.changes();
+        assert!(callers.get("a", after).is_none());
+        // found in the ledger before the change, and inserted after it
+        callers.insert(&caller("a"), before);
+        assert!(callers.get("a", after).is_none());
+        callers.insert(&caller("a"), after);
+        assert!(callers.get("a", after).is_some());
     }
 }

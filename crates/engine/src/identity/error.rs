@@ -9,7 +9,7 @@ use super::Unopened;
 
 /// What a change is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
+pub enum IdentityKind {
     /// An account.
     Account,
     /// A user of an account.
@@ -22,7 +22,7 @@ pub enum Thing {
     Key,
 }
 
-impl Thing {
+impl IdentityKind {
     const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Account => ("account", "accounts"),
@@ -34,7 +34,7 @@ impl Thing {
     }
 }
 
-impl fmt::Display for Thing {
+impl fmt::Display for IdentityKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.words().0)
     }
@@ -44,34 +44,34 @@ impl fmt::Display for Thing {
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// Not a name.
-    #[error("`{name}` is not a name for a {thing}")]
+    #[error("`{name}` is not a name for a {kind}")]
     InvalidName {
         /// Of what.
-        thing: Thing,
+        kind: IdentityKind,
         /// The text as given.
         name: String,
     },
     /// There is one with this name or number.
-    #[error("{thing} `{name}` exists already")]
+    #[error("{kind} `{name}` exists already")]
     Exists {
         /// What.
-        thing: Thing,
+        kind: IdentityKind,
         /// Its name.
         name: String,
     },
     /// There is none with this name or number.
-    #[error("there is no {thing} `{name}`")]
+    #[error("there is no {kind} `{name}`")]
     Unknown {
         /// What.
-        thing: Thing,
+        kind: IdentityKind,
         /// The text as given.
         name: String,
     },
     /// As many as there may be.
-    #[error("{of} has {limit} {}: that is the limit", .thing.words().1)]
+    #[error("{of} has {limit} {}: that is the limit", .kind.words().1)]
     TooMany {
         /// Of what.
-        thing: Thing,
+        kind: IdentityKind,
         /// Whose, in words.
         of: String,
         /// How many there may be.
@@ -135,22 +135,22 @@ impl IdentityError {
     /// What the caller can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::InvalidName { thing: Thing::Account, .. } => {
+            Self::InvalidName { kind: IdentityKind::Account, .. } => {
                 format!("use at most {MAX_NAME} characters, and no control characters")
             }
             Self::InvalidName { .. } => {
                 format!("use 1 to {MAX_NAME} letters, digits and the characters `-_.@`")
             }
-            Self::Exists { thing, .. } | Self::Unknown { thing, .. } => {
-                format!("`stoker {thing} list` shows what there is")
+            Self::Exists { kind, .. } | Self::Unknown { kind, .. } => {
+                format!("`stoker {kind} list` shows what there is")
             }
-            Self::TooMany { thing: Thing::Key, .. } => {
+            Self::TooMany { kind: IdentityKind::Key, .. } => {
                 "remove a key that is no longer used; `stoker key list` shows when each was".into()
             }
-            Self::TooMany { thing: Thing::Policy, .. } => {
+            Self::TooMany { kind: IdentityKind::Policy, .. } => {
                 "join policies, detach some, or attach them to groups".into()
             }
-            Self::TooMany { thing: Thing::Account, .. } => {
+            Self::TooMany { kind: IdentityKind::Account, .. } => {
                 "rename one that is no longer used, and give it new keys".into()
             }
             Self::TooMany { .. } => "remove what is no longer used".into(),

@@ -14,7 +14,7 @@ use stoker_domain::{
 };
 use stoker_ledger::{Error, ErrorKind};
 
-use super::{IdentityError, Thing, policies, users::check_room};
+use super::{IdentityError, IdentityKind, policies, users::check_room};
 use crate::Engine;
 
 /// Keys of one user at most, temporary ones aside; the root user is one too.
@@ -56,18 +56,18 @@ impl Engine {
     /// Creates or replaces a key with a secret that is known already.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
         let put = self.ledger.put_key(self.identities.sealed(&key)).await;
         self.identities.callers.forget();
         put
     }
 
-    /// Makes a key for a user of `account`, or for its root user. The only time that its secret half
-    /// is told.
+    /// Makes a key for a user of `account`, or for its root user. Its secret half is shown
+    /// only here.
     ///
     /// # Errors
-    /// [`IdentityError::TooMany`], [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::TooMany`], [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn create_key(
         &self,
         account: AccountId,
@@ -80,7 +80,7 @@ impl Engine {
     /// The keys of an account that are not temporary, oldest first, without their secret halves.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
         Ok(self.shown(self.ledger.keys(account).await?))
     }
@@ -89,7 +89,7 @@ impl Engine {
     /// their secret halves.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn temporary_keys(&self, account: AccountId) -> Result<Vec<AccessKey>, Error> {
         Ok(self.shown(self.ledger.temporary_keys(account, self.clock.now()).await?))
     }
@@ -105,7 +105,7 @@ impl Engine {
     /// The key of `account` with this public half, without its secret half.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn key(
         &self,
         account: AccountId,
@@ -119,7 +119,7 @@ impl Engine {
     /// Enables or disables a key.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn enable_key(
         &self,
         account: AccountId,
@@ -134,7 +134,7 @@ impl Engine {
     /// Removes a key.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn remove_key(
         &self,
         account: AccountId,
@@ -148,12 +148,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes another key for whoever has this one. The old one stays good until it is disabled,
+    /// Makes another key for the owner of this one. The old one stays valid until it is disabled,
     /// which happens at once when `ends_old`.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], [`IdentityError::Temporary`], [`IdentityError::TooMany`], or what
-    /// the ledger said.
+    /// [`IdentityError::Unknown`], [`IdentityError::Temporary`], [`IdentityError::TooMany`], or a failure
+    /// of the ledger.
     pub async fn rotate_key(
         &self,
         account: AccountId,
@@ -172,12 +172,12 @@ impl Engine {
         Ok(new)
     }
 
-    /// Makes a key that ends by itself for a user of `account`, or for its root user. `policy`, a
+    /// Makes a temporary key for a user of `account`, or for its root user. `policy`, a
     /// document, narrows what it may do.
     ///
     /// # Errors
     /// [`IdentityError::Lifetime`], [`IdentityError::InvalidPolicy`], [`IdentityError::Unknown`],
-    /// [`IdentityError::TooMany`], or what the ledger said.
+    /// [`IdentityError::TooMany`], or a failure of the ledger.
     pub async fn issue_key(
         &self,
         account: AccountId,
@@ -199,7 +199,7 @@ impl Engine {
         let now = self.clock.now();
         let there_are = self.ledger.sweep_keys(account, now, SWEPT).await?;
         let there_are = usize::try_from(there_are).unwrap_or(usize::MAX);
-        check_room(Thing::Key, "the account", there_are, MAX_TEMPORARY)?;
+        check_room(IdentityKind::Key, "the account", there_are, MAX_TEMPORARY)?;
         let token = self.identities.secret(TOKEN_LENGTH);
         let expires_at = now + lifetime;
         let token_hash = Sha256::digest(token.as_bytes()).into();
@@ -209,16 +209,16 @@ impl Engine {
         Ok(Issued { key, token, expires_at })
     }
 
-    /// Notes that a call was signed with a key. Costs nothing worth mentioning: the ledger hears of
-    /// it with [`Self::flush_key_uses`].
+    /// Records that a call was signed with a key. Cheap: in memory, and written to the ledger by
+    /// [`Self::flush_key_uses`].
     pub fn key_used(&self, secret_id: &str) {
-        self.identities.uses.note(secret_id, self.clock.now());
+        self.identities.uses.record(secret_id, self.clock.now());
     }
 
     /// Writes down when keys were last used. To be called about once a minute, and at the end.
     ///
     /// # Errors
-    /// What the ledger said; then the next call writes it.
+    /// A failure of the ledger; then the next call writes it.
     pub async fn flush_key_uses(&self) -> Result<(), Error> {
         let uses = self.identities.uses.take();
         if uses.is_empty() {
@@ -228,7 +228,7 @@ impl Engine {
         let written = self.ledger.keys_used(list).await;
         if written.is_err() {
             for (secret_id, at) in uses {
-                self.identities.uses.note(&secret_id, at);
+                self.identities.uses.record(&secret_id, at);
             }
         }
         written
@@ -241,7 +241,10 @@ impl Engine {
         secret_id: &str,
     ) -> Result<AccessKey, IdentityError> {
         let key = self.ledger.key(secret_id).await?.filter(|key| key.account == account);
-        key.ok_or_else(|| IdentityError::Unknown { thing: Thing::Key, name: secret_id.into() })
+        key.ok_or_else(|| IdentityError::Unknown {
+            kind: IdentityKind::Key,
+            name: secret_id.into(),
+        })
     }
 
     /// Writes a key as the ledger has it.
@@ -259,25 +262,29 @@ impl Engine {
         let keys = self.ledger.keys(account).await?;
         let there_are = keys.iter().filter(|key| key.user == user).count();
         let of = if user.is_some() { "the user" } else { "the root user" };
-        check_room(Thing::Key, of, there_are, MAX_KEYS)?;
+        check_room(IdentityKind::Key, of, there_are, MAX_KEYS)?;
         let key = self.new_key(account, user);
         self.put_new(&key).await?;
         Ok(key)
     }
 
-    /// Writes a key that nobody has asked for before: nothing that is known of others changes.
+    /// Writes a new key. No caller is forgotten: unknown keys are not kept.
     async fn put_new(&self, key: &AccessKey) -> Result<(), IdentityError> {
         if let Some(user) = key.user {
             let users = self.ledger.users(key.account).await?;
             if users.iter().all(|other| other.id != user) {
-                return Err(IdentityError::Unknown { thing: Thing::User, name: user.to_string() });
+                return Err(IdentityError::Unknown {
+                    kind: IdentityKind::User,
+                    name: user.to_string(),
+                });
             }
         }
         let put = self.ledger.put_key(self.identities.sealed(key)).await;
         put.map_err(|error| match error.kind {
-            ErrorKind::NotFound => {
-                IdentityError::Unknown { thing: Thing::Account, name: key.account.to_string() }
-            }
+            ErrorKind::NotFound => IdentityError::Unknown {
+                kind: IdentityKind::Account,
+                name: key.account.to_string(),
+            },
             _ => error.into(),
         })
     }
@@ -296,12 +303,12 @@ impl Engine {
     }
 }
 
-/// When keys were last used, as far as the ledger has not heard of it.
+/// When keys were last used, as far as it is not in the ledger yet.
 #[derive(Debug, Default)]
 pub(super) struct Uses(Mutex<HashMap<String, Timestamp>>);
 
 impl Uses {
-    fn note(&self, secret_id: &str, at: Timestamp) {
+    fn record(&self, secret_id: &str, at: Timestamp) {
         let mut uses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match uses.get_mut(secret_id) {
             Some(last) => *last = at.max(*last),

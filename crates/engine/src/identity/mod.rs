@@ -20,7 +20,7 @@ use stoker_domain::account::{AccessKey, AccountId};
 use stoker_ledger::{Error, ErrorKind, Ledger};
 
 pub use caller::Caller;
-pub use error::{IdentityError, OpenError, Thing};
+pub use error::{IdentityError, IdentityKind, OpenError};
 pub use keys::{DEFAULT_LIFETIME, Issued, MAX_KEYS, MAX_LIFETIME, MAX_TEMPORARY, MIN_LIFETIME};
 pub use policies::{MAX_ATTACHED, MAX_POLICIES, MAX_POLICY_BYTES};
 pub use seal::{SealKey, SealKeys, Unopened};
@@ -39,7 +39,7 @@ pub(crate) struct Identities {
     seals: SealKeys,
     // of its own, because its seed is longer: secrets come out of it
     random: Mutex<StdRng>,
-    /// Held by whoever changes something after having looked: bounds and names stay true.
+    /// Held from looking to writing by every change, so that bounds and names stay true.
     turn: tokio::sync::Mutex<()>,
 }
 
@@ -109,7 +109,7 @@ impl Identities {
         }
     }
 
-    /// Bytes that nobody can guess.
+    /// Bytes that cannot be guessed.
     pub(crate) fn token<const N: usize>(&self) -> [u8; N] {
         self.bytes()
     }

@@ -7,7 +7,7 @@ use stoker_domain::{
 use stoker_ledger::{Error, ErrorKind};
 
 use super::{
-    Caller, IdentityError, Thing, caller,
+    Caller, IdentityError, IdentityKind, caller,
     users::{check_name, check_room},
 };
 use crate::Engine;
@@ -25,20 +25,20 @@ impl Engine {
     ///
     /// # Errors
     /// [`IdentityError::InvalidName`], [`IdentityError::InvalidPolicy`],
-    /// [`IdentityError::PolicyTooLong`], [`IdentityError::TooMany`], or what the ledger said.
+    /// [`IdentityError::PolicyTooLong`], [`IdentityError::TooMany`], or a failure of the ledger.
     pub async fn put_policy(
         &self,
         account: AccountId,
         name: &str,
         text: &str,
     ) -> Result<NamedPolicy, IdentityError> {
-        check_name(Thing::Policy, name)?;
+        check_name(IdentityKind::Policy, name)?;
         parse(name, text)?;
         let _turn = self.identities.turn.lock().await;
         let policies = self.ledger.policies(account).await?;
         let old = policies.iter().find(|policy| policy.name == name);
         if old.is_none() {
-            check_room(Thing::Policy, "the account", policies.len(), MAX_POLICIES)?;
+            check_room(IdentityKind::Policy, "the account", policies.len(), MAX_POLICIES)?;
         }
         let updated_at = self.clock.now();
         let created_at = old.map_or(updated_at, |old| old.created_at);
@@ -53,7 +53,7 @@ impl Engine {
     /// The policies of an account, by name.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn policies(&self, account: AccountId) -> Result<Vec<NamedPolicy>, Error> {
         self.ledger.policies(account).await
     }
@@ -61,7 +61,7 @@ impl Engine {
     /// The policy of `account` with this name.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn policy(
         &self,
         account: AccountId,
@@ -71,10 +71,10 @@ impl Engine {
         policies.into_iter().find(|policy| policy.name == name).ok_or_else(|| unknown(name))
     }
 
-    /// Removes a policy that is attached to nobody.
+    /// Removes a policy that is not attached.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], [`IdentityError::Attached`], or what the ledger said.
+    /// [`IdentityError::Unknown`], [`IdentityError::Attached`], or a failure of the ledger.
     pub async fn remove_policy(&self, account: AccountId, name: &str) -> Result<(), IdentityError> {
         let _turn = self.identities.turn.lock().await;
         let mut holders = Vec::new();
@@ -92,10 +92,10 @@ impl Engine {
         if removed? { Ok(()) } else { Err(unknown(name)) }
     }
 
-    /// Attaches a policy to somebody, or detaches it; nothing happens when it is so already.
+    /// Attaches a policy to a user or group, or detaches it; nothing happens when it is so already.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], [`IdentityError::TooMany`], or what the ledger said.
+    /// [`IdentityError::Unknown`], [`IdentityError::TooMany`], or a failure of the ledger.
     pub async fn set_attachment(
         &self,
         account: AccountId,
@@ -113,16 +113,16 @@ impl Engine {
             }
             all.retain(|other| other.to == attachment.to);
             let of = self.in_words(account, &attachment.to).await?;
-            check_room(Thing::Policy, &of, all.len(), MAX_ATTACHED)?;
+            check_room(IdentityKind::Policy, &of, all.len(), MAX_ATTACHED)?;
         }
         let set = self.ledger.set_attachment(account, &attachment, is_attached).await;
         self.identities.callers.forget();
         set.map_err(|error| match (&error.kind, &attachment.to) {
             (ErrorKind::NotFound, Principal::User(id)) => {
-                IdentityError::Unknown { thing: Thing::User, name: id.to_string() }
+                IdentityError::Unknown { kind: IdentityKind::User, name: id.to_string() }
             }
             (ErrorKind::NotFound, Principal::Group(name)) => {
-                IdentityError::Unknown { thing: Thing::Group, name: name.clone() }
+                IdentityError::Unknown { kind: IdentityKind::Group, name: name.clone() }
             }
             _ => error.into(),
         })
@@ -131,7 +131,7 @@ impl Engine {
     /// Who has which policy in an account, by policy.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn attachments(&self, account: AccountId) -> Result<Vec<Attachment>, Error> {
         self.ledger.attachments(account).await
     }
@@ -141,7 +141,7 @@ impl Engine {
     /// name, attached or not: its text is looked at and not kept.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], [`IdentityError::InvalidPolicy`], or what the ledger said.
+    /// [`IdentityError::Unknown`], [`IdentityError::InvalidPolicy`], or a failure of the ledger.
     pub async fn caller_like(
         &self,
         account: &Account,
@@ -177,10 +177,10 @@ impl Engine {
 }
 
 fn unknown(name: &str) -> IdentityError {
-    IdentityError::Unknown { thing: Thing::Policy, name: name.into() }
+    IdentityError::Unknown { kind: IdentityKind::Policy, name: name.into() }
 }
 
-/// Reads a document that somebody gave.
+/// Reads a document that a caller gave.
 pub(super) fn parse(name: &str, text: &str) -> Result<Document, IdentityError> {
     if text.len() > MAX_POLICY_BYTES {
         let (given, limit) = (text.len(), MAX_POLICY_BYTES);

@@ -58,7 +58,7 @@ impl SealKeys {
         name_of(kept).is_some()
     }
 
-    /// A seed of 256 bits that nobody guesses who does not have the first key.
+    /// A seed of 256 bits that cannot be guessed without the first key.
     pub(super) fn seed(&self, seed: u64) -> [u8; 32] {
         let mut hash = Sha256::new().chain_update(b"stoker: seed of secrets");
         hash.update(seed.to_le_bytes());

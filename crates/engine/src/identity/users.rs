@@ -3,7 +3,7 @@
 use stoker_domain::account::{AccountId, Group, User, UserId, is_name};
 use stoker_ledger::{Error, ErrorKind};
 
-use super::{IdentityError, Thing};
+use super::{IdentityError, IdentityKind};
 use crate::Engine;
 
 /// Users of one account at most.
@@ -16,15 +16,15 @@ impl Engine {
     ///
     /// # Errors
     /// [`IdentityError::InvalidName`], [`IdentityError::Exists`], [`IdentityError::TooMany`], or
-    /// what the ledger said.
+    /// a failure of the ledger.
     pub async fn create_user(&self, account: AccountId, name: &str) -> Result<User, IdentityError> {
-        check_name(Thing::User, name)?;
+        check_name(IdentityKind::User, name)?;
         let _turn = self.identities.turn.lock().await;
         let users = self.ledger.users(account).await?;
         if users.iter().any(|user| user.name == name) {
-            return Err(IdentityError::Exists { thing: Thing::User, name: name.into() });
+            return Err(IdentityError::Exists { kind: IdentityKind::User, name: name.into() });
         }
-        check_room(Thing::User, "the account", users.len(), MAX_USERS)?;
+        check_room(IdentityKind::User, "the account", users.len(), MAX_USERS)?;
         // never an account's: with that it would be taken for the root user
         let accounts = self.ledger.accounts().await?;
         let uin = loop {
@@ -48,7 +48,7 @@ impl Engine {
     /// The users of an account, oldest first.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn users(&self, account: AccountId) -> Result<Vec<User>, Error> {
         self.ledger.users(account).await
     }
@@ -56,22 +56,23 @@ impl Engine {
     /// The user of `account` with this name or, failing that, this user number.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn user(&self, account: AccountId, name_or_uin: &str) -> Result<User, IdentityError> {
         let users = self.ledger.users(account).await?;
         let found = users
             .iter()
             .find(|user| user.name == name_or_uin)
             .or_else(|| users.iter().find(|user| user.uin == name_or_uin));
-        found
-            .cloned()
-            .ok_or_else(|| IdentityError::Unknown { thing: Thing::User, name: name_or_uin.into() })
+        found.cloned().ok_or_else(|| IdentityError::Unknown {
+            kind: IdentityKind::User,
+            name: name_or_uin.into(),
+        })
     }
 
-    /// Enables or disables a user: of a disabled one no key is known.
+    /// Enables or disables a user: all keys of a disabled one are refused.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn enable_user(
         &self,
         account: AccountId,
@@ -89,7 +90,7 @@ impl Engine {
     /// Removes a user with its keys, also temporary ones, and takes it out of its groups.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn remove_user(
         &self,
         account: AccountId,
@@ -107,19 +108,19 @@ impl Engine {
     ///
     /// # Errors
     /// [`IdentityError::InvalidName`], [`IdentityError::Exists`], [`IdentityError::TooMany`], or
-    /// what the ledger said.
+    /// a failure of the ledger.
     pub async fn create_group(
         &self,
         account: AccountId,
         name: &str,
     ) -> Result<Group, IdentityError> {
-        check_name(Thing::Group, name)?;
+        check_name(IdentityKind::Group, name)?;
         let _turn = self.identities.turn.lock().await;
         let groups = self.ledger.groups(account).await?;
         if groups.iter().any(|group| group.name == name) {
-            return Err(IdentityError::Exists { thing: Thing::Group, name: name.into() });
+            return Err(IdentityError::Exists { kind: IdentityKind::Group, name: name.into() });
         }
-        check_room(Thing::Group, "the account", groups.len(), MAX_GROUPS)?;
+        check_room(IdentityKind::Group, "the account", groups.len(), MAX_GROUPS)?;
         let created_at = self.clock.now();
         let group = Group { account, name: name.into(), members: Vec::new(), created_at };
         self.ledger.create_group(&group).await?;
@@ -129,7 +130,7 @@ impl Engine {
     /// The groups of an account, by name.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn groups(&self, account: AccountId) -> Result<Vec<Group>, Error> {
         self.ledger.groups(account).await
     }
@@ -137,7 +138,7 @@ impl Engine {
     /// Removes a group; its members stay and lose its policies.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn remove_group(&self, account: AccountId, name: &str) -> Result<(), IdentityError> {
         let _turn = self.identities.turn.lock().await;
         let removed = self.ledger.remove_group(account, name).await;
@@ -148,7 +149,7 @@ impl Engine {
     /// Puts a user into a group, or takes it out; nothing happens when it is so already.
     ///
     /// # Errors
-    /// [`IdentityError::Unknown`], or what the ledger said.
+    /// [`IdentityError::Unknown`], or a failure of the ledger.
     pub async fn set_member(
         &self,
         account: AccountId,
@@ -168,19 +169,15 @@ impl Engine {
 }
 
 fn unknown_group(name: &str) -> IdentityError {
-    IdentityError::Unknown { thing: Thing::Group, name: name.into() }
+    IdentityError::Unknown { kind: IdentityKind::Group, name: name.into() }
 }
 
-pub(super) fn check_name(thing: Thing, name: &str) -> Result<(), IdentityError> {
-    if is_name(name) {
-        Ok(())
-    } else {
-        Err(IdentityError::InvalidName { thing, name: name.into() })
-    }
+pub(super) fn check_name(kind: IdentityKind, name: &str) -> Result<(), IdentityError> {
+    if is_name(name) { Ok(()) } else { Err(IdentityError::InvalidName { kind, name: name.into() }) }
 }
 
 pub(super) fn check_room(
-    thing: Thing,
+    kind: IdentityKind,
     of: &str,
     there_are: usize,
     limit: usize,
@@ -188,5 +185,5 @@ pub(super) fn check_room(
     if there_are < limit {
         return Ok(());
     }
-    Err(IdentityError::TooMany { thing, of: of.into(), limit })
+    Err(IdentityError::TooMany { kind, of: of.into(), limit })
 }

@@ -6,9 +6,9 @@ use stoker_domain::{
     account::{AccessKey, Principal},
     policy::{Action, Call, Context, Decision, Resource},
 };
-use stoker_engine::{Engine, IdentityError, MAX_KEYS, Thing};
+use stoker_engine::{Engine, IdentityError, IdentityKind, MAX_KEYS};
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 const PUSH: &str =
     r#"{"version":"2.0","statement":{"effect":"allow","action":"cdn:Push*","resource":"*"}}"#;
@@ -33,33 +33,33 @@ async fn may(engine: &Engine, key: &AccessKey, name: &str) -> Option<bool> {
 
 #[tokio::test]
 async fn a_key_is_found_until_it_is_disabled() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let key = |secret: &str, is_enabled| AccessKey {
         secret_id: "id".into(),
         secret_key: secret.into(),
-        account: stage.account.id,
+        account: fixture.account.id,
         user: None,
         is_enabled,
-        created_at: stage.account.created_at,
+        created_at: fixture.account.created_at,
         last_used_at: None,
         temporary: None,
     };
-    assert!(stage.engine.caller("id").await.unwrap().is_none());
-    stage.engine.put_key(key("first", true)).await.unwrap();
+    assert!(fixture.engine.caller("id").await.unwrap().is_none());
+    fixture.engine.put_key(key("first", true)).await.unwrap();
     for _ in 0..2 {
-        let caller = stage.engine.caller("id").await.unwrap().unwrap();
-        assert_eq!((&caller.account, caller.key.secret_key.as_str()), (&stage.account, "first"));
+        let caller = fixture.engine.caller("id").await.unwrap().unwrap();
+        assert_eq!((&caller.account, caller.key.secret_key.as_str()), (&fixture.account, "first"));
     }
-    stage.engine.put_key(key("second", true)).await.unwrap();
-    let caller = stage.engine.caller("id").await.unwrap().unwrap();
+    fixture.engine.put_key(key("second", true)).await.unwrap();
+    let caller = fixture.engine.caller("id").await.unwrap().unwrap();
     assert_eq!(caller.key.secret_key, "second");
-    stage.engine.put_key(key("second", false)).await.unwrap();
-    assert!(stage.engine.caller("id").await.unwrap().is_none());
+    fixture.engine.put_key(key("second", false)).await.unwrap();
+    assert!(fixture.engine.caller("id").await.unwrap().is_none());
 }
 
 #[tokio::test]
 async fn a_user_may_do_what_its_policies_and_those_of_its_groups_say() {
-    let Stage { engine, account, .. } = &Stage::new().await;
+    let Fixture { engine, account, .. } = &Fixture::new().await;
     let id = account.id;
     let user = engine.create_user(id, "ops").await.unwrap();
     assert!(user.uin.len() == 12 && user.uin != account.uin, "{}", user.uin);
@@ -97,7 +97,7 @@ async fn a_user_may_do_what_its_policies_and_those_of_its_groups_say() {
 
 #[tokio::test]
 async fn a_key_is_unknown_while_it_or_its_user_or_its_account_is_disabled() {
-    let Stage { engine, account: owner, .. } = &Stage::new().await;
+    let Fixture { engine, account: owner, .. } = &Fixture::new().await;
     let account = engine.add_account("second").await.unwrap();
     let (id, uin) = (account.id, account.uin.as_str());
     let user = engine.create_user(id, "u").await.unwrap();
@@ -131,7 +131,7 @@ async fn a_key_is_unknown_while_it_or_its_user_or_its_account_is_disabled() {
 
 #[tokio::test]
 async fn a_key_is_rotated_without_a_gap_or_with_one() {
-    let Stage { engine, account, clock, .. } = &Stage::new().await;
+    let Fixture { engine, account, clock, .. } = &Fixture::new().await;
     let id = account.id;
     let user = engine.create_user(id, "u").await.unwrap();
     let first = engine.create_key(id, Some(user.id)).await.unwrap();
@@ -159,7 +159,7 @@ async fn a_key_is_rotated_without_a_gap_or_with_one() {
 
 #[tokio::test]
 async fn the_use_of_keys_is_noted_in_memory_and_then_in_the_ledger() {
-    let Stage { engine, account, clock, .. } = &Stage::new().await;
+    let Fixture { engine, account, clock, .. } = &Fixture::new().await;
     let key = engine.create_key(account.id, None).await.unwrap();
     let last = async || engine.key(account.id, &key.secret_id).await.unwrap().last_used_at;
     assert_eq!(last().await, None);
@@ -178,7 +178,7 @@ async fn the_use_of_keys_is_noted_in_memory_and_then_in_the_ledger() {
 
 #[tokio::test]
 async fn a_temporary_key_is_narrowed_ends_and_is_swept() {
-    let Stage { engine, account, clock, .. } = &Stage::new().await;
+    let Fixture { engine, account, clock, .. } = &Fixture::new().await;
     let id = account.id;
     let minute = Duration::from_secs(60);
     let plain = engine.issue_key(id, None, minute, None).await.unwrap();
@@ -192,7 +192,7 @@ async fn a_temporary_key_is_narrowed_ends_and_is_swept() {
     let widened = engine.issue_key(id, Some(user.id), minute, Some(ALL.into())).await.unwrap();
     assert_eq!(may(engine, &widened.key, "PushUrlsCache").await, Some(false));
     let caller = engine.caller(&issued.key.secret_id).await.unwrap().unwrap();
-    let temporary = caller.key.temporary.unwrap();
+    let temporary = caller.key.temporary.clone().unwrap();
     assert_eq!(temporary.expires_at, stoker_domain::time::Clock::now(clock) + minute);
     assert!(engine.keys(id).await.unwrap().is_empty(), "lists have lasting keys only");
     let running = engine.temporary_keys(id).await.unwrap();
@@ -206,7 +206,7 @@ async fn a_temporary_key_is_narrowed_ends_and_is_swept() {
     assert!(found.is_some(), "it is known that it has ended");
     engine.issue_key(id, None, minute, None).await.unwrap();
     let error = engine.key(id, &issued.key.secret_id).await.unwrap_err();
-    assert!(matches!(error, IdentityError::Unknown { thing: Thing::Key, .. }), "{error}");
+    assert!(matches!(error, IdentityError::Unknown { kind: IdentityKind::Key, .. }), "{error}");
     for seconds in [0, 59, 36 * 3600 + 1] {
         let wish = engine.issue_key(id, None, Duration::from_secs(seconds), None).await;
         assert!(matches!(wish, Err(IdentityError::Lifetime { .. })), "{seconds}");
@@ -217,7 +217,7 @@ async fn a_temporary_key_is_narrowed_ends_and_is_swept() {
 
 #[tokio::test]
 async fn what_is_wrong_is_named_with_the_way_out() {
-    let Stage { engine, account, .. } = &Stage::new().await;
+    let Fixture { engine, account, .. } = &Fixture::new().await;
     let id = account.id;
     let user = engine.create_user(id, "ops").await.unwrap();
     engine.put_policy(id, "all", ALL).await.unwrap();
@@ -264,7 +264,7 @@ async fn what_is_wrong_is_named_with_the_way_out() {
 
 #[tokio::test]
 async fn what_a_policy_would_decide_is_told_without_attaching_it() {
-    let Stage { engine, account, .. } = &Stage::new().await;
+    let Fixture { engine, account, .. } = &Fixture::new().await;
     engine.create_user(account.id, "ops").await.unwrap();
     let push = action("PushUrlsCache");
     let call = Call { action: &push, resources: &[], context: &Context::default() };
@@ -279,7 +279,7 @@ async fn what_a_policy_would_decide_is_told_without_attaching_it() {
 
 #[tokio::test]
 async fn concurrent_creations_of_one_name_make_one_user() {
-    let Stage { engine, account, .. } = &Stage::new().await;
+    let Fixture { engine, account, .. } = &Fixture::new().await;
     let mut creations = tokio::task::JoinSet::new();
     for _ in 0..20 {
         let (engine, id) = (Arc::clone(engine), account.id);

@@ -11,7 +11,7 @@ use stoker_domain::{
 };
 use stoker_engine::{Check, CheckTiers, Inspect, SubmitError};
 
-use crate::stage::{Stage, domain};
+use crate::fixture::{Fixture, domain};
 
 const EVERY: u32 = 1000;
 
@@ -44,11 +44,11 @@ fn check(urls: &[&str], tiers: CheckTiers) -> Check {
 
 #[tokio::test]
 async fn by_default_the_nodes_are_asked_that_a_prefetch_reaches_each_once() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let nodes = Arc::new(Nodes::default());
-    stage.engine.inspect_through(Arc::clone(&nodes) as _);
+    fixture.engine.inspect_through(Arc::clone(&nodes) as _);
     let overseas = domain("o.example.com", AreaScope::Overseas);
-    stage.engine.add_domain(stage.account.id, overseas).await.unwrap();
+    fixture.engine.add_domain(fixture.account.id, overseas).await.unwrap();
     let urls =
         ["http://www.example.com/held", "http://o.example.com/b c", "http://www.example.com/x"];
     for (tiers, expected) in [
@@ -79,7 +79,7 @@ async fn by_default_the_nodes_are_asked_that_a_prefetch_reaches_each_once() {
         ),
     ] {
         nodes.asked.lock().unwrap().clear();
-        let checked = stage.engine.check(stage.account.id, &check(&urls, tiers)).await.unwrap();
+        let checked = fixture.engine.check(fixture.account.id, &check(&urls, tiers)).await.unwrap();
         let told = checked.iter().map(|checked| {
             let of = |(node, holding): &(Arc<Node>, Holding)| {
                 format!("{}:{}", node.name, holding.lack.as_ref().map_or("-", Lack::as_str))
@@ -97,9 +97,9 @@ async fn by_default_the_nodes_are_asked_that_a_prefetch_reaches_each_once() {
 
 #[tokio::test]
 async fn nodes_that_nobody_can_ask_do_not_answer_and_wrong_urls_are_named() {
-    let stage = Stage::new().await;
-    let engine = &stage.engine;
-    let id = stage.account.id;
+    let fixture = Fixture::new().await;
+    let engine = &fixture.engine;
+    let id = fixture.account.id;
     let url = "http://www.example.com/held";
     let checked = engine.check(id, &check(&[url], CheckTiers::default())).await.unwrap();
     let lacks: Vec<_> = checked[0].nodes.iter().map(|(_, holding)| &holding.lack).collect();

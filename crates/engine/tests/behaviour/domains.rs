@@ -3,12 +3,12 @@
 use stoker_domain::area::AreaScope;
 use stoker_domain::quota::Limits;
 
-use crate::stage::{HOST, Stage, domain};
+use crate::fixture::{Fixture, HOST, domain};
 
 #[tokio::test]
 async fn a_host_belongs_to_one_account() {
-    let stage = Stage::new().await;
-    let (engine, owner) = (&stage.engine, stage.account.id);
+    let fixture = Fixture::new().await;
+    let (engine, owner) = (&fixture.engine, fixture.account.id);
     let other = engine.create_account("100000000002".into(), 2, Limits::OWNER).await.unwrap().id;
     for (host, told) in [
         ("WWW.Example.Com.", "domain `www.example.com` is used by another account"),
@@ -40,10 +40,10 @@ async fn a_host_belongs_to_one_account() {
 
 #[tokio::test]
 async fn every_change_is_published() {
-    let stage = Stage::new().await;
-    let mut directory = stage.engine.directory();
+    let fixture = Fixture::new().await;
+    let mut directory = fixture.engine.directory();
     assert!(directory.borrow_and_update().domain(HOST).is_some());
-    stage.engine.remove_domain(stage.account.id, HOST).await.unwrap();
+    fixture.engine.remove_domain(fixture.account.id, HOST).await.unwrap();
     assert!(directory.has_changed().unwrap());
     assert!(directory.borrow_and_update().domain(HOST).is_none());
 }

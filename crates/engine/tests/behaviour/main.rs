@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what helpers of tests do not expect is a failure")]
 
+mod acceptance;
 mod accounts;
 mod check;
 mod clock;
 mod domains;
+mod fixture;
 mod lease;
 mod ownership;
 mod pace;
@@ -16,7 +18,6 @@ mod purge;
 mod quota;
 mod report;
 mod seal;
-mod stage;
 mod submit;
 mod sweep;
 mod views;

@@ -22,7 +22,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::stage::{Stage, domain};
+use crate::fixture::{Fixture, domain};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -54,7 +54,7 @@ impl Evidence for Published {
 
 /// An engine that asks for proofs, a second account, and what is published.
 struct Strict {
-    stage: Stage,
+    fixture: Fixture,
     other: Account,
     published: Arc<Published>,
 }
@@ -65,16 +65,16 @@ impl Strict {
     }
 
     async fn with(config: Config) -> Self {
-        let stage = Stage::with(config).await;
+        let fixture = Fixture::with(config).await;
         let limits = Limits::OWNER;
-        let other = stage.engine.create_account("100000000002".into(), 2, limits).await.unwrap();
+        let other = fixture.engine.create_account("100000000002".into(), 2, limits).await.unwrap();
         let published = Arc::new(Published::default());
-        stage.engine.set_evidence(Arc::clone(&published) as _);
-        Self { stage, other, published }
+        fixture.engine.set_evidence(Arc::clone(&published) as _);
+        Self { fixture, other, published }
     }
 
     fn engine(&self) -> &Engine {
-        &self.stage.engine
+        &self.fixture.engine
     }
 
     async fn add(&self, host: &str) -> Result<Ownership, DomainError> {
@@ -101,7 +101,7 @@ impl Strict {
 #[tokio::test]
 async fn only_the_owner_and_whoever_it_is_waived_for_need_no_proof() {
     let strict = Strict::new().await;
-    let (engine, owner) = (strict.engine(), strict.stage.account.id);
+    let (engine, owner) = (strict.engine(), strict.fixture.account.id);
     for host in ["img.example.com", "localhost", "10.0.0.1", "*.corp.internal"] {
         let added = engine.add_domain(owner, domain(host, AreaScope::Global)).await.unwrap();
         assert_eq!(added.ownership, Ownership::Owner, "{host}");
@@ -161,7 +161,7 @@ async fn what_is_not_there_or_not_the_right_text_proves_nothing() {
     assert!(matches!(refused, OwnershipError::NoRecord { .. }), "{refused}");
     let record = strict.engine().ownership_record(strict.other.id, host).await.unwrap();
     let of_the_owner =
-        strict.engine().ownership_record(strict.stage.account.id, host).await.unwrap();
+        strict.engine().ownership_record(strict.fixture.account.id, host).await.unwrap();
     assert_ne!(record.token, of_the_owner.token, "each account has its own");
     assert_eq!(record.token.len(), "owner-".len() + 32);
     for text in ["", "owner-", &of_the_owner.token, &format!("{}0", record.token)] {
@@ -186,18 +186,18 @@ async fn records_and_proofs_last_a_day() {
         strict.engine().ownership_record(strict.other.id, "www.a.com").await.unwrap().token
     };
     let first = record().await;
-    strict.stage.clock.advance(DAY - Duration::from_secs(1));
+    strict.fixture.clock.advance(DAY - Duration::from_secs(1));
     assert_eq!(record().await, first);
     strict.publish("www.a.com").await;
-    strict.stage.clock.advance(Duration::from_secs(1));
+    strict.fixture.clock.advance(Duration::from_secs(1));
     let refused = strict.verify("www.a.com", Method::Dns).await.unwrap_err();
     assert!(matches!(refused, OwnershipError::NoRecord { .. }), "{refused}");
     assert_ne!(record().await, first);
     strict.publish("www.a.com").await;
     strict.verify("www.a.com", Method::Dns).await.unwrap();
-    strict.stage.clock.advance(DAY - Duration::from_secs(1));
+    strict.fixture.clock.advance(DAY - Duration::from_secs(1));
     strict.add("www.a.com").await.unwrap();
-    strict.stage.clock.advance(Duration::from_secs(1));
+    strict.fixture.clock.advance(Duration::from_secs(1));
     assert!(matches!(strict.add("img.a.com").await, Err(DomainError::Unverified { .. })));
     assert!(strict.engine().domain(strict.other.id, "www.a.com").is_some(), "it stays");
 }
@@ -264,11 +264,11 @@ async fn records_and_searches_are_bounded_for_each_account() {
     }
     let refused = strict.verify("www.d0.com", Method::Dns).await.unwrap_err();
     assert!(matches!(refused, OwnershipError::TooOften { limit: 3 }), "{refused}");
-    let owner = strict.stage.account.id;
+    let owner = strict.fixture.account.id;
     engine.ownership_record(owner, "d0.com").await.unwrap();
     let of_another = engine.verify_ownership(owner, "d0.com", Method::Dns).await.unwrap_err();
     assert!(matches!(of_another, OwnershipError::Unfound { .. }), "{of_another}");
-    strict.stage.clock.advance(Duration::from_secs(60));
+    strict.fixture.clock.advance(Duration::from_secs(60));
     strict.verify("www.d0.com", Method::Dns).await.unwrap();
 }
 
@@ -295,11 +295,11 @@ impl Evidence for Slow {
 #[tokio::test]
 async fn eight_searches_run_at_once() {
     let config = Config { verifications_per_minute: 1000, ..Config::default() };
-    let stage = Stage::with(config).await;
+    let fixture = Fixture::with(config).await;
     let (asked, mut questions) = mpsc::unbounded_channel();
     let slow = Arc::new(Slow { asked, may_answer: Semaphore::new(0) });
-    stage.engine.set_evidence(Arc::clone(&slow) as _);
-    let (engine, account) = (Arc::clone(&stage.engine), stage.account.id);
+    fixture.engine.set_evidence(Arc::clone(&slow) as _);
+    let (engine, account) = (Arc::clone(&fixture.engine), fixture.account.id);
     engine.ownership_record(account, "a.com").await.unwrap();
     let mut searches = JoinSet::new();
     for _ in 0..8 {
@@ -327,7 +327,7 @@ fn zone(name: &str) -> NewZone {
 #[tokio::test]
 async fn a_zone_claims_its_name_once_that_is_proved() {
     let strict = Strict::new().await;
-    let (engine, owner, other) = (strict.engine(), strict.stage.account.id, strict.other.id);
+    let (engine, owner, other) = (strict.engine(), strict.fixture.account.id, strict.other.id);
     let own = async |host: &str| engine.add_domain(owner, domain(host, AreaScope::Global)).await;
     assert_eq!(engine.add_zone(other, zone("a.com")).await.unwrap().claim, None);
     own("x.a.com").await.unwrap();
@@ -341,7 +341,7 @@ async fn a_zone_claims_its_name_once_that_is_proved() {
     }
     let refused = engine.add_zone(owner, zone("x.a.com")).await;
     assert!(matches!(refused, Err(ZoneError::Related { .. })), "{refused:?}");
-    strict.stage.clock.advance(DAY * 9);
+    strict.fixture.clock.advance(DAY * 9);
     assert_eq!(
         strict.add("x.a.com").await.unwrap(),
         Ownership::Dns,
@@ -362,13 +362,13 @@ async fn a_zone_claims_its_name_once_that_is_proved() {
 /// Whatever the order in which two accounts add and remove related hosts at the same time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn related_hosts_never_belong_to_two_accounts_however_they_race() {
-    let stage = Stage::new().await;
-    let engine = Arc::clone(&stage.engine);
+    let fixture = Fixture::new().await;
+    let engine = Arc::clone(&fixture.engine);
     let other = engine.create_account("100000000002".into(), 2, Limits::OWNER).await.unwrap().id;
     let mut racing = JoinSet::new();
     for number in 0..60_usize {
         let engine = Arc::clone(&engine);
-        let account: AccountId = [stage.account.id, other][number % 2];
+        let account: AccountId = [fixture.account.id, other][number % 2];
         racing.spawn(async move {
             for step in 0..6 {
                 let label = ["", "x.", "a.x.", "*.", "*.x."][(number / 2 + step) % 5];
@@ -383,7 +383,7 @@ async fn related_hosts_never_belong_to_two_accounts_however_they_race() {
     }
     racing.join_all().await;
     let held = |account| engine.domains(account);
-    let (ours, theirs) = (held(stage.account.id), held(other));
+    let (ours, theirs) = (held(fixture.account.id), held(other));
     assert!(!ours.is_empty() || !theirs.is_empty(), "the last step of each adds one");
     for a in &ours {
         for b in &theirs {

@@ -21,7 +21,7 @@ use stoker_testkit::FakeClock;
 use tempfile::TempDir;
 use tokio::time::{Instant, advance};
 
-use crate::stage::{HOST, MIDDLE, domain, node, submission};
+use crate::fixture::{HOST, MIDDLE, domain, node, submission};
 
 const OTHER: &str = "middle-overseas";
 /// How often nodes ask.

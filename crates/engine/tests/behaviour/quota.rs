@@ -7,38 +7,38 @@ use stoker_domain::{
     quota::{Limits, Product, Reset},
     time::{Clock, Timestamp},
 };
-use stoker_engine::{Config, Engine, Submission, SubmitError};
+use stoker_engine::{BatchLimit, Config, Engine, Submission, SubmitError};
 use stoker_ledger::Sqlite;
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
 
-use crate::stage::{HOST, Stage, domain, node, submission};
+use crate::fixture::{Fixture, HOST, domain, node, submission};
 
 fn urls(name: &str, count: usize, areas: AreaScope) -> Submission {
     let urls = (0..count).map(|n| format!("http://{HOST}/{name}/{n}")).collect();
-    Submission { urls, areas, ..submission(&[]) }
+    Submission { urls, areas: Some(areas), ..submission(&[]) }
 }
 
 async fn submit(
-    stage: &Stage,
+    fixture: &Fixture,
     name: &str,
     count: usize,
     areas: AreaScope,
 ) -> Result<(), SubmitError> {
     let submission = urls(name, count, areas);
-    stage.engine.submit(&stage.account, submission).await.map(|_| ())
+    fixture.engine.submit(&fixture.account, submission).await.map(|_| ())
 }
 
 #[tokio::test]
 async fn a_limit_counts_from_the_next_call_on_in_its_own_area() {
-    let stage = Stage::new().await;
-    let (engine, account) = (&stage.engine, stage.account.id);
-    submit(&stage, "a", 6, AreaScope::Global).await.unwrap();
+    let fixture = Fixture::new().await;
+    let (engine, account) = (&fixture.engine, fixture.account.id);
+    submit(&fixture, "a", 6, AreaScope::Global).await.unwrap();
     let set = Limits { batch: 500, daily: 4 };
     engine.set_limits(account, Product::DomainPrefetch, Some(Area::Overseas), set).await.unwrap();
     let usages = engine.quota(account, Product::DomainPrefetch).await.unwrap();
     assert_eq!((usages[0].available(), usages[1].available()), (4, 0));
-    let error = submit(&stage, "b", 1, AreaScope::Global).await.unwrap_err();
+    let error = submit(&fixture, "b", 1, AreaScope::Global).await.unwrap_err();
     let over = |error: SubmitError| match error {
         SubmitError::OverQuota { area, available, needed, limit } => {
             (area, available, needed, limit)
@@ -46,19 +46,19 @@ async fn a_limit_counts_from_the_next_call_on_in_its_own_area() {
         other => panic!("{other}"),
     };
     assert_eq!(over(error), (Area::Overseas, 0, 1, 4));
-    submit(&stage, "c", 4, AreaScope::Mainland).await.unwrap();
+    submit(&fixture, "c", 4, AreaScope::Mainland).await.unwrap();
     // raised again, it is there at once
     engine.change_limits(account, Product::DomainPrefetch, None, (None, Some(11))).await.unwrap();
-    submit(&stage, "d", 1, AreaScope::Global).await.unwrap();
-    let error = submit(&stage, "e", 1, AreaScope::Global).await.unwrap_err();
+    submit(&fixture, "d", 1, AreaScope::Global).await.unwrap();
+    let error = submit(&fixture, "e", 1, AreaScope::Global).await.unwrap_err();
     assert_eq!(over(error), (Area::Mainland, 0, 1, 11));
-    assert_eq!(stage.used().await, (11, 7));
+    assert_eq!(fixture.used().await, (11, 7));
 }
 
 #[tokio::test]
 async fn the_batch_limit_is_that_of_the_areas_asked_for() {
-    let stage = Stage::new().await;
-    let (engine, account) = (&stage.engine, stage.account.id);
+    let fixture = Fixture::new().await;
+    let (engine, account) = (&fixture.engine, fixture.account.id);
     engine
         .change_limits(account, Product::DomainPrefetch, Some(Area::Overseas), (Some(3), None))
         .await
@@ -66,15 +66,23 @@ async fn the_batch_limit_is_that_of_the_areas_asked_for() {
     for (areas, batch) in
         [(AreaScope::Mainland, 500), (AreaScope::Overseas, 3), (AreaScope::Global, 3)]
     {
-        let limit = engine.batch_limit(account, Product::DomainPrefetch, areas).await.unwrap();
-        assert_eq!(limit, batch, "{areas:?}");
+        for (batch_limit, batch) in [
+            (BatchLimit::OfAccount, batch),
+            (BatchLimit::OfAccountUpTo(4), batch.min(4)),
+            (BatchLimit::AtMost(7), 7),
+        ] {
+            let many = Submission { batch_limit, ..urls("x", 501, areas) };
+            let error = engine.submit(&fixture.account, many).await.unwrap_err();
+            let SubmitError::TooManyUrls { given: 501, limit } = error else { panic!("{error}") };
+            assert_eq!(limit, batch, "{areas:?} {batch_limit:?}");
+        }
     }
 }
 
 #[tokio::test]
 async fn the_owner_keeps_what_was_set_and_gets_what_was_not() {
-    let stage = Stage::new().await;
-    let (engine, account) = (&stage.engine, stage.account.id);
+    let fixture = Fixture::new().await;
+    let (engine, account) = (&fixture.engine, fixture.account.id);
     let set = Limits { batch: 2, daily: 5 };
     engine.set_limits(account, Product::DomainPurgePath, Some(Area::Mainland), set).await.unwrap();
     for _ in 0..2 {
@@ -86,23 +94,23 @@ async fn the_owner_keeps_what_was_set_and_gets_what_was_not() {
         let prefetch = engine.quota(account, Product::DomainPrefetch).await.unwrap();
         assert_eq!(prefetch[0].limits.daily, 10, "set when the account was made");
     }
-    assert!(engine.is_owner(&stage.account).await.unwrap());
+    assert!(engine.is_owner(&fixture.account).await.unwrap());
     let other = engine.create_account("100000000002".into(), 2, set).await.unwrap();
     assert!(!engine.is_owner(&other).await.unwrap());
 }
 
 #[tokio::test]
 async fn two_changes_at_once_both_count() {
-    let stage = Stage::new().await;
-    let account = stage.account.id;
+    let fixture = Fixture::new().await;
+    let account = fixture.account.id;
     for round in 1..20 {
         let expected = Limits { batch: round, daily: u64::from(round) * 100 };
         let change =
-            |limits| stage.engine.change_limits(account, Product::DomainPrefetch, None, limits);
+            |limits| fixture.engine.change_limits(account, Product::DomainPrefetch, None, limits);
         let (batch, daily) =
             tokio::join!(change((Some(round), None)), change((None, Some(expected.daily))));
         batch.and(daily).unwrap();
-        for usage in stage.engine.quota(account, Product::DomainPrefetch).await.unwrap() {
+        for usage in fixture.engine.quota(account, Product::DomainPrefetch).await.unwrap() {
             assert_eq!(usage.limits, expected);
         }
     }

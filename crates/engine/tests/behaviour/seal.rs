@@ -7,7 +7,7 @@ use stoker_engine::{Config, Engine, OpenError, SealKey, SealKeys, Submission};
 use stoker_ledger::{Keys, Sqlite};
 use stoker_testkit::FakeClock;
 
-use crate::stage::{Stage, item, submission};
+use crate::fixture::{Fixture, item, submission};
 
 const SECRET: &str = "a-secret-that-nobody-else-has";
 
@@ -39,7 +39,7 @@ async fn add_key(engine: &Engine) -> AccessKey {
 }
 
 async fn secret_of(engine: &Engine, key: &AccessKey) -> String {
-    engine.caller(&key.secret_id).await.unwrap().unwrap().key.secret_key
+    engine.caller(&key.secret_id).await.unwrap().unwrap().key.secret_key.clone()
 }
 
 #[tokio::test]
@@ -119,60 +119,61 @@ fn with(keys: &[u8]) -> Config {
 
 #[tokio::test]
 async fn request_fields_are_sealed_while_their_task_runs_and_gone_when_it_is_finished() {
-    let stage = Stage::with(with(&[1])).await;
+    let fixture = Fixture::with(with(&[1])).await;
     let secrets = [FIELD, AGENT];
-    let receipt = stage.engine.submit(&stage.account, secret_submission()).await.unwrap();
-    assert!(is_in_a_file(stage.dir(), &receipt.task.0), "or this test proves nothing");
-    let fields = async |stage: &Stage| stage.ledger.task_fields_after(i64::MIN, 9).await.unwrap();
-    let sealed = fields(&stage).await.remove(0).1.options;
+    let receipt = fixture.engine.submit(&fixture.account, secret_submission()).await.unwrap();
+    assert!(is_in_a_file(fixture.dir(), &receipt.task.0), "or this test proves nothing");
+    let fields =
+        async |fixture: &Fixture| fixture.ledger.task_fields_after(i64::MIN, 9).await.unwrap();
+    let sealed = fields(&fixture).await.remove(0).1.options;
     assert!(SealKeys::is_sealed(&sealed.headers[0].1), "{sealed:?}");
     assert!(SealKeys::is_sealed(sealed.user_agent.as_deref().unwrap()), "{sealed:?}");
 
-    let mut stage = stage;
+    let mut fixture = fixture;
     for keys in [&[1][..], &[2, 1], &[2]] {
-        let options = &stage.lease().await[0].options;
+        let options = &fixture.lease().await[0].options;
         assert_eq!(options.headers, [("X-Token".to_owned(), FIELD.to_owned())]);
         assert_eq!(options.user_agent.as_deref(), Some(AGENT));
-        assert!(!secrets.iter().any(|secret| is_in_a_file(stage.dir(), secret)), "{keys:?}");
+        assert!(!secrets.iter().any(|secret| is_in_a_file(fixture.dir(), secret)), "{keys:?}");
         // as after a kill; the sealing key is changed meanwhile
-        stage = stage.reopen(with(keys)).await;
+        fixture = fixture.reopen(with(keys)).await;
     }
-    assert!(stage.task(&receipt.task).await.row.task.options.headers.is_empty());
-    let job = stage.lease().await.remove(0);
+    assert!(fixture.task(&receipt.task).await.row.task.options.headers.is_empty());
+    let job = fixture.lease().await.remove(0);
     assert_eq!(job.options.user_agent.as_deref(), Some(AGENT));
-    stage.report(&job, vec![item(0, Outcome::Filled)]).await;
-    assert!(stage.task(&receipt.task).await.row.finished_at.is_some());
-    assert_eq!(fields(&stage).await, []);
+    fixture.report(&job, vec![item(0, Outcome::Filled)]).await;
+    assert!(fixture.task(&receipt.task).await.row.finished_at.is_some());
+    assert_eq!(fields(&fixture).await, []);
     // what was sealed is gone too, at the next start at the latest
-    let stage = stage.reopen(with(&[2])).await;
+    let fixture = fixture.reopen(with(&[2])).await;
     for (_, value) in &sealed.headers {
-        assert!(!is_in_a_file(stage.dir(), value));
+        assert!(!is_in_a_file(fixture.dir(), value));
     }
 }
 
 #[tokio::test]
 async fn request_fields_that_are_in_clear_are_sealed_at_the_next_start() {
-    let stage = Stage::with(with(&[])).await;
-    stage.engine.submit(&stage.account, secret_submission()).await.unwrap();
-    assert!(is_in_a_file(stage.dir(), FIELD), "or this test proves nothing");
-    let stage = stage.reopen(with(&[1])).await;
-    assert_eq!(stage.lease().await[0].options.headers[0].1, FIELD);
-    assert!(![FIELD, AGENT].iter().any(|secret| is_in_a_file(stage.dir(), secret)));
+    let fixture = Fixture::with(with(&[])).await;
+    fixture.engine.submit(&fixture.account, secret_submission()).await.unwrap();
+    assert!(is_in_a_file(fixture.dir(), FIELD), "or this test proves nothing");
+    let fixture = fixture.reopen(with(&[1])).await;
+    assert_eq!(fixture.lease().await[0].options.headers[0].1, FIELD);
+    assert!(![FIELD, AGENT].iter().any(|secret| is_in_a_file(fixture.dir(), secret)));
 }
 
 #[tokio::test]
 async fn a_sealed_field_opens_in_no_other_task() {
-    let stage = Stage::with(with(&[1])).await;
-    stage.engine.submit(&stage.account, secret_submission()).await.unwrap();
-    stage.engine.submit(&stage.account, secret_submission()).await.unwrap();
-    let tasks = stage.ledger.task_fields_after(i64::MIN, 9).await.unwrap();
+    let fixture = Fixture::with(with(&[1])).await;
+    fixture.engine.submit(&fixture.account, secret_submission()).await.unwrap();
+    fixture.engine.submit(&fixture.account, secret_submission()).await.unwrap();
+    let tasks = fixture.ledger.task_fields_after(i64::MIN, 9).await.unwrap();
     let (one, other) = (&tasks[0], &tasks[1]);
-    stage.ledger.reseal_tasks(vec![(other.0, one.1.options.clone())]).await.unwrap();
-    let jobs = stage.lease().await;
+    fixture.ledger.reseal_tasks(vec![(other.0, one.1.options.clone())]).await.unwrap();
+    let jobs = fixture.lease().await;
     assert_eq!(jobs.len(), 1, "the other waits: {jobs:?}");
     assert_eq!(jobs[0].task, one.1.id);
     let error =
-        Engine::open(Arc::clone(&stage.ledger), Arc::new(stage.clock.clone()), 1, with(&[1]))
+        Engine::open(Arc::clone(&fixture.ledger), Arc::new(fixture.clock.clone()), 1, with(&[1]))
             .await
             .unwrap_err();
     assert!(error.to_string().contains(&other.1.id.0), "{error}");

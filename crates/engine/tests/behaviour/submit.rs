@@ -5,37 +5,40 @@ use stoker_domain::{
     quota::Limits,
     task::{FetchOptions, MediaPolicy},
 };
-use stoker_engine::{Engine, Submission, SubmitError};
+use stoker_engine::{BatchLimit, Engine, Submission, SubmitError};
 
-use crate::stage::{Stage, domain, submission};
+use crate::fixture::{Fixture, domain, submission};
 
-async fn refusal(stage: &Stage, submission: Submission) -> SubmitError {
-    let error = stage.engine.submit(&stage.account, submission).await.unwrap_err();
-    assert_eq!(stage.used().await, (0, 0), "{error} was charged");
+async fn refusal(fixture: &Fixture, submission: Submission) -> SubmitError {
+    let error = fixture.engine.submit(&fixture.account, submission).await.unwrap_err();
+    assert_eq!(fixture.used().await, (0, 0), "{error} was charged");
     error
 }
 
 #[tokio::test]
 async fn each_refusal_names_the_thing_and_the_way_out_and_costs_nothing() {
-    let stage = Stage::new().await;
-    let owner = stage.account.id;
+    let fixture = Fixture::new().await;
+    let owner = fixture.account.id;
     let mainland = domain("mainland.example.com", AreaScope::Mainland);
-    stage.engine.add_domain(owner, mainland).await.unwrap();
+    fixture.engine.add_domain(owner, mainland).await.unwrap();
     let fine = "http://www.example.com/1";
     let eleven: Vec<_> = (0..11).map(|number| format!("http://www.example.com/{number}")).collect();
     let mut cases = vec![
         submission(&[]),
-        Submission { batch_limit: 1, ..submission(&[fine, fine]) },
+        Submission { batch_limit: BatchLimit::AtMost(1), ..submission(&[fine, fine]) },
         submission(&[fine, "www.example.com/2"]),
         submission(&[fine, "http://www.example.com/中"]),
         submission(&["http://*.example.com/"]),
         submission(&["http://stranger.example.org/x"]),
-        Submission { areas: AreaScope::Global, ..submission(&["http://mainland.example.com/"]) },
+        Submission {
+            areas: Some(AreaScope::Global),
+            ..submission(&["http://mainland.example.com/"])
+        },
         submission(&eleven.iter().map(String::as_str).collect::<Vec<_>>()),
     ];
     let mut told = String::new();
     for case in cases.drain(..) {
-        let error = refusal(&stage, case).await;
+        let error = refusal(&fixture, case).await;
         told += &format!("{error}\n  hint: {}\n", error.hint().unwrap());
     }
     assert_eq!(
@@ -63,24 +66,24 @@ cannot accept 11 URLs: 10 of 10 left today in area `mainland`
 
 #[tokio::test]
 async fn a_domain_of_another_account_is_answered_like_an_unknown_one() {
-    let stage = Stage::new().await;
-    let other = stage
+    let fixture = Fixture::new().await;
+    let other = fixture
         .engine
         .create_account("100000000002".into(), 2, Limits::PREFETCH_DEFAULT)
         .await
         .unwrap();
     let foreign = domain("foreign.example.com", AreaScope::Global);
-    stage.engine.add_domain(other.id, foreign).await.unwrap();
-    let error = refusal(&stage, submission(&["http://foreign.example.com/"])).await;
+    fixture.engine.add_domain(other.id, foreign).await.unwrap();
+    let error = refusal(&fixture, submission(&["http://foreign.example.com/"])).await;
     assert!(matches!(error, SubmitError::DomainUnknown { .. }));
 }
 
 #[tokio::test]
 async fn without_a_node_of_the_tier_nothing_is_accepted() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let dir = tempfile::tempdir().unwrap();
     let ledger = stoker_ledger::Sqlite::open(dir.path().join("ledger.sqlite")).unwrap();
-    let clock = std::sync::Arc::new(stage.clock.clone());
+    let clock = std::sync::Arc::new(fixture.clock.clone());
     let config = stoker_engine::Config::default();
     let engine = Engine::open(std::sync::Arc::new(ledger), clock, 1, config).await.unwrap();
     let account = engine.create_account("1".into(), 1, Limits::OWNER).await.unwrap();
@@ -93,47 +96,47 @@ async fn without_a_node_of_the_tier_nothing_is_accepted() {
 
 #[tokio::test]
 async fn equal_targets_are_merged_and_each_costs_one_unit_of_every_area() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let urls =
         ["http://www.example.com/a", "HTTP://WWW.EXAMPLE.COM/a#b", "http://www.example.com/b"];
-    let global = Submission { areas: AreaScope::Global, ..submission(&urls) };
-    let receipt = stage.engine.submit(&stage.account, global).await.unwrap();
+    let global = Submission { areas: Some(AreaScope::Global), ..submission(&urls) };
+    let receipt = fixture.engine.submit(&fixture.account, global).await.unwrap();
     assert_eq!((receipt.targets, receipt.merged), (2, 1));
     assert_eq!(receipt.task.0.len(), 19);
-    assert_eq!(stage.used().await, (2, 2));
-    stage.submit(&["http://www.example.com/a"]).await;
-    assert_eq!(stage.used().await, (3, 2), "another task costs again");
+    assert_eq!(fixture.used().await, (2, 2));
+    fixture.submit(&["http://www.example.com/a"]).await;
+    assert_eq!(fixture.used().await, (3, 2), "another task costs again");
     let nine: Vec<_> = (0..8).map(|number| format!("http://www.example.com/{number}")).collect();
     let nine = submission(&nine.iter().map(String::as_str).collect::<Vec<_>>());
-    let error = stage.engine.submit(&stage.account, nine).await.unwrap_err();
+    let error = fixture.engine.submit(&fixture.account, nine).await.unwrap_err();
     assert!(matches!(error, SubmitError::OverQuota { available: 7, needed: 8, limit: 10, .. }));
-    assert_eq!(stage.used().await, (3, 2));
+    assert_eq!(fixture.used().await, (3, 2));
 }
 
 #[tokio::test]
 async fn playlists_are_looked_into_only_when_asked_to() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let urls = ["http://www.example.com/a.M3U8?x=y", "http://www.example.com/b.ts"];
     let off = FetchOptions { media: MediaPolicy::Off, ..FetchOptions::default() };
     let off = Submission { options: off, ..submission(&urls) };
-    stage.engine.submit(&stage.account, off).await.unwrap();
+    fixture.engine.submit(&fixture.account, off).await.unwrap();
     let levels = |jobs: Vec<stoker_domain::job::LeasedJob>| -> Vec<u8> {
         jobs[0].items.iter().map(|item| item.levels).collect()
     };
-    assert_eq!(levels(stage.lease().await), [0, 0]);
-    stage.submit(&urls).await;
+    assert_eq!(levels(fixture.lease().await), [0, 0]);
+    fixture.submit(&urls).await;
     // what the path does not tell, the media type may
-    assert_eq!(levels(stage.lease().await), [3, 3]);
+    assert_eq!(levels(fixture.lease().await), [3, 3]);
 }
 
 #[tokio::test]
 async fn a_task_remembers_whom_its_request_fields_are_for() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let headers = vec![("authorization".into(), "Basic eDp5".into())];
     let mut secret = submission(&["http://www.example.com/a.m3u8", "http://www.example.com/b"]);
     secret.options.headers = headers.clone();
-    stage.engine.submit(&stage.account, secret).await.unwrap();
-    let options = &stage.lease().await[0].options;
+    fixture.engine.submit(&fixture.account, secret).await.unwrap();
+    let options = &fixture.lease().await[0].options;
     assert_eq!(options.header_domains.as_deref(), Some(&["www.example.com".to_owned()][..]));
     assert_eq!(options.for_domain("www.example.com").headers, headers);
     assert!(options.for_domain("cdn.example.com").headers.is_empty());
@@ -141,17 +144,17 @@ async fn a_task_remembers_whom_its_request_fields_are_for() {
 
 #[tokio::test]
 async fn a_target_goes_to_one_node_of_each_area_at_the_tier_asked_for() {
-    let stage = Stage::new().await;
+    let fixture = Fixture::new().await;
     let global = Submission {
-        areas: AreaScope::Global,
+        areas: Some(AreaScope::Global),
         tier: Some(Tier::Edge),
         ..submission(&["http://www.example.com/a"])
     };
-    let receipt = stage.engine.submit(&stage.account, global).await.unwrap();
-    assert_eq!(stage.targets(&receipt.task).await[0].row.nodes, 2);
-    assert!(stage.lease().await.is_empty());
+    let receipt = fixture.engine.submit(&fixture.account, global).await.unwrap();
+    assert_eq!(fixture.targets(&receipt.task).await[0].row.nodes, 2);
+    assert!(fixture.lease().await.is_empty());
     for edge in ["edge-mainland", "edge-overseas"] {
-        let jobs = stage.engine.lease(edge, 1, std::time::Duration::ZERO).await.unwrap();
+        let jobs = fixture.engine.lease(edge, 1, std::time::Duration::ZERO).await.unwrap();
         assert_eq!(jobs[0].items[0].url, "http://www.example.com/a");
     }
 }

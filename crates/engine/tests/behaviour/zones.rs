@@ -7,12 +7,12 @@ use stoker_domain::{
 };
 use stoker_engine::{DomainError, NewZone, ZoneChoice, ZoneError};
 
-use crate::stage::{HOST, Stage, domain};
+use crate::fixture::{Fixture, HOST, domain};
 
 #[tokio::test]
 async fn a_domain_is_put_into_the_zone_of_its_registrable_domain() {
-    let stage = Stage::new().await;
-    let (engine, owner) = (&stage.engine, stage.account.id);
+    let fixture = Fixture::new().await;
+    let (engine, owner) = (&fixture.engine, fixture.account.id);
     let name_of = |domain: &Domain| {
         let id = domain.zone.as_ref()?;
         Some(engine.zone(owner, &id.0).unwrap().name.clone())
@@ -37,8 +37,8 @@ async fn a_domain_is_put_into_the_zone_of_its_registrable_domain() {
 
 #[tokio::test]
 async fn a_zone_is_removed_only_when_it_is_empty() {
-    let stage = Stage::new().await;
-    let (engine, owner) = (&stage.engine, stage.account.id);
+    let fixture = Fixture::new().await;
+    let (engine, owner) = (&fixture.engine, fixture.account.id);
     let new = |name: &str| NewZone {
         name: name.into(),
         area: AreaScope::Global,
@@ -61,8 +61,8 @@ async fn a_zone_is_removed_only_when_it_is_empty() {
 
 #[tokio::test]
 async fn a_domain_is_changed_as_a_whole_or_not_at_all() {
-    let stage = Stage::new().await;
-    let (engine, owner) = (&stage.engine, stage.account.id);
+    let fixture = Fixture::new().await;
+    let (engine, owner) = (&fixture.engine, fixture.account.id);
     let before = engine.domain(owner, HOST).unwrap();
     let stop = |domain: &mut Domain| -> Result<(), DomainError> {
         domain.status = Status::Offline;

@@ -9,7 +9,7 @@ use stoker_domain::{
     quota::Product,
     target::Target,
 };
-use stoker_engine::{PartialPurge, PurgeError, PurgeSubmission, Receipt, SubmitError};
+use stoker_engine::{BatchLimit, PurgeError, PurgeSubmission, Receipt, SubmitError};
 use stoker_ledger::ErrorKind;
 
 use crate::{
@@ -150,31 +150,30 @@ impl World {
         number: usize,
     ) -> Result<Receipt, SubmitError> {
         let (targets, scope, product) = (what.texts(number), what.scope(), what.product());
+        let batch_limit = BatchLimit::AtMost(100);
+        let refused = |error| match error {
+            PurgeError::Refused(error) => error,
+            other => panic!("{other}"),
+        };
         if what.is_partial() {
             let is_zone = matches!(what, What::Zone);
-            let purge = PartialPurge {
-                targets,
-                scope,
+            let purge = PurgeSubmission {
                 hosts: [WWW, MAINLAND, "stranger.example.org"].map(str::to_owned).to_vec(),
                 zone: is_zone
                     .then(|| self.engine().zone(self.account.id, APART).unwrap().id.clone()),
                 method,
-                encode: false,
-                product,
                 units: is_zone.then_some(1),
-                batch_limit: 100,
+                batch_limit,
+                ..PurgeSubmission::new(product, scope, targets)
             };
-            let purged = self.engine().purge_what_can_be(&self.account, purge).await?;
+            let purged = self.engine().purge_what_can_be(&self.account, purge).await;
+            let purged = purged.map_err(refused)?;
             assert_eq!(purged.refused.len(), usize::from(is_zone), "{:?}", purged.refused);
             return Ok(purged.receipt.unwrap());
         }
-        let encode = false;
-        let purge =
-            PurgeSubmission { targets, scope, method, areas, encode, product, batch_limit: 100 };
-        self.engine().purge(&self.account, purge).await.map_err(|error| match error {
-            PurgeError::Refused(error) => error,
-            other => panic!("{other}"),
-        })
+        let purge = PurgeSubmission::new(product, scope, targets);
+        let purge = PurgeSubmission { method, areas, batch_limit, ..purge };
+        self.engine().purge(&self.account, purge).await.map_err(refused)
     }
 
     pub(crate) async fn take_orders(&mut self, number: usize, is_lost: bool) {
@@ -250,7 +249,7 @@ impl World {
         assert_eq!(self.all_purges().await, before, "order {order} confirmed by {name}");
     }
 
-    /// The gate of a node that starts: it carries out all that it missed.
+    /// A node that starts carries out all that it missed.
     pub(crate) async fn catch_up(&mut self, number: usize) {
         for _ in 0..100 {
             self.take_orders(number, false).await;

@@ -22,7 +22,7 @@ use stoker_domain::{
     view::{TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
 use stoker_engine::{
-    Config, Engine, NewDomain, Receipt, Submission, SubmitError, Swept, ZoneChoice,
+    BatchLimit, Config, Engine, NewDomain, Receipt, Submission, SubmitError, Swept, ZoneChoice,
 };
 use stoker_ledger::Sqlite;
 use stoker_testkit::FakeClock;
@@ -194,13 +194,11 @@ impl World {
     ) {
         let media = if follow { MediaPolicy::Segments } else { MediaPolicy::Off };
         let submission = Submission {
-            urls: urls.clone(),
-            areas,
+            areas: Some(areas),
             tier,
             options: FetchOptions { media, ..FetchOptions::default() },
-            encode: false,
-            product: Product::DomainPrefetch,
-            batch_limit: 100,
+            batch_limit: BatchLimit::AtMost(100),
+            ..Submission::new(Product::DomainPrefetch, urls.clone())
         };
         match self.engine().submit(&self.account, submission).await {
             Ok(receipt) => {

@@ -161,10 +161,10 @@ async fn admit<'a>(gateway: &Gateway, parts: &'a Parts) -> Result<(Account, Head
     // a session's policy names actions of the vendor's, so it grants nothing here; and a session
     // without one could make itself a key that does not end
     if caller.user.is_some() || caller.key.temporary.is_some() {
-        return Err(Error::RootKey(caller.account.uin));
+        return Err(Error::RootKey(caller.account.uin.clone()));
     }
     account::check(&caller.account)?;
     let call = SignedCall { secret_id: &caller.key.secret_id, nonce: head.nonce, time };
     replay::take(gateway, caller.account.id, &call, &parts.method).await?;
-    Ok((caller.account, head))
+    Ok((caller.account.clone(), head))
 }

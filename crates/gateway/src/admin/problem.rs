@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::domain::OriginError;
 use stoker_engine::{
-    DomainError, Error as LedgerError, ErrorKind, IdentityError, OwnershipError, SubmitError,
-    Thing, ZoneError,
+    DomainError, Error as LedgerError, ErrorKind, IdentityError, IdentityKind, OwnershipError,
+    SubmitError, ZoneError,
 };
 
 use super::{
@@ -291,7 +291,7 @@ impl Failure for Error {
         match self {
             Self::Submit(error) => submit_for_log(error),
             // who mistakes the halves of a key names the secret one
-            Self::Identity(IdentityError::Unknown { thing: Thing::Key, .. }) => {
+            Self::Identity(IdentityError::Unknown { kind: IdentityKind::Key, .. }) => {
                 self.kind().2.into()
             }
             Self::Content(_) | Self::Query(_) => self.kind().2.into(),
@@ -323,12 +323,14 @@ const fn identity_kind(error: &IdentityError) -> Kind {
     match error {
         E::InvalidName { .. } => Kind(StatusCode::BAD_REQUEST, "bad-name", "bad name"),
         E::Exists { .. } => Kind(StatusCode::CONFLICT, "name-taken", "name taken"),
-        E::Unknown { thing, .. } => match thing {
-            Thing::Account => Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account"),
-            Thing::User => Kind(StatusCode::NOT_FOUND, "user-unknown", "unknown user"),
-            Thing::Group => Kind(StatusCode::NOT_FOUND, "group-unknown", "unknown group"),
-            Thing::Policy => Kind(StatusCode::NOT_FOUND, "policy-unknown", "unknown policy"),
-            Thing::Key => Kind(StatusCode::NOT_FOUND, "no-such-key", "no such key"),
+        E::Unknown { kind, .. } => match kind {
+            IdentityKind::Account => {
+                Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account")
+            }
+            IdentityKind::User => Kind(StatusCode::NOT_FOUND, "user-unknown", "unknown user"),
+            IdentityKind::Group => Kind(StatusCode::NOT_FOUND, "group-unknown", "unknown group"),
+            IdentityKind::Policy => Kind(StatusCode::NOT_FOUND, "policy-unknown", "unknown policy"),
+            IdentityKind::Key => Kind(StatusCode::NOT_FOUND, "no-such-key", "no such key"),
         },
         E::TooMany { .. } => too_many(),
         E::Attached { .. } => Kind(StatusCode::CONFLICT, "policy-attached", "policy attached"),

@@ -44,15 +44,11 @@ pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
         Scope::Path => (Product::DomainPurgePath, new.method),
         Scope::Tag => return Err(ContentError::Tags.into()),
     };
-    let usage = call.gateway.engine.quota(call.account.id, product).await?;
     let submission = PurgeSubmission {
-        targets: new.targets,
-        scope: new.scope,
         method,
         areas: new.areas,
         encode: new.encode,
-        product,
-        batch_limit: usage.iter().map(|usage| usage.limits.batch).min().unwrap_or(0),
+        ..PurgeSubmission::new(product, new.scope, new.targets)
     };
     let receipt = call.gateway.engine.purge(&call.account, submission).await;
     let receipt = receipt.map_err(|error| match error {

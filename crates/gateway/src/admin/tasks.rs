@@ -15,7 +15,7 @@ use stoker_domain::{
     task::{FetchOptions, Progress, TaskId},
     view::{TargetFilter, TargetState, TaskFilter},
 };
-use stoker_engine::{Engine, Submission, TargetView, TaskView, Waiting};
+use stoker_engine::{BatchLimit, Engine, Submission, TargetView, TaskView, Waiting};
 
 use super::{
     api,
@@ -83,13 +83,12 @@ pub(super) async fn submit(mut call: Call) -> Result<Reply, Error> {
         ..FetchOptions::default()
     };
     let submission = Submission {
-        urls: new.urls,
-        areas,
+        areas: Some(areas),
         tier: new.layer,
         options,
         encode: new.encode,
-        product: Product::DomainPrefetch,
-        batch_limit: api::MOST_URLS,
+        batch_limit: BatchLimit::AtMost(api::MOST_URLS),
+        ..Submission::new(Product::DomainPrefetch, new.urls)
     };
     let receipt = call.gateway.engine.submit(&call.account, submission).await?;
     let accepted =

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use stoker_domain::account::{Account, Attachment, Group, Principal, User};
-use stoker_engine::{IdentityError, Thing};
+use stoker_engine::{IdentityError, IdentityKind};
 
 use super::{
     api::identity as api,
@@ -106,7 +106,7 @@ pub(super) async fn leave(mut call: Call) -> Result<Reply, Error> {
 async fn group(call: &Call, account: &Account, name: &str) -> Result<Reply, Error> {
     let roster = Roster::of(call, account).await?;
     let Some(group) = roster.groups.iter().find(|group| group.name == name) else {
-        return Err(IdentityError::Unknown { thing: Thing::Group, name: name.into() }.into());
+        return Err(IdentityError::Unknown { kind: IdentityKind::Group, name: name.into() }.into());
     };
     Ok(Reply::json(StatusCode::OK, &roster.group(group)))
 }

@@ -5,6 +5,8 @@
 //! happen before any content is read. Serves the API at `/` and the admin API; decides no code and no
 //! status.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, header, request::Parts};
@@ -26,7 +28,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Verified {
     /// Whose key signed.
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
     /// Content as sent.
     pub(crate) content: Bytes,
     /// What the call takes of memory; to be kept until it is answered.
@@ -160,7 +162,7 @@ impl Claim<'_> {
 
 /// Who a call claims to be from, before the signature is checked.
 pub(crate) struct ClaimedCaller {
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
     pub(crate) authorization: Authorization,
     /// The text of X-TC-Timestamp, a number of seconds.
     pub(crate) timestamp: String,

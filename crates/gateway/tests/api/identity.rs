@@ -159,7 +159,8 @@ async fn a_secret_is_shown_once() {
     let key = made(&app, "keys", json!({ "user": "ann" })).await;
     let (id, secret) = (key["secret_id"].as_str().unwrap(), key["secret_key"].as_str().unwrap());
     let caller = app.engine.caller(id).await.unwrap().unwrap();
-    assert_eq!((caller.key.secret_key.as_str(), caller.user.unwrap().name), (secret, "ann".into()));
+    let user = caller.user.as_ref().unwrap();
+    assert_eq!((caller.key.secret_key.as_str(), user.name.as_str()), (secret, "ann"));
     let path = format!("keys/{id}");
     for shown in [get(&app, "keys").await, get(&app, &path).await] {
         let text = shown.to_string();

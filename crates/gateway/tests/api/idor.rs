@@ -198,25 +198,12 @@ impl TwoAccounts {
 
 /// A task and a purge of the account, by name.
 async fn submit(app: &App, account: &Account) -> (String, String) {
-    let submission = Submission {
-        urls: vec!["http://hidden.example/hidden".into()],
-        areas: AreaScope::Global,
-        tier: None,
-        options: Default::default(),
-        encode: false,
-        product: Product::DomainPrefetch,
-        batch_limit: 9,
-    };
+    let urls = vec!["http://hidden.example/hidden".to_owned()];
+    let areas = Some(AreaScope::Global);
+    let submission = Submission { areas, ..Submission::new(Product::DomainPrefetch, urls.clone()) };
     let task = app.engine.submit(account, submission).await.unwrap().task.0;
-    let purge = PurgeSubmission {
-        targets: vec!["http://hidden.example/hidden".into()],
-        scope: stoker_domain::purge::Scope::Url,
-        method: stoker_domain::purge::Method::Delete,
-        areas: None,
-        encode: false,
-        product: Product::DomainPurgeUrl,
-        batch_limit: 9,
-    };
+    let scope = stoker_domain::purge::Scope::Url;
+    let purge = PurgeSubmission::new(Product::DomainPurgeUrl, scope, urls);
     let purge = app.engine.purge(account, purge).await.unwrap().task.0;
     (task, purge)
 }

@@ -194,6 +194,7 @@ pub async fn one_job_is_made_for_each_node_and_five_hundred_targets(ledger: Arc<
         limit_mbps: Some(8),
         patience_seconds: Some(60),
         playlist_hosts: None,
+        areas_of_domains: true,
     };
     let task = Task { tier: Some(Tier::Edge), options: options.clone(), ..fixture.task("1") };
     let submitted = fixture.ledger.submit(fixture.new_task(task.clone(), planned)).await;

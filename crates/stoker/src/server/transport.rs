@@ -49,7 +49,7 @@ impl JobSource for InProcess {
     }
 
     async fn health(&self, node: &str, health: StoreHealth) -> Result<(), Error> {
-        self.engine.hear_store(node, health);
+        self.engine.record_store_health(node, health);
         Ok(())
     }
 

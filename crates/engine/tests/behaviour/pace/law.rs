@@ -24,7 +24,7 @@ use stoker_testkit::FakeClock;
 use tokio::time::{Instant, advance};
 
 use super::limited;
-use crate::stage::{HOST, domain, node};
+use crate::fixture::{HOST, domain, node};
 
 const SEEDS: Range<u64> = 0..20;
 const STEP: Duration = Duration::from_millis(20);

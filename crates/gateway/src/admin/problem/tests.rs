@@ -31,13 +31,19 @@ fn broken_ledgers() -> impl Iterator<Item = Error> {
 
 fn identities() -> impl Iterator<Item = IdentityError> {
     use IdentityError as E;
-    let things = [Thing::Account, Thing::User, Thing::Group, Thing::Policy, Thing::Key];
-    let unknown = things.map(|thing| E::Unknown { thing, name: format!("{thing}-1") });
+    let kinds = [
+        IdentityKind::Account,
+        IdentityKind::User,
+        IdentityKind::Group,
+        IdentityKind::Policy,
+        IdentityKind::Key,
+    ];
+    let unknown = kinds.map(|kind| E::Unknown { kind, name: format!("{kind}-1") });
     let others = [
-        E::InvalidName { thing: Thing::User, name: "a b".into() },
-        E::InvalidName { thing: Thing::Account, name: "a\nb".into() },
-        E::Exists { thing: Thing::Group, name: "ops".into() },
-        E::TooMany { thing: Thing::Key, of: "the user".into(), limit: 5 },
+        E::InvalidName { kind: IdentityKind::User, name: "a b".into() },
+        E::InvalidName { kind: IdentityKind::Account, name: "a\nb".into() },
+        E::Exists { kind: IdentityKind::Group, name: "ops".into() },
+        E::TooMany { kind: IdentityKind::Key, of: "the user".into(), limit: 5 },
         E::Attached { name: "push".into(), holders: "user `ann`".into() },
         E::InvalidPolicy { name: "push".into(), source: policy::Error::NoStatement },
         E::PolicyTooLong { name: "push".into(), given: 32_769, limit: 32_768 },

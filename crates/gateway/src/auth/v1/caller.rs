@@ -3,6 +3,8 @@
 //! The checks, in this order: credentials, key, time, signature, token. API v2 and
 //! API 3.0 differ in how far a timestamp may be off and in what they answer, which is theirs.
 
+use std::sync::Arc;
+
 use http::request::Parts;
 use stoker_engine::{Caller, Error as LedgerError};
 
@@ -50,7 +52,7 @@ pub(crate) enum Error {
 #[derive(Debug)]
 pub(crate) struct Verified {
     /// Whose key signed.
-    pub(crate) caller: Caller,
+    pub(crate) caller: Arc<Caller>,
     /// When the client signed, by its own clock, in seconds.
     pub(crate) timestamp: i64,
     /// The client's random number.

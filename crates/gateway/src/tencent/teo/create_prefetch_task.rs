@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
-    area::{AreaScope, Tier},
+    area::Tier,
     domain::{Domain, Lock},
     quota::Product,
     task::{FetchOptions, MediaPolicy},
 };
-use stoker_engine::{PartialSubmission, SubmitError};
+use stoker_engine::{Submission, SubmitError};
 
 use super::{
     error::{Error, Reply},
@@ -54,9 +54,6 @@ pub(super) async fn call(
     submission.zone = zone;
     let follows = submission.options.media != MediaPolicy::Off;
     submission.options.playlist_hosts = allowed.filter(|_| follows);
-    let (product, areas) = (submission.product, AreaScope::Global);
-    let batch_limit = gateway.engine.batch_limit(account.id, product, areas).await;
-    submission.batch_limit = batch_limit.map_err(Error::Ledger)?;
     let done = gateway.engine.submit_what_can_be(account, submission).await;
     let done = done.map_err(Error::from)?;
     match (done.receipt, done.refused) {
@@ -83,16 +80,16 @@ fn hosts(gateway: &Gateway, account: &Account, zones: &[String]) -> Vec<String> 
     domains.iter().filter(is_in).map(|domain| domain.name.clone()).collect()
 }
 
-fn read(mut params: Params) -> Result<PartialSubmission, Error> {
+fn read(mut params: Params) -> Result<Submission, Error> {
     let modes = [("default", false), ("edge", true)];
     let mode = word(&mut params, "Mode", &modes, "`default`, `edge`")?;
     let is_edge = mode.unwrap_or_default();
     let mut headers = headers(&mut params)?;
     let user_agent = request_fields::take_user_agent(&mut headers);
     let follows = filters::switch(&mut params, "PrefetchMediaSegments")?.unwrap_or_default();
-    Ok(PartialSubmission {
-        urls: params.texts("Targets")?.unwrap_or_default(),
-        zone: None,
+    let urls = params.texts("Targets")?.unwrap_or_default();
+    let product = if is_edge { Product::ZoneEdgePrefetch } else { Product::ZonePrefetch };
+    Ok(Submission {
         // edges fill through the middle tier, so that both hold it
         tier: Some(if is_edge { Tier::Edge } else { Tier::Middle }),
         options: FetchOptions {
@@ -103,8 +100,7 @@ fn read(mut params: Params) -> Result<PartialSubmission, Error> {
             ..FetchOptions::default()
         },
         encode: params.boolean("EncodeUrl")?.unwrap_or_default(),
-        product: if is_edge { Product::ZoneEdgePrefetch } else { Product::ZonePrefetch },
-        batch_limit: 0,
+        ..Submission::new(product, urls)
     })
 }
 
@@ -155,7 +151,7 @@ pub(super) fn invalid_target() -> Message {
 mod tests {
     use super::*;
 
-    fn submission(json: &str) -> PartialSubmission {
+    fn submission(json: &str) -> Submission {
         read(Params::from_json(json.as_bytes()).unwrap()).unwrap()
     }
 

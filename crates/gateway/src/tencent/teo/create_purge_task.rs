@@ -6,14 +6,15 @@ use std::sync::Arc;
 use serde_json::Map;
 use stoker_domain::{
     account::Account,
-    area::AreaScope,
     domain::Domain,
     host::is_host,
     purge::{Method, root},
     setting::Status,
     zone::ZoneId,
 };
-use stoker_engine::{DomainError, PartialPurge, PartialPurged, PurgeError, SubmitError};
+use stoker_engine::{
+    BatchLimit, DomainError, PartialPurged, PurgeError, PurgeSubmission, SubmitError,
+};
 
 use super::{
     create_prefetch_task::{failed_list, invalid_target, reason},
@@ -69,21 +70,25 @@ pub(super) async fn call(
         });
     }
     let given = if *kind == Kind::All { hosts.clone() } else { given.clone() };
-    let limit = gateway.engine.batch_limit(account.id, kind.product(), AreaScope::Global).await;
-    let limit = limit.map_err(Error::Ledger)?;
-    let purge = PartialPurge {
-        targets: given.iter().map(|given| kind.target(given)).collect(),
-        scope: kind.scope(),
+    let targets = given.iter().map(|given| kind.target(given)).collect();
+    let purge = PurgeSubmission {
         hosts,
         zone,
         method: request.method,
         encode: request.encode,
-        product: kind.product(),
         // a zone is one, however many domains it has
         units: (*kind == Kind::All).then_some(1),
-        batch_limit: if *kind == Kind::All { u32::MAX } else { limit },
+        batch_limit: match kind {
+            Kind::All => BatchLimit::AtMost(u32::MAX),
+            Kind::Url | Kind::Prefix | Kind::Host | Kind::CacheTag => BatchLimit::OfAccount,
+        },
+        ..PurgeSubmission::new(kind.product(), kind.scope(), targets)
     };
-    let done = gateway.engine.purge_what_can_be(account, purge).await.map_err(Error::from)?;
+    let done = gateway.engine.purge_what_can_be(account, purge).await;
+    let done = done.map_err(|error| match error {
+        PurgeError::Refused(error) => Error::from(error),
+        error @ (PurgeError::Query { .. } | PurgeError::Tag { .. }) => Error::NonePurged(error),
+    })?;
     answer(*kind, &given, unusable, done, language)
 }
 

@@ -2,18 +2,13 @@
 //! and `FlushOrPushOverall`, which purges too.
 
 use serde_json::{Value, json};
-use stoker_domain::{
-    account::Account, area::AreaScope, purge::Scope, quota::Product, task::FetchOptions,
-};
-use stoker_engine::{Receipt, Submission};
+use stoker_domain::{area::AreaScope, purge::Scope, quota::Product, task::FetchOptions};
+use stoker_engine::{BatchLimit, Receipt, Submission};
 
 use super::{error::Error, number, refresh};
-use crate::{
-    Gateway,
-    tencent::{
-        common::{Call, clock},
-        params::{self, Params},
-    },
+use crate::tencent::{
+    common::{Call, clock},
+    params::{self, Params},
 };
 
 /// URLs in one call, unless the account may have fewer.
@@ -27,7 +22,7 @@ pub(super) async fn mainland_by_domain(
     Call { gateway, account, .. }: Call<'_>,
     mut params: Params,
 ) -> Result<Value, Error> {
-    let mut submission = read(gateway, account, &mut params, AreaScope::Mainland).await?;
+    let mut submission = read(&mut params, AreaScope::Mainland)?;
     submission.options.limit_mbps = limit_rate(&mut params)?;
     let accepted = gateway.engine.submit_by_domain(account, submission).await?;
     let date = number::date(accepted.accepted_at).replace('-', "");
@@ -40,7 +35,7 @@ pub(super) async fn mainland(
     Call { gateway, account, .. }: Call<'_>,
     mut params: Params,
 ) -> Result<Value, Error> {
-    let mut submission = read(gateway, account, &mut params, AreaScope::Mainland).await?;
+    let mut submission = read(&mut params, AreaScope::Mainland)?;
     submission.options.limit_mbps = limit_rate(&mut params)?;
     let receipt = gateway.engine.submit(account, submission).await?;
     Ok(json!({ "task_id": number::of(&receipt.task).to_string(), "count": receipt.targets }))
@@ -52,7 +47,7 @@ pub(super) async fn overseas_by_domain(
     mut params: Params,
 ) -> Result<Value, Error> {
     without_limit_rate(&params)?;
-    let submission = read(gateway, account, &mut params, AreaScope::Overseas).await?;
+    let submission = read(&mut params, AreaScope::Overseas)?;
     let accepted = gateway.engine.submit_by_domain(account, submission).await?;
     let task = |receipt: &Receipt| {
         json!({
@@ -84,7 +79,7 @@ pub(super) async fn overall(call: Call<'_>, mut params: Params) -> Result<(), Er
         _ => return Err(Error::Value("command")),
     }
     let Call { gateway, account, .. } = call;
-    let submission = read(gateway, account, &mut params, areas).await?;
+    let submission = read(&mut params, areas)?;
     gateway.engine.submit_by_domain(account, submission).await?;
     Ok(())
 }
@@ -98,25 +93,16 @@ fn flag(params: &mut Params, name: &'static str) -> Result<bool, Error> {
 }
 
 /// What `params` ask to be prefetched to `areas`.
-async fn read(
-    gateway: &Gateway,
-    account: &Account,
-    params: &mut Params,
-    areas: AreaScope,
-) -> Result<Submission, Error> {
+fn read(params: &mut Params, areas: AreaScope) -> Result<Submission, Error> {
     let urls = params.texts("urls")?.ok_or(Error::missing("urls"))?;
-    let batch_limit = gateway.engine.batch_limit(account.id, Product::DomainPrefetch, areas).await;
-    let batch_limit = batch_limit.map_err(Error::Ledger)?.min(MOST_URLS);
     let default_user_agent = Some(USER_AGENT.into());
     let options = FetchOptions { default_user_agent, ..FetchOptions::default() };
     Ok(Submission {
-        urls,
-        areas,
-        tier: None,
+        areas: Some(areas),
         options,
         encode: true,
-        product: Product::DomainPrefetch,
-        batch_limit,
+        batch_limit: BatchLimit::OfAccountUpTo(MOST_URLS),
+        ..Submission::new(Product::DomainPrefetch, urls)
     })
 }
 

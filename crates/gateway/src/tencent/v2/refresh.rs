@@ -6,7 +6,7 @@ use stoker_domain::{
     purge::{Method, Scope},
     quota::Product,
 };
-use stoker_engine::{PurgeSubmission, Receipt};
+use stoker_engine::{BatchLimit, PurgeSubmission, Receipt};
 
 use super::error::Error;
 use crate::tencent::{common::Call, params::Params};
@@ -48,16 +48,12 @@ pub(super) async fn purge(
         Scope::Url => (Product::DomainPurgeUrl, Method::Delete, u32::MAX),
         Scope::Path | Scope::Tag => (Product::DomainPurgePath, method(params, name)?, MOST_DIRS),
     };
-    let batch_limit = gateway.engine.batch_limit(account.id, product, areas).await;
-    let batch_limit = batch_limit.map_err(Error::Ledger)?;
     let submission = PurgeSubmission {
-        targets,
-        scope,
         method,
         areas: Some(areas),
         encode: true,
-        product,
-        batch_limit: batch_limit.min(most),
+        batch_limit: BatchLimit::OfAccountUpTo(most),
+        ..PurgeSubmission::new(product, scope, targets)
     };
     let purged = gateway.engine.purge(account, submission).await;
     purged.map_err(|error| Error::Purge { scope, error })

@@ -96,8 +96,8 @@ fn submission(
 ) -> Result<PurgeSubmission, Error> {
     let areas: Option<AreaScope> = parsed(&mut params, "Area")?;
     let encode = params.boolean("UrlEncode")?.unwrap_or_default();
-    let product = product(scope);
-    Ok(PurgeSubmission { targets, scope, method, areas, encode, product, batch_limit: 0 })
+    let purge = PurgeSubmission::new(product(scope), scope, targets);
+    Ok(PurgeSubmission { method, areas, encode, ..purge })
 }
 
 /// The kinds of purges that these APIs have words for.
@@ -117,11 +117,8 @@ const fn product(scope: Scope) -> Product {
     }
 }
 
-async fn purge(Call { gateway, account, .. }: Call<'_>, mut submission: PurgeSubmission) -> Reply {
+async fn purge(Call { gateway, account, .. }: Call<'_>, submission: PurgeSubmission) -> Reply {
     let scope = submission.scope;
-    // without areas each target goes to those of its domain
-    let areas = submission.areas.unwrap_or(AreaScope::Global);
-    submission.batch_limit = gateway.engine.batch_limit(account.id, product(scope), areas).await?;
     let receipt = gateway.engine.purge(account, submission).await;
     let receipt = receipt.map_err(|error| Error::Purge { scope, error })?;
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))

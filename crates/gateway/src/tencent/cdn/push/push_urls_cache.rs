@@ -27,11 +27,7 @@ const PARAMETERS: &[&str] =
 const USER_AGENT: &str = "TencentCdn";
 
 pub(super) async fn call(Call { gateway, account, scope, .. }: Call<'_>, params: Params) -> Reply {
-    let mut submission = read(params, scope)?;
-    let areas = submission.areas;
-    submission.batch_limit =
-        gateway.engine.batch_limit(account.id, Product::DomainPrefetch, areas).await?;
-    let receipt = gateway.engine.submit(account, submission).await?;
+    let receipt = gateway.engine.submit(account, read(params, scope)?).await?;
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))
 }
 
@@ -57,14 +53,13 @@ fn read(mut params: Params, scope: &Scope) -> Result<Submission, Error> {
         ..FetchOptions::default()
     };
     let encode = params.boolean("UrlEncode")?.unwrap_or_default();
+    let areas = Some(areas);
     Ok(Submission {
-        urls,
         areas,
         tier,
         options,
         encode,
-        product: Product::DomainPrefetch,
-        batch_limit: 0,
+        ..Submission::new(Product::DomainPrefetch, urls)
     })
 }
 
@@ -90,7 +85,7 @@ mod tests {
     #[test]
     fn what_is_not_given_is_the_vendors_default() {
         let submission = submission(r#"{"Urls":["http://a/x"]}"#);
-        assert_eq!((submission.areas, submission.tier), (AreaScope::Mainland, None));
+        assert_eq!((submission.areas, submission.tier), (Some(AreaScope::Mainland), None));
         assert_eq!(submission.options.user_agent, None);
         assert_eq!(submission.options.default_user_agent.as_deref(), Some("TencentCdn"));
         assert_eq!(submission.options.media, MediaPolicy::Off);
@@ -104,7 +99,10 @@ mod tests {
                 "DisableRange":true,"UrlEncode":true,
                 "Headers":[{"Name":"X-A","Value":"1"},{"Name":"user-agent","Value":"mine"}]}"#,
         );
-        assert_eq!((submission.areas, submission.tier), (AreaScope::Global, Some(Tier::Edge)));
+        assert_eq!(
+            (submission.areas, submission.tier),
+            (Some(AreaScope::Global), Some(Tier::Edge))
+        );
         assert_eq!(submission.options.user_agent.as_deref(), Some("mine"));
         assert_eq!(submission.options.headers, [("X-A".into(), "1".into())]);
         assert_eq!(submission.options.media, MediaPolicy::Segments);

@@ -13,7 +13,9 @@ use stoker_domain::{
     task::{FetchOptions, MediaPolicy, TaskId},
     view::{TargetFilter, TaskFilter},
 };
-use stoker_engine::{Config, Engine, NewDomain, Receipt, Submission, TargetView, TaskView};
+use stoker_engine::{
+    BatchLimit, Config, Engine, NewDomain, Receipt, Submission, TargetView, TaskView,
+};
 use stoker_ledger::{Ledger, Sqlite};
 use stoker_testkit::FakeClock;
 use tempfile::TempDir;
@@ -21,7 +23,7 @@ use tempfile::TempDir;
 pub(crate) const HOST: &str = "www.example.com";
 pub(crate) const MIDDLE: &str = "middle-mainland";
 
-pub(crate) struct Stage {
+pub(crate) struct Fixture {
     pub(crate) engine: Arc<Engine>,
     pub(crate) clock: FakeClock,
     pub(crate) account: Account,
@@ -29,7 +31,7 @@ pub(crate) struct Stage {
     dir: TempDir,
 }
 
-impl Stage {
+impl Fixture {
     /// Ownership of hosts is waived: it is the subject of `ownership` alone.
     pub(crate) async fn new() -> Self {
         Self::with(Config { waives_verification: true, ..Config::default() }).await
@@ -130,12 +132,13 @@ pub(crate) fn domain(host: &str, areas: AreaScope) -> NewDomain {
 pub(crate) fn submission(urls: &[&str]) -> Submission {
     Submission {
         urls: urls.iter().map(|url| (*url).into()).collect(),
-        areas: AreaScope::Mainland,
+        areas: Some(AreaScope::Mainland),
+        zone: None,
         tier: None,
         options: FetchOptions { media: MediaPolicy::Segments, ..FetchOptions::default() },
         encode: false,
         product: Product::DomainPrefetch,
-        batch_limit: 500,
+        batch_limit: BatchLimit::AtMost(500),
     }
 }
 

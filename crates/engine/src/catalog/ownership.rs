@@ -2,7 +2,7 @@
 //! none.
 //!
 //! The rules are `stoker_domain::ownership`'s. What is found out is asked of [`Evidence`]; nothing
-//! here speaks DNS or HTTP. Searches are bounded, so that nobody lets this server bother others: so
+//! here speaks DNS or HTTP. Searches are bounded, so that no account can use this server to flood others: so
 //! many at once for the whole installation, and so many in a minute for each account.
 
 use std::{
@@ -24,7 +24,8 @@ use stoker_domain::{
 use stoker_ledger::Error as LedgerError;
 use tokio::sync::Semaphore;
 
-use crate::{DomainError, Engine};
+use super::DomainError;
+use crate::Engine;
 
 /// Searches that run at once, for all accounts together.
 const AT_ONCE: usize = 8;
@@ -40,7 +41,7 @@ pub trait Evidence: Send + Sync + Debug {
     async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, Unfound>;
 }
 
-/// Why nothing that proves anything was found. Told to whoever asked: it says nothing of addresses.
+/// Why nothing that proves anything was found. The caller sees it: it names no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfound {
     /// There is no such record.
@@ -63,7 +64,7 @@ pub enum Unfound {
     Status {
         /// The host.
         host: String,
-        /// What it said.
+        /// The status of its reply.
         status: u16,
     },
     /// The file is too long to be the right one.
@@ -150,7 +151,7 @@ pub(crate) const HOST_HINT: &str =
     "name one host in ASCII, without scheme, port or path; other scripts as `xn--…`";
 pub(crate) const WAIVE_HINT: &str = "the owner of the installation may have it, or let you: `stoker account verification UIN waived`";
 
-/// What to publish, in words; of a file if it is said at which host.
+/// What to publish, in words; also as a file if `host` is given.
 pub fn instructions(record: &Record, host: Option<&str>) -> String {
     let Record { token, .. } = record;
     let dns = format!("publish the TXT record `{}` with the text `{token}`", record.dns_name());
@@ -199,7 +200,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`OwnershipError::InvalidHost`], [`OwnershipError::Unclaimable`],
-    /// [`OwnershipError::TooMany`], or what the ledger said.
+    /// [`OwnershipError::TooMany`], or a failure of the ledger.
     pub async fn ownership_record(
         &self,
         account: AccountId,
@@ -224,7 +225,7 @@ impl Engine {
     /// What `account` is to publish, by name, each with its proof if there is one.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn ownership_records(
         &self,
         account: AccountId,
@@ -245,7 +246,7 @@ impl Engine {
     /// The proof because of which `account` may add `host` now.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn ownership_proof(
         &self,
         account: AccountId,
@@ -259,7 +260,7 @@ impl Engine {
     /// Whether `account` must prove what it claims.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn needs_proof(&self, account: AccountId) -> Result<bool, LedgerError> {
         Ok(self.leave(account).await? == ProofRule::Required)
     }

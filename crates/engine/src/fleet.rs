@@ -1,7 +1,8 @@
-//! Who the nodes are and when they were last heard of.
+//! The fleet: the nodes that are registered, and when each gave its last sign of life.
 //!
-//! Kept in memory: nodes register again after every start of either side. A node that falls silent
-//! stays in the directory, because its cache outlives its process and jobs wait for it.
+//! In memory: nodes register again after every start of either side. A node that falls silent stays
+//! in the directory, because its cache outlives its process and jobs wait for it. What becomes of those
+//! jobs is decided in `maintenance`.
 
 use std::{
     collections::BTreeMap,
@@ -18,39 +19,39 @@ use crate::Engine;
 pub struct NodeView {
     /// The node.
     pub node: Arc<Node>,
-    /// Whether it was heard of within the time of a lease.
+    /// Whether it gave a sign of life within the time of a lease.
     pub is_alive: bool,
-    /// When it was last heard of; for one that never was, when the engine was opened.
+    /// When it gave its last sign of life; for one that never did, when the engine was opened.
     pub last_seen: Timestamp,
-    /// What it said last of its store, if it did since the engine was opened.
+    /// What it last reported of its store, if it did since the engine was opened.
     pub store: Option<StoreHealth>,
 }
 
 impl Engine {
     /// Takes a node into the directory.
     ///
-    /// A new `session` says that the node has started anew and forgot its jobs: its leases end at
+    /// A new `session` means that the node has started again and forgot its jobs: its leases end at
     /// once. To repeat a registration changes nothing.
     ///
     /// # Errors
-    /// What the ledger said; the node has to register again.
+    /// A failure of the ledger; the node has to register again.
     pub async fn register(&self, node: Node, session: u64) -> Result<(), Error> {
         let name = node.name.clone();
         let former = self.nodes.get(&name).and_then(|known| known.number);
         if former != Some(session) {
             let released = self.ledger.release(&name, self.schedule.now(&*self.clock)).await?;
-            self.progress.end_all(&name);
-            self.pace.hear(&name, former.is_some());
+            self.leases.end_all(&name);
+            self.pace.node_registered(&name, former.is_some());
             tracing::info!(node.id = name, job.count = released, "node registered");
         }
         self.nodes.put(&name, session, self.clock.now(), self.schedule.now(&*self.clock));
-        self.board.put_node(node);
-        self.doorbells.ring([name.as_str()]);
+        self.directory.put_node(node);
+        self.wakeups.notify([name.as_str()]);
         Ok(())
     }
 
-    /// Notes what a node says of its store.
-    pub fn hear_store(&self, node: &str, health: StoreHealth) {
+    /// Records how a node reports its store to be.
+    pub fn record_store_health(&self, node: &str, health: StoreHealth) {
         self.nodes.set_store(node, health);
     }
 
@@ -67,7 +68,7 @@ impl Engine {
         self.nodes.has_registered(node)
     }
 
-    /// Notes a sign of life of a node that is registered.
+    /// Records a sign of life of a node that is registered.
     pub(crate) fn touch(&self, node: &str) {
         self.nodes.touch(node, self.clock.now(), self.schedule.now(&*self.clock));
     }
@@ -75,7 +76,7 @@ impl Engine {
     /// All nodes, ordered by name.
     pub fn nodes(&self) -> Vec<NodeView> {
         let now = self.schedule.now(&*self.clock);
-        let directory = self.board.now();
+        let directory = self.directory.current();
         directory
             .fleet()
             .nodes()
@@ -120,7 +121,7 @@ impl Nodes {
         }
     }
 
-    /// When a node was last heard of, if it is known.
+    /// When a node gave its last sign of life, if it is known.
     pub(crate) fn last_seen(&self, name: &str) -> Option<Timestamp> {
         self.get(name).map(|session| session.last_seen)
     }

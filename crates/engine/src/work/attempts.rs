@@ -2,7 +2,8 @@
 //! origin without having been tried.
 //!
 //! Counted here and not by leases: a lease that ends because a process was killed says nothing of
-//! the origin. In memory, so an engine that starts anew is as patient with everything as at first.
+//! the origin. In memory, so an engine that starts again begins to count again. Whether something is
+//! tried again is decided in `report`, which targets wait for an origin in `origins`.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::DefaultHasher},
@@ -19,12 +20,12 @@ use stoker_domain::{
     time::Timestamp,
 };
 
-use crate::origins::Place;
+use super::origins::OriginKey;
 
 /// So much later than planned is still counted as waiting; more is a clock that jumped ahead.
 const LATE: Duration = Duration::from_secs(60);
 
-/// Failures of a target in a row for which its origin is blamed alone.
+/// Failures of a target in a row that are put down to its origin alone.
 const MOST_BLAMED: u32 = 3;
 
 /// How long something has waited, whatever the clock does meanwhile.
@@ -40,7 +41,8 @@ impl Waited {
         Self { spent: Duration::ZERO, at: now, until: now }
     }
 
-    /// How long until `now`.
+    /// How long until `now`. It is measured by the wall clock, which may jump: what lies far beyond
+    /// the planned end of the wait is such a jump and counts as [`LATE`] only.
     pub(crate) fn by(self, now: Timestamp) -> Duration {
         self.spent + now.since(self.at).min(self.until.since(self.at) + LATE)
     }
@@ -54,7 +56,7 @@ impl Waited {
 /// An item that failed and is tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Failing {
-    /// Of its target: see [`mark`].
+    /// Of its target: see [`target_hash`].
     pub(crate) url: u64,
     /// The lease under which it failed last; all that is reported under one lease is one attempt.
     pub(crate) token: LeaseToken,
@@ -96,7 +98,7 @@ impl Failing {
 }
 
 /// What tells the target of an item from others; equal for few that differ.
-pub(crate) fn mark(url: &str) -> u64 {
+pub(crate) fn target_hash(url: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     url.hash(&mut hasher);
     hasher.finish()
@@ -111,14 +113,14 @@ struct Job {
     task: TaskId,
     failing: HashMap<u16, Failing>,
     /// Where items wait that were not tried, and for how long.
-    held: HashMap<Place, Waited>,
+    held: HashMap<OriginKey, Waited>,
     /// When the first of the items is due that were not handed out with the lease.
     withheld: Option<Timestamp>,
 }
 
 impl Attempts {
     /// Whether anything is known of `job`.
-    pub(crate) fn know(&self, job: JobId) -> bool {
+    pub(crate) fn contains(&self, job: JobId) -> bool {
         self.jobs().contains_key(&job)
     }
 
@@ -127,40 +129,40 @@ impl Attempts {
         self.jobs().get(&job)?.failing.get(&position).copied()
     }
 
-    /// The item at `position` of `job` waits at `place` until `until`; how long it has waited. Of
+    /// The item at `position` of `job` waits for `origin` until `until`; how long it has waited. Of
     /// those that were not tried, the first speaks for all.
     pub(crate) fn hold(
         &self,
         (job, position): (JobId, u16),
         task: &TaskId,
-        place: &Place,
+        origin: &OriginKey,
         (now, until): (Timestamp, Timestamp),
     ) -> Duration {
         let mut jobs = self.jobs();
         let job = jobs.entry(job).or_insert_with(|| Job::new(task));
         let waited = match job.failing.get_mut(&position) {
             Some(failing) => &mut failing.waited,
-            None => job.held.entry(place.clone()).or_insert_with(|| Waited::begin(now)),
+            None => job.held.entry(origin.clone()).or_insert_with(|| Waited::begin(now)),
         };
         *waited = waited.on(now, until);
         waited.spent
     }
 
-    /// How long items of `job` that were not tried have waited at `place`.
-    pub(crate) fn held(&self, job: JobId, place: &Place) -> Option<Waited> {
-        self.jobs().get(&job)?.held.get(place).copied()
+    /// How long items of `job` that were not tried have waited for `origin`.
+    pub(crate) fn held(&self, job: JobId, origin: &OriginKey) -> Option<Waited> {
+        self.jobs().get(&job)?.held.get(origin).copied()
     }
 
-    /// Nothing of `job` waits at `place` any more.
-    pub(crate) fn free(&self, job: JobId, place: &Place) {
+    /// No item of `job` waits for `origin`.
+    pub(crate) fn free(&self, job: JobId, origin: &OriginKey) {
         self.with(job, |known| {
-            known.held.remove(place);
+            known.held.remove(origin);
         });
     }
 
     /// Items of `job` were not handed out with the lease, the first is due at `until`; or all were.
     pub(crate) fn withhold(&self, job: JobId, task: &TaskId, until: Option<Timestamp>) {
-        if until.is_none() && !self.know(job) {
+        if until.is_none() && !self.contains(job) {
             return;
         }
         self.jobs().entry(job).or_insert_with(|| Job::new(task)).withheld = until;
@@ -168,14 +170,14 @@ impl Attempts {
     }
 
     /// Items of `job` failed again, or were settled.
-    pub(crate) fn note(
+    pub(crate) fn record(
         &self,
         job: JobId,
         task: &TaskId,
         failing: &[(u16, Failing)],
         settled: &[u16],
     ) {
-        if failing.is_empty() && !self.know(job) {
+        if failing.is_empty() && !self.contains(job) {
             return;
         }
         self.jobs().entry(job).or_insert_with(|| Job::new(task));
@@ -216,7 +218,11 @@ impl Attempts {
     }
 
     /// Of `task`: the item that failed and is due first after `now`, and where others wait.
-    pub(crate) fn first(&self, task: &TaskId, now: Timestamp) -> (Option<Failing>, HashSet<Place>) {
+    pub(crate) fn first(
+        &self,
+        task: &TaskId,
+        now: Timestamp,
+    ) -> (Option<Failing>, HashSet<OriginKey>) {
         let jobs = self.jobs();
         let jobs: Vec<_> = jobs.values().filter(|job| job.task == *task).collect();
         let failing =
@@ -281,15 +287,15 @@ mod tests {
     #[test]
     fn what_is_over_is_forgotten() {
         let (attempts, job, task) = (Attempts::default(), JobId(1), TaskId("1".into()));
-        let failed = (mark("http://a.example/"), LeaseToken(1), Outcome::OriginStatus(503));
+        let failed = (target_hash("http://a.example/"), LeaseToken(1), Outcome::OriginStatus(503));
         let failing = Failing::again((None, None), failed, at(0)).at(at(1));
-        attempts.note(job, &task, &[(3, failing)], &[]);
+        attempts.record(job, &task, &[(3, failing)], &[]);
         assert_eq!(attempts.next(job, &[]), Some(at(1)));
         assert_eq!(attempts.next(job, &[3]), None);
         attempts.withhold(job, &task, Some(at(5)));
         assert_eq!(attempts.next(job, &[3]), Some(at(5)));
         attempts.withhold(job, &task, None);
-        attempts.note(job, &task, &[], &[3]);
-        assert!(!attempts.know(job));
+        attempts.record(job, &task, &[], &[3]);
+        assert!(!attempts.contains(job));
     }
 }

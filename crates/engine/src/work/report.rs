@@ -14,15 +14,16 @@ use stoker_domain::{
     plan::Positions,
     retry::{BACKOFF, LONGEST_RETRY_AFTER, Presence, is_worth_retrying},
     target::Target,
-    task::FetchOptions,
+    task::{FetchOptions, TaskId},
 };
 use stoker_ledger::{Applied, Error, ItemDecision, Leased, LeasedItem, ReportWrite};
 
-use crate::{
-    Engine,
-    attempts::{Failing, mark},
-    origins::{Item, Place},
+use super::{
+    attempts::{Failing, target_hash},
+    leases::Holder,
+    origins::{Item, OriginKey},
 };
+use crate::Engine;
 
 /// What a report comes to.
 #[derive(Default)]
@@ -34,35 +35,66 @@ struct Judged {
     woken: Vec<JobId>,
 }
 
+/// What stands behind the lease of a report.
+enum Reported {
+    /// Who holds it, as the engine knows itself; nothing else is needed.
+    Known(Holder),
+    /// As the ledger has it.
+    Read(Leased),
+}
+
+impl Reported {
+    fn node(&self) -> &str {
+        match self {
+            Self::Known(holder) => &holder.node,
+            Self::Read(leased) => &leased.node,
+        }
+    }
+
+    fn task(&self) -> &TaskId {
+        match self {
+            Self::Known(holder) => &holder.task,
+            Self::Read(leased) => &leased.task.id,
+        }
+    }
+
+    /// The item at `position`, if it was asked for and is not settled.
+    fn item(&self, position: u16) -> Option<(&Leased, &LeasedItem)> {
+        let Self::Read(leased) = self else { return None };
+        let index = leased.items.binary_search_by_key(&position, |item| item.position).ok()?;
+        Some((leased, &leased.items[index]))
+    }
+}
+
 impl Engine {
     /// Applies a report; false when its lease is lost and nothing was changed.
     ///
     /// # Errors
-    /// What the ledger said; the node has to send the report again.
+    /// A failure of the ledger; the node has to send the report again.
     pub async fn report(&self, report: Report) -> Result<bool, Error> {
         let (job, token) = (report.job, report.token);
-        // what one says of its origin is weighed by what the others do
+        // what one report says of its origin is weighed by what the others say
         let is_silent = |item: &ItemReport| Presence::of(item.outcome) == Presence::Silent;
-        let hears_all = !self.origins.are_unheard() || report.items.iter().any(is_silent);
+        let hears_all = !self.origins.are_unknown() || report.items.iter().any(is_silent);
         let is_asked = |item: &&ItemReport| {
             hears_all || !item.children.is_empty() || is_worth_retrying(item.outcome)
         };
         let asked: Positions =
             report.items.iter().filter(is_asked).map(|item| item.position).collect();
-        let Some(leased) = self.ledger.leased(job, token, &asked).await? else {
-            self.progress.end(job, token);
+        let Some(lease) = self.reported_lease(job, token, &asked).await? else {
+            self.leases.end(job, token);
             return Ok(false);
         };
-        self.touch(&leased.node);
+        self.touch(lease.node());
         let is_last = report.is_last;
-        let mut judged = self.judge(&leased, report).await?;
+        let mut judged = self.judge(&lease, report).await?;
         let woken = mem::take(&mut judged.woken);
         let is_back = !woken.is_empty();
         self.wake(woken).await;
         let reported: Vec<u16> = judged.items.iter().map(|item| item.report.position).collect();
-        self.progress.settle(job, token, &reported);
+        self.leases.settle(job, token, &reported);
         let scheduled = self.schedule.now(&*self.clock);
-        let not_before = if self.progress.is_at_work(job, token) || is_back {
+        let not_before = if self.leases.is_at_work(job, token) || is_back {
             // what was handed out and not reported goes again at once, and what was held back
             scheduled
         } else {
@@ -74,9 +106,9 @@ impl Engine {
             items.iter().filter(|item| item.is_final).map(|item| item.report.position).collect();
         let now = self.clock.now();
         let write = ReportWrite { job, token, items, is_last, not_before, now };
-        let applied = self.write_report(write, &leased.node).await?;
+        let applied = self.write_report(write, lease.node()).await?;
         if !applied.is_stale {
-            self.attempts.note(job, &leased.task.id, &failing, &settled);
+            self.attempts.record(job, lease.task(), &failing, &settled);
         }
         if applied.job_is_final {
             self.attempts.forget(job);
@@ -93,10 +125,10 @@ impl Engine {
         let (job, token, is_last) = (write.job, write.token, write.is_last);
         let applied = self.ledger.report(write).await?;
         if applied.is_stale || applied.job_is_final || is_last {
-            self.progress.end(job, token);
+            self.leases.end(job, token);
         }
         if is_last && !applied.job_is_final {
-            self.doorbells.ring([node]);
+            self.wakeups.notify([node]);
         }
         if let Some(task) = &applied.finished_task {
             self.end_limit(task);
@@ -105,20 +137,38 @@ impl Engine {
         Ok(applied)
     }
 
-    async fn judge(&self, leased: &Leased, report: Report) -> Result<Judged, Error> {
+    /// What stands behind the lease of a report that is judged by the items at `asked`; nothing where
+    /// the lease is lost.
+    async fn reported_lease(
+        &self,
+        job: JobId,
+        token: LeaseToken,
+        asked: &Positions,
+    ) -> Result<Option<Reported>, Error> {
+        // most reports are of successes alone: nothing of the task is needed to judge them, and
+        // whether the lease still stands the ledger looks at when they are written
+        if asked.is_empty()
+            && let Some(holder) = self.leases.holder(job, token)
+        {
+            return Ok(Some(Reported::Known(holder)));
+        }
+        Ok(self.ledger.leased(job, token, asked).await?.map(Reported::Read))
+    }
+
+    async fn judge(&self, lease: &Reported, report: Report) -> Result<Judged, Error> {
         let mut judged = Judged::default();
         for mut item in report.items {
             let children = mem::take(&mut item.children);
-            let known = leased.items.binary_search_by_key(&item.position, |known| known.position);
-            let known = known.ok().map(|index| &leased.items[index]);
+            let known = lease.item(item.position);
             if !children.is_empty() {
-                let Some(known) = known else {
+                let Some((leased, known)) = known else {
                     continue; // settled already
                 };
                 if children.len() > self.config.max_children {
                     let (named, limit) = (children.len(), self.config.max_children);
-                    let told = format!("the playlist names {named} children: the limit is {limit}");
-                    refuse(&mut item, told);
+                    let detail =
+                        format!("the playlist names {named} children: the limit is {limit}");
+                    refuse(&mut item, detail);
                 } else if known.levels > 0 {
                     // also of one that may not be kept: the children may
                     let left_out = self.expand(&leased.task, known, children).await?;
@@ -135,10 +185,10 @@ impl Engine {
                 }
             }
             let is_again = match known {
-                Some(known) => {
+                Some((leased, known)) => {
                     let named = Item { job: report.job, position: item.position };
                     let about = (named, report.token, &mut item);
-                    let again = self.weigh(leased, known, about, &mut judged.woken);
+                    let again = self.decide_retry(leased, known, about, &mut judged.woken);
                     judged.failing.extend(again.map(|failing| (item.position, failing)));
                     again.is_some()
                 }
@@ -150,7 +200,7 @@ impl Engine {
     }
 
     /// Whether and when an item is tried again; what it tells of its origin is noted.
-    fn weigh(
+    fn decide_retry(
         &self,
         leased: &Leased,
         known: &LeasedItem,
@@ -159,12 +209,18 @@ impl Engine {
     ) -> Option<Failing> {
         let now = self.schedule.now(&*self.clock);
         let before = self.attempts.of(named.job, named.position);
-        let (patience, place) = self.around(&known.url, &leased.node, &leased.task.options);
+        let (patience, origin) = self.retry_terms(&known.url, &leased.node, &leased.task.options);
         let refused = matches!(item.outcome, Outcome::OriginStatus(_));
         let retry_after = item.retry_after_seconds.filter(|_| refused).map(Duration::from_secs);
         let retry_after = retry_after.map(|wanted| wanted.min(LONGEST_RETRY_AFTER));
-        if let Some(place) = &place {
-            woken.extend(self.origins.hear(place, named, (item, retry_after), now, self.random()));
+        if let Some(origin) = &origin {
+            woken.extend(self.origins.record(
+                origin,
+                named,
+                (item, retry_after),
+                now,
+                self.random(),
+            ));
         }
         if !is_worth_retrying(item.outcome) {
             return None;
@@ -172,12 +228,13 @@ impl Engine {
         if let Some(failing) = before.filter(|failing| failing.token == token) {
             return Some(failing); // the same report once more
         }
-        let failed = (mark(&known.url), token, item.outcome);
-        let held = place.as_ref().and_then(|place| self.attempts.held(named.job, place));
+        let failed = (target_hash(&known.url), token, item.outcome);
+        let held = origin.as_ref().and_then(|origin| self.attempts.held(named.job, origin));
         let failing = Failing::again((before, held), failed, now);
         let attempts = failing.attempts;
         let own = now + BACKOFF.delay(attempts, self.random()).max(retry_after.unwrap_or_default());
-        let held = place.and_then(|place| self.origins.reason(&place)).map(|reason| reason.until);
+        let held =
+            origin.and_then(|origin| self.origins.reason(&origin)).map(|reason| reason.until);
         let next = match held {
             // the pauses of the origin are those of all its targets
             Some(held) if failing.waits_for_origin_alone() => held,
@@ -199,21 +256,21 @@ impl Engine {
     }
 
     /// How long a target is tried, and whom `node` asks for it in the end.
-    pub(crate) fn around(
+    pub(crate) fn retry_terms(
         &self,
         url: &str,
         node: &str,
         options: &FetchOptions,
-    ) -> (Duration, Option<Place>) {
-        let directory = self.board.now();
+    ) -> (Duration, Option<OriginKey>) {
+        let directory = self.directory.current();
         let area = directory.fleet().node(node).map(|node| node.area);
         let target = Target::parse(url, false).ok();
         let domain = target.as_ref().and_then(|target| directory.domain(&target.host));
         let own = domain.and_then(|domain| domain.patience_seconds);
         let seconds = options.patience_seconds.or(own);
         let patience = seconds.map_or(self.config.patience, Duration::from_secs);
-        let place = domain.map(|domain| Place::of(domain, area.unwrap_or(Area::Mainland)));
-        (patience, place)
+        let origin = domain.map(|domain| OriginKey::of(domain, area.unwrap_or(Area::Mainland)));
+        (patience, origin)
     }
 
     /// Lets jobs go on whose origin is back. If that fails, they go on when they are due.
@@ -226,13 +283,13 @@ impl Engine {
             let error: &dyn std::error::Error = &error;
             tracing::warn!(error, job.count = count, "jobs whose origin is back wait on");
         }
-        let directory = self.board.now();
-        self.doorbells.ring(directory.fleet().nodes().iter().map(|node| node.name.as_str()));
+        let directory = self.directory.current();
+        self.wakeups.notify(directory.fleet().nodes().iter().map(|node| node.name.as_str()));
     }
 }
 
 /// It names too much: it is not done, though it may be there.
-fn refuse(item: &mut ItemReport, told: String) {
+fn refuse(item: &mut ItemReport, detail: String) {
     item.outcome = Outcome::Blocked(Block::TooManyChildren);
-    item.detail = Some(told);
+    item.detail = Some(detail);
 }

@@ -19,7 +19,8 @@ use stoker_domain::{
 };
 use stoker_ledger::{Error as LedgerError, ErrorKind};
 
-use crate::{Engine, ZoneError, ids};
+use super::ZoneError;
+use crate::{Engine, accept::short};
 
 /// A zone to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,8 +85,8 @@ impl Engine {
     /// below it.
     ///
     /// # Errors
-    /// [`ZoneError::InvalidName`], [`ZoneError::Exists`], [`ZoneError::Related`], or what the ledger
-    /// said.
+    /// [`ZoneError::InvalidName`], [`ZoneError::Exists`], [`ZoneError::Related`], or a failure of the
+    /// ledger.
     pub async fn add_zone(&self, account: AccountId, new: NewZone) -> Result<Arc<Zone>, ZoneError> {
         let _turn = self.domain_writes.lock().await;
         if let Some(zone) = self.zone(account, &new.name) {
@@ -101,7 +102,7 @@ impl Engine {
     /// Removes a zone that no domain is in.
     ///
     /// # Errors
-    /// [`ZoneError::Unknown`], [`ZoneError::InUse`], or what the ledger said.
+    /// [`ZoneError::Unknown`], [`ZoneError::InUse`], or a failure of the ledger.
     pub async fn remove_zone(
         &self,
         account: AccountId,
@@ -180,7 +181,7 @@ impl Engine {
         }
         let now = self.clock.now();
         Ok(Zone {
-            id: ZoneId(format!("zone-{}", ids::short(self.random()))),
+            id: ZoneId(format!("zone-{}", short(self.random()))),
             account,
             name,
             claim: None,

@@ -19,7 +19,8 @@ use stoker_domain::{
 };
 use stoker_ledger::ErrorKind;
 
-use crate::{DomainError, Engine, ZoneChoice};
+use super::{DomainError, ZoneChoice};
+use crate::Engine;
 
 /// A domain to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ impl Engine {
     /// # Errors
     /// [`DomainError::InvalidHost`], [`DomainError::Exists`], [`DomainError::Unclaimable`],
     /// [`DomainError::Unverified`], [`DomainError::Taken`], [`DomainError::Related`], [`DomainError::Port`],
-    /// [`DomainError::TooMany`], or what the ledger said.
+    /// [`DomainError::TooMany`], or a failure of the ledger.
     pub async fn add_domain(
         &self,
         account: AccountId,
@@ -74,9 +75,9 @@ impl Engine {
         if self.domain_named(account, &host).is_some() {
             return Err(DomainError::Exists { host });
         }
-        // before what others have is looked at: nobody learns of it who proves nothing
+        // before looking at what other accounts have: a caller without a proof must not learn of it
         let ownership = self.right_to(account, &host, new.is_vouched_for).await?;
-        if self.board.now().named(&host).is_some() {
+        if self.directory.current().named(&host).is_some() {
             return Err(DomainError::Taken { host });
         }
         if self.is_related(account, &host) {
@@ -113,14 +114,14 @@ impl Engine {
                 _ => DomainError::Ledger { host: domain.name, source },
             });
         }
-        self.board.put_domain(Arc::new(domain.clone()));
+        self.directory.put_domain(Arc::new(domain.clone()));
         Ok(domain)
     }
 
     /// Whether a claim of another account is related to `claim`. The ledger looks again when it is
     /// written; here so that no zone is made for a domain that is refused.
     fn is_related(&self, account: AccountId, claim: &str) -> bool {
-        let directory = self.board.now();
+        let directory = self.directory.current();
         let mut domains = directory.domains();
         domains.any(|domain| domain.account != account && are_related(&domain.name, claim))
             || self.is_related_to_zone(account, claim)
@@ -133,7 +134,7 @@ impl Engine {
 
     /// The domains of `account`, ordered by host.
     pub fn domains(&self, account: AccountId) -> Vec<Arc<Domain>> {
-        let directory = self.board.now();
+        let directory = self.directory.current();
         let mut domains: Vec<_> =
             directory.domains().filter(|domain| domain.account == account).cloned().collect();
         domains.sort_by(|a, b| a.name.cmp(&b.name));
@@ -142,17 +143,21 @@ impl Engine {
 
     /// The domain of `account` that answers for `host`.
     pub fn domain(&self, account: AccountId, host: &str) -> Option<Arc<Domain>> {
-        self.board.now().domain(host).filter(|domain| domain.account == account).cloned()
+        self.directory.current().domain(host).filter(|domain| domain.account == account).cloned()
     }
 
     /// The domain of `account` with this name, be it a host or a wildcard.
     pub fn domain_named(&self, account: AccountId, name: &str) -> Option<Arc<Domain>> {
-        self.board.now().named(name).filter(|domain| domain.account == account).cloned()
+        self.directory.current().named(name).filter(|domain| domain.account == account).cloned()
     }
 
     /// The domain of `account` with this name, or else the one that answers for the host.
     pub fn domain_named_or_over(&self, account: AccountId, name: &str) -> Option<Arc<Domain>> {
-        self.board.now().named_or_over(name).filter(|domain| domain.account == account).cloned()
+        self.directory
+            .current()
+            .named_or_over(name)
+            .filter(|domain| domain.account == account)
+            .cloned()
     }
 
     /// The names under which tasks and purges of `hosts` are found: the hosts, and the names of the
@@ -172,7 +177,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`DomainError::Unknown`], [`DomainError::Locked`], [`DomainError::Port`], what `change` refused
-    /// with, or what the ledger said.
+    /// with, or a failure of the ledger.
     pub async fn change_domain<E: From<DomainError>>(
         &self,
         account: AccountId,
@@ -231,14 +236,14 @@ impl Engine {
         if let Err(source) = self.ledger.put_domain(&changed).await {
             return Err(DomainError::Ledger { host: known.name.clone(), source });
         }
-        self.board.put_domain(Arc::clone(&changed));
+        self.directory.put_domain(Arc::clone(&changed));
         Ok(changed)
     }
 
     /// Locks a domain, or lifts its lock: a locked one is neither prefetched nor changed.
     ///
     /// # Errors
-    /// [`DomainError::Unknown`], or what the ledger said.
+    /// [`DomainError::Unknown`], or a failure of the ledger.
     pub async fn lock_domain(
         &self,
         account: AccountId,
@@ -255,7 +260,7 @@ impl Engine {
     /// Puts a domain into another zone, or out of all.
     ///
     /// # Errors
-    /// [`DomainError::Unknown`], [`DomainError::Zone`], or what the ledger said.
+    /// [`DomainError::Unknown`], [`DomainError::Zone`], or a failure of the ledger.
     pub async fn move_domain(
         &self,
         account: AccountId,
@@ -275,8 +280,8 @@ impl Engine {
     /// Removes a domain and publishes that.
     ///
     /// # Errors
-    /// [`DomainError::Unknown`] when the account does not have it, [`DomainError::Locked`], or what the
-    /// ledger said.
+    /// [`DomainError::Unknown`] when the account does not have it, [`DomainError::Locked`], or a failure of
+    /// the ledger.
     pub async fn remove_domain(&self, account: AccountId, host: &str) -> Result<(), DomainError> {
         let _turn = self.domain_writes.lock().await;
         let Some(domain) = self.domain_named(account, host) else {
@@ -285,7 +290,7 @@ impl Engine {
         check_lock(&domain)?;
         match self.ledger.remove_domain(&domain.name).await {
             Ok(_) => {
-                self.board.remove_domain(&domain.name);
+                self.directory.remove_domain(&domain.name);
                 Ok(())
             }
             Err(source) => Err(DomainError::Ledger { host: domain.name.clone(), source }),

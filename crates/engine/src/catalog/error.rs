@@ -1,144 +1,14 @@
-//! What a caller of the engine can do wrong, and the way out of it.
+//! Why a change of domains or zones was refused, and what the caller can do about it.
 //!
-//! Texts name the thing and the limit; [`SubmitError::hint`] and [`DomainError::hint`] say what to
-//! do. Codes of vendors and HTTP statuses are decided in the gateway, never here.
+//! Codes of vendors and HTTP statuses are decided in the gateway, never here.
 
 use stoker_domain::{
-    account::Feature,
-    area::{Area, Tier},
     domain::Lock,
     ownership::{Record, Unclaimable, has_file},
-    target,
 };
 use stoker_ledger::Error as LedgerError;
 
-use crate::ownership::{HOST_HINT, WAIVE_HINT, instructions};
-
-/// When the quota is full again differs between installations.
-const QUOTA_DAY: &str = "`stoker quota show` tells when the next day begins";
-
-/// Why a submission was refused. Nothing of it was written or charged.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    /// The list is empty.
-    #[error("cannot accept a task without URLs")]
-    NoUrls,
-    /// More URLs than one call may have.
-    #[error("cannot accept {given} URLs in one call: the limit is {limit}")]
-    TooManyUrls {
-        /// How many were given.
-        given: usize,
-        /// How many may be.
-        limit: u64,
-    },
-    /// One of the URLs is not a target URI.
-    #[error("URL {} `{}` {error}", .index + 1, shown(.url))]
-    Url {
-        /// Its place in the list, from 0.
-        index: usize,
-        /// The text as given.
-        url: String,
-        /// The rule that is broken.
-        error: target::Error,
-    },
-    /// The account has no such domain; whether another account has it is not told.
-    #[error("domain `{host}` of URL `{}` is not in this account", shown(.url))]
-    DomainUnknown {
-        /// The host.
-        host: String,
-        /// The first URL with it.
-        url: String,
-    },
-    /// The account has the domain, and not in the zone that was named.
-    #[error("domain `{host}` is not in the zone that was named")]
-    OtherZone {
-        /// The host.
-        host: String,
-    },
-    /// The domain is stopped.
-    #[error("domain `{host}` is offline")]
-    DomainOffline {
-        /// The host.
-        host: String,
-    },
-    /// The operator has locked the domain, or is changing it.
-    #[error("domain `{host}` is {}", .lock.as_str())]
-    DomainLocked {
-        /// The host.
-        host: String,
-        /// Which of the two.
-        lock: Lock,
-    },
-    /// The operator has closed the feature to the account.
-    #[error("feature `{feature}` is closed to this account")]
-    FeatureClosed {
-        /// Which.
-        feature: Feature,
-    },
-    /// The domain is not served in an area that was asked for.
-    #[error("domain `{host}` is not enabled in area `{area}`")]
-    AreaNotEnabled {
-        /// The host.
-        host: String,
-        /// The first area that is missing.
-        area: Area,
-    },
-    /// The day's quota does not suffice for all URLs.
-    #[error("cannot accept {needed} URLs: {available} of {limit} left today in area `{area}`")]
-    OverQuota {
-        /// Where it does not suffice.
-        area: Area,
-        /// What is left of the day.
-        available: u64,
-        /// Distinct URLs of the call.
-        needed: u64,
-        /// The day's limit.
-        limit: u64,
-    },
-    /// No node of the tier is known in the area.
-    #[error("no {tier} node is known in area `{area}`")]
-    NoNode {
-        /// The area.
-        area: Area,
-        /// The tier.
-        tier: Tier,
-    },
-    /// The ledger did not take it.
-    #[error("cannot accept the task")]
-    Ledger(#[source] LedgerError),
-}
-
-impl SubmitError {
-    /// What the caller can do about it.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NoUrls => "name at least one URL".into(),
-            Self::TooManyUrls { limit, .. } => format!("split the list into calls of {limit}"),
-            Self::Url { .. } => "nothing was accepted; correct the URL and send all again".into(),
-            Self::DomainUnknown { host, .. } => {
-                format!("add it first: `stoker domain add {host} --origin URL`")
-            }
-            Self::OtherZone { host } => format!("name the zone of `{host}`, or none"),
-            Self::DomainOffline { host } => format!("bring `{host}` online first"),
-            Self::DomainLocked { host, .. } => unlock(host),
-            Self::FeatureClosed { feature } => format!(
-                "the owner of the installation can open it: `stoker account feature UIN {feature} on`"
-            ),
-            Self::AreaNotEnabled { host, area } => {
-                format!("enable `{area}` for `{host}` or ask for an area that it has")
-            }
-            Self::OverQuota { available: 0, .. } => QUOTA_DAY.into(),
-            Self::OverQuota { available, .. } => {
-                format!("send at most {available} URLs; {QUOTA_DAY}")
-            }
-            Self::NoNode { tier, area } => {
-                let article = if *tier == Tier::Edge { "an" } else { "a" };
-                format!("start {article} {tier} node in `{area}`, or ask for another area or tier")
-            }
-            Self::Ledger(_) => return None,
-        })
-    }
-}
+use super::ownership::{HOST_HINT, WAIVE_HINT, instructions};
 
 /// Why a domain could not be added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -161,13 +31,13 @@ pub enum DomainError {
         /// How many there may be.
         limit: usize,
     },
-    /// Another account has it; which one is not told.
+    /// Another account has it; which one stays hidden.
     #[error("domain `{host}` is used by another account")]
     Taken {
         /// The host.
         host: String,
     },
-    /// Another account has a domain or a zone above it or below it; which one is not told.
+    /// Another account has a domain or a zone above it or below it; which one stays hidden.
     #[error("domain `{host}` lies above or below what belongs to another account")]
     Related {
         /// The host.
@@ -217,7 +87,7 @@ pub enum DomainError {
     Ledger {
         /// The host.
         host: String,
-        /// What the ledger said.
+        /// A failure of the ledger.
         #[source]
         source: LedgerError,
     },
@@ -259,10 +129,6 @@ impl DomainError {
     }
 }
 
-fn unlock(host: &str) -> String {
-    format!("the owner of the installation lifts it: `stoker domain unlock {host}`")
-}
-
 /// Why a zone could not be added, found or removed.
 #[derive(Debug, thiserror::Error)]
 pub enum ZoneError {
@@ -284,7 +150,7 @@ pub enum ZoneError {
         /// How many there may be.
         limit: usize,
     },
-    /// Another account has a domain or a zone at its name, above it or below it; which one is not told.
+    /// Another account has a domain or a zone at its name, above it or below it; which one stays hidden.
     #[error("zone `{name}` meets what belongs to another account")]
     Related {
         /// Its name.
@@ -309,7 +175,7 @@ pub enum ZoneError {
     Ledger {
         /// Its name.
         name: String,
-        /// What the ledger said.
+        /// A failure of the ledger.
         #[source]
         source: LedgerError,
     },
@@ -335,11 +201,7 @@ impl ZoneError {
     }
 }
 
-/// A URL as it may appear in a message: cut to a length that a person reads.
-fn shown(url: &str) -> String {
-    const LONGEST: usize = 200;
-    match url.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", &url[..end]),
-        None => url.into(),
-    }
+/// How a lock is lifted.
+pub(crate) fn unlock(host: &str) -> String {
+    format!("the owner of the installation lifts it: `stoker domain unlock {host}`")
 }

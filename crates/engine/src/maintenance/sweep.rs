@@ -1,9 +1,9 @@
-//! Ending what nobody will finish, and removing what finished long ago.
+//! The sweep: ends what no node will finish, and removes what finished long ago.
 //!
 //! A turn does a bounded part in small transactions, so that callers hardly notice; what is left
-//! over is done in the next one. A node counts as silent by what was seen of it while the sweep was
-//! watching: a machine that slept, a clock that was set and an engine that starts anew prove nothing
-//! about a node.
+//! over is done in the next one. How long a node has been silent is counted
+//! only while the sweep was running: a machine that slept, a clock that was set and an engine that
+//! starts again prove nothing about a node.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -20,12 +20,12 @@ use crate::Engine;
 const JOBS: usize = 4;
 /// Rows that are removed in one transaction, about.
 const ROWS: u64 = 2000;
-/// An origin that was held and that nobody asked for since is forgotten after this.
+/// A hold on an origin is forgotten so long after its last pause.
 const HOLD: Duration = Duration::from_secs(120);
-/// Between turns so far apart nobody was watching.
+/// After a longer time between two turns, nodes are watched from the second one on.
 const GAP: Duration = Duration::from_secs(600);
-/// How often old quota days and temporary keys are looked for.
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// How often old quota days and temporary keys are removed.
+const UPKEEP: Duration = Duration::from_secs(3600);
 /// What was charged is kept for so many days.
 const QUOTA_DAYS: i64 = 60;
 /// Temporary keys of one account that one turn removes.
@@ -65,24 +65,24 @@ impl Engine {
     /// After `budget` no further transaction is begun, except one of each kind.
     ///
     /// # Errors
-    /// What the ledger said; the next turn goes on.
+    /// A failure of the ledger; the next turn goes on.
     pub async fn sweep(&self, budget: Duration) -> Result<Swept, Error> {
         let deadline = Instant::now() + budget;
         let now = self.clock.now();
         let watching_since = self.sweep.begin(now);
         let before = self.sweep.totals();
-        self.purge_past_silent(now, watching_since).await?;
+        self.release_edges_early(now, watching_since).await?;
         self.end_silent(now, watching_since, deadline).await?;
         let detail = format!("lost {MAX_LEASES} times in a row with nothing heard of it");
         self.end_jobs(EndReason::NoProgress, detail, deadline).await?;
         self.origins.forget(self.schedule.now(&*self.clock) - HOLD);
         self.remove_old(now, deadline).await?;
-        if self.sweep.is_time_to_keep_house(now) {
+        if self.sweep.is_upkeep_due(now) {
             self.ledger.forget_quotas(self.quota_day().saturating_sub(QUOTA_DAYS)).await?;
             for account in self.ledger.accounts().await? {
                 self.ledger.sweep_keys(account.id, now, KEYS).await?;
             }
-            self.sweep.house_is_kept(now);
+            self.sweep.upkeep_done(now);
         }
         Ok(self.sweep.since(before))
     }
@@ -122,16 +122,17 @@ impl Engine {
             let (reason, detail) = (reason.clone(), detail.clone());
             let end = EndJobs { reason, detail, limit: JOBS, now: self.clock.now() };
             let ended = self.ledger.end_jobs(end).await?;
-            self.take_note(&ended);
+            self.record(&ended);
             if ended.jobs.len() < JOBS || Instant::now() >= deadline {
                 return Ok(());
             }
         }
     }
 
-    fn take_note(&self, ended: &EndedJobs) {
+    fn record(&self, ended: &EndedJobs) {
         for job in &ended.jobs {
             self.attempts.forget(*job);
+            self.leases.forget(*job);
             tracing::warn!(job.id = job.0, "job ended as a timeout");
         }
         for task in &ended.finished_tasks {
@@ -185,7 +186,7 @@ pub(crate) struct Sweep(Mutex<State>);
 struct State {
     last_turn: Timestamp,
     watching_since: Timestamp,
-    house_kept_at: Option<Timestamp>,
+    upkeep_at: Option<Timestamp>,
     totals: Swept,
 }
 
@@ -194,12 +195,12 @@ impl Sweep {
         Self(Mutex::new(State {
             last_turn: now,
             watching_since: now,
-            house_kept_at: None,
+            upkeep_at: None,
             totals: Swept::default(),
         }))
     }
 
-    /// Begins a turn; since when somebody is watching.
+    /// Begins a turn; since when nodes are watched.
     fn begin(&self, now: Timestamp) -> Timestamp {
         self.with(|state| {
             if now.since(state.last_turn).max(state.last_turn.since(now)) > GAP {
@@ -210,15 +211,15 @@ impl Sweep {
         })
     }
 
-    fn is_time_to_keep_house(&self, now: Timestamp) -> bool {
+    fn is_upkeep_due(&self, now: Timestamp) -> bool {
         self.with(|state| {
-            let kept_at = state.house_kept_at.filter(|kept_at| *kept_at <= now);
-            kept_at.is_none_or(|kept_at| now.since(kept_at) >= HOUSEKEEPING)
+            let done_at = state.upkeep_at.filter(|done_at| *done_at <= now);
+            done_at.is_none_or(|done_at| now.since(done_at) >= UPKEEP)
         })
     }
 
-    fn house_is_kept(&self, now: Timestamp) {
-        self.with(|state| state.house_kept_at = Some(now));
+    fn upkeep_done(&self, now: Timestamp) {
+        self.with(|state| state.upkeep_at = Some(now));
     }
 
     fn count(&self, swept: Swept) {

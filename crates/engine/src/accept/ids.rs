@@ -1,13 +1,17 @@
-//! Names of tasks: 19 decimal digits, unique and ascending.
+//! Names of tasks and purges.
 //!
-//! The first 13 are the milliseconds of acceptance, three are random, and the last three are zero,
+//! A task that is accepted as a whole is named by 19 decimal digits, unique and ascending. The first
+//! 13 are the milliseconds of acceptance, three are random, and the last three are zero,
 //! so that an API whose names are numbers can leave them out: 16 digits fit every client's number.
-//! Each name is larger than all that the ledger holds, whatever the clock does or did before a
-//! restart. Never reads a clock.
+//! Each number is larger than all that the ledger holds, whatever the clock does or did before a
+//! restart. A list that is accepted as far as it can be is named by 12 letters and digits, other purges
+//! by the second and 8 of these. Never reads a clock.
 
 use std::sync::{Mutex, PoisonError};
 
 use stoker_domain::{task::TaskId, time::Timestamp};
+
+use super::Acceptance;
 
 /// The range of milliseconds that has 13 digits: the years 2001 to 2286.
 const MILLIS: std::ops::RangeInclusive<u64> = 1_000_000_000_000..=9_999_999_999_999;
@@ -29,13 +33,32 @@ impl Ids {
         Self { last: Mutex::new(last) }
     }
 
-    /// The next name. `random` is any number.
-    pub(crate) fn next(&self, now: Timestamp, random: u64) -> TaskId {
+    /// The name of a task that is accepted so at `now`. `random` is any number.
+    pub(crate) fn of_task(&self, acceptance: Acceptance, now: Timestamp, random: u64) -> TaskId {
+        match acceptance {
+            Acceptance::Whole | Acceptance::ByDomain => self.next(now, random),
+            Acceptance::WhatCanBe => TaskId(short(random)),
+        }
+    }
+
+    /// The name of a purge that is accepted so at `now`. `random` is any number.
+    pub(crate) fn of_purge(acceptance: Acceptance, now: Timestamp, random: u64) -> TaskId {
+        let random = short(random);
+        TaskId(match acceptance {
+            Acceptance::Whole | Acceptance::ByDomain => {
+                format!("{}-{}", now.as_seconds(), &random[..8])
+            }
+            Acceptance::WhatCanBe => random,
+        })
+    }
+
+    /// The next number. `random` is any number.
+    fn next(&self, now: Timestamp, random: u64) -> TaskId {
         let millis =
             u64::try_from(now.as_millis()).unwrap_or(0).clamp(*MILLIS.start(), *MILLIS.end());
-        let wished = millis * PER_MILLI + random % (PER_MILLI / STEP) * STEP;
+        let wanted = millis * PER_MILLI + random % (PER_MILLI / STEP) * STEP;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        *last = wished.max((*last / STEP).saturating_add(1).saturating_mul(STEP));
+        *last = wanted.max((*last / STEP).saturating_add(1).saturating_mul(STEP));
         TaskId(last.to_string())
     }
 }
@@ -69,6 +92,18 @@ mod tests {
         assert_eq!(short(36 * 35 + 1), "1z0000000000");
         assert!(short(u64::MAX).bytes().all(|c| c.is_ascii_digit() || c.is_ascii_lowercase()));
         assert_eq!(short(u64::MAX).len(), 12);
+    }
+
+    #[test]
+    fn a_name_tells_how_its_list_was_accepted() {
+        let (ids, now) = (Ids::after(None), Timestamp::from_seconds(1_800_000_000));
+        let task = |acceptance| ids.of_task(acceptance, now, 36 * 35 + 1).0;
+        assert_eq!(task(Acceptance::Whole), "1800000000000261000");
+        assert_eq!(task(Acceptance::ByDomain), "1800000000000262000");
+        assert_eq!(task(Acceptance::WhatCanBe), "1z0000000000");
+        let purge = |acceptance| Ids::of_purge(acceptance, now, 36 * 35 + 1).0;
+        assert_eq!(purge(Acceptance::Whole), "1800000000-1z000000");
+        assert_eq!(purge(Acceptance::WhatCanBe), "1z0000000000");
     }
 
     #[test]

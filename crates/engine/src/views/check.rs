@@ -1,6 +1,6 @@
 //! What nodes have of URLs, as they say now.
 //!
-//! Without a wish, the nodes that a prefetch without a wish would reach are asked. Nothing is
+//! Where no tier is named, the nodes that a prefetch without a tier would reach are asked. Nothing is
 //! fetched, charged or written.
 
 use std::{collections::BTreeMap, fmt::Debug, sync::Arc, time::Duration};
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use stoker_domain::{
     account::AccountId,
     area::{AreaScope, Tier},
+    domain::Domain,
     holding::{Holding, Lack},
     placement::Node,
     target::Target,
@@ -17,7 +18,8 @@ use tokio::time::timeout;
 
 use crate::{
     Engine, SubmitError,
-    submit::{check_count, share_the_thread},
+    accept::{Named, Rules, check_count, parse, share_the_thread},
+    catalog::Catalog,
 };
 
 /// How long a node is waited for.
@@ -33,7 +35,7 @@ pub trait Inspect: Send + Sync + Debug {
 /// Which tiers are asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CheckTiers {
-    /// Those that a prefetch without a wish would reach: middle in the mainland, edge overseas.
+    /// Those that a prefetch without a tier would reach: middle in the mainland, edge overseas.
     #[default]
     AsPrefetched,
     /// This one.
@@ -82,44 +84,19 @@ impl Engine {
         check: &Check,
     ) -> Result<Vec<Checked>, SubmitError> {
         check_count(check.urls.len(), check.batch_limit.into())?;
+        let directory = self.directory.current();
+        let rules = Rules { directory: &directory, account, zone: None, areas: None };
         let mut targets = Vec::with_capacity(check.urls.len());
         let mut nodes = Vec::with_capacity(check.urls.len());
         for (index, url) in check.urls.iter().enumerate() {
-            let target = Target::parse(url, check.encode).map_err(|error| SubmitError::Url {
-                index,
-                url: url.clone(),
-                error,
-            })?;
-            nodes.push(self.holders_of(account, check, &target)?);
+            let target = parse(index, url, check.encode)?;
+            let named = Named::of(index, &target);
+            let domain = rules.owned(directory.domain(&target.host), named)?;
+            nodes.push(holders_of(&directory, check, domain, &target));
             targets.push(target);
             share_the_thread(index).await;
         }
         Ok(self.ask_holders(&targets, &nodes).await)
-    }
-
-    fn holders_of(
-        &self,
-        account: AccountId,
-        check: &Check,
-        target: &Target,
-    ) -> Result<Vec<Arc<Node>>, SubmitError> {
-        let domain = self.domain(account, &target.host).ok_or_else(|| {
-            let (host, url) = (target.host.clone(), target.url.clone());
-            SubmitError::DomainUnknown { host, url }
-        })?;
-        let areas = check.areas.unwrap_or(domain.areas);
-        let wishes: &[Option<Tier>] = match check.tiers {
-            CheckTiers::AsPrefetched => &[None],
-            CheckTiers::One(tier) => &[Some(tier)],
-            CheckTiers::All => &[Some(Tier::Edge), Some(Tier::Middle)],
-        };
-        let directory = self.board.now();
-        let of = |tier: &Option<Tier>| directory.fleet().holders(target.key(), areas, *tier);
-        Ok(wishes
-            .iter()
-            .map(of)
-            .flat_map(|nodes| nodes.iter().cloned().collect::<Vec<_>>())
-            .collect())
     }
 
     /// Asks each node once, for all that it must hold.
@@ -130,11 +107,11 @@ impl Engine {
                 by_node.entry(&node.name).or_insert_with(|| (node, Vec::new())).1.push(index);
             }
         }
-        let mut told: BTreeMap<(usize, &str), Holding> = BTreeMap::new();
+        let mut answers: BTreeMap<(usize, &str), Holding> = BTreeMap::new();
         for (name, (node, indexes)) in &by_node {
             let asked: Vec<Target> = indexes.iter().map(|index| targets[*index].clone()).collect();
             let holdings = self.ask_one(node, &asked).await;
-            told.extend(indexes.iter().map(|index| (*index, *name)).zip(holdings));
+            answers.extend(indexes.iter().map(|index| (*index, *name)).zip(holdings));
         }
         let silent = || Holding { lack: Some(Lack::NoAnswer), ..Holding::default() };
         let of = |(index, (target, nodes)): (usize, (&Target, &Vec<Arc<Node>>))| Checked {
@@ -142,7 +119,7 @@ impl Engine {
             nodes: nodes
                 .iter()
                 .map(|node| {
-                    let holding = told.get(&(index, node.name.as_str())).cloned();
+                    let holding = answers.get(&(index, node.name.as_str())).cloned();
                     (Arc::clone(node), holding.unwrap_or_else(silent))
                 })
                 .collect(),
@@ -156,4 +133,21 @@ impl Engine {
         let answer = timeout(PATIENCE, inspect.holdings(node, targets)).await;
         answer.ok().flatten().unwrap_or_default()
     }
+}
+
+/// The nodes that are asked about `target` of `domain`.
+fn holders_of(
+    directory: &Catalog,
+    check: &Check,
+    domain: &Domain,
+    target: &Target,
+) -> Vec<Arc<Node>> {
+    let areas = check.areas.unwrap_or(domain.areas);
+    let tiers: &[Option<Tier>] = match check.tiers {
+        CheckTiers::AsPrefetched => &[None],
+        CheckTiers::One(tier) => &[Some(tier)],
+        CheckTiers::All => &[Some(Tier::Edge), Some(Tier::Middle)],
+    };
+    let of = |tier: &Option<Tier>| directory.fleet().holders(target.key(), areas, *tier);
+    tiers.iter().map(of).flat_map(|nodes| nodes.iter().cloned().collect::<Vec<_>>()).collect()
 }

@@ -13,14 +13,17 @@ use stoker_domain::{
     target::Target,
     task::{Progress, TaskId},
     time::Timestamp,
-    view::{Page, TargetFilter, TargetRow, TaskFilter, TaskRow},
+    view::{Page, TargetFilter, TargetRow, TargetState, TaskFilter, TaskRow},
 };
 use stoker_ledger::Error;
 
-use crate::{Engine, attempts::mark, origins::Place, progress::Moving};
+use crate::{
+    Engine,
+    work::{Moving, OriginKey, target_hash},
+};
 
-/// The size of a larger task is not told before its end: nobody may make the ledger read that much
-/// for a view.
+/// The size of a larger task is not shown before its end: a view must not make the ledger read that
+/// much.
 const MAX_SIZED: u64 = 500;
 
 /// What is waited for.
@@ -70,7 +73,7 @@ impl Engine {
     /// Tasks that match, newest first.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskView>, Error> {
         let page = self.ledger.tasks(filter).await?;
         let mut rows = Vec::with_capacity(page.rows.len());
@@ -79,7 +82,7 @@ impl Engine {
             let total_bytes = match row.finished_at {
                 Some(_) => Some(row.done_bytes),
                 None if filter.id.is_some() && row.targets <= MAX_SIZED => {
-                    self.size(&row.task.id).await?.map(|size| size.max(done_bytes))
+                    self.size(&row).await?.map(|size| size.max(done_bytes))
                 }
                 None => None,
             };
@@ -95,7 +98,7 @@ impl Engine {
     /// Targets that match, newest task first.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetView>, Error> {
         let page = self.ledger.targets(filter).await?;
         let reached = self.reached_by_failed(&page.rows).await?;
@@ -107,9 +110,8 @@ impl Engine {
                 Progress::Failed => reached.get(&row.id).copied().unwrap_or_default(),
                 Progress::Processing => {
                     let id = &row.task.id;
-                    let moving =
-                        moving.entry(id.clone()).or_insert_with(|| self.progress.moving(id));
-                    running(&row, moving.get(&row.url).map_or(&[], Vec::as_slice))
+                    let moving = moving.entry(id.clone()).or_insert_with(|| self.leases.moving(id));
+                    running(&row, moving.get(&target_hash(&row.url)).map_or(&[], Vec::as_slice))
                 }
             };
             let is_done = row.progress == Progress::Done;
@@ -127,7 +129,7 @@ impl Engine {
     /// For each of `targets` (row numbers of one task), what each of its nodes reported.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn outcomes(
         &self,
         task: &TaskId,
@@ -142,16 +144,16 @@ impl Engine {
         let mut tasks: HashMap<&TaskId, HashSet<u64>> = HashMap::new();
         let open = || rows.iter().filter(|row| row.progress == Progress::Processing);
         for row in open() {
-            tasks.entry(&row.task.id).or_default().insert(mark(&row.url));
+            tasks.entry(&row.task.id).or_default().insert(target_hash(&row.url));
         }
         let failing: HashMap<_, _> = tasks
             .into_iter()
             .map(|(task, wanted)| (task, self.attempts.waiting(task, &wanted, now)))
             .collect();
-        let is_held = !self.origins.are_there();
+        let is_held = !self.origins.are_all_up();
         let mut waiting = HashMap::new();
         for row in open() {
-            let own = failing.get(&row.task.id).and_then(|all| all.get(&mark(&row.url)));
+            let own = failing.get(&row.task.id).and_then(|all| all.get(&target_hash(&row.url)));
             let found = match own {
                 Some(failing) => Some((failing.outcome, failing.next())),
                 None if is_held => self.held(row),
@@ -164,19 +166,19 @@ impl Engine {
     }
 
     fn held(&self, row: &TargetRow) -> Option<(Outcome, Timestamp)> {
-        let directory = self.board.now();
+        let directory = self.directory.current();
         let domain = directory.domain(&Target::parse(&row.url, false).ok()?.host)?;
-        let places = row.task.areas.areas().iter().map(|area| Place::of(domain, *area));
-        let reasons = places.filter_map(|place| self.origins.reason(&place));
+        let origins = row.task.areas.areas().iter().map(|area| OriginKey::of(domain, *area));
+        let reasons = origins.filter_map(|origin| self.origins.reason(&origin));
         let first = reasons.min_by_key(|reason| reason.until)?;
         Some((first.outcome, first.until))
     }
 
     fn waiting_first(&self, task: &TaskId) -> Option<Waiting> {
         let now = self.schedule.now(&*self.clock);
-        let (failing, places) = self.attempts.first(task, now);
+        let (failing, origins) = self.attempts.first(task, now);
         let own = failing.map(|failing| (failing.outcome, failing.next()));
-        let reasons = places.iter().filter_map(|place| self.origins.reason(place));
+        let reasons = origins.iter().filter_map(|origin| self.origins.reason(origin));
         let all = own.into_iter().chain(reasons.map(|reason| (reason.outcome, reason.until)));
         let first = all.filter(|(_, next)| *next > now).min_by_key(|(_, next)| *next);
         first.and_then(|(outcome, next)| self.waits(outcome, next, now))
@@ -194,24 +196,36 @@ impl Engine {
         if row.finished_at.is_some() {
             return (row.done as f64 / targets, row.done_bytes);
         }
-        let directory = self.board.now();
+        let directory = self.directory.current();
         let holders = directory.fleet().count_holders(row.task.areas, row.task.tier).max(1);
-        let moving = self.progress.moving(&row.task.id);
+        let moving = self.leases.moving(&row.task.id);
         let items = || moving.values().flatten();
         let share = row.done as f64 + items().map(share).sum::<f64>() / holders as f64;
         let held = items().fold(row.held_bytes, |held, item| held.saturating_add(item.done_bytes));
         (share / targets, row.done_bytes.max(held / holders as u64))
     }
 
-    /// The size of a small task, when that of every target that did not fail is known.
-    async fn size(&self, task: &TaskId) -> Result<Option<u64>, Error> {
-        let filter =
-            TargetFilter { task: Some(task.clone()), limit: MAX_SIZED, ..TargetFilter::default() };
-        let sizes = self.targets(&filter).await?.rows.into_iter().map(|target| {
-            let has_failed = target.row.progress == Progress::Failed;
-            if has_failed { Some(0) } else { target.total_bytes }
+    /// The size of a small task, when that of every target that did not fail is known. Those that are
+    /// done the ledger has summed up; only the others are read.
+    async fn size(&self, task: &TaskRow) -> Result<Option<u64>, Error> {
+        let filter = TargetFilter {
+            task: Some(task.task.id.clone()),
+            states: Some(TargetState::of(Progress::Processing)),
+            limit: MAX_SIZED,
+            ..TargetFilter::default()
+        };
+        let open = self.ledger.targets(&filter).await?;
+        // one that was settled, or added, between the two readings is in both sums or in none
+        if open.total != task.targets - task.done - task.failed {
+            return Ok(None);
+        }
+        let moving = self.leases.moving(&task.task.id);
+        let sizes = open.rows.iter().map(|row| {
+            let moving = moving.get(&target_hash(&row.url)).map_or(&[][..], Vec::as_slice);
+            known_size(row, moving)
         });
-        Ok(sizes.sum())
+        let open: Option<u64> = sizes.sum();
+        Ok(open.map(|open| open.saturating_add(task.done_bytes)))
     }
 
     /// How far the failed ones among `rows` had come.
@@ -250,8 +264,13 @@ impl Reached {
     }
 }
 
+/// The size of a target that is being worked on, as far as anybody knows it.
+fn known_size(row: &TargetRow, moving: &[ItemProgress]) -> Option<u64> {
+    row.size_bytes.or_else(|| moving.iter().filter_map(|item| item.total_bytes).max())
+}
+
 fn running(row: &TargetRow, moving: &[ItemProgress]) -> Reached {
-    let total = row.size_bytes.or_else(|| moving.iter().filter_map(|item| item.total_bytes).max());
+    let total = known_size(row, moving);
     let nodes = f64::from(row.nodes.max(1));
     let reached = f64::from(row.settled_nodes) + moving.iter().map(share).sum::<f64>();
     let mut reached = Reached::part((reached / nodes).min(1.0), total);

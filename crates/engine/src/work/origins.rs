@@ -1,9 +1,10 @@
-//! Origins that are away, or that asked to be left alone: which of their targets wait, and until
-//! when.
+//! Origins that are down, or that asked to be left alone (`Retry-After`): which of their targets
+//! wait, and until when. A circuit breaker for each origin.
 //!
-//! While an origin is held, its targets are not handed out; when the pause is over, one of them goes
-//! first, and what becomes of it tells whether the others follow. The pauses grow as those of a
-//! target do. Kept in memory: an engine that starts anew asks each origin once more.
+//! While an origin is held, its targets are not handed out; when the pause is over, one of them is the
+//! probe, and its outcome decides whether the others follow. The pauses grow as those of a target do.
+//! In memory: an engine that starts again asks each origin once more. When a single target is tried
+//! again is decided in `attempts`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -23,22 +24,22 @@ use stoker_domain::{
 
 /// So many targets in a row whose reply did not come in time show that the origin is away.
 const SILENT: usize = 3;
-/// How long another item has its turn before that which went first goes once more.
+/// How long other items have their turn before one that was the probe is so once more.
 const TURN: Duration = Duration::from_secs(2);
-/// Items that are known to have gone first.
+/// Items that are remembered as former probes.
 const MOST_TRIED: usize = 1000;
 /// Jobs that are woken when an origin is back; others wait until they are due.
 const MOST_WAITING: usize = 10_000;
 
 /// An origin as one shield sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Place {
+pub(crate) struct OriginKey {
     authority: String,
     /// Absent where one shield asks for all areas.
     area: Option<Area>,
 }
 
-impl Place {
+impl OriginKey {
     /// What nodes of `area` ask for what `domain` names.
     pub(crate) fn of(domain: &Domain, area: Area) -> Self {
         let area = (domain.shield == Shield::PerArea).then_some(area);
@@ -57,9 +58,9 @@ pub(crate) struct Item {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// It may, as all others of its origin.
-    Free,
-    /// It goes first.
-    First,
+    Open,
+    /// It may, as the probe of its origin.
+    Probe,
     /// It waits.
     Wait(Reason),
 }
@@ -77,7 +78,7 @@ pub(crate) struct Reason {
 
 /// The origins that are held, and those that may soon be.
 #[derive(Debug, Default)]
-pub(crate) struct Origins(Mutex<HashMap<Place, State>>);
+pub(crate) struct Origins(Mutex<HashMap<OriginKey, State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -90,48 +91,49 @@ struct State {
 struct Hold {
     reason: Reason,
     attempts: u32,
-    /// The item that went first, last time.
+    /// The item that is the probe, or was the last one.
     probe: Option<Item>,
-    /// Those that did before.
+    /// All that were.
     tried: HashSet<Item>,
     waiting: HashSet<JobId>,
 }
 
 impl Origins {
     /// Whether no origin is held.
-    pub(crate) fn are_there(&self) -> bool {
+    pub(crate) fn are_all_up(&self) -> bool {
         self.state().values().all(|state| state.hold.is_none())
     }
 
     /// Whether nothing is known of any origin.
-    pub(crate) fn are_unheard(&self) -> bool {
+    pub(crate) fn are_unknown(&self) -> bool {
         self.state().is_empty()
     }
 
-    /// Whether an item for `place` may go.
+    /// Whether an item for `origin` may go.
     pub(crate) fn admit(
         &self,
-        place: &Place,
+        origin: &OriginKey,
         item: Item,
         now: Timestamp,
         random: u64,
     ) -> Admission {
         let mut state = self.state();
-        let Some(hold) = state.get_mut(place).and_then(|state| state.hold.as_mut()) else {
-            return Admission::Free;
+        let Some(hold) = state.get_mut(origin).and_then(|state| state.hold.as_mut()) else {
+            return Admission::Open;
         };
-        // one that went first before does so again only if no other comes
+        // A target may fail for a reason of its own. So that it does not hold the whole origin, one
+        // that was the probe before is so again only if no other comes.
         let turn = if hold.tried.contains(&item) { TURN } else { Duration::ZERO };
         if hold.reason.until + turn <= now {
             hold.attempts = hold.attempts.saturating_add(1);
-            // should nothing be heard of this one, another goes after the next pause
+            // if no report of this one comes, another is the probe after the next pause
             hold.reason.until = now + BACKOFF.delay(hold.attempts, random);
             hold.probe = Some(item);
             if hold.tried.len() >= MOST_TRIED {
                 hold.tried.clear();
             }
             hold.tried.insert(item);
-            return Admission::First;
+            return Admission::Probe;
         }
         if hold.waiting.len() < MOST_WAITING {
             hold.waiting.insert(item.job);
@@ -140,16 +142,15 @@ impl Origins {
         Admission::Wait(Reason { until, ..hold.reason.clone() })
     }
 
-    /// Why targets of `place` wait at present.
-    pub(crate) fn reason(&self, place: &Place) -> Option<Reason> {
-        self.state().get(place)?.hold.as_ref().map(|hold| hold.reason.clone())
+    /// Why targets of `origin` wait at present.
+    pub(crate) fn reason(&self, origin: &OriginKey) -> Option<Reason> {
+        self.state().get(origin)?.hold.as_ref().map(|hold| hold.reason.clone())
     }
 
-    /// Takes note of what was reported of an item that was asked for at `place`; the jobs that may go
-    /// on now. `retry_after` is how long the origin itself asked to be left alone.
-    pub(crate) fn hear(
+    /// Records the outcome of an item that was asked of `origin`; the jobs that may go on now. `retry_after` is how long the origin itself asked to be left alone.
+    pub(crate) fn record(
         &self,
-        place: &Place,
+        origin: &OriginKey,
         item: Item,
         (report, retry_after): (&ItemReport, Option<Duration>),
         now: Timestamp,
@@ -157,26 +158,27 @@ impl Origins {
     ) -> Vec<JobId> {
         let mut states = self.state();
         if let Some(wanted) = retry_after {
-            for place in place.everywhere() {
-                states.entry(place).or_default().hold(report, now, wanted);
+            for origin in origin.everywhere() {
+                states.entry(origin).or_default().hold(report, now, wanted);
             }
             return Vec::new();
         }
         match Presence::of(report.outcome) {
             Presence::There => {
-                let Some(state) = states.get_mut(place) else { return Vec::new() };
+                let Some(state) = states.get_mut(origin) else { return Vec::new() };
                 state.silent.clear();
-                // what was on its way before proves nothing
+                // a success that was on its way when the origin went down proves nothing; that of the
+                // probe does
                 if state.hold.as_ref().is_none_or(|hold| hold.probe == Some(item)) {
-                    return states.remove(place).map(State::waiting).unwrap_or_default();
+                    return states.remove(origin).map(State::waiting).unwrap_or_default();
                 }
             }
             Presence::Away => {
                 let pause = BACKOFF.delay(1, random);
-                states.entry(place.clone()).or_default().hold(report, now, pause);
+                states.entry(origin.clone()).or_default().hold(report, now, pause);
             }
             Presence::Silent => {
-                let state = states.entry(place.clone()).or_default();
+                let state = states.entry(origin.clone()).or_default();
                 if !state.silent.contains(&item) {
                     state.silent.push(item);
                 }
@@ -192,19 +194,19 @@ impl Origins {
         Vec::new()
     }
 
-    /// Forgets holds that nobody has asked after since `before`: no target is left that would tell.
+    /// Forgets holds whose last pause ended before `before`: no target is left that would be the probe.
     pub(crate) fn forget(&self, before: Timestamp) {
         self.state()
             .retain(|_, state| state.hold.as_ref().is_some_and(|hold| hold.reason.until >= before));
     }
 
-    fn state(&self) -> MutexGuard<'_, HashMap<Place, State>> {
+    fn state(&self) -> MutexGuard<'_, HashMap<OriginKey, State>> {
         // a std mutex, held for a few look-ups and never across an await
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Place {
+impl OriginKey {
     /// The same origin, whichever shield asks it.
     fn everywhere(&self) -> impl Iterator<Item = Self> {
         let areas = Area::ALL.into_iter().map(Some).chain([None]);
@@ -213,7 +215,7 @@ impl Place {
 }
 
 impl State {
-    /// Holds for `pause` at least. What fails meanwhile was on its way before, or went first.
+    /// Holds for `pause` at least. What fails meanwhile was on its way before, or was the probe.
     fn hold(&mut self, report: &ItemReport, now: Timestamp, pause: Duration) {
         let until = now + pause;
         let hold = self.hold.get_or_insert_with(|| Hold {

@@ -79,7 +79,7 @@ impl Engine {
     /// for `keep_seconds` after its time.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn admit_once(
         &self,
         call: &SignedCall<'_>,

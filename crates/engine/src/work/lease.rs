@@ -1,9 +1,9 @@
-//! The server side of the transport: handing out jobs and keeping them handed out.
+//! Handing out jobs, and keeping them handed out.
 //!
 //! A lease that is not renewed ends by itself and its job is handed out again; the token tells the
-//! late report of the first holder from the second's. Leasing waits for the doorbell or for the
-//! next job to become due, so that nobody has to ask in a loop. What is leased is looked through first:
-//! targets of an origin that is away are not handed out, but for one that goes first.
+//! late report of the first holder from the second's. Leasing waits for a wakeup or for the next job
+//! to become due, so that no node has to ask in a loop. What is leased is looked through first: targets
+//! of an origin that is down are not handed out, except for one that is the probe.
 
 use std::{mem, time::Duration};
 
@@ -15,12 +15,10 @@ use stoker_domain::{
 use stoker_ledger::{Error, ItemDecision, ReportWrite};
 use tokio::time::{Instant, timeout};
 
-use crate::{
-    Engine,
-    origins::{Admission, Item},
-};
+use super::origins::{Admission, Item};
+use crate::Engine;
 
-/// Jobs that are looked through at once where one after the other has to wait.
+/// Jobs that are looked through at once where those before them have to wait.
 const MANY: usize = 64;
 /// How long a job waits whose request fields do not open.
 const UNOPENED_WAIT: Duration = Duration::from_secs(60);
@@ -51,7 +49,7 @@ impl Engine {
     /// the leases end by themselves.
     ///
     /// # Errors
-    /// What the ledger said.
+    /// A failure of the ledger.
     pub async fn lease(
         &self,
         node: &str,
@@ -59,14 +57,15 @@ impl Engine {
         wait: Duration,
     ) -> Result<Vec<LeasedJob>, Error> {
         let deadline = Instant::now() + wait;
-        let bell = self.doorbells.of(node);
+        let wakeup = self.wakeups.of(node);
         loop {
             self.touch(node);
             let jobs = self.lease_due(node, limit).await?;
             if !jobs.is_empty() {
                 if jobs.len() >= limit {
-                    // there may be more, and another call of this node may be waiting for it
-                    bell.notify_one();
+                    // A wakeup wakes one call. There may be more jobs, and another call of this node
+                    // may be waiting for them.
+                    wakeup.notify_one();
                 }
                 return Ok(jobs);
             }
@@ -76,22 +75,31 @@ impl Engine {
                 return Ok(jobs);
             }
             let pause = until_due.map_or(left, |due| left.min(due.max(SHORTEST_WAIT)));
-            // either way the ledger is asked again: the bell only says that it may be worth it
-            let _ = timeout(pause, bell.notified()).await;
+            // either way the ledger is asked again: a wakeup only means that there may be something
+            let _ = timeout(pause, wakeup.notified()).await;
         }
     }
 
-    /// Renews a lease and takes note of how far its items are; false when the lease is lost.
+    /// Keeps a lease, and records how far its items are; false when the lease is lost.
     ///
     /// # Errors
-    /// What the ledger said; the lease may or may not be renewed.
+    /// A failure of the ledger; the lease may or may not be renewed.
     pub async fn heartbeat(&self, beat: Heartbeat) -> Result<bool, Error> {
-        let until = self.schedule.now(&*self.clock) + self.config.lease;
-        if !self.ledger.renew(&beat, until).await? {
-            self.progress.end(beat.job, beat.token);
-            return Ok(false);
+        let now = self.schedule.now(&*self.clock);
+        let (job, token) = (beat.job, beat.token);
+        // Heartbeats come every second and a renewal is a synced write, so the lease is renewed when
+        // a third of it has passed. Before that it cannot be lost without this engine knowing: see
+        // the header of `leases`. After a restart the first heartbeat of each lease asks the ledger.
+        let left = self.leases.until(job, token).map(|until| until.since(now));
+        if left.is_none_or(|left| left < self.config.lease * 2 / 3) {
+            let until = now + self.config.lease;
+            if !self.ledger.renew(&beat, until).await? {
+                self.leases.end(job, token);
+                return Ok(false);
+            }
+            self.leases.renew(job, token, until);
         }
-        if let Some(node) = self.progress.beat(beat, until) {
+        if let Some(node) = self.leases.advance(beat) {
             self.touch(&node);
         }
         Ok(true)
@@ -109,7 +117,8 @@ impl Engine {
                 let jobs = self.open_fields(jobs, now).await?;
                 return Ok(self.hand_out(node, jobs, now, until));
             }
-            // all of these wait for their origin: there may be thousands like them
+            // All of these wait for their origin, and there may be thousands like them at the head of
+            // the queue: look through more at once, or each would cost a lease call.
             most = limit.max(MANY);
         }
     }
@@ -144,7 +153,7 @@ impl Engine {
         now: Timestamp,
         until: Timestamp,
     ) -> Vec<LeasedJob> {
-        self.progress.start(node, &jobs, now, until);
+        self.leases.start(node, &jobs, now, until);
         for job in &mut jobs {
             job.options = mem::take(&mut job.options).for_nodes();
             // the node knows the wall clock only
@@ -177,11 +186,11 @@ impl Engine {
                 deferred.push((id, token, now));
                 continue;
             }
-            if self.origins.are_there() && !self.attempts.know(id) {
+            if self.origins.are_all_up() && !self.attempts.contains(id) {
                 ready.push(job);
                 continue;
             }
-            let Sorted { go, next, over } = self.sort_out(node, &mut job, now);
+            let Sorted { go, next, over } = self.sort_items(node, &mut job, now);
             self.attempts.withhold(id, &job.task, next);
             if !over.is_empty() {
                 let positions: Vec<u16> = over.iter().map(|item| item.report.position).collect();
@@ -189,7 +198,7 @@ impl Engine {
                 let now = self.clock.now();
                 let write = ReportWrite { job: id, token, items: over, is_last, not_before, now };
                 let applied = self.write_report(write, node).await?;
-                self.attempts.note(id, &job.task, &[], &positions);
+                self.attempts.record(id, &job.task, &[], &positions);
                 if applied.job_is_final {
                     self.attempts.forget(id);
                 }
@@ -208,7 +217,7 @@ impl Engine {
     }
 
     /// Takes the items of `job` apart.
-    fn sort_out(&self, node: &str, job: &mut LeasedJob, now: Timestamp) -> Sorted {
+    fn sort_items(&self, node: &str, job: &mut LeasedJob, now: Timestamp) -> Sorted {
         let mut sorted = Sorted::default();
         for item in mem::take(&mut job.items) {
             let failing = self.attempts.of(job.id, item.position);
@@ -217,16 +226,16 @@ impl Engine {
                 sorted.wait(next);
                 continue;
             }
-            let (patience, place) = self.around(&item.url, node, &job.options);
+            let (patience, origin) = self.retry_terms(&item.url, node, &job.options);
             let named = Item { job: job.id, position: item.position };
-            let admission = place.as_ref().map_or(Admission::Free, |place| {
-                self.origins.admit(place, named, now, self.random())
+            let admission = origin.as_ref().map_or(Admission::Open, |origin| {
+                self.origins.admit(origin, named, now, self.random())
             });
-            let (reason, place) = match (admission, &place) {
-                (Admission::Wait(reason), Some(place)) => (reason, place),
-                (admission, place) => {
-                    if let (Admission::Free, Some(place)) = (admission, place) {
-                        self.attempts.free(job.id, place);
+            let (reason, origin) = match (admission, &origin) {
+                (Admission::Wait(reason), Some(origin)) => (reason, origin),
+                (admission, origin) => {
+                    if let (Admission::Open, Some(origin)) = (admission, origin) {
+                        self.attempts.free(job.id, origin);
                     }
                     sorted.go.push(item);
                     continue;
@@ -234,8 +243,9 @@ impl Engine {
             };
             let about = (job.id, item.position);
             let until = (now, reason.until);
-            let waited = self.attempts.hold(about, &job.task, place, until);
-            // nothing ends by the word of an attempt that was before its time
+            let waited = self.attempts.hold(about, &job.task, origin, until);
+            // It ends only if an attempt failed within the time that it waited: a failure from before
+            // says nothing of the origin as it is now.
             if waited < patience || reason.failed_at <= now - waited {
                 sorted.wait(reason.until);
                 continue;

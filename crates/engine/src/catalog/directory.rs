@@ -1,4 +1,4 @@
-//! The directory that everybody routes with: kept here, published to all.
+//! The directory that engine and nodes route with: kept here, published to all.
 //!
 //! Domains come from the ledger, nodes from their registrations. The engine keeps all of each domain, a
 //! [`Catalog`]; nodes get what concerns them, a [`Directory`]. A change copies the part that it is of
@@ -21,13 +21,13 @@ pub(crate) type Catalog = Directory<Domain>;
 
 /// Keeps the catalog and publishes the directory.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct DirectoryPublisher {
     // a std mutex, never held across an await: changes are short and must be published in order
     catalog: Mutex<Catalog>,
     published: watch::Sender<Arc<Directory>>,
 }
 
-impl Board {
+impl DirectoryPublisher {
     /// Publishes `domains` and `nodes`.
     pub(crate) fn new(domains: Vec<Domain>, nodes: &[Node]) -> Self {
         let (mut catalog, mut directory) = (Catalog::default(), Directory::default());
@@ -45,7 +45,7 @@ impl Board {
     }
 
     /// All that is known now.
-    pub(crate) fn now(&self) -> Catalog {
+    pub(crate) fn current(&self) -> Catalog {
         self.catalog().clone()
     }
 
