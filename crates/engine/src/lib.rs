@@ -14,6 +14,7 @@ mod config;
 mod fleet;
 mod identity;
 mod maintenance;
+mod names;
 mod pace;
 mod purge;
 mod quota;

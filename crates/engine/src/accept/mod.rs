@@ -17,7 +17,7 @@ mod rules;
 
 pub(crate) use children::plan_child;
 pub use error::{PurgeError, SubmitError};
-pub(crate) use ids::{Ids, short};
+pub(crate) use ids::Ids;
 pub use limit::BatchLimit;
 pub(crate) use limit::check_count;
 pub(crate) use prefetch::charges;

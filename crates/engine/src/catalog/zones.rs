@@ -20,7 +20,7 @@ use stoker_domain::{
 use stoker_ledger::{Error as LedgerError, ErrorKind};
 
 use super::ZoneError;
-use crate::{Engine, accept::short};
+use crate::{Engine, names::short};
 
 /// A zone to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
