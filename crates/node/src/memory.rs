@@ -43,7 +43,7 @@ const CONNECTION: u64 = SMALL + UNSENT;
 /// One response in an index of a store, its tables' slack included.
 const INDEX_ENTRY: u64 = 128;
 /// How soon whoever was refused may come again.
-const COME_AGAIN: Duration = Duration::from_secs(2);
+const RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// How the memory of a node is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,7 +205,7 @@ impl Memory {
     /// Whether more than half of the memory for slices is held, or somebody waits for it: each fill
     /// then receives one slice at a time.
     pub(crate) fn is_short(&self) -> bool {
-        let Stats { used, waiting, limit } = self.0.slices.look();
+        let Stats { used, waiting, limit } = self.0.slices.snapshot();
         waiting > 0 || used > limit / 2
     }
 
@@ -235,7 +235,7 @@ impl Memory {
         }
         let budget = &self.0.windows;
         // the last fourth is for those who come when it is short
-        let Stats { used, limit, waiting } = budget.look();
+        let Stats { used, limit, waiting } = budget.snapshot();
         if used <= limit / 4 * 3
             && waiting == 0
             && let Some(hold) = budget.now((LARGE_READ + UNSENT).min(len))
@@ -337,25 +337,25 @@ impl Budget {
     }
 
     fn held(&self, units: OwnedSemaphorePermit) -> Hold {
-        self.most.fetch_max(self.look().used, Ordering::Relaxed);
+        self.most.fetch_max(self.snapshot().used, Ordering::Relaxed);
         Hold { _units: units }
     }
 
-    fn look(&self) -> Stats {
+    fn snapshot(&self) -> Stats {
         let used = self.limit - self.free.available_permits() as u64 * UNIT;
         Stats { used, limit: self.limit, waiting: self.waiting.load(Ordering::Relaxed) }
     }
 
     fn stats(&self) -> BudgetStats {
-        let Stats { used, limit, waiting } = self.look();
+        let Stats { used, limit, waiting } = self.snapshot();
         let most = self.most.load(Ordering::Relaxed);
         BudgetStats { limit, used, most, waiting, refused: self.refused.load(Ordering::Relaxed) }
     }
 
-    fn refuse(&self, whose: &str) -> Fault {
+    fn refuse(&self, purpose: &str) -> Fault {
         self.refused.fetch_add(1, Ordering::Relaxed);
-        let detail = format!("the node has no memory left for {whose}");
-        Fault::origin(OriginFault::Busy, detail).after(Some(COME_AGAIN))
+        let detail = format!("the node has no memory left for {purpose}");
+        Fault::origin(OriginFault::Busy, detail).after(Some(RETRY_AFTER))
     }
 }
 

@@ -199,8 +199,8 @@ pub async fn start(
         },
     );
     let history = open_history(&config, Arc::clone(&clock)).await;
-    store.tell(Arc::clone(&history) as _);
-    fills.tell(Arc::clone(&history));
+    store.observe(Arc::clone(&history) as _);
+    fills.set_history(Arc::clone(&history));
     let readiness = Readiness::default();
     let service = Service::new(
         &config,

@@ -194,7 +194,7 @@ impl Prefetcher {
         let Some(stored) = self.store.lookup(request.key, &request.url()).await else {
             return (false, None);
         };
-        let Some(response) = StoredResponse::decode(stored.head()) else { return (false, None) };
+        let Some(response) = stored.response() else { return (false, None) };
         match reuse(&response, &wanted.selecting, self.clock.now()) {
             // an error that the origin lets be kept is not the target
             Reuse::Fresh if stored.is_invalidated() => (false, Some(stored)),
@@ -396,7 +396,7 @@ fn is_sized(outcome: Outcome) -> bool {
 
 /// The status that the read-back must have: that of the stored response.
 fn stored_status(stored: &Stored) -> StatusCode {
-    StoredResponse::decode(stored.head()).map_or(StatusCode::OK, |response| response.status)
+    stored.response().map_or(StatusCode::OK, |response| response.status)
 }
 
 /// Adds what the item names. Where that cannot be known, an item that is there has failed all the

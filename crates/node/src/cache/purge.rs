@@ -47,7 +47,7 @@ impl Purger {
         let tickets: Vec<Ticket> = targets.iter().map(purge).collect();
         self.note(order.scope, &targets);
         // only now: a fill that starts from here on takes a generation above the purge's
-        self.fills.part_from(|key, url| {
+        self.fills.detach(|key, url| {
             targets.iter().any(|(purged, name)| match order.scope {
                 Scope::Url => *purged == key,
                 Scope::Path => is_below(name, url),

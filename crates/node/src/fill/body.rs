@@ -15,7 +15,7 @@ use futures_util::{Stream, stream};
 use http::header;
 use http_body::{Frame, SizeHint};
 use stoker_domain::{
-    http::{ByteRange, StoredResponse, Validator},
+    http::{ByteRange, Validator},
     outcome::{Outcome, Uncacheable},
 };
 
@@ -24,7 +24,7 @@ use super::{
     head::{FillHead, Filled},
     reader::Reader,
     slices::slice_of,
-    state::{Cursor, Passing, Take, changed},
+    state::{Cursor, PassThrough, Take, changed},
 };
 use crate::{
     memory::Window,
@@ -52,7 +52,7 @@ impl Body {
     /// Bytes `start..end` of a response that is handed through.
     pub(super) fn passing(
         reader: Reader,
-        passing: Passing,
+        passing: PassThrough,
         start: u64,
         end: u64,
         is_sized: bool,
@@ -67,7 +67,7 @@ impl Body {
                 let Some(chunk) = passing.next().await.transpose()? else {
                     return Ok(None);
                 };
-                reader.seat.fill.count_pulled(chunk.len());
+                reader.membership.fill.count_pulled(chunk.len());
                 let from = passing.start;
                 passing.start += chunk.len() as u64;
                 if passing.start > offset {
@@ -110,8 +110,8 @@ impl Reader {
         let (start, end) = range.map_or((0, u64::MAX), |(start, last)| (start, last + 1));
         self.narrow(range);
         let (passing, size) = {
-            let mut state = self.seat.fill.state();
-            let is_first = self.seat.reader == 0;
+            let mut state = self.membership.fill.state();
+            let is_first = self.membership.reader == 0;
             (is_first.then(|| state.passing.take()).flatten(), state.size)
         };
         let end = size.map_or(end, |size| end.min(size));
@@ -126,8 +126,8 @@ impl Reader {
     pub async fn durable_or_passing(self) -> (Filled, Option<(Arc<FillHead>, Body)>) {
         let (filled, reader) = self.end().await;
         let head = {
-            let state = reader.seat.fill.state();
-            let is_ours = reader.seat.reader == 0 && state.passing.is_some();
+            let state = reader.membership.fill.state();
+            let is_ours = reader.membership.reader == 0 && state.passing.is_some();
             state.head.clone().filter(|_| is_ours)
         };
         let is_passing = matches!(filled.outcome, Outcome::Uncacheable(_) | Outcome::TooLarge);
@@ -194,16 +194,16 @@ impl Shared {
     }
 
     async fn take(&mut self) -> Take {
-        let seat = &self.reader.seat;
+        let membership = &self.reader.membership;
         let piece = self.piece() as u64;
         let end = self.end.min(self.cursor.offset.saturating_add(piece));
-        let (reader, epoch) = (seat.reader, seat.epoch);
-        let mut take = seat.fill.take(reader, epoch, &mut self.cursor, end);
+        let (reader, epoch) = (membership.reader, membership.epoch);
+        let mut take = membership.fill.take(reader, epoch, &mut self.cursor, end);
         while matches!(take, Take::Wait) {
-            let changed = seat.fill.changed.notified();
+            let changed = membership.fill.changed.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            take = seat.fill.take(reader, epoch, &mut self.cursor, end);
+            take = membership.fill.take(reader, epoch, &mut self.cursor, end);
             if matches!(take, Take::Wait) {
                 changed.await;
             }
@@ -218,7 +218,7 @@ impl Shared {
 
     /// Bytes at the cursor from the store; `None` when it no longer has them.
     async fn read(&mut self, generation: u64) -> Option<Bytes> {
-        let fill = &self.reader.seat.fill;
+        let fill = &self.reader.membership.fill;
         let most = self.piece().min(READ);
         if self.stored.is_none() {
             self.stored = fill.state().stored.clone();
@@ -245,7 +245,7 @@ impl Shared {
         if self.lost_at.replace(offset) == Some(offset) {
             return self.ask_alone().await;
         }
-        let fill = &self.reader.seat.fill;
+        let fill = &self.reader.membership.fill;
         if fill.lose(slice_of(offset)) {
             return Ok(());
         }
@@ -267,7 +267,7 @@ impl Shared {
     /// Asks for the rest alone, because the store could not keep it.
     async fn ask_alone(&mut self) -> Result<(), Fault> {
         // one reader's own request never shares, so this cannot go round in circles
-        let mut alone = self.reader.fills.on_its_own(Arc::new(self.rest()));
+        let mut alone = self.reader.fills.start_unshared(Arc::new(self.rest()));
         let head = self.rest_of_it(&mut alone).await?;
         self.own = Some(alone.body(Some((self.cursor.offset, self.last(&head)))));
         self.stored = None;
@@ -299,7 +299,7 @@ impl Shared {
     }
 
     fn head(&self) -> Result<Arc<FillHead>, Fault> {
-        let head = self.reader.seat.fill.state().head.clone();
+        let head = self.reader.membership.fill.state().head.clone();
         head.ok_or_else(|| Fault::uncacheable(Uncacheable::DiskError, "the store lost it"))
     }
 }
@@ -328,8 +328,7 @@ impl Fills {
         stored: &Stored,
         (start, end): (u64, u64),
     ) -> Result<Body, Fault> {
-        let was = StoredResponse::decode(stored.head());
-        let validator = was.and_then(|response| response.strong_validator());
+        let validator = stored.response().and_then(|response| response.strong_validator());
         let range = ByteRange::From { start, end_inclusive: Some(end - 1) };
         let mut request = Request { intent: Intent::Demand(Want::Range(range)), ..request };
         // it was answered from the cache already; what is fetched now is the cache's own affair

@@ -18,8 +18,8 @@ use super::{
     failures::Failure,
     head::{FillHead, Filled, is_content},
     reply::Reply,
-    run::{Change, ChangeKind},
     state::{Fill, State},
+    transfer::{Change, ChangeKind},
 };
 use crate::{
     origin::{Fault, Retry, Source},
@@ -95,10 +95,10 @@ impl Driver {
         let mut driver =
             Self { fills, fill, request, source, keeps, is_alone, whole_because, noted };
         if !is_kept {
-            driver.hand_all();
+            driver.forward_all_fields();
         }
         if let Source::Origin(domain) = &driver.source
-            && let Some(why) = driver.fills.0.ranges.why_odd(domain)
+            && let Some(why) = driver.fills.0.ranges.why_unreliable(domain)
         {
             driver.ask_whole_because(&why);
         }
@@ -106,7 +106,7 @@ impl Driver {
     }
 
     /// From now on the origin gets all fields of the viewer, and hears who he is.
-    fn hand_all(&mut self) {
+    fn forward_all_fields(&mut self) {
         if self.source.is_parent() {
             return;
         }
@@ -178,15 +178,15 @@ impl Driver {
                     self.leave_registry();
                     self.fills.0.unshared.remember(&self.request);
                     self.keeps = false;
-                    self.hand_all();
+                    self.forward_all_fields();
                     self.fill.restart();
                     continue;
                 }
                 Err(Stop::Changed(Change { detail, kind, reply })) => {
                     restarts += 1;
                     // once it may have changed; twice, its parts will not go together either
-                    if kind == ChangeKind::Odd || restarts > 1 {
-                        self.step_back(&detail, kind != ChangeKind::Another);
+                    if kind == ChangeKind::Inconsistent || restarts > 1 {
+                        self.stop_using_ranges(&detail, kind != ChangeKind::Replaced);
                     }
                     if restarts <= config.restarts {
                         self.fill.restart();

@@ -53,11 +53,11 @@ pub(super) struct Failure {
 pub(super) struct Failures {
     memory: Duration,
     // held for a look-up, never across an await
-    known: Mutex<Known>,
+    table: Mutex<Table>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct Table {
     by_key: HashMap<Key, (Instant, Arc<Failure>)>,
     /// Oldest first; a key may stand here more than once.
     order: VecDeque<(Instant, Key)>,
@@ -67,7 +67,7 @@ struct Known {
 impl Failures {
     /// Forgets each failure after `memory`.
     pub(super) fn new(memory: Duration) -> Self {
-        Self { memory, known: Mutex::default() }
+        Self { memory, table: Mutex::default() }
     }
 
     /// Remembers `failure`, if it may be shared.
@@ -83,41 +83,41 @@ impl Failures {
         }
         failure.filled.pulled_bytes = 0;
         let (now, key) = (Instant::now(), failure.request.key);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.bytes += failure.content.len();
-        known.order.push_back((now, key));
-        if let Some((_, old)) = known.by_key.insert(key, (now, Arc::new(failure))) {
-            known.bytes -= old.content.len();
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.bytes += failure.content.len();
+        table.order.push_back((now, key));
+        if let Some((_, old)) = table.by_key.insert(key, (now, Arc::new(failure))) {
+            table.bytes -= old.content.len();
         }
-        known.forget(now, self.memory);
+        table.forget(now, self.memory);
     }
 
     /// How `request` just failed when somebody else asked.
     pub(super) fn of(&self, request: &Request) -> Option<Arc<Failure>> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.forget(Instant::now(), self.memory);
-        let (_, failure) = known.by_key.get(&request.key)?;
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.forget(Instant::now(), self.memory);
+        let (_, failure) = table.by_key.get(&request.key)?;
         failure.counts_for(request).then(|| Arc::clone(failure))
     }
 
     /// How many are known.
     pub(super) fn len(&self) -> usize {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.forget(Instant::now(), self.memory);
-        known.by_key.len()
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.forget(Instant::now(), self.memory);
+        table.by_key.len()
     }
 
     /// Whether the error that the store keeps for `key` is known to be the origin's answer to a
     /// request at `since` or later.
     pub(super) fn is_kept_since(&self, key: Key, since: Timestamp) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.forget(Instant::now(), self.memory);
-        let failure = known.by_key.get(&key).map(|(_, failure)| failure);
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        table.forget(Instant::now(), self.memory);
+        let failure = table.by_key.get(&key).map(|(_, failure)| failure);
         failure.is_some_and(|failure| failure.is_kept && failure.asked_at >= Some(since))
     }
 }
 
-impl Known {
+impl Table {
     fn forget(&mut self, now: Instant, memory: Duration) {
         while let Some(&(at, key)) = self.order.front() {
             let is_many = self.order.len() > MOST || self.bytes > MOST_BYTES;
@@ -248,9 +248,9 @@ mod tests {
             failures.remember(failure(7, &Bytes::new()));
             advance(Duration::from_millis(1)).await;
         }
-        assert_eq!((failures.len(), failures.known.lock().unwrap().order.len()), (1, MOST));
+        assert_eq!((failures.len(), failures.table.lock().unwrap().order.len()), (1, MOST));
         advance(MEMORY).await;
-        assert_eq!((failures.len(), failures.known.lock().unwrap().order.len()), (0, 0));
+        assert_eq!((failures.len(), failures.table.lock().unwrap().order.len()), (0, 0));
     }
 
     #[tokio::test(start_paused = true)]
@@ -261,7 +261,7 @@ mod tests {
         for number in 0..=most {
             failures.remember(failure(number, &page));
         }
-        assert_eq!((failures.len(), failures.known.lock().unwrap().bytes), (most, MOST_BYTES));
+        assert_eq!((failures.len(), failures.table.lock().unwrap().bytes), (most, MOST_BYTES));
         assert!(failures.of(&request(0)).is_none() && failures.of(&request(1)).is_some());
     }
 }

@@ -16,7 +16,7 @@
 //!
 //! The origin gets few fields of a viewer: those by which a stored response can be selected again.
 //! When its `Vary` names others it is asked again with them; when what it answers is not kept, with
-//! all, and with who he is, for this viewer alone.
+//! all, and with who the viewer is, for this viewer alone.
 //!
 //! What may not or cannot be stored is handed to the first reader as it comes; the others ask on
 //! their own. Whether a response may be stored is decided in [`stoker_domain::http`], when to try
@@ -33,10 +33,10 @@ mod pull;
 mod ranges;
 mod reader;
 mod reply;
-mod run;
 mod selection;
 mod slices;
 mod state;
+mod transfer;
 mod unshared;
 mod want;
 
@@ -197,8 +197,8 @@ impl Fills {
         }))
     }
 
-    /// From now on `history` is told how fills end; only the first call counts.
-    pub(crate) fn tell(&self, history: Arc<History>) {
+    /// From now on `history` records how fills end; only the first call counts.
+    pub(crate) fn set_history(&self, history: Arc<History>) {
         let _ = self.0.history.set(history);
     }
 
@@ -219,11 +219,11 @@ impl Fills {
                 let number = fill.state().join(&request);
                 drop(shard);
                 fill.asked.notify_one();
-                // a transfer may have to hurry from now on
+                // a background transfer may be interactive from now on
                 fill.changed.notify_waiters();
                 return Reader::new(self.clone(), fill, number, request, true);
             }
-            // of an earlier epoch: its readers read on, nobody joins them any more
+            // of an earlier epoch: its readers read on, new ones start anew
             Entry::Occupied(mut entry) if is_one_target(&entry.get().url, &url) => {
                 let fill = Arc::new(Fill::new(request.key, url));
                 entry.insert(Arc::clone(&fill));
@@ -232,7 +232,7 @@ impl Fills {
             // two targets with one key: astronomically rare, and never mixed
             Entry::Occupied(_) => {
                 drop(shard);
-                return self.on_its_own(request);
+                return self.start_unshared(request);
             }
             Entry::Vacant(entry) => {
                 if let Some(reader) = self.just_failed(&request) {
@@ -240,7 +240,7 @@ impl Fills {
                 }
                 if self.is_alone(&request) {
                     drop(shard);
-                    return self.on_its_own(request);
+                    return self.start_unshared(request);
                 }
                 Arc::clone(entry.insert(Arc::new(Fill::new(request.key, url))))
             }
@@ -257,16 +257,16 @@ impl Fills {
         matches!(request.intent, Intent::Demand(_))
             && request.withholds_any()
             && !self.source(request).is_parent()
-            && (CacheControl::of(&request.fields).no_store || self.0.unshared.knows(request))
+            && (CacheControl::of(&request.fields).no_store || self.0.unshared.contains(request))
     }
 
-    /// For one who shared a fill that turned out to be for somebody else alone.
+    /// For a reader whose shared fill turned out to be for somebody else alone.
     fn ask_again(&self, request: Arc<Request>) -> Reader {
-        self.just_failed(&request).unwrap_or_else(|| self.on_its_own(request))
+        self.just_failed(&request).unwrap_or_else(|| self.start_unshared(request))
     }
 
-    /// For one who shared a fill that turned out to bring an error from before he asked: nobody
-    /// joins that any more.
+    /// For a reader whose shared fill turned out to bring an error from before it asked: that fill
+    /// takes no further readers.
     fn ask_anew(&self, request: Arc<Request>, old: &Arc<Fill>) -> Reader {
         {
             let mut shard = self.shard(old.key);
@@ -286,7 +286,7 @@ impl Fills {
     }
 
     /// A fill outside the registry for one reader alone: nothing is stored, nobody joins.
-    fn on_its_own(&self, request: Arc<Request>) -> Reader {
+    fn start_unshared(&self, request: Arc<Request>) -> Reader {
         let fill = Arc::new(Fill::new(request.key, request.url()));
         let number = fill.state().join(&request);
         self.drive(&fill, &request, None, false);
@@ -305,9 +305,9 @@ impl Fills {
             || errors_since.is_none_or(|since| self.0.failures.is_kept_since(key, since))
     }
 
-    /// Lets nobody join the fills of purged URLs any more: whoever asks from now on starts anew.
+    /// Detaches the fills of purged URLs from the registry: a request from now on starts anew.
     /// Their readers read on; the store refuses what they bring. See [`stored_url`](crate::request::stored_url) for `is_purged`.
-    pub fn part_from(&self, is_purged: impl Fn(Key, &str) -> bool) {
+    pub fn detach(&self, is_purged: impl Fn(Key, &str) -> bool) {
         for shard in &self.0.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.retain(|key, fill| !is_purged(*key, &fill.url));
@@ -393,7 +393,7 @@ impl Fills {
             }
             None => None,
         };
-        let promoted = || fill.is_in_a_hurry(first, last).boxed();
+        let promoted = || fill.until_urgent(first, last).boxed();
         if !(source.is_parent() && ask.is_patient) {
             return self.0.client.get(source, request, &ask, reservation, &promoted).await;
         }
@@ -402,10 +402,10 @@ impl Fills {
         select! {
             biased;
             response = &mut getting => return response,
-            () = fill.is_in_a_hurry(first, last) => {}
+            () = fill.until_urgent(first, last) => {}
         }
-        // Asked once more, the parent hurries with what it brings already. The first request goes
-        // only after the second is answered, so that somebody wants it all the time.
+        // A second request raises the priority of what the parent brings already. The first one is
+        // dropped only after the second is answered, so that the parent's fill always has a reader.
         let ask = Ask { is_patient: false, is_promotion: true, ..ask.clone() };
         self.0.client.get(source, request, &ask, None, NEVER_PROMOTED).await
     }

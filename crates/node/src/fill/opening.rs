@@ -18,8 +18,8 @@ use super::{
     head::{FillHead, Filled, is_content},
     pull::{Generation, Puller},
     reply::{Reply, made},
-    run::{Change, Course, Event, Run},
     slices::{SLICE_BYTES, count, slice_of, start_of},
+    transfer::{Change, GenerationContext, Transfer, TransferEvent},
 };
 use crate::{
     origin::{Ask, Fault},
@@ -28,15 +28,15 @@ use crate::{
     store::{Stored, Ticket, Verified, Writer},
 };
 
-/// Something stored that may be validated or completed.
-struct Known {
+/// A stored response that may be validated or completed.
+struct CachedResponse {
     stored: Stored,
     response: StoredResponse,
     is_fresh: bool,
     size: u64,
 }
 
-impl Known {
+impl CachedResponse {
     /// Whether it is of no use. Of what is sliced, the slices are verified as they are read.
     async fn is_damaged(&self) -> bool {
         self.stored.is_one_record() && self.stored.verify().await != Verified::Sound
@@ -55,21 +55,21 @@ impl Driver {
             return self.take_reply(*begun, &selecting).await;
         }
         let stored = self.without_old_error(stored).await;
-        let known = stored.and_then(|stored| self.known(stored, &selecting));
-        let known = match known {
+        let cached = stored.and_then(|stored| self.cached_response(stored, &selecting));
+        let cached = match cached {
             // a new head takes the content along, which must be what it was
-            Some(known) if known.is_damaged().await => None,
-            known => known,
+            Some(cached) if cached.is_damaged().await => None,
+            cached => cached,
         };
-        let Some(known) = known else { return self.begin_anew(&selecting).await };
-        self.take_over(&known);
-        let missing = self.fill.state().next_run(known.size);
+        let Some(cached) = cached else { return self.begin_anew(&selecting).await };
+        self.take_over(&cached);
+        let missing = self.fill.state().next_slices(cached.size);
         match missing {
-            None if known.is_fresh => self.nothing_to_do(known).await,
-            None => self.validate(known, &selecting).await,
-            Some(run) => match known.response.strong_validator() {
+            None if cached.is_fresh => self.nothing_to_do(cached).await,
+            None => self.validate(cached, &selecting).await,
+            Some(run) => match cached.response.strong_validator() {
                 Some(validator) if !self.asks_whole() => {
-                    self.complete(known, run, validator, &selecting).await
+                    self.complete(cached, run, validator, &selecting).await
                 }
                 _ => {
                     self.fill.restart();
@@ -93,29 +93,29 @@ impl Driver {
     }
 
     /// What the store has, if it can be built upon.
-    fn known(&self, stored: Stored, selecting: &HeaderMap) -> Option<Known> {
-        let response = StoredResponse::decode(stored.head())?;
+    fn cached_response(&self, mut stored: Stored, selecting: &HeaderMap) -> Option<CachedResponse> {
         let size = stored.size()?;
+        let response = stored.take_response()?;
         let is_fresh = match reuse(&response, selecting, self.fills.now()) {
             Reuse::Fresh => !stored.is_invalidated(),
             Reuse::Stale => false,
             Reuse::VaryMiss => return None,
         };
-        Some(Known { stored, response, is_fresh, size })
+        Some(CachedResponse { stored, response, is_fresh, size })
     }
 
     /// Continues the stored generation: what it has need not come again.
-    fn take_over(&self, known: &Known) {
+    fn take_over(&self, cached: &CachedResponse) {
         let mut state = self.fill.state();
-        state.size = Some(known.size);
-        state.generation = Some(known.stored.generation());
-        let is_complete = known.stored.is_complete();
-        for number in 0..count(known.size) {
-            if is_complete || known.stored.has_slice(number) {
+        state.size = Some(cached.size);
+        state.generation = Some(cached.stored.generation());
+        let is_complete = cached.stored.is_complete();
+        for number in 0..count(cached.size) {
+            if is_complete || cached.stored.has_slice(number) {
                 state.keep(number);
             }
         }
-        state.stored = Some(known.stored.clone());
+        state.stored = Some(cached.stored.clone());
     }
 
     async fn begin_anew(&self, selecting: &HeaderMap) -> Result<Filled, Stop> {
@@ -156,14 +156,14 @@ impl Driver {
     }
 
     /// Everything that is wanted is there and fresh: another fill was faster.
-    async fn nothing_to_do(&self, known: Known) -> Result<Filled, Stop> {
-        let head = known.stored.head().clone();
-        let generation = self.generation(&known, known.response.clone(), StatusCode::OK);
-        self.show(self.head_of(&generation, Some(known.size)));
+    async fn nothing_to_do(&self, cached: CachedResponse) -> Result<Filled, Stop> {
+        let head = cached.stored.head().clone();
+        let generation = self.generation(&cached, cached.response.clone(), StatusCode::OK);
+        self.show(self.head_of(&generation, Some(cached.size)));
         let mut puller = Puller::new(self, generation);
-        if !known.stored.is_durable() {
+        if !cached.stored.is_durable() {
             // the log is synced in order: once the new head is durable, what precedes it is too
-            puller.await_later(self.fills.store().refresh(&known.stored, head));
+            puller.await_later(self.fills.store().refresh(&cached.stored, head));
         }
         let mut filled = puller.pull(None).await?;
         if filled.outcome.is_success() {
@@ -173,8 +173,12 @@ impl Driver {
     }
 
     /// Asks whether what is stored is still right.
-    async fn validate(&self, known: Known, selecting: &HeaderMap) -> Result<Filled, Stop> {
-        let fields = &known.response.fields;
+    async fn validate(
+        &self,
+        cached: CachedResponse,
+        selecting: &HeaderMap,
+    ) -> Result<Filled, Stop> {
+        let fields = &cached.response.fields;
         let if_none_match = fields.get(header::ETAG).cloned();
         let if_modified_since = fields.get(header::LAST_MODIFIED).cloned();
         let want = self.fill.state().widest_want();
@@ -183,9 +187,9 @@ impl Driver {
             self.ask(Ask { range, if_none_match, if_modified_since, ..Ask::default() }).await;
         if let Ok(reply) = &reply
             && reply.response.status == StatusCode::NOT_MODIFIED
-            && known.response.is_confirmed_by(&reply.response.fields, known.size)
+            && cached.response.is_confirmed_by(&reply.response.fields, cached.size)
         {
-            return self.confirmed(known, reply, selecting).await;
+            return self.confirmed(cached, reply, selecting).await;
         }
         self.fill.restart();
         let reply = match range {
@@ -204,50 +208,50 @@ impl Driver {
     /// 304: the stored response gets a new head.
     async fn confirmed(
         &self,
-        known: Known,
+        cached: CachedResponse,
         reply: &Reply,
         selecting: &HeaderMap,
     ) -> Result<Filled, Stop> {
-        self.mind_vary(&reply.response.fields)?;
+        self.check_vary(&reply.response.fields)?;
         let refreshed = match reply.response.alone {
             // it says that the content is right, not for how long, nor for whom
             Some(_) => Err(Uncacheable::Private),
-            None => self.refreshed(&known, reply, selecting),
+            None => self.refreshed(&cached, reply, selecting),
         };
         let response = match refreshed {
             Ok(response) => response,
             Err(reason) => {
                 let outcome = Outcome::Uncacheable(reason);
-                let response = known.response.clone();
-                let generation = self.generation(&known, response, StatusCode::NOT_MODIFIED);
-                let head = self.head_of(&generation, Some(known.size));
+                let response = cached.response.clone();
+                let generation = self.generation(&cached, response, StatusCode::NOT_MODIFIED);
+                let head = self.head_of(&generation, Some(cached.size));
                 self.show(FillHead { not_kept: Some(outcome), ..head });
-                return Ok(self.ended(outcome, &known.response));
+                return Ok(self.ended(outcome, &cached.response));
             }
         };
-        let ticket = self.confirm(&known, &response, reply);
-        let generation = self.generation(&known, response, StatusCode::NOT_MODIFIED);
-        self.show(self.head_of(&generation, Some(known.size)));
+        let ticket = self.confirm(&cached, &response, reply);
+        let generation = self.generation(&cached, response, StatusCode::NOT_MODIFIED);
+        self.show(self.head_of(&generation, Some(cached.size)));
         let mut puller = Puller::new(self, generation);
         puller.await_later(ticket);
         puller.pull(None).await
     }
 
     /// Stores `response` as the new head of what `reply` confirmed.
-    fn confirm(&self, known: &Known, response: &StoredResponse, reply: &Reply) -> Ticket {
+    fn confirm(&self, cached: &CachedResponse, response: &StoredResponse, reply: &Reply) -> Ticket {
         let (head, validated) = (response.encode().into(), reply.writer.generation());
-        self.fills.store().refresh_confirmed(&known.stored, head, validated)
+        self.fills.store().refresh_confirmed(&cached.stored, head, validated)
     }
 
     fn refreshed(
         &self,
-        known: &Known,
+        cached: &CachedResponse,
         reply: &Reply,
         selecting: &HeaderMap,
     ) -> Result<StoredResponse, Uncacheable> {
-        let fields = known.response.fields_with(&reply.response.fields, &self.request.policy());
-        self.note_reply(reply, known.response.status, &fields);
-        known.response.refreshed_by_304(
+        let fields = cached.response.fields_with(&reply.response.fields, &self.request.policy());
+        self.note_reply(reply, cached.response.status, &fields);
+        cached.response.refreshed_by_304(
             &reply.response.fields,
             selecting,
             &self.request.policy(),
@@ -259,12 +263,12 @@ impl Driver {
     /// Completes what is stored in part, beginning with slices `run`.
     async fn complete(
         &self,
-        known: Known,
+        cached: CachedResponse,
         run: (u32, u32),
         validator: Validator,
         selecting: &HeaderMap,
     ) -> Result<Filled, Stop> {
-        let end = start_of(run.1 + 1).min(known.size);
+        let end = start_of(run.1 + 1).min(cached.size);
         let ask = Ask {
             range: Some(self.piece_of((start_of(run.0), end - 1))),
             if_range: Some(validator.as_value().clone()),
@@ -272,29 +276,30 @@ impl Driver {
         };
         let reply = self.ask(ask).await?;
         let status = reply.response.status;
-        let mut generation = self.generation(&known, known.response.clone(), status);
-        match generation.course.continues(&reply.response, reply.asked) {
+        let mut generation = self.generation(&cached, cached.response.clone(), status);
+        match generation.context.continues(&reply.response, reply.asked) {
             Ok(extent) => {
                 let mut ticket = None;
-                if !known.is_fresh {
+                if !cached.is_fresh {
                     // a reply to a range carries the fields of the whole: it confirms like a 304
-                    let Ok(response) = self.refreshed(&known, &reply, selecting) else {
+                    let Ok(response) = self.refreshed(&cached, &reply, selecting) else {
                         self.fill.restart();
                         return self.begin_anew(selecting).await;
                     };
-                    ticket = Some(self.confirm(&known, &response, &reply));
+                    ticket = Some(self.confirm(&cached, &response, &reply));
                     generation.response = response;
                 }
-                self.admit_first(extent.start, Some(known.size)).await?;
-                self.show(self.head_of(&generation, Some(known.size)));
+                self.admit_first(extent.start, Some(cached.size)).await?;
+                self.show(self.head_of(&generation, Some(cached.size)));
                 let content = reply.response.content;
-                let mut run = Run::begun(Arc::clone(&generation.course), content, extent);
-                run.has_joined = true;
+                let mut transfer =
+                    Transfer::begun(Arc::clone(&generation.context), content, extent);
+                transfer.has_joined = true;
                 let mut puller = Puller::new(self, generation);
                 ticket.into_iter().for_each(|ticket| puller.await_later(ticket));
-                puller.pull(Some(run)).await
+                puller.pull(Some(transfer)).await
             }
-            Err(Event::Failed(fault)) => Err(fault.into()),
+            Err(TransferEvent::Failed(fault)) => Err(fault.into()),
             Err(_) => {
                 self.fill.restart();
                 if status == StatusCode::OK || status == StatusCode::PARTIAL_CONTENT {
@@ -327,7 +332,7 @@ impl Driver {
             }
             // a reply without 206 is never asked for again
             Judged::Whole => {
-                Err(Stop::Changed(Change::another("it has neither length nor validator")))
+                Err(Stop::Changed(Change::replaced("it has neither length nor validator")))
             }
         }
     }
@@ -397,11 +402,11 @@ impl Driver {
         drop_cookies(&self.request.policy(), &mut reply.response.fields);
         self.admit_first(extent.start, extent.total).await?;
         let (response, content) = made(reply, &extent, lifetime, selecting);
-        let generation = self.course(writer, response, extent.total, forward_status);
+        let generation = self.new_generation(writer, response, extent.total, forward_status);
         self.fill.state().generation = Some(generation.writer.generation());
         self.show(self.head_of(&generation, extent.total));
-        let run = Run::begun(Arc::clone(&generation.course), content, extent);
-        Puller::new(self, generation).pull(Some(run)).await
+        let transfer = Transfer::begun(Arc::clone(&generation.context), content, extent);
+        Puller::new(self, generation).pull(Some(transfer)).await
     }
 
     /// Waits for the memory of the slice that holds byte `start`, before anybody is promised the
@@ -419,22 +424,28 @@ impl Driver {
     }
 
     /// The stored generation, going on.
-    fn generation(&self, known: &Known, response: StoredResponse, by: StatusCode) -> Generation {
-        let mut generation = self.course(known.stored.writer(), response, Some(known.size), by);
+    fn generation(
+        &self,
+        cached: &CachedResponse,
+        response: StoredResponse,
+        by: StatusCode,
+    ) -> Generation {
+        let mut generation =
+            self.new_generation(cached.stored.writer(), response, Some(cached.size), by);
         generation.is_announced = true;
-        generation.is_completed = known.stored.is_complete();
+        generation.is_completed = cached.stored.is_complete();
         generation.is_revalidated = by == StatusCode::NOT_MODIFIED;
         generation
     }
 
-    fn course(
+    fn new_generation(
         &self,
         writer: Writer,
         response: StoredResponse,
         size: Option<u64>,
         forward_status: StatusCode,
     ) -> Generation {
-        let course = Course {
+        let context = GenerationContext {
             fills: self.fills.clone(),
             fill: Arc::clone(&self.fill),
             request: Arc::clone(&self.request),
@@ -444,7 +455,7 @@ impl Driver {
             size,
         };
         Generation {
-            course: Arc::new(course),
+            context: Arc::new(context),
             writer,
             response,
             forward_status,

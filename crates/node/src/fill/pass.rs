@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderMap, header};
 use stoker_domain::{
-    http::{Lifetime, StoredResponse, age_by_field},
+    http::{Lifetime, age_by_field},
     media::{Manifest, manifest},
     outcome::{Outcome, Uncacheable},
 };
@@ -18,12 +18,12 @@ use super::{
     head::{FillHead, Filled, is_content},
     reply::{Reply, made},
     selection::DEPENDS,
-    state::Passing,
+    state::PassThrough,
 };
 use crate::store::Stored;
 
 /// How long the content of an error page is waited for before its head is passed on.
-const GLANCE: Duration = Duration::from_millis(100);
+const PEEK_TIME: Duration = Duration::from_millis(100);
 
 impl Driver {
     /// Whether path or media type say that it is a playlist.
@@ -74,9 +74,9 @@ impl Driver {
             forward_status,
             note: self.note(),
         };
-        let mut passing = Passing::new(content, extent.start, hold);
+        let mut passing = PassThrough::new(content, extent.start, hold);
         if let Outcome::OriginStatus(_) = outcome
-            && let Some(content) = passing.glance(LONGEST_PAGE, GLANCE).await
+            && let Some(content) = passing.peek(LONGEST_PAGE, PEEK_TIME).await
         {
             self.fills.0.failures.remember(Failure {
                 request: Arc::clone(&self.request),
@@ -124,5 +124,5 @@ impl Driver {
 }
 
 fn is_error(stored: &Stored) -> bool {
-    StoredResponse::decode(stored.head()).is_some_and(|response| !is_content(response.status))
+    stored.response().is_some_and(|response| !is_content(response.status))
 }

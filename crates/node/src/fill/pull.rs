@@ -1,8 +1,14 @@
 //! The steady state of a fill: transfers come in, slices go to the store, until all that is wanted
 //! is there.
 //!
-//! One task does it all; memory is bounded by the transfers that are open and the slices that wait
-//! for the store.
+//! One task does it all, so nothing here is locked but the state it shares with readers. **Invariant:**
+//! memory is bounded by the transfers that are open and the slices that wait for the store; what goes
+//! beyond is *parked*, which stops reading from its connection. **Invariant:** success is announced
+//! only after every ticket of the store said durable, if anybody asked for that.
+//!
+//! The slowest reader does not count while the store takes the content: readers then take it from
+//! there. When the store refuses it, the fill *relays*: it holds a few slices until the slowest reader
+//! has them. Retries within a generation are decided here, new attempts in `driver`.
 
 use std::{future::Future, mem, pin::Pin, sync::Arc};
 
@@ -22,9 +28,9 @@ use super::{
     driver::{Driver, Stop},
     failures::Failure,
     head::{Filled, is_content},
-    run::{Course, Event, Run},
     slices::{SliceSet, count, slice_of, start_of},
     state::State,
+    transfer::{GenerationContext, Transfer, TransferEvent},
 };
 use crate::{
     origin::{Fault, Retry},
@@ -36,13 +42,13 @@ const RELAYED: usize = 4;
 /// Transfers of one fill that is read at a pace, or whose parts have not yet been seen to go
 /// together: the next is asked for while one comes.
 const PACED: usize = 2;
-/// A transfer that brought so much was worth it: the next failure is a first one again.
-const WORTH: u64 = 64 << 10;
+/// A transfer that brought so much made progress: the next failure counts as a first one.
+const PROGRESS_BYTES: u64 = 64 << 10;
 
 /// One generation of the representation, being written.
 #[derive(Debug)]
 pub(super) struct Generation {
-    pub(super) course: Arc<Course>,
+    pub(super) context: Arc<GenerationContext>,
     pub(super) writer: Writer,
     pub(super) response: StoredResponse,
     pub(super) forward_status: StatusCode,
@@ -54,7 +60,7 @@ pub(super) struct Generation {
     pub(super) is_revalidated: bool,
 }
 
-type Stepping = Pin<Box<dyn Future<Output = (Run, Event)> + Send>>;
+type Stepping = Pin<Box<dyn Future<Output = (Transfer, TransferEvent)> + Send>>;
 type Writing = Pin<Box<dyn Future<Output = (u32, Ticket, Result<(), WriteError>)> + Send>>;
 
 /// Pulls one generation.
@@ -62,9 +68,9 @@ pub(super) struct Puller<'a> {
     driver: &'a Driver,
     generation: Generation,
     size: Option<u64>,
-    runs: FuturesUnordered<Stepping>,
-    /// Runs that rest because the store or a reader is behind.
-    parked: Vec<Run>,
+    transfers: FuturesUnordered<Stepping>,
+    /// Transfers that pause because the store or a reader is behind.
+    parked: Vec<Transfer>,
     writing: FuturesUnordered<Writing>,
     /// Slices that the store was given and that are not written yet.
     handed: SliceSet,
@@ -74,7 +80,7 @@ pub(super) struct Puller<'a> {
     has_ranges: bool,
     /// A second reply has continued the first: further ones will.
     has_joined: bool,
-    resting: Option<Pin<Box<Sleep>>>,
+    retrying: Option<Pin<Box<Sleep>>>,
     lingering: Option<Pin<Box<Sleep>>>,
     /// The store takes nothing more; what became of the fill is already said.
     is_relaying: bool,
@@ -84,9 +90,9 @@ impl<'a> Puller<'a> {
     pub(super) fn new(driver: &'a Driver, generation: Generation) -> Self {
         Self {
             driver,
-            size: generation.course.size,
+            size: generation.context.size,
             generation,
-            runs: FuturesUnordered::new(),
+            transfers: FuturesUnordered::new(),
             parked: Vec::new(),
             writing: FuturesUnordered::new(),
             handed: SliceSet::default(),
@@ -94,7 +100,7 @@ impl<'a> Puller<'a> {
             failures: 0,
             has_ranges: false,
             has_joined: false,
-            resting: None,
+            retrying: None,
             lingering: None,
             is_relaying: false,
         }
@@ -106,20 +112,21 @@ impl<'a> Puller<'a> {
     }
 
     /// Pulls until all that is wanted is there, beginning with `first`.
-    pub(super) async fn pull(mut self, first: Option<Run>) -> Result<Filled, Stop> {
+    pub(super) async fn pull(mut self, first: Option<Transfer>) -> Result<Filled, Stop> {
         self.driver.fill.state().can_resume = self.can_resume();
-        if let Some(run) = first {
-            // at a pace its first slice may be long in coming, and a viewer may want another
-            self.has_ranges = run.is_partial && self.driver.fills.is_limited(&self.driver.source);
-            self.claim(&run);
-            self.go_on(run);
+        if let Some(transfer) = first {
+            // At a pace the first slice may take long, and a viewer may want another one meanwhile.
+            self.has_ranges =
+                transfer.is_partial && self.driver.fills.is_limited(&self.driver.source);
+            self.claim(&transfer);
+            self.go_on(transfer);
         }
         loop {
             self.plan();
-            if self.runs.is_empty()
+            if self.transfers.is_empty()
                 && self.parked.is_empty()
                 && self.writing.is_empty()
-                && self.resting.is_none()
+                && self.retrying.is_none()
                 && let Some(filled) = self.settle().await?
             {
                 return Ok(filled);
@@ -132,19 +139,20 @@ impl<'a> Puller<'a> {
 
     /// Awaits one thing and deals with it.
     async fn turn(&mut self) -> Result<Option<Filled>, Stop> {
-        self.mind_absence();
+        self.track_readers();
         let fill = Arc::clone(&self.driver.fill);
+        // In this order: what was written frees memory, which transfers then may use.
         select! {
             biased;
             Some((number, ticket, written)) = self.writing.next(), if !self.writing.is_empty() => {
                 self.written(number, ticket, written)
             }
-            Some((run, event)) = self.runs.next(), if !self.runs.is_empty() => {
-                self.stepped(run, event).await
+            Some((transfer, event)) = self.transfers.next(), if !self.transfers.is_empty() => {
+                self.stepped(transfer, event).await
             }
             () = fill.asked.notified() => Ok(None),
-            () = due(&mut self.resting), if self.resting.is_some() => {
-                self.resting = None;
+            () = due(&mut self.retrying), if self.retrying.is_some() => {
+                self.retrying = None;
                 Ok(None)
             }
             () = due(&mut self.lingering), if self.lingering.is_some() => {
@@ -155,10 +163,11 @@ impl<'a> Puller<'a> {
     }
 
     /// Starts the clock when nobody wants the fill any more, and stops it when somebody does.
-    fn mind_absence(&mut self) {
+    fn track_readers(&mut self) {
         if self.driver.fill.state().has_readers() {
             self.lingering = None;
-        } else if self.lingering.is_none() && !(self.runs.is_empty() && self.parked.is_empty()) {
+        } else if self.lingering.is_none() && !(self.transfers.is_empty() && self.parked.is_empty())
+        {
             let linger = self.driver.fills.config().linger;
             self.lingering = Some(Box::pin(sleep(linger)));
         }
@@ -167,7 +176,7 @@ impl<'a> Puller<'a> {
     /// Ends all transfers.
     fn abandon(&mut self) {
         self.lingering = None;
-        self.runs.clear();
+        self.transfers.clear();
         self.parked.clear();
         let mut state = self.driver.fill.state();
         state.claimed = state.kept.clone();
@@ -175,10 +184,10 @@ impl<'a> Puller<'a> {
         state.drop_unclaimed();
     }
 
-    fn claim(&self, run: &Run) {
+    fn claim(&self, transfer: &Transfer) {
         let mut state = self.driver.fill.state();
-        let (first, last) = run.rest().into_inner();
-        let last = match (run.end, self.size) {
+        let (first, last) = transfer.rest().into_inner();
+        let last = match (transfer.end, self.size) {
             (None, None) => first,
             (None, Some(size)) => count(size).saturating_sub(1),
             (Some(_), _) => last,
@@ -188,9 +197,9 @@ impl<'a> Puller<'a> {
         }
     }
 
-    fn unclaim(&self, run: &Run) {
+    fn unclaim(&self, transfer: &Transfer) {
         let mut state = self.driver.fill.state();
-        let (first, last) = run.rest().into_inner();
+        let (first, last) = transfer.rest().into_inner();
         let last = last.min(self.size.map_or(first, |size| count(size).saturating_sub(1)));
         for number in first..=last {
             if !state.kept.contains(number) && !self.handed.contains(number) {
@@ -201,9 +210,9 @@ impl<'a> Puller<'a> {
 
     /// Further transfers can join this generation.
     fn can_resume(&self) -> bool {
-        self.generation.course.validator.is_some()
+        self.generation.context.validator.is_some()
             && self.size.is_some()
-            && self.generation.course.size == self.size
+            && self.generation.context.size == self.size
             && !self.driver.asks_whole()
     }
 
@@ -211,48 +220,48 @@ impl<'a> Puller<'a> {
         self.has_ranges && self.can_resume()
     }
 
-    /// Lets parked runs go on and starts new ones, as far as the bounds allow.
+    /// Lets parked transfers go on and starts new ones, as far as the bounds allow.
     fn plan(&mut self) {
         let config = self.driver.fills.config();
         if self.is_relaying {
             let waiting = self.driver.fill.state().trim();
             while waiting < self.relayed()
-                && let Some(run) = self.parked.pop()
+                && let Some(transfer) = self.parked.pop()
             {
-                self.go_on(run);
+                self.go_on(transfer);
             }
             return;
         }
         while self.writing.len() < config.in_flight
             && !self.is_enough()
-            && let Some(run) = self.parked.pop()
+            && let Some(transfer) = self.parked.pop()
         {
-            self.go_on(run);
+            self.go_on(transfer);
         }
-        if self.resting.is_some() || !self.can_resume() {
+        if self.retrying.is_some() || !self.can_resume() {
             return;
         }
         let is_paced = self.driver.fills.is_paced(&self.driver.fill, &self.driver.source);
         let most = match self.is_parallel() {
-            // others want some of the memory too
+            // other fills need some of the memory too
             true if self.driver.fills.memory().is_short() => 1,
-            // what does not go together is found out with one transfer, not with all
+            // that parts do not go together is found out with one further transfer, not with all
             true if is_paced || !self.has_joined => config.parallel.min(PACED),
             true => config.parallel,
             false => 1,
         };
-        while self.runs.len() + self.parked.len() < most
+        while self.transfers.len() + self.parked.len() < most
             && self.writing.len() < config.in_flight
-            && let Some(run) = self.next_run()
+            && let Some(transfer) = self.next_transfer()
         {
-            self.claim(&run);
-            self.go_on(run);
+            self.claim(&transfer);
+            self.go_on(transfer);
         }
     }
 
     /// Whether this fill receives as much at a time as it may where memory is short.
     fn is_enough(&self) -> bool {
-        !self.runs.is_empty() && self.driver.fills.memory().is_short()
+        !self.transfers.is_empty() && self.driver.fills.memory().is_short()
     }
 
     /// Slices that may wait for the slowest reader.
@@ -260,64 +269,68 @@ impl<'a> Puller<'a> {
         if self.driver.fills.memory().is_short() { 1 } else { RELAYED }
     }
 
-    fn next_run(&self) -> Option<Run> {
+    fn next_transfer(&self) -> Option<Transfer> {
         let size = self.size?;
         let state = self.driver.fill.state();
-        let (first, last) = state.next_run(size)?;
+        let (first, last) = state.next_slices(size)?;
         // what the window has of the first slice need not come again
         let begun = state.slice(first).map_or(0, |slice| slice.len);
         drop(state);
         let end = start_of(last.saturating_add(1)).min(size);
-        let course = Arc::clone(&self.generation.course);
-        Some(Run::planned(course, start_of(first) + begun, end))
+        let context = Arc::clone(&self.generation.context);
+        Some(Transfer::planned(context, start_of(first) + begun, end))
     }
 
-    fn go_on(&mut self, run: Run) {
-        self.runs.push(Box::pin(run.step()));
+    fn go_on(&mut self, transfer: Transfer) {
+        self.transfers.push(Box::pin(transfer.step()));
     }
 
-    async fn stepped(&mut self, run: Run, event: Event) -> Result<Option<Filled>, Stop> {
-        if run.brought >= WORTH {
+    async fn stepped(
+        &mut self,
+        transfer: Transfer,
+        event: TransferEvent,
+    ) -> Result<Option<Filled>, Stop> {
+        if transfer.brought >= PROGRESS_BYTES {
             self.failures = 0;
         }
-        self.has_ranges |= run.is_partial;
-        self.has_joined |= run.has_joined;
+        self.has_ranges |= transfer.is_partial;
+        self.has_joined |= transfer.has_joined;
         match event {
-            Event::Slice { number } => {
-                let stopped = self.hand_over(number, run.next).await?;
+            TransferEvent::Slice { number } => {
+                let stopped = self.hand_over(number, transfer.next).await?;
                 if stopped.is_some() {
                     return Ok(stopped);
                 }
-                self.after_slice(run);
+                self.after_slice(transfer);
                 Ok(None)
             }
-            Event::End if run.end.is_none() => self.learn_size(&run).await,
-            Event::End => {
-                let detail = format!("a reply ended at byte {}, within a slice", run.next);
-                self.failed(&run, Fault::origin(OriginFault::Truncated, detail))
+            TransferEvent::End if transfer.end.is_none() => self.learn_size(&transfer).await,
+            TransferEvent::End => {
+                let detail = format!("a reply ended at byte {}, within a slice", transfer.next);
+                self.failed(&transfer, Fault::origin(OriginFault::Truncated, detail))
             }
-            Event::Changed(change) => Err(Stop::Changed(change)),
-            Event::Failed(fault) => self.failed(&run, fault),
+            TransferEvent::Changed(change) => Err(Stop::Changed(change)),
+            TransferEvent::Failed(fault) => self.failed(&transfer, fault),
         }
     }
 
-    fn after_slice(&mut self, run: Run) {
-        if run.is_over() {
+    fn after_slice(&mut self, transfer: Transfer) {
+        if transfer.is_over() {
             return;
         }
         let is_wanted = match self.size {
             // what ignores ranges is taken as a whole while anybody is there
-            Some(size) if run.is_partial && self.can_resume() => {
-                self.driver.fill.state().is_wanted(slice_of(run.next), size)
+            Some(size) if transfer.is_partial && self.can_resume() => {
+                self.driver.fill.state().is_wanted(slice_of(transfer.next), size)
             }
-            // nodes behind were cut off when it changed, and come back: the time to linger is theirs
+            // When it changed, the nodes behind were cut off. They ask again within the linger time.
             _ => {
                 let state = self.driver.fill.state();
                 state.has_readers() || state.epoch > 0
             }
         };
         if !is_wanted {
-            self.unclaim(&run);
+            self.unclaim(&transfer);
             return;
         }
         let is_behind = match self.is_relaying {
@@ -325,15 +338,15 @@ impl<'a> Puller<'a> {
             false => self.writing.len() >= self.driver.fills.config().in_flight || self.is_enough(),
         };
         if is_behind {
-            self.parked.push(run);
+            self.parked.push(transfer);
         } else {
-            self.go_on(run);
+            self.go_on(transfer);
         }
     }
 
     /// The content of unknown length is over.
-    async fn learn_size(&mut self, run: &Run) -> Result<Option<Filled>, Stop> {
-        let size = run.next;
+    async fn learn_size(&mut self, transfer: &Transfer) -> Result<Option<Filled>, Stop> {
+        let size = transfer.next;
         self.size = Some(size);
         {
             let mut state = self.driver.fill.state();
@@ -402,7 +415,7 @@ impl<'a> Puller<'a> {
             state.kept.insert(0);
             state.claimed.insert(0);
             if is_short {
-                // who reads it reads it from the store
+                // readers take it from the store
                 state.keep(0);
             }
         }
@@ -425,7 +438,7 @@ impl<'a> Puller<'a> {
         Ok(None)
     }
 
-    /// The store does not take it. The outcome is said at once; whoever reads goes on reading.
+    /// The store refuses it. The outcome is announced at once; readers read on.
     fn refused(&mut self, error: WriteError) -> Result<Option<Filled>, Stop> {
         if self.is_relaying {
             return Ok(None);
@@ -436,7 +449,8 @@ impl<'a> Puller<'a> {
         let is_last = self.size.is_some_and(|size| count(size) <= 1);
         let is_read = self.driver.fill.state().has_demand();
         if error == WriteError::TooLarge && self.generation.is_announced && !is_read {
-            // what was written of it is of no use; nobody has to hear when it is gone
+            // What was written of it is of no use. Whether the removal succeeds changes nothing for
+            // anybody, so its ticket is dropped.
             drop(self.driver.fills.store().remove(self.driver.fill.key));
         }
         if self.can_resume() || is_last || !is_read {
@@ -449,7 +463,7 @@ impl<'a> Puller<'a> {
         Ok(None)
     }
 
-    fn failed(&mut self, run: &Run, fault: Fault) -> Result<Option<Filled>, Stop> {
+    fn failed(&mut self, transfer: &Transfer, fault: Fault) -> Result<Option<Filled>, Stop> {
         let again = fault.retry() == Retry::AfterDelay;
         if self.is_relaying || !again || !self.can_resume() {
             return Err(if self.is_relaying { Stop::Fault(fault) } else { fault.into() });
@@ -458,9 +472,9 @@ impl<'a> Puller<'a> {
         if self.failures > self.driver.fills.config().retries {
             return Err(Stop::Fault(fault));
         }
-        self.unclaim(run);
+        self.unclaim(transfer);
         let delay = self.driver.fills.retry_delay(self.failures);
-        self.resting = Some(Box::pin(sleep(delay)));
+        self.retrying = Some(Box::pin(sleep(delay)));
         Ok(None)
     }
 
@@ -476,8 +490,9 @@ impl<'a> Puller<'a> {
             let size = self.size;
             let is_satisfied = |state: &State| {
                 !state.has_readers()
-                    || size
-                        .is_some_and(|size| state.next_run(size).is_none() && !state.has_prefetch())
+                    || size.is_some_and(|size| {
+                        state.next_slices(size).is_none() && !state.has_prefetch()
+                    })
             };
             if self.driver.retire_if(is_satisfied) {
                 let outcome = Outcome::Canceled;

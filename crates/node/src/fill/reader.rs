@@ -1,6 +1,6 @@
-//! A reader of a fill: whoever waits for its head, its content or its end.
+//! A reader of a fill: it waits for the head, the content or the end.
 //!
-//! A reader never slows or cancels a fill that others want; dropped, it only takes its wish away.
+//! A reader never slows or cancels a fill that others want; dropped, it only withdraws its interest.
 //! When the fill it joined turns out to be for somebody else alone (not kept, or selected by other
 //! request fields), it asks on its own.
 
@@ -30,22 +30,22 @@ const ATTEMPTS_AT_OLD: u32 = 4;
 /// A reader of a fill.
 #[derive(Debug)]
 pub struct Reader {
-    pub(super) seat: Seat,
+    pub(super) membership: Membership,
     pub(super) fills: Fills,
     pub(super) request: Arc<Request>,
     is_collapsed: bool,
 }
 
-/// A reader's place in a fill, given up when dropped.
+/// A reader's membership of a fill; dropped, it leaves.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(super) struct Membership {
     pub(super) fill: Arc<Fill>,
     pub(super) reader: u64,
     /// The epoch whose head was read.
     pub(super) epoch: u32,
 }
 
-impl Drop for Seat {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.fill.state().leave(self.reader);
         self.fill.asked.notify_one();
@@ -60,7 +60,7 @@ impl Reader {
         request: Arc<Request>,
         is_collapsed: bool,
     ) -> Self {
-        Self { seat: Seat { fill, reader, epoch: 0 }, fills, request, is_collapsed }
+        Self { membership: Membership { fill, reader, epoch: 0 }, fills, request, is_collapsed }
     }
 
     /// Whether it shares the upstream request of another. Final once the head is known.
@@ -74,7 +74,7 @@ impl Reader {
     /// There is no response; the fault says why.
     pub async fn head(&mut self) -> Result<Arc<FillHead>, Fault> {
         loop {
-            let (epoch, head) = match self.seat.fill.head().await {
+            let (epoch, head) = match self.membership.fill.head().await {
                 Err(fault) if self.is_collapsed && fault.is_alone() => {
                     *self = self.fills.ask_again(Arc::clone(&self.request));
                     continue;
@@ -82,14 +82,14 @@ impl Reader {
                 found => found?,
             };
             if self.is_collapsed && self.is_old_error(&head) {
-                *self = self.fills.ask_anew(Arc::clone(&self.request), &self.seat.fill);
+                *self = self.fills.ask_anew(Arc::clone(&self.request), &self.membership.fill);
                 continue;
             }
             if self.is_collapsed && !self.may_share(&head) {
                 *self = self.fills.ask_again(Arc::clone(&self.request));
                 continue;
             }
-            self.seat.epoch = epoch;
+            self.membership.epoch = epoch;
             return Ok(head);
         }
     }
@@ -106,7 +106,7 @@ impl Reader {
 
     /// Whether an error that the fill brings is as new as this reader wants it.
     fn is_new_enough(&self) -> bool {
-        let asked_at = self.seat.fill.asked_at();
+        let asked_at = self.membership.fill.asked_at();
         self.request.errors_since.is_none_or(|since| asked_at >= Some(since))
     }
 
@@ -114,7 +114,7 @@ impl Reader {
     /// selected by request fields that this one does not have.
     fn is_of_others(&self, outcome: Outcome) -> bool {
         let (head, is_alone) = {
-            let state = self.seat.fill.state();
+            let state = self.membership.fill.state();
             (state.head.clone(), state.broken.as_ref().is_some_and(Fault::is_alone))
         };
         let is_selected = |head: &FillHead| head.not_kept.is_none() && !self.may_share(head);
@@ -127,8 +127,8 @@ impl Reader {
         let want = range.map_or(Want::All, |(start, last)| {
             Want::Range(ByteRange::From { start, end_inclusive: Some(last) })
         });
-        self.seat.fill.state().narrow(self.seat.reader, want, start);
-        self.seat.fill.asked.notify_one();
+        self.membership.fill.state().narrow(self.membership.reader, want, start);
+        self.membership.fill.asked.notify_one();
     }
 
     /// Awaits the end of it: everything durable, or the reason why not. Cancel safe.
@@ -139,7 +139,7 @@ impl Reader {
     pub(super) async fn end(mut self) -> (Filled, Self) {
         let mut attempts = 0;
         loop {
-            let filled = self.seat.fill.verdict().await;
+            let filled = self.membership.fill.verdict().await;
             attempts += 1;
             let is_old = is_error(filled.outcome) && !self.is_new_enough();
             let is_others = match is_old {
@@ -149,7 +149,7 @@ impl Reader {
             if !(self.is_collapsed && is_others) {
                 let mut filled = Filled::clone(&filled);
                 if filled.outcome.is_success() && filled.stored.is_none() {
-                    let fill = &self.seat.fill;
+                    let fill = &self.membership.fill;
                     filled.stored = self.fills.store().lookup(fill.key, &fill.url).await;
                 }
                 return (filled, self);
@@ -160,13 +160,13 @@ impl Reader {
 
     /// Bytes that are there so far and bytes in all, when known.
     pub fn progress(&self) -> (u64, Option<u64>) {
-        let state = self.seat.fill.state();
+        let state = self.membership.fill.state();
         (state.bytes_here(), state.size)
     }
 
     /// Whether the fill ends within `limit`, for those who look in on it now and then. Cancel safe.
     pub async fn ends_within(&self, limit: Duration) -> bool {
-        timeout(limit, self.seat.fill.verdict()).await.is_ok()
+        timeout(limit, self.membership.fill.verdict()).await.is_ok()
     }
 }
 
@@ -197,7 +197,7 @@ impl Fill {
     }
 
     /// Awaits a viewer who waits for any of slices `first..=last`. Cancel safe.
-    pub(super) async fn is_in_a_hurry(&self, first: u32, last: u32) {
+    pub(super) async fn until_urgent(&self, first: u32, last: u32) {
         self.wait_for(|state| state.is_urgent(first, last).then_some(())).await;
     }
 

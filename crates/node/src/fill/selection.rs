@@ -28,7 +28,7 @@ pub(super) const DEPENDS: &str = "without the request headers of the task the or
 impl Driver {
     /// As [`Self::judge`], unless the origin has to be asked with more fields of the viewer.
     pub(super) async fn judged(&self, reply: Reply, selecting: &HeaderMap) -> Result<Judged, Stop> {
-        self.mind_vary(&reply.response.fields)?;
+        self.check_vary(&reply.response.fields)?;
         let waits = self.keeps && self.fill.state().first_want(false).is_some();
         match self.judge(reply, selecting)? {
             Judged::Pass(_, _, outcome) if waits && self.may_be_about_viewer(outcome) => {
@@ -117,7 +117,7 @@ impl Driver {
     }
 
     /// A response that fields of the viewer select is right only if the origin got these.
-    pub(super) fn mind_vary(&self, fields: &HeaderMap) -> Result<(), Stop> {
+    pub(super) fn check_vary(&self, fields: &HeaderMap) -> Result<(), Stop> {
         if self.source.is_parent() {
             return Ok(());
         }

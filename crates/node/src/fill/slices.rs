@@ -6,7 +6,7 @@ use crate::store::SLICE;
 pub(super) const SLICE_BYTES: u64 = SLICE;
 /// Slices that one upstream request asks for at most: large enough that requests cost nothing,
 /// small enough that parallel requests share the work.
-pub(super) const RUN: u32 = 16;
+pub(super) const MAX_SLICES: u32 = 16;
 
 /// The slice that holds byte `offset`.
 pub(super) fn slice_of(offset: u64) -> u32 {

@@ -1,9 +1,13 @@
-//! What a fill knows, shared by the task that drives it and by its readers.
+//! The state of a fill, shared by the task that drives it and by its readers.
 //!
 //! One lock, held for a few instructions and never across an await. Content stands in the *window*
 //! from its arrival until the store can give it; readers look there first, then into the store.
-//! Everything belongs to one *epoch*: when the representation turns out to have changed, the epoch
-//! is raised and all that was known is forgotten, so that generations never mix.
+//! **Invariant:** everything belongs to one *epoch*: when the representation turns out to have changed,
+//! the epoch is raised and all that was known is dropped, so that generations never mix. **Invariant:**
+//! a slice is *kept* (the store has it), *claimed* (kept, or a transfer brings it) or absent; kept
+//! slices are not in the window.
+//!
+//! What the slices mean is decided elsewhere: `pull` claims and keeps them, `body` reads them.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -25,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     failures::Failure,
     head::{FillHead, Filled},
-    slices::{RUN, SLICE_BYTES, SliceSet, count, slice_of, start_of},
+    slices::{MAX_SLICES, SLICE_BYTES, SliceSet, count, slice_of, start_of},
 };
 use crate::{
     memory::Hold,
@@ -34,8 +38,8 @@ use crate::{
     store::Stored,
 };
 
-/// How often a fill of a node that drains looks whether it is still waited for.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often a fill of a draining node checks whether a viewer still waits.
+const DRAIN_CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// One representation on its way.
 #[derive(Debug)]
@@ -51,7 +55,7 @@ pub(super) struct Fill {
     state: Mutex<State>,
 }
 
-/// What is known. Fields of the present epoch only, except readers and verdict.
+/// All fields are of the present epoch, except readers and verdict.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) epoch: u32,
@@ -67,7 +71,7 @@ pub(super) struct State {
     pub(super) claimed: SliceSet,
     window: Vec<(u32, Slice)>,
     /// Content that is not kept, for the first reader alone.
-    pub(super) passing: Option<Passing>,
+    pub(super) passing: Option<PassThrough>,
     /// Why there will be no further content.
     pub(super) broken: Option<Fault>,
     /// What the store loses of this epoch can be asked for again.
@@ -79,19 +83,19 @@ pub(super) struct State {
     /// No longer in the registry: nobody can join.
     pub(super) is_retired: bool,
     pub(super) verdict: Option<Arc<Filled>>,
-    readers: HashMap<u64, Wish>,
+    readers: HashMap<u64, Interest>,
     next_reader: u64,
 }
 
-/// What one reader wants.
+/// What one reader is interested in.
 #[derive(Clone, Copy, Debug)]
-struct Wish {
+struct Interest {
     want: Want,
     is_prefetch: bool,
     /// A prefetch that reads a playlist, kept or not.
     reads_playlist: bool,
-    /// Nobody watches: it may be slowed.
-    is_patient: bool,
+    /// No viewer waits, here or at a node behind: it may be slowed.
+    is_background: bool,
     /// The slice it reads; all before it are done with.
     position: u32,
 }
@@ -109,7 +113,7 @@ pub(super) struct Slice {
 
 /// A response that is handed through.
 #[derive(Debug)]
-pub(super) struct Passing {
+pub(super) struct PassThrough {
     /// What was looked at before,
     pub(super) ready: VecDeque<Result<Bytes, Fault>>,
     /// and what is to come.
@@ -168,7 +172,7 @@ impl Fill {
         *fill.state() = State {
             head: failure.head.clone().map(Arc::new),
             size: failure.head.as_ref().and_then(|head| head.size),
-            passing: Some(Passing { ready, content: None, start: 0, _hold: None }),
+            passing: Some(PassThrough { ready, content: None, start: 0, _hold: None }),
             broken: failure.broken.clone(),
             is_retired: true,
             verdict: Some(Arc::new(failure.filled.clone())),
@@ -189,7 +193,7 @@ impl Fill {
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        // a panic under the lock ended one request; what it left is still consistent
+        // A panic under the lock ended one request; what it left is still consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -197,7 +201,7 @@ impl Fill {
     pub(super) async fn deserted(&self, draining: &CancellationToken) {
         draining.cancelled().await;
         while self.state().has_viewer() {
-            sleep(LOOK).await;
+            sleep(DRAIN_CHECK_EVERY).await;
         }
     }
 
@@ -220,6 +224,8 @@ impl Fill {
         }
         let slice = state.slice_mut(number);
         let within = offset - start_of(number);
+        // Two transfers may bring the same slice, after one was abandoned and asked for again: what
+        // the faster has appended stays, and a gap is never left.
         let known = slice.len.saturating_sub(within);
         if within > slice.len || known >= chunk.len() as u64 {
             return 0;
@@ -297,7 +303,7 @@ pub(super) fn changed(detail: &str) -> Fault {
     Fault::origin(OriginFault::Changed, detail)
 }
 
-impl Passing {
+impl PassThrough {
     pub(super) fn new(content: Content, start: u64, hold: Option<Hold>) -> Self {
         Self { ready: VecDeque::new(), content: Some(content), start, _hold: hold }
     }
@@ -311,7 +317,7 @@ impl Passing {
     }
 
     /// All of it, if it comes at once and has at most `most` bytes. It is not lost either way.
-    pub(super) async fn glance(&mut self, most: usize, limit: Duration) -> Option<Bytes> {
+    pub(super) async fn peek(&mut self, most: usize, limit: Duration) -> Option<Bytes> {
         let mut content = self.content.take()?;
         let all = timeout(limit, async {
             let mut len = 0;
@@ -343,14 +349,14 @@ impl State {
         let number = self.next_reader;
         self.next_reader += 1;
         let is_prefetch = request.intent.is_prefetch();
-        let wish = Wish {
+        let interest = Interest {
             want: request.want(),
             is_prefetch,
             reads_playlist: request.intent == Intent::PrefetchAndRead,
-            is_patient: is_prefetch || request.is_patient,
+            is_background: is_prefetch || request.is_patient,
             position: 0,
         };
-        self.readers.insert(number, wish);
+        self.readers.insert(number, interest);
         number
     }
 
@@ -360,16 +366,16 @@ impl State {
 
     /// From now on the reader wants `want`, and reads from byte `start` on.
     pub(super) fn narrow(&mut self, reader: u64, want: Want, start: u64) {
-        if let Some(wish) = self.readers.get_mut(&reader) {
-            wish.want = want;
-            wish.position = slice_of(start);
+        if let Some(interest) = self.readers.get_mut(&reader) {
+            interest.want = want;
+            interest.position = slice_of(start);
         }
     }
 
     fn advance(&mut self, reader: u64, slice: u32) -> bool {
         match self.readers.get_mut(&reader) {
-            Some(wish) if wish.position < slice => {
-                wish.position = slice;
+            Some(interest) if interest.position < slice => {
+                interest.position = slice;
                 true
             }
             _ => false,
@@ -385,62 +391,67 @@ impl State {
     }
 
     pub(super) fn has_prefetch(&self) -> bool {
-        self.readers.values().any(|wish| wish.is_prefetch)
+        self.readers.values().any(|interest| interest.is_prefetch)
     }
 
     /// The first reader's want, while it is there and waits for content that is a playlist or not.
     pub(super) fn first_want(&self, is_playlist: bool) -> Option<Want> {
-        let waits = |wish: &&Wish| !wish.is_prefetch || (is_playlist && wish.reads_playlist);
-        self.readers.get(&0).filter(waits).map(|wish| wish.want)
+        let waits = |interest: &&Interest| {
+            !interest.is_prefetch || (is_playlist && interest.reads_playlist)
+        };
+        self.readers.get(&0).filter(waits).map(|interest| interest.want)
     }
 
-    /// What a first request should bring: of all that is wanted, the largest.
+    /// What a first request should ask for: of all interests, the widest.
     pub(super) fn widest_want(&self) -> Want {
         let rank = |want: &Want| match want {
             Want::Head => 0,
             Want::Range(_) => 1,
             Want::All => 2,
         };
-        self.readers.values().map(|wish| wish.want).max_by_key(rank).unwrap_or(Want::Head)
+        self.readers.values().map(|interest| interest.want).max_by_key(rank).unwrap_or(Want::Head)
     }
 
     pub(super) fn has_viewer(&self) -> bool {
-        self.readers.values().any(|wish| !wish.is_patient)
+        self.readers.values().any(|interest| !interest.is_background)
     }
 
     /// Whether a viewer waits for any of slices `first..=last`, or for the head while there is none.
     pub(super) fn is_urgent(&self, first: u32, last: u32) -> bool {
-        self.readers.values().filter(|wish| !wish.is_patient).any(|wish| match self.size {
-            Some(size) => wish
+        self.readers.values().filter(|interest| !interest.is_background).any(|interest| match self
+            .size
+        {
+            Some(size) => interest
                 .want
                 .slices(size)
-                .is_some_and(|(from, to)| from.max(wish.position).max(first) <= to.min(last)),
+                .is_some_and(|(from, to)| from.max(interest.position).max(first) <= to.min(last)),
             None => true,
         })
     }
 
     /// Whether somebody wants slice `number` of `size` bytes.
     pub(super) fn is_wanted(&self, number: u32, size: u64) -> bool {
-        self.readers.values().any(|wish| {
-            wish.want.slices(size).is_some_and(|(first, last)| (first..=last).contains(&number))
+        self.readers.values().any(|interest| {
+            interest.want.slices(size).is_some_and(|(first, last)| (first..=last).contains(&number))
         })
     }
 
     /// The next slices to ask for, viewers' ranges first: at most a run, all of them absent.
-    pub(super) fn next_run(&self, size: u64) -> Option<(u32, u32)> {
+    pub(super) fn next_slices(&self, size: u64) -> Option<(u32, u32)> {
         let wants = |whole: bool| {
             self.readers
                 .values()
-                .map(|wish| wish.want)
+                .map(|interest| interest.want)
                 .filter(move |want| matches!(want, Want::All) == whole)
         };
+        // Whoever wants a range waits for it; whoever wants all has time.
         wants(false).chain(wants(true)).find_map(|want| {
             let (from, to) = want.slices(size)?;
             let first = self.claimed.first_absent(from);
             if first > to {
                 return None;
             }
-            let most = to.min(first.saturating_add(RUN - 1));
+            let most = to.min(first.saturating_add(MAX_SLICES - 1));
             let last = (first..=most).take_while(|n| !self.claimed.contains(*n)).last()?;
             Some((first, last))
         })
@@ -503,27 +514,27 @@ impl State {
 
     /// In relay: lets go of what every reader has, and says how many slices are left.
     pub(super) fn trim(&mut self) -> usize {
-        let demands = self.readers.values().filter(|wish| !wish.is_prefetch);
-        let slowest = demands.map(|wish| wish.position).min().unwrap_or(u32::MAX);
+        let demands = self.readers.values().filter(|interest| !interest.is_prefetch);
+        let slowest = demands.map(|interest| interest.position).min().unwrap_or(u32::MAX);
         self.window.retain(|(number, _)| *number >= slowest);
         self.window.len()
     }
 
     pub(super) fn has_demand(&self) -> bool {
-        self.readers.values().any(|wish| !wish.is_prefetch)
+        self.readers.values().any(|interest| !interest.is_prefetch)
     }
 }
 
 /// Chunks of one slice, at most; more are joined.
-const CHUNKS: usize = 512;
+const MAX_CHUNKS: usize = 512;
 /// Chunks of this length are left as they are.
-const WORTH: usize = 4 << 10;
+const LARGE_CHUNK: usize = 4 << 10;
 
 impl Slice {
     fn push(&mut self, chunk: Bytes) {
         self.len += chunk.len() as u64;
         self.chunks.push(chunk);
-        if self.chunks.len() >= CHUNKS {
+        if self.chunks.len() >= MAX_CHUNKS {
             self.join();
         }
     }
@@ -531,15 +542,15 @@ impl Slice {
     /// Joins chunks that are small: each costs more than its bytes, and keeps the buffer in which it
     /// came.
     fn join(&mut self) {
-        let mut joined: Vec<Bytes> = Vec::with_capacity(CHUNKS);
+        let mut joined: Vec<Bytes> = Vec::with_capacity(MAX_CHUNKS);
         let mut small = BytesMut::new();
         for chunk in self.chunks.drain(..) {
-            if small.is_empty() && chunk.len() >= WORTH {
+            if small.is_empty() && chunk.len() >= LARGE_CHUNK {
                 joined.push(chunk);
                 continue;
             }
             small.extend_from_slice(&chunk);
-            if small.len() >= WORTH {
+            if small.len() >= LARGE_CHUNK {
                 joined.push(small.split().freeze());
             }
         }
@@ -602,7 +613,7 @@ mod tests {
                 if len > 0 {
                     slice.push(piece.into());
                 }
-                prop_assert!(slice.chunks.len() < CHUNKS);
+                prop_assert!(slice.chunks.len() < MAX_CHUNKS);
                 if n % reads == 0 && let Some(chunk) = cursor.chunk_of(0, &slice, u64::MAX) {
                     got.extend_from_slice(&chunk);
                 }

@@ -17,7 +17,7 @@ use crate::request::Request;
 const MEMORY: Duration = Duration::from_secs(10);
 /// Keys that are known at once at most; beyond, no further one is remembered, and its viewers ask again
 /// when they learn what came for one of them.
-const MOST: usize = 16_384;
+const MAX_KEYS: usize = 16_384;
 
 /// The keys of a node whose answers no two requests share.
 #[derive(Debug, Default)]
@@ -29,38 +29,38 @@ pub(super) struct Unshared(
 impl Unshared {
     /// Remembers that what `request` asks for is not kept.
     pub(super) fn remember(&self, request: &Request) {
-        self.put(place(request));
+        self.put(entry(request));
     }
 
-    fn put(&self, place: (Key, bool)) {
+    fn put(&self, entry: (Key, bool)) {
         let now = Instant::now();
-        let mut known = self.known();
-        if known.len() >= MOST {
-            known.retain(|_, since| now - *since < MEMORY);
+        let mut keys = self.lock();
+        if keys.len() >= MAX_KEYS {
+            keys.retain(|_, since| now - *since < MEMORY);
         }
-        if known.len() < MOST || known.contains_key(&place) {
-            known.insert(place, now);
+        if keys.len() < MAX_KEYS || keys.contains_key(&entry) {
+            keys.insert(entry, now);
         }
     }
 
     /// Whether `request` is asked for alone.
-    pub(super) fn knows(&self, request: &Request) -> bool {
-        self.known().get(&place(request)).is_some_and(|since| since.elapsed() < MEMORY)
+    pub(super) fn contains(&self, request: &Request) -> bool {
+        self.lock().get(&entry(request)).is_some_and(|since| since.elapsed() < MEMORY)
     }
 
-    /// How many are known.
+    /// How many are keys.
     pub(super) fn len(&self) -> usize {
         let now = Instant::now();
-        self.known().values().filter(|since| now - **since < MEMORY).count()
+        self.lock().values().filter(|since| now - **since < MEMORY).count()
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(Key, bool), Instant>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Key, bool), Instant>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Who is authorized may get what others do not, and says nothing of what they get.
-fn place(request: &Request) -> (Key, bool) {
+fn entry(request: &Request) -> (Key, bool) {
     (request.key, request.fields.contains_key(header::AUTHORIZATION))
 }
 
@@ -77,16 +77,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_are_remembered_at_the_bound_until_some_are_forgotten() {
         let unshared = Unshared::default();
-        (0..MOST).for_each(|number| unshared.put(key(number)));
+        (0..MAX_KEYS).for_each(|number| unshared.put(key(number)));
         advance(Duration::from_secs(5)).await;
-        unshared.put(key(MOST));
-        assert_eq!(unshared.len(), MOST);
-        assert!(!unshared.known().contains_key(&key(MOST)));
+        unshared.put(key(MAX_KEYS));
+        assert_eq!(unshared.len(), MAX_KEYS);
+        assert!(!unshared.lock().contains_key(&key(MAX_KEYS)));
         // one that is known is remembered from then on
         unshared.put(key(0));
         advance(Duration::from_secs(5)).await;
         assert_eq!(unshared.len(), 1);
-        unshared.put(key(MOST));
-        assert_eq!((unshared.len(), unshared.known().len()), (2, 2));
+        unshared.put(key(MAX_KEYS));
+        assert_eq!((unshared.len(), unshared.lock().len()), (2, 2));
     }
 }

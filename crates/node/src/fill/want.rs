@@ -3,7 +3,7 @@
 
 use stoker_domain::http::ByteRange;
 
-use super::slices::{RUN, SLICE_BYTES, slice_of};
+use super::slices::{MAX_SLICES, SLICE_BYTES, slice_of};
 use crate::request::Want;
 
 impl Want {
@@ -23,7 +23,7 @@ impl Want {
     }
 
     /// The range that a first request asks for while the size is unknown: whole slices, the first
-    /// that are wanted, at most [`RUN`].
+    /// that are wanted, at most [`MAX_SLICES`].
     pub(super) fn probe(self) -> (u64, u64) {
         let (first, last) = match self {
             // the end of something of unknown size cannot be asked for in slices
@@ -33,7 +33,7 @@ impl Want {
                 (start / SLICE_BYTES, end_inclusive.map_or(u64::MAX, |end| end / SLICE_BYTES))
             }
         };
-        let last = last.min(first.saturating_add(u64::from(RUN) - 1));
+        let last = last.min(first.saturating_add(u64::from(MAX_SLICES) - 1));
         let end = last.saturating_add(1).saturating_mul(SLICE_BYTES) - 1;
         (first.saturating_mul(SLICE_BYTES), end)
     }
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_probe_asks_for_whole_slices_and_at_most_a_run() {
         let s = SLICE_BYTES;
-        let run = u64::from(RUN) * s;
+        let run = u64::from(MAX_SLICES) * s;
         for (want, range) in [
             (Want::All, (0, run - 1)),
             (Want::Head, (0, s - 1)),

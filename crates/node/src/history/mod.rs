@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use self::lines::Lines;
-use crate::store::Losses;
+use crate::store::LossObserver;
 
 /// Folder of the files, below that of the store.
 const FOLDER: &str = "history";
@@ -40,7 +40,7 @@ const KEYS: usize = 16 << 10;
 /// Purges of paths and tags that are remembered.
 const PURGES: usize = 256;
 /// The same again so soon is not written.
-const AGAIN: Duration = Duration::from_secs(60);
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 /// Between two writes.
 const PERIOD: Duration = Duration::from_millis(500);
 /// Bytes that wait to be written, at most.
@@ -55,15 +55,15 @@ const DETAIL_BYTES: usize = 200;
 pub(crate) struct History {
     clock: Arc<dyn Clock>,
     // held for a few instructions, never across an await or a write
-    book: Mutex<Book>,
+    records: Mutex<Records>,
     files: Mutex<Files>,
     noted: Notify,
 }
 
 #[derive(Debug)]
-struct Book {
-    failures: Halves<Failure>,
-    losses: Halves<(Timestamp, Loss)>,
+struct Records {
+    failures: TwoHalves<Failure>,
+    losses: TwoHalves<(Timestamp, Loss)>,
     /// Newest last: host and path, or host and tag.
     purges: VecDeque<(Timestamp, String)>,
     pending: Texts,
@@ -124,47 +124,46 @@ impl History {
             purges: Lines::new(&dir, "purges", PURGES_BYTES),
             is_failing: false,
         };
-        let mut book = Book {
-            failures: Halves::new(KEYS),
-            losses: Halves::new(KEYS),
+        let mut records = Records {
+            failures: TwoHalves::new(KEYS),
+            losses: TwoHalves::new(KEYS),
             purges: VecDeque::new(),
             pending: Texts::default(),
         };
         for line in files.failures.read() {
-            book.read_failure(&line);
+            records.read_failure(&line);
         }
         for line in files.losses.read() {
-            book.read_loss(&line);
+            records.read_loss(&line);
         }
         for line in files.purges.read() {
-            book.read_purge(&line);
+            records.read_purge(&line);
         }
-        Self { clock, book: Mutex::new(book), files: Mutex::new(files), noted: Notify::new() }
+        Self { clock, records: Mutex::new(records), files: Mutex::new(files), noted: Notify::new() }
     }
 
     /// A fill of `key` ended with `outcome`.
     pub(crate) fn ended(&self, key: Key, outcome: Outcome, detail: Option<&str>) {
         let now = self.clock.now();
-        let mut book = self.book();
+        let mut records = self.records();
         if outcome.is_success() {
-            if book.failures.remove(key) {
-                book.write_failure(key, now, outcome, None);
+            if records.failures.remove(key) {
+                records.write_failure(key, now, outcome, None);
             }
         } else if outcome != Outcome::Canceled {
             let detail = detail.map(shortened);
             let failure = Failure { at: now, outcome, detail };
-            let is_known = book
-                .failures
-                .get(key)
-                .is_some_and(|known| known.outcome == outcome && now.since(known.at) < AGAIN);
+            let is_known = records.failures.get(key).is_some_and(|known| {
+                known.outcome == outcome && now.since(known.at) < REPEAT_AFTER
+            });
             if !is_known {
-                book.write_failure(key, now, outcome, failure.detail.as_deref());
+                records.write_failure(key, now, outcome, failure.detail.as_deref());
             }
-            book.failures.put(key, failure);
+            records.failures.put(key, failure);
         } else {
             return;
         }
-        drop(book);
+        drop(records);
         self.noted.notify_one();
     }
 
@@ -176,11 +175,11 @@ impl History {
     /// A purge was carried out of all below `name`, a host and a path, or of a host and a tag.
     pub(crate) fn purged_below(&self, name: &str) {
         let now = self.clock.now();
-        let mut book = self.book();
+        let mut records = self.records();
         let line = format!("{} {}\n", now.as_millis(), one_line(name));
-        book.pending.push(|texts| &mut texts.purges, &line);
-        book.note_purge(now, name.into());
-        drop(book);
+        records.pending.push(|texts| &mut texts.purges, &line);
+        records.add_purge(now, name.into());
+        drop(records);
         self.noted.notify_one();
     }
 
@@ -196,28 +195,28 @@ impl History {
 
     /// How what was stored under `key` was last lost, at `since` or later.
     pub(crate) fn loss(&self, key: Key, since: Timestamp) -> Option<Lack> {
-        let lost = self.book().losses.get(key).copied();
+        let lost = self.records().losses.get(key).copied();
         lost.filter(|(at, _)| *at >= since).map(|(at, loss)| loss.lack(at))
     }
 
     /// How fetching `key` last failed, at `since` or later, unless it has succeeded afterwards.
     pub(crate) fn last_failure(&self, key: Key, since: Timestamp) -> Option<Failure> {
-        let failure = self.book().failures.get(key).cloned();
+        let failure = self.records().failures.get(key).cloned();
         failure.filter(|failure| failure.at >= since)
     }
 
     fn lost(&self, keys: &[Key], loss: Loss, at: Timestamp) {
-        let mut book = self.book();
+        let mut records = self.records();
         for key in keys {
-            let known = book.losses.get(*key);
-            if known.is_some_and(|known| known.1 == loss && at.since(known.0) < AGAIN) {
+            let known = records.losses.get(*key);
+            if known.is_some_and(|known| known.1 == loss && at.since(known.0) < REPEAT_AFTER) {
                 continue;
             }
             let line = format!("{} {key:?} {}\n", at.as_millis(), loss.as_str());
-            book.pending.push(|texts| &mut texts.losses, &line);
-            book.losses.put(*key, (at, loss));
+            records.pending.push(|texts| &mut texts.losses, &line);
+            records.losses.put(*key, (at, loss));
         }
-        drop(book);
+        drop(records);
         self.noted.notify_one();
     }
 
@@ -243,7 +242,7 @@ impl History {
 
     /// Writes what waits. Blocks.
     fn write(&self) {
-        let texts = mem::take(&mut self.book().pending);
+        let texts = mem::take(&mut self.records().pending);
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         match files.append(&texts) {
             Ok(()) => files.is_failing = false,
@@ -256,14 +255,14 @@ impl History {
         }
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Losses for History {
+impl LossObserver for History {
     fn evicted(&self, keys: &[Key]) {
-        // a segment may have held many, and others want the book meanwhile
+        // a segment may have held many, and others want the records meanwhile
         for keys in keys.chunks(EVICTED_AT_ONCE) {
             self.lost(keys, Loss::Evicted, self.clock.now());
         }
@@ -275,20 +274,20 @@ impl Losses for History {
 
     fn purged(&self, key: Key, url: &[u8]) {
         let url = String::from_utf8_lossy(url);
-        let by = self.book().purges.iter().rev().find(|(_, name)| concerns(name, &url)).cloned();
+        let by = self.records().purges.iter().rev().find(|(_, name)| concerns(name, &url)).cloned();
         let at = by.map_or_else(|| self.clock.now(), |(at, _)| at);
         self.lost(&[key], Loss::Purged, at);
     }
 }
 
-impl Book {
+impl Records {
     fn write_failure(&mut self, key: Key, at: Timestamp, outcome: Outcome, detail: Option<&str>) {
         let detail = one_line(detail.unwrap_or_default());
         let line = format!("{} {key:?} {outcome} {detail}\n", at.as_millis());
         self.pending.push(|texts| &mut texts.failures, &line);
     }
 
-    fn note_purge(&mut self, at: Timestamp, name: String) {
+    fn add_purge(&mut self, at: Timestamp, name: String) {
         self.purges.push_back((at, name));
         if self.purges.len() > PURGES {
             self.purges.pop_front();
@@ -326,7 +325,7 @@ impl Book {
 
     fn read_purge(&mut self, line: &str) -> Option<()> {
         let (at, name) = line.split_once(' ')?;
-        self.note_purge(moment(at)?, name.into());
+        self.add_purge(moment(at)?, name.into());
         Some(())
     }
 }
@@ -357,13 +356,13 @@ impl Files {
 
 /// The newest value of each key, in two halves: when the newer is full, the older goes.
 #[derive(Debug)]
-struct Halves<V> {
+struct TwoHalves<V> {
     newer: HashMap<Key, V>,
     older: HashMap<Key, V>,
     most: usize,
 }
 
-impl<V> Halves<V> {
+impl<V> TwoHalves<V> {
     fn new(most: usize) -> Self {
         Self { newer: HashMap::new(), older: HashMap::new(), most }
     }

@@ -73,11 +73,11 @@ fn the_same_again_is_not_written_and_a_flood_of_one_kind_leaves_the_other() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), FakeClock::default());
     let history = History::open(dir.path(), Arc::new(clock.clone()));
     history.ended(key_of(0), REFUSED, None);
-    let one = history.book().pending.failures.len();
+    let one = history.records().pending.failures.len();
     for _ in 0..1000 {
         history.ended(key_of(0), REFUSED, None);
     }
-    assert_eq!(history.book().pending.failures.len(), one);
+    assert_eq!(history.records().pending.failures.len(), one);
     let keys: Vec<Key> = (1..100_000).map(key_of).collect();
     for keys in keys.chunks(1000) {
         history.evicted(keys);
@@ -132,8 +132,8 @@ fn the_same_again_is_written_after_a_minute_and_another_outcome_at_once() {
     let (dir, clock) = (tempfile::tempdir().unwrap(), FakeClock::default());
     let history = History::open(dir.path(), Arc::new(clock.clone()));
     let lines = || {
-        let book = history.book();
-        [&book.pending.failures, &book.pending.losses].map(|text| text.lines().count())
+        let records = history.records();
+        [&records.pending.failures, &records.pending.losses].map(|text| text.lines().count())
     };
     let note = || {
         history.ended(key_of(1), REFUSED, None);
@@ -141,14 +141,14 @@ fn the_same_again_is_written_after_a_minute_and_another_outcome_at_once() {
     };
     note();
     assert_eq!(lines(), [1, 1]);
-    clock.advance(AGAIN - Duration::from_millis(1));
+    clock.advance(REPEAT_AFTER - Duration::from_millis(1));
     note();
     // what fails goes on failing: the minute counts from the last time
     assert_eq!(lines(), [1, 1]);
     clock.advance(Duration::from_millis(1));
     history.damaged(key_of(1));
     assert_eq!(lines(), [1, 2]);
-    clock.advance(AGAIN);
+    clock.advance(REPEAT_AFTER);
     history.ended(key_of(1), REFUSED, None);
     assert_eq!(lines(), [2, 2]);
     history.ended(key_of(1), Outcome::OriginStatus(500), None);
@@ -190,8 +190,8 @@ fn the_newest_purge_that_concerns_a_url_says_when_it_went() {
     for _ in 0..PURGES - 3 {
         history.purged_below("www.example.info/");
     }
-    let book = history.book();
-    assert_eq!((book.purges.len(), book.purges[0].0), (PURGES, by_tag));
+    let records = history.records();
+    assert_eq!((records.purges.len(), records.purges[0].0), (PURGES, by_tag));
     assert!(by_path < by_tag);
 }
 
@@ -212,7 +212,7 @@ fn a_long_sentence_is_cut_between_two_characters() {
 
 #[test]
 fn the_older_half_of_a_memory_goes_when_the_newer_is_full() {
-    let mut halves = Halves::new(2);
+    let mut halves = TwoHalves::new(2);
     halves.put(key_of(1), 1);
     halves.put(key_of(2), 2);
     // a key that is there needs no room

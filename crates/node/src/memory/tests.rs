@@ -92,7 +92,7 @@ async fn a_viewer_is_refused_after_a_while_and_a_prefetch_waits() {
     let held = memory.slice(SLICE).await;
     let before = Instant::now();
     let fault = memory.first_slice(SLICE, || false).await.unwrap_err();
-    assert!(fault.is_busy() && fault.retry_after() == Some(COME_AGAIN), "{fault:?}");
+    assert!(fault.is_busy() && fault.retry_after() == Some(RETRY_AFTER), "{fault:?}");
     assert_eq!(before.elapsed(), PATIENCE);
     let prefetch = stoker_testkit::spawn({
         let memory = memory.clone();

@@ -4,9 +4,7 @@ use std::{sync::Arc, sync::atomic::Ordering};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use stoker_domain::{
-    http::{
-        CacheControl, CacheStatus, Forward, StoredResponse, parse_byte_range, strip_hop_by_hop,
-    },
+    http::{CacheControl, CacheStatus, Forward, parse_byte_range, strip_hop_by_hop},
     outcome::{Block, OriginFault, Outcome},
 };
 use tokio::time::timeout;
@@ -193,7 +191,7 @@ struct ForwardReason {
 /// Whether the origin forbids `stored` to be used stale: then its silence is a 504 (RFC 9111
 /// section 5.2.2.2).
 fn must_validate(stored: &Stored) -> bool {
-    StoredResponse::decode(stored.head()).is_some_and(|response| {
+    stored.response().is_some_and(|response| {
         let rules = CacheControl::of(&response.fields);
         rules.must_revalidate || rules.proxy_revalidate || rules.s_maxage.is_some()
     })

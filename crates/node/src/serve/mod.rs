@@ -313,24 +313,28 @@ impl Service {
     }
 
     async fn look_up(&self, asked: &ClientRequest, now: Timestamp) -> Lookup {
-        let Some(stored) = self.0.store.lookup(asked.key, &asked.url).await else {
+        let Some(mut stored) = self.0.store.lookup(asked.key, &asked.url).await else {
             return Lookup::Miss(Miss::of_nothing());
         };
-        let Some(response) = StoredResponse::decode(stored.head()) else {
+        let Some(response) = stored.response() else {
             return Lookup::Miss(Miss::of_nothing());
         };
-        let why = match reuse(&response, &asked.fields, now) {
+        let why = match reuse(response, &asked.fields, now) {
             Reuse::Fresh if stored.is_invalidated() => Forward::Stale,
-            Reuse::Fresh if !self.is_answer(asked, &response) => Forward::Request,
-            Reuse::Fresh if hit::holds(&stored, &response, asked) => {
-                return Lookup::Hit(stored, response);
+            Reuse::Fresh if !self.is_answer(asked, response) => Forward::Request,
+            Reuse::Fresh if hit::holds(&stored, response, asked) => {
+                // taken, not copied: the reply changes its fields
+                return match stored.take_response() {
+                    Some(response) => Lookup::Hit(stored, response),
+                    None => Lookup::Miss(Miss::of_nothing()),
+                };
             }
             Reuse::Fresh => Forward::Partial,
             Reuse::Stale if response.is_fresh(now) => Forward::Request,
             Reuse::Stale => Forward::Stale,
             Reuse::VaryMiss => Forward::VaryMiss,
         };
-        let named = response.vary.into_iter().map(|(name, _)| name).collect();
+        let named = response.vary.iter().map(|(name, _)| name.clone()).collect();
         Lookup::Miss(Miss { stored: (why != Forward::VaryMiss).then_some(stored), why, named })
     }
 }

@@ -18,7 +18,7 @@ use rustix::{
     io::{Errno, ReadWriteFlags, preadv2, pwritev},
 };
 
-use super::handles::{self, Handle, Handles, Patience};
+use super::handles::{self, Handle, Handles, Wait};
 
 /// The most parts that Linux takes in one vectored call.
 const MAX_PARTS: usize = 1024;
@@ -127,7 +127,7 @@ pub struct Files {
 impl Files {
     /// The directory must exist when the first file is touched; [`super::Store::open`] makes it.
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self::with_handles(directory, handles::MOST)
+        Self::with_handles(directory, handles::MAX_OPEN)
     }
 
     /// The same, with at most `most` files open at once. A file with writes that are not synced is
@@ -222,7 +222,7 @@ struct OsFile {
 
 impl OsFile {
     fn with<T>(&self, act: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
-        self.handles.with(&self.handle, Patience::Some, act)
+        self.handles.with(&self.handle, Wait::UntilFree, act)
     }
 
     fn set_unsynced(&self, is_unsynced: bool) {
@@ -265,7 +265,7 @@ impl DiskFile for OsFile {
             return self.with(|file| file.read_at(buffer, offset));
         }
         let now = |file: &File| read_now(file, buffer, offset);
-        self.handles.with(&self.handle, Patience::None, now)
+        self.handles.with(&self.handle, Wait::Never, now)
     }
 }
 

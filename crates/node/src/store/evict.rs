@@ -19,17 +19,17 @@ use tracing::warn;
 use super::{
     Shared,
     footer::{self, Listed, read_exactly},
-    index::Worth,
+    index::Liveness,
     log::{GROUP_BYTES, Group, Item, Log, padded},
     record::{Draft, Header, Kind},
-    rules::{Verdict, YOUNG_S},
+    rules::{Effect, YOUNG_S},
     scan::scan,
     segment::{Segment, file_name},
 };
 
 /// Why a record is carried; in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Reason {
+enum CarryReason {
     IsPurge,
     HasSlices,
     WasRead,
@@ -56,7 +56,7 @@ impl Log {
                 let mut keys: Vec<_> = lost.map(|listed| listed.key).collect();
                 shared.counters.evicted.add(keys.len() as u64);
                 keys.dedup();
-                shared.tell(|losses| losses.evicted(&keys));
+                shared.notify(|observer| observer.evicted(&keys));
             }
             None => shared.index.forget_segment(segment.number),
         }
@@ -64,7 +64,7 @@ impl Log {
     }
 
     /// Evicts until the index can take `incoming` more keys within its bound.
-    pub(super) fn make_room_in_index(&mut self, shared: &Shared, incoming: usize) {
+    pub(super) fn evict_for_index(&mut self, shared: &Shared, incoming: usize) {
         let most = self.limits.max_entries.saturating_sub(incoming);
         while shared.index.len() > most {
             let is_only = shared.segments.totals().0 <= 1;
@@ -96,31 +96,31 @@ impl Log {
         let protected_from =
             (self.clock.now() - self.limits.protection).as_seconds().try_into().unwrap_or(0u32);
         let (most, young_from) = (listed.len() / 2, young_from(listed));
-        let mut worthy: Vec<(Reason, &Listed)> = Vec::new();
+        let mut candidates: Vec<(CarryReason, &Listed)> = Vec::new();
         for listed in listed {
             let is_young = listed.written_s > young_from;
             let is_mark = listed.kind == Kind::Mark && listed.size == Some(shared.rules.order());
             if listed.kind == Kind::Rule && is_young || is_mark {
-                worthy.push((Reason::IsPurge, listed));
+                candidates.push((CarryReason::IsPurge, listed));
                 continue;
             }
-            let worth = shared.index.take_worth(listed);
+            let liveness = shared.index.take_liveness(listed);
             let is_head = matches!(listed.kind, Kind::Head | Kind::Complete);
-            let reason = match worth {
-                Worth::Dead => continue,
-                Worth::Hot if is_head => Reason::HasSlices,
-                Worth::Hot => Reason::WasRead,
-                Worth::Cold if listed.written_s > protected_from => Reason::IsNew,
-                Worth::Cold => continue,
+            let reason = match liveness {
+                Liveness::Dead => continue,
+                Liveness::Hot if is_head => CarryReason::HasSlices,
+                Liveness::Hot => CarryReason::WasRead,
+                Liveness::Cold if listed.written_s > protected_from => CarryReason::IsNew,
+                Liveness::Cold => continue,
             };
-            worthy.push((reason, listed));
+            candidates.push((reason, listed));
         }
-        worthy.sort_by_key(|&(reason, _)| reason);
+        candidates.sort_by_key(|&(reason, _)| reason);
         let (mut count, mut bytes) = (0, 0);
         let mut group = Group::default();
         // a slice does not tell where it belongs; its head comes first
         let mut purged = HashSet::new();
-        for (reason, listed) in worthy {
+        for (reason, listed) in candidates {
             let response = (listed.key, listed.generation);
             if count == most as u64 {
                 break;
@@ -129,7 +129,7 @@ impl Log {
                 continue;
             }
             let Some(draft) = self.copy(shared, segment, listed) else { continue };
-            if reason != Reason::IsPurge && !is_kept(shared, &draft) {
+            if reason != CarryReason::IsPurge && !is_kept(shared, &draft) {
                 purged.insert(response);
                 continue;
             }
@@ -191,8 +191,8 @@ fn young_from(listed: &[Listed]) -> u32 {
 
 /// Whether no rule has anything against the response as it is.
 fn is_kept(shared: &Shared, draft: &Draft) -> bool {
-    let (response, header) = ((draft.url(), draft.head()), draft.header());
-    shared.rules.verdict(response, header.generation, header.validated()) == Verdict::Kept
+    let (head, header) = (draft.head(), draft.header());
+    shared.rules.effect((draft.url(), &head), header.generation, header.validated()) == Effect::None
 }
 
 /// What stands in a closed segment; `None` when its file cannot tell.

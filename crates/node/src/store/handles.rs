@@ -20,12 +20,12 @@ use std::{
 use arc_swap::ArcSwapOption;
 use rustix::io::Errno;
 
-/// Handles that are open at once unless it is said otherwise.
-pub(super) const MOST: usize = 512;
-/// How long somebody who may wait does so for a descriptor, where the process has none left,
-const PATIENCE: Duration = Duration::from_secs(10);
-/// and how often he looks: nobody tells when one is free.
-const LOOK: Duration = Duration::from_millis(10);
+/// Handles that are open at once by default.
+pub(super) const MAX_OPEN: usize = 512;
+/// How long a caller that may wait does so for a descriptor, where the process has none left,
+const MAX_WAIT: Duration = Duration::from_secs(10);
+/// and how often it tries again: descriptors are freed outside of this module too.
+const RETRY_EVERY: Duration = Duration::from_millis(10);
 
 /// The open handles of one directory.
 #[derive(Debug)]
@@ -36,11 +36,11 @@ pub(super) struct Handles {
     closed: Condvar,
 }
 
-/// Whether one may wait for a descriptor.
+/// Whether a call may wait for a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
-    None,
-    Some,
+pub(super) enum Wait {
+    Never,
+    UntilFree,
 }
 
 /// One file, open or not.
@@ -74,7 +74,7 @@ impl Handles {
             is_used: AtomicBool::new(true),
             is_unsynced: AtomicBool::new(false),
         });
-        self.open(&handle, Patience::Some, open)?;
+        self.open(&handle, Wait::UntilFree, open)?;
         Ok(handle)
     }
 
@@ -82,11 +82,11 @@ impl Handles {
     ///
     /// # Errors
     /// What opening or `act` says; [`ErrorKind::WouldBlock`] where a descriptor would have to be
-    /// waited for without patience.
+    /// waited for without wait.
     pub(super) fn with<T>(
         &self,
         handle: &Arc<Handle>,
-        patience: Patience,
+        wait: Wait,
         act: impl FnOnce(&File) -> io::Result<T>,
     ) -> io::Result<T> {
         if let Some(file) = &*handle.file.load() {
@@ -97,7 +97,7 @@ impl Handles {
             return act(file);
         }
         let again = |path: &PathBuf| OpenOptions::new().read(true).write(true).open(path);
-        act(&*self.open(handle, patience, again)?)
+        act(&*self.open(handle, wait, again)?)
     }
 
     /// Whether something is written to the file that is not synced. To be called before it is
@@ -124,10 +124,10 @@ impl Handles {
     fn open(
         &self,
         handle: &Arc<Handle>,
-        patience: Patience,
+        wait: Wait,
         how: impl Fn(&PathBuf) -> io::Result<File>,
     ) -> io::Result<Arc<File>> {
-        let (mut open, until) = (self.lock(), Instant::now() + PATIENCE);
+        let (mut open, until) = (self.lock(), Instant::now() + MAX_WAIT);
         let file = loop {
             if let Some(file) = handle.file.load_full() {
                 // another was faster
@@ -139,13 +139,13 @@ impl Handles {
                     if close_one(&mut open) {
                         continue;
                     }
-                    if patience == Patience::None {
+                    if wait == Wait::Never {
                         return Err(ErrorKind::WouldBlock.into());
                     }
                     if Instant::now() >= until {
                         return Err(error);
                     }
-                    let waited = self.closed.wait_timeout(open, LOOK);
+                    let waited = self.closed.wait_timeout(open, RETRY_EVERY);
                     open = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
                 opened => break Arc::new(opened?),
@@ -204,7 +204,7 @@ mod tests {
 
     fn read(handles: &Handles, handle: &Arc<Handle>) -> u8 {
         let mut byte = [0];
-        handles.with(handle, Patience::Some, |file| file.read_exact_at(&mut byte, 0)).unwrap();
+        handles.with(handle, Wait::UntilFree, |file| file.read_exact_at(&mut byte, 0)).unwrap();
         byte[0]
     }
 

@@ -53,7 +53,7 @@ pub(super) struct Whole {
 
 /// What a lookup finds.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum Lookup {
     Whole(Whole),
     Sliced(Arc<Sliced>, HeadAt),
 }
@@ -80,7 +80,7 @@ enum Before {
 
 /// What eviction should do with a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Worth {
+pub(super) enum Liveness {
     /// The index does not refer to it any more.
     Dead,
     /// Readable, but nobody asked for it lately.
@@ -113,15 +113,15 @@ impl Index {
     }
 
     /// The generation of `key` that has a head; marks it as asked for.
-    pub(super) fn find(&self, key: Key) -> Option<Found> {
+    pub(super) fn find(&self, key: Key) -> Option<Lookup> {
         match self.shard(key).get_mut(&key)? {
             Entry::Whole(whole) => {
                 whole.is_hot = true;
-                Some(Found::Whole(whole.clone()))
+                Some(Lookup::Whole(whole.clone()))
             }
             Entry::Sliced(sliced) => {
                 let head = sliced.touch_head()?;
-                Some(Found::Sliced(sliced.clone(), head))
+                Some(Lookup::Sliced(sliced.clone(), head))
             }
             Entry::Tombstone { .. } => None,
         }
@@ -236,7 +236,7 @@ impl Index {
     }
 
     /// What the record is worth to eviction; takes its CLOCK bit.
-    pub(super) fn take_worth(&self, listed: &Listed) -> Worth {
+    pub(super) fn take_liveness(&self, listed: &Listed) -> Liveness {
         let mut shard = self.shard(listed.key);
         let is_hot = match shard.get_mut(&listed.key) {
             Some(Entry::Whole(whole)) if whole.place == listed.place => {
@@ -247,15 +247,15 @@ impl Index {
                     Kind::Slice => sliced.take_slot_hot(listed.slice, listed.place),
                     _ => sliced.take_head_hot(listed.place),
                 };
-                let Some(is_hot) = part else { return Worth::Dead };
+                let Some(is_hot) = part else { return Liveness::Dead };
                 is_hot
             }
             // No older record of the key can be left when the oldest segment goes.
             Some(Entry::Tombstone { .. } | Entry::Whole(_) | Entry::Sliced(_)) | None => {
-                return Worth::Dead;
+                return Liveness::Dead;
             }
         };
-        if is_hot { Worth::Hot } else { Worth::Cold }
+        if is_hot { Liveness::Hot } else { Liveness::Cold }
     }
 
     /// Removes what refers to the record `listed`; whether something did.

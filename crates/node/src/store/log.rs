@@ -49,7 +49,7 @@ use super::{
     record::{ALIGN, Draft, HEADER, Place},
     segment::{SEGMENT_HEADER, Segment, SegmentHeader, file_name},
     ticket::Resolver,
-    trouble::Trouble,
+    write_errors::WriteErrors,
 };
 
 /// The most bytes that one write and one sync cover.
@@ -73,7 +73,7 @@ pub(super) struct Log {
     pub(super) limits: Limits,
     /// Written since the last sync, oldest first.
     pub(super) pending: Pending,
-    pub(super) trouble: Trouble,
+    pub(super) write_errors: WriteErrors,
     pub(super) _lock: Lock,
 }
 
@@ -226,7 +226,7 @@ impl Log {
             self.give_up_write(shared, items, &error);
             return;
         }
-        self.trouble.ends();
+        self.write_errors.clear();
         let bytes = end - active.end;
         active.end = end;
         self.pending.bytes += bytes;
@@ -277,7 +277,7 @@ impl Log {
     pub(super) fn roll(&mut self, shared: &Shared) -> Result<(), WriteError> {
         self.sync(shared);
         self.seal(shared);
-        while self.lacks_room(shared) {
+        while self.lacks_space(shared) {
             // Where others fill the disk this store has one segment all the same: purges stand there too.
             if self.total(shared) == 0 {
                 break;
@@ -286,14 +286,14 @@ impl Log {
                 return Err(WriteError::Io);
             }
         }
-        self.create_or_make_room(shared)?;
+        self.create_or_free_space(shared)?;
         // One segment's room is kept free, so that the next one can be made before the oldest goes.
-        while self.lacks_room(shared) && self.evict_oldest(shared, true) {}
+        while self.lacks_space(shared) && self.evict_oldest(shared, true) {}
         if self.active.is_some() { Ok(()) } else { Err(WriteError::Io) }
     }
 
     /// Whether one more segment would pass the bound, or take room that is left to others.
-    fn lacks_room(&self, shared: &Shared) -> bool {
+    fn lacks_space(&self, shared: &Shared) -> bool {
         let incoming = self.limits.segment_bytes;
         self.total(shared) + incoming > self.limits.max_bytes || self.is_in_reserve(incoming)
     }
@@ -305,7 +305,7 @@ impl Log {
     }
 
     /// Gives room back when others have filled the disk.
-    pub(super) fn leave_reserve(&mut self, shared: &Shared) {
+    pub(super) fn restore_reserve(&mut self, shared: &Shared) {
         let before = self.total(shared);
         while self.is_in_reserve(0) && self.evict_oldest(shared, true) {}
         let freed_bytes = before - self.total(shared).min(before);
@@ -327,7 +327,7 @@ impl Log {
         }
     }
 
-    fn create_or_make_room(&mut self, shared: &Shared) -> Result<(), WriteError> {
+    fn create_or_free_space(&mut self, shared: &Shared) -> Result<(), WriteError> {
         let mut error = match self.create(shared) {
             Ok(()) => return Ok(()),
             Err(error) => error,
@@ -340,7 +340,7 @@ impl Log {
             }
         }
         shared.counters.failures.add(1);
-        self.trouble.meets("cannot begin a cache segment", &error);
+        self.write_errors.record("cannot begin a cache segment", &error);
         Err(write_error(&error))
     }
 
@@ -379,7 +379,7 @@ impl Log {
     /// After a failed write: what came before it may still become durable, the rest is given up.
     fn give_up_write(&mut self, shared: &Shared, items: Vec<Item>, error: &io::Error) {
         shared.counters.failures.add(1);
-        self.trouble.meets("cannot write to a cache segment; it is given up", error);
+        self.write_errors.record("cannot write to a cache segment; it is given up", error);
         self.sync(shared);
         self.give_up_segment(shared);
         if error.kind() == ErrorKind::StorageFull {

@@ -16,11 +16,12 @@ mod disk;
 mod evict;
 mod footer;
 mod handles;
+mod head;
 mod hot;
 mod index;
 mod lock;
 mod log;
-mod losses;
+mod observer;
 mod pool;
 mod purge;
 mod put;
@@ -28,15 +29,15 @@ mod queue;
 mod read;
 mod record;
 mod recover;
-mod room;
 mod rules;
 mod scan;
 mod segment;
 mod sliced;
+mod space;
 mod stats;
 mod sums;
 mod ticket;
-mod trouble;
+mod write_errors;
 mod writer;
 
 use std::{
@@ -57,10 +58,10 @@ use tokio::sync::Semaphore;
 
 pub use self::{
     disk::{Disk, DiskFile, Files},
-    losses::Losses,
+    observer::LossObserver,
     put::Writer,
     read::{ReadError, Stored, Verified},
-    room::{Freed, held_bytes, make_room},
+    space::{Freed, free_space, held_bytes},
     stats::Stats,
     ticket::Ticket,
 };
@@ -80,8 +81,8 @@ use self::{
 pub const SLICE: u64 = 1 << 20;
 
 /// The smallest disk bound: four of the smallest segments.
-const LEAST_BYTES: u64 = 4 * LEAST_SEGMENT;
-const LEAST_SEGMENT: u64 = 64 << 10;
+const MIN_BYTES: u64 = 4 * MIN_SEGMENT;
+const MIN_SEGMENT: u64 = 64 << 10;
 
 /// How a store behaves. Start from [`Config::new`].
 #[derive(Clone, Debug)]
@@ -92,8 +93,8 @@ pub struct Config {
     pub max_bytes: u64,
     /// Bytes that stay free on the disk for others, as far as removing segments helps.
     pub reserve_bytes: u64,
-    /// How often the room on the disk is looked at while there is a reserve.
-    pub look_every: Duration,
+    /// How often the free space of the disk is checked while there is a reserve.
+    pub reserve_interval: Duration,
     /// The length of a segment file, and with it the unit of eviction. A record must fit into one.
     /// Cut down to a quarter of `max_bytes` where it is more, and to a small share of the disk's
     /// room: every file takes its whole length when it is made.
@@ -118,7 +119,7 @@ impl Config {
             dir: dir.into(),
             max_bytes,
             reserve_bytes: 0,
-            look_every: Duration::from_secs(1),
+            reserve_interval: Duration::from_secs(1),
             // a tenth at most, so that `Store::largest` is not less than two fifths
             segment_bytes: (max_bytes / 256).clamp(16 << 20, 256 << 20).min(max_bytes / 10),
             flush_delay: Duration::from_millis(2),
@@ -198,7 +199,7 @@ struct Shared {
     /// Turns to read what is only to be verified.
     verifying: Semaphore,
     counters: Counters,
-    losses: OnceLock<Arc<dyn Losses>>,
+    observer: OnceLock<Arc<dyn LossObserver>>,
     next_generation: AtomicU64,
     epoch: u64,
     disk: Arc<dyn Disk>,
@@ -219,11 +220,11 @@ impl Store {
         disk: Arc<dyn Disk>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, OpenError> {
-        if config.max_bytes < LEAST_BYTES {
-            return Err(OpenError::TooSmall { given: config.max_bytes, least: LEAST_BYTES });
+        if config.max_bytes < MIN_BYTES {
+            return Err(OpenError::TooSmall { given: config.max_bytes, least: MIN_BYTES });
         }
         let most = (config.max_bytes / 4).min(u64::from(u32::MAX));
-        config.segment_bytes = config.segment_bytes.clamp(LEAST_SEGMENT, most) / 8 * 8;
+        config.segment_bytes = config.segment_bytes.clamp(MIN_SEGMENT, most) / 8 * 8;
         let io = |action| {
             let dir = config.dir.clone();
             move |source| OpenError::Io { action, dir, source }

@@ -31,7 +31,7 @@ impl Store {
         let generation = shared.new_generation();
         shared.rules.insert(Rule { prefix: prefix.clone(), method, generation });
         let identity = (NO_KEY, generation);
-        shared.note(Draft::new(Kind::Rule, identity, prefix, Rule::head(method), Vec::new()))
+        shared.put_purge(Draft::new(Kind::Rule, identity, prefix, Rule::head(method), Vec::new()))
     }
 
     /// The highest number of a purge order that [`Store::order_done`] was told; 0 = none.
@@ -48,16 +48,16 @@ impl Store {
         let identity = (NO_KEY, shared.new_generation());
         let none = Bytes::new();
         let draft = Draft::new(Kind::Mark, identity, none.clone(), none, Vec::new());
-        shared.note(draft.with_size(Some(number))).durable().await?;
+        shared.put_purge(draft.with_size(Some(number))).durable().await?;
         shared.rules.reach(number);
         Ok(())
     }
 }
 
 impl Shared {
-    fn note(&self, draft: Draft) -> Ticket {
+    fn put_purge(&self, draft: Draft) -> Ticket {
         let (ticket, resolver) = Ticket::new(self.queue.clone());
-        self.queue.push(Operation::Note { draft, resolver });
+        self.queue.push(Operation::Purge { draft, resolver });
         ticket
     }
 }

@@ -87,7 +87,7 @@ impl Writer {
         if draft.len() as u64 > shared.largest_record || self.url.len() > usize::from(u16::MAX) {
             return Ticket::failed(WriteError::TooLarge);
         }
-        let Some(permit) = shared.queue.room(draft.len()).await else {
+        let Some(permit) = shared.queue.reserve(draft.len()).await else {
             return Ticket::failed(WriteError::Closed);
         };
         let (ticket, resolver) = Ticket::new(shared.queue.clone());

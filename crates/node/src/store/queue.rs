@@ -36,13 +36,13 @@ pub(super) enum Operation {
     /// Forget a key: all generations below this one.
     Remove { key: Key, generation: u64, resolver: Resolver },
     /// Write a purge rule down, or how far purge orders have been carried out.
-    Note { draft: Draft, resolver: Resolver },
+    Purge { draft: Draft, resolver: Resolver },
 }
 
 impl Operation {
     fn cost(&self) -> usize {
         match self {
-            Self::Put { draft, .. } | Self::Note { draft, .. } => draft.len(),
+            Self::Put { draft, .. } | Self::Purge { draft, .. } => draft.len(),
             Self::Refresh { head, .. } => head.len(),
             Self::Remove { .. } => HEADER,
         }
@@ -51,7 +51,7 @@ impl Operation {
 
 /// What the writer found in the queue.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct Batch {
     pub operations: Vec<Operation>,
     /// Somebody waits for durability.
     pub sync_wanted: bool,
@@ -63,8 +63,8 @@ pub(super) struct Taken {
 pub(super) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
-    room: Arc<Semaphore>,
-    room_bytes: u32,
+    free: Arc<Semaphore>,
+    capacity_bytes: u32,
 }
 
 #[derive(Debug, Default)]
@@ -75,19 +75,19 @@ struct State {
 }
 
 impl Queue {
-    pub(super) fn new(room_bytes: u32) -> Self {
+    pub(super) fn new(capacity_bytes: u32) -> Self {
         Self {
             state: Mutex::default(),
             wake: Condvar::new(),
-            room: Arc::new(Semaphore::new(room_bytes as usize)),
-            room_bytes,
+            free: Arc::new(Semaphore::new(capacity_bytes as usize)),
+            capacity_bytes,
         }
     }
 
     /// Waits for room for `bytes`; `None` when the queue is closed.
-    pub(super) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.room_bytes);
-        self.room.clone().acquire_many_owned(bytes).await.ok()
+    pub(super) async fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity_bytes);
+        self.free.clone().acquire_many_owned(bytes).await.ok()
     }
 
     /// Appends; when the queue is closed the operation is dropped, and its resolver says so.
@@ -108,14 +108,14 @@ impl Queue {
 
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
-        self.room.close();
+        self.free.close();
         self.wake.notify_one();
     }
 
     /// Blocks until there are operations, or a sync is wanted, or `deadline` has come (there is one
     /// at least when something is unsynced), or the queue is closed. Takes at least one operation when
     /// there is any, and then as many as `most` bytes allow.
-    pub(super) fn take(&self, most: usize, deadline: Option<Instant>) -> Taken {
+    pub(super) fn take(&self, most: usize, deadline: Option<Instant>) -> Batch {
         let mut state = self.lock();
         while state.operations.is_empty() && !state.is_closed {
             let Some(deadline) = deadline else {
@@ -146,7 +146,7 @@ impl Queue {
             // All that is asked for so far is in this batch or before it.
             state.sync_wanted = false;
         }
-        Taken { operations, sync_wanted, is_last: is_drained && state.is_closed }
+        Batch { operations, sync_wanted, is_last: is_drained && state.is_closed }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -16,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use stoker_domain::key::Key;
+use stoker_domain::{http::StoredResponse, key::Key};
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 use tracing::warn;
@@ -24,11 +24,12 @@ use tracing::warn;
 use super::{
     SLICE, Shared, Store,
     footer::{Listed, read_exactly},
-    index::Found,
+    head::Head,
+    index::Lookup,
     pool::Buffer,
     put::Writer,
     record::{HEADER, Header, Kind, LOOKUP_BYTES, Place},
-    rules::Verdict,
+    rules::Effect,
     segment::Segment,
     sliced::Sliced,
     sums::{BLOCK, Sums},
@@ -63,7 +64,7 @@ pub struct Stored {
     key: Key,
     generation: u64,
     url: Bytes,
-    head: Bytes,
+    head: Head,
     /// The generation at which it was last confirmed upstream.
     validated: u64,
     is_invalidated: bool,
@@ -108,7 +109,7 @@ impl Stored {
 
     /// Whether a purge has come since the lookup that removes it.
     pub fn is_purged(&self) -> bool {
-        self.store.shared().rules.is_gone((&self.url, &self.head), self.generation)
+        self.store.shared().rules.is_deleted((&self.url, &self.head), self.generation)
     }
 
     pub(super) fn validated(&self) -> u64 {
@@ -117,7 +118,17 @@ impl Stored {
 
     /// The head as it was written, or as last refreshed before the lookup.
     pub fn head(&self) -> &Bytes {
-        &self.head
+        self.head.bytes()
+    }
+
+    /// The head, decoded once for all who ask; `None` when it is none.
+    pub fn response(&self) -> Option<&Arc<StoredResponse>> {
+        self.head.response()
+    }
+
+    /// The same for one who goes on to change it.
+    pub fn take_response(&mut self) -> Option<StoredResponse> {
+        self.head.take_response()
     }
 
     /// Of the whole representation, in bytes; `None` while the fill does not know it yet.
@@ -229,7 +240,7 @@ impl Stored {
                 let record = read_sound(shared, at.place, self.key, self.generation).await;
                 record.map(|(header, record, known)| {
                     if sums.set(known).is_err() {
-                        shared.hot.keep(at.place, Bytes::copy_from_slice(&record));
+                        shared.hot.hold(at.place, Bytes::copy_from_slice(&record));
                     }
                     shared.index.set_sums(self.key, at.place, known);
                     let start = header.content_start();
@@ -281,7 +292,7 @@ impl Stored {
                 let record = read_sound(shared, place, self.key, self.generation).await;
                 record.map(|(header, record, known)| {
                     if sums.is_some() {
-                        shared.hot.keep(place, Bytes::copy_from_slice(&record));
+                        shared.hot.hold(place, Bytes::copy_from_slice(&record));
                     }
                     sliced.set_slot_sums(number, place, known);
                     let start = header.content_start();
@@ -316,8 +327,8 @@ pub(super) async fn lookup(store: &Store, key: Key, url: &str) -> Option<Stored>
     for _ in 0..ATTEMPTS {
         let found = shared.index.find(key)?;
         let (place, kind, generation) = match &found {
-            Found::Whole(whole) => (whole.place, Kind::Whole, whole.generation),
-            Found::Sliced(sliced, head) => (head.place, Kind::Head, sliced.generation),
+            Lookup::Whole(whole) => (whole.place, Kind::Whole, whole.generation),
+            Lookup::Sliced(sliced, head) => (head.place, Kind::Head, sliced.generation),
         };
         match open(store, key, url, found).await {
             Ok(stored) => return stored,
@@ -340,12 +351,12 @@ async fn open(
     store: &Store,
     key: Key,
     url: &str,
-    found: Found,
+    found: Lookup,
 ) -> Result<Option<Stored>, ReadError> {
     let shared = store.shared();
     let (place, generation) = match &found {
-        Found::Whole(whole) => (whole.place, whole.generation),
-        Found::Sliced(sliced, head) => (head.place, sliced.generation),
+        Lookup::Whole(whole) => (whole.place, whole.generation),
+        Lookup::Sliced(sliced, head) => (head.place, sliced.generation),
     };
     let whole_len = place.len as usize;
     let (segment, offset) = (place.segment, place.offset());
@@ -370,27 +381,27 @@ async fn open(
         if !is_sound {
             return Err(ReadError::Corrupt);
         }
-        if is_all && shared.hot.is_worth_keeping(place) {
-            shared.hot.keep(place, Bytes::copy_from_slice(&record));
+        if is_all && shared.hot.is_worth_holding(place) {
+            shared.hot.hold(place, Bytes::copy_from_slice(&record));
         }
     }
     let stored_url = record.slice(HEADER..HEADER + header.url_len);
     if stored_url != url.as_bytes() {
         return Ok(None);
     }
-    let head = record.slice(HEADER + header.url_len..start);
-    let verdict = shared.rules.verdict((&stored_url, &head), generation, header.validated());
-    if verdict == Verdict::Gone {
+    let head = Head::new(record.slice(HEADER + header.url_len..start));
+    let effect = shared.rules.effect((&stored_url, &head), generation, header.validated());
+    if effect == Effect::Deleted {
         // its record stays until eviction comes by, the rule keeps it from coming back
         let (kind, slice, written_s) = (header.kind, header.slice, header.written_s);
         let size = header.size;
         shared.index.forget(&Listed { kind, key, generation, size, slice, written_s, place });
-        shared.tell(|losses| losses.purged(key, &stored_url));
+        shared.notify(|observer| observer.purged(key, &stored_url));
         return Ok(None);
     }
     let body = match found {
-        Found::Sliced(sliced, _) => Body::Sliced(sliced),
-        Found::Whole(whole) => Body::Whole {
+        Lookup::Sliced(sliced, _) => Body::Sliced(sliced),
+        Lookup::Whole(whole) => Body::Whole {
             at: ContentAt { place, start },
             size: header.content_len as u64,
             content: if is_all { record.slice(start..) } else { Bytes::new() },
@@ -404,7 +415,7 @@ async fn open(
         url: stored_url,
         head,
         validated: header.validated(),
-        is_invalidated: verdict == Verdict::Stale,
+        is_invalidated: effect == Effect::Invalidated,
         body,
     }))
 }
@@ -412,7 +423,7 @@ async fn open(
 /// Whether a read from `from` on is the one that brings its record into memory. Each reader counts
 /// once, at its first read.
 fn is_getting_hot(shared: &Shared, place: Place, from: usize) -> bool {
-    from < LOOKUP_BYTES && shared.hot.is_worth_keeping(place)
+    from < LOOKUP_BYTES && shared.hot.is_worth_holding(place)
 }
 
 /// What there is of bytes `from..until` of the content of `size` bytes in the block where they
@@ -461,7 +472,7 @@ fn damaged(shared: &Shared, key: Key, generation: u64, kind: Kind, slice: u32, p
     let listed = Listed { kind, key, generation, size: None, slice, written_s: 0, place };
     shared.index.forget(&listed);
     shared.counters.corrupt.add(1);
-    shared.tell(|losses| losses.damaged(key));
+    shared.notify(|observer| observer.damaged(key));
     warn!(segment = place.segment, offset = place.offset(), "dropped a damaged record");
 }
 

@@ -37,7 +37,7 @@ use bytes::Bytes;
 use crc32fast::Hasher;
 use stoker_domain::key::Key;
 
-use super::sums::Sums;
+use super::{head::Head, sums::Sums};
 
 /// Length of a record's header.
 pub(super) const HEADER: usize = 72;
@@ -292,8 +292,8 @@ impl Draft {
         &self.url
     }
 
-    pub(super) fn head(&self) -> &Bytes {
-        &self.head
+    pub(super) fn head(&self) -> Head {
+        Head::new(self.head.clone())
     }
 
     pub(super) fn sums(&self) -> Sums {

@@ -39,18 +39,18 @@ use super::{
     scan::scan,
     segment::{SEGMENT_HEADER, Segment, SegmentHeader, Segments, file_name, number_of},
     stats::Counters,
-    trouble::Trouble,
+    write_errors::WriteErrors,
 };
 
 const EPOCH_FILE: &str = "epoch";
 
 /// A new segment takes one part in so many of the room at most,
-const ROOM_SHARE: u64 = 64;
+const SPACE_SHARE: u64 = 64;
 /// unless that would be less than this.
-const LEAST_OF_ROOM: u64 = 8 << 20;
+const MIN_OF_SPACE: u64 = 8 << 20;
 
 /// A segment file with a sound header.
-struct Found {
+struct SegmentFile {
     number: u32,
     file: Arc<dyn DiskFile>,
     header: SegmentHeader,
@@ -107,7 +107,7 @@ impl Log {
             hot: Hot::new(config.hot_bytes),
             verifying: Semaphore::new(VERIFIERS),
             counters: recovery.counters,
-            losses: OnceLock::new(),
+            observer: OnceLock::new(),
             next_generation: AtomicU64::new(recovery.next_generation),
             epoch: 0,
             disk: disk.clone(),
@@ -124,7 +124,7 @@ impl Log {
             next_number,
             limits: Limits::new(config, segment_bytes),
             pending: Pending::default(),
-            trouble: Trouble::default(),
+            write_errors: WriteErrors::default(),
             _lock: lock,
         };
         if is_empty {
@@ -173,7 +173,7 @@ impl Log {
 /// The length of new segments: as `wished`, if that is a small share of the `room` that this store
 /// has on its disk. A power of two otherwise, so that little changes do not change it.
 fn segment_bytes(wished: u64, room: u64) -> u64 {
-    let share = 1 << (room / ROOM_SHARE).max(LEAST_OF_ROOM).ilog2();
+    let share = 1 << (room / SPACE_SHARE).max(MIN_OF_SPACE).ilog2();
     wished.min(share)
 }
 
@@ -185,7 +185,7 @@ impl Recovery {
         disk: &dyn Disk,
         names: &[String],
         max_bytes: u64,
-    ) -> io::Result<Vec<Found>> {
+    ) -> io::Result<Vec<SegmentFile>> {
         let mut numbers: Vec<u32> = names.iter().filter_map(|name| number_of(name)).collect();
         numbers.sort_unstable();
         let newest = numbers.last().copied();
@@ -235,13 +235,13 @@ impl Recovery {
     /// the one that is to be made.
     fn replay(
         &mut self,
-        found: Vec<Found>,
+        found: Vec<SegmentFile>,
         segment_bytes: u64,
     ) -> (Option<Active>, Option<(u32, u64)>) {
         let mut before = None;
         let nexts: Vec<_> = found.iter().skip(1).map(|next| Some(next.header.previous)).collect();
         for (found, next) in found.into_iter().zip(nexts.into_iter().chain([None])) {
-            let Found { number, file, header, size } = found;
+            let SegmentFile { number, file, header, size } = found;
             self.next_generation = self.next_generation.max(header.generation_floor);
             let vouched = next.flatten().filter(|&(previous, _)| previous == number);
             // A successor that names another predecessor: a segment is missing between them.
@@ -321,7 +321,7 @@ impl Recovery {
 
 /// The segment of this number; `None` when there is nothing in it. One whose header is unsound has
 /// what its records say.
-fn look(disk: &dyn Disk, number: u32) -> io::Result<Option<Found>> {
+fn look(disk: &dyn Disk, number: u32) -> io::Result<Option<SegmentFile>> {
     let name = file_name(number);
     let file = disk.open(&name)?;
     let size = file.size()?;
@@ -329,13 +329,13 @@ fn look(disk: &dyn Disk, number: u32) -> io::Result<Option<Found>> {
     let read = if size < SEGMENT_HEADER { Ok(()) } else { read_exactly(&*file, &mut start, 0) };
     let header = SegmentHeader::decode(&start).filter(|header| header.number == number);
     if let Some(header) = header {
-        return Ok(Some(Found { number, file, header, size }));
+        return Ok(Some(SegmentFile { number, file, header, size }));
     }
     if scan(&*file, number, size, false).listed.is_empty() {
         return read.map(|()| None);
     }
     warn!(file = name, "a cache segment has lost its header; its records are kept");
-    Ok(Some(Found { number, file, header: SegmentHeader::lost(number), size }))
+    Ok(Some(SegmentFile { number, file, header: SegmentHeader::lost(number), size }))
 }
 
 /// Cuts the newest segment after its last sound record; what is behind must never be taken for a

@@ -31,8 +31,9 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::HeaderValue;
-use stoker_domain::{http::StoredResponse, purge::Method};
+use stoker_domain::purge::Method;
+
+use super::head::Head;
 
 /// A rule younger than this is carried forward by eviction: no fill takes longer.
 pub(super) const YOUNG_S: u32 = 24 * 3600;
@@ -40,12 +41,15 @@ pub(super) const YOUNG_S: u32 = 24 * 3600;
 /// Where an origin names the tags of a response.
 const CACHE_TAG: &str = "cache-tag";
 
-/// What the rules say of a stored response.
+/// What the rules do to a stored response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Kept,
-    Stale,
-    Gone,
+pub(super) enum Effect {
+    /// It may be used.
+    None,
+    /// It must be validated first.
+    Invalidated,
+    /// It is gone.
+    Deleted,
 }
 
 /// One rule.
@@ -108,66 +112,54 @@ impl Rule {
     }
 
     /// Whether it names the response at `path`, of a host that it concerns.
-    fn names(&self, path: &[u8], tags: &mut Tags<'_>) -> bool {
+    fn names(&self, path: &[u8], head: &Head) -> bool {
         match &self.prefix[host(&self.prefix).len()..] {
-            [b' ', tag @ ..] => tags.contains(tag),
+            [b' ', tag @ ..] => has_tag(head, tag),
             start => path.starts_with(start),
         }
     }
 }
 
-/// The tags of a response, read from its head when they are first asked for.
-struct Tags<'a> {
-    head: &'a Bytes,
-    read: Option<Vec<HeaderValue>>,
-}
-
-impl Tags<'_> {
-    fn contains(&mut self, tag: &[u8]) -> bool {
-        let read = || {
-            let response = StoredResponse::decode(self.head)?;
-            Some(response.fields.get_all(CACHE_TAG).into_iter().cloned().collect())
-        };
-        let values = self.read.get_or_insert_with(|| read().unwrap_or_default());
-        let mut words =
-            values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-        words.any(|word| word.trim_ascii() == tag)
-    }
+/// Whether the origin gave the response this tag. Decodes the head, which most look-ups need anyway.
+fn has_tag(head: &Head, tag: &[u8]) -> bool {
+    let Some(response) = head.response() else { return false };
+    let values = response.fields.get_all(CACHE_TAG).into_iter();
+    let mut words = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    words.any(|word| word.trim_ascii() == tag)
 }
 
 impl Rules {
     /// What is to be done with `url`, of `generation`, last confirmed upstream at `validated`.
-    pub(super) fn verdict(
+    pub(super) fn effect(
         &self,
-        (url, head): (&[u8], &Bytes),
+        (url, head): (&[u8], &Head),
         generation: u64,
         validated: u64,
-    ) -> Verdict {
+    ) -> Effect {
         let table = self.table.load();
         if table.by_place.is_empty() {
-            return Verdict::Kept;
+            return Effect::None;
         }
-        let mut verdict = Verdict::Kept;
+        let mut effect = Effect::None;
         let host = host(url);
-        let mut tags = Tags { head, read: None };
         let path = &url[host.len()..];
         let rules = places(host).filter_map(|place| table.by_place.get(place));
         for rule in rules.flat_map(|rules| rules.iter()) {
-            if rule.generation <= generation || !rule.names(path, &mut tags) {
+            if rule.generation <= generation || !rule.names(path, head) {
                 continue;
             }
             match rule.method {
-                Method::Delete => return Verdict::Gone,
-                Method::Invalidate if rule.generation > validated => verdict = Verdict::Stale,
+                Method::Delete => return Effect::Deleted,
+                Method::Invalidate if rule.generation > validated => effect = Effect::Invalidated,
                 Method::Invalidate => {}
             }
         }
-        verdict
+        effect
     }
 
     /// Whether `url` of `generation` is gone.
-    pub(super) fn is_gone(&self, response: (&[u8], &Bytes), generation: u64) -> bool {
-        self.verdict(response, generation, u64::MAX) == Verdict::Gone
+    pub(super) fn is_deleted(&self, response: (&[u8], &Head), generation: u64) -> bool {
+        self.effect(response, generation, u64::MAX) == Effect::Deleted
     }
 
     /// How many there are.
@@ -338,9 +330,9 @@ fn places(host: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, StatusCode};
+    use http::{HeaderMap, HeaderValue, StatusCode};
     use rand::{RngExt, SeedableRng, rngs::StdRng};
-    use stoker_domain::time::Timestamp;
+    use stoker_domain::{http::StoredResponse, time::Timestamp};
 
     use super::*;
 
@@ -352,56 +344,56 @@ mod tests {
     fn a_rule_concerns_what_is_below_its_path_and_older_than_itself() {
         let rules = Rules::default();
         rules.insert(rule("a.example/x/", Method::Delete, 10));
-        let none = Bytes::new();
-        let verdict =
-            |url: &str, generation| rules.verdict((url.as_bytes(), &none), generation, generation);
-        assert_eq!(verdict("a.example/x/1", 9), Verdict::Gone);
-        assert_eq!(verdict("a.example/x/", 9), Verdict::Gone);
-        assert_eq!(verdict("a.example/x/1", 10), Verdict::Kept);
-        assert_eq!(verdict("a.example/x", 9), Verdict::Kept);
-        assert_eq!(verdict("a.example/xy/1", 9), Verdict::Kept);
-        assert_eq!(verdict("b.a.example/x/1", 9), Verdict::Kept);
-        assert_eq!(verdict("a.example.com/x/1", 9), Verdict::Kept);
+        let none = Head::new(Bytes::new());
+        let effect =
+            |url: &str, generation| rules.effect((url.as_bytes(), &none), generation, generation);
+        assert_eq!(effect("a.example/x/1", 9), Effect::Deleted);
+        assert_eq!(effect("a.example/x/", 9), Effect::Deleted);
+        assert_eq!(effect("a.example/x/1", 10), Effect::None);
+        assert_eq!(effect("a.example/x", 9), Effect::None);
+        assert_eq!(effect("a.example/xy/1", 9), Effect::None);
+        assert_eq!(effect("b.a.example/x/1", 9), Effect::None);
+        assert_eq!(effect("a.example.com/x/1", 9), Effect::None);
         rules.remove(10);
-        assert_eq!((verdict("a.example/x/1", 9), rules.len()), (Verdict::Kept, 0));
+        assert_eq!((effect("a.example/x/1", 9), rules.len()), (Effect::None, 0));
     }
 
     #[test]
     fn a_rule_of_a_wildcard_concerns_every_host_below_it() {
         let rules = Rules::default();
         rules.insert(rule("*.a.example/", Method::Delete, 10));
-        let none = Bytes::new();
-        let verdict = |url: &str| rules.verdict((url.as_bytes(), &none), 9, 9);
+        let none = Head::new(Bytes::new());
+        let effect = |url: &str| rules.effect((url.as_bytes(), &none), 9, 9);
         for url in ["x.a.example/", "x.a.example/1", "y.x.a.example/1?q"] {
-            assert_eq!(verdict(url), Verdict::Gone, "{url}");
+            assert_eq!(effect(url), Effect::Deleted, "{url}");
         }
         for url in ["a.example/1", "xa.example/1", "x.b.example/1", "x.a.example.org/"] {
-            assert_eq!(verdict(url), Verdict::Kept, "{url}");
+            assert_eq!(effect(url), Effect::None, "{url}");
         }
-        assert_eq!(rules.verdict((b"x.a.example/1", &none), 10, 10), Verdict::Kept);
+        assert_eq!(rules.effect((b"x.a.example/1", &none), 10, 10), Effect::None);
         rules.remove(10);
-        assert_eq!((verdict("x.a.example/1"), rules.len()), (Verdict::Kept, 0));
+        assert_eq!((effect("x.a.example/1"), rules.len()), (Effect::None, 0));
     }
 
     #[test]
     fn what_was_confirmed_after_an_invalidation_is_not_stale_and_deletion_wins() {
         let rules = Rules::default();
         rules.insert(rule("a.example/", Method::Invalidate, 10));
-        let none = Bytes::new();
+        let none = Head::new(Bytes::new());
         let url = (&b"a.example/1"[..], &none);
-        assert_eq!(rules.verdict(url, 5, 5), Verdict::Stale);
-        assert_eq!(rules.verdict(url, 5, 10), Verdict::Kept);
-        assert!(!rules.is_gone(url, 5));
+        assert_eq!(rules.effect(url, 5, 5), Effect::Invalidated);
+        assert_eq!(rules.effect(url, 5, 10), Effect::None);
+        assert!(!rules.is_deleted(url, 5));
         rules.insert(rule("a.example/1", Method::Delete, 8));
-        assert_eq!(rules.verdict(url, 5, 20), Verdict::Gone);
-        assert_eq!(rules.verdict(url, 9, 9), Verdict::Stale);
+        assert_eq!(rules.effect(url, 5, 20), Effect::Deleted);
+        assert_eq!(rules.effect(url, 9, 9), Effect::Invalidated);
     }
 
     #[test]
     fn a_rule_for_a_tag_concerns_the_tagged_responses_of_its_host() {
         let rules = Rules::default();
         rules.insert(rule("a.example news", Method::Delete, 10));
-        let verdict = |url: &str, tags: &[&str], generation| {
+        let effect = |url: &str, tags: &[&str], generation| {
             let mut fields = HeaderMap::new();
             for tag in tags {
                 fields.append(CACHE_TAG, HeaderValue::from_str(tag).unwrap());
@@ -415,20 +407,24 @@ mod tests {
                 corrected_initial_age_ms: 0,
                 lifetime_ms: 0,
             };
-            rules.verdict((url.as_bytes(), &response.encode().into()), generation, generation)
+            let head = Head::new(response.encode().into());
+            rules.effect((url.as_bytes(), &head), generation, generation)
         };
         for tags in [&["news"][..], &["x, news ,y"], &["x", "y,news"]] {
-            assert_eq!(verdict("a.example/1", tags, 9), Verdict::Gone, "{tags:?}");
+            assert_eq!(effect("a.example/1", tags, 9), Effect::Deleted, "{tags:?}");
         }
         for tags in [&[][..], &["new"], &["news2"], &["old news"], &["News"]] {
-            assert_eq!(verdict("a.example/1", tags, 9), Verdict::Kept, "{tags:?}");
+            assert_eq!(effect("a.example/1", tags, 9), Effect::None, "{tags:?}");
         }
-        assert_eq!(verdict("a.example/1", &["news"], 10), Verdict::Kept);
-        assert_eq!(verdict("b.example/1", &["news"], 9), Verdict::Kept);
-        assert_eq!(rules.verdict((b"a.example/1", &Bytes::from_static(b"?")), 9, 9), Verdict::Kept);
+        assert_eq!(effect("a.example/1", &["news"], 10), Effect::None);
+        assert_eq!(effect("b.example/1", &["news"], 9), Effect::None);
+        let no_head = Head::new(Bytes::from_static(b"?"));
+        assert_eq!(rules.effect((b"a.example/1", &no_head), 9, 9), Effect::None);
     }
 
-    const NONE: Bytes = Bytes::new();
+    fn none() -> Head {
+        Head::new(Bytes::new())
+    }
 
     fn rule_of(prefix: String, method: Method, generation: u64) -> Rule {
         Rule { prefix: prefix.into(), method, generation }
@@ -438,32 +434,32 @@ mod tests {
     fn beyond_its_bound_the_older_half_of_a_host_is_one_rule_for_all_of_it() {
         let rules = Rules::default();
         let most = BOUNDS.of_host as u64;
-        let verdict =
-            |url: &str, generation| rules.verdict((url.as_bytes(), &NONE), generation, generation);
+        let effect =
+            |url: &str, generation| rules.effect((url.as_bytes(), &none()), generation, generation);
         for n in 1..=most {
             rules.insert(rule_of(format!("a.example/{n}/"), Method::Delete, 10 * n));
         }
         assert_eq!((rules.len() as u64, rules.merged()), (most, 0));
-        assert_eq!(verdict("a.example/other", 9), Verdict::Kept);
+        assert_eq!(effect("a.example/other", 9), Effect::None);
         rules.insert(rule("*.a.example/x/", Method::Delete, 5));
         rules.insert(rule("a.example/last/", Method::Delete, 10 * most + 10));
         let half = most / 2;
         assert_eq!((rules.len() as u64, rules.merged()), (half + 3, half - 1));
         // more than before is gone of what is older,
-        assert_eq!(verdict("a.example/other", 10 * half - 1), Verdict::Gone);
-        assert_eq!(verdict("a.example/other", 10 * half), Verdict::Kept);
-        assert_eq!(verdict("b.example/other", 1), Verdict::Kept);
-        assert_eq!(verdict("b.a.example/other", 1), Verdict::Kept);
+        assert_eq!(effect("a.example/other", 10 * half - 1), Effect::Deleted);
+        assert_eq!(effect("a.example/other", 10 * half), Effect::None);
+        assert_eq!(effect("b.example/other", 1), Effect::None);
+        assert_eq!(effect("b.a.example/other", 1), Effect::None);
         // and nothing less
         for n in 1..=most {
-            assert_eq!(verdict(&format!("a.example/{n}/1"), 10 * n - 1), Verdict::Gone, "{n}");
+            assert_eq!(effect(&format!("a.example/{n}/1"), 10 * n - 1), Effect::Deleted, "{n}");
         }
-        assert_eq!(verdict(&format!("a.example/{most}/1"), 10 * most), Verdict::Kept);
+        assert_eq!(effect(&format!("a.example/{most}/1"), 10 * most), Effect::None);
         // it ends with the newest that is in it, not before
         rules.remove(10);
-        assert_eq!(verdict("a.example/1/1", 9), Verdict::Gone);
+        assert_eq!(effect("a.example/1/1", 9), Effect::Deleted);
         rules.remove(10 * half);
-        assert_eq!(verdict("a.example/1/1", 9), Verdict::Kept);
+        assert_eq!(effect("a.example/1/1", 9), Effect::None);
     }
 
     #[test]
@@ -481,10 +477,10 @@ mod tests {
         }
         assert!(generation > fitting as u64, "{generation}");
         assert_eq!(rules.len(), 2);
-        let verdict = |url: &'static str, at| rules.verdict((url.as_bytes(), &NONE), at, at);
-        assert_eq!(verdict("a.example/other", generation - 1), Verdict::Stale);
-        assert_eq!(verdict("b.example/other", 0), Verdict::Kept);
-        assert_eq!(verdict("b.example/x/1", 0), Verdict::Gone);
+        let effect = |url: &'static str, at| rules.effect((url.as_bytes(), &none()), at, at);
+        assert_eq!(effect("a.example/other", generation - 1), Effect::Invalidated);
+        assert_eq!(effect("b.example/other", 0), Effect::None);
+        assert_eq!(effect("b.example/x/1", 0), Effect::Deleted);
     }
 
     #[test]
@@ -498,12 +494,12 @@ mod tests {
             assert!(rules.table.load().bytes <= BOUNDS.bytes);
         }
         assert!(generation > 50_000, "{generation}");
-        let verdict = |url: &str, at| rules.verdict((url.as_bytes(), &NONE), at, at);
+        let effect = |url: &str, at| rules.effect((url.as_bytes(), &none()), at, at);
         for n in 2..=generation {
-            assert_eq!(verdict(&format!("{n}.example/1"), n - 1), Verdict::Gone, "{n}");
+            assert_eq!(effect(&format!("{n}.example/1"), n - 1), Effect::Deleted, "{n}");
         }
-        assert_eq!(verdict("other.example/1", generation / 4), Verdict::Gone);
-        assert_eq!(verdict("other.example/1", generation / 4 * 3), Verdict::Kept);
+        assert_eq!(effect("other.example/1", generation / 4), Effect::Deleted);
+        assert_eq!(effect("other.example/1", generation / 4 * 3), Effect::None);
     }
 
     #[test]
@@ -531,17 +527,17 @@ mod tests {
             assert!(bounded.merged > 0 && all.merged == 0);
             let rules = |table| Rules { table: ArcSwap::from_pointee(table), order: 0.into() };
             let (bounded, all) = (rules(bounded), rules(all));
-            let rank = |verdict| match verdict {
-                Verdict::Kept => 0,
-                Verdict::Stale => 1,
-                Verdict::Gone => 2,
+            let rank = |effect| match effect {
+                Effect::None => 0,
+                Effect::Invalidated => 1,
+                Effect::Deleted => 2,
             };
             for url in
                 ["a.example/1/2/3", "x.a.example/1", "y.a.example/9", "5.b.example/", "b.example/1"]
             {
                 for generation in 0..200 {
                     let of = |rules: &Rules| {
-                        rank(rules.verdict((url.as_bytes(), &NONE), generation, generation))
+                        rank(rules.effect((url.as_bytes(), &none()), generation, generation))
                     };
                     assert!(of(&bounded) >= of(&all), "{round} {url} {generation}");
                 }

@@ -16,7 +16,7 @@ use stoker_domain::key::Key;
 use super::{
     Config, Shared, WriteError,
     footer::Listed,
-    index::Found,
+    index::Lookup,
     log::{GROUP_BYTES, Group, Item, Log},
     queue::Operation,
     record::{Draft, Kind},
@@ -34,14 +34,14 @@ pub(super) fn run(shared: &Shared, log: Log, config: &Config) {
 
 fn drain(shared: &Shared, mut log: Log, config: &Config) {
     let flush_delay = config.flush_delay;
-    let mut look_at = (config.reserve_bytes > 0).then(Instant::now);
+    let mut check_at = (config.reserve_bytes > 0).then(Instant::now);
     loop {
-        if let Some(due) = look_at.filter(|due| *due <= Instant::now()) {
-            log.leave_reserve(shared);
-            look_at = Some(due.max(Instant::now()) + config.look_every);
+        if let Some(due) = check_at.filter(|due| *due <= Instant::now()) {
+            log.restore_reserve(shared);
+            check_at = Some(due.max(Instant::now()) + config.reserve_interval);
         }
         let flush_at = log.unsynced_since().map(|since| since + flush_delay);
-        let deadline = flush_at.into_iter().chain(look_at).min();
+        let deadline = flush_at.into_iter().chain(check_at).min();
         let taken = shared.queue.take(GROUP_BYTES as usize, deadline);
         log.commit(shared, taken.operations);
         let is_overdue = log.unsynced_since().is_some_and(|since| since.elapsed() >= flush_delay);
@@ -59,12 +59,12 @@ impl Log {
     /// Writes and publishes `operations`, in their order.
     fn commit(&mut self, shared: &Shared, operations: Vec<Operation>) {
         let written_s = u32::try_from(self.clock.now().as_seconds()).unwrap_or(0);
-        self.make_room_in_index(shared, operations.len());
+        self.evict_for_index(shared, operations.len());
         let mut group = Group::default();
         for operation in operations {
             let (draft, resolver, permit) = match operation {
                 Operation::Put { draft, resolver, permit } => (draft, resolver, Some(permit)),
-                Operation::Note { draft, resolver } => (draft, resolver, None),
+                Operation::Purge { draft, resolver } => (draft, resolver, None),
                 Operation::Remove { key, generation, resolver } => {
                     let none = Bytes::new();
                     let identity = (key, generation);
@@ -84,7 +84,7 @@ impl Log {
             };
             let header = draft.header();
             if shared.index.is_superseded(header.key, header.generation)
-                || shared.rules.is_gone((draft.url(), draft.head()), header.generation)
+                || shared.rules.is_deleted((draft.url(), &draft.head()), header.generation)
             {
                 resolver.fail(WriteError::Superseded);
                 continue;
@@ -109,11 +109,11 @@ impl Log {
         head: Bytes,
     ) -> Result<Draft, WriteError> {
         match shared.index.find(key) {
-            Some(Found::Sliced(sliced, at)) if sliced.generation == generation => {
+            Some(Lookup::Sliced(sliced, at)) if sliced.generation == generation => {
                 let kind = if at.is_complete { Kind::Complete } else { Kind::Head };
                 Ok(Draft::new(kind, (key, generation), url, head, Vec::new()).with_size(at.size))
             }
-            Some(Found::Whole(whole)) if whole.generation == generation => {
+            Some(Lookup::Whole(whole)) if whole.generation == generation => {
                 let place = whole.place;
                 let segment = shared.segments.get(place.segment).ok_or(WriteError::Superseded)?;
                 let written_s = 0;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use rand::{SeedableRng, rngs::StdRng};
-use stoker_node::store::{Config, Disk, Files, Freed, Store, held_bytes, make_room};
+use stoker_node::store::{Config, Disk, Files, Freed, Store, free_space, held_bytes};
 use stoker_testkit::{FakeClock, eventually};
 
 use crate::{
@@ -25,7 +25,7 @@ fn a_store_leaves_the_reserve_free_and_gives_back_what_others_take() {
         let config = Config {
             segment_bytes: SEGMENT,
             reserve_bytes: RESERVE,
-            look_every: Duration::from_millis(5),
+            reserve_interval: Duration::from_millis(5),
             ..Config::new(dir.path(), 64 << 20)
         };
         let store =
@@ -73,14 +73,14 @@ fn room_is_made_from_the_oldest_segments_of_the_store_that_holds_most() {
             assert_eq!(model.settle().await, []);
             models.push(model);
             if count == 60 {
-                assert_eq!(make_room(&dirs[..1], u64::MAX).unwrap(), Freed::default(), "in use");
+                assert_eq!(free_space(&dirs[..1], u64::MAX).unwrap(), Freed::default(), "in use");
             }
             store.close().await;
         }
         let held = dirs.iter().map(|dir| held_bytes(dir)).collect::<Vec<_>>();
         assert!(held[0] > 0 && held[1] > held[0] && held[2] == 0, "{held:?}");
-        assert_eq!(make_room(&dirs, 0).unwrap(), Freed::default(), "there is enough");
-        let freed = make_room(&dirs[..1], u64::MAX).unwrap();
+        assert_eq!(free_space(&dirs, 0).unwrap(), Freed::default(), "there is enough");
+        let freed = free_space(&dirs[..1], u64::MAX).unwrap();
         assert_eq!((freed.bytes, held_bytes(&dirs[0])), (held[0], 0));
         let store = open(&dirs[1], Arc::new(Files::new(&dirs[1])), 16 << 20, SEGMENT).unwrap();
         models[1].check(&store, Demand::Durable).await;

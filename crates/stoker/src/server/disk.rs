@@ -6,7 +6,7 @@
 
 use std::{fs::create_dir_all, path::Path};
 
-use stoker_node::store::{Freed, held_bytes, make_room};
+use stoker_node::store::{Freed, held_bytes, free_space};
 
 use super::{Options, nodes::folders};
 use crate::{failure::Failure, size::show};
@@ -67,7 +67,7 @@ impl DiskShare {
             );
         }
         if disk.free < share.reserve_bytes {
-            let freed = make_room(&folders, share.reserve_bytes).map_err(|error| {
+            let freed = free_space(&folders, share.reserve_bytes).map_err(|error| {
                 Failure::because("the disk is full, and the caches cannot free space on it", &error)
                     .hint("remove files on the file system of the data directory")
             })?;

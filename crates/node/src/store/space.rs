@@ -1,4 +1,4 @@
-//! Room on a disk that is full before anything was started on it.
+//! Frees space on a disk that is full before any store on it was opened.
 //!
 //! Works on the segment files alone. The oldest go first, as eviction takes them: what a purge rule
 //! concerns stands before the rule, so it never outlives it.
@@ -36,7 +36,7 @@ struct Closed {
 ///
 /// # Errors
 /// A segment cannot be removed. A directory that is not there or cannot be read is passed over.
-pub fn make_room(dirs: &[PathBuf], bytes: u64) -> io::Result<Freed> {
+pub fn free_space(dirs: &[PathBuf], bytes: u64) -> io::Result<Freed> {
     let mut stores: Vec<Closed> = dirs.iter().filter_map(|dir| Closed::open(dir)).collect();
     let mut freed = Freed::default();
     while let Some(largest) = stores.iter_mut().max_by_key(|store| store.held()) {

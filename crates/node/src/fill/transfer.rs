@@ -1,4 +1,10 @@
-//! One upstream transfer: a run of slices, cut while it streams.
+//! One upstream transfer: a row of slices, cut while they stream.
+//!
+//! A transfer may take several replies: a paced one is asked for in pieces, and where a viewer joins a
+//! background transfer it is asked for again at interactive priority. **Invariant:** a reply continues
+//! a generation only with its validator and its size (`GenerationContext::continues`); anything else is a
+//! `Change`, and what to do about it is decided by `driver`. Which slices are asked for, and how many
+//! transfers run at once, is decided by `pull`.
 
 use std::{mem, sync::Arc, time::Duration};
 
@@ -23,12 +29,12 @@ use crate::{
     request::Request,
 };
 
-/// Before the parent is urged again.
-const URGE_AGAIN: Duration = Duration::from_secs(1);
+/// Between two requests that raise the priority of what a parent brings.
+const RAISE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What every transfer of one generation has in common.
 #[derive(Debug)]
-pub(super) struct Course {
+pub(super) struct GenerationContext {
     pub(super) fills: Fills,
     pub(super) fill: Arc<Fill>,
     pub(super) request: Arc<Request>,
@@ -41,8 +47,8 @@ pub(super) struct Course {
 
 /// A transfer of bytes up to `end`.
 #[derive(Debug)]
-pub(super) struct Run {
-    course: Arc<Course>,
+pub(super) struct Transfer {
+    context: Arc<GenerationContext>,
     content: Option<Content>,
     /// Bytes beyond the slice that was cut last.
     carry: Bytes,
@@ -50,7 +56,7 @@ pub(super) struct Run {
     pub(super) next: u64,
     /// Offset after the last byte; open while the size is unknown.
     pub(super) end: Option<u64>,
-    /// Offset after the last byte that this reply brings; a run may take several.
+    /// Offset after the last byte that this reply brings; a transfer may take several.
     reply_end: Option<u64>,
     /// Bytes that came and were not there yet.
     pub(super) brought: u64,
@@ -58,13 +64,13 @@ pub(super) struct Run {
     pub(super) is_partial: bool,
     /// A reply to `If-Range` continued what others brought.
     pub(super) has_joined: bool,
-    /// Makes the parent hurry with a reply that no other can continue.
-    urging: Option<AbortOnDropHandle<()>>,
+    /// Raises the priority at the parent of a reply that no other can continue.
+    raising: Option<AbortOnDropHandle<()>>,
 }
 
-/// What one step of a run came to.
+/// What one step of a transfer came to.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum TransferEvent {
     /// This slice is in the window, whole.
     Slice { number: u32 },
     /// The content is over; the last slice, if any was begun, is in the window.
@@ -88,38 +94,38 @@ pub(super) struct Change {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ChangeKind {
     /// Nothing: there is another representation now.
-    Another,
+    Replaced,
     /// A range was refused. That may be so because of a change, or of ranges alone.
     Refused,
     /// Nothing has changed and parts do not go together: only the whole is of use.
-    Odd,
+    Inconsistent,
 }
 
 impl Change {
-    pub(super) fn another(detail: impl Into<String>) -> Self {
-        Self { detail: detail.into(), kind: ChangeKind::Another, reply: None }
+    pub(super) fn replaced(detail: impl Into<String>) -> Self {
+        Self { detail: detail.into(), kind: ChangeKind::Replaced, reply: None }
     }
 
     fn refused(detail: impl Into<String>) -> Self {
-        Self { kind: ChangeKind::Refused, ..Self::another(detail) }
+        Self { kind: ChangeKind::Refused, ..Self::replaced(detail) }
     }
 
-    fn odd(detail: impl Into<String>) -> Self {
-        Self { kind: ChangeKind::Odd, ..Self::another(detail) }
+    fn inconsistent(detail: impl Into<String>) -> Self {
+        Self { kind: ChangeKind::Inconsistent, ..Self::replaced(detail) }
     }
 }
 
-impl Run {
-    /// A run whose reply has begun.
-    pub(super) fn begun(course: Arc<Course>, content: Content, extent: Extent) -> Self {
+impl Transfer {
+    /// A transfer whose reply has begun.
+    pub(super) fn begun(context: Arc<GenerationContext>, content: Content, extent: Extent) -> Self {
         let carry = Bytes::new();
         let Extent { start: next, end: reply_end, is_partial, .. } = extent;
         // a reply that was asked to end within a slice is followed by others
-        let whole = |end: u64| start_of(slice_of(end - 1) + 1).min(course.size.unwrap_or(end));
+        let whole = |end: u64| start_of(slice_of(end - 1) + 1).min(context.size.unwrap_or(end));
         let end = reply_end.map(|end| if is_partial && end > 0 { whole(end) } else { end });
         let content = Some(content);
         Self {
-            course,
+            context,
             content,
             carry,
             next,
@@ -128,15 +134,15 @@ impl Run {
             brought: 0,
             is_partial,
             has_joined: false,
-            urging: None,
+            raising: None,
         }
     }
 
-    /// A run that has yet to ask for bytes `next..end`.
-    pub(super) fn planned(course: Arc<Course>, next: u64, end: u64) -> Self {
+    /// A transfer that has yet to ask for bytes `next..end`.
+    pub(super) fn planned(context: Arc<GenerationContext>, next: u64, end: u64) -> Self {
         let (carry, end) = (Bytes::new(), Some(end));
         Self {
-            course,
+            context,
             content: None,
             carry,
             next,
@@ -145,11 +151,11 @@ impl Run {
             brought: 0,
             is_partial: false,
             has_joined: false,
-            urging: None,
+            raising: None,
         }
     }
 
-    /// Slices that the run would still bring, the one it is in included.
+    /// Slices that the transfer would still bring, the one it is in included.
     pub(super) fn rest(&self) -> std::ops::RangeInclusive<u32> {
         let last = self.end.map_or(u32::MAX, |end| slice_of(end.saturating_sub(1)));
         slice_of(self.next)..=last
@@ -160,37 +166,37 @@ impl Run {
     }
 
     /// Brings the rest of one slice.
-    pub(super) async fn step(mut self) -> (Self, Event) {
+    pub(super) async fn step(mut self) -> (Self, TransferEvent) {
         let event = match self.try_step().await {
             Ok(event) | Err(event) => event,
         };
         (self, event)
     }
 
-    async fn try_step(&mut self) -> Result<Event, Event> {
+    async fn try_step(&mut self) -> Result<TransferEvent, TransferEvent> {
         if self.content.is_none() {
             self.open().await?;
         }
         let number = slice_of(self.next);
         let slice_end = start_of(number.saturating_add(1));
-        let limit = self.course.size.map_or(slice_end, |size| slice_end.min(size));
+        let limit = self.context.size.map_or(slice_end, |size| slice_end.min(size));
         self.hold(number, limit).await;
         loop {
             if self.next >= limit {
                 self.end_of_reply().await?;
-                return Ok(Event::Slice { number });
+                return Ok(TransferEvent::Slice { number });
             }
             if self.is_over() {
-                return Ok(Event::End);
+                return Ok(TransferEvent::End);
             }
             if self.reply_end.is_some_and(|end| self.next >= end) {
                 self.end_of_reply().await?;
                 self.open().await?;
             }
             let Some(chunk) = self.more().await? else {
-                let Some(end) = self.end else { return Ok(Event::End) };
+                let Some(end) = self.end else { return Ok(TransferEvent::End) };
                 let detail = format!("content ended at byte {} of {end}", self.next);
-                return Err(Event::Failed(Fault::origin(OriginFault::Truncated, detail)));
+                return Err(TransferEvent::Failed(Fault::origin(OriginFault::Truncated, detail)));
             };
             self.give(chunk, limit);
         }
@@ -198,7 +204,7 @@ impl Run {
 
     /// Waits for the memory of slice `number`, which ends at `end`.
     async fn hold(&self, number: u32, end: u64) {
-        let Course { fill, fills, epoch, .. } = &*self.course;
+        let GenerationContext { fill, fills, epoch, .. } = &*self.context;
         if fill.state().is_admitted(number) {
             return;
         }
@@ -206,7 +212,8 @@ impl Run {
         let hold = match fills.memory().slice_now(len) {
             Some(hold) => hold,
             None => {
-                // what this fill does not need itself must not be what it waits for
+                // Slices that this fill began and does not bring hold memory too. Waiting while it holds
+                // them could be waiting for itself.
                 fill.state().drop_unclaimed();
                 fills.memory().slice(len).await
             }
@@ -214,9 +221,9 @@ impl Run {
         fill.state().admit(*epoch, number, hold);
     }
 
-    /// Where a part has come, sees that nothing follows: `Content-Range` is believed only where
+    /// Checks that nothing follows where a part should end: `Content-Range` is believed only where
     /// the framing agrees.
-    async fn end_of_reply(&mut self) -> Result<(), Event> {
+    async fn end_of_reply(&mut self) -> Result<(), TransferEvent> {
         if !self.is_partial || self.reply_end.is_none_or(|end| self.next < end) {
             return Ok(());
         }
@@ -229,45 +236,47 @@ impl Run {
             };
         if has_more {
             let detail = format!("206 with content beyond byte {}, its last", self.next - 1);
-            return Err(Event::Changed(Change::odd(detail)));
+            return Err(TransferEvent::Changed(Change::inconsistent(detail)));
         }
         Ok(())
     }
 
-    async fn more(&mut self) -> Result<Option<Bytes>, Event> {
+    async fn more(&mut self) -> Result<Option<Bytes>, TransferEvent> {
         if !self.carry.is_empty() {
             return Ok(Some(mem::take(&mut self.carry)));
         }
-        let fill = Arc::clone(&self.course.fill);
+        let fill = Arc::clone(&self.context.fill);
         let (first, last) = self.rest().into_inner();
         let is_urgent = || fill.state().is_urgent(first, last);
-        if self.urging.is_some() && !is_urgent() {
-            self.urging = None;
+        if self.raising.is_some() && !is_urgent() {
+            self.raising = None;
         }
         let chunk = loop {
             let Some(content) = &mut self.content else { return Ok(None) };
-            if !content.is_patient || self.urging.is_some() {
+            if !content.is_patient || self.raising.is_some() {
                 break content.next_at_pace(is_urgent).await;
             }
             select! {
                 biased;
-                () = fill.is_in_a_hurry(first, last) => {}
+                () = fill.until_urgent(first, last) => {}
                 chunk = content.next() => break chunk,
             }
-            // the parent hears of the viewer
-            if self.end.is_some() && self.course.can_go_on() {
-                // somebody wants it there all the time
+            // A viewer waits now, and the parent does not know. Where another reply can continue this
+            // one, that is asked for at interactive priority; the former is dropped only after it has
+            // begun, so that the parent's fill is never without a reader.
+            if self.end.is_some() && self.context.can_go_on() {
                 let former = self.content.take();
                 self.open().await?;
                 drop(former);
             } else {
-                let urging = TaskTracker::new().spawn(Arc::clone(&self.course).urge());
-                self.urging = Some(AbortOnDropHandle::new(urging));
+                // Nothing can continue it: another request beside it raises its priority.
+                let raising = TaskTracker::new().spawn(Arc::clone(&self.context).raise_priority());
+                self.raising = Some(AbortOnDropHandle::new(raising));
             }
         };
-        let chunk = chunk.transpose().map_err(Event::Failed)?;
+        let chunk = chunk.transpose().map_err(TransferEvent::Failed)?;
         if let Some(chunk) = &chunk {
-            self.course.fill.count_pulled(chunk.len());
+            self.context.fill.count_pulled(chunk.len());
         }
         Ok(chunk)
     }
@@ -279,43 +288,47 @@ impl Run {
         }
         let offset = self.next;
         self.next += chunk.len() as u64;
-        self.brought += self.course.fill.append(self.course.epoch, offset, chunk);
+        self.brought += self.context.fill.append(self.context.epoch, offset, chunk);
     }
 
-    async fn open(&mut self) -> Result<(), Event> {
-        let course = Arc::clone(&self.course);
-        // the former reply is over: its account is settled before the next is paid for
+    async fn open(&mut self) -> Result<(), TransferEvent> {
+        let context = Arc::clone(&self.context);
+        // Dropped first: the reservation of the former reply gives back what it did not use before
+        // the next one reserves.
         self.content = None;
         let whole = self.end.unwrap_or(u64::MAX);
-        let piece = course.fills.piece(&course.fill, &course.source);
+        let piece = context.fills.piece(&context.fill, &context.source);
         let end = whole.min(self.next.saturating_add(piece));
         let ask = Ask {
             range: Some((self.next, end - 1)),
-            if_range: course.validator.as_ref().map(|validator| validator.as_value().clone()),
+            if_range: context.validator.as_ref().map(|validator| validator.as_value().clone()),
             is_further: true,
             ..Ask::default()
         };
         let rest = self.rest();
         let (first, last) = rest.into_inner();
-        let request_time = course.fills.now();
-        let writer = course.fills.store().begin(course.fill.key, &course.fill.url);
-        let response = course
+        let request_time = context.fills.now();
+        let writer = context.fills.store().begin(context.fill.key, &context.fill.url);
+        let response = context
             .fills
-            .get(&course.fill, &course.source, &course.request, (ask.clone(), first, last))
+            .get(&context.fill, &context.source, &context.request, (ask.clone(), first, last))
             .await
             .map_err(|fault| match fault.outcome() {
-                // whether it is so of ranges alone, a request for the whole will tell
+                // a request for the whole will show whether the range was the reason
                 Outcome::OriginError(OriginFault::Protocol) => {
-                    Event::Changed(Change::refused(fault.detail()))
+                    TransferEvent::Changed(Change::refused(fault.detail()))
                 }
-                _ => Event::Failed(fault),
+                _ => TransferEvent::Failed(fault),
             })?;
-        let extent = match course.continues(&response, ask.range) {
+        let extent = match context.continues(&response, ask.range) {
             Ok(extent) => extent,
-            Err(Event::Changed(change)) if is_whole(&response) => {
-                let (asked, response_time) = (ask.range, course.fills.now());
+            Err(TransferEvent::Changed(change)) if is_whole(&response) => {
+                let (asked, response_time) = (ask.range, context.fills.now());
                 let reply = Reply { response, asked, request_time, response_time, writer };
-                return Err(Event::Changed(Change { reply: Some(Box::new(reply)), ..change }));
+                return Err(TransferEvent::Changed(Change {
+                    reply: Some(Box::new(reply)),
+                    ..change
+                }));
             }
             Err(event) => return Err(event),
         };
@@ -336,15 +349,16 @@ fn is_whole(response: &Response) -> bool {
     response.status == StatusCode::OK && Extent::of(response.status, &response.fields, None).is_ok()
 }
 
-impl Course {
+impl GenerationContext {
     /// Further transfers can join this generation.
     fn can_go_on(&self) -> bool {
         self.validator.is_some() && self.size.is_some()
     }
 
-    /// Wants, without patience, the last byte of what the parent brings already, or all of it where
-    /// nobody knows which is the last: that joins the parent's fill. What comes is of no use here.
-    async fn urge(self: Arc<Self>) {
+    /// Asks at interactive priority for the last byte of what the parent brings already, or all of it
+    /// where the last is not known: that joins the parent's fill and raises its priority. What comes is
+    /// of no use here.
+    async fn raise_priority(self: Arc<Self>) {
         let range = self.size.and_then(|size| size.checked_sub(1)).map(|last| (last, last));
         let ask = Ask { range, is_promotion: true, ..Ask::default() };
         loop {
@@ -353,8 +367,8 @@ impl Course {
             if let Ok(mut response) = got {
                 while let Some(Ok(_)) = response.content.next().await {}
             }
-            // nothing may have come for too long
-            sleep(URGE_AGAIN).await;
+            // The parent may have given up waiting before its fill was done.
+            sleep(RAISE_AGAIN).await;
         }
     }
 
@@ -363,28 +377,28 @@ impl Course {
         &self,
         response: &Response,
         asked: Option<(u64, u64)>,
-    ) -> Result<Extent, Event> {
+    ) -> Result<Extent, TransferEvent> {
         match response.status {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
             StatusCode::RANGE_NOT_SATISFIABLE
             | StatusCode::PRECONDITION_FAILED
             | StatusCode::NOT_MODIFIED => {
                 let detail = format!("{} to a request for the rest", response.status);
-                return Err(Event::Changed(Change::refused(detail)));
+                return Err(TransferEvent::Changed(Change::refused(detail)));
             }
             status => {
                 let outcome = Outcome::OriginStatus(status.as_u16());
                 let detail = format!("answered {status} to a request for the rest");
                 let fault = Fault::new(outcome, &detail);
                 return Err(match fault.retry() {
-                    Retry::AfterDelay => Event::Failed(fault.after(response.retry_after)),
-                    // whether that is said of the range alone, a request for the whole will tell
-                    Retry::No => Event::Changed(Change::refused(detail)),
+                    Retry::AfterDelay => TransferEvent::Failed(fault.after(response.retry_after)),
+                    // a request for the whole will show whether the range was the reason
+                    Retry::No => TransferEvent::Changed(Change::refused(detail)),
                 });
             }
         }
         let extent = Extent::of(response.status, &response.fields, asked)
-            .map_err(|fault| Event::Changed(Change::odd(fault.detail())))?;
+            .map_err(|fault| TransferEvent::Changed(Change::inconsistent(fault.detail())))?;
         let is_another = extent.total.is_some_and(|total| Some(total) != self.size);
         let validator = strong_validator(&response.fields);
         if self.validator.is_none() || validator != self.validator {
@@ -392,13 +406,15 @@ impl Course {
                 Some(_) => "its validator changes from reply to reply",
                 None => "its validator is missing in replies to ranges",
             };
-            return Err(Event::Changed(match is_another {
-                true => Change::another("its validator has changed"),
-                false => Change::odd(detail),
+            return Err(TransferEvent::Changed(match is_another {
+                true => Change::replaced("its validator has changed"),
+                false => Change::inconsistent(detail),
             }));
         }
         if is_another {
-            return Err(Event::Changed(Change::odd("its size changes under one validator")));
+            return Err(TransferEvent::Changed(Change::inconsistent(
+                "its size changes under one validator",
+            )));
         }
         Ok(Extent { end: extent.end.or(self.size), total: self.size, ..extent })
     }
