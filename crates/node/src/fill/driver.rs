@@ -159,6 +159,7 @@ impl Driver {
         let (mut restarts, mut retries, mut selections) = (0, 0, 0);
         let (mut stored, mut begun) = (stored, None);
         loop {
+            // The handle on what is stored serves the first attempt alone.
             let fault = match self.attempt(stored.take(), begun.take()).await {
                 Ok(filled) => return self.finish(filled, None),
                 Err(Stop::Fault(fault)) => fault,
@@ -175,6 +176,7 @@ impl Driver {
                     continue;
                 }
                 Err(Stop::Select(_) | Stop::Plain | Stop::Alone) => {
+                    // From here on it is asked as the one viewer would ask: nobody may join that.
                     self.leave_registry();
                     self.fills.0.unshared.remember(&self.request);
                     self.keeps = false;
@@ -279,6 +281,7 @@ impl Driver {
     /// Leaves the registry if nothing more is wanted of this fill; whether it did. Nobody can join
     /// between the question and the answer.
     pub(super) fn retire_if(&self, is_satisfied: impl FnOnce(&State) -> bool) -> bool {
+        // Registry before state, as joining does: the two are never taken the other way round.
         let mut shard = self.keeps.then(|| self.fills.shard(self.fill.key));
         let mut state = self.fill.state();
         if !state.is_retired && !is_satisfied(&state) {

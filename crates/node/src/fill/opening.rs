@@ -62,6 +62,7 @@ impl Driver {
             cached => cached,
         };
         let Some(cached) = cached else { return self.begin_anew(&selecting).await };
+        // Claims what is there, so that the slices left over are what has to be asked for.
         self.take_over(&cached);
         let missing = self.fill.state().next_slices(cached.size);
         match missing {
@@ -149,6 +150,7 @@ impl Driver {
         let asked = ask.range;
         let request_time = self.fills.now();
         self.note_asked(request_time);
+        // Begun before upstream is asked: a purge that comes in between is newer and wins.
         let writer = self.fills.store().begin(self.fill.key, &self.fill.url);
         let asking = (ask, 0, u32::MAX);
         let response = self.fills.get(&self.fill, &self.source, &self.request, asking).await?;

@@ -51,6 +51,7 @@ impl Log {
                     self.carry(shared, &segment, &listed);
                 }
                 self.drop_old_rules(shared, &listed);
+                // What was carried stands elsewhere by now, so forgetting by place leaves it alone.
                 let forgotten = listed.iter().filter(|listed| shared.index.forget(listed));
                 let lost = forgotten.filter(|listed| listed.kind != Kind::Tombstone);
                 let mut keys: Vec<_> = lost.map(|listed| listed.key).collect();
@@ -67,6 +68,7 @@ impl Log {
     pub(super) fn evict_for_index(&mut self, shared: &Shared, incoming: usize) {
         let most = self.limits.max_entries.saturating_sub(incoming);
         while shared.index.len() > most {
+            // The active segment is never evicted, so where it is the only one a new one is begun.
             let is_only = shared.segments.totals().0 <= 1;
             if is_only && self.roll(shared).is_err() || !self.evict_oldest(shared, true) {
                 return;
@@ -76,6 +78,7 @@ impl Log {
 
     /// Step 8 of the log: removes a segment that nothing refers to.
     pub(super) fn remove(&mut self, shared: &Shared, segment: &Segment) -> bool {
+        // Before the file is touched: a reader that reads zeros checks this and sees a miss, not damage.
         segment.set_gone();
         let removed =
             self.disk.remove(&file_name(segment.number)).and_then(|()| self.disk.sync_names());
@@ -104,6 +107,7 @@ impl Log {
                 candidates.push((CarryReason::IsPurge, listed));
                 continue;
             }
+            // Takes the CLOCK bit also of what is not carried in the end: it must be used again.
             let liveness = shared.index.take_liveness(listed);
             let is_head = matches!(listed.kind, Kind::Head | Kind::Complete);
             let reason = match liveness {
@@ -135,6 +139,7 @@ impl Log {
             }
             let len = padded(&draft);
             let Some(active) = &self.active else { break };
+            // Leaves room for one largest record: whoever made room here still has to write one.
             let with_reserve = group.bytes() + len + shared.largest_record;
             if bytes + len > self.limits.segment_bytes / 2
                 || !active.fits(with_reserve, group.len() + 2)

@@ -175,6 +175,7 @@ impl Index {
                 Entry::Tombstone { generation, segment: place.segment }
             }
             Kind::Head | Kind::Complete | Kind::Slice => {
+                // Head and slices of one generation meet in one table, in whatever order they come.
                 if let Some(Entry::Sliced(sliced)) = shard.get(&key)
                     && sliced.generation == generation
                 {
@@ -213,6 +214,8 @@ impl Index {
     pub(super) fn undo(&self, undo: Undo) {
         let Undo { listed, before } = undo;
         let mut shard = self.shard(listed.key);
+        // A newer generation may have replaced it between publication and undo. Then nothing is to be
+        // taken back: the newer one was published on its own account.
         let is_ours = shard.get(&listed.key).is_some_and(|e| e.generation() == listed.generation);
         if !is_ours {
             return;

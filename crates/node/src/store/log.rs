@@ -180,6 +180,9 @@ impl Log {
     pub(super) fn append(&mut self, shared: &Shared, group: &mut Group, item: Item) {
         let len = padded(&item.draft);
         let fits = |active: &Active, group: &Group| active.fits(group.bytes + len, group.len() + 1);
+        // Two reasons to write the group before this record joins it: it has grown large, or it would
+        // no longer fit into the segment. Only if the record does not fit either after that, a new
+        // segment is begun: records never cross segments.
         if group.bytes + len > GROUP_BYTES {
             self.write(shared, group);
         }
@@ -209,6 +212,8 @@ impl Log {
         let mut end = active.end;
         let mut headers: Vec<[u8; HEADER]> = Vec::with_capacity(items.len());
         let mut listed = Vec::with_capacity(items.len());
+        // The first record behind a sync says so in its header: what stands before it was durable, so
+        // that recovery can tell damage from what a crash left.
         let mut is_after_sync = self.pending.since.is_none();
         for item in &items {
             let header = item.draft.header();
@@ -230,6 +235,7 @@ impl Log {
         let bytes = end - active.end;
         active.end = end;
         self.pending.bytes += bytes;
+        // Set before anything is published: whoever waits for durability wakes the writer by it.
         self.pending.since.get_or_insert_with(Instant::now);
         let mut own = 0;
         for (item, listed) in items.into_iter().zip(listed) {
@@ -257,12 +263,15 @@ impl Log {
         if self.pending.since.is_none() {
             return;
         }
+        // A second `fdatasync` may succeed without having written what the first one lost, so there is
+        // none: everything since the last success is taken back.
         if let Err(error) = active.segment.file.sync() {
             failed(shared, "cannot sync a cache segment; it is given up", &error);
             self.withdraw(shared);
             self.give_up_segment(shared);
             return;
         }
+        // Before the tickets: who was told durable finds it durable.
         active.segment.set_durable(active.end);
         shared.counters.syncs.add(1);
         let pending = mem::take(&mut self.pending);
@@ -275,6 +284,7 @@ impl Log {
 
     /// Steps 5 to 8: closes the active segment and begins the next.
     pub(super) fn roll(&mut self, shared: &Shared) -> Result<(), WriteError> {
+        // Eviction below removes files. What it carried must not be the only copy in doubt.
         self.sync(shared);
         self.seal(shared);
         while self.lacks_space(shared) {
@@ -322,6 +332,7 @@ impl Log {
         let at = segment.size() - footer.len() as u64;
         let mut parts = [io::IoSlice::new(&footer)];
         let sealed = segment.file.write(&mut parts, at).and_then(|()| segment.file.sync());
+        // Only a hint for the next start, which scans the records where there is no sound footer.
         if let Err(error) = sealed {
             failed(shared, "cannot write the footer of a cache segment", &error);
         }
@@ -369,6 +380,7 @@ impl Log {
             }
             return Err(error);
         }
+        // Usable from here on: the name is durable, and the header repeats where the predecessor ends.
         let segment = Arc::new(Segment::new(number, file, size, SEGMENT_HEADER));
         shared.segments.insert(segment.clone());
         self.next_number += 1;
@@ -380,6 +392,7 @@ impl Log {
     fn give_up_write(&mut self, shared: &Shared, items: Vec<Item>, error: &io::Error) {
         shared.counters.failures.add(1);
         self.write_errors.record("cannot write to a cache segment; it is given up", error);
+        // The failed write stands behind all that was written before, which may still be synced.
         self.sync(shared);
         self.give_up_segment(shared);
         if error.kind() == ErrorKind::StorageFull {
@@ -391,6 +404,7 @@ impl Log {
     /// Takes back what was published since the last sync.
     fn withdraw(&mut self, shared: &Shared) {
         let Pending { records, .. } = mem::take(&mut self.pending);
+        // Newest first, so that each undo finds what its publication had left.
         for (undo, resolver) in records.into_iter().rev() {
             shared.index.undo(undo);
             if let Some(resolver) = resolver {
@@ -402,6 +416,7 @@ impl Log {
     fn give_up_segment(&mut self, shared: &Shared) {
         let Some(Active { segment, .. }) = self.active.take() else { return };
         let durable = segment.durable();
+        // Nothing in it counts: without the file there is nothing that the next header must vouch for.
         if durable <= SEGMENT_HEADER && self.remove(shared, &segment) {
             return;
         }

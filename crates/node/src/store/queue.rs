@@ -86,6 +86,7 @@ impl Queue {
 
     /// Waits for room for `bytes`; `None` when the queue is closed.
     pub(super) async fn reserve(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        // What is larger than the whole queue takes all of it and goes alone, instead of never.
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.capacity_bytes);
         self.free.clone().acquire_many_owned(bytes).await.ok()
     }
@@ -98,6 +99,7 @@ impl Queue {
             drop(operation);
             return;
         }
+        // A writer that has something to do looks again before it sleeps: only an empty queue wakes it.
         let was_empty = state.operations.is_empty();
         state.operations.push_back(operation);
         drop(state);
@@ -135,6 +137,7 @@ impl Queue {
         let mut bytes = 0;
         while let Some(next) = state.operations.front() {
             bytes += next.cost();
+            // one at least, however large: otherwise it would stay for ever
             if bytes > most && !operations.is_empty() {
                 break;
             }

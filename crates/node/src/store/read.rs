@@ -230,6 +230,8 @@ impl Stored {
     ) -> Result<Bytes, ReadError> {
         let shared = self.store.shared();
         for _ in 0..ATTEMPTS {
+            // From memory; else one block with its checksum; else all of the record, which teaches the
+            // checksums of its blocks.
             let read = if let Some(record) = shared.hot.get(at.place) {
                 Ok(record.slice(at.start + from..at.start + until))
             } else if let Some(sums) = sums.get()
@@ -362,6 +364,7 @@ async fn open(
     let (segment, offset) = (place.segment, place.offset());
     let hot = shared.hot.get(place);
     let is_hot = hot.is_some();
+    // A held record was verified when it was let in, a read one is verified below.
     let mut record = match hot {
         Some(record) => record,
         None => {
@@ -385,6 +388,8 @@ async fn open(
             shared.hot.hold(place, Bytes::copy_from_slice(&record));
         }
     }
+    // Two URLs with one key: astronomically rare, and never mixed. Also what an earlier content epoch
+    // of the domain has left.
     let stored_url = record.slice(HEADER..HEADER + header.url_len);
     if stored_url != url.as_bytes() {
         return Ok(None);

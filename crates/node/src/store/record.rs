@@ -174,6 +174,7 @@ impl Header {
         }
         let mut key = [0; 16];
         key.copy_from_slice(&bytes[8..24]);
+        // All lengths are believed from here on: the checksum over them was right.
         let size = u64_at(bytes, 32);
         Some(Self {
             kind: Kind::from_code(bytes[4])?,
@@ -283,6 +284,7 @@ impl Draft {
     /// Confirmed upstream by a request that was sent at generation `validated`. What does not fit
     /// counts as confirmed earlier, which costs another validation at worst.
     pub(super) fn with_validated(mut self, validated: u64) -> Self {
+        // Four bytes instead of eight: generations that are 2^32 apart do not meet within one store's life.
         let after = validated.saturating_sub(self.header.generation);
         self.header.confirmed_after = u32::try_from(after).unwrap_or(u32::MAX);
         self
@@ -324,6 +326,7 @@ impl Draft {
 }
 
 fn placed_crc(header: &[u8], segment: u32, offset: u64) -> u32 {
+    // Segment and offset are not in the record: bytes that are right but stand elsewhere are wrong.
     let mut crc = Hasher::new();
     crc.update(header);
     crc.update(&segment.to_le_bytes());

@@ -93,6 +93,7 @@ impl Log {
         let next_number = numbers.max().map_or(1, |newest| newest + 1);
         let is_empty = found.is_empty();
         let (active, previous) = recovery.replay(found, segment_bytes);
+        // Eviction carries heads past their slices, so only now is it known which slices have none.
         recovery.index.drop_headless();
         let largest_record = largest_record(segment_bytes);
         let is_sliceable = largest_record >= SLICE + HEADER as u64;
@@ -203,6 +204,7 @@ impl Recovery {
             }
         }
         let mut total: u64 = found.iter().map(|found| found.size).sum();
+        // The bound may have been lowered since; the oldest go, as eviction would have taken them.
         let excess = found.iter().take_while(|found| {
             let is_excess = total > max_bytes;
             total -= if is_excess { found.size } else { 0 };
@@ -210,6 +212,7 @@ impl Recovery {
         });
         let excess: Vec<_> = found.drain(..excess.count()).map(|found| found.number).collect();
         for number in excess.iter().chain(&unsound) {
+            // One after the other: after a crash what is left is still without a gap.
             disk.remove(&file_name(*number))?;
             disk.sync_names()?;
         }
@@ -242,6 +245,8 @@ impl Recovery {
         let nexts: Vec<_> = found.iter().skip(1).map(|next| Some(next.header.previous)).collect();
         for (found, next) in found.into_iter().zip(nexts.into_iter().chain([None])) {
             let SegmentFile { number, file, header, size } = found;
+            // Generations that were begun and never written are above all records; the header bounds
+            // them, so that none is given twice.
             self.next_generation = self.next_generation.max(header.generation_floor);
             let vouched = next.flatten().filter(|&(previous, _)| previous == number);
             // A successor that names another predecessor: a segment is missing between them.
@@ -257,6 +262,7 @@ impl Recovery {
             }
             let segment = Arc::new(Segment::new(number, file, size, end));
             self.segments.insert(segment.clone());
+            // Only the newest may be written on. Any older one without a footer was given up.
             if next.is_none() && !is_sealed {
                 match reopen(segment.clone(), header.size, segment_bytes, (end, listed)) {
                     Ok(Some(active)) => return (Some(active), before),
@@ -265,6 +271,7 @@ impl Recovery {
                         let (file, error) = (file_name(number), &error as &dyn Error);
                         error!(file, error, "cannot sync a cache segment; it is given up");
                         self.counters.failures.add(1);
+                        // readable, but nobody is told that it is durable
                         segment.set_durable(SEGMENT_HEADER);
                     }
                 }
@@ -283,6 +290,7 @@ impl Recovery {
         vouched: Option<(u32, u64)>,
     ) -> (Vec<Listed>, u64, bool) {
         let by_footer = footer::read(file, number, size).unwrap_or_default();
+        // The successor's header was written after the footer: where the two differ it is right.
         if let Some((listed, end)) = by_footer
             && vouched.is_none_or(|(_, at)| at == end)
         {

@@ -48,6 +48,8 @@ pub(super) fn scan(file: &dyn DiskFile, number: u32, limit: u64, is_vouched: boo
             At::Sound(listed, is_after_sync) => {
                 at = listed.place.end();
                 behind.push(listed);
+                // Sound records behind a gap count only if all before the gap was durable once: then the
+                // gap is damage. Otherwise a crash left them, and older ones may be missing between.
                 if gaps == 0 || is_vouched || is_after_sync {
                     scan.end = at;
                     scan.gaps += gaps;

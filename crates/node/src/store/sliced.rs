@@ -136,6 +136,7 @@ impl Sliced {
     /// `None` when it is missing or of the wrong length.
     pub(super) fn touch_slot(&self, number: u32) -> Option<(Place, Option<Sums>)> {
         let mut table = self.lock();
+        // A slice that was cut for another size is none: the size may have become known only later.
         let expected = table.expected_len(number);
         let slot = table.slots.get_mut(number as usize)?;
         if !slot.is_present() || expected.is_some_and(|expected| slot.content_len() != expected) {

@@ -55,11 +55,12 @@ impl Ticket {
     /// # Errors
     /// See [`WriteError`].
     pub async fn durable(self) -> Result<(), WriteError> {
-        let mut told = false;
+        let mut is_asked = false;
         poll_fn(|context| {
             let poll = self.poll(context, true);
-            if poll.is_pending() && !told {
-                told = true;
+            // Once: each call may cost the disk a sync.
+            if poll.is_pending() && !is_asked {
+                is_asked = true;
                 if let Some(sync) = &self.sync {
                     sync.want_sync();
                 }

@@ -41,6 +41,7 @@ fn drain(shared: &Shared, mut log: Log, config: &Config) {
             check_at = Some(due.max(Instant::now()) + config.reserve_interval);
         }
         let flush_at = log.unsynced_since().map(|since| since + flush_delay);
+        // Sleeps until the first of the two; without either, until somebody queues something.
         let deadline = flush_at.into_iter().chain(check_at).min();
         let taken = shared.queue.take(GROUP_BYTES as usize, deadline);
         log.commit(shared, taken.operations);
@@ -59,6 +60,7 @@ impl Log {
     /// Writes and publishes `operations`, in their order.
     fn commit(&mut self, shared: &Shared, operations: Vec<Operation>) {
         let written_s = u32::try_from(self.clock.now().as_seconds()).unwrap_or(0);
+        // Each operation adds one key at most.
         self.evict_for_index(shared, operations.len());
         let mut group = Group::default();
         for operation in operations {
@@ -83,6 +85,8 @@ impl Log {
                 }
             };
             let header = draft.header();
+            // Tested here, on the one thread that publishes, and not when it was queued: a purge in
+            // between must win.
             if shared.index.is_superseded(header.key, header.generation)
                 || shared.rules.is_deleted((draft.url(), &draft.head()), header.generation)
             {
@@ -116,6 +120,7 @@ impl Log {
             Some(Lookup::Whole(whole)) if whole.generation == generation => {
                 let place = whole.place;
                 let segment = shared.segments.get(place.segment).ok_or(WriteError::Superseded)?;
+                // what eviction would need to know is not asked by `copy`
                 let written_s = 0;
                 let (kind, slice, size) = (Kind::Whole, 0, None);
                 let listed = Listed { kind, key, generation, size, slice, written_s, place };
