@@ -10,7 +10,7 @@ use stoker_agent::{Progress, Terms};
 use stoker_domain::{
     directory::Directory,
     domain::NodeDomain,
-    http::{Reuse, StoredResponse, reuse},
+    http::{Reuse, reuse},
     job::{ItemReport, JobItem},
     media::Named,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
@@ -195,7 +195,7 @@ impl Prefetcher {
             return (false, None);
         };
         let Some(response) = stored.response() else { return (false, None) };
-        match reuse(&response, &wanted.selecting, self.clock.now()) {
+        match reuse(response, &wanted.selecting, self.clock.now()) {
             // an error that the origin lets be kept is not the target
             Reuse::Fresh if stored.is_invalidated() => (false, Some(stored)),
             Reuse::Fresh => (stored.is_complete() && is_content(response.status), Some(stored)),

@@ -6,7 +6,7 @@
 
 use std::{fs::create_dir_all, path::Path};
 
-use stoker_node::store::{Freed, held_bytes, free_space};
+use stoker_node::store::{Freed, free_space, held_bytes};
 
 use super::{Options, nodes::folders};
 use crate::{failure::Failure, size::show};
