@@ -590,38 +590,4 @@ impl Cursor {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        /// A slice that comes in many small pieces is joined under a reader who is somewhere in it.
-        #[test]
-        fn a_reader_gets_every_byte_however_small_the_pieces_are(
-            pieces in prop::collection::vec(1_usize..40, 1..3000),
-            large in prop::collection::vec(0_usize..3000, 0..5),
-            reads in 1_usize..50,
-        ) {
-            let (mut slice, mut cursor) = (Slice::default(), Cursor::at(0));
-            let (mut sent, mut got) = (Vec::new(), Vec::new());
-            for (n, len) in pieces.iter().enumerate() {
-                let len = if large.contains(&n) { len * 1000 } else { *len };
-                let len = len.min((SLICE_BYTES - slice.len) as usize);
-                let piece: Vec<u8> = (0..len).map(|at| (at + n) as u8).collect();
-                sent.extend_from_slice(&piece);
-                if len > 0 {
-                    slice.push(piece.into());
-                }
-                prop_assert!(slice.chunks.len() < MAX_CHUNKS);
-                if n % reads == 0 && let Some(chunk) = cursor.chunk_of(0, &slice, u64::MAX) {
-                    got.extend_from_slice(&chunk);
-                }
-            }
-            while let Some(chunk) = cursor.chunk_of(0, &slice, u64::MAX) {
-                got.extend_from_slice(&chunk);
-            }
-            prop_assert!(got == sent);
-        }
-    }
-}
+mod tests;

@@ -103,4 +103,35 @@ mod tests {
             assert_eq!(want.slices(size), slices, "{want:?} of {size}");
         }
     }
+
+    #[test]
+    fn what_comes_is_enough_when_all_that_is_wanted_is_within_it() {
+        let suffix = |length| Want::Range(ByteRange::Suffix(length));
+        for (want, start, end, size, is_enough) in [
+            (Want::Head, 5, 5, None, true),
+            (Want::All, 0, 9, Some(10), true),
+            (Want::All, 0, 9, Some(11), false),
+            (Want::All, 0, 9, None, false),
+            (Want::All, 1, 9, Some(10), false),
+            (from(2, Some(5)), 2, 5, None, true),
+            (from(2, Some(5)), 3, 5, None, false),
+            (from(2, Some(5)), 2, 4, None, false),
+            (from(2, Some(50)), 2, 9, Some(10), true),
+            (from(2, Some(50)), 2, 8, Some(10), false),
+            (from(2, None), 0, 9, Some(10), true),
+            (from(2, None), 0, 9, Some(11), false),
+            (from(2, None), 0, 9, None, false),
+            (suffix(3), 7, 9, Some(10), true),
+            (suffix(3), 8, 9, Some(10), false),
+            (suffix(3), 7, 8, Some(10), false),
+            (suffix(30), 0, 9, Some(10), true),
+            (suffix(3), 0, 9, None, false),
+        ] {
+            assert_eq!(
+                want.is_within(start, end, size),
+                is_enough,
+                "{want:?} in {start}-{end}/{size:?}"
+            );
+        }
+    }
 }

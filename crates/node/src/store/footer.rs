@@ -134,3 +134,62 @@ pub(super) fn read_exactly(file: &dyn DiskFile, buffer: &mut [u8], offset: u64) 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use super::*;
+    use crate::store::{Disk, Files};
+
+    fn listed() -> Vec<Listed> {
+        let of = |code: u8| Listed {
+            kind: Kind::from_code(code).unwrap(),
+            key: Key([code; 16]),
+            generation: u64::from(code) << 40,
+            size: (code % 2 == 0).then_some(u64::from(code) << 33),
+            slice: u32::from(code) << 20,
+            written_s: 1_700_000_000 + u32::from(code),
+            place: Place { segment: 3, unit: u32::from(code) * 100, len: 700 },
+        };
+        (1..=7).map(of).collect()
+    }
+
+    fn file(bytes: &[u8]) -> (tempfile::TempDir, Arc<dyn DiskFile>) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), bytes).unwrap();
+        let file = Files::new(dir.path()).open("file").unwrap();
+        (dir, file)
+    }
+
+    #[test]
+    fn a_footer_is_read_as_it_was_written_from_the_end_of_its_file() {
+        let footer = encode(&listed(), 3, 12_345);
+        assert_eq!(footer.len() as u64, footer_len(7));
+        let (_dir, file) = file(&[&[1; 500][..], &footer].concat());
+        let size = 500 + footer.len() as u64;
+        assert_eq!(read(&*file, 3, size).unwrap(), Some((listed(), 12_345)));
+        assert_eq!(read(&*file, 4, size).unwrap(), None, "of another segment");
+        assert_eq!(read(&*file, 3, size - 1).unwrap(), None, "not at the end");
+        assert_eq!(read(&*file, 3, TRAILER - 1).unwrap(), None);
+        assert!(read(&*file, 3, size + 1).is_err(), "the file is shorter");
+    }
+
+    #[test]
+    fn a_footer_of_no_records_is_one() {
+        let footer = encode(&[], 3, 64);
+        let (_dir, file) = file(&footer);
+        assert_eq!(read(&*file, 3, TRAILER).unwrap(), Some((Vec::new(), 64)));
+    }
+
+    #[test]
+    fn every_flipped_byte_makes_it_none() {
+        let footer = encode(&listed(), 3, 12_345);
+        for at in 0..footer.len() {
+            let mut flipped = footer.clone();
+            flipped[at] ^= 0x10;
+            let (_dir, file) = file(&flipped);
+            assert_eq!(read(&*file, 3, flipped.len() as u64).unwrap(), None, "byte {at}");
+        }
+    }
+}

@@ -337,3 +337,6 @@ impl Index {
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -167,3 +167,120 @@ impl SyncSignal for Queue {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{thread, time::Duration};
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::store::{WriteError, ticket::Ticket};
+
+    fn queue(bytes: u32) -> Arc<Queue> {
+        Arc::new(Queue::new(bytes))
+    }
+
+    /// A removal of generation `generation`.
+    fn remove(queue: &Arc<Queue>, generation: u64) -> Ticket {
+        let (ticket, resolver) = Ticket::new(queue.clone());
+        queue.push(Operation::Remove { key: Key([1; 16]), generation, resolver });
+        ticket
+    }
+
+    fn generations(batch: &Batch) -> Vec<u64> {
+        let of = |operation: &Operation| match operation {
+            Operation::Remove { generation, .. } => *generation,
+            _ => 0,
+        };
+        batch.operations.iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_batch_is_in_order_and_within_its_bytes_but_never_empty() {
+        let queue = queue(100);
+        let _tickets: Vec<_> = (1..=5).map(|generation| remove(&queue, generation)).collect();
+        let most = 2 * HEADER;
+        assert_eq!(generations(&queue.take(most, None)), [1, 2]);
+        assert_eq!(generations(&queue.take(most + HEADER - 1, None)), [3, 4]);
+        assert_eq!(generations(&queue.take(0, None)), [5], "one at least");
+        let batch = queue.take(most, Some(Instant::now()));
+        assert!(batch.operations.is_empty() && !batch.is_last, "the deadline has come");
+    }
+
+    #[test]
+    fn a_wanted_sync_is_reported_until_all_before_it_is_taken() {
+        let queue = queue(100);
+        let _tickets: Vec<_> = (1..=2).map(|generation| remove(&queue, generation)).collect();
+        queue.want_sync();
+        assert!(queue.take(HEADER, None).sync_wanted);
+        assert!(queue.take(HEADER, None).sync_wanted, "the second was there too");
+        let now = Some(Instant::now());
+        assert!(!queue.take(HEADER, now).sync_wanted, "it is asked for once");
+    }
+
+    #[test]
+    fn a_sleeping_writer_is_woken_by_an_operation_a_sync_or_the_end() {
+        let queue = &queue(100);
+        thread::scope(|scope| {
+            let taken = scope.spawn(|| queue.take(HEADER, None));
+            let _ticket = remove(queue, 1);
+            assert_eq!(generations(&taken.join().unwrap()), [1]);
+            let late = Some(Instant::now() + Duration::from_secs(3600));
+            let taken = scope.spawn(move || queue.take(HEADER, late));
+            queue.want_sync();
+            assert!(taken.join().unwrap().sync_wanted);
+            let taken = scope.spawn(|| queue.take(HEADER, None));
+            queue.close();
+            assert!(taken.join().unwrap().is_last);
+        });
+    }
+
+    #[tokio::test]
+    async fn space_is_waited_for_and_comes_back_with_the_permit() {
+        let queue = queue(100);
+        let held = queue.reserve(60).await.unwrap();
+        let moment = Duration::from_millis(1);
+        assert!(timeout(moment, queue.reserve(60)).await.is_err());
+        drop(held);
+        // what is larger than all of it goes alone
+        let held = queue.reserve(1000).await.unwrap();
+        assert!(timeout(moment, queue.reserve(1)).await.is_err());
+        drop(held);
+        queue.close();
+        assert!(queue.reserve(1).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_closed_queue_gives_what_is_in_it_and_takes_nothing() {
+        let queue = queue(100);
+        let mut inside = remove(&queue, 1);
+        queue.close();
+        let mut outside = remove(&queue, 2);
+        assert_eq!(outside.written().await, Err(WriteError::Closed));
+        let batch = queue.take(usize::MAX, None);
+        assert_eq!((generations(&batch), batch.is_last), (vec![1], true));
+        assert!(queue.take(usize::MAX, None).is_last);
+        drop(batch);
+        assert_eq!(inside.written().await, Err(WriteError::Closed), "nobody resolved it");
+    }
+
+    #[tokio::test]
+    async fn a_ticket_goes_from_written_to_durable_and_asks_for_a_sync_meanwhile() {
+        let queue = queue(100);
+        let (mut ticket, resolver) = Ticket::new(queue.clone());
+        resolver.written();
+        ticket.written().await.unwrap();
+        let waiting = tokio::spawn(ticket.durable());
+        while !queue.lock().sync_wanted {
+            tokio::task::yield_now().await;
+        }
+        resolver.durable();
+        waiting.await.unwrap().unwrap();
+
+        let (ticket, resolver) = Ticket::new(queue.clone());
+        resolver.fail(WriteError::NoSpace);
+        assert_eq!(ticket.durable().await, Err(WriteError::NoSpace));
+        assert_eq!(Ticket::failed(WriteError::TooLarge).durable().await, Err(WriteError::TooLarge));
+    }
+}

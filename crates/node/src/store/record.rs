@@ -347,3 +347,123 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     number.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        Header {
+            kind: Kind::Slice,
+            key: Key(*b"0123456789abcdef"),
+            generation: 0x0102_0304_0506_0708,
+            size: Some(0x1112_1314_1516_1718),
+            slice: 0x2122_2324,
+            url_len: 0x3132,
+            head_len: 0x4142_4344,
+            content_len: 0x5152_5354,
+            written_s: 0x6162_6364,
+            meta_crc: 0x7172_7374,
+            content_crc: 0x8182_8384,
+            is_after_sync: true,
+            confirmed_after: 0x9192_9394,
+        }
+    }
+
+    /// What stands on disks already must be read for ever.
+    #[test]
+    fn the_bytes_of_a_header_are_these() {
+        let mut expected = b"SKR1".to_vec();
+        expected.extend([3, 1, 0x32, 0x31]);
+        expected.extend(b"0123456789abcdef");
+        expected.extend([8, 7, 6, 5, 4, 3, 2, 1]);
+        expected.extend([0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11]);
+        expected.extend([0x24, 0x23, 0x22, 0x21, 0x44, 0x43, 0x42, 0x41]);
+        expected.extend([0x54, 0x53, 0x52, 0x51, 0x64, 0x63, 0x62, 0x61]);
+        expected.extend([0x74, 0x73, 0x72, 0x71, 0x84, 0x83, 0x82, 0x81]);
+        expected.extend([0x94, 0x93, 0x92, 0x91]);
+        let mut placed = expected.clone();
+        placed.extend([7, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend(crc32fast::hash(&placed).to_le_bytes());
+        assert_eq!(header().encode(7, 64, true)[..], expected[..]);
+        let unknown = Header { size: None, ..header() }.encode(7, 64, false);
+        assert_eq!((&unknown[32..40], unknown[5]), (&[0xff; 8][..], 0));
+    }
+
+    #[test]
+    fn a_header_is_read_as_it_was_written_and_nowhere_else() {
+        for size in [None, Some(0), Some(u64::MAX - 1)] {
+            for code in 1..=7 {
+                let kind = Kind::from_code(code).unwrap();
+                assert_eq!(kind.code(), code);
+                let header = Header { kind, size, ..header() };
+                let bytes = header.encode(7, 64, true);
+                assert_eq!(Header::decode(&bytes, 7, 64), Some(header));
+                assert_eq!(Header::decode(&bytes, 8, 64), None);
+                assert_eq!(Header::decode(&bytes, 7, 72), None);
+                assert_eq!(Header::decode(&bytes[..HEADER - 1], 7, 64), None);
+            }
+        }
+        assert!([0, 8, 255].into_iter().all(|code| Kind::from_code(code).is_none()));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        let bytes = header().encode(7, 64, true);
+        for bit in 0..HEADER * 8 {
+            let mut flipped = bytes;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Header::decode(&flipped, 7, 64), None, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_draft_has_its_parts_in_order_and_ends_at_a_multiple_of_eight() {
+        let content = vec![Bytes::from_static(b"con"), Bytes::from_static(b"tent")];
+        let (url, head) = (Bytes::from_static(b"url"), Bytes::from_static(b"head"));
+        let draft = Draft::new(Kind::Whole, (Key([1; 16]), 9), url, head, content);
+        assert_eq!(draft.len(), HEADER + 14);
+        assert_eq!(draft.header().size, Some(7), "that of the content");
+        let header = draft.header().encode(1, 64, false);
+        let mut parts = Vec::new();
+        draft.parts(&header, &mut parts);
+        let record: Vec<u8> = parts.iter().flat_map(|part| part.to_vec()).collect();
+        assert_eq!(record.len() % ALIGN as usize, 0);
+        assert_eq!(&record[HEADER..HEADER + 16], b"urlheadcontent\0\0");
+        let read = Header::decode(&record, 1, 64).unwrap();
+        assert!(read.meta_is_sound(&record));
+        assert_eq!(read.content_sums(&record), Some(draft.sums()));
+        for (at, is_meta) in [(HEADER, true), (HEADER + 6, true), (HEADER + 7, false)] {
+            let mut damaged = record.clone();
+            damaged[at] ^= 1;
+            assert_eq!(read.meta_is_sound(&damaged), !is_meta, "{at}");
+            assert_eq!(read.content_sums(&damaged).is_some(), is_meta, "{at}");
+        }
+        assert!(!read.meta_is_sound(&record[..HEADER + 6]));
+        assert_eq!(read.content_sums(&record[..HEADER + 13]), None);
+
+        let record = Bytes::from(record);
+        let copy = Draft::copied(read, &record, draft.sums());
+        assert_eq!((copy.url(), &copy.head().bytes()[..]), (&b"url"[..], &b"head"[..]));
+        assert_eq!(copy.into_content().concat(), b"content");
+    }
+
+    #[test]
+    fn a_confirmation_is_kept_as_generations_after_its_own() {
+        let draft =
+            || Draft::new(Kind::Head, (Key([1; 16]), 100), Bytes::new(), Bytes::new(), vec![]);
+        let validated = |at| draft().with_validated(at).header().validated();
+        assert_eq!(draft().header().validated(), 100);
+        assert_eq!(validated(150), 150);
+        assert_eq!(validated(50), 100, "never before it was begun");
+        assert_eq!(validated(u64::MAX), 100 + u64::from(u32::MAX), "earlier rather than wrong");
+    }
+
+    #[test]
+    fn a_place_ends_at_a_multiple_of_eight() {
+        for (len, end) in [(1, 24), (8, 24), (9, 32)] {
+            let place = Place { segment: 1, unit: 2, len };
+            assert_eq!((place.offset(), place.end()), (16, end));
+        }
+    }
+}

@@ -193,3 +193,49 @@ impl Segments {
         self.0.store(Arc::new(table));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_as_it_was_written_and_every_flipped_bit_is_found() {
+        for previous in [None, Some((6, 4096))] {
+            let header = SegmentHeader { number: 7, size: 1 << 20, generation_floor: 99, previous };
+            let bytes = header.encode();
+            assert_eq!(SegmentHeader::decode(&bytes), Some(header));
+            assert_eq!(SegmentHeader::decode(&bytes[..63]), None);
+            for bit in 0..bytes.len() * 8 {
+                let mut flipped = bytes;
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(SegmentHeader::decode(&flipped), None, "bit {bit}");
+            }
+        }
+    }
+
+    /// What stands on disks already must be read for ever.
+    #[test]
+    fn the_bytes_of_a_header_are_these() {
+        let previous = Some((6, 0x1112_1314));
+        let header = SegmentHeader { number: 7, size: 0x0102_0304, generation_floor: 9, previous };
+        let mut expected = b"STOKSEG1".to_vec();
+        expected.extend([7, 0, 0, 0, 0, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
+        expected.extend([0x14, 0x13, 0x12, 0x11, 0, 0, 0, 0, 6]);
+        expected.resize(60, 0);
+        expected.extend(crc32fast::hash(&expected).to_le_bytes());
+        assert_eq!(header.encode()[..], expected[..]);
+    }
+
+    #[test]
+    fn only_its_own_file_names_are_segments() {
+        for number in [0, 1, 4_000_000_000] {
+            assert_eq!(number_of(&file_name(number)), Some(number));
+        }
+        assert_eq!(file_name(12), "0000000012.segment");
+        for name in
+            ["12.segment", "0000000012", "0000000012.segment.bad", "+000000012.segment", "epoch"]
+        {
+            assert_eq!(number_of(name), None, "{name}");
+        }
+    }
+}

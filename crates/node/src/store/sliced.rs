@@ -216,3 +216,102 @@ impl Table {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(unit: u32, content: u64) -> Place {
+        Place { segment: 1, unit, len: HEADER as u32 + content as u32 }
+    }
+
+    fn head(size: Option<u64>, is_complete: bool) -> Option<HeadAt> {
+        Some(HeadAt { place: place(1, 0), size, is_complete })
+    }
+
+    /// A generation of two slices and a bit.
+    fn three() -> Sliced {
+        let sliced = Sliced::new(5);
+        sliced.set_head(head(Some(2 * SLICE + 10), true));
+        for (number, len) in [(0, SLICE), (1, SLICE), (2, 10)] {
+            sliced.set_slot(number, Slot::new(place(10 + number, len), None));
+        }
+        sliced
+    }
+
+    #[test]
+    fn it_is_complete_when_it_is_said_so_and_every_slice_is_there_with_its_length() {
+        let sliced = three();
+        assert!(sliced.is_complete() && sliced.missing_slices().is_empty());
+        sliced.set_head(head(Some(2 * SLICE + 10), false));
+        assert!(!sliced.is_complete(), "nobody said so");
+        sliced.set_head(head(None, true));
+        assert!(!sliced.is_complete(), "of unknown size");
+        sliced.set_head(head(Some(2 * SLICE + 11), true));
+        assert_eq!((sliced.is_complete(), sliced.missing_slices()), (false, vec![2]));
+        assert!(!sliced.has_slice(2) && sliced.touch_slot(2).is_none());
+        sliced.set_head(head(Some(3 * SLICE + 1), true));
+        assert_eq!(sliced.missing_slices(), [2, 3]);
+        sliced.set_head(head(Some(SLICE), true));
+        assert_eq!((sliced.is_complete(), sliced.size()), (true, Some(SLICE)));
+    }
+
+    #[test]
+    fn while_the_size_is_unknown_a_slice_of_any_length_is_there_and_gaps_are_missing() {
+        let sliced = Sliced::new(5);
+        sliced.set_slot(3, Slot::new(place(9, 17), None));
+        assert!(sliced.has_slice(3) && !sliced.has_slice(4));
+        assert_eq!(sliced.missing_slices(), [0, 1, 2]);
+        assert_eq!(sliced.slices(), [(3, place(9, 17))]);
+        assert_eq!(
+            (sliced.place(3), sliced.place(0), sliced.place(7)),
+            (Some(place(9, 17)), None, None)
+        );
+    }
+
+    #[test]
+    fn a_slot_changes_only_for_who_names_its_place() {
+        let sliced = three();
+        assert!(!sliced.clear_slot(0, place(11, SLICE)) && !sliced.clear_slot(9, place(10, SLICE)));
+        assert!(sliced.clear_slot(0, place(10, SLICE)) && !sliced.clear_slot(0, place(10, SLICE)));
+        assert_eq!(sliced.missing_slices(), [0]);
+        let (sums, _) = Sums::of([&b"x"[..]].into_iter());
+        sliced.set_slot_sums(1, place(99, SLICE), sums);
+        assert_eq!(sliced.touch_slot(1), Some((place(11, SLICE), None)));
+        sliced.set_slot_sums(1, place(11, SLICE), sums);
+        assert_eq!(sliced.touch_slot(1), Some((place(11, SLICE), Some(sums))));
+        let before = sliced.set_slot(1, Slot::new(place(50, SLICE), None));
+        assert_eq!(before.place, place(11, SLICE));
+    }
+
+    #[test]
+    fn the_clock_bits_are_of_each_slice_and_of_the_head() {
+        let sliced = three();
+        sliced.touch_slot(1);
+        let bits: Vec<_> =
+            (0..3).map(|n| sliced.take_slot_hot(n, sliced.place(n).unwrap())).collect();
+        assert_eq!(bits, [Some(false), Some(true), Some(false)]);
+        assert_eq!(sliced.take_slot_hot(1, place(11, SLICE)), Some(false));
+        assert_eq!(sliced.take_slot_hot(1, place(12, SLICE)), None);
+        assert_eq!(sliced.take_head_hot(place(1, 0)), Some(true), "slices depend on it");
+        assert_eq!(sliced.take_head_hot(place(2, 0)), None);
+        let alone = Sliced::new(5);
+        assert_eq!(alone.take_head_hot(place(1, 0)), None);
+        alone.set_head(head(Some(1), false));
+        assert_eq!(alone.take_head_hot(place(1, 0)), Some(false));
+        alone.touch_head();
+        assert_eq!(alone.take_head_hot(place(1, 0)), Some(true));
+        assert_eq!(alone.take_head_hot(place(1, 0)), Some(false));
+    }
+
+    #[test]
+    fn a_segment_takes_its_slices_and_its_head() {
+        let sliced = three();
+        sliced.set_slot(1, Slot::new(Place { segment: 2, ..place(11, SLICE) }, None));
+        assert_eq!(sliced.places().len(), 4);
+        sliced.clear_segment(2);
+        assert_eq!((sliced.missing_slices(), sliced.head().is_some()), (vec![1], true));
+        sliced.clear_segment(1);
+        assert!(sliced.head().is_none() && sliced.places().is_empty());
+    }
+}
