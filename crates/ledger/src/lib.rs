@@ -40,7 +40,7 @@ pub use purges::{NewPurge, Purged, Purges};
 pub use sqlite::{Inspected, OpenError, Sqlite, Stats, has_sealed_keys, inspect};
 pub use tasks::{
     Applied, ChildPlan, ItemDecision, Leased, LeasedItem, Leases, NewTask, PlannedTarget,
-    ReportWrite, RequestFields, Submissions, Submitted, TaskViews, Tasks,
+    ReportWrite, RequestFields, Submissions, Submitted, TargetViews, TaskViews, Tasks,
 };
 
 /// The verbs of durable state.

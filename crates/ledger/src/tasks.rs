@@ -14,9 +14,9 @@ use stoker_domain::{
 use crate::{Charge, Error};
 
 /// Everything about tasks.
-pub trait Tasks: Submissions + Leases + TaskViews + RequestFields {}
+pub trait Tasks: Submissions + Leases + TaskViews + TargetViews + RequestFields {}
 
-impl<L: Submissions + Leases + TaskViews + RequestFields> Tasks for L {}
+impl<L: Submissions + Leases + TaskViews + TargetViews + RequestFields> Tasks for L {}
 
 /// Accepting tasks, and what their playlists name.
 #[async_trait]
@@ -88,13 +88,18 @@ pub trait Leases: Send + Sync {
     ) -> Result<Option<Leased>, Error>;
 }
 
-/// Lists of tasks and targets.
+/// Lists of targets.
+#[async_trait]
+pub trait TargetViews: Send + Sync {
+    /// Targets that match, newest task first, in the order submitted.
+    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error>;
+}
+
+/// Lists of tasks, and what became of their targets on each node.
 #[async_trait]
 pub trait TaskViews: Send + Sync {
     /// Tasks that match, newest first.
     async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error>;
-    /// Targets that match, newest task first, in the order submitted.
-    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error>;
     /// For each of `targets` (row numbers of one task), what each of its nodes reported.
     async fn outcomes(
         &self,

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, ToSql, params, types::Value};
 use stoker_domain::{
     area::Area,
@@ -15,6 +16,7 @@ use stoker_domain::{
 };
 
 use super::{
+    Sqlite,
     columns::{
         DONE, FAILED, PROCESSING, maybe_moment, moment, progress_number, signed, unsigned, word,
     },
@@ -24,12 +26,21 @@ use super::{
     views,
 };
 use crate::{
+    Error, TargetViews,
     chunk::{Pending, url_hash},
     merge::{Walk as NextTarget, merge},
     tally::{ALL_HOSTS, Counts, Kind, states},
 };
 
 const HOUR: i64 = 3_600_000;
+
+#[async_trait]
+impl TargetViews for Sqlite {
+    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error> {
+        let filter = filter.clone();
+        self.read("list targets", move |c| page(c, &filter)).await
+    }
+}
 
 /// A filter in the numbers of the tables: of one host or of any, in one state or in any.
 #[derive(Clone, Debug)]

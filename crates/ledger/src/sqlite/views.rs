@@ -10,7 +10,7 @@ use stoker_domain::{
     plan::Positions,
     quota::Product,
     task::{Task, TaskId},
-    view::{Page, TargetFilter, TargetRow, TaskFilter, TaskRow},
+    view::{Page, TaskFilter, TaskRow},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
         json, json_or_default, maybe_moment, moment, one_of, positions, signed, unsigned, word,
     },
     failure::Failure,
-    names, targets,
+    names,
 };
 use crate::{Error, TaskViews, stored::read_over};
 
@@ -28,11 +28,6 @@ impl TaskViews for Sqlite {
     async fn tasks(&self, filter: &TaskFilter) -> Result<Page<TaskRow>, Error> {
         let filter = filter.clone();
         self.read("list tasks", move |c| tasks(c, &filter)).await
-    }
-
-    async fn targets(&self, filter: &TargetFilter) -> Result<Page<TargetRow>, Error> {
-        let filter = filter.clone();
-        self.read("list targets", move |c| targets::page(c, &filter)).await
     }
 
     async fn outcomes(
