@@ -32,7 +32,7 @@ async fn a_job_is_leased_prefetched_and_reported() {
         .map(|call| if let Call::Report(1, items, _) = call { items.len() } else { 0 })
         .sum();
     assert_eq!(items, 3);
-    assert!(calls.iter().any(|call| *call == Call::Lease(2)), "all room is offered");
+    assert!(calls.contains(&Call::Lease(2)), "all room is offered");
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,7 +40,7 @@ enum Reported {
     /// Who holds it, as the engine knows itself; nothing else is needed.
     Known(Holder),
     /// As the ledger has it.
-    Read(Leased),
+    Read(Box<Leased>),
 }
 
 impl Reported {
@@ -152,7 +152,11 @@ impl Engine {
         {
             return Ok(Some(Reported::Known(holder)));
         }
-        Ok(self.ledger.leased(job, token, asked).await?.map(Reported::Read))
+        Ok(self
+            .ledger
+            .leased(job, token, asked)
+            .await?
+            .map(|leased| Reported::Read(Box::new(leased))))
     }
 
     async fn judge(&self, lease: &Reported, report: Report) -> Result<Judged, Error> {

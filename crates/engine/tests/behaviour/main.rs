@@ -1,7 +1,11 @@
 //! The engine from outside, on a real ledger: what is refused and why, who is woken, what is final,
 //! what is shown. Faults are the simulation's matter.
 
-#![expect(clippy::unwrap_used, reason = "what helpers of tests do not expect is a failure")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what helpers of tests do not expect is a failure"
+)]
 
 mod acceptance;
 mod accounts;

@@ -115,7 +115,7 @@ pub(crate) async fn check<C: DeserializeOwned>(
     let written = new.to_text();
     if env::var_os("UPDATE_GOLDEN").is_some() {
         fs::write(&path, written).unwrap();
-        panic!("{} was written anew: read the difference, then run without UPDATE_GOLDEN", action);
+        panic!("{action} was written anew: read the difference, then run without UPDATE_GOLDEN");
     }
     assert!(wrong.is_empty(), "{wrong}");
     let names = new.accepted.iter().chain(&new.refused).map(|row| row["name"].to_string());

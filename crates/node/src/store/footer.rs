@@ -147,7 +147,7 @@ mod tests {
             kind: Kind::from_code(code).unwrap(),
             key: Key([code; 16]),
             generation: u64::from(code) << 40,
-            size: (code % 2 == 0).then_some(u64::from(code) << 33),
+            size: code.is_multiple_of(2).then_some(u64::from(code) << 33),
             slice: u32::from(code) << 20,
             written_s: 1_700_000_000 + u32::from(code),
             place: Place { segment: 3, unit: u32::from(code) * 100, len: 700 },

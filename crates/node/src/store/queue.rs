@@ -271,7 +271,7 @@ mod tests {
         let (mut ticket, resolver) = Ticket::new(queue.clone());
         resolver.written();
         ticket.written().await.unwrap();
-        let waiting = tokio::spawn(ticket.durable());
+        let waiting = stoker_testkit::spawn(ticket.durable());
         while !queue.lock().sync_wanted {
             tokio::task::yield_now().await;
         }

@@ -286,7 +286,7 @@ fn it_is_whole_when_every_slice_is_kept() {
 async fn a_draining_node_ends_a_fill_when_its_last_viewer_leaves() {
     let fill = Arc::new(fill(&[interest(Want::All)]));
     let draining = CancellationToken::new();
-    let deserted = tokio::spawn({
+    let deserted = stoker_testkit::spawn({
         let (fill, draining) = (Arc::clone(&fill), draining.clone());
         async move { fill.deserted(&draining).await }
     });
