@@ -85,11 +85,16 @@ impl Log {
                 }
             };
             let header = draft.header();
+            // A rule is written even where a newer one deletes all that it does: that one may be merged
+            // from many, in memory alone, and a restart has nothing but the records to merge again.
+            let is_rule = matches!(header.kind, Kind::Rule | Kind::Mark);
             // Tested here, on the one thread that publishes, and not when it was queued: a purge in
             // between must win.
-            if shared.index.is_superseded(header.key, header.generation)
-                || shared.rules.is_deleted((draft.url(), &draft.head()), header.generation)
-            {
+            let is_late = || {
+                shared.index.is_superseded(header.key, header.generation)
+                    || shared.rules.is_deleted((draft.url(), &draft.head()), header.generation)
+            };
+            if !is_rule && is_late() {
                 resolver.fail(WriteError::Superseded);
                 continue;
             }
