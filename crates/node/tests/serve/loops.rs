@@ -27,7 +27,7 @@ async fn a_node_that_is_its_own_origin_refuses() {
     net.put_domain(|domain| domain.origin.port = port);
     let reply = net.get("edge", "/a", &[]).await;
     assert!(is_refused(&reply), "{reply:?}");
-    assert!(reply.text().contains("leads back here"), "{}", reply.text());
+    assert!(reply.text().contains("leads back to this cache"), "{}", reply.text());
     let (outcome, detail) = prefetch(&net, "edge", 1).await;
     assert_eq!(outcome, "blocked:loop");
     assert!(detail.contains("came back"), "{detail}");

@@ -202,7 +202,7 @@ fn a_key_that_everybody_may_read_is_refused() {
         assert_eq!(Certificate::read(fixture.options(), &clock()).is_ok(), is_good, "{mode:o}");
         if !is_good {
             let (message, hint) = fixture.refusal();
-            assert!(message.contains("may be read by others"), "{message}");
+            assert!(message.contains("can be read by other users"), "{message}");
             assert!(hint.starts_with("chmod 600 ") && hint.ends_with("key.pem"), "{hint}");
         }
     }
