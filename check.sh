@@ -145,7 +145,7 @@ fmt() {
 lint() {
     # e2e is not among all targets, because plain `cargo test` leaves it out
     cargo clippy --locked --workspace --all-targets -- -D warnings &&
-        cargo clippy --locked -p stoker --test e2e -- -D warnings
+        cargo clippy --locked --workspace --test e2e -- -D warnings
 }
 
 doc() {
@@ -189,7 +189,7 @@ step unused unused
 step test cargo test --locked --workspace
 step fuzz fuzz
 [ -z "$mutated" ] || step mutants mutants
-step e2e cargo test --locked -p stoker --test e2e -- --nocapture
+step e2e cargo test --locked --workspace --test e2e -- --nocapture
 
 printf '\n==> all of it passed\n'
 printf '%s\n' "${recap[@]}"
