@@ -51,6 +51,16 @@ impl Driver {
                 };
                 Ok(Judged::Pass(reply, extent, outcome))
             }
+            // What this fill leaves to the one who asked, a node behind it would keep.
+            Judged::Pass(reply, extent, Outcome::Uncacheable(Uncacheable::Partial))
+                if !self.keeps =>
+            {
+                let reason = match self.is_for_all(&reply, &extent).await? {
+                    true => Uncacheable::Partial,
+                    false => Uncacheable::RequestFields,
+                };
+                Ok(Judged::Pass(reply, extent, Outcome::Uncacheable(reason)))
+            }
             judged => Ok(judged),
         }
     }
