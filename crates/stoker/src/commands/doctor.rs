@@ -404,7 +404,8 @@ mod tests {
                        {"name":"the status page","address":"0.0.0.0:2"}]"#;
         fs::write(data.path().join("listeners.json"), text).unwrap();
         let one: Vec<(bool, String)> = warnings();
-        let expected = "the status page listens without TLS on 0.0.0.0:2, which other machines can reach";
+        let expected =
+            "the status page listens without TLS on 0.0.0.0:2, which other machines can reach";
         assert_eq!(one, [(true, expected.into())]);
     }
 

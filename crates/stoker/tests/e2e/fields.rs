@@ -87,5 +87,11 @@ fn fields_of_one_viewer_or_task_do_not_decide_what_others_get() {
     assert_ne!(ran.code, Some(0));
     assert!(format!("{ran:?}").contains("uncacheable:request-headers"), "{ran:?}");
     let reply = http.get_cached(port, HOST, "/unknown").unwrap();
-    assert!(!reply.is_hit(), "{ran:?}: {:?} {:?} {:?}", reply.status, reply.fields, origin.requests_for("/unknown"));
+    assert!(
+        !reply.is_hit(),
+        "{ran:?}: {:?} {:?} {:?}",
+        reply.status,
+        reply.fields,
+        origin.requests_for("/unknown")
+    );
 }
