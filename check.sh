@@ -118,11 +118,12 @@ clients() {
         npm ls --prefix .check/npm --depth 0
 }
 
-# Installs a program of cargo's into .check/cargo, unless it is there in this version.
+# Installs a program of cargo's into .check/cargo, unless it is there in this version. Built without
+# optimisation, because it runs for seconds and building it takes minutes.
 tool() {
     local name=$1 version=$2
     if ! ".check/cargo/bin/$name" --version 2>/dev/null | grep -qF "$version"; then
-        cargo install --locked --version "$version" --root .check/cargo "$name"
+        cargo install --debug --locked --version "$version" --root .check/cargo "$name"
     fi
 }
 

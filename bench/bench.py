@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Stoker beside nginx (`proxy_cache`) before the same nginx origin, interleaved in one run.
 
-Both caches have core 0 and one worker; the origin and the load generator have core 1. Every
+The caches have core 0 and one worker; the origin and the load generator have core 1. Every
 figure is a median over the rounds; a ratio above 1 means that Stoker is faster. Absolute figures
-hold on no other machine. `--quick` shrinks everything to see that it runs.
+hold on no other machine. `--before` measures an earlier build of Stoker in the same rounds.
+`--quick` shrinks everything to see that it runs.
 """
 
 import argparse
@@ -80,6 +81,48 @@ def wait_for(port, seconds=20):
     raise RuntimeError(f"nothing listens on port {port}")
 
 
+class Server:
+    """A running `stoker up`."""
+
+    def __init__(self, process, edge, middle, credentials):
+        self.process, self.edge, self.middle = process, edge, middle
+        self.credentials = credentials
+        self.client = Client(credentials)
+
+    def prefetch(self, urls):
+        """Submits `urls` in calls of 500 and waits until every one is done; seconds it took."""
+        begin = time.perf_counter()
+        tasks = []
+        for start in range(0, len(urls), 500):
+            reply = self.client.cdn("PushUrlsCache", Urls=urls[start:start + 500], Layer="middle")
+            tasks.append(reply["TaskId"])
+        waiting = set(tasks)
+        while waiting:
+            time.sleep(0.005)
+            page = self.client.admin("/admin/v1/tasks", f"limit={len(tasks)}")["tasks"]
+            for view in page:
+                if view["id"] in waiting and view["finished_at"]:
+                    if view["done"] != view["targets"]:
+                        raise RuntimeError(f"task {view['id']}: {view}")
+                    waiting.remove(view["id"])
+        return time.perf_counter() - begin
+
+    def wait_idle(self):
+        end = time.monotonic() + 300
+        while time.monotonic() < end:
+            view = self.client.admin("/admin/v1/tasks", "limit=1000")
+            if all(task["finished_at"] for task in view["tasks"]):
+                return
+            time.sleep(0.2)
+        raise RuntimeError("tasks do not finish")
+
+    def rss(self):
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError("no VmRSS")
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
@@ -134,14 +177,15 @@ class Bench:
         self.start(CACHE_CORE, NGINX, "-p", self.dir, "-c", self.dir / "cache.conf", *user)
         wait_for(self.origin)
         wait_for(self.cache)
-        self.start_stoker()
+        self.stoker = self.start_stoker("stoker", self.options.stoker)
+        self.before = self.options.before and self.start_stoker("before", self.options.before)
 
-    def start_stoker(self):
+    def start_stoker(self, name, executable):
         api, base = free_port(), self.free_base()
-        self.data = self.dir / "stoker"
-        log = open(self.dir / "stoker.log", "ab")
-        self.stoker = self.start(
-            CACHE_CORE, self.options.stoker, "up", "--data", self.data,
+        data = self.dir / name
+        log = open(self.dir / f"{name}.log", "ab")
+        process = self.start(
+            CACHE_CORE, executable, "up", "--data", data,
             "--listen", f"127.0.0.1:{api}", "--status-listen", "127.0.0.1:0", "--base-port", base, "--cache-size", "40GiB",
             "--calls-per-second", "0",
             stdout=log, stderr=log,
@@ -155,14 +199,13 @@ class Bench:
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.02)
-        self.edge, self.middle = base, base + 10
-        self.credentials = json.loads((self.data / "credentials.json").read_text())
         subprocess.run(
-            [self.options.stoker, "domain", "add", "127.0.0.1", "--data", self.data, "--origin",
+            [executable, "domain", "add", "127.0.0.1", "--data", data, "--origin",
              f"http://127.0.0.1:{self.origin}", "--allow-private-origin", "--area", "mainland"],
             check=True, stdout=subprocess.DEVNULL,
         )
-        self.client = Client(self.credentials)
+        credentials = json.loads((data / "credentials.json").read_text())
+        return Server(process, edge=base, middle=base + 10, credentials=credentials)
 
     @staticmethod
     def free_base():
@@ -221,57 +264,41 @@ class Bench:
             raise RuntimeError(f"wrk said: {line}")
         return count / float(line.split()[1])
 
-    def prefetch(self, urls):
-        """Submits `urls` in calls of 500 and waits until every one is done; seconds it took."""
-        begin = time.perf_counter()
-        tasks = []
-        for start in range(0, len(urls), 500):
-            reply = self.client.cdn("PushUrlsCache", Urls=urls[start:start + 500], Layer="middle")
-            tasks.append(reply["TaskId"])
-        waiting = set(tasks)
-        while waiting:
-            time.sleep(0.005)
-            page = self.client.admin("/admin/v1/tasks", f"limit={len(tasks)}")["tasks"]
-            for view in page:
-                if view["id"] in waiting and view["finished_at"]:
-                    if view["done"] != view["targets"]:
-                        raise RuntimeError(f"task {view['id']}: {view}")
-                    waiting.remove(view["id"])
-        return time.perf_counter() - begin
-
-    def rss(self):
-        for line in pathlib.Path(f"/proc/{self.stoker.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) / 1024
-        raise RuntimeError("no VmRSS")
-
     def compare(self, name, unit, stoker, nginx):
-        """Interleaves both sides and keeps the medians."""
-        ours, theirs = [], []
-        for _ in range(self.options.rounds):
-            # what one side left to the kernel to write must not burden the other
-            os.sync()
-            theirs.append(nginx())
-            os.sync()
-            ours.append(stoker())
-        a, b = statistics.median(ours), statistics.median(theirs)
-        self.rows.append((name, f"{a:,.0f} {unit}", f"{b:,.0f} {unit}", f"{a / b:.2f}"))
-        print(f"{name}: stoker {a:,.0f} nginx {b:,.0f} {unit}, ratio {a / b:.2f}", flush=True)
+        """Interleaves the sides and keeps the medians; `stoker` gets the server to measure."""
+        sides = [nginx, lambda: stoker(self.stoker)]
+        if self.before:
+            sides.append(lambda: stoker(self.before))
+        figures = [[] for _ in sides]
+        for turn in range(self.options.rounds):
+            # Whoever comes last in a round is up to a tenth faster, so each is last in turn.
+            for place in range(len(sides)):
+                at = (turn + place) % len(sides)
+                # what one side left to the kernel to write must not burden the next
+                os.sync()
+                figures[at].append(sides[at]())
+        theirs, ours, *before = map(statistics.median, figures)
+        row = [name, f"{ours:,.0f} {unit}", f"{theirs:,.0f} {unit}", f"{ours / theirs:.2f}"]
+        if before:
+            row += [f"{before[0]:,.0f} {unit}", f"{ours / before[0]:.2f}"]
+        self.rows.append(row)
+        print(" | ".join(row), flush=True)
 
     def alone(self, name, value):
-        self.rows.append((name, value, "", ""))
+        self.rows.append([name, value, "", ""])
         print(f"{name}: {value}", flush=True)
 
     # ---- measurements ----
 
     def hits(self):
+        servers = [self.stoker] + ([self.before] if self.before else [])
         for name, path in (("hits of 4 KiB", "/4k"), ("hits of 1 MiB", "/1m")):
-            for port in (self.cache, self.edge):
+            for port in (self.cache, *(server.edge for server in servers)):
                 for _ in range(3):
                     urllib.request.urlopen(f"http://127.0.0.1:{port}{path}").read()
             self.compare(
                 name, "/s",
-                lambda path=path: self.wrk(self.edge, path),
+                lambda server, path=path: self.wrk(server.edge, path),
                 lambda path=path: self.wrk(self.cache, path),
             )
 
@@ -282,15 +309,15 @@ class Bench:
         def by_wrk(port):
             return self.wrk_once(port, distinct, count)
 
-        def by_prefetch():
+        def by_prefetch(server):
             query = self.fresh()
             urls = [f"http://127.0.0.1/s/{n}{query}" for n in range(count)]
-            return count / self.prefetch(urls)
+            return count / server.prefetch(urls)
 
         self.compare(f"fill of {count:,} x 16 KiB, prefetch API, durable and read back", "/s",
                      by_prefetch, lambda: by_wrk(self.cache))
         self.compare(f"fill of {count:,} x 16 KiB, viewers' misses", "/s",
-                     lambda: by_wrk(self.middle), lambda: by_wrk(self.cache))
+                     lambda server: by_wrk(server.middle), lambda: by_wrk(self.cache))
 
     def big(self):
         mib = self.options.big_mib
@@ -302,20 +329,20 @@ class Bench:
                  f"http://127.0.0.1:{port}/big{self.fresh()}"], check=True)
             return mib / (time.perf_counter() - begin)
 
-        def by_prefetch():
-            return mib / self.prefetch([f"http://127.0.0.1/big{self.fresh()}"])
+        def by_prefetch(server):
+            return mib / server.prefetch([f"http://127.0.0.1/big{self.fresh()}"])
 
         self.compare(f"fill of one {mib} MiB object, prefetch API, durable", "MiB/s",
                      by_prefetch, lambda: by_get(self.cache))
         self.compare(f"fill of one {mib} MiB object, viewer's miss", "MiB/s",
-                     lambda: by_get(self.middle), lambda: by_get(self.cache))
+                     lambda server: by_get(server.middle), lambda: by_get(self.cache))
 
     def accept(self):
         calls = self.options.calls
         rates = []
         for connections in (1, 4):
             def one(worker, connections=connections):
-                client = Client(self.credentials)
+                client = Client(self.stoker.credentials)
                 for n in range(calls // connections):
                     query = f"?a={connections}-{worker}-{n}-{self.unique}"
                     client.cdn("PushUrlsCache", Layer="middle", Urls=[
@@ -328,22 +355,13 @@ class Bench:
             took = time.perf_counter() - begin
             rates.append(f"{connections} caller(s): {calls // connections * connections * 500 / took:,.0f}/s")
         self.alone("URLs accepted in calls of 500 while nodes fill", "; ".join(rates))
-        self.wait_idle()
-
-    def wait_idle(self):
-        end = time.monotonic() + 300
-        while time.monotonic() < end:
-            view = self.client.admin("/admin/v1/tasks", "limit=1000")
-            if all(task["finished_at"] for task in view["tasks"]):
-                return
-            time.sleep(0.2)
-        raise RuntimeError("tasks do not finish")
+        self.stoker.wait_idle()
 
     def first_byte(self):
         delays = []
         for _ in range(20):
             query = self.fresh()
-            self.client.cdn("PushUrlsCache", Urls=[f"http://127.0.0.1/4k{query}"], Layer="middle")
+            self.stoker.client.cdn("PushUrlsCache", Urls=[f"http://127.0.0.1/4k{query}"], Layer="middle")
             replied = time.time()
             needle = f"/4k{query} "
             end = time.monotonic() + 10
@@ -359,25 +377,30 @@ class Bench:
                    f"median {statistics.median(delays):.1f} ms, worst {delays[-1]:.1f} ms")
 
     def memory(self):
-        before = self.rss()
+        before = self.stoker.rss()
         count = 100_000 if not self.options.quick else 2000
         per_round = min(self.options.objects, count)
         for _ in range(count // per_round):
             query = self.fresh()
-            self.prefetch([f"http://127.0.0.1/s/{n}{query}" for n in range(per_round)])
+            self.stoker.prefetch([f"http://127.0.0.1/s/{n}{query}" for n in range(per_round)])
         self.alone(f"resident memory of `stoker up` after {count:,} more stored responses",
-                   f"{self.rss():,.0f} MiB (before: {before:,.0f} MiB)")
+                   f"{self.stoker.rss():,.0f} MiB (before: {before:,.0f} MiB)")
 
     def report(self):
-        print("\n| measurement | stoker | nginx | ratio |\n|---|---|---|---|")
+        head = ["measurement", "stoker", "nginx", "ratio"]
+        if self.before:
+            head += ["before", "ratio"]
+        print("\n| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
         for row in self.rows:
+            row += [""] * (len(head) - len(row))
             print("| " + " | ".join(row) + " |")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--stoker", required=True, help="the executable")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--before", help="an executable of an earlier build, measured in the same rounds")
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=int, default=3, help="length of one hit measurement")
     parser.add_argument("--only", default="hits,small,big,accept,first_byte,memory")
     parser.add_argument("--work", default=None, help="where to put the working directory")
@@ -385,6 +408,7 @@ def main():
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     options.stoker = str(pathlib.Path(options.stoker).resolve())
+    options.before = options.before and str(pathlib.Path(options.before).resolve())
     options.objects = 500 if options.quick else 10_000
     options.big_mib = 64 if options.quick else 2048
     options.calls = 8 if options.quick else 200

@@ -30,7 +30,8 @@ pub fn is_host_name(host: &str) -> bool {
 /// Whether `text` can stand in a `Host` field (RFC 9110 section 7.2): a host in any letter case, and
 /// a port if there is one.
 pub fn is_host_field(text: &str) -> bool {
-    let end = text.find(']').map_or(0, |end| end + 1);
+    // the port of an IPv6 literal stands behind its bracket
+    let end = text.find(']').unwrap_or(0);
     let (host, port) = match text[end..].find(':') {
         Some(colon) => (&text[..end + colon], Some(&text[end + colon + 1..])),
         None => (text, None),

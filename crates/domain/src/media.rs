@@ -284,17 +284,13 @@ fn attribute<'a>(list: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
         if found == name {
             return Some(value.trim_ascii());
         }
-        // behind a quoted value, the comma
-        rest = after.trim_ascii_start();
-        rest = rest.strip_prefix(b",").unwrap_or(rest);
+        // begins with what ended the value, which is passed over with what has no value
+        rest = after;
     }
 }
 
 fn split(bytes: &[u8], at: u8) -> (&[u8], &[u8]) {
-    match bytes.iter().position(|byte| *byte == at) {
-        Some(index) => (&bytes[..index], &bytes[index + 1..]),
-        None => (bytes, &[]),
-    }
+    bytes.split_at(bytes.iter().position(|byte| *byte == at).unwrap_or(bytes.len()))
 }
 
 fn has_suffix(path_and_query: &str, suffix: &str) -> bool {

@@ -68,9 +68,7 @@ impl Positions {
 
     /// Adds the positions of `other`.
     pub fn insert_all(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
-        }
+        self.0.resize(self.0.len().max(other.0.len()), 0);
         for (own, byte) in self.0.iter_mut().zip(&other.0) {
             *own |= byte;
         }
@@ -183,6 +181,20 @@ mod tests {
             }
             prop_assert_eq!(set.is_empty(), given.is_empty());
         }
+    }
+
+    #[test]
+    fn equal_sets_have_equal_bytes() {
+        let mut set = Positions::default();
+        assert!(set.is_empty());
+        assert!(set.insert(9) && !set.insert(9) && set.insert(1) && !set.is_empty());
+        assert_eq!(set.as_bytes(), [2, 2]);
+        let low: Positions = [1].into_iter().collect();
+        let high: Positions = [9].into_iter().collect();
+        for same in [set.minus(&high), set.and(&low), Positions::from_bytes(&[2, 0, 0])] {
+            assert_eq!(same, low);
+        }
+        assert!(low.minus(&set).as_bytes().is_empty() && Positions::from_bytes(&[0]).is_empty());
     }
 
     fn nodes(names: &[&str]) -> NodeSet {

@@ -89,6 +89,7 @@ fn a_change_copies_only_the_part_that_changes() {
         (None, Some(8))
     );
     assert_eq!(with_limits.task_limit("b.example"), None);
+    assert_eq!(*with_limits.task_limits(), HashMap::from([("a.example".into(), 8)]));
     let mut fewer = with_limits.clone();
     fewer.remove_domain("a.example");
     assert!(Arc::ptr_eq(&fewer.fleet, &with_limits.fleet), "a domain goes");
@@ -97,6 +98,31 @@ fn a_change_copies_only_the_part_that_changes() {
     // a domain that did not change is the same one
     let same = |directory: &Directory| Arc::clone(directory.named("b.example").unwrap());
     assert!(Arc::ptr_eq(&same(&fewer), &same(&before)));
+}
+
+#[test]
+fn nodes_are_replaced_together() {
+    let node = |name: &str| Node {
+        name: name.into(),
+        area: Area::Overseas,
+        tier: Tier::Middle,
+        cluster: "one".into(),
+        address: String::new(),
+    };
+    let mut directory: Directory = Directory::default();
+    directory.put_node(node("old"));
+    directory.set_fleet(Fleet::new([node("new")]));
+    let names: Vec<&str> = directory.fleet().nodes().iter().map(|node| &*node.name).collect();
+    assert_eq!(names, ["new"]);
+}
+
+#[test]
+fn whole_domains_are_found_as_those_of_nodes_are() {
+    let origin = "http://origin.example.com".parse().unwrap();
+    let whole = Domain::new("a.example", AccountId(1), origin, Timestamp::default());
+    let mut directory: Directory<Domain> = Directory::default();
+    directory.put_domain(whole);
+    assert!(directory.domain("a.example").is_some() && directory.domain("b.example").is_none());
 }
 
 #[test]

@@ -67,6 +67,31 @@ fn a_question_has_its_name_and_the_size_that_may_be_answered() {
 }
 
 #[test]
+fn a_name_of_255_bytes_and_a_label_of_63_are_the_longest() {
+    let label = "x".repeat(63);
+    let of_length = |last: usize| format!("{label}.{label}.{label}.{}", "x".repeat(last));
+    assert!(query(ID, &of_length(61), Kind::A).is_some());
+    assert_eq!(query(ID, &of_length(62), Kind::A), None);
+    // as an alias, whose target has the data
+    let through = |target: &str| {
+        let target = name(target);
+        read_txt(&reply(&[record(5, 1, &target), of(&target, 16, 1, b"\x02ok")]))
+    };
+    assert_eq!(through(&of_length(61)), texts(&["ok"]));
+    assert_eq!(through(&of_length(62)), Err(Unread::Malformed));
+    let kind_01 = [&[0x41][..], &[b'a'; 0x41], &[0]].concat();
+    assert_eq!(read_txt(&reply(&[of(&kind_01, 16, 1, b"\x02ok")])), Err(Unread::Malformed));
+}
+
+#[test]
+fn data_of_a_name_counts_before_its_alias() {
+    let target = name("target.net");
+    let records =
+        [record(5, 1, &target), record(16, 1, b"\x03own"), of(&target, 16, 1, b"\x05other")];
+    assert_eq!(read_txt(&reply(&records)), texts(&["own"]));
+}
+
+#[test]
 fn texts_are_joined_from_their_strings_and_other_records_are_left_out() {
     let message = reply(&[
         record(16, 1, b"\x03one\x00\x04-two"),

@@ -43,8 +43,31 @@ fn a_host_name_has_no_underscore_and_no_label_with_a_dash_at_an_end() {
 }
 
 #[test]
+fn a_host_has_at_most_253_characters() {
+    let of_length = |last: usize| {
+        let label = "x".repeat(63);
+        format!("{label}.{label}.{label}.{}", "x".repeat(last))
+    };
+    assert!(is_host(&of_length(61)) && of_length(61).len() == 253);
+    assert!(!is_host(&of_length(62)));
+    assert!(!is_host("") && !is_host(&"x".repeat(64)));
+}
+
+#[test]
+fn a_host_lies_at_or_below_a_name_by_whole_labels() {
+    for host in ["example.com", "a.example.com", "b.a.example.com"] {
+        assert!(is_at_or_below(host, "example.com"), "{host}");
+    }
+    for host in [".example.com", "xexample.com", "com", "", "example.com."] {
+        assert!(!is_at_or_below(host, "example.com"), "{host}");
+    }
+    assert!(is_at_or_below("1.2.3.4", "1.2.3.4") && !is_at_or_below("1.2.3.4", "3.4"));
+}
+
+#[test]
 fn a_host_field_is_a_host_and_perhaps_a_port() {
-    for text in ["a", "A.Example", "a.example:8080", "127.0.0.1:80", "[::1]", "[::1]:81"] {
+    for text in ["a", "A.Example", "a.example:8080", "127.0.0.1:80", "[::1]", "[::1]:81", "[::]:1"]
+    {
         assert!(is_host_field(text), "{text}");
     }
     for text in [
@@ -67,6 +90,7 @@ fn a_host_field_is_a_host_and_perhaps_a_port() {
         "[::1",
         "::1",
         "[::1]x",
+        "[a:80]",
         "[::1]:",
         "a#",
         "http://a",
@@ -96,6 +120,7 @@ fn the_nearest_wildcard_comes_first() {
     assert_eq!(over("y.x.a.example"), ["*.x.a.example", "*.a.example", "*.example"]);
     assert_eq!(over("*.x.a.example"), ["*.a.example", "*.example"]);
     assert_eq!(over("localhost"), <[String; 0]>::default());
+    assert_eq!(over(".a.example"), ["*.example"], "nothing stands before the first point");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::{
-    Error, Kind, MAX_CHILDREN, Manifest, attribute, is_playlist, manifest, read, read_within,
+    Error, Kind, MAX_BYTES, MAX_CHILDREN, Manifest, attribute, dash, is_playlist, manifest, read,
+    read_within,
 };
 
 const BASE: &str = "https://v.example.com/show/1/index.m3u8?token=a%2Fb";
@@ -163,6 +164,51 @@ fn only_http_urls_are_named() {
     let odd =
         b"#EXTM3U\nftp://x/a.ts\ndata:video/mp2t;base64,AA.ts\nfile:///etc/a.ts\nhttp://[/a.ts\n";
     assert_eq!(named(odd), []);
+    // what an URL of its own holds is content, and not missing
+    assert_eq!(not_followed(odd), [(Kind::Unusable, 3)]);
+    assert_eq!(not_followed(b"#EXTM3U\nhttp://[/a.ts\nhttp://[/a.ts\n"), [(Kind::Unusable, 2)]);
+}
+
+#[test]
+fn only_tags_that_refer_to_something_are_counted() {
+    let tags =
+        b"#EXTM3U\n#EXTINF:4,URI=\"a.mp4\"\n#EXTERN:URI=\"b.mp4\"\n#EXT-X-NEW:URI=\"c.mp4\"\n";
+    assert_eq!(not_followed(tags), [(Kind::Other, 1)]);
+}
+
+#[test]
+fn a_playlist_may_be_as_long_as_the_limit() {
+    let mut long = b"#EXTM3U\n".to_vec();
+    long.resize(MAX_BYTES, b'\n');
+    assert!(read(BASE, &long).is_ok());
+    long.extend_from_slice(b"\n\n");
+    assert_eq!(read(BASE, &long), Err(Error::TooLong(MAX_BYTES + 2)));
+}
+
+#[test]
+fn what_is_not_followed_is_told_apart_up_to_a_bound() {
+    let mut content = String::from("#EXTM3U\n");
+    (0..2 * MAX_CHILDREN).for_each(|number| content += &format!("{number}.mp4\n"));
+    // the last of those that are remembered, and one that is not
+    content += "0.mp4\n199999.mp4\nnew.mp4\nnew.mp4\n";
+    let counted = 2 * MAX_CHILDREN as u64 + 4;
+    assert_eq!(not_followed(content.as_bytes()), [(Kind::MediaSegment, counted)]);
+    let mut content = String::from("#EXTM3U\n");
+    (1..2 * MAX_CHILDREN).for_each(|number| content += &format!("{number}.mp4\n"));
+    content += "1.mp4\n2.mp4\n";
+    let counted = 2 * MAX_CHILDREN as u64 - 1;
+    assert_eq!(not_followed(content.as_bytes()), [(Kind::MediaSegment, counted)]);
+}
+
+#[test]
+fn a_dash_manifest_is_counted_and_named() {
+    let url = "https://v.example.com/a.mpd";
+    let named = dash(url);
+    assert!(named.children.is_empty());
+    assert_eq!(
+        named.not_followed.counts.into_iter().collect::<Vec<_>>(),
+        [(Kind::DashManifest, 1)]
+    );
 }
 
 #[test]
@@ -302,6 +348,9 @@ fn attributes_are_found_in_lists_as_they_are_written() {
         (b"A=\"x,URI=no\",URI=\"a,b\"", Some(b"a,b")),
         (b" A=1 , URI = \"a\" ", Some(b"a")),
         (b"URI=a,B=2", Some(b"a")),
+        (b"A=1,URI=a", Some(b"a")),
+        (b"A=\"\",URI=\"a\"", Some(b"a")),
+        (b"A=\"x=y,z\" , URI=\"\"", Some(b"")),
         (b"URI=\"open", Some(b"open")),
         (b"XURI=\"a\"", None),
         (b"A,URI", None),

@@ -109,6 +109,20 @@ fn the_registrable_domain_is_that_of_the_public_suffix_list() {
 }
 
 #[test]
+fn a_record_stands_below_the_name_and_a_file_at_one_host() {
+    let at = Timestamp::from_seconds(0);
+    let record = Record {
+        account: AccountId(1),
+        name: "example.com".into(),
+        token: "t".into(),
+        created_at: at,
+        expires_at: at,
+    };
+    assert_eq!(record.dns_name(), "_cdnauth.example.com");
+    assert!(has_file("example.com") && !has_file("*.example.com"));
+}
+
+#[test]
 fn a_record_proves_what_is_below_and_a_file_one_host() {
     let at = Timestamp::from_seconds;
     let proof = |name: &str, method| Proof {

@@ -129,6 +129,31 @@ fn a_bucket_without_rate_waits_and_takes_back_what_was_not_read() {
     assert_eq!(bucket.wait(position, Duration::from_secs(9)), Duration::ZERO);
 }
 
+#[test]
+fn a_bucket_that_was_idle_gives_a_burst_and_no_more() {
+    let mut bucket = Bucket::new(1_000_000, Duration::ZERO);
+    let later = Duration::from_secs(60);
+    assert_eq!(bucket.rate(), 1_000_000);
+    let burst = bucket.draw(150_000, later);
+    assert_eq!(bucket.wait(burst, later), Duration::ZERO);
+    let next = bucket.draw(1, later);
+    assert_eq!(bucket.wait(next, later), Duration::from_micros(1));
+    bucket.set_rate(2_000_000, later);
+    assert_eq!((bucket.rate(), bucket.wait(next, later)), (2_000_000, Duration::from_nanos(500)));
+}
+
+#[test]
+fn what_is_left_of_a_byte_shortens_the_next_wait() {
+    let mut bucket = Bucket::new(3, Duration::ZERO);
+    let (first, second) = (bucket.draw(1, Duration::ZERO), bucket.draw(1, Duration::ZERO));
+    // a third of a second each, rounded up once and not twice
+    let wait = bucket.wait(first, Duration::ZERO);
+    assert_eq!(wait, Duration::from_nanos(333_333_334));
+    assert_eq!(bucket.wait(second, wait), Duration::from_nanos(333_333_333));
+    let between = Duration::from_millis(500);
+    assert_eq!(bucket.wait(second, between), Duration::from_nanos(166_666_667));
+}
+
 fn directory(limits: &[(Area, u32)]) -> Directory {
     let limit = |(area, megabits_per_second): &(Area, u32)| OriginLimit {
         area: *area,

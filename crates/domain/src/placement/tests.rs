@@ -53,8 +53,14 @@ fn each_area_and_tier_has_its_holders() {
     assert_eq!(holders(global, None), "edge-overseas middle-mainland");
     assert_eq!(holders(global, Some(Tier::Edge)), "edge-mainland edge-overseas");
     assert_eq!(holders(global, Some(Tier::Middle)), "middle-mainland middle-overseas");
+    for (areas, area) in [(mainland, "mainland"), (overseas, "overseas")] {
+        for tier in [Tier::Edge, Tier::Middle] {
+            assert_eq!(holders(areas, Some(tier)), format!("{tier}-{area}"));
+        }
+    }
     let nobody = Arc::new(Fleet::default());
-    assert_eq!(nobody.holders(Key([7; 16]), global, None), NodeSet::default());
+    let none = nobody.holders(Key([7; 16]), global, None);
+    assert!(none == NodeSet::default() && none.is_empty());
 }
 
 #[test]
