@@ -9,7 +9,10 @@ use std::{
 };
 
 use http_body_util::BodyExt;
-use stoker_domain::outcome::{OriginFault, Outcome, Uncacheable};
+use stoker_domain::{
+    outcome::{OriginFault, Outcome, Uncacheable},
+    task::FetchOptions,
+};
 use stoker_node::{
     request::{Intent, Want},
     store::{Disk, DiskFile, Files},
@@ -130,6 +133,25 @@ async fn what_says_that_it_is_too_large_is_not_pulled_for_a_prefetch() {
     let (head, body) = fixture.get("/x").await.unwrap();
     assert_eq!(head.not_kept, Some(Outcome::TooLarge));
     assert!(body == bytes);
+}
+
+#[tokio::test]
+async fn what_is_too_large_here_may_be_kept_behind_unless_fields_of_a_task_select_it() {
+    let fixture = Fixture::with(16 << 20, |dir| Arc::new(Files::new(dir.path()))).await;
+    let bytes = content(fixture.store.largest() as usize + 1, 38);
+    fixture.origin.on("/x", Script::new(bytes));
+    for (name, is_alone, not_kept) in [
+        ("X-Token", true, Outcome::Uncacheable(Uncacheable::RequestFields)),
+        // who asks seldom selects
+        ("Referer", false, Outcome::TooLarge),
+    ] {
+        let mut request = fixture.request("/x", Intent::Demand(Want::All));
+        let headers = vec![(name.into(), "t".into())];
+        request.options = Arc::new(FetchOptions { headers, ..FetchOptions::default() });
+        let head = fixture.fills.get_or_start(request, None).head().await.unwrap();
+        assert_eq!((head.is_alone, head.not_kept), (is_alone, Some(not_kept)), "{name}");
+        fixture.idle().await;
+    }
 }
 
 #[tokio::test]
