@@ -15,7 +15,7 @@ use crate::{
     job::Work,
     purge::Purger,
     readiness::Readiness,
-    session::{Backoff, Session},
+    session::{Pauses, Session},
     source::{Error, JobSource},
 };
 
@@ -50,7 +50,7 @@ pub struct Agent {
     items: Arc<Semaphore>,
     /// Room for jobs.
     jobs: Arc<Semaphore>,
-    backoff: Backoff,
+    pauses: Pauses,
 }
 
 impl Agent {
@@ -69,7 +69,7 @@ impl Agent {
             cache,
             items: Arc::new(Semaphore::new(config.items_in_flight.max(1))),
             jobs: Arc::new(Semaphore::new(config.jobs_in_flight.max(1))),
-            backoff: Backoff::new(config.seed),
+            pauses: Pauses::new(config.seed),
         }
     }
 
@@ -77,7 +77,7 @@ impl Agent {
     pub async fn run(mut self, stop: CancellationToken) {
         let running = TaskTracker::new();
         let purger = self.purger.clone();
-        let (first, further) = (self.backoff.split(), self.backoff.split());
+        let (first, further) = (self.pauses.split(), self.pauses.split());
         let health = tell_health(self.session.clone(), Arc::clone(&self.cache));
         let works = async {
             purger.catch_up(first).await;
@@ -101,14 +101,14 @@ impl Agent {
             let node = Arc::clone(&self.session.node);
             warn!(node.id = node.name, error = %error, "cannot lease jobs");
             if matches!(error, Error::SlowDown(_)) {
-                self.session.recover(&error, &mut self.backoff).await;
+                self.session.recover(&error, &mut self.pauses).await;
                 continue;
             }
             // an engine that was away may have forgotten the node, even where it does not say so
-            sleep(self.backoff.next()).await;
+            sleep(self.pauses.next()).await;
             while let Err(error) = self.session.register().await {
                 warn!(node.id = node.name, error = %error, "cannot register");
-                sleep(self.backoff.next()).await;
+                sleep(self.pauses.next()).await;
             }
         }
     }
@@ -125,7 +125,7 @@ impl Agent {
             let limit = 1 + self.jobs.available_permits();
             let jobs = self.session.source.lease(&self.session.node.name, limit).await?;
             // a registration alone proves nothing: the call that failed may go on failing
-            self.backoff.reset();
+            self.pauses.reset();
             if jobs.is_empty() {
                 drop(first);
                 if asked_at.elapsed() < PAUSE {
@@ -145,7 +145,7 @@ impl Agent {
                     self.session.clone(),
                     Arc::clone(&self.cache),
                     Arc::clone(&self.items),
-                    self.backoff.split(),
+                    self.pauses.split(),
                 );
                 let stop = stop.clone();
                 running.spawn(async move {

@@ -14,7 +14,7 @@ use tracing::{debug, error};
 
 use crate::{
     cache::{Cache, Progress, Terms},
-    session::{Backoff, Session, bounded},
+    session::{Pauses, Session, bounded},
     source::Error,
 };
 
@@ -34,7 +34,7 @@ pub(crate) struct Work {
     session: Session,
     cache: Arc<dyn Cache>,
     room: Arc<Semaphore>,
-    backoff: Backoff,
+    pauses: Pauses,
     /// Items in work.
     progress: BTreeMap<u16, Arc<Progress>>,
     /// Reports that have not been sent.
@@ -54,10 +54,10 @@ impl Work {
         session: Session,
         cache: Arc<dyn Cache>,
         room: Arc<Semaphore>,
-        backoff: Backoff,
+        pauses: Pauses,
     ) -> Self {
         let (progress, batch) = (BTreeMap::new(), Vec::new());
-        Self { job, session, cache, room, backoff, progress, batch }
+        Self { job, session, cache, room, pauses, progress, batch }
     }
 
     /// Runs the job until it is done, its lease is lost, or `stop`; then sends the last report.
@@ -147,13 +147,13 @@ impl Work {
             match self.session.source.report(report).await {
                 Ok(()) => {
                     self.batch.clear();
-                    self.backoff.reset();
+                    self.pauses.reset();
                     return Lease::Held;
                 }
                 Err(Error::LeaseLost) => return Lease::Lost,
                 Err(error) => {
                     debug!(job.id = self.job.id.0, error = %error, "report not answered");
-                    self.session.recover(&error, &mut self.backoff).await;
+                    self.session.recover(&error, &mut self.pauses).await;
                 }
             }
         }

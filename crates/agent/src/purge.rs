@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use crate::{
     cache::{Cache, PurgeError},
     readiness::Readiness,
-    session::{Backoff, Session},
+    session::{Pauses, Session},
     source::Error as SourceError,
 };
 
@@ -44,7 +44,7 @@ impl Purger {
     }
 
     /// Makes the node known, carries out what was purged while it was away, and lets it answer.
-    pub(crate) async fn catch_up(&self, mut backoff: Backoff) {
+    pub(crate) async fn catch_up(&self, mut pauses: Pauses) {
         let node = &self.session.node.name;
         let heard_at = watch::Sender::new(Instant::now());
         let catch_up = async {
@@ -56,7 +56,7 @@ impl Purger {
                 };
                 let Err(error) = tried.await else { return };
                 warn!(node.id = node, error = %error, "not ready to serve");
-                self.recover(&error, &mut backoff).await;
+                self.recover(&error, &mut pauses).await;
             }
         };
         // old content is better than none: without the engine the node serves what it has
@@ -95,7 +95,7 @@ impl Purger {
     }
 
     /// Works until it is dropped.
-    pub(crate) async fn run(&self, mut backoff: Backoff) {
+    pub(crate) async fn run(&self, mut pauses: Pauses) {
         let mut lost_at = None;
         loop {
             let asked_at = Instant::now();
@@ -103,7 +103,7 @@ impl Purger {
             match self.turn(was_away).await {
                 Ok(count) => {
                     lost_at = None;
-                    backoff.reset();
+                    pauses.reset();
                     if count == 0 && asked_at.elapsed() < PAUSE {
                         sleep(PAUSE).await;
                     }
@@ -111,7 +111,7 @@ impl Purger {
                 Err(error) => {
                     lost_at.get_or_insert(asked_at);
                     warn!(node.id = self.session.node.name, error = %error, "purge orders wait");
-                    self.recover(&error, &mut backoff).await;
+                    self.recover(&error, &mut pauses).await;
                 }
             }
         }
@@ -145,10 +145,10 @@ impl Purger {
         Ok(())
     }
 
-    async fn recover(&self, error: &Error, backoff: &mut Backoff) {
+    async fn recover(&self, error: &Error, pauses: &mut Pauses) {
         match error {
-            Error::Source(error) => self.session.recover(error, backoff).await,
-            Error::Cache(_) => sleep(backoff.next()).await,
+            Error::Source(error) => self.session.recover(error, pauses).await,
+            Error::Cache(_) => sleep(pauses.next()).await,
         }
     }
 }

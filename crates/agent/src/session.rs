@@ -3,16 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use stoker_domain::placement::Node;
+use stoker_domain::{backoff::Backoff, placement::Node};
 use tokio::time::sleep;
 use tracing::debug;
 
 use crate::source::{Error, JobSource};
 
-/// The first pause between two calls to an engine that does not answer.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// The longest.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// Pauses between two calls to an engine that does not answer.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 /// An engine that asks for a longer pause is called again after this: leases last for about 30 s, and
 /// while a report waits no heartbeat renews its lease.
 const LONGEST_SLOW_DOWN: Duration = Duration::from_secs(10);
@@ -38,8 +36,8 @@ impl Session {
     /// Waits for as long as `error` demands before the call is repeated, and registers again where
     /// the engine no longer knows the node. Each loop that gets this answer does so for itself:
     /// repeating a registration changes nothing.
-    pub(crate) async fn recover(&self, error: &Error, backoff: &mut Backoff) {
-        let pause = backoff.next();
+    pub(crate) async fn recover(&self, error: &Error, pauses: &mut Pauses) {
+        let pause = pauses.next();
         match error {
             Error::SlowDown(wanted) => sleep(pause.max(bounded(*wanted))).await,
             Error::Unreachable(_) | Error::LeaseLost => sleep(pause).await,
@@ -59,31 +57,30 @@ pub(crate) fn bounded(wanted: Duration) -> Duration {
     wanted.min(LONGEST_SLOW_DOWN)
 }
 
-/// Pauses between calls to an engine that does not answer: doubling, with jitter, so that nodes do
-/// not return together.
-pub(crate) struct Backoff {
-    next: Duration,
+/// Pauses between calls to an engine that does not answer. Each loop has its own.
+pub(crate) struct Pauses {
+    failures: u32,
     random: StdRng,
 }
 
-impl Backoff {
+impl Pauses {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { next: FIRST_PAUSE, random: StdRng::seed_from_u64(seed) }
+        Self { failures: 0, random: StdRng::seed_from_u64(seed) }
     }
 
-    /// Another one with its own randomness.
+    /// Others with their own randomness.
     pub(crate) fn split(&mut self) -> Self {
         Self::new(self.random.random())
     }
 
+    /// The pause after one more call that failed.
     pub(crate) fn next(&mut self) -> Duration {
-        let pause = self.next.mul_f64(self.random.random_range(0.5..1.0));
-        self.next = (self.next * 2).min(LONGEST_PAUSE);
-        pause
+        self.failures = self.failures.saturating_add(1);
+        BACKOFF.delay(self.failures, self.random.random())
     }
 
     /// The engine has answered.
     pub(crate) fn reset(&mut self) {
-        self.next = FIRST_PAUSE;
+        self.failures = 0;
     }
 }

@@ -114,7 +114,7 @@ pub struct Child {
 
 /// What a manifest names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Named {
+pub struct References {
     /// What is followed: absolute URLs in the manifest's order, each once.
     pub children: Vec<Child>,
     /// What is not.
@@ -126,12 +126,12 @@ pub struct Named {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn read(playlist_url: &str, content: &[u8]) -> Result<Named, Error> {
+pub fn read(playlist_url: &str, content: &[u8]) -> Result<References, Error> {
     read_within(MAX_CHILD_BYTES, playlist_url, content)
 }
 
 /// [`read`], where the URLs of children may take `most` bytes.
-fn read_within(most: usize, playlist_url: &str, content: &[u8]) -> Result<Named, Error> {
+fn read_within(most: usize, playlist_url: &str, content: &[u8]) -> Result<References, Error> {
     if content.len() > MAX_BYTES {
         return Err(Error::TooLong(content.len()));
     }
@@ -152,14 +152,14 @@ fn read_within(most: usize, playlist_url: &str, content: &[u8]) -> Result<Named,
             Err(_) => scan.skip(Kind::Unusable, ""),
         }
     }
-    if scan.is_playlist { Ok(scan.named) } else { Err(Error::NotAPlaylist) }
+    if scan.is_playlist { Ok(scan.references) } else { Err(Error::NotAPlaylist) }
 }
 
 /// The DASH manifest at `url`, counted: nothing of what it names is followed.
-pub fn dash(url: &str) -> Named {
-    let mut named = Named::default();
-    named.not_followed.record(Kind::DashManifest, url);
-    named
+pub fn dash(url: &str) -> References {
+    let mut references = References::default();
+    references.not_followed.record(Kind::DashManifest, url);
+    references
 }
 
 #[derive(Default)]
@@ -169,7 +169,7 @@ struct Scan {
     is_variant: bool,
     /// The next URI line is a segment that does not exist.
     is_gap: bool,
-    named: Named,
+    references: References,
     /// That the URLs of further children may take.
     bytes_left: usize,
     /// Hashes of what is followed, and of each kind that is not.
@@ -236,9 +236,9 @@ impl Scan {
             return Ok(());
         }
         let left = self.bytes_left.checked_sub(url.len());
-        let may_come = |_: &usize| self.named.children.len() < MAX_CHILDREN;
+        let may_come = |_: &usize| self.references.children.len() < MAX_CHILDREN;
         self.bytes_left = left.filter(may_come).ok_or(Error::TooManyChildren)?;
-        self.named.children.push(Child { url, is_playlist });
+        self.references.children.push(Child { url, is_playlist });
         Ok(())
     }
 
@@ -248,7 +248,7 @@ impl Scan {
             && self.seen.len() < 2 * MAX_CHILDREN
             && !self.is_new(Some(kind), url);
         if !is_known {
-            self.named.not_followed.record(kind, url);
+            self.references.not_followed.record(kind, url);
         }
     }
 

@@ -57,6 +57,8 @@ pub enum Uncacheable {
     Rule,
     /// A partial response that cannot be combined.
     Partial,
+    /// The node asked for it for one request alone; what others get, others bring.
+    Unshared,
     /// The node's disk is full.
     DiskFull,
     /// The node's disk fails.
@@ -150,6 +152,7 @@ words!(Uncacheable {
     RequestFields = "request-headers",
     Rule = "rule",
     Partial = "partial",
+    Unshared = "unshared",
     DiskFull = "disk-full",
     DiskError = "disk-error",
 });
@@ -198,6 +201,7 @@ impl Uncacheable {
             Self::RequestFields => "request headers of a task that `Vary` does not name",
             Self::Rule => "a cache rule of the domain",
             Self::Partial => "a part that cannot be completed",
+            Self::Unshared => "a request of its own beside those that are shared",
             Self::DiskFull => "no room on the node's disk",
             Self::DiskError => "the node's disk fails",
         }

@@ -182,21 +182,22 @@ impl Memory {
     }
 
     /// Memory for the first slice of a fill, of `len` bytes. Whoever waits for it is refused when it
-    /// takes too long, unless `is_patient` says meanwhile that nobody watches.
+    /// takes too long, unless `is_background` says meanwhile that nobody watches.
     ///
     /// # Errors
     /// It is refused.
     pub(crate) async fn first_slice(
         &self,
         len: u64,
-        is_patient: impl Fn() -> bool,
+        is_background: impl Fn() -> bool,
     ) -> Result<Hold, Fault> {
         let waiting = self.slice(len);
+        // Its place in the queue is kept, only the patience begins anew.
         tokio::pin!(waiting);
         loop {
             match timeout(self.0.patience, &mut waiting).await {
                 Ok(hold) => return Ok(hold),
-                Err(_) if is_patient() => {}
+                Err(_) if is_background() => {}
                 Err(_) => return Err(self.0.slices.refuse("fills")),
             }
         }

@@ -106,6 +106,7 @@ impl Pacer {
                 let is_idle = demands.iter().all(|demand| demand.wanted == 0);
                 if !demands.is_empty() {
                     let asked = Instant::now();
+                    // No longer than a grant lasts: an engine that hangs must not delay the next question.
                     let reply = timeout(ROUND * 5, source.pace(&self.node.name, demands)).await;
                     if let Ok(Ok(grants)) = reply {
                         self.take(grants, asked);
@@ -271,11 +272,13 @@ impl HostPacer {
             let mut state = self.state();
             if mem::take(&mut state.is_given_up) {
                 let now = Instant::now();
+                // The engine may have granted this share to others, for one lease more.
                 state.grant = Some(Granted { rate: 0, until: now, free_at: now + LEASE });
             }
             let at = state.refresh();
             state.used += bytes;
             state.waiting += 1;
+            // Drawn before the wait, so that those who wait go in the order in which they came.
             state.bucket.draw(bytes, at)
         };
         let _waiting = Waiting(self);
@@ -319,6 +322,7 @@ impl HostPacer {
     /// Takes up an answer to what was `asked` then. The engine has counted from some moment since.
     fn set_grant(&self, rate: u64, asked: Instant, lease: Duration) {
         let mut state = self.state();
+        // From when the answer came, which is the later end: it may be long since it was asked for.
         let free_at = Instant::now() + lease + LEASE;
         state.grant = Some(Granted { rate, until: asked + lease, free_at });
         state.refresh();
@@ -330,6 +334,7 @@ impl HostPacer {
             return None;
         }
         let mut state = self.state();
+        // Never zero, for it divides.
         let passed = state.asked_at.elapsed().max(Duration::from_millis(1));
         state.asked_at = Instant::now();
         let used = mem::take(&mut state.used);
@@ -401,6 +406,7 @@ impl Drop for Reservation {
         state.open -= 1;
         let at = state.refresh();
         if self.debt > 0 {
+            // Without a wait: whoever draws next waits for it.
             state.bucket.draw(self.debt, at);
             state.used += self.debt;
         }

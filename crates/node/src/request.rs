@@ -42,12 +42,29 @@ pub struct Request {
     pub hops: u8,
     /// Who the viewer is; the origin hears of it with [`Handed::All`] alone.
     pub client: Option<ForwardedFor>,
-    /// Only a prefetch waits for it, here or on the node that asks: it may be slowed.
-    pub is_patient: bool,
+    /// Who waits for it, here or on the node that asks.
+    pub priority: Priority,
     /// A prefetch asks, here or on another node: an error that is kept, or was met by somebody else,
     /// is an answer only if the origin was asked for it at this moment or later. Absent = it always
     /// is.
     pub errors_since: Option<Timestamp>,
+}
+
+/// Who waits for a response.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Priority {
+    /// A viewer: never slowed.
+    #[default]
+    Interactive,
+    /// Only a prefetch: it waits for its turn and keeps to the limits of the domain.
+    Background,
+}
+
+impl Priority {
+    /// Whether only a prefetch waits.
+    pub fn is_background(self) -> bool {
+        self == Self::Background
+    }
 }
 
 /// Which fields of a viewer's request the origin gets.

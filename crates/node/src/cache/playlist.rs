@@ -12,9 +12,8 @@ use http::{HeaderMap, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use stoker_domain::{
-    http::StoredResponse,
     job::JobItem,
-    media::{self, Manifest, Named},
+    media::{self, Manifest, References},
     outcome::{Outcome, PlaylistFault, Uncacheable},
     target::Target,
 };
@@ -36,7 +35,7 @@ const TYPE: usize = 60;
 
 /// Why it is not known what is named.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Unread {
+pub(super) struct Unreadable {
     /// What becomes of the item, if nothing worse does.
     pub(super) outcome: Outcome,
     /// Why, for a person.
@@ -68,12 +67,12 @@ pub(super) async fn of_stored(
     item: &JobItem,
     target: &Target,
     stored: &Stored,
-) -> Result<Named, Unread> {
-    let Some(response) = StoredResponse::decode(stored.head()) else {
+) -> Result<References, Unreadable> {
+    let Some(response) = stored.response() else {
         return Err(unreadable("the stored head cannot be read"));
     };
     let Some(manifest) = manifest(item, target, &response.fields) else {
-        return Ok(Named::default());
+        return Ok(References::default());
     };
     let size = stored.size().unwrap_or(0);
     let is_long = size > SHORT as u64 && is_read(manifest);
@@ -82,7 +81,7 @@ pub(super) async fn of_stored(
     while (content.len() as u64) < size && content.len() <= media::MAX_BYTES && is_read(manifest) {
         let chunk = stored.read(content.len() as u64, READ).await;
         // read again later, it may be there
-        let chunk = chunk.map_err(|error| Unread {
+        let chunk = chunk.map_err(|error| Unreadable {
             outcome: Outcome::Uncacheable(Uncacheable::DiskError),
             detail: error.to_string(),
         })?;
@@ -91,7 +90,7 @@ pub(super) async fn of_stored(
         }
         content.extend_from_slice(&chunk);
     }
-    named(item, manifest, &response.fields, content)
+    references(item, manifest, &response.fields, content)
 }
 
 /// What a response that is not kept names; and the bytes of its content that came.
@@ -101,10 +100,10 @@ pub(super) async fn of_passing(
     target: &Target,
     head: &FillHead,
     mut body: impl Body<Data = Bytes, Error = Fault> + Unpin,
-) -> (Result<Named, Unread>, u64) {
+) -> (Result<References, Unreadable>, u64) {
     let fields = &head.response.fields;
     let Some(manifest) = manifest(item, target, fields) else {
-        return (Ok(Named::default()), 0);
+        return (Ok(References::default()), 0);
     };
     let (mut content, mut held) = (Vec::<u8>::new(), None);
     while content.len() <= media::MAX_BYTES
@@ -121,12 +120,12 @@ pub(super) async fn of_passing(
             Err(fault) => {
                 let came = content.len() as u64;
                 let (outcome, detail) = (fault.outcome(), fault.detail().to_owned());
-                return (Err(Unread { outcome, detail }), came);
+                return (Err(Unreadable { outcome, detail }), came);
             }
         }
     }
     let came = content.len() as u64;
-    (named(item, manifest, fields, content), came)
+    (references(item, manifest, fields, content), came)
 }
 
 /// What `item` is to be looked into as, if at all.
@@ -141,29 +140,32 @@ fn is_read(manifest: Manifest) -> bool {
     manifest == Manifest::Hls
 }
 
-fn named(
+fn references(
     item: &JobItem,
     manifest: Manifest,
     fields: &HeaderMap,
     content: Vec<u8>,
-) -> Result<Named, Unread> {
+) -> Result<References, Unreadable> {
     if manifest == Manifest::Dash {
         return Ok(media::dash(&item.url));
     }
     if content.len() > media::MAX_BYTES {
-        return Err(unread(media::Error::TooLong(content.len()), None));
+        return Err(unreadable_by(media::Error::TooLong(content.len()), None));
     }
-    let content = coding::decode(fields, content, media::MAX_BYTES).map_err(|error| Unread {
-        outcome: Outcome::Playlist(match error {
-            coding::Error::Unknown(_) | coding::Error::Broken(_) => PlaylistFault::ContentCoding,
-            coding::Error::TooLong(_) => PlaylistFault::TooLong,
-        }),
-        detail: error.to_string(),
-    })?;
-    media::read(&item.url, &content).map_err(|error| unread(error, media_type(fields)))
+    let content =
+        coding::decode(fields, content, media::MAX_BYTES).map_err(|error| Unreadable {
+            outcome: Outcome::Playlist(match error {
+                coding::Error::Unknown(_) | coding::Error::Broken(_) => {
+                    PlaylistFault::ContentCoding
+                }
+                coding::Error::TooLong(_) => PlaylistFault::TooLong,
+            }),
+            detail: error.to_string(),
+        })?;
+    media::read(&item.url, &content).map_err(|error| unreadable_by(error, media_type(fields)))
 }
 
-fn unread(error: media::Error, media_type: Option<String>) -> Unread {
+fn unreadable_by(error: media::Error, media_type: Option<String>) -> Unreadable {
     let detail = match (error, media_type) {
         (media::Error::NotAPlaylist, Some(media_type)) => {
             let media_type: String = media_type.escape_debug().take(TYPE).collect();
@@ -171,11 +173,11 @@ fn unread(error: media::Error, media_type: Option<String>) -> Unread {
         }
         _ => error.to_string(),
     };
-    Unread { outcome: error.outcome(), detail }
+    Unreadable { outcome: error.outcome(), detail }
 }
 
-fn unreadable(detail: &str) -> Unread {
-    Unread { outcome: Outcome::Playlist(PlaylistFault::Unreadable), detail: detail.into() }
+fn unreadable(detail: &str) -> Unreadable {
+    Unreadable { outcome: Outcome::Playlist(PlaylistFault::Unreadable), detail: detail.into() }
 }
 
 fn media_type(fields: &HeaderMap) -> Option<String> {
@@ -191,7 +193,7 @@ mod tests {
     use http::StatusCode;
     use http_body::Frame;
     use http_body_util::StreamBody;
-    use stoker_domain::time::Timestamp;
+    use stoker_domain::{http::StoredResponse, time::Timestamp};
     use stoker_testkit::FakeClock;
     use tokio::time::timeout;
 
@@ -225,7 +227,7 @@ mod tests {
         text.into()
     }
 
-    async fn passing(turns: &Turns, length: usize) -> (Result<Named, Unread>, u64) {
+    async fn passing(turns: &Turns, length: usize) -> (Result<References, Unreadable>, u64) {
         let head = FillHead {
             response: response(),
             size: None,
@@ -251,11 +253,11 @@ mod tests {
         assert_eq!(timeout(LONG, passing(&turns, SHORT + 1)).await.unwrap().1, SHORT as u64 + 1);
         let _two = turns.passing.acquire().await.unwrap();
         assert!(timeout(LONG, passing(&turns, SHORT + 1)).await.is_err());
-        let (named, came) = timeout(LONG, passing(&turns, SHORT)).await.unwrap();
-        assert_eq!((named.unwrap().children.len(), came), (1, SHORT as u64));
+        let (references, came) = timeout(LONG, passing(&turns, SHORT)).await.unwrap();
+        assert_eq!((references.unwrap().children.len(), came), (1, SHORT as u64));
         drop(one);
-        let (named, came) = timeout(LONG, passing(&turns, 9 * SHORT)).await.unwrap();
-        assert_eq!((named.unwrap().children.len(), came), (1, 9 * SHORT as u64));
+        let (references, came) = timeout(LONG, passing(&turns, 9 * SHORT)).await.unwrap();
+        assert_eq!((references.unwrap().children.len(), came), (1, 9 * SHORT as u64));
     }
 
     #[tokio::test(start_paused = true)]

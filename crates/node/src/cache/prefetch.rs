@@ -12,7 +12,7 @@ use stoker_domain::{
     domain::NodeDomain,
     http::{Reuse, reuse},
     job::{ItemReport, JobItem},
-    media::Named,
+    media::References,
     outcome::{Block, OriginFault, Outcome, Uncacheable},
     retry::is_worth_retrying,
     setting::Status,
@@ -25,11 +25,11 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::playlist::{self, Unread};
+use super::playlist::{self, Unreadable};
 use crate::{
     fault::whole_seconds,
     fill::{Body, FillHead, Filled, Fills, is_content},
-    request::{Handed, Intent, Request},
+    request::{Handed, Intent, Priority, Request},
     serve::{Proof, Service, cached_only, selecting},
     store::{Store, Stored, Verified},
 };
@@ -180,10 +180,10 @@ impl Prefetcher {
         let outcome = filled.outcome;
         let mut report = self.judge(wanted, filled, back).await;
         if let Some((head, body)) = passing {
-            let (named, came) =
+            let (references, came) =
                 playlist::of_passing(&self.turns, wanted.item, &wanted.target, &head, body).await;
             report.pulled_bytes += came;
-            add_named(&mut report, named);
+            add_references(&mut report, references);
         }
         (outcome, report)
     }
@@ -216,7 +216,7 @@ impl Prefetcher {
             intent: if wanted.looks_inside() { Intent::PrefetchAndRead } else { Intent::Prefetch },
             hops: 0,
             client: None,
-            is_patient: true,
+            priority: Priority::Background,
             errors_since: Some(wanted.terms.accepted_at),
         }
     }
@@ -285,7 +285,7 @@ impl Prefetcher {
         if let (true, Outcome::Uncacheable(Uncacheable::NoLifetime), Some(stored)) =
             (wanted.looks_inside(), outcome, &filled.stored)
         {
-            add_named(
+            add_references(
                 &mut report,
                 playlist::of_stored(&self.turns, wanted.item, &wanted.target, stored).await,
             );
@@ -380,7 +380,7 @@ impl Prefetcher {
             ..ItemReport::new(wanted.item.position, outcome)
         };
         if wanted.looks_inside() {
-            add_named(
+            add_references(
                 &mut report,
                 playlist::of_stored(&self.turns, wanted.item, &wanted.target, &proof.stored).await,
             );
@@ -401,17 +401,17 @@ fn stored_status(stored: &Stored) -> StatusCode {
 
 /// Adds what the item names. Where that cannot be known, an item that is there has failed all the
 /// same; for one that is not, it is said besides, unless another attempt may find out.
-fn add_named(report: &mut ItemReport, named: Result<Named, Unread>) {
-    match named {
-        Ok(Named { children, not_followed }) => {
+fn add_references(report: &mut ItemReport, references: Result<References, Unreadable>) {
+    match references {
+        Ok(References { children, not_followed }) => {
             (report.children, report.not_followed) = (children, not_followed);
         }
-        Err(Unread { outcome, detail })
+        Err(Unreadable { outcome, detail })
             if report.outcome.is_success() || is_worth_retrying(outcome) =>
         {
             (report.outcome, report.detail) = (outcome, Some(detail));
         }
-        Err(Unread { detail, .. }) => {
+        Err(Unreadable { detail, .. }) => {
             let before = report.detail.take().map(|detail| detail + "; ").unwrap_or_default();
             report.detail = Some(before + &detail);
         }

@@ -111,6 +111,7 @@ impl Reader {
         self.narrow(range);
         let (passing, size) = {
             let mut state = self.membership.fill.state();
+            // Reader 0 began the fill: the reply that passes is to its request.
             let is_first = self.membership.reader == 0;
             (is_first.then(|| state.passing.take()).flatten(), state.size)
         };
@@ -202,6 +203,7 @@ impl Shared {
         while matches!(take, Take::Wait) {
             let changed = membership.fill.changed.notified();
             tokio::pin!(changed);
+            // From here on no change is missed; the state is looked at once more before the wait.
             changed.as_mut().enable();
             take = membership.fill.take(reader, epoch, &mut self.cursor, end);
             if matches!(take, Take::Wait) {
@@ -242,6 +244,7 @@ impl Shared {
     /// else by another.
     async fn refill(&mut self) -> Result<(), Fault> {
         let offset = self.cursor.offset;
+        // Lost again although it was filled: the store does not keep it.
         if self.lost_at.replace(offset) == Some(offset) {
             return self.ask_alone().await;
         }

@@ -50,6 +50,7 @@ pub(super) enum Stop {
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         match fault.retry() {
+            // A status is an answer: whether it is asked for again is decided by the engine.
             Retry::AfterDelay if !matches!(fault.outcome(), Outcome::OriginStatus(_)) => {
                 Self::Again(fault)
             }
@@ -273,6 +274,7 @@ impl Driver {
             if state.broken.is_none() {
                 state.broken = broken;
             }
+            // A fill that relays has said before what became of it.
             state.verdict.get_or_insert_with(|| Arc::new(filled));
         }
         self.fill.changed.notify_waiters();

@@ -81,6 +81,7 @@ impl Failures {
             }
             failure.make_bare();
         }
+        // They count where they came, not once more for each who shares the failure.
         failure.filled.pulled_bytes = 0;
         let (now, key) = (Instant::now(), failure.request.key);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
@@ -187,7 +188,7 @@ mod tests {
     use super::*;
     use crate::{
         origin::bare_domain,
-        request::{Handed, Intent},
+        request::{Handed, Intent, Priority},
     };
 
     const MEMORY: Duration = Duration::from_secs(60);
@@ -206,7 +207,7 @@ mod tests {
             intent: Intent::Prefetch,
             hops: 0,
             client: None,
-            is_patient: true,
+            priority: Priority::Background,
             errors_since: None,
         }
     }

@@ -51,6 +51,7 @@ use http::StatusCode;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_agent::JobSource;
 use stoker_domain::{
+    backoff::Backoff,
     directory::Directory,
     http::CacheControl,
     key::Key,
@@ -77,7 +78,7 @@ use crate::{
     origin::{Ask, Client, Contacts, Fault, NEVER_PROMOTED, Response, Source},
     pace::{HostPacer, Pacer},
     peer::MAX_HOPS,
-    request::{Intent, Request, is_one_target},
+    request::{Intent, Priority, Request, is_one_target},
     store::{Store, Stored},
 };
 
@@ -95,8 +96,8 @@ pub struct Config {
     pub retries: u32,
     /// New generations when the representation changes under the fill.
     pub restarts: u32,
-    /// Before the first of these attempts; doubled for each further one.
-    pub retry_delay: Duration,
+    /// Pauses before these attempts, and before a parent that is busy is asked again.
+    pub backoff: Backoff,
     /// How long a fill that nobody reads may take to finish the slices in flight.
     pub linger: Duration,
     /// How long the failure of a target counts for others who ask for it. The engine tries again
@@ -116,7 +117,7 @@ impl Default for Config {
             in_flight: 16,
             retries: 3,
             restarts: 3,
-            retry_delay: Duration::from_millis(200),
+            backoff: Backoff::new(Duration::from_millis(200), Duration::from_millis(51_200)),
             linger: Duration::from_secs(5),
             failure_memory: Duration::from_millis(400),
             memory: Shares::default(),
@@ -216,6 +217,7 @@ impl Fills {
         let fill = match shard.entry(request.key) {
             Entry::Occupied(entry) if entry.get().url == url => {
                 let fill = Arc::clone(entry.get());
+                // Under the lock of the shard: the fill cannot retire between look-up and joining.
                 let number = fill.state().join(&request);
                 drop(shard);
                 fill.asked.notify_one();
@@ -270,6 +272,7 @@ impl Fills {
     fn ask_anew(&self, request: Arc<Request>, old: &Arc<Fill>) -> Reader {
         {
             let mut shard = self.shard(old.key);
+            // Another may have begun a newer one since.
             if shard.get(&old.key).is_some_and(|found| Arc::ptr_eq(found, old)) {
                 shard.remove(&old.key);
             }
@@ -382,7 +385,7 @@ impl Fills {
         (mut ask, first, last): (Ask, u32, u32),
     ) -> Result<Response, Fault> {
         let is_urgent = || fill.state().is_urgent(first, last);
-        ask.is_patient = !is_urgent();
+        ask.priority = if is_urgent() { Priority::Interactive } else { Priority::Background };
         ask.nodes_before = self.nodes_before(request);
         ask.is_limited = self.0.directory.borrow().limits(&request.domain.name).is_any();
         let reservation = match self.host_pacer(source) {
@@ -394,10 +397,10 @@ impl Fills {
             None => None,
         };
         let promoted = || fill.until_urgent(first, last).boxed();
-        if !(source.is_parent() && ask.is_patient) {
+        if !(source.is_parent() && ask.priority.is_background()) {
             return self.0.client.get(source, request, &ask, reservation, &promoted).await;
         }
-        let getting = self.patiently(source, request, &ask);
+        let getting = self.get_in_turn(source, request, &ask);
         pin!(getting);
         select! {
             biased;
@@ -406,13 +409,13 @@ impl Fills {
         }
         // A second request raises the priority of what the parent brings already. The first one is
         // dropped only after the second is answered, so that the parent's fill always has a reader.
-        let ask = Ask { is_patient: false, is_promotion: true, ..ask.clone() };
+        let ask = Ask { priority: Priority::Interactive, is_promotion: true, ..ask.clone() };
         self.0.client.get(source, request, &ask, None, NEVER_PROMOTED).await
     }
 
     /// Asks a parent for what only a prefetch wants: until it has had its turn there, however long
     /// that takes.
-    async fn patiently(
+    async fn get_in_turn(
         &self,
         source: &Source,
         request: &Request,
@@ -501,11 +504,9 @@ impl Fills {
         nodes
     }
 
-    /// The delay before attempt number `attempt` (from 1): doubling, less a random part of up to
-    /// half, so that many fills do not come back together.
+    /// The delay before attempt number `attempt`, from 1.
     fn retry_delay(&self, attempt: u32) -> Duration {
-        let full = self.config().retry_delay.saturating_mul(1 << attempt.saturating_sub(1).min(8));
-        let random = self.0.jitter.lock().unwrap_or_else(PoisonError::into_inner).next_u32();
-        full - full.mul_f64(f64::from(random) / f64::from(u32::MAX) / 2.0)
+        let random = self.0.jitter.lock().unwrap_or_else(PoisonError::into_inner).next_u64();
+        self.config().backoff.delay(attempt, random)
     }
 }

@@ -193,6 +193,7 @@ impl Driver {
         {
             return self.confirmed(cached, reply, selecting).await;
         }
+        // What was claimed stands for the stored generation; the reply begins another.
         self.fill.restart();
         let reply = match range {
             Some(_) => self.or_whole(reply).await?,
@@ -285,6 +286,7 @@ impl Driver {
                 if !cached.is_fresh {
                     // a reply to a range carries the fields of the whole: it confirms like a 304
                     let Ok(response) = self.refreshed(&cached, &reply, selecting) else {
+                        // What is stored is still right, and may not be kept any longer.
                         self.fill.restart();
                         return self.begin_anew(selecting).await;
                     };
@@ -368,7 +370,7 @@ impl Driver {
                 Outcome::TooLarge
             }
             Ok(_) if self.is_alone => Outcome::Uncacheable(Uncacheable::Private),
-            Ok(_) if !self.keeps => Outcome::Uncacheable(Uncacheable::Partial),
+            Ok(_) if !self.keeps => Outcome::Uncacheable(Uncacheable::Unshared),
             Ok(lifetime) => {
                 let has_validator = strong_validator(&response.fields).is_some();
                 let is_usable = extent.is_whole() || (has_validator && extent.total.is_some());
@@ -417,8 +419,8 @@ impl Driver {
         let number = slice_of(start);
         let end = start_of(number.saturating_add(1));
         let len = size.map_or(end, |size| end.min(size)) - start_of(number);
-        let is_patient = || !self.fill.state().has_viewer();
-        let hold = self.fills.memory().first_slice(len, is_patient).await?;
+        let is_background = || !self.fill.state().has_viewer();
+        let hold = self.fills.memory().first_slice(len, is_background).await?;
         let mut state = self.fill.state();
         let epoch = state.epoch;
         state.admit(epoch, number, hold);

@@ -92,8 +92,10 @@ impl Driver {
         if self.keeps && is_content(head.response.status) {
             self.forget_error().await;
         }
+        // Before the head is shown: whoever comes from now on asks anew, this is the first one's.
         self.leave_registry();
         if self.fill.state().first_want(is_playlist).is_some() {
+            // Before the head too: the first reader takes it as soon as it sees that.
             self.fill.state().passing = Some(passing);
         }
         self.show(head);

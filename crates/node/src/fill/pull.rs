@@ -180,6 +180,7 @@ impl<'a> Puller<'a> {
         self.parked.clear();
         let mut state = self.driver.fill.state();
         state.claimed = state.kept.clone();
+        // The store has been given these; they need not come again.
         state.claimed.extend(&self.handed);
         state.drop_unclaimed();
     }

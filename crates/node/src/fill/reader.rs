@@ -48,6 +48,7 @@ pub(super) struct Membership {
 impl Drop for Membership {
     fn drop(&mut self) {
         self.fill.state().leave(self.reader);
+        // The driver may have nobody left to work for.
         self.fill.asked.notify_one();
     }
 }

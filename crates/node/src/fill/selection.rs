@@ -26,43 +26,47 @@ pub(super) const DEPENDS: &str = "without the request headers of the task the or
                                   otherwise, or cannot tell: `Vary` must name them";
 
 impl Driver {
-    /// As [`Self::judge`], unless the origin has to be asked with more fields of the viewer.
+    /// As [`Self::judge`], and for whom it is; unless the origin has to be asked with other fields of
+    /// the viewer.
     pub(super) async fn judged(&self, reply: Reply, selecting: &HeaderMap) -> Result<Judged, Stop> {
         self.check_vary(&reply.response.fields)?;
         let waits = self.keeps && self.fill.state().first_want(false).is_some();
-        match self.judge(reply, selecting)? {
+        let (reply, extent, kept) = match self.judge(reply, selecting)? {
             Judged::Pass(_, _, outcome) if waits && self.may_be_about_viewer(outcome) => {
-                Err(Stop::Alone)
+                return Err(Stop::Alone);
             }
-            Judged::Keep(reply, ..) if self.hands_too_much(&reply) => Err(Stop::Plain),
+            Judged::Keep(reply, ..) if self.hands_too_much(&reply) => return Err(Stop::Plain),
             Judged::Keep(reply, ..)
                 if waits && self.request.has_own_fields() && self.depends_on_cookies(&reply) =>
             {
-                Err(Stop::Alone)
+                return Err(Stop::Alone);
             }
-            Judged::Keep(reply, extent, lifetime) => {
-                if !self.depends_on_cookies(&reply) && self.is_for_all(&reply, &extent).await? {
-                    return Ok(Judged::Keep(reply, extent, lifetime));
-                }
-                let status = reply.response.status;
-                let outcome = match extent.is_partial || is_content(status) {
-                    true => Outcome::Uncacheable(Uncacheable::RequestFields),
-                    false => Outcome::OriginStatus(status.as_u16()),
-                };
-                Ok(Judged::Pass(reply, extent, outcome))
+            Judged::Keep(reply, extent, lifetime) => (reply, extent, Ok(lifetime)),
+            Judged::Pass(reply, extent, outcome) if self.may_be_kept_behind(outcome) => {
+                (reply, extent, Err(outcome))
             }
-            // What this fill leaves to the one who asked, a node behind it would keep.
-            Judged::Pass(reply, extent, Outcome::Uncacheable(Uncacheable::Partial))
-                if !self.keeps =>
-            {
-                let reason = match self.is_for_all(&reply, &extent).await? {
-                    true => Uncacheable::Partial,
-                    false => Uncacheable::RequestFields,
-                };
-                Ok(Judged::Pass(reply, extent, Outcome::Uncacheable(reason)))
-            }
-            judged => Ok(judged),
+            judged => return Ok(judged),
+        };
+        if !self.depends_on_cookies(&reply) && self.is_for_all(&reply, &extent).await? {
+            return Ok(match kept {
+                Ok(lifetime) => Judged::Keep(reply, extent, lifetime),
+                Err(outcome) => Judged::Pass(reply, extent, outcome),
+            });
         }
+        let status = reply.response.status;
+        let outcome = match extent.is_partial || is_content(status) {
+            true => Outcome::Uncacheable(Uncacheable::RequestFields),
+            false => Outcome::OriginStatus(status.as_u16()),
+        };
+        Ok(Judged::Pass(reply, extent, outcome))
+    }
+
+    /// Whether a node behind this one may keep what this one does not, for `outcome` is no word about
+    /// the response: it has to hear whom that is for.
+    fn may_be_kept_behind(&self, outcome: Outcome) -> bool {
+        let is_own =
+            matches!(outcome, Outcome::TooLarge | Outcome::Uncacheable(Uncacheable::Unshared));
+        is_own && !self.is_alone
     }
 
     /// Whether a field decided it unseen: the `Vary` of an earlier response named it.
@@ -111,6 +115,7 @@ impl Driver {
         let ask = Ask { range, if_none_match, without, ..Ask::default() };
         let plain = match self.ask(ask).await {
             Ok(plain) => plain.response,
+            // Some servers refuse whoever does not say who asks; that selects no content.
             Err(_) if is_lenient => return Ok(true),
             Err(stop) => return Err(stop),
         };
@@ -144,9 +149,7 @@ impl Driver {
             return false;
         }
         match outcome {
-            Outcome::Uncacheable(reason) => {
-                !matches!(reason, Uncacheable::Partial | Uncacheable::RequestFields)
-            }
+            Outcome::Uncacheable(_) => true,
             Outcome::OriginStatus(404 | 410) => self.request.withholds(&header::COOKIE),
             Outcome::OriginStatus(status) => status < 500 && status != 429,
             _ => false,

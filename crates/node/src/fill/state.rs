@@ -34,7 +34,7 @@ use super::{
 use crate::{
     memory::Hold,
     origin::{Content, Fault},
-    request::{Intent, Request, Want},
+    request::{Intent, Priority, Request, Want},
     store::Stored,
 };
 
@@ -94,10 +94,16 @@ struct Interest {
     is_prefetch: bool,
     /// A prefetch that reads a playlist, kept or not.
     reads_playlist: bool,
-    /// No viewer waits, here or at a node behind: it may be slowed.
-    is_background: bool,
+    /// Who waits for it, here or at a node behind.
+    priority: Priority,
     /// The slice it reads; all before it are done with.
     position: u32,
+}
+
+impl Interest {
+    fn is_viewer(&self) -> bool {
+        !self.priority.is_background()
+    }
 }
 
 /// A slice on its way.
@@ -290,6 +296,7 @@ impl Fill {
         let state = &mut *state;
         *state = State {
             epoch: state.epoch + 1,
+            // Who may join and who reads is no matter of the epoch.
             is_retired: state.is_retired,
             readers: std::mem::take(&mut state.readers),
             next_reader: state.next_reader,
@@ -353,7 +360,7 @@ impl State {
             want: request.want(),
             is_prefetch,
             reads_playlist: request.intent == Intent::PrefetchAndRead,
-            is_background: is_prefetch || request.is_patient,
+            priority: if is_prefetch { Priority::Background } else { request.priority },
             position: 0,
         };
         self.readers.insert(number, interest);
@@ -413,19 +420,18 @@ impl State {
     }
 
     pub(super) fn has_viewer(&self) -> bool {
-        self.readers.values().any(|interest| !interest.is_background)
+        self.readers.values().any(Interest::is_viewer)
     }
 
     /// Whether a viewer waits for any of slices `first..=last`, or for the head while there is none.
     pub(super) fn is_urgent(&self, first: u32, last: u32) -> bool {
-        self.readers.values().filter(|interest| !interest.is_background).any(|interest| match self
-            .size
-        {
-            Some(size) => interest
-                .want
-                .slices(size)
-                .is_some_and(|(from, to)| from.max(interest.position).max(first) <= to.min(last)),
-            None => true,
+        self.readers.values().filter(|interest| interest.is_viewer()).any(|interest| {
+            match self.size {
+                Some(size) => interest.want.slices(size).is_some_and(|(from, to)| {
+                    from.max(interest.position).max(first) <= to.min(last)
+                }),
+                None => true,
+            }
         })
     }
 

@@ -248,12 +248,13 @@ impl Transfer {
         let fill = Arc::clone(&self.context.fill);
         let (first, last) = self.rest().into_inner();
         let is_urgent = || fill.state().is_urgent(first, last);
+        // The viewer has left: the parent need not hurry for this node any more.
         if self.raising.is_some() && !is_urgent() {
             self.raising = None;
         }
         let chunk = loop {
             let Some(content) = &mut self.content else { return Ok(None) };
-            if !content.is_patient || self.raising.is_some() {
+            if !content.priority.is_background() || self.raising.is_some() {
                 break content.next_at_pace(is_urgent).await;
             }
             select! {
@@ -308,6 +309,7 @@ impl Transfer {
         let rest = self.rest();
         let (first, last) = rest.into_inner();
         let request_time = context.fills.now();
+        // Before upstream is asked, as in `Driver::ask`: a purge that comes meanwhile is newer.
         let writer = context.fills.store().begin(context.fill.key, &context.fill.url);
         let response = context
             .fills

@@ -75,7 +75,7 @@ struct Nested {
 impl Nested {
     /// By a request for what is in `domain`, where each server may be waited `turn` for.
     fn of(time_outs: &TimeOuts, turn: Duration, domain: &NodeDomain, ask: &Ask) -> Self {
-        if ask.is_patient && ask.is_limited {
+        if ask.priority.is_background() && ask.is_limited {
             return Self { head: TURN, idle: TURN };
         }
         let origin = &domain.origin;
@@ -188,7 +188,8 @@ impl Client {
     ) -> Result<Response, Fault> {
         let (head, content) = match source {
             Source::Origin(domain) => {
-                if let Some(fault) = self.origin_cooldowns.of(domain).filter(|_| ask.is_patient) {
+                let resting = self.origin_cooldowns.of(domain);
+                if let Some(fault) = resting.filter(|_| ask.priority.is_background()) {
                     return Err(fault);
                 }
                 let window = reservation.as_ref().map(Reservation::window);
@@ -244,7 +245,7 @@ impl Client {
             retry_after,
             alone,
             note,
-            content: if is_parent { content.of_parent(ask.is_patient) } else { content },
+            content: if is_parent { content.of_parent(ask.priority) } else { content },
         })
     }
 
@@ -296,7 +297,7 @@ impl Client {
         };
         let acquired = if ask.is_promotion {
             self.turns.acquire(&line, Purpose::Promotion).await
-        } else if ask.is_patient {
+        } else if ask.priority.is_background() {
             select! {
                 biased;
                 acquired = self.turns.acquire(&line, Purpose::Prefetch) => acquired,
@@ -480,7 +481,7 @@ mod tests {
     use stoker_domain::domain::Server;
 
     use super::*;
-    use crate::origin::request::tests::domain;
+    use crate::{origin::request::tests::domain, request::Priority};
 
     #[test]
     fn a_node_waits_longer_than_its_parent_and_in_turn_for_a_limit() {
@@ -500,7 +501,7 @@ mod tests {
         assert_eq!(waits(&domain, &ask(1)).0, seconds(215), "each server may hang");
         let limited = Ask { is_limited: true, ..ask(1) };
         assert_eq!(waits(&domain, &limited).0, seconds(215), "a viewer waits for no turn");
-        let patient = Ask { is_patient: true, ..limited };
-        assert_eq!(waits(&domain, &patient), (TURN, TURN));
+        let background = Ask { priority: Priority::Background, ..limited };
+        assert_eq!(waits(&domain, &background), (TURN, TURN));
     }
 }

@@ -21,7 +21,7 @@ use stoker_domain::{
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{cause, pool::Lent, turns::Turn};
-use crate::{fault::Fault, pace::Reservation};
+use crate::{fault::Fault, pace::Reservation, request::Priority};
 
 /// Whether the framing of a reply gives the length of its content.
 pub(super) fn framed(head: &http::response::Parts) -> Result<bool, BadFraming> {
@@ -86,8 +86,8 @@ pub(crate) struct Content {
     /// Who sends it.
     to: String,
     is_parent: bool,
-    /// It was asked of a parent with background priority.
-    pub(crate) is_patient: bool,
+    /// With which a parent was asked for it; what an origin sends is interactive.
+    pub(crate) priority: Priority,
     /// The framing gives its length, and lets nothing follow.
     pub(crate) is_sized: bool,
     reservation: Option<Reservation>,
@@ -102,7 +102,7 @@ impl Content {
             waiting: None,
             to,
             is_parent: false,
-            is_patient: false,
+            priority: Priority::Interactive,
             is_sized: false,
             reservation: None,
         };
@@ -110,9 +110,9 @@ impl Content {
         content
     }
 
-    /// Of a parent.
-    pub(super) fn of_parent(self, is_patient: bool) -> Self {
-        Self { is_parent: true, is_patient, ..self }
+    /// Of a parent that was asked with `priority`.
+    pub(super) fn of_parent(self, priority: Priority) -> Self {
+        Self { is_parent: true, priority, ..self }
     }
 
     pub(super) fn sized(self, is_sized: bool) -> Self {

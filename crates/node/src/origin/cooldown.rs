@@ -39,11 +39,11 @@ pub(super) struct OriginCooldowns(
 #[derive(Clone, Debug)]
 struct Cooldown {
     until: Instant,
-    why: Why,
+    reason: Reason,
 }
 
 #[derive(Clone, Debug)]
-enum Why {
+enum Reason {
     /// It answered so and asked for it.
     Refused(u16),
     /// It could not be reached.
@@ -53,21 +53,21 @@ enum Why {
 impl OriginCooldowns {
     /// The origin of `domain` answered `status` and wants to be asked no sooner than after `wanted`.
     pub(super) fn refused(&self, domain: &NodeDomain, status: StatusCode, wanted: Duration) {
-        self.put(domain.origin.authority(), wanted, Why::Refused(status.as_u16()));
+        self.put(domain.origin.authority(), wanted, Reason::Refused(status.as_u16()));
     }
 
     /// The origin of `domain` could not be reached.
     pub(super) fn away(&self, domain: &NodeDomain, fault: &Fault) {
-        self.put(domain.origin.authority(), AWAY, Why::Away(fault.clone()));
+        self.put(domain.origin.authority(), AWAY, Reason::Away(fault.clone()));
     }
 
-    /// How many cooldown.
+    /// How many rest now.
     pub(super) fn len(&self) -> usize {
         let now = Instant::now();
         self.known().values().filter(|cooldown| cooldown.until > now).count()
     }
 
-    fn put(&self, servers: String, time: Duration, why: Why) {
+    fn put(&self, servers: String, time: Duration, reason: Reason) {
         let now = Instant::now();
         let mut cooldowns = self.known();
         cooldowns.retain(|_, cooldown| cooldown.until > now);
@@ -80,7 +80,7 @@ impl OriginCooldowns {
         {
             cooldowns.remove(&first);
         }
-        let cooldown = Cooldown { until: now + time, why };
+        let cooldown = Cooldown { until: now + time, reason };
         let known = cooldowns.entry(servers).or_insert_with(|| cooldown.clone());
         // what it asked for stays
         if known.until < cooldown.until {
@@ -99,9 +99,9 @@ impl OriginCooldowns {
         if left.is_zero() {
             return None;
         }
-        Some(match &cooldown.why {
-            Why::Away(fault) => fault.clone(),
-            Why::Refused(status) => {
+        Some(match &cooldown.reason {
+            Reason::Away(fault) => fault.clone(),
+            Reason::Refused(status) => {
                 let detail = format!(
                     "origin `{}` answered {status} before and asked to be left alone for {} s more",
                     domain.origin,
@@ -173,7 +173,7 @@ mod tests {
     async fn the_one_that_ends_first_is_forgotten_when_there_are_many() {
         let cooldowns = OriginCooldowns::default();
         let put = |name: &str, seconds| {
-            cooldowns.put(name.into(), Duration::from_secs(seconds), Why::Refused(503));
+            cooldowns.put(name.into(), Duration::from_secs(seconds), Reason::Refused(503));
         };
         put("long", 300);
         put("short", 10);

@@ -263,6 +263,7 @@ impl Lent {
             *parked = Parked::Here(self.sender);
         }
         state.places.entry(self.key).or_default().returning += 1;
+        // Unlocked first: it wakes the connection's task, which takes the lock.
         drop(state);
         self.parking.wire.end_exchange();
     }
@@ -286,6 +287,7 @@ impl Shared {
         // the one that was used last: others age and go
         while let Some(idle) = shelf.idle.pop_back() {
             *all -= 1;
+            // Its task may not have run yet since the server closed it or sent something.
             if idle.parking.wire.is_idle() && !idle.sender.is_closed() {
                 return Some(Taken::Idle(idle));
             }

@@ -26,8 +26,8 @@ use stoker_domain::{
 use super::attempt::OriginAttempt;
 use crate::{
     fault::Fault,
-    peer::{self, PeerRequest, Priority},
-    request::Request,
+    peer::{self, PeerRequest},
+    request::{Priority, Request},
 };
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -92,8 +92,8 @@ pub(crate) struct Ask {
     pub(crate) if_none_match: Option<HeaderValue>,
     /// 304 is welcome when not modified since.
     pub(crate) if_modified_since: Option<HeaderValue>,
-    /// Only a prefetch waits for it.
-    pub(crate) is_patient: bool,
+    /// Who waits for it.
+    pub(crate) priority: Priority,
     /// How many nodes stand between this one and the origin.
     pub(crate) nodes_before: u32,
     /// The origin is read at a pace for prefetches: the parent may have to wait for its turn.
@@ -139,13 +139,12 @@ pub(super) fn build_for_parent(
 ) -> Result<http::Request<Empty<Bytes>>, Fault> {
     let mut fields = passed_on(request.fields.clone());
     put_host(&mut fields, &request.host);
-    let priority = if ask.is_patient { Priority::Background } else { Priority::Interactive };
     let beside = PeerRequest {
         hops: request.hops.saturating_add(1),
         options: Arc::clone(&request.options),
         client: request.client.clone(),
         errors_since: request.errors_since,
-        priority,
+        priority: ask.priority,
     };
     beside.write(peer_secret, &mut fields);
     let uri = parent_uri(node, &request.path_and_query);
@@ -321,7 +320,7 @@ pub(super) mod tests {
             intent: Intent::Prefetch,
             hops: 0,
             client: None,
-            is_patient: true,
+            priority: Priority::Background,
             errors_since: None,
         };
         let attempt = OriginAttempt::all(&request.domain, &request).remove(0);

@@ -231,6 +231,7 @@ impl Turns {
     fn begin(&self, line: &Arc<Line>, purpose: Purpose) -> Admission {
         let mut state = self.state();
         let bounds = &self.0.bounds;
+        // Nobody waits for what is free: each turn that ends is handed on at once.
         if purpose == Purpose::Promotion || state.has_room(bounds, line, purpose.is_prefetch()) {
             state.count(line, purpose.is_prefetch());
             drop(state);
@@ -274,6 +275,7 @@ impl Turns {
             state.count(&line, is_prefetch);
             granted.push((self.turn(&line, is_prefetch), waiter));
         }
+        // Unlocked first: a turn that nobody takes is dropped below, and that takes the lock.
         drop(state);
         for (turn, waiter) in granted {
             // who has left gives it back at once
@@ -304,6 +306,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let mut state = self.turns.state();
         if let Some(queue) = state.lines.get_mut(self.line) {
+            // A turn that was granted meanwhile goes with its receiver, and is handed on.
             queue.leave(self.purpose, self.number);
         }
         state.tidy(self.line);

@@ -20,7 +20,6 @@ mod request;
 pub use self::{
     fields::{FAULT, MAX_HOPS},
     options::{decode_options, encode_options},
-    priority::Priority,
 };
 pub(crate) use self::{
     fields::{PRIORITY, is_reserved, strip},

@@ -3,39 +3,24 @@
 use http::{HeaderMap, HeaderValue};
 
 use super::fields::PRIORITY;
+use crate::request::Priority;
 
 /// RFC 9218 section 4.1: for delayed or background work, such as software updates.
 const BACKGROUND: HeaderValue = HeaderValue::from_static("u=7");
 
-/// Who waits for a reply.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Priority {
-    /// A viewer: never slowed.
-    #[default]
-    Interactive,
-    /// Only a prefetch: it waits for its turn and keeps to the limits of the domain.
-    Background,
+/// Writes `priority` to the `fields` of a request to another node.
+pub(super) fn write(priority: Priority, fields: &mut HeaderMap) {
+    match priority {
+        Priority::Interactive => fields.remove(PRIORITY),
+        Priority::Background => fields.insert(PRIORITY, BACKGROUND),
+    };
 }
 
-impl Priority {
-    /// Whether only a prefetch waits.
-    pub fn is_background(self) -> bool {
-        self == Self::Background
-    }
-
-    pub(super) fn write(self, fields: &mut HeaderMap) {
-        match self {
-            Self::Interactive => fields.remove(PRIORITY),
-            Self::Background => fields.insert(PRIORITY, BACKGROUND),
-        };
-    }
-
-    /// Anything but what [`Self::write`] writes is interactive: nobody is slowed by mistake.
-    pub(super) fn read(fields: &HeaderMap) -> Self {
-        match fields.get(PRIORITY) {
-            Some(value) if *value == BACKGROUND => Self::Background,
-            _ => Self::Interactive,
-        }
+/// What [`write`] wrote. Anything else is interactive: nobody is slowed by mistake.
+pub(super) fn read(fields: &HeaderMap) -> Priority {
+    match fields.get(PRIORITY) {
+        Some(value) if *value == BACKGROUND => Priority::Background,
+        _ => Priority::Interactive,
     }
 }
 
@@ -48,14 +33,14 @@ mod tests {
         for priority in [Priority::Interactive, Priority::Background] {
             let mut fields = HeaderMap::new();
             fields.insert(PRIORITY, HeaderValue::from_static("u=3, i"));
-            priority.write(&mut fields);
-            assert_eq!(Priority::read(&fields), priority);
+            write(priority, &mut fields);
+            assert_eq!(read(&fields), priority);
             assert_eq!(fields.contains_key(PRIORITY), priority.is_background());
         }
         for value in ["", "u=6", "i", "u=77", "u", "7"] {
             let mut fields = HeaderMap::new();
             fields.insert(PRIORITY, HeaderValue::from_static(value));
-            assert_eq!(Priority::read(&fields), Priority::Interactive, "{value}");
+            assert_eq!(read(&fields), Priority::Interactive, "{value}");
         }
     }
 }

@@ -7,11 +7,11 @@ use stoker_domain::{task::FetchOptions, time::Timestamp};
 use subtle::ConstantTimeEq;
 
 use super::{
-    Priority,
     fields::{CLIENT, ERRORS_SINCE, HOPS, OPTIONS, PEER},
     options::{decode_options, encode_options},
+    priority,
 };
-use crate::request::ForwardedFor;
+use crate::request::{ForwardedFor, Priority};
 
 /// What stands beside a request of another node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl PeerRequest {
         if let Some(since) = self.errors_since {
             fields.insert(ERRORS_SINCE, HeaderValue::from(since.as_millis()));
         }
-        self.priority.write(fields);
+        priority::write(self.priority, fields);
     }
 
     /// What the node that shows the `secret` says; `None` for a viewer, and for a client that claims
@@ -61,7 +61,7 @@ impl PeerRequest {
             options: Arc::new(fields.get(OPTIONS).and_then(decode_options).unwrap_or_default()),
             client: fields.get(CLIENT).and_then(ForwardedFor::from_value),
             errors_since: since.map(Timestamp::from_millis),
-            priority: Priority::read(fields),
+            priority: priority::read(fields),
         })
     }
 }

@@ -22,7 +22,7 @@ use crate::{
     fill::{FillHead, Reader},
     memory::Window,
     peer::{self, Remarks},
-    request::{Handed, Intent, Request, Want},
+    request::{Handed, Intent, Priority, Request, Want},
     store::Stored,
 };
 
@@ -52,14 +52,16 @@ impl Service {
     ) -> Response<Body> {
         let must_validate = stale.as_ref().is_some_and(must_validate);
         let request = upstream(&asked, named);
-        let is_patient = request.is_patient;
+        let priority = request.priority;
         let mut reader = self.0.fills.get_or_start(request, stale);
-        let head = match is_patient {
-            false => reader.head().await,
+        let head = match priority {
+            Priority::Interactive => reader.head().await,
             // the node that asks hears that this one lives, and asks again
-            true => timeout(self.0.peer_patience, reader.head()).await.unwrap_or_else(|_| {
-                Err(Fault::origin(OriginFault::Busy, "the content has not come yet"))
-            }),
+            Priority::Background => {
+                timeout(self.0.peer_patience, reader.head()).await.unwrap_or_else(|_| {
+                    Err(Fault::origin(OriginFault::Busy, "the content has not come yet"))
+                })
+            }
         };
         let reason = ForwardReason { why, is_collapsed: reader.is_collapsed(), must_validate };
         match head {
@@ -217,7 +219,7 @@ pub(super) fn upstream(asked: &ClientRequest, named: Vec<HeaderName>) -> Request
         intent: Intent::Demand(want),
         hops: peer.map_or(0, |peer| peer.hops),
         client: asked.client.clone(),
-        is_patient: peer.is_some_and(|peer| peer.priority.is_background()),
+        priority: peer.map_or(Priority::Interactive, |peer| peer.priority),
         errors_since: peer.and_then(|peer| peer.errors_since),
     }
 }

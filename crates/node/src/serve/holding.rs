@@ -49,12 +49,12 @@ impl Service {
                 self.0.store.lookup(key, &url).await
             }
         };
-        let response = stored.as_ref().and_then(|stored| StoredResponse::decode(stored.head()));
-        let (Some(stored), Some(response)) = (stored, response) else {
+        let response = stored.as_ref().and_then(Stored::response);
+        let (Some(stored), Some(response)) = (&stored, response) else {
             return Holding { last_failure, ..lacking(history.lack(key, since)) };
         };
         Holding {
-            lack: self.lack(&stored, &response, is_proven).map(|lack| match lack {
+            lack: self.lack(stored, response, is_proven).map(|lack| match lack {
                 // its head is carried along, and no more
                 Lack::Partial { held: 0, .. } => history.loss(key, since).unwrap_or(lack),
                 lack => lack,
@@ -110,12 +110,12 @@ pub(crate) fn cached_only(target: &Target, fields: HeaderMap) -> Parts {
 
 fn partial(stored: &Stored) -> Lack {
     let slices = stored.size().map(|size| size.div_ceil(SLICE) as u32);
-    let missing = stored.missing_slices().len() as u32;
+    let is_held = |number: &u32| stored.has_slice(*number);
     let held = match slices {
-        Some(slices) => slices.saturating_sub(missing),
-        None => (0..).take_while(|number| stored.has_slice(*number)).count() as u32,
+        Some(slices) => (0..slices).filter(is_held).count(),
+        None => (0..).take_while(is_held).count(),
     };
-    Lack::Partial { held, slices }
+    Lack::Partial { held: held as u32, slices }
 }
 
 fn needs_validation(response: &StoredResponse) -> bool {

@@ -158,6 +158,7 @@ impl Disk for Files {
         let file = self.enter(name, |path| {
             OpenOptions::new().read(true).write(true).create_new(true).open(path)
         })?;
+        // Before room is taken, which is a write too: only this handle hears of its failure.
         file.set_unsynced(true);
         if let Err(error) = file.with(|file| reserve(file, bytes)) {
             drop(file);
@@ -192,6 +193,7 @@ impl Disk for Files {
         let mut file = File::create(&draft)?;
         file.write_all(content)?;
         file.sync_all()?;
+        // After the sync: a crash must not leave the name on a file without its content.
         fs::rename(draft, self.directory.join(name))?;
         self.sync_names()
     }
@@ -249,6 +251,7 @@ impl DiskFile for OsFile {
     }
 
     fn write(&self, parts: &mut [IoSlice<'_>], offset: u64) -> io::Result<()> {
+        // Before the write, so that the handle is not closed between the two.
         self.set_unsynced(true);
         self.with(|file| write_all(file, parts, offset))
     }
@@ -273,6 +276,7 @@ fn write_all(file: &File, mut parts: &mut [IoSlice<'_>], mut offset: u64) -> io:
     while !parts.is_empty() {
         let count = parts.len().min(MAX_PARTS);
         match pwritev(file, &parts[..count], offset) {
+            // Nothing was left to write, which is no refusal.
             Ok(0) if parts[..count].iter().all(|part| part.is_empty()) => {
                 parts = &mut parts[count..];
             }

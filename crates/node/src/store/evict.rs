@@ -56,6 +56,7 @@ impl Log {
                 let lost = forgotten.filter(|listed| listed.kind != Kind::Tombstone);
                 let mut keys: Vec<_> = lost.map(|listed| listed.key).collect();
                 shared.counters.evicted.add(keys.len() as u64);
+                // Neighbours alone: whoever is told of a key twice is told the same.
                 keys.dedup();
                 shared.notify(|observer| observer.evicted(&keys));
             }
@@ -126,6 +127,7 @@ impl Log {
         let mut purged = HashSet::new();
         for (reason, listed) in candidates {
             let response = (listed.key, listed.generation);
+            // Half of them at most: where all are small and in use, something must go all the same.
             if count == most as u64 {
                 break;
             }
@@ -138,10 +140,12 @@ impl Log {
                 continue;
             }
             let len = padded(&draft);
+            // Writing a full group below may have given up the segment.
             let Some(active) = &self.active else { break };
             // Leaves room for one largest record: whoever made room here still has to write one.
             let with_reserve = group.bytes() + len + shared.largest_record;
             if bytes + len > self.limits.segment_bytes / 2
+                // Two entries in the footer: this record's and that of the one to come.
                 || !active.fits(with_reserve, group.len() + 2)
             {
                 break;
@@ -152,6 +156,7 @@ impl Log {
                 self.write(shared, &mut group);
             }
         }
+        // The copies are durable before the caller removes the file with the originals.
         self.write(shared, &mut group);
         self.sync(shared);
         shared.counters.carried.add(count);
@@ -162,6 +167,7 @@ impl Log {
     fn drop_old_rules(&self, shared: &Shared, listed: &[Listed]) {
         let young_from = young_from(listed);
         for listed in listed.iter().filter(|listed| listed.kind == Kind::Rule) {
+            // The opposite of `is_young` in `carry`: a rule is carried or ends here, never both.
             if listed.written_s <= young_from {
                 shared.rules.remove(listed.generation);
             }
@@ -209,6 +215,7 @@ fn list(segment: &Segment) -> Option<Vec<Listed>> {
     if let Ok(Some((listed, _))) = by_footer {
         return Some(listed);
     }
+    // A list with a gap is none: what it leaves out would stay in the index and refer to no file.
     let scan = scan(&*segment.file, segment.number, segment.durable(), true);
     (scan.gaps == 0 && scan.end == segment.durable()).then_some(scan.listed)
 }

@@ -111,6 +111,7 @@ pub(super) fn read(
         return Ok(None);
     }
     let count = u64::from(u32_at(&trailer, 8));
+    // No more than the file has room for is allocated, whatever the number says.
     let Some(entries_at) = trailer_at.checked_sub(count * ENTRY) else { return Ok(None) };
     let mut entries = vec![0; (count * ENTRY) as usize];
     read_exactly(file, &mut entries, entries_at)?;

@@ -94,6 +94,7 @@ impl Handles {
             if !handle.is_used.load(Ordering::Relaxed) {
                 handle.is_used.store(true, Ordering::Relaxed);
             }
+            // It stays open until `act` is done, even if the handle is closed meanwhile.
             return act(file);
         }
         let again = |path: &PathBuf| OpenOptions::new().read(true).write(true).open(path);
@@ -133,6 +134,7 @@ impl Handles {
                 // another was faster
                 return Ok(file);
             }
+            // Where all have unsynced writes the bound is passed: the writer would wait for itself.
             while open.len() >= self.most && close_one(&mut open) {}
             match how(&handle.path) {
                 Err(error) if is_want_of_descriptors(&error) => {
@@ -145,6 +147,7 @@ impl Handles {
                     if Instant::now() >= until {
                         return Err(error);
                     }
+                    // Lets go of the lock meanwhile; another may have opened the file by then.
                     let waited = self.closed.wait_timeout(open, RETRY_EVERY);
                     open = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }

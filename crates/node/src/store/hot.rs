@@ -117,6 +117,7 @@ impl Hot {
         {
             let mut shard = self.shard(key).write().unwrap_or_else(PoisonError::into_inner);
             let is_used = shard.get(&key).is_some_and(|r| r.is_used.swap(false, Ordering::Relaxed));
+            // Its use is spent: unless it is used again, it goes when the hand comes by next.
             if is_used {
                 clock.order.push_back(key);
             } else if let Some(record) = shard.remove(&key) {

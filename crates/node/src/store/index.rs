@@ -120,6 +120,7 @@ impl Index {
                 Some(Lookup::Whole(whole.clone()))
             }
             Entry::Sliced(sliced) => {
+                // Slices whose head is gone are no response: nothing says of what they are.
                 let head = sliced.touch_head()?;
                 Some(Lookup::Sliced(sliced.clone(), head))
             }
@@ -136,6 +137,7 @@ impl Index {
             Kind::Slice => existing.is_some_and(|entry| {
                 matches!(entry, Entry::Sliced(_)) && entry.generation() == listed.generation
             }),
+            // Equal is admitted: a head that was refreshed, or a record that eviction carried.
             _ => existing.is_none_or(|entry| entry.generation() <= listed.generation),
         }
     }
@@ -151,6 +153,7 @@ impl Index {
     /// Like [`Index::publish`], but a slice may come before the head of its generation: eviction
     /// carries heads past their slices. [`Index::drop_headless`] ends this.
     pub(super) fn restore(&self, listed: Listed) {
+        // Equal too: records come oldest first, so of two alike the later one counts.
         let is_newest = self
             .shard(listed.key)
             .get(&listed.key)
@@ -169,6 +172,7 @@ impl Index {
         let entry = match listed.kind {
             Kind::Whole => {
                 let sums = sums.filter(|_| place.len as usize > LOOKUP_BYTES).map(Box::new);
+                // Not hot for having been written: a look-up must ask for it first.
                 Entry::Whole(Whole { generation, place, sums, is_hot: false })
             }
             Kind::Tombstone | Kind::Rule | Kind::Mark => {

@@ -237,6 +237,7 @@ impl Log {
         self.pending.bytes += bytes;
         // Set before anything is published: whoever waits for durability wakes the writer by it.
         self.pending.since.get_or_insert_with(Instant::now);
+        // What eviction copies is not counted as written.
         let mut own = 0;
         for (item, listed) in items.into_iter().zip(listed) {
             own += u64::from(item.resolver.is_some());
@@ -274,6 +275,7 @@ impl Log {
         // Before the tickets: who was told durable finds it durable.
         active.segment.set_durable(active.end);
         shared.counters.syncs.add(1);
+        // Taken whole, `since` with it: the next record is the first behind this sync.
         let pending = mem::take(&mut self.pending);
         pending
             .records
@@ -327,6 +329,7 @@ impl Log {
 
     fn seal(&mut self, shared: &Shared) {
         let Some(Active { segment, end, listed }) = self.active.take() else { return };
+        // Set whether or not the footer is written: the next header vouches for the records.
         self.previous = Some((segment.number, end));
         let footer = footer::encode(&listed, segment.number, end);
         let at = segment.size() - footer.len() as u64;

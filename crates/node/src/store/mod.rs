@@ -201,7 +201,6 @@ struct Shared {
     counters: Counters,
     observer: OnceLock<Arc<dyn LossObserver>>,
     next_generation: AtomicU64,
-    epoch: u64,
     disk: Arc<dyn Disk>,
     max_bytes: u64,
     reserve_bytes: u64,
@@ -243,12 +242,6 @@ impl Store {
                 .map_err(io("start the writer"))?
         };
         Ok(Self(Arc::new(Inner { shared, writer: Mutex::new(Some(writer)) })))
-    }
-
-    /// Identifies this life of the store's content: changes when content that had been reported
-    /// durable is found lost, or the directory was wiped.
-    pub fn epoch(&self) -> u64 {
-        self.shared().epoch
     }
 
     /// What the store holds and has done since it was opened.
@@ -307,6 +300,7 @@ impl Store {
     pub fn remove(&self, key: Key) -> Ticket {
         let shared = self.shared();
         let (ticket, resolver) = Ticket::new(shared.queue.clone());
+        // Above all that was begun before this call, and below all that begins after it.
         let generation = shared.new_generation();
         shared.queue.push(Operation::Remove { key, generation, resolver });
         ticket

@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 
 /// Buffer lengths and how many of each are held: at most 26 MiB in all.
+// Small records; what a look-up reads whole; one block; one slice; each with its head.
 const CLASSES: [(usize, usize); 4] =
     [(8 << 10, 512), (72 << 10, 96), (264 << 10, 32), ((1 << 20) + (72 << 10), 6)];
 
@@ -30,6 +31,7 @@ impl Pool {
         let idle = class
             .and_then(|class| self.0[class].lock().unwrap_or_else(PoisonError::into_inner).pop());
         let bytes = idle.unwrap_or_else(|| {
+            // As long as its class allows, for whoever takes it next.
             vec![0; class.map_or(len, |class| CLASSES[class].0)].into_boxed_slice()
         });
         Buffer { bytes, len, class, pool: self.0.clone() }

@@ -59,6 +59,7 @@ impl Writer {
     /// Returns when the queue has taken it; dropped before that, nothing is written.
     pub async fn slice(&self, number: u32, content: Vec<Bytes>) -> Ticket {
         let len = content.iter().map(Bytes::len).sum::<usize>() as u64;
+        // By where the slice ends: the size may not be known yet.
         if len > SLICE || u64::from(number) * SLICE + len > self.store.largest() {
             return Ticket::failed(WriteError::TooLarge);
         }

@@ -152,6 +152,7 @@ impl Stored {
         let shared = self.store.shared();
         match &self.body {
             Body::Whole { at, .. } => {
+                // Eviction may have carried it since the look-up; then its first place is gone.
                 let moved = shared.index.whole_place(self.key, self.generation);
                 shared.segments.is_durable(moved.unwrap_or(at.place))
             }
@@ -171,14 +172,6 @@ impl Stored {
         match &self.body {
             Body::Whole { .. } => number == 0,
             Body::Sliced(sliced) => sliced.has_slice(number),
-        }
-    }
-
-    /// The slices that are not there, ascending; while the size is unknown, the gaps.
-    pub fn missing_slices(&self) -> Vec<u32> {
-        match &self.body {
-            Body::Whole { .. } => Vec::new(),
-            Body::Sliced(sliced) => sliced.missing_slices(),
         }
     }
 
@@ -241,6 +234,8 @@ impl Stored {
             } else {
                 let record = read_sound(shared, at.place, self.key, self.generation).await;
                 record.map(|(header, record, known)| {
+                    // Known before: the whole was read because the record is getting hot. It
+                    // is copied, or a buffer of the pool would stay with it.
                     if sums.set(known).is_err() {
                         shared.hot.hold(at.place, Bytes::copy_from_slice(&record));
                     }
@@ -260,6 +255,7 @@ impl Stored {
             // Eviction took the segment; perhaps it carried the record forward.
             let place = shared.index.whole_place(self.key, self.generation);
             let place = place.filter(|&place| place != at.place).ok_or(ReadError::Missing)?;
+            // Its head may have been refreshed, so the content may begin elsewhere in the record.
             let header = read_at(shared, place.segment, place.offset(), HEADER).await?;
             let header = Header::decode(&header, place.segment, place.offset());
             at = ContentAt { place, start: header.ok_or(ReadError::Corrupt)?.content_start() };
@@ -293,6 +289,7 @@ impl Stored {
             } else {
                 let record = read_sound(shared, place, self.key, self.generation).await;
                 record.map(|(header, record, known)| {
+                    // As for a whole record: known sums mean that it is getting hot.
                     if sums.is_some() {
                         shared.hot.hold(place, Bytes::copy_from_slice(&record));
                     }
@@ -318,6 +315,7 @@ impl Stored {
     }
 
     fn drop_slice(&self, sliced: &Sliced, number: u32, place: Place) {
+        // In its own table first: in the index a newer generation may have taken its place.
         sliced.clear_slot(number, place);
         damaged(self.store.shared(), self.key, self.generation, Kind::Slice, number, place);
     }
@@ -379,6 +377,7 @@ async fn open(
     }
     let is_all = record.len() == whole_len;
     if !is_hot {
+        // Of a long record only URL and head are here; its blocks are verified as they are read.
         let is_sound =
             header.meta_is_sound(&record) && (!is_all || header.content_sums(&record).is_some());
         if !is_sound {
@@ -494,6 +493,7 @@ async fn read_at(
     let outcome = loop {
         let at = offset + filled as u64;
         match segment.file.read(&mut buffer.as_mut()[filled..], at, false) {
+            // Cut by eviction, or damaged: which of the two is told below.
             Ok(0) => break Err(ErrorKind::UnexpectedEof.into()),
             Ok(count) => filled += count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -524,6 +524,7 @@ async fn read_waiting(
     offset: u64,
 ) -> io::Result<()> {
     let segment = segment.clone();
+    // Lent, not borrowed: the reader may be dropped while the thread still writes into it.
     let mut lent = buffer.lend();
     let (lent, outcome) = spawn_blocking(move || {
         let rest = &mut lent.as_mut()[filled..];

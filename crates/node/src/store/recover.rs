@@ -9,8 +9,9 @@
 //! another name, one without its header is read by what its records say of themselves. Content that
 //! was lost is counted, for a person to hear of.
 //!
-//! The epoch changes when records are missing that a later segment's header vouches for, when a
-//! segment is missing or unreadable in the middle, and when there is no segment at all.
+//! The epoch, a number in a file of its own, identifies this life of the content. It changes when
+//! records are missing that a later segment's header vouches for, when a segment is missing or
+//! unreadable in the middle, and when there is no segment at all.
 
 use std::{
     error::Error,
@@ -99,7 +100,7 @@ impl Log {
         let is_sliceable = largest_record >= SLICE + HEADER as u64;
         // Half of what fits, for eviction may carry as much as it makes room for.
         let sliced = (config.max_bytes - 2 * segment_bytes) / 2;
-        let mut shared = Shared {
+        let shared = Shared {
             queue: Arc::new(Queue::new(config.queue_bytes)),
             index: recovery.index,
             rules: recovery.rules,
@@ -110,7 +111,6 @@ impl Log {
             counters: recovery.counters,
             observer: OnceLock::new(),
             next_generation: AtomicU64::new(recovery.next_generation),
-            epoch: 0,
             disk: disk.clone(),
             max_bytes: config.max_bytes,
             reserve_bytes: config.reserve_bytes,
@@ -133,15 +133,15 @@ impl Log {
             // room the store opens all the same and each write says so.
             let _ = log.roll(&shared);
         }
-        shared.epoch = log.settle_epoch(&names, recovery.is_lost || is_empty)?;
+        log.settle_epoch(&names, recovery.is_lost || is_empty)?;
         let (count, bytes) = shared.segments.totals();
         let entries = shared.index.len();
         info!(entries, segments = count, size_bytes = bytes, "cache store opened");
         Ok((shared, log))
     }
 
-    /// The stored epoch, or a new and higher one when there is none or content was lost.
-    fn settle_epoch(&self, names: &[String], is_lost: bool) -> io::Result<u64> {
+    /// Stores a new and higher epoch when there is none or content was lost.
+    fn settle_epoch(&self, names: &[String], is_lost: bool) -> io::Result<()> {
         let mut stored = None;
         if names.iter().any(|name| name == EPOCH_FILE) {
             stored = self.read_epoch().unwrap_or_else(|error| {
@@ -149,17 +149,15 @@ impl Log {
                 None
             });
         }
-        if let Some(epoch) = stored
-            && !is_lost
-        {
-            return Ok(epoch);
+        if stored.is_some() && !is_lost {
+            return Ok(());
         }
         let now = u64::try_from(self.clock.now().as_millis()).unwrap_or(0);
         let epoch = now.max(stored.unwrap_or(0) + 1);
         match self.disk.replace(EPOCH_FILE, format!("{epoch}\n").as_bytes()) {
             // the store opens without room too; the next start will write one
-            Err(error) if error.kind() == ErrorKind::StorageFull => Ok(epoch),
-            written => written.map(|()| epoch),
+            Err(error) if error.kind() == ErrorKind::StorageFull => Ok(()),
+            written => written,
         }
     }
 
@@ -248,6 +246,7 @@ impl Recovery {
             // Generations that were begun and never written are above all records; the header bounds
             // them, so that none is given twice.
             self.next_generation = self.next_generation.max(header.generation_floor);
+            // Of its direct predecessor alone: a header says nothing of any other file.
             let vouched = next.flatten().filter(|&(previous, _)| previous == number);
             // A successor that names another predecessor: a segment is missing between them.
             self.is_lost |= next.is_some() && vouched.is_none();

@@ -145,6 +145,7 @@ impl Rules {
         let path = &url[host.len()..];
         let rules = places(host).filter_map(|place| table.by_place.get(place));
         for rule in rules.flat_map(|rules| rules.iter()) {
+            // Equal too: a rule has a generation of its own, and what begins after it is newer.
             if rule.generation <= generation || !rule.names(path, head) {
                 continue;
             }
@@ -159,6 +160,7 @@ impl Rules {
 
     /// Whether `url` of `generation` is gone.
     pub(super) fn is_deleted(&self, response: (&[u8], &Head), generation: u64) -> bool {
+        // As if it had just been confirmed: that answers every invalidation, and no deletion.
         self.effect(response, generation, u64::MAX) == Effect::Deleted
     }
 
@@ -174,6 +176,7 @@ impl Rules {
 
     pub(super) fn insert(&self, rule: Rule) {
         self.table.rcu(|table| {
+            // May run more than once, where two change the table at the same time.
             let mut table = Table::clone(table);
             table.insert(rule.clone());
             table
@@ -182,6 +185,7 @@ impl Rules {
 
     /// [`Self::insert`] while nobody reads.
     pub(super) fn restore(&mut self, rule: Rule) {
+        // Without a copy: recovery may restore thousands, one by one.
         let mut table = Arc::unwrap_or_clone(self.table.swap(Arc::default()));
         table.insert(rule);
         self.table.store(Arc::new(table));
@@ -218,10 +222,13 @@ impl Table {
         let place = rule.prefix.slice_ref(host.strip_prefix(b"*").unwrap_or(host));
         let mut rules = self.take(&place);
         if !rules.contains(&rule) {
+            // Not always last: a purge takes its generation before it inserts, and eviction
+            // carries old rules behind newer ones.
             let at = rules.partition_point(|known| known.generation <= rule.generation);
             rules.insert(at, rule);
         }
         if rules.len() > self.bounds.of_host {
+            // The older half: least of what is stored is older still, so they remove least.
             let newer = rules.split_off(rules.len() / 2);
             rules = self.merge(&place, &rules);
             rules.extend(newer);
@@ -266,6 +273,7 @@ impl Table {
         let mut older: Vec<_> = all.collect();
         older.sort_unstable_by_key(|rule| rule.generation);
         let newer = older.split_off(older.len().div_ceil(2));
+        // All are taken out; `insert` counts them again.
         self.bytes = 0;
         let merged = self.merge(b"", &older);
         merged.into_iter().chain(newer).for_each(|rule| self.insert(rule));

@@ -78,6 +78,7 @@ fn look(file: &dyn DiskFile, (number, at): (u32, u64), limit: u64, record: &mut 
     let is_sound = read_exactly(file, record, at).is_ok()
         && header.meta_is_sound(record)
         && header.content_sums(record).is_some();
+    // A sound header gives the length even where the rest is damaged: the scan goes on behind.
     match is_sound {
         true => At::Sound(Listed::new(&header, place), header.is_after_sync),
         false => At::Damaged(place),
@@ -102,6 +103,7 @@ fn next_header(file: &dyn DiskFile, (number, mut at): (u32, u64), limit: u64) ->
     while at + HEADER as u64 <= limit {
         let len = (limit - at).min(SEARCHED as u64) as usize;
         if read_exactly(file, &mut bytes[..len], at).is_ok() {
+            // Only the first bytes are compared here, so no header is missed where two pieces meet.
             let begins = |unit: &[u8]| unit.starts_with(&MAGIC);
             let units = bytes[..len].chunks(ALIGN as usize).enumerate();
             for (unit, _) in units.filter(|(_, unit)| begins(unit)) {

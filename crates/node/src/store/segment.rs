@@ -188,6 +188,7 @@ impl Segments {
     }
 
     fn change(&self, change: impl FnOnce(&mut Table)) {
+        // No lock and no loop: the writer thread alone changes it.
         let mut table = Table::clone(&self.0.load());
         change(&mut table);
         self.0.store(Arc::new(table));

@@ -88,6 +88,7 @@ impl Sliced {
     pub(super) fn set_slot(&self, number: u32, slot: Slot) -> Slot {
         let mut table = self.lock();
         let number = number as usize;
+        // As long as the last slice that came, not as the size promises: that is the origin's word.
         if table.slots.len() <= number {
             table.slots.resize(number + 1, ABSENT);
         }
@@ -129,6 +130,7 @@ impl Sliced {
             return None;
         }
         let was_hot = mem::take(&mut table.is_hot);
+        // A head is small, and without it all slices that are left would be lost.
         Some(was_hot || table.slots.iter().any(|slot| slot.is_present()))
     }
 
@@ -167,12 +169,6 @@ impl Sliced {
         self.lock().has(number)
     }
 
-    /// Up to the known size, else up to the last slice that is there.
-    pub(super) fn missing_slices(&self) -> Vec<u32> {
-        let table = self.lock();
-        (0..table.count()).filter(|&number| !table.has(number)).collect()
-    }
-
     pub(super) fn is_complete(&self) -> bool {
         let table = self.lock();
         table.head.is_some_and(|head| head.is_complete && head.size.is_some())
@@ -189,6 +185,7 @@ impl Sliced {
     fn at<T>(&self, number: u32, place: Place, change: impl FnOnce(&mut Slot) -> T) -> Option<T> {
         let mut table = self.lock();
         let slot = table.slots.get_mut(number as usize)?;
+        // Eviction may have carried it: what was seen at the former place is not of this one.
         (slot.is_present() && slot.place == place).then(|| change(slot))
     }
 
@@ -229,6 +226,12 @@ mod tests {
         Some(HeadAt { place: place(1, 0), size, is_complete })
     }
 
+    /// Up to the known size, else up to the last slice that is there.
+    fn missing(sliced: &Sliced) -> Vec<u32> {
+        let count = sliced.lock().count();
+        (0..count).filter(|&number| !sliced.has_slice(number)).collect()
+    }
+
     /// A generation of two slices and a bit.
     fn three() -> Sliced {
         let sliced = Sliced::new(5);
@@ -242,16 +245,16 @@ mod tests {
     #[test]
     fn it_is_complete_when_it_is_said_so_and_every_slice_is_there_with_its_length() {
         let sliced = three();
-        assert!(sliced.is_complete() && sliced.missing_slices().is_empty());
+        assert!(sliced.is_complete() && missing(&sliced).is_empty());
         sliced.set_head(head(Some(2 * SLICE + 10), false));
         assert!(!sliced.is_complete(), "nobody said so");
         sliced.set_head(head(None, true));
         assert!(!sliced.is_complete(), "of unknown size");
         sliced.set_head(head(Some(2 * SLICE + 11), true));
-        assert_eq!((sliced.is_complete(), sliced.missing_slices()), (false, vec![2]));
+        assert_eq!((sliced.is_complete(), missing(&sliced)), (false, vec![2]));
         assert!(!sliced.has_slice(2) && sliced.touch_slot(2).is_none());
         sliced.set_head(head(Some(3 * SLICE + 1), true));
-        assert_eq!(sliced.missing_slices(), [2, 3]);
+        assert_eq!(missing(&sliced), [2, 3]);
         sliced.set_head(head(Some(SLICE), true));
         assert_eq!((sliced.is_complete(), sliced.size()), (true, Some(SLICE)));
     }
@@ -261,7 +264,7 @@ mod tests {
         let sliced = Sliced::new(5);
         sliced.set_slot(3, Slot::new(place(9, 17), None));
         assert!(sliced.has_slice(3) && !sliced.has_slice(4));
-        assert_eq!(sliced.missing_slices(), [0, 1, 2]);
+        assert_eq!(missing(&sliced), [0, 1, 2]);
         assert_eq!(sliced.slices(), [(3, place(9, 17))]);
         assert_eq!(
             (sliced.place(3), sliced.place(0), sliced.place(7)),
@@ -274,7 +277,7 @@ mod tests {
         let sliced = three();
         assert!(!sliced.clear_slot(0, place(11, SLICE)) && !sliced.clear_slot(9, place(10, SLICE)));
         assert!(sliced.clear_slot(0, place(10, SLICE)) && !sliced.clear_slot(0, place(10, SLICE)));
-        assert_eq!(sliced.missing_slices(), [0]);
+        assert_eq!(missing(&sliced), [0]);
         let (sums, _) = Sums::of([&b"x"[..]].into_iter());
         sliced.set_slot_sums(1, place(99, SLICE), sums);
         assert_eq!(sliced.touch_slot(1), Some((place(11, SLICE), None)));
@@ -310,7 +313,7 @@ mod tests {
         sliced.set_slot(1, Slot::new(Place { segment: 2, ..place(11, SLICE) }, None));
         assert_eq!(sliced.places().len(), 4);
         sliced.clear_segment(2);
-        assert_eq!((sliced.missing_slices(), sliced.head().is_some()), (vec![1], true));
+        assert_eq!((missing(&sliced), sliced.head().is_some()), (vec![1], true));
         sliced.clear_segment(1);
         assert!(sliced.head().is_none() && sliced.places().is_empty());
     }

@@ -44,6 +44,7 @@ pub fn free_space(dirs: &[PathBuf], bytes: u64) -> io::Result<Freed> {
             break;
         }
         let Some((number, size)) = largest.segments.pop() else { break };
+        // One after the other, each durable before the next: a gap in the numbers looks like loss.
         largest.files.remove(&file_name(number))?;
         largest.files.sync_names()?;
         freed = Freed { segments: freed.segments + 1, bytes: freed.bytes + size };

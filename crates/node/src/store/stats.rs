@@ -78,6 +78,7 @@ impl Store {
         StoreHealth {
             held_bytes: stats.disk_bytes,
             bound_bytes: shared.max_bytes,
+            // A disk that does not tell gives the largest number.
             free_bytes: Some(shared.disk.free()).filter(|&free| free != u64::MAX),
             reserve_bytes: shared.reserve_bytes,
             lost_records: stats.lost,

@@ -29,6 +29,7 @@ impl Sums {
                 let (now, rest) = part.split_at(part.len().min(BLOCK - len));
                 block.update(now);
                 (len, part) = (len + now.len(), rest);
+                // The sum of the whole is combined from these: each byte is hashed once.
                 if len == BLOCK {
                     whole.combine(&block);
                     set(&mut sums, number, &mut block);

@@ -113,10 +113,12 @@ impl Resolver {
 
     fn advance(&self, progress: Progress) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first end counts: the drop that follows every end changes nothing.
         if matches!(state.progress, Progress::Queued | Progress::Written) {
             state.progress = progress;
         }
         let waker = state.waker.take();
+        // Unlocked first: who is woken takes the lock at once.
         drop(state);
         if let Some(waker) = waker {
             waker.wake();

@@ -44,6 +44,7 @@ impl WriteErrors {
     fn begin(&mut self, now: Instant) -> bool {
         self.refused += 1;
         let is_due = self.logged_at.is_none_or(|logged_at| now - logged_at >= QUIET);
+        // A series whose begin was too soon after another stays unlogged to its end.
         let is_news = self.refused == 1 && is_due;
         if is_news {
             (self.is_logged, self.logged_at) = (true, Some(now));

@@ -9,22 +9,27 @@ use std::{
 };
 
 use http_body_util::BodyExt;
-use stoker_domain::outcome::{OriginFault, Outcome, Uncacheable};
+use stoker_domain::{
+    outcome::{OriginFault, Outcome, Uncacheable},
+    task::FetchOptions,
+};
 use stoker_node::{
     request::{Intent, Want},
     store::{Disk, DiskFile, Files},
 };
 use stoker_testkit::{Script, content};
 
-use crate::house::{House, SLICE};
+use crate::fixture::{Fixture, SLICE};
 
 #[tokio::test]
 async fn a_representation_that_changes_between_slices_is_never_mixed() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let (old, new) = (content(40 * SLICE, 31), content(40 * SLICE, 32));
-    house.origin.on("/x", Script::new(old.clone()).etag("\"a\"").changes(1, new.clone(), "\"b\""));
-    let viewer = house.read("/x", Intent::Demand(Want::All)).await;
-    let prefetch = house.read("/x", Intent::Prefetch).await;
+    fixture
+        .origin
+        .on("/x", Script::new(old.clone()).etag("\"a\"").changes(1, new.clone(), "\"b\""));
+    let viewer = fixture.read("/x", Intent::Demand(Want::All)).await;
+    let prefetch = fixture.read("/x", Intent::Prefetch).await;
     let viewer = stoker_testkit::spawn(async move {
         let mut viewer = viewer;
         let etag = viewer.head().await.unwrap().response.etag().unwrap().clone();
@@ -41,7 +46,7 @@ async fn a_representation_that_changes_between_slices_is_never_mixed() {
     let filled = prefetch.durable().await;
     assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
     assert_eq!(filled.validator.as_deref(), Some("\"b\""));
-    assert!(house.content_of("/x").await == new);
+    assert!(fixture.content_of("/x").await == new);
     let (etag, got, fault) = viewer.await.unwrap();
     if etag == "\"a\"" {
         assert!(old.starts_with(&got), "only bytes of the head that was shown");
@@ -54,55 +59,55 @@ async fn a_representation_that_changes_between_slices_is_never_mixed() {
 
 #[tokio::test]
 async fn one_whose_tag_never_keeps_still_is_taken_whole() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let bytes = content(20 * SLICE, 33);
-    house.origin.on("/x", Script::new(bytes.clone()).restless());
-    let filled = house.prefetch("/x").await;
+    fixture.origin.on("/x", Script::new(bytes.clone()).restless());
+    let filled = fixture.prefetch("/x").await;
     assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
-    assert!(house.content_of("/x").await == bytes);
-    let statuses: Vec<_> = house.origin.requests().iter().map(|seen| seen.status).collect();
+    assert!(fixture.content_of("/x").await == bytes);
+    let statuses: Vec<_> = fixture.origin.requests().iter().map(|seen| seen.status).collect();
     assert_eq!(statuses, [206, 200], "the reply to If-Range is the whole");
 }
 
 #[tokio::test]
 async fn one_that_always_breaks_off_is_given_up() {
-    let house = House::new().await;
-    house.origin.on("/v", Script::new(content(3 * SLICE, 34)).etag("\"a\"").cut(99, 1000));
-    house.origin.on("/n", Script::new(content(3 * SLICE, 34)).without_ranges().cut(99, 1000));
+    let fixture = Fixture::new().await;
+    fixture.origin.on("/v", Script::new(content(3 * SLICE, 34)).etag("\"a\"").cut(99, 1000));
+    fixture.origin.on("/n", Script::new(content(3 * SLICE, 34)).without_ranges().cut(99, 1000));
     for path in ["/v", "/n"] {
-        let filled = house.prefetch(path).await;
+        let filled = fixture.prefetch(path).await;
         assert_eq!(filled.outcome, Outcome::OriginError(OriginFault::Truncated), "{path}");
-        assert_eq!(house.origin.requests_for(path).len(), 4, "{path}: one and three retries");
+        assert_eq!(fixture.origin.requests_for(path).len(), 4, "{path}: one and three retries");
     }
 }
 
 #[tokio::test]
 async fn a_wrong_length_is_not_success() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let script = Script::new(content(90_000, 35)).wrong_length(10);
-    house.origin.on("/no-validator", script.clone().without_ranges());
-    house.origin.on("/ranges", script.clone().etag("\"a\""));
-    house.origin.on("/whole", script.etag("\"a\"").without_ranges());
+    fixture.origin.on("/no-validator", script.clone().without_ranges());
+    fixture.origin.on("/ranges", script.clone().etag("\"a\""));
+    fixture.origin.on("/whole", script.etag("\"a\"").without_ranges());
     for path in ["/no-validator", "/ranges", "/whole"] {
-        let filled = house.prefetch(path).await;
+        let filled = fixture.prefetch(path).await;
         let Outcome::OriginError(fault) = filled.outcome else { panic!("{path} {filled:?}") };
         assert_ne!(fault, OriginFault::Connect, "{path}");
-        let stored = house.stored(path).await;
+        let stored = fixture.stored(path).await;
         assert!(stored.is_none_or(|stored| !stored.is_complete()), "{path}");
     }
 }
 
 #[tokio::test]
 async fn an_endless_body_is_too_large_but_streams_to_its_viewer() {
-    let house = House::with(16 << 20, |dir| Arc::new(Files::new(dir.path()))).await;
+    let fixture = Fixture::with(16 << 20, |dir| Arc::new(Files::new(dir.path()))).await;
     let piece = content(1 << 16, 36);
-    house.origin.on("/x", Script::endless(piece.clone()));
-    let filled = house.prefetch("/x").await;
+    fixture.origin.on("/x", Script::endless(piece.clone()));
+    let filled = fixture.prefetch("/x").await;
     assert_eq!(filled.outcome, Outcome::TooLarge);
-    let limit = house.store.largest();
+    let limit = fixture.store.largest();
     assert!(filled.pulled_bytes < 2 * limit + 4 * SLICE as u64, "{}", filled.pulled_bytes);
 
-    let mut viewer = house.read("/x", Intent::Demand(Want::All)).await;
+    let mut viewer = fixture.read("/x", Intent::Demand(Want::All)).await;
     viewer.head().await.unwrap();
     let mut body = viewer.body(None);
     let mut got = 0;
@@ -120,40 +125,59 @@ async fn an_endless_body_is_too_large_but_streams_to_its_viewer() {
 
 #[tokio::test]
 async fn what_says_that_it_is_too_large_is_not_pulled_for_a_prefetch() {
-    let house = House::with(16 << 20, |dir| Arc::new(Files::new(dir.path()))).await;
-    let bytes = content(house.store.largest() as usize + 1, 37);
-    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
-    let filled = house.prefetch("/x").await;
+    let fixture = Fixture::with(16 << 20, |dir| Arc::new(Files::new(dir.path()))).await;
+    let bytes = content(fixture.store.largest() as usize + 1, 37);
+    fixture.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    let filled = fixture.prefetch("/x").await;
     assert_eq!((filled.outcome, filled.pulled_bytes), (Outcome::TooLarge, 0));
-    let (head, body) = house.get("/x").await.unwrap();
+    let (head, body) = fixture.get("/x").await.unwrap();
     assert_eq!(head.not_kept, Some(Outcome::TooLarge));
     assert!(body == bytes);
 }
 
 #[tokio::test]
+async fn what_is_too_large_here_may_be_kept_behind_unless_fields_of_a_task_select_it() {
+    let fixture = Fixture::with(16 << 20, |dir| Arc::new(Files::new(dir.path()))).await;
+    let bytes = content(fixture.store.largest() as usize + 1, 38);
+    fixture.origin.on("/x", Script::new(bytes));
+    for (name, is_alone, not_kept) in [
+        ("X-Token", true, Outcome::Uncacheable(Uncacheable::RequestFields)),
+        // who asks seldom selects
+        ("Referer", false, Outcome::TooLarge),
+    ] {
+        let mut request = fixture.request("/x", Intent::Demand(Want::All));
+        let headers = vec![(name.into(), "t".into())];
+        request.options = Arc::new(FetchOptions { headers, ..FetchOptions::default() });
+        let head = fixture.fills.get_or_start(request, None).head().await.unwrap();
+        assert_eq!((head.is_alone, head.not_kept), (is_alone, Some(not_kept)), "{name}");
+        fixture.idle().await;
+    }
+}
+
+#[tokio::test]
 async fn a_full_disk_is_said_and_viewers_get_their_bytes() {
     let is_full = Arc::new(AtomicBool::new(false));
-    let house = House::with(256 << 20, |dir| {
+    let fixture = Fixture::with(256 << 20, |dir| {
         Arc::new(FullDisk { files: Files::new(dir.path()), is_full: Arc::clone(&is_full) })
     })
     .await;
     let bytes = content(12 * SLICE, 38);
     let small = content(10_000, 39);
-    house.origin.on("/small", Script::new(small.clone()).etag("\"a\""));
-    house.origin.on("/ranges", Script::new(bytes.clone()).etag("\"a\""));
-    house.origin.on("/stream", Script::new(bytes.clone()).without_ranges());
+    fixture.origin.on("/small", Script::new(small.clone()).etag("\"a\""));
+    fixture.origin.on("/ranges", Script::new(bytes.clone()).etag("\"a\""));
+    fixture.origin.on("/stream", Script::new(bytes.clone()).without_ranges());
     is_full.store(true, Ordering::SeqCst);
     for path in ["/small", "/ranges", "/stream"] {
-        let filled = house.prefetch(path).await;
+        let filled = fixture.prefetch(path).await;
         let full = Outcome::Uncacheable(Uncacheable::DiskFull);
         assert_eq!(filled.outcome, full, "{path} {:?}", filled.detail);
-        let (_, body) = house.get(path).await.unwrap();
+        let (_, body) = fixture.get(path).await.unwrap();
         assert!(body == if path == "/small" { small.clone() } else { bytes.clone() }, "{path}");
     }
-    house.idle().await;
+    fixture.idle().await;
     is_full.store(false, Ordering::SeqCst);
     for path in ["/small", "/ranges", "/stream"] {
-        assert_eq!(house.prefetch(path).await.outcome, Outcome::Filled, "{path}");
+        assert_eq!(fixture.prefetch(path).await.outcome, Outcome::Filled, "{path}");
     }
 }
 

@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail like tests")]
 
 mod asking;
+mod fixture;
 mod hostile;
-mod house;
 mod keep;
 mod memory;
 mod pace;

@@ -13,22 +13,22 @@ use stoker_node::{
 use stoker_testkit::{Script, content, eventually};
 use tokio::task::JoinSet;
 
-use crate::house::{House, SLICE, all_of};
+use crate::fixture::{Fixture, SLICE, all_of};
 
 const MIB: u64 = 1 << 20;
 const LONG: Duration = Duration::from_secs(120);
 
-async fn house(slices: u64, passing: u64, patience: Duration) -> House {
-    let mut house = House::new().await;
+async fn fixture(slices: u64, passing: u64, patience: Duration) -> Fixture {
+    let mut fixture = Fixture::new().await;
     let memory = Shares { slices, passing, windows: 64 * MIB };
-    let config = fill::Config { memory, memory_patience: patience, ..House::config() };
-    house.restart_fills_with(config);
-    house
+    let config = fill::Config { memory, memory_patience: patience, ..Fixture::config() };
+    fixture.restart_fills_with(config);
+    fixture
 }
 
 /// A reader who has taken the first piece and no more, and what it was.
-async fn slow(house: &House, path: &str) -> (Vec<u8>, Body) {
-    let mut reader = house.read(path, Intent::Demand(Want::All)).await;
+async fn slow(fixture: &Fixture, path: &str) -> (Vec<u8>, Body) {
+    let mut reader = fixture.read(path, Intent::Demand(Want::All)).await;
     reader.head().await.unwrap();
     let mut body = reader.body(None);
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -45,21 +45,21 @@ async fn rest(mut begun: Vec<u8>, mut body: Body) -> Vec<u8> {
 /// Many distinct fills of large content, half of them for readers who take nothing for as long as
 /// the others are not done.
 async fn many_fills(slices: u64) {
-    let house = house(slices, MIB, LONG).await;
+    let fixture = fixture(slices, MIB, LONG).await;
     let paths: Vec<String> = (0..24).map(|n| format!("/{n}")).collect();
     let length = |n: usize| [3 * SLICE + 17, 5 * SLICE, SLICE / 2, 1000][n % 4];
     for (n, path) in paths.iter().enumerate() {
         let script = Script::new(content(length(n), n as u64));
         // some can only be had whole
         let script = if n % 3 == 0 { script.without_ranges() } else { script.etag("\"a\"") };
-        house.origin.on(path, script);
+        fixture.origin.on(path, script);
     }
     let (mut begun, mut prefetches) = (Vec::new(), JoinSet::new());
     for path in &paths[..12] {
-        begun.push(slow(&house, path).await);
+        begun.push(slow(&fixture, path).await);
     }
     for path in &paths[12..] {
-        let reader = house.read(path, Intent::Prefetch).await;
+        let reader = fixture.read(path, Intent::Prefetch).await;
         prefetches.spawn(async move { reader.durable().await });
     }
     for filled in prefetches.join_all().await {
@@ -69,10 +69,10 @@ async fn many_fills(slices: u64) {
         assert!(rest(first, body).await == content(length(n), n as u64), "{n}");
     }
     for (n, path) in paths.iter().enumerate().skip(12) {
-        assert!(house.content_of(path).await == content(length(n), n as u64), "{n}");
+        assert!(fixture.content_of(path).await == content(length(n), n as u64), "{n}");
     }
-    house.idle().await;
-    let stats = house.fills.memory_stats().slices;
+    fixture.idle().await;
+    let stats = fixture.fills.memory_stats().slices;
     assert!(stats.most <= stats.limit && stats.limit <= slices, "{stats:?}");
     assert_eq!((stats.used, stats.waiting, stats.refused), (0, 0, 0), "{stats:?}");
 }
@@ -89,15 +89,15 @@ async fn with_less_memory_than_one_slice_fills_go_one_after_the_other() {
 
 #[tokio::test]
 async fn a_broken_transfer_is_continued_where_memory_is_short() {
-    let house = house(MIB, MIB, LONG).await;
+    let fixture = fixture(MIB, MIB, LONG).await;
     let bytes = content(6 * SLICE, 3);
     for path in ["/a", "/b", "/c"] {
         let script = Script::new(bytes.clone()).etag("\"a\"");
-        house.origin.on(path, script.cut(2, SLICE as u64 / 2));
+        fixture.origin.on(path, script.cut(2, SLICE as u64 / 2));
     }
     let mut fills = JoinSet::new();
     for path in ["/a", "/b", "/c"] {
-        let reader = house.read(path, Intent::Demand(Want::All)).await;
+        let reader = fixture.read(path, Intent::Demand(Want::All)).await;
         fills.spawn(async move { all_of(reader).await.unwrap().1 });
     }
     for read in fills.join_all().await {
@@ -107,20 +107,20 @@ async fn a_broken_transfer_is_continued_where_memory_is_short() {
 
 #[tokio::test]
 async fn content_that_is_passed_on_is_bounded_and_who_finds_no_memory_is_told_when_to_come_again() {
-    let house = house(8 * MIB, MIB, Duration::from_millis(20)).await;
+    let fixture = fixture(8 * MIB, MIB, Duration::from_millis(20)).await;
     let bytes = content(40 * SLICE, 4);
     for path in ["/a", "/b"] {
-        house.origin.on(path, Script::new(bytes.clone()).field("cache-control", "no-store"));
+        fixture.origin.on(path, Script::new(bytes.clone()).field("cache-control", "no-store"));
     }
-    let first = slow(&house, "/a").await;
-    let mut second = house.read("/b", Intent::Demand(Want::All)).await;
+    let first = slow(&fixture, "/a").await;
+    let mut second = fixture.read("/b", Intent::Demand(Want::All)).await;
     let fault = second.head().await.unwrap_err();
     assert_eq!(fault.outcome(), Outcome::OriginError(OriginFault::Busy));
     assert!(fault.retry_after().is_some());
-    assert_eq!(house.fills.memory_stats().passing.refused, 1);
+    assert_eq!(fixture.fills.memory_stats().passing.refused, 1);
     assert!(rest(first.0, first.1).await == bytes, "the first is not harmed");
     drop(second);
-    let free = async || (house.fills.memory_stats().passing.used == 0).then_some(());
+    let free = async || (fixture.fills.memory_stats().passing.used == 0).then_some(());
     eventually(LONG, "the memory is free again", free).await;
-    assert!(house.get("/b").await.unwrap().1 == bytes);
+    assert!(fixture.get("/b").await.unwrap().1 == bytes);
 }

@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, sleep, timeout_at},
 };
 
-use crate::house::{HOST, House, SLICE, directory, fills, node, range};
+use crate::fixture::{Fixture, HOST, SLICE, directory, fills, node, range};
 
 /// Megabits per second.
 const LIMIT: u32 = 16;
@@ -33,7 +33,7 @@ const UNSENT: u32 = 16 << 10;
 /// How long an origin without ranges is watched.
 const TIME: Duration = Duration::from_secs(3);
 
-impl House {
+impl Fixture {
     fn limit(&mut self, megabits: u32, change: impl FnOnce(&mut Directory)) {
         let mut directory = directory(&self.domain, None);
         directory.set_task_limits(HashMap::from([(HOST.into(), megabits)]));
@@ -44,16 +44,16 @@ impl House {
 
 #[tokio::test]
 async fn one_prefetch_reads_at_the_limit() {
-    let mut house = House::new().await;
-    house.limit(LIMIT, |_| ());
-    house.origin.on("/x", Script::new(content(6 * SLICE, 1)).etag("\"a\""));
+    let mut fixture = Fixture::new().await;
+    fixture.limit(LIMIT, |_| ());
+    fixture.origin.on("/x", Script::new(content(6 * SLICE, 1)).etag("\"a\""));
     let began = Instant::now();
-    let prefetch = house.read("/x", Intent::Prefetch).await;
+    let prefetch = fixture.read("/x", Intent::Prefetch).await;
     let prefetch = stoker_testkit::spawn(prefetch.durable());
     while !prefetch.is_finished() {
         let reading = began.elapsed().saturating_sub(LEASE);
         let allowed = reading.as_secs_f64() * bytes_per_second(LIMIT) as f64;
-        let sent = house.origin.sent_for("/x");
+        let sent = fixture.origin.sent_for("/x");
         assert!(sent as f64 <= allowed + AHEAD as f64, "{sent} of {allowed}");
         sleep(Duration::from_millis(20)).await;
     }
@@ -65,16 +65,16 @@ async fn one_prefetch_reads_at_the_limit() {
 
 #[tokio::test]
 async fn many_small_ones_together_keep_to_the_limit() {
-    let mut house = House::new().await;
-    house.limit(LIMIT, |_| ());
+    let mut fixture = Fixture::new().await;
+    fixture.limit(LIMIT, |_| ());
     let paths: Vec<String> = (0..400).map(|number| format!("/{number}")).collect();
     let mut running = tokio::task::JoinSet::new();
     let began = Instant::now();
     for path in &paths {
-        house.origin.on(path, Script::new(content(10_000, 2)).etag("\"a\""));
+        fixture.origin.on(path, Script::new(content(10_000, 2)).etag("\"a\""));
     }
     for path in &paths {
-        running.spawn(house.read(path, Intent::Prefetch).await.durable());
+        running.spawn(fixture.read(path, Intent::Prefetch).await.durable());
     }
     let filled = running.join_all().await;
     assert!(filled.iter().all(|filled| filled.outcome == Outcome::Filled));
@@ -85,8 +85,8 @@ async fn many_small_ones_together_keep_to_the_limit() {
 
 #[tokio::test]
 async fn without_a_word_of_the_engine_a_node_reads_its_equal_share() {
-    let mut house = House::new().await;
-    house.limit(4 * LIMIT, |directory| {
+    let mut fixture = Fixture::new().await;
+    fixture.limit(4 * LIMIT, |directory| {
         // the node under test is one of four that may ask the origin
         let mut others: Vec<_> =
             (0..4).map(|n| node(&format!("m{n}"), Tier::Middle, "127.0.0.1:1")).collect();
@@ -96,11 +96,11 @@ async fn without_a_word_of_the_engine_a_node_reads_its_equal_share() {
         domain.shield = Shield::PerArea;
         directory.put_domain(domain);
     });
-    house.origin.on("/x", Script::new(content(4 * SLICE, 3)).etag("\"a\""));
-    let mut request = house.request("/x", Intent::Prefetch);
+    fixture.origin.on("/x", Script::new(content(4 * SLICE, 3)).etag("\"a\""));
+    let mut request = fixture.request("/x", Intent::Prefetch);
     Arc::make_mut(&mut request.domain).shield = Shield::PerArea;
     let began = Instant::now();
-    let filled = house.fills.get_or_start(request, None).durable().await;
+    let filled = fixture.fills.get_or_start(request, None).durable().await;
     assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
     let due = 4.0 * SLICE as f64 / bytes_per_second(LIMIT) as f64;
     let took = (began.elapsed() - LEASE).as_secs_f64();
@@ -109,24 +109,24 @@ async fn without_a_word_of_the_engine_a_node_reads_its_equal_share() {
 
 #[tokio::test]
 async fn a_viewer_is_not_slowed_whether_it_comes_first_or_joins_a_prefetch() {
-    let mut house = House::new().await;
+    let mut fixture = Fixture::new().await;
     // at this pace a prefetch would take over a minute
-    house.limit(1, |_| ());
+    fixture.limit(1, |_| ());
     let bytes = content(12 * SLICE, 4);
-    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
-    house.origin.on("/y", Script::new(bytes.clone()).etag("\"a\""));
+    fixture.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    fixture.origin.on("/y", Script::new(bytes.clone()).etag("\"a\""));
     let began = Instant::now();
-    let (_, read) = house.get("/y").await.unwrap();
+    let (_, read) = fixture.get("/y").await.unwrap();
     assert!(read == bytes);
-    let prefetch = house.read("/x", Intent::Prefetch).await;
+    let prefetch = fixture.read("/x", Intent::Prefetch).await;
     sleep(Duration::from_millis(300)).await;
-    assert!(house.origin.sent_for("/x") < SLICE as u64, "the prefetch is held back");
+    assert!(fixture.origin.sent_for("/x") < SLICE as u64, "the prefetch is held back");
     let (start, end) = (5 * SLICE as u64 + 7, 6 * SLICE as u64);
-    let mut viewer = house.read("/x", Intent::Demand(range(start, end))).await;
+    let mut viewer = fixture.read("/x", Intent::Demand(range(start, end))).await;
     viewer.head().await.unwrap();
     let read = viewer.body(Some((start, end))).collect().await.unwrap().to_bytes();
     assert!(read == bytes.slice(start as usize..=end as usize));
-    let (_, read) = house.get("/x").await.unwrap();
+    let (_, read) = fixture.get("/x").await.unwrap();
     assert!(read == bytes);
     assert!(began.elapsed() < Duration::from_secs(40), "{:?}", began.elapsed());
     assert_eq!(prefetch.durable().await.outcome, Outcome::Filled);
@@ -134,15 +134,15 @@ async fn a_viewer_is_not_slowed_whether_it_comes_first_or_joins_a_prefetch() {
 
 #[tokio::test]
 async fn an_origin_without_ranges_is_held_by_its_connection_alone() {
-    let mut house = House::new().await;
+    let mut fixture = Fixture::new().await;
     // the scripted origin's system takes megabytes at once; this one's takes little
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(UNSENT).unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(8).unwrap();
-    Arc::make_mut(&mut house.domain).origin.port = listener.local_addr().unwrap().port();
-    house.limit(1, |_| ());
-    let prefetch = stoker_testkit::spawn(house.read("/x", Intent::Prefetch).await.durable());
+    Arc::make_mut(&mut fixture.domain).origin.port = listener.local_addr().unwrap().port();
+    fixture.limit(1, |_| ());
+    let prefetch = stoker_testkit::spawn(fixture.read("/x", Intent::Prefetch).await.durable());
     let (mut stream, _) = listener.accept().await.unwrap();
     let head = format!("HTTP/1.1 200 OK\r\netag: \"a\"\r\ncontent-length: {}\r\n\r\n", 8 * SLICE);
     stream.write_all(head.as_bytes()).await.unwrap();

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use stoker_domain::{domain::NodeDomain, outcome::Outcome};
 use stoker_testkit::{VerbatimOrigin, Wanted, chunks, content, verbatim};
 
-use crate::house::{House, SLICE};
+use crate::fixture::{Fixture, SLICE};
 
-async fn house_before(origin: &VerbatimOrigin) -> House {
-    let mut house = House::new().await;
-    let mut domain = NodeDomain::clone(&house.domain);
+async fn fixture_before(origin: &VerbatimOrigin) -> Fixture {
+    let mut fixture = Fixture::new().await;
+    let mut domain = NodeDomain::clone(&fixture.domain);
     domain.origin.port = origin.address().port();
-    house.domain = Arc::new(domain);
-    house
+    fixture.domain = Arc::new(domain);
+    fixture
 }
 
 fn whole(tag: &str, bytes: &[u8]) -> Vec<u8> {
@@ -46,10 +46,10 @@ async fn a_tag_of_each_backend_costs_the_first_target_one_probe_and_the_others_n
             }
         };
         let origin = VerbatimOrigin::start(answer);
-        let house = house_before(&origin).await;
-        let filled = house.prefetch("/first").await;
+        let fixture = fixture_before(&origin).await;
+        let filled = fixture.prefetch("/first").await;
         assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
-        assert!(house.content_of("/first").await == bytes);
+        assert!(fixture.content_of("/first").await == bytes);
         assert!(origin.requests_for("/first").len() <= 3, "{heeds_if_range}");
         let most = 24 + 16 + if heeds_if_range { 0 } else { 8 };
         assert!(origin.sent() <= (most * SLICE + 9999) as u64, "{} bytes", origin.sent());
@@ -58,7 +58,7 @@ async fn a_tag_of_each_backend_costs_the_first_target_one_probe_and_the_others_n
 
         let before = origin.sent();
         for path in ["/second", "/third"] {
-            let filled = house.prefetch(path).await;
+            let filled = fixture.prefetch(path).await;
             assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
             let asked = origin.requests_for(path);
             assert_eq!((asked.len(), asked[0].range), (1, None), "{path}");
@@ -127,20 +127,20 @@ async fn odd_answers_to_ranges_lead_to_the_whole_for_viewers_and_prefetches() {
         None => whole("a", &sent),
     });
     for path in ODD {
-        let mut house = house_before(&origin).await;
-        let filled = house.prefetch(path).await;
+        let mut fixture = fixture_before(&origin).await;
+        let filled = fixture.prefetch(path).await;
         assert_eq!(filled.outcome, Outcome::Filled, "{path}: {:?}", filled.detail);
-        assert!(house.content_of(path).await == bytes, "{path}");
+        assert!(fixture.content_of(path).await == bytes, "{path}");
         let detail = filled.detail.unwrap_or_default();
         assert!(detail.contains("asked for whole"), "{path}: {detail}");
         let ranges = origin.requests_for(path).iter().filter(|r| r.range.is_some()).count();
         assert_eq!(ranges, 1, "{path}");
 
-        house.restart_fills();
+        fixture.restart_fills();
         let path = format!("/viewer{path}");
-        let (_, body) = house.get(&path).await.unwrap();
+        let (_, body) = fixture.get(&path).await.unwrap();
         assert!(body == bytes, "{path}");
-        assert!(house.get_range(&path, 5, 9).await == bytes[5..10], "{path}");
+        assert!(fixture.get_range(&path, 5, 9).await == bytes[5..10], "{path}");
     }
 }
 
@@ -155,10 +155,10 @@ async fn odd_answers_to_later_ranges_lead_to_the_whole_too() {
         None => whole("a", &sent),
     });
     for path in ODD.into_iter().filter(|path| !["/failing", "/silence"].contains(path)) {
-        let house = house_before(&origin).await;
-        let filled = house.prefetch(path).await;
+        let fixture = fixture_before(&origin).await;
+        let filled = fixture.prefetch(path).await;
         assert_eq!(filled.outcome, Outcome::Filled, "{path}: {:?}", filled.detail);
-        assert!(house.content_of(path).await == bytes, "{path}");
+        assert!(fixture.content_of(path).await == bytes, "{path}");
         let asked = origin.requests_for(path);
         assert!(asked.len() <= 7, "{path}: {} requests", asked.len());
     }
@@ -168,9 +168,9 @@ async fn odd_answers_to_later_ranges_lead_to_the_whole_too() {
 #[tokio::test]
 async fn an_error_that_is_no_matter_of_ranges_stays_what_it_is() {
     let origin = VerbatimOrigin::start(|_| verbatim("403 Forbidden\r\nContent-Length: 2", b"no"));
-    let house = house_before(&origin).await;
+    let fixture = fixture_before(&origin).await;
     for (path, requests) in [("/first", 2), ("/second", 1), ("/third", 1)] {
-        assert_eq!(house.prefetch(path).await.outcome, Outcome::OriginStatus(403), "{path}");
+        assert_eq!(fixture.prefetch(path).await.outcome, Outcome::OriginStatus(403), "{path}");
         assert_eq!(origin.requests_for(path).len(), requests, "{path}");
     }
 }
@@ -189,11 +189,11 @@ async fn a_file_that_truly_changes_costs_no_trust() {
             _ => whole(tag, bytes),
         }
     });
-    let house = house_before(&origin).await;
+    let fixture = fixture_before(&origin).await;
     for path in ["/changes", "/other"] {
-        let filled = house.prefetch(path).await;
+        let filled = fixture.prefetch(path).await;
         assert_eq!((filled.outcome, filled.detail), (Outcome::Filled, None), "{path}");
-        assert!(house.content_of(path).await == bytes, "{path}");
+        assert!(fixture.content_of(path).await == bytes, "{path}");
     }
     assert!(origin.requests_for("/other").iter().all(|wanted| wanted.range.is_some()));
 }

@@ -9,7 +9,7 @@ use stoker_domain::{
 };
 use stoker_testkit::{Script, content};
 
-use crate::house::House;
+use crate::fixture::Fixture;
 
 fn rule(paths: Paths, lifetime: RuleLifetime) -> CacheRule {
     CacheRule { paths, policy: CachePolicy { lifetime, ..CachePolicy::default() } }
@@ -19,23 +19,23 @@ fn suffix(text: &str) -> Paths {
     Paths::Suffixes(vec![text.into()])
 }
 
-async fn house(rules: Vec<CacheRule>) -> House {
-    let mut house = House::new().await;
-    Arc::make_mut(&mut house.domain).cache.rules = rules;
-    house.restart_fills();
-    house
+async fn fixture(rules: Vec<CacheRule>) -> Fixture {
+    let mut fixture = Fixture::new().await;
+    Arc::make_mut(&mut fixture.domain).cache.rules = rules;
+    fixture.restart_fills();
+    fixture
 }
 
-async fn lifetime_of(house: &House, path: &str) -> Duration {
-    let now = house.clock.now();
-    let filled = house.prefetch(path).await;
+async fn lifetime_of(fixture: &Fixture, path: &str) -> Duration {
+    let now = fixture.clock.now();
+    let filled = fixture.prefetch(path).await;
     assert_eq!(filled.outcome, Outcome::Filled, "{path}: {:?}", filled.detail);
     filled.fresh_until.unwrap().since(now)
 }
 
 #[tokio::test]
 async fn the_lifetime_is_that_of_the_last_rule_for_the_path() {
-    let house = house(vec![
+    let fixture = fixture(vec![
         rule(suffix("jpg"), RuleLifetime::Exactly(600)),
         rule(Paths::Directories(vec!["/short".into()]), RuleLifetime::AtMost(10)),
         rule(Paths::Exact(vec!["/short/x.jpg".into()]), RuleLifetime::default()),
@@ -49,26 +49,26 @@ async fn the_lifetime_is_that_of_the_last_rule_for_the_path() {
         ("/short/x.jpg", 60),
     ] {
         let script = Script::new(content(9_000, 1)).etag("\"a\"");
-        house.origin.on(path, script.field("cache-control", "max-age=60"));
-        assert_eq!(lifetime_of(&house, path).await, Duration::from_secs(seconds), "{path}");
+        fixture.origin.on(path, script.field("cache-control", "max-age=60"));
+        assert_eq!(lifetime_of(&fixture, path).await, Duration::from_secs(seconds), "{path}");
     }
 }
 
 #[tokio::test]
 async fn what_a_rule_forbids_to_keep_reaches_the_viewer_and_is_not_kept() {
-    let house = house(vec![rule(suffix("php"), RuleLifetime::Never)]).await;
+    let fixture = fixture(vec![rule(suffix("php"), RuleLifetime::Never)]).await;
     let bytes = content(3_000_000, 2);
     let script = Script::new(bytes.clone()).etag("\"a\"").field("cache-control", "max-age=60");
-    house.origin.on("/a.php", script);
-    let filled = house.prefetch("/a.php").await;
+    fixture.origin.on("/a.php", script);
+    let filled = fixture.prefetch("/a.php").await;
     assert_eq!(filled.outcome, Outcome::Uncacheable(Uncacheable::Rule));
     assert_eq!(filled.outcome.to_string(), "uncacheable:rule");
-    let asked = house.origin.requests().len();
-    let (_, body) = house.get("/a.php").await.unwrap();
+    let asked = fixture.origin.requests().len();
+    let (_, body) = fixture.get("/a.php").await.unwrap();
     assert_eq!(body, bytes);
-    assert_eq!(house.get_range("/a.php", 5, 9).await, bytes.slice(5..10));
-    assert_eq!(house.origin.requests().len(), asked + 2, "each viewer costs one request");
-    assert!(house.stored("/a.php").await.is_none());
+    assert_eq!(fixture.get_range("/a.php", 5, 9).await, bytes.slice(5..10));
+    assert_eq!(fixture.origin.requests().len(), asked + 2, "each viewer costs one request");
+    assert!(fixture.stored("/a.php").await.is_none());
 }
 
 #[tokio::test]
@@ -78,34 +78,34 @@ async fn no_store_is_kept_where_a_rule_ignores_it_and_the_cookies_are_not() {
         ignores_cache_control: true,
         cookies: Cookies::Drop,
     };
-    let house = house(vec![CacheRule { paths: suffix("jpg"), policy }]).await;
+    let fixture = fixture(vec![CacheRule { paths: suffix("jpg"), policy }]).await;
     for path in ["/a.jpg", "/a.png"] {
         let script = Script::new(content(9_000, 3)).field("cache-control", "no-store");
-        house.origin.on(path, script.field("set-cookie", "a=b"));
+        fixture.origin.on(path, script.field("set-cookie", "a=b"));
     }
-    assert_eq!(lifetime_of(&house, "/a.jpg").await, Duration::from_secs(600));
-    let (head, _) = house.get("/a.jpg").await.unwrap();
+    assert_eq!(lifetime_of(&fixture, "/a.jpg").await, Duration::from_secs(600));
+    let (head, _) = fixture.get("/a.jpg").await.unwrap();
     assert!(!head.response.fields.contains_key("set-cookie"));
-    assert_eq!(house.origin.requests_for("/a.jpg").len(), 1, "the viewer is answered from it");
-    let refused = house.prefetch("/a.png").await.outcome;
+    assert_eq!(fixture.origin.requests_for("/a.jpg").len(), 1, "the viewer is answered from it");
+    let refused = fixture.prefetch("/a.png").await.outcome;
     assert_eq!(refused, Outcome::Uncacheable(Uncacheable::NoStore));
 }
 
 #[tokio::test]
 async fn a_new_rule_counts_once_the_response_is_fetched_or_confirmed_again() {
-    let mut house = house(vec![rule(Paths::All, RuleLifetime::Exactly(60))]).await;
-    house.origin.on("/a", Script::new(content(9_000, 4)).etag("\"a\""));
-    assert_eq!(lifetime_of(&house, "/a").await, Duration::from_secs(60));
+    let mut fixture = fixture(vec![rule(Paths::All, RuleLifetime::Exactly(60))]).await;
+    fixture.origin.on("/a", Script::new(content(9_000, 4)).etag("\"a\""));
+    assert_eq!(lifetime_of(&fixture, "/a").await, Duration::from_secs(60));
     let rules = vec![rule(Paths::All, RuleLifetime::Exactly(600))];
-    Arc::make_mut(&mut house.domain).cache.rules = rules;
-    house.restart_fills();
-    let now = house.clock.now();
-    let filled = house.prefetch("/a").await;
+    Arc::make_mut(&mut fixture.domain).cache.rules = rules;
+    fixture.restart_fills();
+    let now = fixture.clock.now();
+    let filled = fixture.prefetch("/a").await;
     assert_eq!(filled.outcome, Outcome::AlreadyFresh);
     assert_eq!(filled.fresh_until.unwrap().since(now), Duration::from_secs(60));
-    house.clock.advance(Duration::from_secs(61));
-    let now = house.clock.now();
-    let filled = house.prefetch("/a").await;
+    fixture.clock.advance(Duration::from_secs(61));
+    let now = fixture.clock.now();
+    let filled = fixture.prefetch("/a").await;
     assert_eq!(filled.outcome, Outcome::Revalidated);
     assert_eq!(filled.fresh_until.unwrap().since(now), Duration::from_secs(600));
 }

@@ -11,7 +11,7 @@ use stoker_domain::{
 };
 use stoker_testkit::{Origin, Script, content, eventually};
 
-use crate::house::{HOST, House, SLICE};
+use crate::fixture::{Fixture, HOST, SLICE};
 
 fn server(port: u16, weight: u32) -> Server {
     Server { host: "127.0.0.1".into(), port, weight }
@@ -23,18 +23,18 @@ fn dead() -> Server {
     server(listener.local_addr().unwrap().port(), 1)
 }
 
-/// A house whose domain has further servers.
-async fn house(others: Vec<Server>, backups: Vec<Server>) -> House {
-    let mut house = House::new().await;
-    let origin = &mut Arc::make_mut(&mut house.domain).origin;
+/// A fixture whose domain has further servers.
+async fn fixture(others: Vec<Server>, backups: Vec<Server>) -> Fixture {
+    let mut fixture = Fixture::new().await;
+    let origin = &mut Arc::make_mut(&mut fixture.domain).origin;
     (origin.others, origin.backups) = (others, backups);
-    house.restart_fills();
-    house
+    fixture.restart_fills();
+    fixture
 }
 
 /// Paths whose first choice is the server at `port`.
-fn paths_of(house: &House, port: u16) -> impl Iterator<Item = String> {
-    let origin = house.domain.origin.clone();
+fn paths_of(fixture: &Fixture, port: u16) -> impl Iterator<Item = String> {
+    let origin = fixture.domain.origin.clone();
     let is_first = move |path: &String| origin.places(Key::new(HOST, path))[0].port == port;
     (0..).map(|n| format!("/{n}")).filter(is_first)
 }
@@ -42,15 +42,15 @@ fn paths_of(house: &House, port: u16) -> impl Iterator<Item = String> {
 #[tokio::test]
 async fn each_server_is_asked_for_its_share() {
     let other = Origin::start().await;
-    let house = house(vec![server(other.address().port(), 3)], Vec::new()).await;
+    let fixture = fixture(vec![server(other.address().port(), 3)], Vec::new()).await;
     for n in 0..40 {
         let path = format!("/{n}");
-        for origin in [&house.origin, &other] {
+        for origin in [&fixture.origin, &other] {
             origin.on(&path, Script::new(content(1000, n)).etag("\"a\""));
         }
-        assert_eq!(house.prefetch(&path).await.outcome, Outcome::Filled);
+        assert_eq!(fixture.prefetch(&path).await.outcome, Outcome::Filled);
     }
-    let (one, three) = (house.origin.requests().len(), other.requests().len());
+    let (one, three) = (fixture.origin.requests().len(), other.requests().len());
     assert_eq!(one + three, 40);
     assert!((3..20).contains(&one), "{one} of 40 for a weight of 1 in 4");
 }
@@ -58,69 +58,69 @@ async fn each_server_is_asked_for_its_share() {
 #[tokio::test]
 async fn a_server_that_is_down_is_replaced_by_the_others_and_then_by_the_backup() {
     let backup = Origin::start().await;
-    let mut house = house(vec![dead()], vec![server(backup.address().port(), 1)]).await;
-    let dead = house.domain.origin.others[0].port;
-    let paths: Vec<String> = paths_of(&house, dead).take(3).collect();
+    let mut fixture = fixture(vec![dead()], vec![server(backup.address().port(), 1)]).await;
+    let dead = fixture.domain.origin.others[0].port;
+    let paths: Vec<String> = paths_of(&fixture, dead).take(3).collect();
     for path in &paths {
-        house.origin.on(path, Script::new(content(1000, 1)).etag("\"a\""));
-        assert_eq!(house.prefetch(path).await.outcome, Outcome::Filled, "{path}");
+        fixture.origin.on(path, Script::new(content(1000, 1)).etag("\"a\""));
+        assert_eq!(fixture.prefetch(path).await.outcome, Outcome::Filled, "{path}");
     }
-    assert_eq!((house.origin.requests().len(), backup.requests().len()), (3, 0));
+    assert_eq!((fixture.origin.requests().len(), backup.requests().len()), (3, 0));
 
-    let origin = &mut Arc::make_mut(&mut house.domain).origin;
+    let origin = &mut Arc::make_mut(&mut fixture.domain).origin;
     origin.host_header = Some("origin.example".into());
     origin.backup_host_header = Some("backup.example".into());
     origin.port = origin.others.remove(0).port;
-    house.restart_fills();
+    fixture.restart_fills();
     backup.on("/b", Script::new(content(1000, 2)).etag("\"b\""));
-    assert_eq!(house.prefetch("/b").await.outcome, Outcome::Filled);
+    assert_eq!(fixture.prefetch("/b").await.outcome, Outcome::Filled);
     assert_eq!(backup.requests()[0].field("host"), "backup.example");
-    assert_eq!(house.origin.requests().len(), 3);
+    assert_eq!(fixture.origin.requests().len(), 3);
 }
 
 #[tokio::test]
 async fn a_server_that_says_nothing_is_replaced_too() {
     let backup = Origin::start().await;
-    let mut house = house(Vec::new(), vec![server(backup.address().port(), 1)]).await;
-    house.time_outs.head = Duration::from_millis(100);
-    house.restart_fills();
-    house.origin.on("/a", Script::silent());
+    let mut fixture = fixture(Vec::new(), vec![server(backup.address().port(), 1)]).await;
+    fixture.time_outs.head = Duration::from_millis(100);
+    fixture.restart_fills();
+    fixture.origin.on("/a", Script::silent());
     backup.on("/a", Script::new(content(1000, 3)).etag("\"a\""));
-    assert_eq!(house.prefetch("/a").await.outcome, Outcome::Filled);
-    assert_eq!(house.origin.requests().len(), 1);
+    assert_eq!(fixture.prefetch("/a").await.outcome, Outcome::Filled);
+    assert_eq!(fixture.origin.requests().len(), 1);
 }
 
 #[tokio::test]
 async fn what_a_server_answers_counts_whatever_it_is() {
     let backup = Origin::start().await;
-    let house = house(Vec::new(), vec![server(backup.address().port(), 1)]).await;
+    let fixture = fixture(Vec::new(), vec![server(backup.address().port(), 1)]).await;
     backup.on("/a", Script::new(content(1000, 4)));
-    let filled = house.prefetch("/a").await;
+    let filled = fixture.prefetch("/a").await;
     assert_eq!(filled.outcome, Outcome::OriginStatus(404));
     assert_eq!(backup.requests().len(), 0);
 }
 
 #[tokio::test]
 async fn when_none_answers_the_last_failure_is_told() {
-    let mut house = house(Vec::new(), vec![dead()]).await;
-    let origin = &mut Arc::make_mut(&mut house.domain).origin;
+    let mut fixture = fixture(Vec::new(), vec![dead()]).await;
+    let origin = &mut Arc::make_mut(&mut fixture.domain).origin;
     origin.port = dead().port;
-    house.restart_fills();
-    let filled = house.prefetch("/a").await;
+    fixture.restart_fills();
+    let filled = fixture.prefetch("/a").await;
     assert_eq!(filled.outcome, Outcome::OriginError(OriginFault::Connect));
-    let backup = format!("127.0.0.1:{}", house.domain.origin.backups[0].port);
+    let backup = format!("127.0.0.1:{}", fixture.domain.origin.backups[0].port);
     assert!(filled.detail.as_ref().unwrap().contains(&backup), "{:?}", filled.detail);
 }
 
 #[tokio::test]
 async fn every_server_needs_leave_for_a_private_address() {
     let backup = Origin::start().await;
-    let mut house = house(Vec::new(), vec![server(backup.address().port(), 1)]).await;
-    Arc::make_mut(&mut house.domain).origin.allow_private = false;
-    house.restart_fills();
-    let filled = house.prefetch("/a").await;
+    let mut fixture = fixture(Vec::new(), vec![server(backup.address().port(), 1)]).await;
+    Arc::make_mut(&mut fixture.domain).origin.allow_private = false;
+    fixture.restart_fills();
+    let filled = fixture.prefetch("/a").await;
     assert_eq!(filled.outcome, Outcome::Blocked(Block::PrivateAddress));
-    assert_eq!(backup.connections() + house.origin.connections(), 0);
+    assert_eq!(backup.connections() + fixture.origin.connections(), 0);
 }
 
 /// Starts a fill of 6 slices at the second server, which goes down after half of the second slice,
@@ -128,12 +128,12 @@ async fn every_server_needs_leave_for_a_private_address() {
 async fn after_a_break(first: (Bytes, &str), second: (Bytes, &str)) -> (Bytes, u64) {
     let other = Origin::start().await;
     let port = other.address().port();
-    let house = house(vec![server(port, 1)], Vec::new()).await;
-    let path = paths_of(&house, port).next().unwrap();
+    let fixture = fixture(vec![server(port, 1)], Vec::new()).await;
+    let path = paths_of(&fixture, port).next().unwrap();
     let held = SLICE as u64 * 3 / 2;
     other.on(&path, Script::new(second.0).etag(second.1).hold_after(held));
-    house.origin.on(&path, Script::new(first.0).etag(first.1));
-    let prefetch = house.prefetch(&path);
+    fixture.origin.on(&path, Script::new(first.0).etag(first.1));
+    let prefetch = fixture.prefetch(&path);
     let breaks = async {
         let limit = Duration::from_secs(120);
         let sent = async || (other.sent_for(&path) >= held).then_some(());
@@ -142,7 +142,7 @@ async fn after_a_break(first: (Bytes, &str), second: (Bytes, &str)) -> (Bytes, u
     };
     let (filled, ()) = tokio::join!(prefetch, breaks);
     assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
-    (house.content_of(&path).await, house.origin.sent_for(&path))
+    (fixture.content_of(&path).await, fixture.origin.sent_for(&path))
 }
 
 #[tokio::test]

@@ -11,13 +11,13 @@ use stoker_node::request::{Intent, Want};
 use stoker_testkit::{Script, content};
 use tokio::task::JoinSet;
 
-use crate::house::{House, SLICE, all_of, range, sent_once};
+use crate::fixture::{Fixture, SLICE, all_of, range, sent_once};
 
 #[tokio::test]
 async fn twenty_viewers_and_a_prefetch_cost_the_origin_every_byte_once() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let bytes = content(20 * SLICE + 1234, 11);
-    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    fixture.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
     let mut viewers = JoinSet::new();
     let mut collapsed = 0;
     for number in 0..20_u64 {
@@ -27,7 +27,7 @@ async fn twenty_viewers_and_a_prefetch_cost_the_origin_every_byte_once() {
         } else {
             (0, bytes.len() as u64 - 1)
         };
-        let mut reader = house.read("/x", Intent::Demand(range(wanted.0, wanted.1))).await;
+        let mut reader = fixture.read("/x", Intent::Demand(range(wanted.0, wanted.1))).await;
         collapsed += u32::from(reader.is_collapsed());
         let bytes = bytes.clone();
         viewers.spawn(async move {
@@ -36,103 +36,103 @@ async fn twenty_viewers_and_a_prefetch_cost_the_origin_every_byte_once() {
             assert!(body == bytes.slice(wanted.0 as usize..=wanted.1 as usize));
         });
     }
-    let filled = house.prefetch("/x").await;
+    let filled = fixture.prefetch("/x").await;
     assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
     assert_eq!(filled.pulled_bytes, bytes.len() as u64);
     viewers.join_all().await;
     assert_eq!(collapsed, 19);
-    assert_eq!(sent_once(&house.origin.requests()), [(0, bytes.len() as u64)]);
-    assert!(house.content_of("/x").await == bytes);
+    assert_eq!(sent_once(&fixture.origin.requests()), [(0, bytes.len() as u64)]);
+    assert!(fixture.content_of("/x").await == bytes);
 }
 
 #[tokio::test]
 async fn viewers_who_leave_do_not_cancel_a_prefetch() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let bytes = content(3 * SLICE, 12);
-    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\"").hold_after(100_000));
-    let mut viewer = house.read("/x", Intent::Demand(Want::All)).await;
+    fixture.origin.on("/x", Script::new(bytes.clone()).etag("\"a\"").hold_after(100_000));
+    let mut viewer = fixture.read("/x", Intent::Demand(Want::All)).await;
     viewer.head().await.unwrap();
-    let prefetch = house.read("/x", Intent::Prefetch).await;
+    let prefetch = fixture.read("/x", Intent::Prefetch).await;
     assert!(prefetch.is_collapsed());
     let mut body = viewer.body(None);
     body.frame().await.unwrap().unwrap();
     drop(body);
-    house.origin.release();
+    fixture.origin.release();
     assert_eq!(prefetch.durable().await.outcome, Outcome::Filled);
-    assert_eq!(sent_once(&house.origin.requests()), [(0, bytes.len() as u64)]);
+    assert_eq!(sent_once(&fixture.origin.requests()), [(0, bytes.len() as u64)]);
 }
 
 #[tokio::test]
 async fn a_fill_that_nobody_wants_any_more_stops() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let script = Script::new(content(64 * SLICE, 13)).etag("\"a\"");
-    house.origin.on("/x", script.pace(64 << 10, Duration::from_millis(1)));
-    let mut viewer = house.read("/x", Intent::Demand(Want::All)).await;
+    fixture.origin.on("/x", script.pace(64 << 10, Duration::from_millis(1)));
+    let mut viewer = fixture.read("/x", Intent::Demand(Want::All)).await;
     viewer.head().await.unwrap();
     let mut body = viewer.body(None);
     body.frame().await.unwrap().unwrap();
     drop(body);
-    house.idle().await;
-    let sent = house.origin.sent_for("/x");
+    fixture.idle().await;
+    let sent = fixture.origin.sent_for("/x");
     assert!(sent < 48 * SLICE as u64, "{sent}");
 }
 
 #[tokio::test]
 async fn a_range_costs_only_its_slices_and_a_prefetch_only_the_rest() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let bytes = content(10 * SLICE + 3, 14);
-    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    fixture.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
     let (start, end) = (5 * SLICE as u64 + 10, 6 * SLICE as u64 + 10);
-    let body = house.get_range("/x", start, end).await;
+    let body = fixture.get_range("/x", start, end).await;
     assert!(body == bytes.slice(start as usize..=end as usize));
-    house.idle().await;
+    fixture.idle().await;
     let slices = (5 * SLICE as u64, 7 * SLICE as u64);
-    assert_eq!(sent_once(&house.origin.requests()), [slices]);
-    let filled = house.prefetch("/x").await;
+    assert_eq!(sent_once(&fixture.origin.requests()), [slices]);
+    let filled = fixture.prefetch("/x").await;
     assert_eq!(filled.outcome, Outcome::Filled, "{:?}", filled.detail);
     assert_eq!(filled.pulled_bytes, 8 * SLICE as u64 + 3);
-    assert_eq!(sent_once(&house.origin.requests()), [(0, bytes.len() as u64)]);
-    assert!(house.content_of("/x").await == bytes);
+    assert_eq!(sent_once(&fixture.origin.requests()), [(0, bytes.len() as u64)]);
+    assert!(fixture.content_of("/x").await == bytes);
 }
 
 #[tokio::test]
 async fn a_suffix_costs_a_probe_and_its_slices() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let bytes = content(30 * SLICE, 15);
-    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    fixture.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
     let want = Want::Range(ByteRange::Suffix(100));
-    let mut reader = house.read("/x", Intent::Demand(want)).await;
+    let mut reader = fixture.read("/x", Intent::Demand(want)).await;
     let size = reader.head().await.unwrap().size.unwrap();
     let body = reader.body(Some((size - 100, size - 1))).collect().await.unwrap().to_bytes();
     assert!(body == bytes.slice(bytes.len() - 100..));
-    assert!(house.origin.sent_for("/x") <= 2 * SLICE as u64);
+    assert!(fixture.origin.sent_for("/x") <= 2 * SLICE as u64);
 }
 
 #[tokio::test]
 async fn a_head_alone_costs_one_slice() {
-    let house = House::new().await;
-    house.origin.on("/x", Script::new(content(30 * SLICE, 18)).etag("\"a\""));
-    let mut reader = house.read("/x", Intent::Demand(Want::Head)).await;
+    let fixture = Fixture::new().await;
+    fixture.origin.on("/x", Script::new(content(30 * SLICE, 18)).etag("\"a\""));
+    let mut reader = fixture.read("/x", Intent::Demand(Want::Head)).await;
     assert_eq!(reader.head().await.unwrap().size, Some(30 * SLICE as u64));
     drop(reader);
-    house.idle().await;
-    assert!(house.origin.sent_for("/x") <= SLICE as u64);
+    fixture.idle().await;
+    assert!(fixture.origin.sent_for("/x") <= SLICE as u64);
 }
 
 #[tokio::test]
 async fn what_is_not_kept_goes_to_its_reader_and_the_others_ask_themselves() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let bytes = content(2 * SLICE, 16);
     let script = Script::new(bytes.clone()).etag("\"a\"").field("cache-control", "no-store");
-    house.origin.on("/x", script);
-    let readers: Vec<_> = [house.read("/x", Intent::Demand(Want::All)).await]
+    fixture.origin.on("/x", script);
+    let readers: Vec<_> = [fixture.read("/x", Intent::Demand(Want::All)).await]
         .into_iter()
         .chain([
-            house.read("/x", Intent::Demand(Want::All)).await,
-            house.read("/x", Intent::Demand(range(0, 99))).await,
+            fixture.read("/x", Intent::Demand(Want::All)).await,
+            fixture.read("/x", Intent::Demand(range(0, 99))).await,
         ])
         .collect();
-    let prefetch = house.read("/x", Intent::Prefetch).await;
+    let prefetch = fixture.read("/x", Intent::Prefetch).await;
     for (number, mut reader) in readers.into_iter().enumerate() {
         let head = reader.head().await.unwrap();
         assert!(!reader.is_collapsed(), "{number} asked itself in the end");
@@ -143,24 +143,24 @@ async fn what_is_not_kept_goes_to_its_reader_and_the_others_ask_themselves() {
     }
     let filled = prefetch.durable().await;
     assert_eq!(filled.outcome.to_string(), "uncacheable:no-store");
-    assert!(house.stored("/x").await.is_none());
+    assert!(fixture.stored("/x").await.is_none());
 }
 
 #[tokio::test]
 async fn a_response_selected_by_other_request_fields_is_not_shared() {
-    let house = House::new().await;
-    house.origin.on("/x", Script::new("hallo").etag("\"a\"").field("vary", "accept-language"));
+    let fixture = Fixture::new().await;
+    fixture.origin.on("/x", Script::new("hallo").etag("\"a\"").field("vary", "accept-language"));
     let ask = |language: &'static str| {
-        let mut request = house.request("/x", Intent::Demand(Want::All));
+        let mut request = fixture.request("/x", Intent::Demand(Want::All));
         let value = http::HeaderValue::from_static(language);
         request.fields.insert(http::header::ACCEPT_LANGUAGE, value);
-        house.fills.get_or_start(request, None)
+        fixture.fills.get_or_start(request, None)
     };
     let (german, english) = (ask("de"), ask("en"));
     assert!(english.is_collapsed());
     all_of(german).await.unwrap();
     all_of(english).await.unwrap();
-    let mut languages: Vec<_> = house
+    let mut languages: Vec<_> = fixture
         .origin
         .requests()
         .iter()
@@ -172,35 +172,35 @@ async fn a_response_selected_by_other_request_fields_is_not_shared() {
 
 #[tokio::test]
 async fn a_slow_reader_of_a_large_one_gets_the_rest_from_the_store() {
-    let house = House::new().await;
+    let fixture = Fixture::new().await;
     let bytes = content(12 * SLICE, 17);
-    house.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
-    let mut viewer = house.read("/x", Intent::Demand(Want::All)).await;
+    fixture.origin.on("/x", Script::new(bytes.clone()).etag("\"a\""));
+    let mut viewer = fixture.read("/x", Intent::Demand(Want::All)).await;
     viewer.head().await.unwrap();
     let mut body = viewer.body(None);
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
-    assert_eq!(house.prefetch("/x").await.outcome, Outcome::Filled);
+    assert_eq!(fixture.prefetch("/x").await.outcome, Outcome::Filled);
     let rest = body.collect().await.unwrap().to_bytes();
     assert!([first, rest].concat() == bytes);
-    assert_eq!(sent_once(&house.origin.requests()), [(0, bytes.len() as u64)]);
+    assert_eq!(sent_once(&fixture.origin.requests()), [(0, bytes.len() as u64)]);
 }
 
 #[tokio::test]
 async fn an_origin_that_did_not_answer_is_not_asked_by_everybody() {
-    let mut house = House::new().await;
-    house.time_outs.head = Duration::from_millis(50);
-    house.restart_fills();
-    house.origin.on("/x", Script::silent());
+    let mut fixture = Fixture::new().await;
+    fixture.time_outs.head = Duration::from_millis(50);
+    fixture.restart_fills();
+    fixture.origin.on("/x", Script::silent());
     let silence = Outcome::OriginError(OriginFault::Timeout);
-    assert_eq!(house.prefetch("/x").await.outcome, silence);
-    let again = house.prefetch("/x").await;
+    assert_eq!(fixture.prefetch("/x").await.outcome, silence);
+    let again = fixture.prefetch("/x").await;
     assert_eq!((again.outcome, again.pulled_bytes), (silence, 0));
     // that it does not answer counts for all, whatever they ask with
-    let mut request = house.request("/x", Intent::Demand(Want::All));
+    let mut request = fixture.request("/x", Intent::Demand(Want::All));
     request.fields.insert(http::header::ACCEPT, http::HeaderValue::from_static("text/html"));
-    let fault = all_of(house.fills.get_or_start(request, None)).await.unwrap_err();
+    let fault = all_of(fixture.fills.get_or_start(request, None)).await.unwrap_err();
     assert_eq!(fault.outcome(), silence);
-    assert_eq!(house.origin.requests_for("/x").len(), 1);
+    assert_eq!(fixture.origin.requests_for("/x").len(), 1);
     // another target is another question
-    assert_eq!(house.prefetch("/y").await.outcome, Outcome::OriginStatus(404));
+    assert_eq!(fixture.prefetch("/y").await.outcome, Outcome::OriginStatus(404));
 }

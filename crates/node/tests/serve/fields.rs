@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use stoker_domain::{outcome::Outcome, task::FetchOptions};
+use stoker_node::peer::encode_options;
 use stoker_testkit::{Script, content, eventually};
 
 use crate::{
     raw::{RawOrigin, field, reply},
-    support::{HOST, Net, SOON},
+    support::{HOST, Net, Reply, SECRET, SOON},
 };
 
 const EDGE: &str = "edge-mainland";
@@ -216,6 +217,62 @@ async fn what_a_task_carries_does_not_decide_what_viewers_get() {
     ]) {
         let (_net, got) = prefetched(id, header, head, by).await;
         assert_eq!(got, expected, "{header:?} {head}");
+    }
+}
+
+/// What two nodes get from the shield that ask it at once for a task with one request field; the
+/// origin answers by that field and says `head` of it.
+async fn asked_at_once(header: (&str, &str), head: &'static str) -> Vec<Reply> {
+    let net = Net::single().await;
+    let origin = RawOrigin::start().await;
+    origin.serve(&net);
+    let name = header.0.to_owned();
+    origin.answers_by(move |request| {
+        let seen = field(request, &name);
+        let head = head.replace("TAG", &format!("\"{seen}\""));
+        reply("200 OK", head.as_bytes(), &format!("for {seen}."))
+    });
+    let options = FetchOptions {
+        headers: vec![(header.0.into(), header.1.into())],
+        ..FetchOptions::default()
+    };
+    let options = encode_options(&options).expect("they are not the defaults");
+    let options = options.to_str().expect("base64");
+    let fields = [("stoker-peer", SECRET), ("stoker-options", options)];
+    origin.hold(true);
+    let both = join_all([(); 2].map(|()| net.get("edge", "/a", &fields)));
+    let release = async {
+        eventually(SOON, "both wait for one reply", || async {
+            (net.running("edge").stats().readers == 2).then_some(())
+        })
+        .await;
+        assert!(origin.requests().len() <= 1, "they share a request");
+        origin.hold(false);
+    };
+    let (replies, ()) = tokio::join!(both, release);
+    let stored = net.get("edge", "/a", &[("cache-control", "only-if-cached")]).await;
+    assert_eq!(stored.status, 504, "{header:?}");
+    replies
+}
+
+#[tokio::test]
+async fn of_two_nodes_that_ask_at_once_neither_keeps_what_fields_of_a_task_select() {
+    for (header, head) in [
+        // nobody can tell
+        (("X-Token", "t"), "X: 1"),
+        // it is another one
+        (("X-Token", "t"), "ETag: TAG"),
+        // cookies selected it, and nothing says that it may be kept nevertheless
+        (("Cookie", "t"), "ETag: TAG\r\nVary: Cookie"),
+    ] {
+        let replies = asked_at_once(header, head).await;
+        let collapsed = |reply: &Reply| reply.cache_status().contains("collapsed");
+        assert!(!replies.iter().any(collapsed), "each has a request of its own: {replies:?}");
+        for reply in replies {
+            assert_eq!((reply.status, reply.text().as_str()), (200, "for t."), "{header:?}");
+            let why = reply.field("stoker-alone");
+            assert_eq!(why, "uncacheable:request-headers", "{header:?} {head}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tokio::{io::AsyncWriteExt, net::TcpListener};
+use tokio::{io::AsyncWriteExt, net::TcpListener, sync::watch};
 
 use crate::support::Net;
 
@@ -16,6 +16,7 @@ pub(crate) struct RawOrigin {
     address: SocketAddr,
     answer: Arc<Mutex<Answer>>,
     requests: Arc<Mutex<Vec<Vec<u8>>>>,
+    is_held: watch::Sender<bool>,
 }
 
 impl RawOrigin {
@@ -24,20 +25,29 @@ impl RawOrigin {
         let address = listener.local_addr().expect("it is bound");
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(|_| Vec::new())));
         let requests: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+        let is_held = watch::Sender::new(false);
         let (answers, seen) = (Arc::clone(&answer), Arc::clone(&requests));
+        let held = is_held.subscribe();
         stoker_testkit::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let (answers, seen) = (Arc::clone(&answers), Arc::clone(&seen));
+                let mut held = held.clone();
                 stoker_testkit::spawn(async move {
                     let Some(head) = stoker_testkit::read_head(&mut stream).await else { return };
                     let bytes = answers.lock().expect("no test panics under the lock")(&head);
                     seen.lock().expect("no test panics under the lock").push(head);
+                    let _ = held.wait_for(|is_held| !is_held).await;
                     // who has enough may leave
                     let _ = stream.write_all(&bytes).await;
                 });
             }
         });
-        Self { address, answer, requests }
+        Self { address, answer, requests, is_held }
+    }
+
+    /// From now on replies wait, or, with `false`, come again.
+    pub(crate) fn hold(&self, is_held: bool) {
+        self.is_held.send_replace(is_held);
     }
 
     /// From now on the answer is what `answer` makes of the head of the request.

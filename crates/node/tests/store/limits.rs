@@ -17,6 +17,7 @@ use stoker_node::store::{Config, Files, OpenError, ReadError, SLICE, Store, Writ
 use stoker_testkit::FakeClock;
 
 use crate::{
+    missing,
     model::{Demand, Model, content, key, read_all},
     open,
     sim::SimDisk,
@@ -211,8 +212,8 @@ fn a_large_response_loses_slices_to_eviction_and_gets_them_back() {
             assert!(name < 100, "never evicted");
         }
         let stored = store.lookup(big, &url).await.unwrap();
-        assert!(!stored.missing_slices().is_empty());
-        for number in stored.missing_slices() {
+        assert!(!missing(&stored).is_empty());
+        for number in missing(&stored) {
             let offset = u64::from(number) * SLICE;
             let part = content(0, offset, SLICE.min(size - offset));
             stored.writer().slice(number, vec![part]).await.durable().await.unwrap();

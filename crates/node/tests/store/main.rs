@@ -18,7 +18,7 @@ mod sim;
 
 use std::{path::Path, sync::Arc};
 
-use stoker_node::store::{Config, Disk, OpenError, Store};
+use stoker_node::store::{Config, Disk, OpenError, SLICE, Store, Stored};
 use stoker_testkit::FakeClock;
 
 /// Opens a store of `max_bytes` with segments of `segment_bytes`.
@@ -30,6 +30,20 @@ fn open(
 ) -> Result<Store, OpenError> {
     let config = Config { segment_bytes, ..Config::new(dir, max_bytes) };
     Store::open(config, disk, Arc::new(FakeClock::default()))
+}
+
+/// The number in the file `epoch` of the store on `disk`.
+fn epoch(disk: &dyn Disk) -> u64 {
+    let file = disk.open("epoch").unwrap();
+    let mut text = vec![0; file.size().unwrap() as usize];
+    let len = file.read(&mut text, 0, true).unwrap();
+    std::str::from_utf8(&text[..len]).unwrap().trim().parse().unwrap()
+}
+
+/// The slices below its known size that are not there, ascending.
+fn missing(stored: &Stored) -> Vec<u32> {
+    let count = stored.size().unwrap().div_ceil(SLICE) as u32;
+    (0..count).filter(|number| !stored.has_slice(*number)).collect()
 }
 
 /// Runs `test` on a runtime of its own and names `seed` should it panic.

@@ -37,7 +37,13 @@ proptest! {
 }
 
 fn interest(want: Want) -> Interest {
-    Interest { want, is_prefetch: false, reads_playlist: false, is_background: false, position: 0 }
+    Interest {
+        want,
+        is_prefetch: false,
+        reads_playlist: false,
+        priority: Priority::Interactive,
+        position: 0,
+    }
 }
 
 fn range(start: u64, end: u64) -> Want {
@@ -89,7 +95,7 @@ fn who_wants_the_head_alone_wants_no_slice() {
 
 #[test]
 fn only_slices_that_a_viewer_has_still_to_read_are_urgent() {
-    let background = Interest { is_background: true, ..interest(Want::All) };
+    let background = Interest { priority: Priority::Background, ..interest(Want::All) };
     let fill = fill(&[background, interest(range(2 * SLICE_BYTES, 5 * SLICE_BYTES - 1))]);
     let mut state = fill.state();
     assert!(state.is_urgent(30, 30), "before the size is known the head is waited for");
@@ -107,7 +113,8 @@ fn only_slices_that_a_viewer_has_still_to_read_are_urgent() {
 
 #[test]
 fn the_first_reader_waits_for_content_unless_it_prefetches_what_it_does_not_read() {
-    let prefetch = Interest { is_prefetch: true, is_background: true, ..interest(Want::All) };
+    let prefetch =
+        Interest { is_prefetch: true, priority: Priority::Background, ..interest(Want::All) };
     let reads = Interest { reads_playlist: true, ..prefetch };
     for (first, of_playlist, of_other) in [
         (interest(Want::All), Some(Want::All), Some(Want::All)),

@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 use stoker_domain::{
     account::AccountId,
     area::{Area, Tier},
+    backoff::Backoff,
     directory::Directory,
     domain::{Domain, NodeDomain},
     http::ByteRange,
@@ -19,7 +20,7 @@ use stoker_domain::{
 use stoker_node::{
     fill::{self, FillHead, Filled, Fills, Reader},
     origin::{Client, Fault, TimeOuts},
-    request::{Handed, Intent, Request, Want, stored_url},
+    request::{Handed, Intent, Priority, Request, Want, stored_url},
     store::{self, Disk, Files, Store, Stored},
 };
 use stoker_testkit::{FakeClock, Origin, Seen, eventually};
@@ -29,7 +30,7 @@ use tokio::sync::watch;
 pub(crate) const HOST: &str = "www.example.com";
 pub(crate) const SLICE: usize = store::SLICE as usize;
 
-pub(crate) struct House {
+pub(crate) struct Fixture {
     pub(crate) origin: Origin,
     pub(crate) store: Store,
     pub(crate) fills: Fills,
@@ -39,7 +40,7 @@ pub(crate) struct House {
     pub(crate) time_outs: TimeOuts,
 }
 
-impl House {
+impl Fixture {
     pub(crate) async fn new() -> Self {
         Self::with(256 << 20, |dir| Arc::new(Files::new(dir.path()))).await
     }
@@ -89,7 +90,7 @@ impl House {
     pub(crate) fn config() -> fill::Config {
         fill::Config {
             seed: 7,
-            retry_delay: Duration::from_millis(5),
+            backoff: Backoff::new(Duration::from_millis(5), Duration::from_millis(1280)),
             linger: Duration::from_millis(100),
             ..fill::Config::default()
         }
@@ -107,7 +108,10 @@ impl House {
             intent,
             hops: 0,
             client: None,
-            is_patient: intent == Intent::Prefetch,
+            priority: match intent {
+                Intent::Prefetch => Priority::Background,
+                _ => Priority::Interactive,
+            },
             errors_since: None,
         }
     }
@@ -205,7 +209,7 @@ pub(crate) fn fills(
     time_outs: TimeOuts,
     directory: Directory,
 ) -> Fills {
-    fills_with(store, clock, time_outs, directory, House::config())
+    fills_with(store, clock, time_outs, directory, Fixture::config())
 }
 
 fn fills_with(
