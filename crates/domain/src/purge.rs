@@ -149,6 +149,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_directory_ends_with_a_slash() {
+        for (given, url) in [
+            ("http://a.example", "http://a.example/"),
+            ("http://a.example/b", "http://a.example/b/"),
+            ("http://a.example/b/", "http://a.example/b/"),
+        ] {
+            let found = directory(given, false).unwrap();
+            assert_eq!(found.url, url);
+            assert_eq!(found.path_and_query, url["http://a.example".len()..]);
+        }
+        assert_eq!(directory("http://a.example/b?c", false), Err(PathError::Query));
+    }
+
+    #[test]
     fn a_tag_is_one_word_and_comes_back_with_its_host() {
         for text in ["a", "A-1:b/c", &"x".repeat(128)] {
             assert!(is_tag(text), "{text}");

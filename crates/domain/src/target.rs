@@ -204,7 +204,20 @@ mod tests {
         ] {
             assert_eq!(Target::parse(text, false), Err(error), "{text}");
         }
-        let long = format!("http://a.example/{}", "x".repeat(MAX_LENGTH));
-        assert!(matches!(Target::parse(&long, false), Err(Error::TooLong(_))));
+    }
+
+    #[test]
+    fn a_target_has_at_most_4096_bytes_in_every_form() {
+        let of = |tail: &str| Target::parse(&format!("http://a.example{tail}"), true).map(|_| ());
+        let room = MAX_LENGTH - "http://a.example".len();
+        let path = |length: usize| format!("/{}", "x".repeat(length - 1));
+        assert_eq!(of(&path(room)), Ok(()));
+        assert_eq!(of(&path(room + 1)), Err(Error::TooLong(MAX_LENGTH + 1)));
+        assert_eq!(of(&path(room + 9)), Err(Error::TooLong(MAX_LENGTH + 9)));
+        // three bytes outside ASCII are encoded as nine
+        let encoded = |length: usize| format!("{}中", path(length - 9));
+        assert_eq!(of(&encoded(room)), Ok(()));
+        assert_eq!(of(&encoded(room + 1)), Err(Error::TooLong(MAX_LENGTH + 1)));
+        assert_eq!(of(&encoded(room + 2)), Err(Error::TooLong(MAX_LENGTH + 2)));
     }
 }

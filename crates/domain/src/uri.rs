@@ -68,7 +68,7 @@ pub fn normal_encoding(text: &str) -> Cow<'_, str> {
         match (byte, after) {
             (b'%', [high, low, after @ ..]) if is_hex(*high) && is_hex(*low) => {
                 rest = after;
-                match value(*high) << 4 | value(*low) {
+                match value(*high) * 16 + value(*low) {
                     byte if is_unreserved(byte) => normal.push(char::from(byte)),
                     byte => encode(&mut normal, byte),
                 }
@@ -115,7 +115,7 @@ fn decode(bytes: &[u8]) -> Vec<u8> {
         match (byte, after) {
             (b'%', [high, low, after @ ..]) if is_hex(*high) && is_hex(*low) => {
                 rest = after;
-                decoded.push(value(*high) << 4 | value(*low));
+                decoded.push(value(*high) * 16 + value(*low));
             }
             (byte, _) => decoded.push(*byte),
         }

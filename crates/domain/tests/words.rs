@@ -8,6 +8,10 @@ use stoker_domain::{
     domain::Lock,
     outcome::Uncacheable,
     ownership::{Method, Ownership},
+    purge::{self, Scope},
+    task::{Progress, TaskId},
+    view::TargetState,
+    zone::ZoneId,
 };
 
 /// Each is shown as its word, and read from that word alone.
@@ -54,6 +58,30 @@ fn a_scope_contains_its_areas() {
 #[test]
 fn numbers_are_shown_as_numbers() {
     assert_eq!((AccountId(7).to_string(), UserId(-1).to_string()), ("7".into(), "-1".into()));
+}
+
+#[test]
+fn names_are_shown_as_they_are() {
+    assert_eq!(TaskId("1-a".into()).to_string(), "1-a");
+    assert_eq!(ZoneId("zone-1".into()).to_string(), "zone-1");
+    let scopes = [Scope::Url, Scope::Path, Scope::Tag];
+    assert_eq!(scopes.map(|scope| scope.to_string()), ["url", "path", "tag"]);
+    assert_eq!(scopes.map(Scope::as_str), ["url", "path", "tag"]);
+    let methods = [purge::Method::Delete, purge::Method::Invalidate];
+    assert_eq!(methods.map(purge::Method::as_str), ["delete", "invalidate"]);
+}
+
+#[test]
+fn every_state_of_a_target_belongs_to_one_progress() {
+    let of = TargetState::of;
+    assert_eq!(Progress::Done.as_str(), "done");
+    assert_eq!(Progress::Failed.as_str(), "failed");
+    assert_eq!(Progress::Processing.as_str(), "processing");
+    assert_eq!(of(Progress::Processing), [TargetState::Processing]);
+    assert_eq!(of(Progress::Done), [TargetState::Done]);
+    let failed =
+        [TargetState::FailedByOrigin, TargetState::FailedByTimeout, TargetState::FailedOtherwise];
+    assert_eq!(of(Progress::Failed), failed);
 }
 
 #[test]

@@ -174,10 +174,7 @@ impl Origin {
         let others = self.others.iter().map(|one| (one.weight, place(&one.host, one.port, false)));
         let backups = self.backups.iter().map(|one| (one.weight, place(&one.host, one.port, true)));
         let mut places: Vec<_> = std::iter::once(first).chain(others).chain(backups).collect();
-        if places.len() > 1 {
-            places
-                .sort_by_cached_key(|(weight, place)| (place.is_backup, rank(key, *weight, place)));
-        }
+        places.sort_by_cached_key(|(weight, place)| (place.is_backup, rank(key, *weight, place)));
         places.into_iter().map(|(_, place)| place).collect()
     }
 
@@ -233,7 +230,7 @@ fn rank(key: Key, weight: u32, place: &Place<'_>) -> u64 {
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
     // uniform in (0, 1]; an exponential of rate `weight` is least with a chance of its share
-    let uniform = (u64::from_le_bytes(first) as f64 + 1.0) / (u64::MAX as f64);
+    let uniform = u64::from_le_bytes(first).max(1) as f64 / (u64::MAX as f64);
     let waiting = -uniform.min(1.0).ln() / f64::from(weight.max(1));
     (waiting * 1e15) as u64
 }
@@ -367,9 +364,23 @@ mod tests {
                    \"host_header\":null,\"allow_private\":false}";
         assert_eq!(serde_json::to_string(&plain).unwrap(), old);
         assert_eq!(serde_json::from_str::<Origin>(old).unwrap(), plain);
-        let several = several();
+        let mut several = several();
+        several.pull.receive_timeout_seconds = Some(7);
+        (several.weight, several.others[0].weight) = (3, 5);
         let json = serde_json::to_string(&several).unwrap();
         assert_eq!(serde_json::from_str::<Origin>(&json).unwrap(), several);
+        assert_eq!(several.pull.receive_timeout(), Some(Duration::from_secs(7)));
+        assert_eq!(Pull::default().receive_timeout(), None);
+    }
+
+    #[test]
+    fn domains_share_an_origin_when_servers_and_host_are_the_same() {
+        let origin: Origin = "http://a:81/b".parse().unwrap();
+        assert_eq!(origin.authority(), "http://a:81");
+        let several = Origin { host_header: Some("h".into()), ..several() };
+        let servers: Vec<_> =
+            several.servers().map(|(host, port)| format!("{host}:{port}")).collect();
+        assert_eq!(several.authority(), format!("http://{} as h", servers.join(",")));
     }
 
     #[test]

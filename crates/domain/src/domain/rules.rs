@@ -58,7 +58,7 @@ impl fmt::Display for CacheRule {
             Paths::Directories(texts) => ("", &texts[..], "/*"),
             Paths::Exact(texts) => ("", &texts[..], ""),
         };
-        if texts.is_empty() && before.len() == 1 {
+        if texts.is_empty() {
             f.write_str(before)?;
         }
         for (number, text) in texts.iter().enumerate() {
@@ -260,6 +260,8 @@ mod tests {
     fn a_star_does_not_use_a_byte_twice() {
         let paths = Paths::Exact(texts(&["/aa*aa"]));
         assert!(!paths.matches("/aaa") && paths.matches("/aaaa") && paths.matches("/aabaa"));
+        let paths = Paths::Exact(texts(&["/a*bb*b"]));
+        assert!(!paths.matches("/abb") && paths.matches("/abbb") && paths.matches("/axbbxb"));
     }
 
     #[test]

@@ -167,6 +167,16 @@ mod tests {
         CacheControl::of(&fields)
     }
 
+    #[test]
+    fn a_quoted_string_ends_at_its_own_quote() {
+        for line in [r#"x="a\",max-age=9""#, r#"x="a,max-age=9""#, r#"x="\\\",max-age=9,""#] {
+            assert_eq!(of(&[line]).max_age, None, "{line}");
+        }
+        for line in [r#"x="a\"",max-age=9"#, r#"x="\\",max-age=9"#, "max-age=9, x=\"open"] {
+            assert_eq!(of(&[line]).max_age, s(9), "{line}");
+        }
+    }
+
     const fn s(seconds: u64) -> Option<Duration> {
         Some(Duration::from_secs(seconds))
     }

@@ -132,6 +132,22 @@ mod tests {
     }
 
     #[test]
+    fn a_token_begins_with_a_letter_or_a_star() {
+        for (name, written) in [
+            ("*a", "*a"),
+            ("a1-._:/", "a1-._:/"),
+            ("1a", "\"1a\""),
+            ("-a", "\"-a\""),
+            ("", "\"\""),
+            ("a b", "\"a b\""),
+        ] {
+            let mut text = String::new();
+            push_name(&mut text, name);
+            assert_eq!(text, written);
+        }
+    }
+
+    #[test]
     fn what_is_not_a_token_is_quoted() {
         let failed = CacheStatus {
             forward: Some(Forward::UriMiss),

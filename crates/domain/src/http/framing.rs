@@ -71,6 +71,14 @@ mod tests {
         framed_length(&fields).map_err(|_| ())
     }
 
+    #[test]
+    fn a_fault_shows_what_was_sent() {
+        let mut fields = HeaderMap::new();
+        fields.append(LENGTH, HeaderValue::from_static("1, 2"));
+        let fault = framed_length(&fields).unwrap_err();
+        assert!(fault.to_string().contains("1, 2"), "{fault}");
+    }
+
     const LENGTH: &str = "content-length";
     const CODING: &str = "transfer-encoding";
 

@@ -211,6 +211,14 @@ mod tests {
     }
 
     #[test]
+    fn both_ends_belong_to_a_range() {
+        for (start, end_inclusive, length) in [(0, 0, 1), (0, 9, 10), (7, 9, 3), (9, 9, 1)] {
+            let range = ContentRange { start, end_inclusive, total: None };
+            assert_eq!(range.length(), length);
+        }
+    }
+
+    #[test]
     fn a_content_range_that_contradicts_itself_is_refused() {
         let parse = |text: &str| parse_content_range(&HeaderValue::from_str(text).unwrap());
         let known = ContentRange { start: 0, end_inclusive: 4, total: Some(5) };

@@ -116,6 +116,10 @@ mod tests {
         sum.record(Kind::InitializationSection, &"x".repeat(MAX_LENGTH + 1));
         let text = "4 media segments other than .ts, 1 initialization section (EXT-X-MAP)";
         assert_eq!(sum.to_string(), text);
+        assert!(!sum.is_empty());
+        let mut many = NotFollowed::default();
+        (0..9).for_each(|number| many.record(Kind::Key, &number.to_string()));
+        assert_eq!(many.first, ["0", "1", "2", "3", "4"]);
         sum.add(&sum.clone());
         assert_eq!((sum.counts[&Kind::MediaSegment], sum.first.len()), (8, FIRST));
         assert_eq!(sum.first[4], "http://a/0.m4s");

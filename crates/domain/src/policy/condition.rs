@@ -101,7 +101,7 @@ impl Condition {
             let given = context.values(&clause.key);
             match clause.key.as_str() {
                 "qcs:resource_tag" if !tags.is_empty() => clause.holds(tags, caller),
-                "qcs:tag" if !tags.is_empty() => clause.holds(&[tags, given].concat(), caller),
+                "qcs:tag" => clause.holds(&[tags, given].concat(), caller),
                 _ => clause.holds(given, caller),
             }
         })

@@ -37,8 +37,9 @@ impl Template {
                 "${app_id}" => Variable::AppId,
                 unknown => return Err(Problem::Variable(unknown.into())),
             };
-            if start > 0 {
-                parts.push(Part::Text(rest[..start].into()));
+            let text = &rest[..start];
+            if !text.is_empty() {
+                parts.push(Part::Text(text.into()));
             }
             parts.push(Part::Variable(variable));
             rest = &rest[end..];

@@ -262,6 +262,37 @@ mod tests {
     }
 
     #[test]
+    fn a_day_begins_at_its_instant_and_not_a_second_later() {
+        let midnight = Timestamp::from_seconds(86_400);
+        let after = midnight + Duration::from_millis(1);
+        let utc = reset("00:00Z");
+        assert_eq!(utc.not_before(midnight), midnight);
+        assert_eq!(utc.not_before(after), Timestamp::from_seconds(2 * 86_400));
+        // nothing was charged: the running day began at the last such instant
+        let begun = |now| Calendar::default().reset_at(utc, now, false).eras()[0].starts_at;
+        let noon = Timestamp::from_seconds(86_400 + 43_200);
+        assert_eq!((begun(midnight), begun(noon)), (midnight, midnight));
+    }
+
+    #[test]
+    fn a_day_ends_by_its_own_era_until_the_next_follows_it() {
+        let start = Timestamp::from_seconds(10 * DAY_SECONDS);
+        let next = Era { starts_at: start, first_day: 100 };
+        let calendar = Calendar::new(vec![next]);
+        let now = Timestamp::from_seconds(0);
+        assert_eq!(calendar.ends_at(now), Timestamp::from_seconds(DAY_SECONDS - 8 * 3600));
+        assert_eq!(calendar.eras(), [next]);
+    }
+
+    #[test]
+    fn a_reset_is_stored_as_it_is_written() {
+        let stored = serde_json::to_string(&reset("18:30-07:00")).unwrap();
+        assert_eq!(stored, r#""18:30-07:00""#);
+        assert_eq!(serde_json::from_str::<Reset>(&stored).unwrap(), reset("18:30-07:00"));
+        assert!(serde_json::from_str::<Reset>(r#""18:30""#).is_err());
+    }
+
+    #[test]
     fn a_change_at_the_very_instant_that_it_names_begins_no_day() {
         let long = Calendar::default().reset_at(reset("18:00Z"), at(5), true);
         let day = long.day(at(25));

@@ -145,6 +145,8 @@ pub(crate) const OPERATORS: &[Row] = &[
     ("bool_equal_if_exist", &["true"], ABSENT, true),
     ("binary_equal", &["aGk="], Some(&["aGk="]), true),
     ("binary_equal", &["aGk="], Some(&["aGk"]), true),
+    ("binary_equal", &["aGkh"], Some(&["aGkh"]), true),
+    ("binary_equal", &["aGkhaGk="], Some(&["aGkhaGk"]), true),
     ("binary_equal", &["aGk="], Some(&["agk="]), false),
     ("binary_equal", &["aGk="], Some(&["h i"]), false),
     ("binary_equal", &["aGk="], ABSENT, false),

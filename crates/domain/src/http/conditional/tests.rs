@@ -105,6 +105,9 @@ fn if_range_wants_a_strong_match() {
     assert!(!matches("W/\"a\"", &[("etag", "W/\"a\"")]));
     assert!(matches(MODIFIED, &tagged[1..]));
     assert!(!matches(MODIFIED, &[("last-modified", MODIFIED), ("date", MODIFIED)]));
+    // beside an entity tag, too, the date must be strong
+    assert!(!matches(MODIFIED, &tagged[..2]));
+    assert!(!matches(MODIFIED, &[tagged[0], tagged[1], ("date", MODIFIED)]));
 }
 
 proptest! {

@@ -92,6 +92,16 @@ fn a_modification_date_is_strong_only_beside_a_later_date() {
 }
 
 #[test]
+fn reports_name_the_entity_tag_or_else_the_modification_date() {
+    let (tag, date) = (("etag", "W/\"a\""), ("last-modified", "Sun, 06 Nov 1994 08:49:37 GMT"));
+    let text = |response: &[(&'static str, &str)]| stored(&[], response).validator_text();
+    let fresh = ("cache-control", "max-age=9");
+    assert_eq!(text(&[fresh, tag, date]).as_deref(), Some("W/\"a\""));
+    assert_eq!(text(&[fresh, date]).as_deref(), Some("Sun, 06 Nov 1994 08:49:37 GMT"));
+    assert_eq!(text(&[fresh]), None);
+}
+
+#[test]
 fn vary_remembers_the_request_but_not_its_accept_encoding() {
     let kept = stored(
         &[("accept-language", "de"), ("accept-encoding", "br"), ("x-a", "1"), ("x-a", "2")],

@@ -149,6 +149,11 @@ fn age_counts_from_where_it_was_told_or_from_the_date() {
     assert_eq!(age(&[date], 2), 60);
     assert_eq!(age(&[date, ("age", "90")], 2), 92);
     assert_eq!(age(&[("age", "7200, 0")], 0), 7200);
+    // RFC 9111 section 1.2.2: a number that is too large counts as 2^31
+    for large in ["2147483648", "2147483649", "99999999999999999999999"] {
+        let age = corrected_initial_age(&fields(&[("age", large)]), NOW, NOW);
+        assert_eq!(age.as_secs(), 1 << 31, "{large}");
+    }
     for invalid in ["-5", "abc", "7200.0", ""] {
         assert_eq!(age(&[("age", invalid)], 0), 0, "{invalid}");
     }
@@ -244,6 +249,18 @@ fn a_rule_may_ignore_no_store_and_no_cache_but_never_private() {
     let (asked, etag) = (fields(&[("cache-control", "no-store")]), fields(&[("etag", "\"a\"")]));
     let decided = storable(&asked, StatusCode::OK, &etag, &policy, NOW, NOW);
     assert_eq!(decided, Err(Uncacheable::NoStore), "the request's word counts");
+}
+
+#[test]
+fn what_cookies_select_is_shared_only_with_permission() {
+    let shares = |cookies, value: &str| {
+        let policy = CachePolicy { cookies, ..CachePolicy::default() };
+        shares_with_cookies(&fields(&[("cache-control", value)]), &policy)
+    };
+    for (value, by_origin) in [("public", true), ("s-maxage=5", true), ("max-age=5", false)] {
+        assert_eq!(shares(Cookies::Ask, value), by_origin, "{value}");
+        assert!(shares(Cookies::Drop, value) && !shares(Cookies::Refuse, value), "{value}");
+    }
 }
 
 #[test]
