@@ -11,6 +11,7 @@
 mod accept;
 mod catalog;
 mod config;
+mod error;
 mod fleet;
 mod identity;
 mod maintenance;
@@ -38,6 +39,7 @@ pub use catalog::{
     instructions,
 };
 pub use config::Config;
+pub use error::{Error, ErrorKind, with_causes};
 pub use fleet::NodeView;
 pub use identity::{
     Caller, DEFAULT_LIFETIME, IdentityError, IdentityKind, Issued, MAX_ATTACHED, MAX_GROUPS,
@@ -45,7 +47,6 @@ pub use identity::{
     OpenError, SealKey, SealKeys, Unopened,
 };
 pub use maintenance::{SignedCall, Swept};
-pub use stoker_ledger::{Error, ErrorKind, ReplayWindow};
 pub use views::{Check, CheckTiers, Checked, Inspect, TargetView, TaskView, Waiting};
 
 /// The engine. One per process; cheap to share behind its `Arc`.

@@ -22,7 +22,7 @@ use stoker_domain::{
     pace::{Demand, Grant, GroupDemand, LEASE, Limits, share},
     task::{Task, TaskId},
 };
-use stoker_ledger::{Error, NewTask, Submitted};
+use stoker_ledger::{Error as LedgerError, NewTask, Submitted};
 use tokio::time::Instant;
 
 use crate::Engine;
@@ -210,7 +210,7 @@ impl Engine {
     pub(crate) async fn submit_at_pace(
         &self,
         mut new: Vec<NewTask>,
-    ) -> Result<Vec<Submitted>, Error> {
+    ) -> Result<Vec<Submitted>, LedgerError> {
         for new in &mut new {
             self.identities.seal_fields(&mut new.task);
         }

@@ -13,10 +13,11 @@ use stoker_domain::{
     area::{Area, AreaScope},
     outcome::Outcome,
     quota::{AreaLimits, Limits, Product},
+    replay::ReplayWindow,
     time::Timestamp,
 };
 use stoker_ledger::{
-    AdmittedCall, Error, ErrorKind, Fault, Faults, Ledger, NewLimits, ReplayWindow, Sqlite,
+    AdmittedCall, Error, ErrorKind, Fault, Faults, Ledger, NewLimits, Sqlite,
     suite::fixture::{Fixture, LEASE, T0, at, targets, urls},
 };
 use tempfile::TempDir;

@@ -161,7 +161,7 @@ impl Engine {
         acceptance: Acceptance,
     ) -> Result<Accepted, SubmitError> {
         let Submission { product, areas, tier, batch_limit, encode, .. } = submission;
-        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
+        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::ledger)?;
         let limit = batch_limit.of(&limits, product, areas);
         let limit = self.config.max_targets_per_task.min(limit.into());
         // dropped before anything is written: they may be as large as what is made of them

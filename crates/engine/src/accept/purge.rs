@@ -137,7 +137,7 @@ impl Engine {
         acceptance: Acceptance,
     ) -> Result<(Option<Receipt>, Vec<(usize, PurgeError)>), PurgeError> {
         let PurgeSubmission { product, areas, batch_limit, .. } = submission;
-        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
+        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::ledger)?;
         let given = submission.targets.len();
         check_count(given, batch_limit.of(&limits, product, areas).into())?;
         let directory = self.directory.current();

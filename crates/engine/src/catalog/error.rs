@@ -6,9 +6,9 @@ use stoker_domain::{
     domain::Lock,
     ownership::{Record, Unclaimable, has_file},
 };
-use stoker_ledger::Error as LedgerError;
 
 use super::ownership::{HOST_HINT, WAIVE_HINT, instructions};
+use crate::Error;
 
 /// Why a domain could not be added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub enum DomainError {
         host: String,
         /// A failure of the ledger.
         #[source]
-        source: LedgerError,
+        source: Error,
     },
 }
 
@@ -177,7 +177,7 @@ pub enum ZoneError {
         name: String,
         /// A failure of the ledger.
         #[source]
-        source: LedgerError,
+        source: Error,
     },
 }
 

@@ -21,11 +21,10 @@ use stoker_domain::{
     },
     zone::Zone,
 };
-use stoker_ledger::Error as LedgerError;
 use tokio::sync::Semaphore;
 
 use super::DomainError;
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Searches that run at once, for all accounts together.
 const AT_ONCE: usize = 8;
@@ -126,7 +125,13 @@ pub enum OwnershipError {
     Busy,
     /// The ledger did not answer.
     #[error("cannot verify ownership")]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] Error),
+}
+
+impl From<stoker_ledger::Error> for OwnershipError {
+    fn from(error: stoker_ledger::Error) -> Self {
+        Self::Ledger(error.into())
+    }
 }
 
 impl OwnershipError {
@@ -229,7 +234,7 @@ impl Engine {
     pub async fn ownership_records(
         &self,
         account: AccountId,
-    ) -> Result<Vec<(Record, Option<Proof>)>, LedgerError> {
+    ) -> Result<Vec<(Record, Option<Proof>)>, Error> {
         let now = self.clock.now();
         let proofs = self.ledger.ownership_proofs(account).await?;
         let mut records = self.ledger.ownership_records(account).await?;
@@ -251,7 +256,7 @@ impl Engine {
         &self,
         account: AccountId,
         host: &str,
-    ) -> Result<Option<Proof>, LedgerError> {
+    ) -> Result<Option<Proof>, Error> {
         let (host, now) = (normal_name(host), self.clock.now());
         let proofs = self.ledger.ownership_proofs(account).await?;
         Ok(proofs.into_iter().find(|proof| proof.covers(&host, now)))
@@ -261,7 +266,7 @@ impl Engine {
     ///
     /// # Errors
     /// A failure of the ledger.
-    pub async fn needs_proof(&self, account: AccountId) -> Result<bool, LedgerError> {
+    pub async fn needs_proof(&self, account: AccountId) -> Result<bool, Error> {
         Ok(self.leave(account).await? == ProofRule::Required)
     }
 
@@ -320,7 +325,7 @@ impl Engine {
 
     /// Zones that were made on purpose claim their names once these are proved. One that is related
     /// to another account's claim stays without.
-    async fn claim_zones(&self, proof: &Proof) -> Result<(), LedgerError> {
+    async fn claim_zones(&self, proof: &Proof) -> Result<(), Error> {
         let _turn = self.domain_writes.lock().await;
         let now = self.clock.now();
         for zone in self.zones(proof.account) {
@@ -376,7 +381,7 @@ impl Engine {
         &self,
         account: AccountId,
         zone: &Zone,
-    ) -> Result<Option<Ownership>, LedgerError> {
+    ) -> Result<Option<Ownership>, Error> {
         let leave = self.leave(account).await?;
         if !zone.name.contains('.') || check_claim(&zone.name, leave).is_err() {
             return Ok(None);
@@ -391,7 +396,7 @@ impl Engine {
         })
     }
 
-    async fn leave(&self, account: AccountId) -> Result<ProofRule, LedgerError> {
+    async fn leave(&self, account: AccountId) -> Result<ProofRule, Error> {
         let accounts = self.ledger.accounts().await?;
         let is_waived = |id| accounts.iter().any(|it| it.id == id && it.is_verification_waived);
         Ok(if accounts.first().is_some_and(|first| first.id == account) {

@@ -11,10 +11,10 @@ use std::{
 };
 
 use stoker_domain::{retry::MAX_LEASES, time::Timestamp};
-use stoker_ledger::{EndJobs, EndReason, EndedJobs, Error};
+use stoker_ledger::{EndJobs, EndReason, EndedJobs};
 use tokio::time::Instant;
 
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Jobs that are ended in one transaction.
 const JOBS: usize = 4;

@@ -12,11 +12,11 @@ use stoker_domain::{
     retry::LONGEST_RETRY_AFTER,
     time::Timestamp,
 };
-use stoker_ledger::{Error, ItemDecision, ReportWrite};
+use stoker_ledger::{ItemDecision, ReportWrite};
 use tokio::time::{Instant, timeout};
 
 use super::origins::{Admission, Item};
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Jobs that are looked through at once where those before them have to wait.
 const MANY: usize = 64;

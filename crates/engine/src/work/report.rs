@@ -16,14 +16,14 @@ use stoker_domain::{
     target::Target,
     task::{FetchOptions, TaskId},
 };
-use stoker_ledger::{Applied, Error, ItemDecision, Leased, LeasedItem, ReportWrite};
+use stoker_ledger::{Applied, ItemDecision, Leased, LeasedItem, ReportWrite};
 
 use super::{
     attempts::{Failing, target_hash},
     leases::Holder,
     origins::{Item, OriginKey},
 };
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// What a report comes to.
 #[derive(Default)]

@@ -18,14 +18,14 @@ use crate::auth::{
     token,
 };
 
-fn ledger() -> LedgerError {
-    LedgerError { verb: "submit a task", kind: ErrorKind::Unavailable, cause: None }
+fn ledger() -> EngineError {
+    EngineError { verb: "submit a task", kind: ErrorKind::Unavailable, cause: None }
 }
 
 fn broken_ledgers() -> impl Iterator<Item = Error> {
     use ErrorKind as E;
     [E::Full, E::ReadOnly, E::Corrupt]
-        .map(|kind| Error::Ledger(LedgerError { kind, ..ledger() }))
+        .map(|kind| Error::Ledger(EngineError { kind, ..ledger() }))
         .into_iter()
 }
 

@@ -9,7 +9,7 @@ use stoker_domain::{
     purge::Scope,
     target,
 };
-use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
+use stoker_engine::{Error as EngineError, PurgeError, SubmitError};
 
 use super::*;
 use crate::{
@@ -30,8 +30,8 @@ mod cdn_domain;
 #[path = "teo.rs"]
 mod teo;
 
-fn ledger() -> LedgerError {
-    LedgerError {
+fn ledger() -> EngineError {
+    EngineError {
         verb: "submit a task",
         kind: stoker_engine::ErrorKind::Unavailable,
         cause: Some("disk I/O error".into()),

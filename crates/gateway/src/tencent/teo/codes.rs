@@ -3,15 +3,12 @@
 //! Texts name the parameter and the rule; what the caller gave never reaches the log.
 
 use stoker_domain::account::Feature;
-use stoker_engine::{DomainError, OwnershipError, PurgeError, SubmitError, ZoneError};
+use stoker_engine::{DomainError, OwnershipError, PurgeError, SubmitError, ZoneError, with_causes};
 
 use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use crate::tencent::{
+    common::{Refusal, Refused},
+    message::{self, Message},
 };
 
 impl Refused for Error {
@@ -137,7 +134,7 @@ impl Refused for Error {
             Self::Ledger(_)
             | Self::Submit(SubmitError::Ledger(_))
             | Self::Domain(_)
-            | Self::Ownership(_) => chain(self),
+            | Self::Ownership(_) => with_causes(self),
             Self::Plain(error) => error.for_log(),
             _ => self.code().into(),
         }

@@ -1,15 +1,12 @@
 //! What an action on a domain answers when it refuses.
 
 use stoker_domain::domain::Lock;
-use stoker_engine::{DomainError, OwnershipError, ZoneError};
+use stoker_engine::{DomainError, OwnershipError, ZoneError, with_causes};
 
 use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use crate::tencent::{
+    common::{Refusal, Refused},
+    message::{self, Message},
 };
 
 const UNCLAIMABLE: &str = "InvalidParameter.CdnHostInternalHost";
@@ -79,7 +76,7 @@ impl Refused for Error {
     fn for_log(&self) -> String {
         match self {
             Self::Refusal(error @ Refusal::Params(_)) => error.for_log().into(),
-            _ if self.is_internal() => chain(self),
+            _ if self.is_internal() => with_causes(self),
             _ => self.code().into(),
         }
     }

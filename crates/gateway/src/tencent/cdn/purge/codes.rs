@@ -1,15 +1,12 @@
 //! What an action on purges answers when it refuses: each of the two has codes of its own.
 
 use stoker_domain::{purge::Scope, target};
-use stoker_engine::{PurgeError, SubmitError};
+use stoker_engine::{PurgeError, SubmitError, with_causes};
 
 use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use crate::tencent::{
+    common::{Refusal, Refused},
+    message::{self, Message},
 };
 
 impl Refused for Error {
@@ -41,10 +38,10 @@ impl Refused for Error {
             Self::Refusal(error) => error.for_log().into(),
             Self::Query(error) => error.for_log().into(),
             Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(error)), .. } => {
-                chain(error)
+                with_causes(error)
             }
             Self::Purge { .. } => self.code().into(),
-            Self::Ledger(_) => chain(self),
+            Self::Ledger(_) => with_causes(self),
         }
     }
 }

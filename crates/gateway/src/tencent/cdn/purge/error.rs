@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use stoker_domain::purge::Scope;
-use stoker_engine::{Error as LedgerError, PurgeError};
+use stoker_engine::{Error as EngineError, PurgeError};
 
 use crate::tencent::{
     cdn::query,
@@ -32,7 +32,7 @@ pub(crate) enum Error {
     },
     /// The ledger did not answer.
     #[error("the ledger does not answer")]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] EngineError),
 }
 
 from_refusals!(Error: params::Error);

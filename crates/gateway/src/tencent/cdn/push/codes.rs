@@ -1,16 +1,13 @@
 //! What an action on prefetches answers when it refuses: code, sentence and log line.
 
 use stoker_domain::target;
-use stoker_engine::SubmitError;
+use stoker_engine::{SubmitError, with_causes};
 
 use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        cdn::{domain::lock_code, query},
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use crate::tencent::{
+    cdn::{domain::lock_code, query},
+    common::{Refusal, Refused},
+    message::{self, Message},
 };
 
 impl Refused for Error {
@@ -42,8 +39,8 @@ impl Refused for Error {
         match self {
             Self::Refusal(error) => error.for_log().into(),
             Self::Query(error) => error.for_log().into(),
-            Self::Submit(error) => crate::frame::submit_for_log(error),
-            Self::Ledger(_) => chain(self),
+            Self::Submit(error) => error.for_log(),
+            Self::Ledger(_) => with_causes(self),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Every way in which an action on prefetches refuses.
 
 use serde_json::{Map, Value};
-use stoker_engine::{Error as LedgerError, SubmitError};
+use stoker_engine::{Error as EngineError, SubmitError};
 
 use crate::tencent::{
     cdn::query,
@@ -26,7 +26,7 @@ pub(crate) enum Error {
     Submit(#[from] SubmitError),
     /// The ledger did not answer.
     #[error("the ledger does not answer")]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] EngineError),
 }
 
 from_refusals!(Error: params::Error);

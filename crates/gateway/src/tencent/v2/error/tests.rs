@@ -7,8 +7,8 @@ use stoker_domain::area::{Area, Tier};
 use super::*;
 use crate::{auth::token, tencent::codes::tests::has_english};
 
-fn ledger() -> LedgerError {
-    LedgerError {
+fn ledger() -> EngineError {
+    EngineError {
         verb: "submit a task",
         kind: stoker_engine::ErrorKind::Unavailable,
         cause: Some("disk I/O error".into()),
