@@ -182,7 +182,9 @@ impl Engine {
                     leases.insert(node.into(), lease);
                     continue;
                 }
-                bytes_per_second = Some(state.grant(node, demand, limits, lease));
+                let granted = state.grant(node, demand, limits, lease);
+                self.counters.paced(demand.wanted, granted);
+                bytes_per_second = Some(granted);
             }
             let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
             grants.push(Grant { host: demand.host.clone(), bytes_per_second, lease_ms });

@@ -8,7 +8,12 @@ use stoker_domain::{
     job::ItemReport, media::NotFollowed, outcome::Outcome, plan::Positions, task::Progress,
 };
 
-use crate::{Applied, ItemDecision, chunk::Pending, stored::StoredReport, tally::ByHost};
+use crate::{
+    Applied, ItemDecision,
+    chunk::Pending,
+    stored::StoredReport,
+    tally::{self, ByHost},
+};
 
 /// The items of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,6 +143,7 @@ impl Rollup {
             settled: self.settled,
             job_is_final: self.job.unsettled().is_empty(),
             finished_targets: self.ended,
+            failed_targets: tally::sum(&self.by_host).failed,
             ..Applied::default()
         }
     }

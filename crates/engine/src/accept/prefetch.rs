@@ -213,11 +213,12 @@ impl Engine {
         let planned = new.iter().flat_map(|new| &new.targets);
         let nodes: BTreeSet<_> = planned.flat_map(|target| target.nodes.names()).collect();
         let nodes: Vec<String> = nodes.into_iter().map(Into::into).collect();
-        let ids: Vec<_> = new.iter().map(|new| new.task.id.clone()).collect();
+        let tasks: Vec<_> = new.iter().map(|new| (new.task.id.clone(), new.task.product)).collect();
         let submitted = self.submit_at_pace(new).await;
         let submitted = submitted.map_err(|error| SubmitError::of_ledger(error, limits))?;
-        let mut receipts = Vec::with_capacity(ids.len());
-        for (task, submitted) in ids.into_iter().zip(submitted) {
+        let mut receipts = Vec::with_capacity(tasks.len());
+        for ((task, product), submitted) in tasks.into_iter().zip(submitted) {
+            self.counters.accepted(product, submitted.targets);
             tracing::info!(
                 task.id = %task,
                 target.count = submitted.targets,

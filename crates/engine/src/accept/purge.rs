@@ -156,6 +156,7 @@ impl Engine {
         let nodes: BTreeSet<String> = new.phases[0].iter().cloned().collect();
         let submitted = self.ledger.submit_purge(new).await;
         submitted.map_err(|error| SubmitError::of_ledger(error, &limits))?;
+        self.counters.accepted(product, receipt.targets);
         tracing::info!(task.id = %receipt.task, target.count = receipt.targets, "purge accepted");
         self.purge_wakeups.notify(nodes.iter().map(String::as_str));
         Ok((Some(receipt), refused))

@@ -98,6 +98,7 @@ impl Engine {
                 return Ok(false);
             }
             self.leases.renew(job, token, until);
+            self.counters.renewed();
         }
         if let Some(node) = self.leases.advance(beat) {
             self.touch(&node);
@@ -153,7 +154,8 @@ impl Engine {
         now: Timestamp,
         until: Timestamp,
     ) -> Vec<LeasedJob> {
-        self.leases.start(node, &jobs, now, until);
+        let expired = self.leases.start(node, &jobs, now, until);
+        self.counters.leased(jobs.len(), expired);
         for job in &mut jobs {
             job.options = mem::take(&mut job.options).for_nodes();
             // the node knows the wall clock only

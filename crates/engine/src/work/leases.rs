@@ -58,10 +58,18 @@ pub(crate) type Moving = HashMap<u64, Vec<ItemProgress>>;
 pub(crate) struct Leases(Mutex<HashMap<JobId, Lease>>);
 
 impl Leases {
-    /// `jobs` were leased to `node` until `until`. Leases that ended before `now` are dropped.
-    pub(crate) fn start(&self, node: &str, jobs: &[LeasedJob], now: Timestamp, until: Timestamp) {
+    /// `jobs` were leased to `node` until `until`. Leases that ended before `now` are dropped; how many.
+    pub(crate) fn start(
+        &self,
+        node: &str,
+        jobs: &[LeasedJob],
+        now: Timestamp,
+        until: Timestamp,
+    ) -> usize {
         let mut leases = self.leases();
+        let before = leases.len();
         leases.retain(|_, lease| lease.until >= now);
+        let expired = before - leases.len();
         for job in jobs {
             let targets =
                 job.items.iter().map(|item| (item.position, target_hash(&item.url))).collect();
@@ -69,6 +77,12 @@ impl Leases {
             let work = Some(Work { node, task, targets, progress: Vec::new() });
             leases.insert(job.id, Lease { token: job.token, until, work });
         }
+        expired
+    }
+
+    /// How many are out.
+    pub(crate) fn count(&self) -> usize {
+        self.leases().len()
     }
 
     /// Until when a lease stands in the ledger, if this engine wrote that.

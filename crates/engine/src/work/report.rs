@@ -123,7 +123,18 @@ impl Engine {
         node: &str,
     ) -> Result<Applied, Error> {
         let (job, token, is_last) = (write.job, write.token, write.is_last);
+        let ends: Vec<Outcome> = write
+            .items
+            .iter()
+            .filter(|item| item.is_final)
+            .map(|item| item.report.outcome)
+            .collect();
         let applied = self.ledger.report(write).await?;
+        // a report that comes again settles nothing
+        if applied.settled > 0 {
+            ends.into_iter().for_each(|outcome| self.counters.settled(outcome));
+            self.counters.targets_finished(applied.finished_targets, applied.failed_targets);
+        }
         if applied.is_stale || applied.job_is_final || is_last {
             self.leases.end(job, token);
         }
@@ -132,6 +143,7 @@ impl Engine {
         }
         if let Some(task) = &applied.finished_task {
             self.end_limit(task);
+            self.counters.task_finished(applied.task_has_failures);
             tracing::info!(task.id = %task, "task finished");
         }
         Ok(applied)

@@ -126,7 +126,9 @@ fn apply_to(session: &Session, job: Job, report: &ReportWrite) -> Result<Applied
     write_job(connection, report, &rollup, &applied)?;
     if applied.settled > 0 {
         write_chunk(connection, job.chunk, &rollup)?;
-        applied.finished_task = write_task(session, chunk.task, &rollup, report.now)?;
+        if let Some((task, has_failures)) = write_task(session, chunk.task, &rollup, report.now)? {
+            (applied.finished_task, applied.task_has_failures) = (Some(task), has_failures);
+        }
     }
     Ok(applied)
 }
@@ -292,16 +294,17 @@ fn add_not_followed(connection: &Connection, task: i64, more: &NotFollowed) -> R
     Ok(())
 }
 
-/// Adds the ended targets to task and tally; the task's name when they were its last.
+/// Adds the ended targets to task and tally; when they were its last, the task's name, and whether
+/// any of its targets failed.
 fn write_task(
     session: &Session,
     task: i64,
     rollup: &Rollup,
     now: Timestamp,
-) -> Result<Option<TaskId>, Failure> {
+) -> Result<Option<(TaskId, bool)>, Failure> {
     add_not_followed(session, task, &rollup.not_followed)?;
     let counts = tally::sum(&rollup.by_host);
-    let (is_final, name, buckets): (bool, String, TaskBuckets) = session
+    let (is_final, name, buckets, has_failures): (bool, String, TaskBuckets, bool) = session
         .prepare_cached(
             "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
                  failed_origin = failed_origin + ?4, failed_timeout = failed_timeout + ?6,
@@ -309,7 +312,7 @@ fn write_task(
                  pulled_bytes = pulled_bytes + ?9, updated_at = ?5,
                  finished_at = CASE WHEN targets = done + ?2 + failed + ?3 THEN ?5 END
              WHERE id = ?1
-             RETURNING finished_at IS NOT NULL, public_id, account, areas, created_at",
+             RETURNING finished_at IS NOT NULL, public_id, account, areas, created_at, failed > 0",
         )?
         .query_row(
             params![
@@ -323,11 +326,11 @@ fn write_task(
                 signed(rollup.bytes.held),
                 signed(rollup.bytes.pulled),
             ],
-            |row| Ok((row.get(0)?, row.get(1)?, task_buckets(row, 2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, task_buckets(row, 2)?, row.get(5)?)),
         )?;
     session.tally(buckets, &rollup.by_host);
     if is_final {
         fields::forget(session, task)?;
     }
-    Ok((is_final && rollup.ended > 0).then_some(TaskId(name)))
+    Ok((is_final && rollup.ended > 0).then_some((TaskId(name), has_failures)))
 }

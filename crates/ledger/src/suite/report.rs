@@ -34,6 +34,7 @@ pub async fn a_repeated_report_changes_nothing(ledger: Arc<dyn Ledger>) {
     let items = [(0, Outcome::Filled), (1, MISSING)];
     let first = fixture.settle(&job, &items, at(1)).await;
     assert_eq!((first.settled, first.finished_targets, first.job_is_final), (2, 2, false));
+    assert_eq!((first.failed_targets, first.task_has_failures), (1, false));
     let rows = fixture.targets("1").await;
     let row = fixture.row("1").await;
     // the same again, and with other words for the same items
@@ -45,6 +46,7 @@ pub async fn a_repeated_report_changes_nothing(ledger: Arc<dyn Ledger>) {
     // twice in one report
     let last = fixture.settle(&job, &[(2, Outcome::Filled), (2, MISSING)], at(10)).await;
     assert_eq!((last.settled, last.finished_targets, last.job_is_final), (1, 1, true));
+    assert_eq!((last.failed_targets, last.task_has_failures), (0, true));
     assert_eq!(last.finished_task, Some(TaskId("1".into())));
     assert!(fixture.settle(&job, &[(2, Outcome::Filled)], at(11)).await.is_stale);
     let row = fixture.row("1").await;
