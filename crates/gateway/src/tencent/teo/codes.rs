@@ -14,9 +14,8 @@ use crate::tencent::{
 impl Refused for Error {
     fn code(&self) -> &'static str {
         match self {
-            Self::Refusal(Refusal::Params(error)) => error.code(),
-            Self::Refusal(_)
-            | Self::Span
+            Self::Refusal(error) => error.code("InvalidParameter.ParameterError"),
+            Self::Span
             | Self::NoSelection
             | Self::EveryZone
             | Self::Filter(_)

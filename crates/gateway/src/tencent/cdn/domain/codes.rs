@@ -23,8 +23,8 @@ pub(crate) const fn lock_code(lock: Lock) -> &'static str {
 impl Refused for Error {
     fn code(&self) -> &'static str {
         match self {
-            Self::Refusal(Refusal::Params(error)) => error.code(),
-            Self::Refusal(_) | Self::Rule(_) => "InvalidParameter.CdnParamError",
+            Self::Refusal(error) => error.code("InvalidParameter.CdnParamError"),
+            Self::Rule(_) => "InvalidParameter.CdnParamError",
             Self::Status(_) => "InvalidParameter.CDNStatusInvalidDomain",
             Self::NotOffline(_) => "ResourceUnavailable.CdnHostIsNotOffline",
             Self::Domain(error) => match error {

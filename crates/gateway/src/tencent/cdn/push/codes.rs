@@ -1,47 +1,37 @@
-//! What an action on prefetches answers when it refuses: code, sentence and log line.
+//! What an action on prefetches answers when the engine refuses: code, sentence and log line.
 
 use stoker_domain::target;
-use stoker_engine::{SubmitError, with_causes};
+use stoker_engine::SubmitError;
 
-use super::error::Error;
+use super::Error;
 use crate::tencent::{
-    cdn::{domain::lock_code, query},
-    common::{Refusal, Refused},
+    cdn::{domain::lock_code, error::EngineRefusal},
     message::{self, Message},
 };
 
-impl Refused for Error {
+impl From<SubmitError> for Error {
+    fn from(error: SubmitError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl EngineRefusal for SubmitError {
+    const DATE_CODE: &'static str = "InvalidParameter.CdnStatInvalidDate";
+    const KEYWORD_CODE: &'static str = "InvalidParameter.CdnHostInvalidParam";
+
     fn code(&self) -> &'static str {
-        match self {
-            Self::Refusal(Refusal::Params(error)) => error.code(),
-            Self::Refusal(Refusal::Date { .. }) | Self::Query(query::Error::DateOrder) => {
-                "InvalidParameter.CdnStatInvalidDate"
-            }
-            Self::Refusal(_) | Self::Query(query::Error::NoSelection) => {
-                "InvalidParameter.CdnParamError"
-            }
-            Self::Query(query::Error::Keyword) => "InvalidParameter.CdnHostInvalidParam",
-            Self::Submit(error) => submit_code(error),
-            Self::Ledger(_) => "InternalError.CdnDbError",
-        }
+        submit_code(self)
     }
 
     fn message(&self) -> Message {
         match self {
-            Self::Refusal(error) => error.message(),
-            Self::Query(error) => error.message(),
-            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => message::try_again(),
-            Self::Submit(error) => message::with_hint(error),
+            Self::Ledger(_) => message::try_again(),
+            _ => message::with_hint(self),
         }
     }
 
     fn for_log(&self) -> String {
-        match self {
-            Self::Refusal(error) => error.for_log().into(),
-            Self::Query(error) => error.for_log().into(),
-            Self::Submit(error) => error.for_log(),
-            Self::Ledger(_) => with_causes(self),
-        }
+        Self::for_log(self)
     }
 }
 
