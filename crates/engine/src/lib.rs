@@ -36,8 +36,8 @@ pub use accept::{
     Submission, SubmitError,
 };
 pub use catalog::{
-    DomainError, Evidence, NewDomain, NewZone, OwnershipError, Unfound, ZoneChoice, ZoneError,
-    instructions,
+    DomainError, Evidence, EvidenceError, NewDomain, NewZone, OwnershipError, ZoneChoice,
+    ZoneError, instructions,
 };
 pub use config::Config;
 pub use error::{Error, ErrorKind, with_causes};

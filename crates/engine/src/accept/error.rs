@@ -71,7 +71,7 @@ pub enum SubmitError {
     },
     /// The operator has closed the feature to the account.
     #[error("feature `{feature}` is closed to this account")]
-    FeatureClosed {
+    FeatureDisabled {
         /// Which.
         feature: Feature,
     },
@@ -121,7 +121,7 @@ impl SubmitError {
             Self::OtherZone { host } => format!("name the zone of `{host}`, or none"),
             Self::DomainOffline { host } => format!("bring `{host}` online first"),
             Self::DomainLocked { host, .. } => unlock(host),
-            Self::FeatureClosed { feature } => format!(
+            Self::FeatureDisabled { feature } => format!(
                 "the owner of the installation can open it: `stoker account feature UIN {feature} on`"
             ),
             Self::AreaNotEnabled { host, area } => {

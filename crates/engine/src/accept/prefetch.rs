@@ -254,7 +254,7 @@ fn check_features(
         (Feature::DisableRange, options.disable_range),
     ];
     match used.into_iter().find(|(feature, is_used)| *is_used && account.closed.contains(feature)) {
-        Some((feature, _)) => Err(SubmitError::FeatureClosed { feature }),
+        Some((feature, _)) => Err(SubmitError::FeatureDisabled { feature }),
         None => Ok(()),
     }
 }

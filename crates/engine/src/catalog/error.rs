@@ -4,7 +4,7 @@
 
 use stoker_domain::{
     domain::Lock,
-    ownership::{Record, Unclaimable, has_file},
+    ownership::{Unclaimable, VerificationRecord, has_file},
 };
 
 use super::ownership::{HOST_HINT, WAIVE_HINT, instructions};
@@ -57,7 +57,7 @@ pub enum DomainError {
         /// The host.
         host: String,
         /// What is to be published; absent when too many others wait.
-        record: Option<Box<Record>>,
+        record: Option<Box<VerificationRecord>>,
     },
     /// The account has no domain with this name; a wildcard of it may answer for the host.
     #[error("this account has no domain named `{host}`")]

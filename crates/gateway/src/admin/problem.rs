@@ -432,7 +432,9 @@ fn submit_kind(error: &SubmitError) -> Kind {
         E::DomainUnknown { .. } | E::OtherZone { .. } => domain_unknown(),
         E::DomainOffline { .. } => Kind(StatusCode::CONFLICT, "domain-offline", "domain offline"),
         E::DomainLocked { .. } => domain_locked(),
-        E::FeatureClosed { .. } => Kind(StatusCode::FORBIDDEN, "feature-closed", "feature closed"),
+        E::FeatureDisabled { .. } => {
+            Kind(StatusCode::FORBIDDEN, "feature-closed", "feature closed")
+        }
         E::AreaNotEnabled { .. } => {
             Kind(StatusCode::CONFLICT, "area-not-enabled", "area not enabled")
         }
@@ -453,7 +455,7 @@ const fn ownership_kind(error: &OwnershipError) -> Kind {
         E::Unclaimable { .. } => unclaimable(),
         E::NoFile { .. } => Kind(StatusCode::BAD_REQUEST, "no-file", "no file of a wildcard"),
         E::NoRecord { .. } => Kind(StatusCode::CONFLICT, "no-record", "no record to look for"),
-        E::Unfound { .. } => not_verified(),
+        E::ProofNotFound { .. } => not_verified(),
         E::TooMany { .. } => Kind(StatusCode::CONFLICT, "too-many", "too many"),
         E::TooOften { .. } | E::Busy => {
             Kind(StatusCode::TOO_MANY_REQUESTS, "verified-too-often", "verified too often")

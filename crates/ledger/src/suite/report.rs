@@ -172,13 +172,13 @@ pub async fn what_is_not_followed_is_told_by_node_and_summed_up_by_task(ledger: 
         counts: BTreeMap::from([(Kind::MediaSegment, count), (Kind::Key, 1)]),
         first: vec![format!("http://a.example/{count}.m4s")],
     };
-    let told = |position, count| ItemReport {
+    let naming = |position, count| ItemReport {
         not_followed: not_followed(count),
         ..item(position, Outcome::Filled)
     };
     for (second, node) in (1..).zip(nodes) {
         let job = fixture.lease_one(node, T0).await;
-        let items = [(told(0, 7), true), (told(1, 5), true)];
+        let items = [(naming(0, 7), true), (naming(1, 5), true)];
         fixture.report(&job, items, true, at(second)).await.expect("report");
         let row = fixture.row("1").await;
         let sum = if second == 1 { NotFollowed::default() } else { both(&not_followed) };

@@ -139,7 +139,7 @@ fn of_the_engine() -> Vec<Error> {
         SubmitError::DomainOffline { host: host() },
         SubmitError::DomainLocked { host: host(), lock: Lock::Locked },
         SubmitError::DomainLocked { host: host(), lock: Lock::Changing },
-        SubmitError::FeatureClosed { feature: Feature::DisableRange },
+        SubmitError::FeatureDisabled { feature: Feature::DisableRange },
         SubmitError::AreaNotEnabled { host: host(), area },
         SubmitError::OverQuota { area, available: 300, needed: 1200, limit: 1000 },
         SubmitError::OverQuota { area, available: 0, needed: 1200, limit: 1000 },

@@ -60,7 +60,7 @@ impl Refused for Error {
                 OwnershipError::InvalidHost { .. }
                 | OwnershipError::Unclaimable { .. }
                 | OwnershipError::NoFile { .. } => "InvalidParameterValue.InvalidDomainName",
-                OwnershipError::NoRecord { .. } | OwnershipError::Unfound { .. } => {
+                OwnershipError::NoRecord { .. } | OwnershipError::ProofNotFound { .. } => {
                     "OperationDenied.OwnershipVerificationNotPassed"
                 }
                 OwnershipError::TooMany { .. }
@@ -164,7 +164,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::DomainOffline { .. } | E::DomainLocked { .. } | E::AreaNotEnabled { .. } => {
             "InvalidParameter.TaskNotGenerated"
         }
-        E::FeatureClosed { .. } => "UnauthorizedOperation.NoPermission",
+        E::FeatureDisabled { .. } => "UnauthorizedOperation.NoPermission",
         E::NoNode { .. } => "InternalError.DomainConfig",
         E::Ledger(_) => "InternalError.BackendError",
     }

@@ -334,7 +334,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::AreaNotEnabled { .. } => "9112",
         E::DomainLocked { lock: Lock::Locked, .. } => "9161",
         E::DomainLocked { lock: Lock::Changing, .. } => "9135",
-        E::FeatureClosed { .. } => "23103",
+        E::FeatureDisabled { .. } => "23103",
         E::OverQuota { .. } => "23101",
         E::NoUrls | E::NoNode { .. } | E::Ledger(_) => "9000",
     }

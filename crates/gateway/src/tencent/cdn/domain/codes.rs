@@ -52,7 +52,9 @@ impl Refused for Error {
                 OwnershipError::Unclaimable { .. } => UNCLAIMABLE,
                 OwnershipError::NoFile { .. } => "InvalidParameter.CdnParamError",
                 OwnershipError::NoRecord { .. } => NOT_VERIFIED,
-                OwnershipError::Unfound { .. } => "UnauthorizedOperation.CdnTxtRecordValueNotMatch",
+                OwnershipError::ProofNotFound { .. } => {
+                    "UnauthorizedOperation.CdnTxtRecordValueNotMatch"
+                }
                 OwnershipError::TooMany { .. }
                 | OwnershipError::TooOften { .. }
                 | OwnershipError::Busy => "LimitExceeded.CdnHostOpTooOften",

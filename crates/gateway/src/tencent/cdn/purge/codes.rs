@@ -72,7 +72,7 @@ fn submit_code(scope: Scope, error: &SubmitError) -> &'static str {
             "InvalidParameter.CdnHostInvalidStatus"
         }
         // purges are taken on locked domains, and have no features
-        (E::DomainLocked { .. } | E::FeatureClosed { .. }, _) => {
+        (E::DomainLocked { .. } | E::FeatureDisabled { .. }, _) => {
             "InvalidParameter.CdnHostInvalidStatus"
         }
         (E::OverQuota { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedDayLimit",

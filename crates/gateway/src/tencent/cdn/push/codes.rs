@@ -55,7 +55,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
             "ResourceUnavailable.CdnHostIsNotOnline"
         }
         E::DomainLocked { lock, .. } => lock_code(*lock),
-        E::FeatureClosed { .. } => "UnauthorizedOperation.CdnUserNoWhitelist",
+        E::FeatureDisabled { .. } => "UnauthorizedOperation.CdnUserNoWhitelist",
         E::OverQuota { .. } => "LimitExceeded.CdnPushExceedDayLimit",
         E::NoNode { .. } => "InternalError.CdnConfigError",
         E::Ledger(_) => "InternalError.CdnDbError",
