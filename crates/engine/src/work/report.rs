@@ -79,6 +79,8 @@ impl Engine {
         let is_asked = |item: &&ItemReport| {
             hears_all || !item.children.is_empty() || is_worth_retrying(item.outcome)
         };
+        // only what is judged by its target is read: a job may hold 500 URLs, and most reports need
+        // none
         let asked: Positions =
             report.items.iter().filter(is_asked).map(|item| item.position).collect();
         let Some(lease) = self.reported_lease(job, token, &asked).await? else {
@@ -90,8 +92,10 @@ impl Engine {
         let mut judged = self.judge(&lease, report).await?;
         let woken = mem::take(&mut judged.woken);
         let is_back = !woken.is_empty();
+        // before the write: the origin is back even if this report has to come again
         self.wake(woken).await;
         let reported: Vec<u16> = judged.items.iter().map(|item| item.report.position).collect();
+        // before `is_at_work` is asked, which must not count what this report has brought
         self.leases.settle(job, token, &reported);
         let scheduled = self.schedule.now(&*self.clock);
         let not_before = if self.leases.is_at_work(job, token) || is_back {
