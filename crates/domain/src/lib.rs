@@ -27,6 +27,7 @@ pub mod policy;
 pub mod port;
 pub mod purge;
 pub mod quota;
+pub mod replay;
 pub mod retry;
 pub mod setting;
 pub mod target;

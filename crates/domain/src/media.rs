@@ -136,6 +136,7 @@ fn read_within(most: usize, playlist_url: &str, content: &[u8]) -> Result<Refere
         return Err(Error::TooLong(content.len()));
     }
     let base = Url::parse(playlist_url).map_err(|_| Error::Base)?;
+    // RFC 8216 section 4.1 forbids it, and editors write it
     let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
     // tags are recognised by name alone: one with a wrong value is still what it is
     let mut reader = Reader::from_bytes(content, ParsingOptionsBuilder::new().build());
@@ -149,6 +150,7 @@ fn read_within(most: usize, playlist_url: &str, content: &[u8]) -> Result<Refere
             }
             Ok(Some(HlsLine::Uri(reference))) => scan.reference(&base, reference.trim())?,
             Ok(Some(_)) => {}
+            // one line that is not UTF-8 is no reason to drop the others; its text is not shown
             Err(_) => scan.skip(Kind::Unusable, ""),
         }
     }
@@ -179,6 +181,8 @@ struct Scan {
 impl Scan {
     /// `name` comes without `#EXT`.
     fn tag(&mut self, base: &Url, name: &str, value: &[u8]) {
+        // `#EXTM3U` alone is not asked for: origins leave it out, and an error page has none of
+        // these
         self.is_playlist |= name == "M3U" || name == "INF" || name.starts_with("-X-");
         let kind = match name {
             "-X-STREAM-INF" => {
@@ -212,6 +216,7 @@ impl Scan {
     }
 
     fn reference(&mut self, base: &Url, reference: &str) -> Result<(), Error> {
+        // taken with the line that they speak of, also when that names nothing
         let is_variant = std::mem::take(&mut self.is_variant);
         if std::mem::take(&mut self.is_gap) || reference.is_empty() {
             return Ok(());
@@ -235,6 +240,7 @@ impl Scan {
         if !self.is_new(None, &url) {
             return Ok(());
         }
+        // bytes too: the playlist's own URL before each reference makes a short list a long one
         let left = self.bytes_left.checked_sub(url.len());
         let may_come = |_: &usize| self.references.children.len() < MAX_CHILDREN;
         self.bytes_left = left.filter(may_come).ok_or(Error::TooManyChildren)?;
@@ -245,6 +251,8 @@ impl Scan {
     /// Counts each URL once, as far as memory is bounded.
     fn skip(&mut self, kind: Kind, url: &str) {
         let is_known = kind != Kind::Unusable
+            // once for what is followed and once for what is not; beyond that a URL may be counted
+            // twice
             && self.seen.len() < 2 * MAX_CHILDREN
             && !self.is_new(Some(kind), url);
         if !is_known {

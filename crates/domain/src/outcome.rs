@@ -234,6 +234,24 @@ impl Outcome {
         all
     }
 
+    /// The token without its reason or status: `uncacheable`, `origin_status`.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::Filled => "filled",
+            Self::AlreadyFresh => "already_fresh",
+            Self::Revalidated => "revalidated",
+            Self::Uncacheable(_) => "uncacheable",
+            Self::TooLarge => "too_large",
+            Self::OriginStatus(_) => "origin_status",
+            Self::OriginError(_) => "origin_error",
+            Self::Blocked(_) => "blocked",
+            Self::Playlist(_) => "playlist",
+            Self::OverQuota => "over_quota",
+            Self::Timeout => "timeout",
+            Self::Canceled => "canceled",
+        }
+    }
+
     /// Whether the origin refused it. A success that is not kept, such as 204, is no refusal.
     pub const fn is_refusal(self) -> bool {
         matches!(self, Self::OriginStatus(..=199 | 300..))
@@ -243,19 +261,20 @@ impl Outcome {
 impl fmt::Display for Outcome {
     /// One token: `filled`, `uncacheable:no-store`, `origin_status:404`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())?;
         match self {
-            Self::Filled => f.write_str("filled"),
-            Self::AlreadyFresh => f.write_str("already_fresh"),
-            Self::Revalidated => f.write_str("revalidated"),
-            Self::Uncacheable(reason) => write!(f, "uncacheable:{}", reason.as_str()),
-            Self::TooLarge => f.write_str("too_large"),
-            Self::OriginStatus(code) => write!(f, "origin_status:{code}"),
-            Self::OriginError(reason) => write!(f, "origin_error:{}", reason.as_str()),
-            Self::Blocked(reason) => write!(f, "blocked:{}", reason.as_str()),
-            Self::Playlist(reason) => write!(f, "playlist:{}", reason.as_str()),
-            Self::OverQuota => f.write_str("over_quota"),
-            Self::Timeout => f.write_str("timeout"),
-            Self::Canceled => f.write_str("canceled"),
+            Self::Uncacheable(reason) => write!(f, ":{}", reason.as_str()),
+            Self::OriginStatus(code) => write!(f, ":{code}"),
+            Self::OriginError(reason) => write!(f, ":{}", reason.as_str()),
+            Self::Blocked(reason) => write!(f, ":{}", reason.as_str()),
+            Self::Playlist(reason) => write!(f, ":{}", reason.as_str()),
+            Self::Filled
+            | Self::AlreadyFresh
+            | Self::Revalidated
+            | Self::TooLarge
+            | Self::OverQuota
+            | Self::Timeout
+            | Self::Canceled => Ok(()),
         }
     }
 }

@@ -98,7 +98,7 @@ impl From<Method> for Ownership {
 
 /// What an account is to publish, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct VerificationRecord {
     /// Who is to publish it.
     pub account: AccountId,
     /// The registrable domain.
@@ -111,7 +111,7 @@ pub struct Record {
     pub expires_at: Timestamp,
 }
 
-impl Record {
+impl VerificationRecord {
     /// The name of the TXT record.
     pub fn dns_name(&self) -> String {
         format!("{RECORD_LABEL}.{}", self.name)

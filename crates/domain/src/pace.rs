@@ -103,6 +103,7 @@ impl Directory {
             let within = middles.filter(|node| area.is_none_or(|area| node.area == area));
             (within.count() as u64).max(1)
         };
+        // rounded down: all floors together stay within the limit
         let total = limits.total.map(|limit| limit / readers(None));
         let own = limits.of(area).map(|limit| limit / readers(Some(area)));
         [total, own].into_iter().flatten().min()
@@ -129,12 +130,16 @@ pub fn share(total: u64, groups: &[u64], demands: &[GroupDemand]) -> Vec<u64> {
         let of_group = |group: usize| group_left[group] / (in_group(group) as u64).max(1);
         let even = left / open.len() as u64;
         let room = |i: usize| (demands[i].wanted - granted[i]).min(of_group(demands[i].group));
+        // all who are open rise by the same step, until the first of them has what it wants or its
+        // group is full; each round ends at least one, so that there are no more rounds than
+        // demands
         let step = open.iter().map(|i| room(*i)).min().unwrap_or(0).min(even);
         for i in &open {
             granted[*i] += step;
             left = take(left, step);
             group_left[demands[*i].group] = take(group_left[demands[*i].group], step);
         }
+        // what is left over is less than one byte for each, and stays with nobody
         let before = open.len() as u64;
         let counts: Vec<u64> = (0..groups.len())
             .map(|group| open.iter().filter(|i| demands[**i].group == group).count() as u64)
@@ -189,12 +194,14 @@ impl Bucket {
         if self.rate == 0 {
             return Duration::MAX;
         }
+        // rounded up: who waits for so long finds the position reached
         let nanos = (missing * NANOS - self.fraction).div_ceil(u128::from(self.rate));
         u64::try_from(nanos).map_or(Duration::MAX, Duration::from_nanos)
     }
 
     /// Takes back `bytes` that were drawn and not read.
     pub fn give_back(&mut self, bytes: u64) {
+        // `drawn` stays: positions that were given out must not move
         self.reached = self.reached.saturating_add(bytes).min(self.most());
     }
 
@@ -202,6 +209,7 @@ impl Bucket {
     pub fn set_rate(&mut self, rate: u64, now: Duration) {
         self.advance(now);
         self.rate = rate;
+        // what was saved up at a higher rate is more than the burst of a lower one
         self.reached = self.reached.min(self.most());
     }
 
@@ -211,12 +219,15 @@ impl Bucket {
     }
 
     fn most(&self) -> u64 {
+        // beyond what was drawn: a debt is paid off in full, and only what is idle is bounded
         let burst = u128::from(self.rate) * BURST.as_millis() / 1000;
         self.drawn.saturating_add(u64::try_from(burst).unwrap_or(u64::MAX))
     }
 
     fn advance(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.at);
+        // a caller that read the clock earlier comes later: time never goes back, and nothing is
+        // earned twice
         self.at = self.at.max(now);
         let earned = passed.as_nanos() * u128::from(self.rate) + self.fraction;
         self.fraction = earned % NANOS;

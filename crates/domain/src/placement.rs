@@ -75,6 +75,7 @@ impl Fleet {
     /// These nodes; of those with one name, the last.
     pub fn new(nodes: impl IntoIterator<Item = Node>) -> Self {
         let nodes: BTreeMap<String, Node> =
+            // by name, so that the order in which nodes became known changes nothing
             nodes.into_iter().map(|node| (node.name.clone(), node)).collect();
         let nodes: Vec<_> = nodes.into_values().map(Arc::new).collect();
         let hashes = nodes.iter().map(|node| HashHalves::of_node(&node.name)).collect();
@@ -88,6 +89,7 @@ impl Fleet {
         match self.find(&node.name) {
             Ok(index) => self.nodes[index] = node.into(),
             Err(index) => {
+                // in step with `nodes`: an index means the same in both
                 self.hashes.insert(index, HashHalves::of_node(&node.name));
                 self.nodes.insert(index, node.into());
             }
@@ -117,10 +119,12 @@ impl Fleet {
         let clusters = self.groups_of(areas, tier).flat_map(|group| &group.shared);
         let mut chosen =
             clusters.filter_map(|nodes| self.highest(key, nodes.iter().copied())).peekable();
+        // the common case, one node for each area and tier: no list is made for each URL
         if chosen.peek().is_none() {
             return NodeSet { fleet: Arc::clone(self), members: Arc::clone(alone) };
         }
         let mut members: Vec<_> = alone.iter().copied().chain(chosen).collect();
+        // ascending, as in every set: equal ones have the same order
         members.sort_unstable();
         NodeSet { fleet: Arc::clone(self), members: members.into() }
     }
@@ -138,6 +142,8 @@ impl Fleet {
             Shield::Global => domain.areas.areas(),
             Shield::PerArea => slice::from_ref(&area),
         };
+        // all middle nodes of the areas, clusters aside: there is one shield, not one for each
+        // cluster
         let candidates = areas.iter().flat_map(|area| &self.group(*area, Tier::Middle).members);
         self.highest(key, candidates.copied()).map(|index| self.at(index))
     }
@@ -154,7 +160,9 @@ impl Fleet {
             }
             Tier::Middle => None,
         };
+        // an edge without a middle node in its area asks the shield, which may stand in another
         match middle.or_else(|| self.shield(domain, key, node.area)) {
+            // by name and not by index: `node` may be of another fleet
             Some(next) if next.name != node.name => Parent::Node(Arc::clone(next)),
             _ => Parent::Origin,
         }
@@ -190,6 +198,7 @@ impl Fleet {
                     _ => group.shared.push(members),
                 }
             }
+            // clusters come by name, and their members do not follow one another
             group.members.sort_unstable();
             group
         });
@@ -206,6 +215,7 @@ impl Fleet {
     /// The node with the highest score for `key`; of equal ones the last by name.
     fn highest(&self, key: Key, nodes: impl Iterator<Item = NodeIndex>) -> Option<NodeIndex> {
         let key = HashHalves::of_key(key);
+        // the index breaks ties: without it the order of the nodes would decide
         nodes.max_by_key(|index| (key.score(self.hashes[*index as usize]), *index))
     }
 }
@@ -219,6 +229,7 @@ const fn ask(areas: AreaScope, tier: Option<Tier>) -> usize {
         None => 0,
         Some(tier) => 1 + tier as usize,
     };
+    // 9 lists: three choices of areas by three of a tier
     areas as usize * 3 + tier
 }
 
@@ -290,6 +301,8 @@ impl HashHalves {
 
     fn of_node(name: &str) -> Self {
         let digest =
+            // the prefix keeps these hashes apart from all others; with another digit, most keys
+            // move
             Sha256::new().chain_update(b"stoker node 1\0").chain_update(name.as_bytes()).finalize();
         let mut head = [0; 16];
         head.copy_from_slice(&digest[..16]);

@@ -17,6 +17,8 @@ pub fn normal_path_and_query(path_and_query: &str) -> Cow<'_, str> {
         None => (path_and_query, ""),
     };
     match (normal_path(path), normal_encoding(query)) {
+        // an empty path is borrowed as `/`, which stands nowhere in what was given: the lengths
+        // tell
         (Cow::Borrowed(path), Cow::Borrowed(query))
             if path.len() + query.len() == path_and_query.len() =>
         {
@@ -31,12 +33,14 @@ fn normal_path(path: &str) -> Cow<'_, str> {
     if path.is_empty() {
         return Cow::Borrowed("/");
     }
+    // first, for `%2E` is a dot: an encoded dot segment is one too
     let path = normal_encoding(path);
     let is_dot = |segment: &str| matches!(segment, "." | "..");
     if !path.starts_with('/') || !path.split('/').any(is_dot) {
         return path;
     }
     // RFC 3986 section 5.2.4
+    // an empty segment counts as one, so that `..` after `//` removes it alone
     let mut kept: Vec<&str> = Vec::new();
     let mut segments = path[1..].split('/').peekable();
     while let Some(segment) = segments.next() {
@@ -82,6 +86,8 @@ pub fn normal_encoding(text: &str) -> Cow<'_, str> {
 }
 
 /// How often a server may be thought to decode a path.
+// proxy, framework and application decode once each; what needs more readings is made up, and
+// refused
 const READINGS: usize = 8;
 
 /// Whether a server may read `path`, in normal form, as one that leads above where it begins: it
@@ -98,6 +104,7 @@ pub fn may_lead_above(path: &str) -> bool {
             return false;
         }
         let decoded = decode(&read);
+        // a `%` that begins no encoding stays for ever
         if decoded == read {
             return false;
         }

@@ -10,9 +10,8 @@ use std::{
 };
 
 use stoker_domain::{job::StoreHealth, placement::Node, time::Timestamp};
-use stoker_ledger::Error;
 
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// A node as an operator sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +59,7 @@ impl Engine {
     /// # Errors
     /// As of any call that writes.
     pub async fn try_ledger(&self) -> Result<(), Error> {
-        self.ledger.try_write().await
+        Ok(self.ledger.try_write().await?)
     }
 
     /// Whether the node has registered since this engine was opened.

@@ -11,9 +11,11 @@
 mod accept;
 mod catalog;
 mod config;
+mod error;
 mod fleet;
 mod identity;
 mod maintenance;
+mod metrics;
 mod names;
 mod pace;
 mod purge;
@@ -34,10 +36,11 @@ pub use accept::{
     Submission, SubmitError,
 };
 pub use catalog::{
-    DomainError, Evidence, NewDomain, NewZone, OwnershipError, Unfound, ZoneChoice, ZoneError,
-    instructions,
+    DomainError, Evidence, EvidenceError, NewDomain, NewZone, OwnershipError, ZoneChoice,
+    ZoneError, instructions,
 };
 pub use config::Config;
+pub use error::{Error, ErrorKind, with_causes};
 pub use fleet::NodeView;
 pub use identity::{
     Caller, DEFAULT_LIFETIME, IdentityError, IdentityKind, Issued, MAX_ATTACHED, MAX_GROUPS,
@@ -45,7 +48,7 @@ pub use identity::{
     OpenError, SealKey, SealKeys, Unopened,
 };
 pub use maintenance::{SignedCall, Swept};
-pub use stoker_ledger::{Error, ErrorKind, ReplayWindow};
+pub use metrics::Metrics;
 pub use views::{Check, CheckTiers, Checked, Inspect, TargetView, TaskView, Waiting};
 
 /// The engine. One per process; cheap to share behind its `Arc`.
@@ -73,6 +76,7 @@ pub struct Engine {
     attempts: work::Attempts,
     origins: work::Origins,
     sweep: maintenance::Sweep,
+    counters: metrics::Counters,
     steadiness: maintenance::Steadiness,
     inspect: OnceLock<Arc<dyn Inspect>>,
     evidence: OnceLock<Arc<dyn Evidence>>,
@@ -107,6 +111,7 @@ impl Engine {
             nodes: fleet::Nodes::new(&config.nodes, clock.now()),
             pace: pace::Pace::new(ledger.limited_tasks().await?, config.nodes_begin_anew),
             sweep: maintenance::Sweep::new(clock.now()),
+            counters: metrics::Counters::default(),
             steadiness: maintenance::Steadiness::new(clock.now()),
             random: Mutex::new(StdRng::seed_from_u64(seed)),
             ledger,

@@ -22,7 +22,7 @@ use stoker_domain::{
     pace::{Demand, Grant, GroupDemand, LEASE, Limits, share},
     task::{Task, TaskId},
 };
-use stoker_ledger::{Error, NewTask, Submitted};
+use stoker_ledger::{Error as LedgerError, NewTask, Submitted};
 use tokio::time::Instant;
 
 use crate::Engine;
@@ -32,6 +32,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// The limits of the tasks that run, and the leases of the nodes.
 #[derive(Debug)]
+// a std mutex, held for sums over the nodes and never across an await
 pub(crate) struct Pace(Mutex<State>);
 
 #[derive(Debug)]
@@ -73,6 +74,8 @@ impl Pace {
     /// Takes up the limits of the tasks that the ledger holds. Where the `nodes_begin_anew` with the
     /// engine, nothing is left of what was granted before.
     pub(crate) fn new(tasks: Vec<(Task, Vec<String>)>, nodes_begin_anew: bool) -> Self {
+        // the grants of the engine before this one last no longer than `LEASE` from now, whenever
+        // they were made
         let previous = (!nodes_begin_anew).then(|| Instant::now() + LEASE);
         let (tasks_by_id, leases) = (HashMap::new(), HashMap::new());
         let pace = Self(Mutex::new(State { previous, tasks: tasks_by_id, leases }));
@@ -86,6 +89,7 @@ impl Pace {
     pub(crate) fn add(&self, task: &Task, hosts: impl IntoIterator<Item = String>) {
         let Some(limit) = task.options.limit_mbps else { return };
         let mut state = self.state();
+        // children may add hosts to a task that runs; its limit never changes
         let (_, known) = state.tasks.entry(task.id.clone()).or_insert((limit, BTreeSet::new()));
         known.extend(hosts);
     }
@@ -125,9 +129,14 @@ impl State {
     fn grant(&mut self, node: &str, demand: &Demand, limits: Limits, mut lease: Lease) -> u64 {
         let now = Instant::now();
         let leases = self.leases.entry(demand.host.clone()).or_default();
+        // as long as `held` counts them: dropped earlier, another node would get what this one may
+        // be reading
         leases.retain(|_, lease| now < lease.until + SILENCE);
+        // the node's own former grant is no other's: it is replaced as a whole
         leases.remove(node);
         let mut demands = vec![group_demand(&lease)];
+        // a node whose grant has ended wants nothing that is known; what it may still read is in
+        // `held`
         demands.extend(leases.values().filter(|other| now < other.until).map(group_demand));
         let groups = Area::ALL.map(|area| limits.of(area).unwrap_or(u64::MAX));
         let shares = share(limits.total.unwrap_or(u64::MAX), &groups, &demands);
@@ -139,6 +148,7 @@ impl State {
             limit.map_or(u64::MAX, |limit| limit.saturating_sub(held))
         };
         let own = left(limits.of(lease.area), Some(lease.area));
+        // `shares[0]` is this node's: its demand was put first
         lease.rate = shares[0].min(left(limits.total, None)).min(own);
         leases.insert(node.into(), lease);
         lease.rate
@@ -182,7 +192,9 @@ impl Engine {
                     leases.insert(node.into(), lease);
                     continue;
                 }
-                bytes_per_second = Some(state.grant(node, demand, limits, lease));
+                let granted = state.grant(node, demand, limits, lease);
+                self.counters.paced(demand.wanted, granted);
+                bytes_per_second = Some(granted);
             }
             let lease_ms = u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX);
             grants.push(Grant { host: demand.host.clone(), bytes_per_second, lease_ms });
@@ -210,7 +222,7 @@ impl Engine {
     pub(crate) async fn submit_at_pace(
         &self,
         mut new: Vec<NewTask>,
-    ) -> Result<Vec<Submitted>, Error> {
+    ) -> Result<Vec<Submitted>, LedgerError> {
         for new in &mut new {
             self.identities.seal_fields(&mut new.task);
         }

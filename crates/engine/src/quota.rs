@@ -8,10 +8,10 @@ use stoker_domain::{
     quota::{Calendar, Counter, Limits, Product, Reset, Usage},
     time::Timestamp,
 };
-use stoker_ledger::{Error, Ledger, NewLimits};
+use stoker_ledger::{Ledger, NewLimits};
 use tokio::sync::Mutex;
 
-use crate::Engine;
+use crate::{Engine, Error};
 
 impl Engine {
     /// What `account` has and has used today for `product`, one entry per area.
@@ -44,7 +44,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let areas = scope(area);
         let new = NewLimits { product, areas, limits, is_default: false };
-        self.ledger.set_limits(account, new).await
+        Ok(self.ledger.set_limits(account, new).await?)
     }
 
     /// Changes one number of the limits, or both, and leaves the other in each area as it is.

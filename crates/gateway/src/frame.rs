@@ -3,9 +3,7 @@
 //!
 //! Knows nothing of what a call does and of how its reply is written.
 
-use std::{iter, time::Instant};
-
-use stoker_engine::SubmitError;
+use std::time::Instant;
 
 use crate::Gateway;
 
@@ -76,22 +74,5 @@ impl<'a> Frame<'a> {
             (Api::Admin, false) => log!(info, "admin call refused", reason),
         }
         result
-    }
-}
-
-/// An error and its causes, in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// What the log reads of a refused task: no URL.
-pub(crate) fn submit_for_log(error: &SubmitError) -> String {
-    match error {
-        SubmitError::Url { index, error, .. } => format!("URL {} {error}", index + 1),
-        SubmitError::DomainUnknown { host, .. } => {
-            format!("domain `{host}` is not in this account")
-        }
-        _ => chain(error),
     }
 }

@@ -32,7 +32,7 @@ use uuid::Builder;
 pub use auth::{CallLimits, Outgoing};
 pub use content::ContentBounds;
 use content::Contents;
-use ops::metrics::{ContentMetrics, EngineMetrics, Metrics};
+use ops::metrics::{ContentMetrics, Metrics};
 #[cfg(any(fuzzing, test))]
 pub use tencent::fuzzing;
 pub use tencent::{actions, message::Language};
@@ -94,7 +94,7 @@ impl Gateway {
         let listeners = stoker_listen::Metrics::default();
         let metrics = Metrics::default();
         metrics.add(ContentMetrics(Arc::clone(&contents)));
-        metrics.add(EngineMetrics(Arc::clone(&engine)));
+        metrics.add(stoker_engine::Metrics::new(Arc::clone(&engine)));
         metrics.add(listeners.clone());
         Self(Arc::new(Shared {
             engine,

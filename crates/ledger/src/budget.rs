@@ -35,6 +35,7 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(NewTask { task, charges, mut targets }: NewTask) -> Self {
         let given = targets.len();
+        // before equal URLs are merged: an orphan must not hide behind one that is none
         let has_orphan = targets.iter().any(is_orphan);
         merge_urls(&mut targets);
         let merged = (given - targets.len()) as u64;
@@ -100,16 +101,20 @@ impl Budget {
     /// For a task that has `present` targets of `most`; `available` is what each counter has left.
     pub(crate) fn new(most: u64, present: u64, available: impl IntoIterator<Item = u64>) -> Self {
         let count = |units| usize::try_from(units).unwrap_or(usize::MAX);
+        // a child costs a unit of every counter, so that the scarcest decides; without any, nothing
+        // does
         let paid = available.into_iter().min().unwrap_or(u64::MAX);
         Self { room: count(most.saturating_sub(present)), paid: count(paid) }
     }
 
     /// Settles the targets that it does not reach, the last ones.
     pub(crate) fn spend(self, targets: &mut [PlannedTarget]) -> Spent {
+        // the first are kept: a player begins with them
         let (within, beyond) = targets.split_at_mut(self.room.min(targets.len()));
         for target in beyond {
             target.settled = Some(Outcome::Blocked(Block::TooManyChildren));
         }
+        // only of those that have room: what is not fetched is not paid for
         let paid = self.paid.min(within.len());
         for target in &mut within[paid..] {
             target.settled = Some(Outcome::OverQuota);

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use stoker_domain::{
     account::AccountId,
     domain::Domain,
-    ownership::{Proof, Record},
+    ownership::{Proof, VerificationRecord},
     zone::{Zone, ZoneId},
 };
 
@@ -54,9 +54,14 @@ pub trait Ownership: Send + Sync {
     /// Writes what an account is to publish for a name, unless it has such a record that has not
     /// expired when the new one is created: then that stays and is returned. Nothing when the account
     /// has `most` others.
-    async fn put_ownership_record(&self, new: &Record, most: u32) -> Result<Option<Record>, Error>;
+    async fn put_ownership_record(
+        &self,
+        new: &VerificationRecord,
+        most: u32,
+    ) -> Result<Option<VerificationRecord>, Error>;
     /// What an account is to publish, expired ones among it, by name.
-    async fn ownership_records(&self, account: AccountId) -> Result<Vec<Record>, Error>;
+    async fn ownership_records(&self, account: AccountId)
+    -> Result<Vec<VerificationRecord>, Error>;
     /// Writes a proof in place of the older one of its account, name and method. Of more than `most`
     /// of the account those that expire first go.
     async fn put_ownership_proof(&self, proof: &Proof, most: u32) -> Result<(), Error>;

@@ -19,6 +19,7 @@ pub(crate) struct Pending(Vec<u16>);
 impl Pending {
     /// As it lies in a row: 16 bits for each position, little-endian.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
+        // an odd byte at the end is left out: a row is written by `to_bytes` alone
         Self(bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect())
     }
 
@@ -31,6 +32,7 @@ impl Pending {
         let mut pending = vec![0u16; targets];
         for position in jobs.iter().flat_map(|job| job.members.iter()) {
             let nodes = &mut pending[usize::from(position)];
+            // no fleet has 65,535 nodes
             *nodes = nodes.saturating_add(1);
         }
         Self(pending)
@@ -42,6 +44,7 @@ impl Pending {
 
     /// One node less; how many are left.
     pub(crate) fn settle(&mut self, position: u16) -> u16 {
+        // 0 for a position that the chunk does not have: nobody is waited for
         let Some(nodes) = self.0.get_mut(usize::from(position)) else { return 0 };
         *nodes = nodes.saturating_sub(1);
         *nodes
@@ -70,6 +73,7 @@ impl Chunk {
     fn new(targets: Vec<PlannedTarget>) -> Self {
         let is_open = |target: &PlannedTarget| target.settled.is_none();
         let jobs =
+            // a target that is settled already goes to no node
             plan::jobs(targets.iter().map(|target| is_open(target).then_some(&target.nodes)));
         let pending = Pending::of(targets.len(), &jobs);
         let rows = targets
@@ -95,6 +99,7 @@ impl Chunk {
 pub(crate) fn cut(targets: Vec<PlannedTarget>) -> Vec<Chunk> {
     let mut targets = targets.into_iter().peekable();
     let mut chunks = Vec::new();
+    // taken out and not copied: a task may have a million URLs
     while targets.peek().is_some() {
         chunks.push(Chunk::new(targets.by_ref().take(CHUNK).collect()));
     }
@@ -115,6 +120,7 @@ pub(crate) fn counts(chunks: &[Chunk]) -> Counts {
 
 /// Finds a URL in an index of numbers. Equal hashes prove nothing: the URLs are compared too.
 pub(crate) fn url_hash(url: &str) -> i64 {
+    // written into the ledger, so that it must be the same in every version
     let Key(bytes) = Key::new("", url);
     let (head, _) = bytes.split_first_chunk().expect("a key is longer than 8 bytes");
     i64::from_le_bytes(*head)

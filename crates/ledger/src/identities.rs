@@ -5,6 +5,7 @@ use stoker_domain::{
     account::{AccessKey, Account, AccountId, Attachment, Group, NamedPolicy, User, UserId},
     area::AreaScope,
     quota::{AreaLimits, Counter, Era, Limits, Product},
+    replay::ReplayWindow,
     time::Timestamp,
 };
 
@@ -170,16 +171,6 @@ pub struct Identity {
     pub key: AccessKey,
     /// The policies of the user and of all its groups, each once, by name: name and text.
     pub policies: Vec<(String, String)>,
-}
-
-/// How long calls are remembered. Each kind is kept apart, so that a short memory does not shorten
-/// a long one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReplayWindow {
-    /// Their timestamps are good for minutes.
-    Minutes,
-    /// Their timestamps are good for hours.
-    Hours,
 }
 
 /// A signed call that somebody makes.

@@ -32,7 +32,7 @@ pub use error::{Error, ErrorKind};
 pub use faults::{Fault, Faults};
 pub use identities::{
     Accounts, AdmittedCall, Charge, Identities, Identity, Keys, NewLimits, Policies, Quotas,
-    ReplayWindow, SignedCalls, Users,
+    SignedCalls, Users,
 };
 pub use maintenance::{EndJobs, EndReason, EndedJobs, Maintenance, Removed};
 pub use metrics::Metrics;

@@ -10,6 +10,8 @@ use crate::Error;
 pub trait Maintenance: Send + Sync {
     /// Names of the nodes that have jobs which are due since before `due_before`, in order.
     async fn overdue_nodes(&self, due_before: Timestamp) -> Result<Vec<String>, Error>;
+    /// How many jobs are not final, leased ones included.
+    async fn open_jobs(&self) -> Result<u64, Error>;
     /// Ends jobs that no node will finish, and rolls them up as
     /// [`Leases::report`](crate::Leases::report) does. A late report
     /// of one is stale. Repeated, it finds the next ones.

@@ -30,6 +30,7 @@ pub(crate) fn merge<W: Walk>(
     }
     let mut found = Vec::new();
     let mut seen = 0;
+    // what is skipped is walked all the same: only the walks know the order
     while seen < skip.saturating_add(take)
         && let Some(mut head) = heads.peek_mut()
     {

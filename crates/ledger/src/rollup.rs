@@ -8,7 +8,12 @@ use stoker_domain::{
     job::ItemReport, media::NotFollowed, outcome::Outcome, plan::Positions, task::Progress,
 };
 
-use crate::{Applied, ItemDecision, chunk::Pending, stored::StoredReport, tally::ByHost};
+use crate::{
+    Applied, ItemDecision,
+    chunk::Pending,
+    stored::StoredReport,
+    tally::{self, ByHost},
+};
 
 /// The items of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +70,7 @@ pub(crate) struct Bytes {
 impl Bytes {
     /// Counts one node's last word on a target.
     pub(crate) fn settle(&mut self, report: &ItemReport) {
+        // also of failures: bytes that were pulled in vain were pulled
         self.pulled = self.pulled.saturating_add(report.pulled_bytes);
         if report.outcome.is_success() {
             self.held = self.held.saturating_add(report.size_bytes.unwrap_or(0));
@@ -106,6 +112,7 @@ impl Rollup {
         if !item.is_final {
             return None;
         }
+        // at once, so that an item which stands twice in a report counts once
         self.job.settled.insert(report.position);
         self.settled += 1;
         self.bytes.settle(report);
@@ -115,11 +122,15 @@ impl Rollup {
         if fails {
             self.chunk.failed.insert(report.position);
         }
+        // the count and not the jobs: to look at every other job of the chunk would read a row for
+        // each node
         if self.chunk.pending.settle(report.position) > 0 {
             return (fails && !had_failed).then_some(Change::FirstFailure);
         }
         self.ended += 1;
+        // of the last node alone: every node names the same, and the sum would multiply it
         self.not_followed.add(&report.not_followed);
+        // done means that all nodes hold it: one failure suffices
         let progress = if had_failed || fails { Progress::Failed } else { Progress::Done };
         Some(Change::End { progress, keeps_outcome: had_failed })
     }
@@ -138,6 +149,7 @@ impl Rollup {
             settled: self.settled,
             job_is_final: self.job.unsettled().is_empty(),
             finished_targets: self.ended,
+            failed_targets: tally::sum(&self.by_host).failed,
             ..Applied::default()
         }
     }

@@ -249,6 +249,10 @@ pub struct Applied {
     pub job_is_final: bool,
     /// Targets whose last node settled.
     pub finished_targets: u64,
+    /// Those of them that failed.
+    pub failed_targets: u64,
     /// The task whose last target finished with this report.
     pub finished_task: Option<TaskId>,
+    /// Whether a target of that task failed.
+    pub task_has_failures: bool,
 }

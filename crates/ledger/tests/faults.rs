@@ -13,10 +13,11 @@ use stoker_domain::{
     area::{Area, AreaScope},
     outcome::Outcome,
     quota::{AreaLimits, Limits, Product},
+    replay::ReplayWindow,
     time::Timestamp,
 };
 use stoker_ledger::{
-    AdmittedCall, Error, ErrorKind, Fault, Faults, Ledger, NewLimits, ReplayWindow, Sqlite,
+    AdmittedCall, Error, ErrorKind, Fault, Faults, Ledger, NewLimits, Sqlite,
     suite::fixture::{Fixture, LEASE, T0, at, targets, urls},
 };
 use tempfile::TempDir;
@@ -45,14 +46,14 @@ impl Faults for Next {
     fn after(&self, _verb: &'static str, _reply: &dyn Any) {}
 }
 
-struct Stage {
+struct Setup {
     sqlite: Sqlite,
     next: Arc<Next>,
     fixture: Fixture,
     _dir: TempDir,
 }
 
-impl Stage {
+impl Setup {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let sqlite = Sqlite::open(dir.path().join("ledger.db")).unwrap();
@@ -77,10 +78,10 @@ fn assert_lost<T>(result: Result<T, Error>) {
 
 #[tokio::test]
 async fn a_submission_whose_answer_was_lost_is_there_and_charged_once() {
-    let stage = Stage::new().await;
-    let fixture = &stage.fixture;
+    let setup = Setup::new().await;
+    let fixture = &setup.fixture;
     let new = || fixture.new_task(fixture.task("1"), targets(&urls("a.example", 3), &["edge"]));
-    assert_lost(stage.losing().submit(new()).await);
+    assert_lost(setup.losing().submit(new()).await);
     let again = fixture.ledger.submit(new()).await.unwrap_err();
     assert_eq!(again.kind, ErrorKind::Conflict);
     assert_eq!(fixture.used(Area::Mainland).await, 3);
@@ -89,10 +90,10 @@ async fn a_submission_whose_answer_was_lost_is_there_and_charged_once() {
 
 #[tokio::test]
 async fn a_lease_whose_answer_was_lost_runs_out() {
-    let stage = Stage::new().await;
-    let fixture = &stage.fixture;
+    let setup = Setup::new().await;
+    let fixture = &setup.fixture;
     fixture.submit("1", &urls("a.example", 1), &["edge"]).await;
-    assert_lost(stage.losing().lease("edge", 1, T0, T0 + LEASE, 7).await);
+    assert_lost(setup.losing().lease("edge", 1, T0, T0 + LEASE, 7).await);
     assert_eq!(fixture.lease("edge", 1, at(1)).await, []);
     let job = fixture.lease_one("edge", T0 + LEASE).await;
     assert_eq!(job.attempt, 2);
@@ -100,11 +101,11 @@ async fn a_lease_whose_answer_was_lost_runs_out() {
 
 #[tokio::test]
 async fn a_report_whose_answer_was_lost_changes_nothing_when_it_is_repeated() {
-    let stage = Stage::new().await;
-    let fixture = &stage.fixture;
+    let setup = Setup::new().await;
+    let fixture = &setup.fixture;
     fixture.submit("1", &urls("a.example", 2), &["edge"]).await;
     let job = fixture.lease_one("edge", T0).await;
-    stage.next.fails(Fault::LostReply);
+    setup.next.fails(Fault::LostReply);
     let items = || [(stoker_ledger::suite::fixture::item(0, Outcome::Filled), true)];
     assert_lost(fixture.report(&job, items(), false, at(1)).await);
     let row = fixture.row("1").await;
@@ -112,7 +113,7 @@ async fn a_report_whose_answer_was_lost_changes_nothing_when_it_is_repeated() {
     let again = fixture.report(&job, items(), false, at(2)).await.unwrap();
     assert_eq!((again.is_stale, again.settled, again.finished_targets), (false, 0, 0));
     assert_eq!(fixture.row("1").await, row, "the moment of its change too");
-    stage.next.fails(Fault::LostReply);
+    setup.next.fails(Fault::LostReply);
     let last = || [(stoker_ledger::suite::fixture::item(1, Outcome::Timeout), true)];
     assert_lost(fixture.report(&job, last(), true, at(3)).await);
     assert!(fixture.report(&job, last(), true, at(4)).await.unwrap().is_stale);
@@ -121,13 +122,13 @@ async fn a_report_whose_answer_was_lost_changes_nothing_when_it_is_repeated() {
 
 #[tokio::test]
 async fn an_order_whose_confirmation_was_lost_is_confirmed() {
-    let stage = Stage::new().await;
-    let fixture = &stage.fixture;
+    let setup = Setup::new().await;
+    let fixture = &setup.fixture;
     let phases = vec![vec!["middle".to_owned()], vec!["edge".to_owned()]];
     let purge = fixture.purge("p", &urls("a.example", 1), phases);
     fixture.ledger.submit_purge(purge).await.unwrap();
     let order = fixture.ledger.purge_orders("middle", 9).await.unwrap().remove(0);
-    assert_lost(stage.losing().purged("middle", order.number, at(1)).await);
+    assert_lost(setup.losing().purged("middle", order.number, at(1)).await);
     assert_eq!(fixture.ledger.purge_orders("edge", 9).await.unwrap().len(), 1);
     let again = fixture.ledger.purged("middle", order.number, at(2)).await.unwrap();
     assert_eq!((again.is_new, again.released), (false, vec![]));
@@ -135,30 +136,30 @@ async fn an_order_whose_confirmation_was_lost_is_confirmed() {
 
 #[tokio::test]
 async fn a_call_whose_answer_was_lost_was_taken() {
-    let stage = Stage::new().await;
+    let setup = Setup::new().await;
     for window in [ReplayWindow::Minutes, ReplayWindow::Hours] {
         let call = AdmittedCall { window, time: 5, call: [3; 16] };
-        assert_lost(stage.losing().admit_once(call, 0).await);
-        assert!(!stage.fixture.ledger.admit_once(call, 0).await.unwrap(), "it was taken then");
+        assert_lost(setup.losing().admit_once(call, 0).await);
+        assert!(!setup.fixture.ledger.admit_once(call, 0).await.unwrap(), "it was taken then");
     }
 }
 
 #[tokio::test]
 async fn limits_that_were_set_count_although_the_answer_was_lost() {
-    let stage = Stage::new().await;
-    let (account, product) = (stage.fixture.account, Product::PREFETCH[0]);
-    let limits = async || stage.fixture.ledger.limits(account, product).await.unwrap();
+    let setup = Setup::new().await;
+    let (account, product) = (setup.fixture.account, Product::PREFETCH[0]);
+    let limits = async || setup.fixture.ledger.limits(account, product).await.unwrap();
     let before = limits().await;
     let limit = Limits { batch: 3, daily: 4 };
     let areas = AreaScope::Global;
     let new = NewLimits { product, areas, limits: limit, is_default: false };
-    stage.next.fails(Fault::Unavailable);
-    assert_lost(stage.fixture.ledger.set_limits(account, new).await);
+    setup.next.fails(Fault::Unavailable);
+    assert_lost(setup.fixture.ledger.set_limits(account, new).await);
     assert_eq!(limits().await, before);
-    assert_lost(stage.losing().set_limits(account, new).await);
+    assert_lost(setup.losing().set_limits(account, new).await);
     assert_eq!(limits().await, AreaLimits::both(limit), "not what was read before");
-    stage.next.fails(Fault::Unavailable);
-    assert_lost(stage.fixture.ledger.limits(account, product).await);
+    setup.next.fails(Fault::Unavailable);
+    assert_lost(setup.fixture.ledger.limits(account, product).await);
 }
 
 /// Asks for verbs of every group, one by one.
@@ -219,39 +220,39 @@ const ASKED: [&str; 9] = [
 
 #[tokio::test]
 async fn nothing_is_done_while_the_ledger_is_unavailable() {
-    let stage = Stage::new().await;
-    let before = stage.sqlite.stats();
-    ask_for_all(&*stage.fixture.ledger, &stage.fixture, &stage.next, Fault::Unavailable).await;
-    assert_eq!(stage.sqlite.stats(), before);
-    assert_eq!(stage.next.verbs(), ASKED, "each verb is asked for once");
-    let ledger: &dyn Ledger = &stage.sqlite;
-    assert_eq!(ledger.users(stage.fixture.account).await.unwrap(), []);
+    let setup = Setup::new().await;
+    let before = setup.sqlite.stats();
+    ask_for_all(&*setup.fixture.ledger, &setup.fixture, &setup.next, Fault::Unavailable).await;
+    assert_eq!(setup.sqlite.stats(), before);
+    assert_eq!(setup.next.verbs(), ASKED, "each verb is asked for once");
+    let ledger: &dyn Ledger = &setup.sqlite;
+    assert_eq!(ledger.users(setup.fixture.account).await.unwrap(), []);
     assert_eq!(ledger.next_due("edge").await.unwrap(), None);
     assert_eq!(ledger.purge_orders("edge", 9).await.unwrap(), []);
-    assert_eq!(stage.next.verbs(), [""; 0], "a handle without faults meets none");
+    assert_eq!(setup.next.verbs(), [""; 0], "a handle without faults meets none");
 }
 
 #[tokio::test]
 async fn everything_is_done_although_no_answer_comes() {
-    let stage = Stage::new().await;
-    let before = stage.sqlite.stats().verbs;
-    ask_for_all(&*stage.fixture.ledger, &stage.fixture, &stage.next, Fault::LostReply).await;
-    assert_eq!(stage.sqlite.stats().verbs - before, 7, "those that write");
-    assert_eq!(stage.next.verbs(), ASKED);
-    let ledger: &dyn Ledger = &stage.sqlite;
-    assert_eq!(ledger.users(stage.fixture.account).await.unwrap().len(), 1);
+    let setup = Setup::new().await;
+    let before = setup.sqlite.stats().verbs;
+    ask_for_all(&*setup.fixture.ledger, &setup.fixture, &setup.next, Fault::LostReply).await;
+    assert_eq!(setup.sqlite.stats().verbs - before, 7, "those that write");
+    assert_eq!(setup.next.verbs(), ASKED);
+    let ledger: &dyn Ledger = &setup.sqlite;
+    assert_eq!(ledger.users(setup.fixture.account).await.unwrap().len(), 1);
     let key = ledger.key("key").await.unwrap().unwrap();
     assert_eq!(key.secret_key, "anew");
-    assert_eq!(stage.fixture.row("1").await.targets, 1);
+    assert_eq!(setup.fixture.row("1").await.targets, 1);
     assert_eq!(ledger.next_due("edge").await.unwrap(), None, "the purge comes first");
     assert_eq!(ledger.purge_orders("edge", 9).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn the_file_is_closed_with_its_last_handle() {
-    let stage = Stage::new().await;
-    let path = stage._dir.path().join("ledger.db");
-    let Stage { sqlite, fixture, next, _dir } = stage;
+    let setup = Setup::new().await;
+    let path = setup._dir.path().join("ledger.db");
+    let Setup { sqlite, fixture, next, _dir } = setup;
     drop(sqlite);
     assert!(Sqlite::open(&path).is_err(), "the other handle has it");
     let accounts = fixture.ledger.accounts().await.unwrap();

@@ -12,7 +12,7 @@ use stoker_domain::{
 };
 use stoker_ledger::{Error as LedgerError, ErrorKind};
 
-use crate::catalog::unlock;
+use crate::{Error, catalog::unlock, with_causes};
 
 /// When the quota is full again differs between installations.
 const QUOTA_DAY: &str = "`stoker quota show` tells when the next day begins";
@@ -71,7 +71,7 @@ pub enum SubmitError {
     },
     /// The operator has closed the feature to the account.
     #[error("feature `{feature}` is closed to this account")]
-    FeatureClosed {
+    FeatureDisabled {
         /// Which.
         feature: Feature,
     },
@@ -105,7 +105,7 @@ pub enum SubmitError {
     },
     /// The ledger did not take it.
     #[error("cannot accept the task")]
-    Ledger(#[source] LedgerError),
+    Ledger(#[source] Error),
 }
 
 impl SubmitError {
@@ -121,7 +121,7 @@ impl SubmitError {
             Self::OtherZone { host } => format!("name the zone of `{host}`, or none"),
             Self::DomainOffline { host } => format!("bring `{host}` online first"),
             Self::DomainLocked { host, .. } => unlock(host),
-            Self::FeatureClosed { feature } => format!(
+            Self::FeatureDisabled { feature } => format!(
                 "the owner of the installation can open it: `stoker account feature UIN {feature} on`"
             ),
             Self::AreaNotEnabled { host, area } => {
@@ -139,13 +139,19 @@ impl SubmitError {
         })
     }
 
-    /// What a log may hold: never a URL, for its query may be a secret.
+    /// What a log may hold, with its causes: never a URL, for its query may be a secret.
     pub fn for_log(&self) -> String {
         match self {
             Self::Url { index, error, .. } => format!("URL {} {error}", index + 1),
             Self::DomainUnknown { host, .. } => format!("domain `{host}` is not in this account"),
+            Self::Ledger(_) => with_causes(self),
             _ => self.to_string(),
         }
+    }
+
+    /// What it means that the ledger did not answer, whatever it was asked.
+    pub(crate) fn ledger(error: LedgerError) -> Self {
+        Self::Ledger(error.into())
     }
 
     /// What it means that the ledger did not accept, for an account with `limits`.
@@ -154,7 +160,7 @@ impl SubmitError {
             ErrorKind::OverQuota { counter: Counter { area, .. }, available, needed } => {
                 Self::OverQuota { area, available, needed, limit: limits.of(area).daily }
             }
-            _ => Self::Ledger(error),
+            _ => Self::ledger(error),
         }
     }
 }

@@ -161,7 +161,7 @@ impl Engine {
         acceptance: Acceptance,
     ) -> Result<Accepted, SubmitError> {
         let Submission { product, areas, tier, batch_limit, encode, .. } = submission;
-        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
+        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::ledger)?;
         let limit = batch_limit.of(&limits, product, areas);
         let limit = self.config.max_targets_per_task.min(limit.into());
         // dropped before anything is written: they may be as large as what is made of them
@@ -213,11 +213,12 @@ impl Engine {
         let planned = new.iter().flat_map(|new| &new.targets);
         let nodes: BTreeSet<_> = planned.flat_map(|target| target.nodes.names()).collect();
         let nodes: Vec<String> = nodes.into_iter().map(Into::into).collect();
-        let ids: Vec<_> = new.iter().map(|new| new.task.id.clone()).collect();
+        let tasks: Vec<_> = new.iter().map(|new| (new.task.id.clone(), new.task.product)).collect();
         let submitted = self.submit_at_pace(new).await;
         let submitted = submitted.map_err(|error| SubmitError::of_ledger(error, limits))?;
-        let mut receipts = Vec::with_capacity(ids.len());
-        for (task, submitted) in ids.into_iter().zip(submitted) {
+        let mut receipts = Vec::with_capacity(tasks.len());
+        for ((task, product), submitted) in tasks.into_iter().zip(submitted) {
+            self.counters.accepted(product, submitted.targets);
             tracing::info!(
                 task.id = %task,
                 target.count = submitted.targets,
@@ -253,7 +254,7 @@ fn check_features(
         (Feature::DisableRange, options.disable_range),
     ];
     match used.into_iter().find(|(feature, is_used)| *is_used && account.closed.contains(feature)) {
-        Some((feature, _)) => Err(SubmitError::FeatureClosed { feature }),
+        Some((feature, _)) => Err(SubmitError::FeatureDisabled { feature }),
         None => Ok(()),
     }
 }

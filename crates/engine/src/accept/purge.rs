@@ -137,7 +137,7 @@ impl Engine {
         acceptance: Acceptance,
     ) -> Result<(Option<Receipt>, Vec<(usize, PurgeError)>), PurgeError> {
         let PurgeSubmission { product, areas, batch_limit, .. } = submission;
-        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::Ledger)?;
+        let limits = self.ledger.limits(account.id, product).await.map_err(SubmitError::ledger)?;
         let given = submission.targets.len();
         check_count(given, batch_limit.of(&limits, product, areas).into())?;
         let directory = self.directory.current();
@@ -156,6 +156,7 @@ impl Engine {
         let nodes: BTreeSet<String> = new.phases[0].iter().cloned().collect();
         let submitted = self.ledger.submit_purge(new).await;
         submitted.map_err(|error| SubmitError::of_ledger(error, &limits))?;
+        self.counters.accepted(product, receipt.targets);
         tracing::info!(task.id = %receipt.task, target.count = receipt.targets, "purge accepted");
         self.purge_wakeups.notify(nodes.iter().map(String::as_str));
         Ok((Some(receipt), refused))

@@ -111,7 +111,7 @@ impl Engine {
         if let Err(source) = self.ledger.add_domain(&domain).await {
             return Err(match source.kind {
                 ErrorKind::Conflict => DomainError::Related { host: domain.name },
-                _ => DomainError::Ledger { host: domain.name, source },
+                _ => DomainError::Ledger { host: domain.name, source: source.into() },
             });
         }
         self.directory.put_domain(Arc::new(domain.clone()));
@@ -216,8 +216,8 @@ impl Engine {
     ) -> Result<(), DomainError> {
         let Some(port) = origin.guarded_port(before) else { return Ok(()) };
         let accounts = self.ledger.accounts().await;
-        let accounts =
-            accounts.map_err(|source| DomainError::Ledger { host: host.into(), source })?;
+        let accounts = accounts
+            .map_err(|error| DomainError::Ledger { host: host.into(), source: error.into() })?;
         match accounts.first().is_some_and(|owner| owner.id == account) {
             true => Ok(()),
             false => Err(DomainError::Port { port }),
@@ -234,7 +234,7 @@ impl Engine {
             ..changed
         });
         if let Err(source) = self.ledger.put_domain(&changed).await {
-            return Err(DomainError::Ledger { host: known.name.clone(), source });
+            return Err(DomainError::Ledger { host: known.name.clone(), source: source.into() });
         }
         self.directory.put_domain(Arc::clone(&changed));
         Ok(changed)
@@ -293,7 +293,9 @@ impl Engine {
                 self.directory.remove_domain(&domain.name);
                 Ok(())
             }
-            Err(source) => Err(DomainError::Ledger { host: domain.name.clone(), source }),
+            Err(source) => {
+                Err(DomainError::Ledger { host: domain.name.clone(), source: source.into() })
+            }
         }
     }
 }

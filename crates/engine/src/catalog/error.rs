@@ -4,11 +4,11 @@
 
 use stoker_domain::{
     domain::Lock,
-    ownership::{Record, Unclaimable, has_file},
+    ownership::{Unclaimable, VerificationRecord, has_file},
 };
-use stoker_ledger::Error as LedgerError;
 
 use super::ownership::{HOST_HINT, WAIVE_HINT, instructions};
+use crate::Error;
 
 /// Why a domain could not be added or removed.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub enum DomainError {
         /// The host.
         host: String,
         /// What is to be published; absent when too many others wait.
-        record: Option<Box<Record>>,
+        record: Option<Box<VerificationRecord>>,
     },
     /// The account has no domain with this name; a wildcard of it may answer for the host.
     #[error("this account has no domain named `{host}`")]
@@ -89,7 +89,7 @@ pub enum DomainError {
         host: String,
         /// A failure of the ledger.
         #[source]
-        source: LedgerError,
+        source: Error,
     },
 }
 
@@ -177,7 +177,7 @@ pub enum ZoneError {
         name: String,
         /// A failure of the ledger.
         #[source]
-        source: LedgerError,
+        source: Error,
     },
 }
 

@@ -11,6 +11,6 @@ pub use domains::NewDomain;
 pub(crate) use error::unlock;
 pub use error::{DomainError, ZoneError};
 pub(crate) use ownership::Searches;
-pub use ownership::{Evidence, OwnershipError, Unfound, instructions};
+pub use ownership::{Evidence, EvidenceError, OwnershipError, instructions};
 pub(crate) use zones::Zones;
 pub use zones::{NewZone, ZoneChoice};

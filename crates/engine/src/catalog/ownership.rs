@@ -17,15 +17,14 @@ use stoker_domain::{
     host::{self, base_host, is_at_or_below, normal_name},
     ownership::{
         FILE_PATH, MAX_PROOFS, MAX_RECORDS, Method, Ownership, PROOF_LIFETIME, Proof, ProofRule,
-        RECORD_LIFETIME, Record, Unclaimable, check_claim, has_file, registrable,
+        RECORD_LIFETIME, Unclaimable, VerificationRecord, check_claim, has_file, registrable,
     },
     zone::Zone,
 };
-use stoker_ledger::Error as LedgerError;
 use tokio::sync::Semaphore;
 
 use super::DomainError;
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Searches that run at once, for all accounts together.
 const AT_ONCE: usize = 8;
@@ -36,14 +35,14 @@ const TOKEN_BYTES: usize = 16;
 #[async_trait]
 pub trait Evidence: Send + Sync + Debug {
     /// The texts of the TXT records of `name`, each with its strings joined.
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unfound>;
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, EvidenceError>;
     /// The content of the file at `path` of `host`.
-    async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, Unfound>;
+    async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, EvidenceError>;
 }
 
 /// Why nothing that proves anything was found. The caller sees it: it names no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfound {
+pub enum EvidenceError {
     /// There is no such record.
     #[error("`{0}` has no TXT record")]
     NoRecord(String),
@@ -102,12 +101,12 @@ pub enum OwnershipError {
         name: String,
     },
     /// It is not there.
-    #[error("not verified: {unfound}")]
-    Unfound {
+    #[error("not verified: {reason}")]
+    ProofNotFound {
         /// What was found instead.
-        unfound: Unfound,
+        reason: EvidenceError,
         /// What is to be published.
-        record: Box<Record>,
+        record: Box<VerificationRecord>,
     },
     /// Too many records wait to be found.
     #[error("{limit} domains of this account wait to be verified, which is the limit")]
@@ -126,7 +125,13 @@ pub enum OwnershipError {
     Busy,
     /// The ledger did not answer.
     #[error("cannot verify ownership")]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] Error),
+}
+
+impl From<stoker_ledger::Error> for OwnershipError {
+    fn from(error: stoker_ledger::Error) -> Self {
+        Self::Ledger(error.into())
+    }
 }
 
 impl OwnershipError {
@@ -137,7 +142,7 @@ impl OwnershipError {
             Self::Unclaimable { .. } => WAIVE_HINT.into(),
             Self::NoFile { .. } => "verify it by DNS".into(),
             Self::NoRecord { .. } => "ask for the record first, and publish it".into(),
-            Self::Unfound { record, .. } => {
+            Self::ProofNotFound { record, .. } => {
                 format!("{}; new records may take a while to be seen", instructions(record, None))
             }
             Self::TooMany { .. } => "verify some of them, or wait a day".into(),
@@ -152,8 +157,8 @@ pub(crate) const HOST_HINT: &str =
 pub(crate) const WAIVE_HINT: &str = "the owner of the installation may have it, or let you: `stoker account verification UIN waived`";
 
 /// What to publish, in words; also as a file if `host` is given.
-pub fn instructions(record: &Record, host: Option<&str>) -> String {
-    let Record { token, .. } = record;
+pub fn instructions(record: &VerificationRecord, host: Option<&str>) -> String {
+    let VerificationRecord { token, .. } = record;
     let dns = format!("publish the TXT record `{}` with the text `{token}`", record.dns_name());
     match host {
         Some(host) => format!("{dns}, or that text as the file http://{host}{FILE_PATH}"),
@@ -205,12 +210,12 @@ impl Engine {
         &self,
         account: AccountId,
         host: &str,
-    ) -> Result<Record, OwnershipError> {
+    ) -> Result<VerificationRecord, OwnershipError> {
         let name = provable(host)?;
         let now = self.clock.now();
         let token: String =
             self.identities.token::<TOKEN_BYTES>().iter().map(|b| format!("{b:02x}")).collect();
-        let new = Record {
+        let new = VerificationRecord {
             account,
             name,
             token: format!("owner-{token}"),
@@ -229,13 +234,14 @@ impl Engine {
     pub async fn ownership_records(
         &self,
         account: AccountId,
-    ) -> Result<Vec<(Record, Option<Proof>)>, LedgerError> {
+    ) -> Result<Vec<(VerificationRecord, Option<Proof>)>, Error> {
         let now = self.clock.now();
         let proofs = self.ledger.ownership_proofs(account).await?;
         let mut records = self.ledger.ownership_records(account).await?;
         records.retain(|record| now < record.expires_at);
-        let proof =
-            |record: &Record| proofs.iter().find(|proof| proof.covers(&record.name, now)).cloned();
+        let proof = |record: &VerificationRecord| {
+            proofs.iter().find(|proof| proof.covers(&record.name, now)).cloned()
+        };
         Ok(records
             .into_iter()
             .map(|record| (proof(&record), record))
@@ -251,7 +257,7 @@ impl Engine {
         &self,
         account: AccountId,
         host: &str,
-    ) -> Result<Option<Proof>, LedgerError> {
+    ) -> Result<Option<Proof>, Error> {
         let (host, now) = (normal_name(host), self.clock.now());
         let proofs = self.ledger.ownership_proofs(account).await?;
         Ok(proofs.into_iter().find(|proof| proof.covers(&host, now)))
@@ -261,7 +267,7 @@ impl Engine {
     ///
     /// # Errors
     /// A failure of the ledger.
-    pub async fn needs_proof(&self, account: AccountId) -> Result<bool, LedgerError> {
+    pub async fn needs_proof(&self, account: AccountId) -> Result<bool, Error> {
         Ok(self.leave(account).await? == ProofRule::Required)
     }
 
@@ -287,9 +293,9 @@ impl Engine {
         let minute = now.as_seconds().div_euclid(60);
         self.searches.count(account, minute, self.config.verifications_per_minute)?;
         let _turn = self.searches.at_once.try_acquire().map_err(|_| OwnershipError::Busy)?;
-        if let Err(unfound) = self.search(&record, &host, method).await {
-            tracing::info!(domain = host, method = method.as_str(), %unfound, "host not verified");
-            return Err(OwnershipError::Unfound { unfound, record: Box::new(record) });
+        if let Err(reason) = self.search(&record, &host, method).await {
+            tracing::info!(domain = host, method = method.as_str(), %reason, "host not verified");
+            return Err(OwnershipError::ProofNotFound { reason, record: Box::new(record) });
         }
         let name = if method == Method::File { host.clone() } else { name };
         let now = self.clock.now();
@@ -301,10 +307,15 @@ impl Engine {
         Ok(proof)
     }
 
-    async fn search(&self, record: &Record, host: &str, method: Method) -> Result<(), Unfound> {
+    async fn search(
+        &self,
+        record: &VerificationRecord,
+        host: &str,
+        method: Method,
+    ) -> Result<(), EvidenceError> {
         let token = record.token.as_bytes();
         let (place, is_there) = match (self.evidence.get(), method) {
-            (None, _) => return Err(Unfound::NoAnswer(host.into())),
+            (None, _) => return Err(EvidenceError::NoAnswer(host.into())),
             (Some(evidence), Method::Dns) => {
                 let name = record.dns_name();
                 let texts = evidence.txt(&name).await?;
@@ -315,12 +326,12 @@ impl Engine {
                 (format!("http://{host}{FILE_PATH}"), content.trim_ascii() == token)
             }
         };
-        if is_there { Ok(()) } else { Err(Unfound::Other(place)) }
+        if is_there { Ok(()) } else { Err(EvidenceError::Other(place)) }
     }
 
     /// Zones that were made on purpose claim their names once these are proved. One that is related
     /// to another account's claim stays without.
-    async fn claim_zones(&self, proof: &Proof) -> Result<(), LedgerError> {
+    async fn claim_zones(&self, proof: &Proof) -> Result<(), Error> {
         let _turn = self.domain_writes.lock().await;
         let now = self.clock.now();
         for zone in self.zones(proof.account) {
@@ -376,7 +387,7 @@ impl Engine {
         &self,
         account: AccountId,
         zone: &Zone,
-    ) -> Result<Option<Ownership>, LedgerError> {
+    ) -> Result<Option<Ownership>, Error> {
         let leave = self.leave(account).await?;
         if !zone.name.contains('.') || check_claim(&zone.name, leave).is_err() {
             return Ok(None);
@@ -391,7 +402,7 @@ impl Engine {
         })
     }
 
-    async fn leave(&self, account: AccountId) -> Result<ProofRule, LedgerError> {
+    async fn leave(&self, account: AccountId) -> Result<ProofRule, Error> {
         let accounts = self.ledger.accounts().await?;
         let is_waived = |id| accounts.iter().any(|it| it.id == id && it.is_verification_waived);
         Ok(if accounts.first().is_some_and(|first| first.id == account) {

@@ -17,10 +17,10 @@ use stoker_domain::{
     setting::{Status, VendorSettings},
     zone::{Zone, ZoneId},
 };
-use stoker_ledger::{Error as LedgerError, ErrorKind};
+use stoker_ledger::ErrorKind;
 
 use super::ZoneError;
-use crate::{Engine, names::short};
+use crate::{Engine, Error, names::short};
 
 /// A zone to be added.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +116,8 @@ impl Engine {
             return Err(ZoneError::InUse { name: zone.name.clone(), domains: inside });
         }
         let removed = self.ledger.remove_zone(&zone.id).await;
-        removed.map_err(|source| ZoneError::Ledger { name: zone.name.clone(), source })?;
+        removed
+            .map_err(|error| ZoneError::Ledger { name: zone.name.clone(), source: error.into() })?;
         self.zones.with(|zones| zones.remove(&zone.id));
         Ok(zone)
     }
@@ -158,7 +159,7 @@ impl Engine {
     }
 
     /// Lets a zone claim its name, unless that meets another account's claims. The caller holds the turn.
-    pub(crate) async fn claim(&self, zone: &Zone, by: Ownership) -> Result<(), LedgerError> {
+    pub(crate) async fn claim(&self, zone: &Zone, by: Ownership) -> Result<(), Error> {
         let zone = Zone { claim: Some(by), updated_at: self.clock.now(), ..zone.clone() };
         match self.ledger.put_zone(&zone).await {
             Ok(()) => {
@@ -166,7 +167,7 @@ impl Engine {
                 Ok(())
             }
             Err(error) if error.kind == ErrorKind::Conflict => Ok(()),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -199,7 +200,7 @@ impl Engine {
             let name = zone.name.clone();
             return Err(match source.kind {
                 ErrorKind::Conflict => ZoneError::Related { name },
-                _ => ZoneError::Ledger { name, source },
+                _ => ZoneError::Ledger { name, source: source.into() },
             });
         }
         self.zones.with(|zones| zones.insert(zone.id.clone(), Arc::clone(&zone)));

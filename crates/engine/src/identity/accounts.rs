@@ -6,10 +6,9 @@ use stoker_domain::{
     account::{Account, AccountId, Feature, MAX_NAME, Service},
     quota::{Limits, Product},
 };
-use stoker_ledger::Error;
 
 use super::{IdentityError, IdentityKind, users::check_room};
-use crate::Engine;
+use crate::{Engine, Error};
 
 impl Engine {
     /// Creates an account with `limits` for every product of prefetches.
@@ -68,7 +67,7 @@ impl Engine {
     /// # Errors
     /// A failure of the ledger.
     pub async fn accounts(&self) -> Result<Vec<Account>, Error> {
-        self.ledger.accounts().await
+        Ok(self.ledger.accounts().await?)
     }
 
     /// The account with this user number.

@@ -10,10 +10,10 @@ use stoker_domain::{
     account::{AccessKey, Account, User},
     policy::{self, Document, Policy},
 };
-use stoker_ledger::{Error, ErrorKind, Identity, Ledger};
+use stoker_ledger::{Identity, Ledger};
 
 use super::Identities;
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Callers kept in memory; when there are more, those go that were not asked for lately.
 const MOST_CALLERS: usize = 10_000;
@@ -74,7 +74,7 @@ impl Engine {
     /// other key. A temporary key is found even when it has ended, as long as it is not swept.
     ///
     /// # Errors
-    /// A failure of the ledger; [`ErrorKind::Corrupt`] when a secret does not open or a policy is none.
+    /// A failure of the ledger; [`crate::ErrorKind::Corrupt`] when a secret does not open or a policy is none.
     pub async fn caller(&self, secret_id: &str) -> Result<Option<Arc<Caller>>, Error> {
         let callers = &self.identities.callers;
         let changes = callers.changes();
@@ -132,11 +132,7 @@ async fn find(
 pub(super) fn read(name: String, text: &str) -> Result<Policy, Error> {
     match Document::parse(text, serde_json::from_str) {
         Ok(document) => Ok(Policy { name, document }),
-        Err(error) => Err(Error {
-            verb: "read a policy",
-            kind: ErrorKind::Corrupt,
-            cause: Some(error.into()),
-        }),
+        Err(error) => Err(Error::corrupt("read a policy", error)),
     }
 }
 

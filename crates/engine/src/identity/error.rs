@@ -6,6 +6,7 @@ use stoker_domain::{account::MAX_NAME, policy};
 use stoker_ledger::Error as LedgerError;
 
 use super::Unopened;
+use crate::Error;
 
 /// What a change is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,7 +129,13 @@ pub enum IdentityError {
     },
     /// The ledger did not take it.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] Error),
+}
+
+impl From<LedgerError> for IdentityError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error.into())
+    }
 }
 
 impl IdentityError {
@@ -173,7 +180,7 @@ impl IdentityError {
 pub enum OpenError {
     /// The ledger cannot be read.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] Error),
     /// A secret in the ledger was sealed with a key that is not there, or is damaged.
     #[error("cannot open the secret of key `{secret_id}`")]
     Sealed {
@@ -192,4 +199,10 @@ pub enum OpenError {
         #[source]
         source: Unopened,
     },
+}
+
+impl From<LedgerError> for OpenError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error.into())
+    }
 }

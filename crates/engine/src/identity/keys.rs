@@ -12,10 +12,10 @@ use stoker_domain::{
     account::{AccessKey, AccountId, Temporary, UserId},
     time::Timestamp,
 };
-use stoker_ledger::{Error, ErrorKind};
+use stoker_ledger::ErrorKind;
 
 use super::{IdentityError, IdentityKind, policies, users::check_room};
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Keys of one user at most, temporary ones aside; the root user is one too.
 pub const MAX_KEYS: usize = 5;
@@ -60,7 +60,7 @@ impl Engine {
     pub async fn put_key(&self, key: AccessKey) -> Result<(), Error> {
         let put = self.ledger.put_key(self.identities.sealed(&key)).await;
         self.identities.callers.forget();
-        put
+        Ok(put?)
     }
 
     /// Makes a key for a user of `account`, or for its root user. Its secret half is shown
@@ -231,7 +231,7 @@ impl Engine {
                 self.identities.uses.record(&secret_id, at);
             }
         }
-        written
+        Ok(written?)
     }
 
     /// The key as the ledger has it.

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::account::{AccessKey, AccountId};
-use stoker_ledger::{Error, ErrorKind, Ledger};
+use stoker_ledger::Ledger;
 
 pub use caller::Caller;
 pub use error::{IdentityError, IdentityKind, OpenError};
@@ -26,7 +26,7 @@ pub use policies::{MAX_ATTACHED, MAX_POLICIES, MAX_POLICY_BYTES};
 pub use seal::{SealKey, SealKeys, Unopened};
 pub use users::{MAX_GROUPS, MAX_USERS};
 
-use crate::Config;
+use crate::{Config, Error};
 
 /// Keys whose seals are looked at in one turn when the engine opens.
 const RESEAL: u32 = 1000;
@@ -101,11 +101,7 @@ impl Identities {
     fn opened(&self, key: AccessKey) -> Result<AccessKey, Error> {
         match self.seals.open(&key.secret_key, owner(&key)) {
             Ok(secret_key) => Ok(AccessKey { secret_key, ..key }),
-            Err(error) => Err(Error {
-                verb: "open a secret",
-                kind: ErrorKind::Corrupt,
-                cause: Some(error.into()),
-            }),
+            Err(error) => Err(Error::corrupt("open a secret", error)),
         }
     }
 

@@ -4,13 +4,13 @@ use stoker_domain::{
     account::{Account, AccountId, Attachment, NamedPolicy, Principal},
     policy::{Document, Policy},
 };
-use stoker_ledger::{Error, ErrorKind};
+use stoker_ledger::ErrorKind;
 
 use super::{
     Caller, IdentityError, IdentityKind, caller,
     users::{check_name, check_room},
 };
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Policies of one account at most.
 pub const MAX_POLICIES: usize = 1000;
@@ -55,7 +55,7 @@ impl Engine {
     /// # Errors
     /// A failure of the ledger.
     pub async fn policies(&self, account: AccountId) -> Result<Vec<NamedPolicy>, Error> {
-        self.ledger.policies(account).await
+        Ok(self.ledger.policies(account).await?)
     }
 
     /// The policy of `account` with this name.
@@ -133,7 +133,7 @@ impl Engine {
     /// # Errors
     /// A failure of the ledger.
     pub async fn attachments(&self, account: AccountId) -> Result<Vec<Attachment>, Error> {
-        self.ledger.attachments(account).await
+        Ok(self.ledger.attachments(account).await?)
     }
 
     /// The caller that a user of `account` is, or its root user when none is named, so that

@@ -1,10 +1,10 @@
 //! Users and groups.
 
 use stoker_domain::account::{AccountId, Group, User, UserId, is_name};
-use stoker_ledger::{Error, ErrorKind};
+use stoker_ledger::ErrorKind;
 
 use super::{IdentityError, IdentityKind};
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Users of one account at most.
 pub const MAX_USERS: usize = 1000;
@@ -50,7 +50,7 @@ impl Engine {
     /// # Errors
     /// A failure of the ledger.
     pub async fn users(&self, account: AccountId) -> Result<Vec<User>, Error> {
-        self.ledger.users(account).await
+        Ok(self.ledger.users(account).await?)
     }
 
     /// The user of `account` with this name or, failing that, this user number.
@@ -132,7 +132,7 @@ impl Engine {
     /// # Errors
     /// A failure of the ledger.
     pub async fn groups(&self, account: AccountId) -> Result<Vec<Group>, Error> {
-        self.ledger.groups(account).await
+        Ok(self.ledger.groups(account).await?)
     }
 
     /// Removes a group; its members stay and lose its policies.

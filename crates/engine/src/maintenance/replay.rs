@@ -10,11 +10,11 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
-use stoker_domain::time::Timestamp;
-use stoker_ledger::{AdmittedCall, Error, ReplayWindow};
+use stoker_domain::{replay::ReplayWindow, time::Timestamp};
+use stoker_ledger::AdmittedCall;
 use tokio::time::Instant;
 
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// A wall clock that differs by more from the time that passed was set.
 const STEP: Duration = Duration::from_secs(5);
@@ -90,6 +90,6 @@ impl Engine {
         let is_steady = self.steadiness.lasts(now) >= Duration::from_secs(keep_seconds);
         let old = now.as_seconds().saturating_sub_unsigned(keep_seconds);
         let call = AdmittedCall { window, time: call.time, call: call.hash() };
-        self.ledger.admit_once(call, if is_steady { old } else { i64::MIN }).await
+        Ok(self.ledger.admit_once(call, if is_steady { old } else { i64::MIN }).await?)
     }
 }

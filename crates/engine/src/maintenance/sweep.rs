@@ -11,10 +11,10 @@ use std::{
 };
 
 use stoker_domain::{retry::MAX_LEASES, time::Timestamp};
-use stoker_ledger::{EndJobs, EndReason, EndedJobs, Error};
+use stoker_ledger::{EndJobs, EndReason, EndedJobs};
 use tokio::time::Instant;
 
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Jobs that are ended in one transaction.
 const JOBS: usize = 4;
@@ -84,7 +84,21 @@ impl Engine {
             }
             self.sweep.upkeep_done(now);
         }
+        self.count_waiting().await;
         Ok(self.sweep.since(before))
+    }
+
+    /// Counts for the metrics. A failure leaves the former count and is no failure of the sweep.
+    async fn count_waiting(&self) {
+        match self.ledger.open_jobs().await {
+            Ok(open) => {
+                let leased = self.leases.count() as u64;
+                self.counters.set_jobs_waiting(open.saturating_sub(leased));
+            }
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "jobs are not counted");
+            }
+        }
     }
 
     /// What was swept since the engine was opened.
@@ -137,9 +151,11 @@ impl Engine {
         }
         for task in &ended.finished_tasks {
             self.end_limit(task);
+            self.counters.task_finished(true);
             tracing::info!(task.id = %task, "task finished");
         }
         let (jobs, timeouts) = (ended.jobs.len() as u64, ended.finished_targets);
+        self.counters.targets_finished(timeouts, timeouts);
         self.sweep.count(Swept { jobs, timeouts, ..Swept::default() });
     }
 

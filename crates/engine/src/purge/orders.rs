@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use stoker_domain::{purge::PurgeOrder, time::Timestamp};
-use stoker_ledger::Error;
 use tokio::time::{Instant, timeout};
 
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Orders that a node is handed at once; each may have a thousand targets.
 const ORDERS: usize = 16;

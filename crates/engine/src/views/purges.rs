@@ -5,9 +5,8 @@ use stoker_domain::{
     time::Timestamp,
     view::{Page, PurgeFilter, PurgeNode, PurgeRow},
 };
-use stoker_ledger::Error;
 
-use crate::Engine;
+use crate::{Engine, Error};
 
 impl Engine {
     /// Targets of purges, newest purge first. Those that take longer than
@@ -19,7 +18,7 @@ impl Engine {
         let now = self.clock.now().as_millis();
         let patience = i64::try_from(self.config.purge_patience.as_millis()).unwrap_or(i64::MAX);
         let overdue = Some(Timestamp::from_millis(now.saturating_sub(patience)));
-        self.ledger.purges(&PurgeFilter { overdue, ..filter.clone() }).await
+        Ok(self.ledger.purges(&PurgeFilter { overdue, ..filter.clone() }).await?)
     }
 
     /// How far each node is with a purge.
@@ -27,6 +26,6 @@ impl Engine {
     /// # Errors
     /// A failure of the ledger.
     pub async fn purge_nodes(&self, purge: &TaskId) -> Result<Vec<PurgeNode>, Error> {
-        self.ledger.purge_nodes(purge).await
+        Ok(self.ledger.purge_nodes(purge).await?)
     }
 }

@@ -15,10 +15,9 @@ use stoker_domain::{
     time::Timestamp,
     view::{Page, TargetFilter, TargetRow, TargetState, TaskFilter, TaskRow},
 };
-use stoker_ledger::Error;
 
 use crate::{
-    Engine,
+    Engine, Error,
     work::{Moving, OriginKey, target_hash},
 };
 
@@ -135,7 +134,7 @@ impl Engine {
         task: &TaskId,
         targets: &[i64],
     ) -> Result<Vec<(i64, Vec<NodeOutcome>)>, Error> {
-        self.ledger.outcomes(task, targets).await
+        Ok(self.ledger.outcomes(task, targets).await?)
     }
 
     /// What those of `rows` wait for that wait, by row number.

@@ -80,6 +80,7 @@ impl Failing {
         now: Timestamp,
     ) -> Self {
         let attempts = before.map_or(0, |failing| failing.attempts).saturating_add(1);
+        // patience covers the wait for the origin before the first attempt too
         let waited = before.map(|failing| failing.waited).or(held);
         let waited = waited.unwrap_or(Waited::begin(now)).on(now, now);
         Self { url, token, outcome, attempts, waited }
@@ -141,6 +142,7 @@ impl Attempts {
         let mut jobs = self.jobs();
         let job = jobs.entry(job).or_insert_with(|| Job::new(task));
         let waited = match job.failing.get_mut(&position) {
+            // an item that was tried has a wait of its own, which began with its failure
             Some(failing) => &mut failing.waited,
             None => job.held.entry(origin.clone()).or_insert_with(|| Waited::begin(now)),
         };
@@ -162,10 +164,12 @@ impl Attempts {
 
     /// Items of `job` were not handed out with the lease, the first is due at `until`; or all were.
     pub(crate) fn withhold(&self, job: JobId, task: &TaskId, until: Option<Timestamp>) {
+        // most jobs have nothing that waits, and need no entry
         if until.is_none() && !self.contains(job) {
             return;
         }
         self.jobs().entry(job).or_insert_with(|| Job::new(task)).withheld = until;
+        // drops the entry if it says nothing any more
         self.with(job, |_| ());
     }
 
@@ -177,11 +181,13 @@ impl Attempts {
         failing: &[(u16, Failing)],
         settled: &[u16],
     ) {
+        // a report of successes alone, as most are
         if failing.is_empty() && !self.contains(job) {
             return;
         }
         self.jobs().entry(job).or_insert_with(|| Job::new(task));
         self.with(job, |known| {
+            // settled last: an item that stands in both has ended
             known.failing.extend(failing.iter().copied());
             for position in settled {
                 known.failing.remove(position);
@@ -194,6 +200,7 @@ impl Attempts {
         let jobs = self.jobs();
         let job = jobs.get(&job)?;
         let others = job.failing.iter().filter(|(position, _)| !reported.contains(position));
+        // those just reported have new times, which are not recorded yet
         others.map(|(_, failing)| failing.next()).chain(job.withheld).min()
     }
 

@@ -6,10 +6,10 @@
 use std::collections::BTreeSet;
 
 use stoker_domain::{media::Child, task::Task};
-use stoker_ledger::{ChildPlan, Error, LeasedItem};
+use stoker_ledger::{ChildPlan, LeasedItem};
 
 use crate::{
-    Engine,
+    Engine, Error,
     accept::{charges, plan_child},
 };
 

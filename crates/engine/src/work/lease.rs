@@ -12,11 +12,11 @@ use stoker_domain::{
     retry::LONGEST_RETRY_AFTER,
     time::Timestamp,
 };
-use stoker_ledger::{Error, ItemDecision, ReportWrite};
+use stoker_ledger::{ItemDecision, ReportWrite};
 use tokio::time::{Instant, timeout};
 
 use super::origins::{Admission, Item};
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// Jobs that are looked through at once where those before them have to wait.
 const MANY: usize = 64;
@@ -98,6 +98,7 @@ impl Engine {
                 return Ok(false);
             }
             self.leases.renew(job, token, until);
+            self.counters.renewed();
         }
         if let Some(node) = self.leases.advance(beat) {
             self.touch(&node);
@@ -153,7 +154,8 @@ impl Engine {
         now: Timestamp,
         until: Timestamp,
     ) -> Vec<LeasedJob> {
-        self.leases.start(node, &jobs, now, until);
+        let expired = self.leases.start(node, &jobs, now, until);
+        self.counters.leased(jobs.len(), expired);
         for job in &mut jobs {
             job.options = mem::take(&mut job.options).for_nodes();
             // the node knows the wall clock only

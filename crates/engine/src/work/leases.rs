@@ -58,17 +58,33 @@ pub(crate) type Moving = HashMap<u64, Vec<ItemProgress>>;
 pub(crate) struct Leases(Mutex<HashMap<JobId, Lease>>);
 
 impl Leases {
-    /// `jobs` were leased to `node` until `until`. Leases that ended before `now` are dropped.
-    pub(crate) fn start(&self, node: &str, jobs: &[LeasedJob], now: Timestamp, until: Timestamp) {
+    /// `jobs` were leased to `node` until `until`. Leases that ended before `now` are dropped; how many.
+    pub(crate) fn start(
+        &self,
+        node: &str,
+        jobs: &[LeasedJob],
+        now: Timestamp,
+        until: Timestamp,
+    ) -> usize {
         let mut leases = self.leases();
+        let before = leases.len();
+        // of all nodes: nobody else ends the lease of a node that has died
         leases.retain(|_, lease| lease.until >= now);
+        let expired = before - leases.len();
         for job in jobs {
             let targets =
                 job.items.iter().map(|item| (item.position, target_hash(&item.url))).collect();
             let (node, task) = (node.into(), job.task.clone());
             let work = Some(Work { node, task, targets, progress: Vec::new() });
+            // also over a former lease of the job, which has just been lost
             leases.insert(job.id, Lease { token: job.token, until, work });
         }
+        expired
+    }
+
+    /// How many are out.
+    pub(crate) fn count(&self) -> usize {
+        self.leases().len()
     }
 
     /// Until when a lease stands in the ledger, if this engine wrote that.
@@ -84,6 +100,8 @@ impl Leases {
         if lease.token == token {
             lease.until = until;
         } else {
+            // the ledger renewed it, so it is the other one that is lost, whose work says nothing
+            // of this one
             *lease = Lease { token, until, work: None };
         }
     }
@@ -92,8 +110,10 @@ impl Leases {
     /// engine.
     pub(crate) fn advance(&self, beat: Heartbeat) -> Option<String> {
         let mut leases = self.leases();
+        // a heartbeat that was overtaken by the job's next lease tells nothing of that one
         let lease = leases.get_mut(&beat.job).filter(|lease| lease.token == beat.token)?;
         let work = lease.work.as_mut()?;
+        // replaced and not merged: a heartbeat names every item that moves
         work.progress = beat.items;
         Some(work.node.clone())
     }
@@ -110,6 +130,8 @@ impl Leases {
         let mut leases = self.leases();
         let lease = leases.get_mut(&job).filter(|lease| lease.token == token);
         if let Some(work) = lease.and_then(|lease| lease.work.as_mut()) {
+            // both at once: a late heartbeat may name the item again, and then finds no target for
+            // it
             work.progress.retain(|item| !positions.contains(&item.position));
             for position in positions {
                 work.targets.remove(position);
@@ -123,12 +145,15 @@ impl Leases {
         let leases = self.leases();
         let lease = leases.get(&job).filter(|lease| lease.token == token);
         let work = lease.and_then(|lease| lease.work.as_ref());
+        // `true` where nothing is known makes a job due at once: too early costs a lease, too late
+        // stands still
         work.is_none_or(|work| !work.targets.is_empty())
     }
 
     /// The lease of `job` ended.
     pub(crate) fn end(&self, job: JobId, token: LeaseToken) {
         let mut leases = self.leases();
+        // only under its token: the job may have been leased to another node meanwhile
         if leases.get(&job).is_some_and(|lease| lease.token == token) {
             leases.remove(&job);
         }

@@ -16,14 +16,14 @@ use stoker_domain::{
     target::Target,
     task::{FetchOptions, TaskId},
 };
-use stoker_ledger::{Applied, Error, ItemDecision, Leased, LeasedItem, ReportWrite};
+use stoker_ledger::{Applied, ItemDecision, Leased, LeasedItem, ReportWrite};
 
 use super::{
     attempts::{Failing, target_hash},
     leases::Holder,
     origins::{Item, OriginKey},
 };
-use crate::Engine;
+use crate::{Engine, Error};
 
 /// What a report comes to.
 #[derive(Default)]
@@ -79,6 +79,8 @@ impl Engine {
         let is_asked = |item: &&ItemReport| {
             hears_all || !item.children.is_empty() || is_worth_retrying(item.outcome)
         };
+        // only what is judged by its target is read: a job may hold 500 URLs, and most reports need
+        // none
         let asked: Positions =
             report.items.iter().filter(is_asked).map(|item| item.position).collect();
         let Some(lease) = self.reported_lease(job, token, &asked).await? else {
@@ -90,8 +92,10 @@ impl Engine {
         let mut judged = self.judge(&lease, report).await?;
         let woken = mem::take(&mut judged.woken);
         let is_back = !woken.is_empty();
+        // before the write: the origin is back even if this report has to come again
         self.wake(woken).await;
         let reported: Vec<u16> = judged.items.iter().map(|item| item.report.position).collect();
+        // before `is_at_work` is asked, which must not count what this report has brought
         self.leases.settle(job, token, &reported);
         let scheduled = self.schedule.now(&*self.clock);
         let not_before = if self.leases.is_at_work(job, token) || is_back {
@@ -123,7 +127,18 @@ impl Engine {
         node: &str,
     ) -> Result<Applied, Error> {
         let (job, token, is_last) = (write.job, write.token, write.is_last);
+        let ends: Vec<Outcome> = write
+            .items
+            .iter()
+            .filter(|item| item.is_final)
+            .map(|item| item.report.outcome)
+            .collect();
         let applied = self.ledger.report(write).await?;
+        // a report that comes again settles nothing
+        if applied.settled > 0 {
+            ends.into_iter().for_each(|outcome| self.counters.settled(outcome));
+            self.counters.targets_finished(applied.finished_targets, applied.failed_targets);
+        }
         if applied.is_stale || applied.job_is_final || is_last {
             self.leases.end(job, token);
         }
@@ -132,6 +147,7 @@ impl Engine {
         }
         if let Some(task) = &applied.finished_task {
             self.end_limit(task);
+            self.counters.task_finished(applied.task_has_failures);
             tracing::info!(task.id = %task, "task finished");
         }
         Ok(applied)

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use stoker_domain::{outcome::Outcome, time::Clock};
-use stoker_engine::{Config, ReplayWindow, SignedCall};
+use stoker_domain::{outcome::Outcome, replay::ReplayWindow, time::Clock};
+use stoker_engine::{Config, SignedCall};
 
 use crate::fixture::{Fixture, MIDDLE, item};
 

@@ -14,6 +14,7 @@ mod clock;
 mod domains;
 mod fixture;
 mod lease;
+mod metrics;
 mod ownership;
 mod pace;
 mod partial;

@@ -15,7 +15,8 @@ use stoker_domain::{
     setting::VendorSettings,
 };
 use stoker_engine::{
-    Config, DomainError, Engine, Evidence, NewDomain, NewZone, OwnershipError, Unfound, ZoneError,
+    Config, DomainError, Engine, Evidence, EvidenceError, NewDomain, NewZone, OwnershipError,
+    ZoneError,
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -42,13 +43,13 @@ impl Published {
 
 #[async_trait]
 impl Evidence for Published {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unfound> {
-        let text = self.get(name).ok_or_else(|| Unfound::NoRecord(name.into()))?;
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, EvidenceError> {
+        let text = self.get(name).ok_or_else(|| EvidenceError::NoRecord(name.into()))?;
         Ok(vec![b"v=spf1 -all".into(), text])
     }
 
-    async fn file(&self, host: &str, _: &str) -> Result<Vec<u8>, Unfound> {
-        self.get(host).ok_or_else(|| Unfound::NoAddress(host.into()))
+    async fn file(&self, host: &str, _: &str) -> Result<Vec<u8>, EvidenceError> {
+        self.get(host).ok_or_else(|| EvidenceError::NoAddress(host.into()))
     }
 }
 
@@ -169,8 +170,10 @@ async fn what_is_not_there_or_not_the_right_text_proves_nothing() {
         strict.published.put(host, text);
         for method in [Method::Dns, Method::File] {
             let refused = strict.verify(host, method).await.unwrap_err();
-            let is_other =
-                matches!(&refused, OwnershipError::Unfound { unfound: Unfound::Other(_), .. });
+            let is_other = matches!(
+                &refused,
+                OwnershipError::ProofNotFound { reason: EvidenceError::Other(_), .. }
+            );
             assert!(is_other, "{refused}");
         }
     }
@@ -211,7 +214,8 @@ async fn a_domain_that_is_removed_must_be_proved_again() {
     strict.engine().remove_domain(strict.other.id, "www.a.com").await.unwrap();
     assert!(matches!(strict.add("www.a.com").await, Err(DomainError::Unverified { .. })));
     let refused = strict.verify("www.a.com", Method::Dns).await.unwrap_err();
-    let is_other = matches!(&refused, OwnershipError::Unfound { unfound: Unfound::Other(_), .. });
+    let is_other =
+        matches!(&refused, OwnershipError::ProofNotFound { reason: EvidenceError::Other(_), .. });
     assert!(is_other, "what was published before is worth nothing: {refused}");
 }
 
@@ -267,7 +271,7 @@ async fn records_and_searches_are_bounded_for_each_account() {
     let owner = strict.fixture.account.id;
     engine.ownership_record(owner, "d0.com").await.unwrap();
     let of_another = engine.verify_ownership(owner, "d0.com", Method::Dns).await.unwrap_err();
-    assert!(matches!(of_another, OwnershipError::Unfound { .. }), "{of_another}");
+    assert!(matches!(of_another, OwnershipError::ProofNotFound { .. }), "{of_another}");
     strict.fixture.clock.advance(Duration::from_secs(60));
     strict.verify("www.d0.com", Method::Dns).await.unwrap();
 }
@@ -281,14 +285,14 @@ struct Slow {
 
 #[async_trait]
 impl Evidence for Slow {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unfound> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, EvidenceError> {
         self.asked.send(()).unwrap();
         let _turn = self.may_answer.acquire().await.unwrap();
-        Err(Unfound::NoAnswer(name.into()))
+        Err(EvidenceError::NoAnswer(name.into()))
     }
 
-    async fn file(&self, host: &str, _: &str) -> Result<Vec<u8>, Unfound> {
-        Err(Unfound::NoAddress(host.into()))
+    async fn file(&self, host: &str, _: &str) -> Result<Vec<u8>, EvidenceError> {
+        Err(EvidenceError::NoAddress(host.into()))
     }
 }
 
@@ -313,10 +317,10 @@ async fn eight_searches_run_at_once() {
     assert!(matches!(refused, OwnershipError::Busy), "{refused}");
     slow.may_answer.add_permits(100);
     for ended in searches.join_all().await {
-        assert!(matches!(ended, Err(OwnershipError::Unfound { .. })), "{ended:?}");
+        assert!(matches!(ended, Err(OwnershipError::ProofNotFound { .. })), "{ended:?}");
     }
     let again = engine.verify_ownership(account, "a.com", Method::Dns).await.unwrap_err();
-    assert!(matches!(again, OwnershipError::Unfound { .. }), "{again}");
+    assert!(matches!(again, OwnershipError::ProofNotFound { .. }), "{again}");
 }
 
 fn zone(name: &str) -> NewZone {

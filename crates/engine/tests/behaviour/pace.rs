@@ -67,13 +67,13 @@ fn ask(engine: &Engine, node: &str, wanted: u64) -> Option<u64> {
     grants.first().and_then(|grant| grant.bytes_per_second)
 }
 
-struct House {
+struct PacedEngine {
     engine: Arc<Engine>,
     ledger: Arc<Sqlite>,
     _dir: TempDir,
 }
 
-impl House {
+impl PacedEngine {
     /// All nodes have registered, and a task has a limit.
     async fn new(megabits: u32) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -130,51 +130,51 @@ async fn two_nodes_share_the_lowest_limit_and_what_one_leaves_goes_to_the_other(
 
 #[tokio::test(start_paused = true)]
 async fn what_a_node_has_no_use_for_is_granted_to_the_other_within_a_second() {
-    let house = House::new(40).await;
+    let paced = PacedEngine::new(40).await;
     let limit = bytes_per_second(40);
-    house.ask(MIDDLE, u64::MAX);
-    house.ask_for(OTHER, u64::MAX, ROUND).await;
-    house.ask(MIDDLE, u64::MAX);
-    assert_eq!(house.ask(OTHER, u64::MAX), Some(limit / 2));
-    assert_eq!(house.ask(MIDDLE, 1000), Some(1000));
-    let later = house.ask_for(OTHER, u64::MAX, ROUND).await;
+    paced.ask(MIDDLE, u64::MAX);
+    paced.ask_for(OTHER, u64::MAX, ROUND).await;
+    paced.ask(MIDDLE, u64::MAX);
+    assert_eq!(paced.ask(OTHER, u64::MAX), Some(limit / 2));
+    assert_eq!(paced.ask(MIDDLE, 1000), Some(1000));
+    let later = paced.ask_for(OTHER, u64::MAX, ROUND).await;
     assert_eq!(later, Some(limit - 1000), "a round later, long before the grant ends");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_silent_node_holds_is_granted_to_others_when_its_grant_is_over_but_for_its_share() {
-    let house = House::new(40).await;
+    let paced = PacedEngine::new(40).await;
     let limit = bytes_per_second(40);
-    assert_eq!(house.ask(MIDDLE, u64::MAX), Some(limit));
+    assert_eq!(paced.ask(MIDDLE, u64::MAX), Some(limit));
     let silent_since = Instant::now();
     while Instant::now() + ROUND < silent_since + LEASE {
-        assert_eq!(house.ask(OTHER, u64::MAX), Some(0), "after {:?}", silent_since.elapsed());
+        assert_eq!(paced.ask(OTHER, u64::MAX), Some(0), "after {:?}", silent_since.elapsed());
         advance(ROUND).await;
     }
     advance(silent_since + LEASE - Duration::from_millis(1) - Instant::now()).await;
-    assert_eq!(house.ask(OTHER, u64::MAX), Some(0), "it counts to the end");
+    assert_eq!(paced.ask(OTHER, u64::MAX), Some(0), "it counts to the end");
     advance(Duration::from_millis(1)).await;
-    assert_eq!(house.ask(OTHER, u64::MAX), Some(limit / 2), "the other may read at its share");
-    let long = house.ask_for(OTHER, u64::MAX, Duration::from_secs(29)).await;
+    assert_eq!(paced.ask(OTHER, u64::MAX), Some(limit / 2), "the other may read at its share");
+    let long = paced.ask_for(OTHER, u64::MAX, Duration::from_secs(29)).await;
     assert_eq!(long, Some(limit / 2));
-    let longer = house.ask_for(OTHER, u64::MAX, Duration::from_secs(2)).await;
+    let longer = paced.ask_for(OTHER, u64::MAX, Duration::from_secs(2)).await;
     assert_eq!(longer, Some(limit), "it is taken to be dead");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_node_held_before_it_started_anew_is_granted_at_once() {
-    let house = House::new(40).await;
+    let paced = PacedEngine::new(40).await;
     let limit = bytes_per_second(40);
-    assert_eq!(house.ask(MIDDLE, u64::MAX), Some(limit));
-    house.engine.register(node(Area::Mainland, Tier::Middle), 1).await.unwrap();
-    assert_eq!(house.ask(OTHER, u64::MAX), Some(0), "the same said twice");
-    house.engine.register(node(Area::Mainland, Tier::Middle), 2).await.unwrap();
-    assert_eq!(house.ask(OTHER, u64::MAX), Some(limit));
+    assert_eq!(paced.ask(MIDDLE, u64::MAX), Some(limit));
+    paced.engine.register(node(Area::Mainland, Tier::Middle), 1).await.unwrap();
+    assert_eq!(paced.ask(OTHER, u64::MAX), Some(0), "the same said twice");
+    paced.engine.register(node(Area::Mainland, Tier::Middle), 2).await.unwrap();
+    assert_eq!(paced.ask(OTHER, u64::MAX), Some(limit));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_grants_nothing_while_grants_of_one_before_it_may_count() {
-    let House { engine, ledger, _dir } = House::new(40).await;
+    let PacedEngine { engine, ledger, _dir } = PacedEngine::new(40).await;
     let limit = bytes_per_second(40);
     assert_eq!(ask(&engine, OTHER, u64::MAX), Some(limit));
     drop(engine);
@@ -191,7 +191,7 @@ async fn an_engine_grants_nothing_while_grants_of_one_before_it_may_count() {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_whose_nodes_begin_anew_grants_all_of_it_at_once() {
-    let House { engine, ledger, _dir } = House::new(40).await;
+    let PacedEngine { engine, ledger, _dir } = PacedEngine::new(40).await;
     let limit = bytes_per_second(40);
     assert_eq!(ask(&engine, OTHER, u64::MAX), Some(limit));
     drop(engine);
@@ -205,7 +205,7 @@ async fn an_engine_whose_nodes_begin_anew_grants_all_of_it_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_engine_leaves_their_share_to_nodes_that_it_has_not_heard_of() {
-    let House { engine, ledger, _dir } = House::new(40).await;
+    let PacedEngine { engine, ledger, _dir } = PacedEngine::new(40).await;
     let limit = bytes_per_second(40);
     drop(engine);
     let engine = open(&ledger).await;

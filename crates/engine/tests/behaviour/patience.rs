@@ -34,11 +34,11 @@ async fn next(fixture: &Fixture) -> (LeasedJob, Duration) {
 
 /// Reports `outcome` of every item of `job`.
 async fn report(fixture: &Fixture, job: &LeasedJob, outcome: Outcome) {
-    let told = |at: &stoker_domain::job::JobItem| ItemReport {
+    let reported = |at: &stoker_domain::job::JobItem| ItemReport {
         detail: Some("it did not work".into()),
         ..item(at.position, outcome)
     };
-    assert!(fixture.report(job, job.items.iter().map(told).collect()).await);
+    assert!(fixture.report(job, job.items.iter().map(reported).collect()).await);
 }
 
 async fn progress(fixture: &Fixture, task: &TaskId) -> Vec<Progress> {

@@ -9,8 +9,7 @@ use stoker_domain::{
     quota::Product,
     target::Target,
 };
-use stoker_engine::{BatchLimit, PurgeError, PurgeSubmission, Receipt, SubmitError};
-use stoker_ledger::ErrorKind;
+use stoker_engine::{BatchLimit, ErrorKind, PurgeError, PurgeSubmission, Receipt, SubmitError};
 
 use crate::{
     arbitrary::Fate,

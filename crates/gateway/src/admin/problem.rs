@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::domain::OriginError;
 use stoker_engine::{
-    DomainError, Error as LedgerError, ErrorKind, IdentityError, IdentityKind, OwnershipError,
-    SubmitError, ZoneError,
+    DomainError, Error as EngineError, ErrorKind, IdentityError, IdentityKind, OwnershipError,
+    SubmitError, ZoneError, with_causes,
 };
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     auth::{account::NotActive, admin as signature, replay, signed},
     content,
-    frame::{Failure, chain, submit_for_log},
+    frame::Failure,
     request_fields,
 };
 
@@ -99,7 +99,7 @@ pub(crate) enum Error {
     Submit(#[from] SubmitError),
     /// The ledger did not answer.
     #[error("the ledger does not answer")]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] EngineError),
 }
 
 /// The text for a ledger whose trouble is not known.
@@ -137,7 +137,7 @@ impl Error {
     }
 
     /// The error of the ledger, if it is what failed.
-    fn ledger_error(&self) -> Option<&LedgerError> {
+    fn ledger_error(&self) -> Option<&EngineError> {
         match self {
             Self::Ledger(error)
             | Self::Replay(replay::Error::Ledger(error))
@@ -172,7 +172,7 @@ impl Error {
             Self::Signed(signed::Error::Authorization(error)) => error.to_string(),
             Self::Signed(signed::Error::Content(error)) => error.to_string(),
             // what is wrong with the document is the caller's to know
-            Self::Identity(error @ IdentityError::InvalidPolicy { .. }) => chain(error),
+            Self::Identity(error @ IdentityError::InvalidPolicy { .. }) => with_causes(error),
             Self::Identity(IdentityError::Ledger(_)) => SILENT.into(),
             _ => self.to_string(),
         }
@@ -213,7 +213,7 @@ impl Error {
 
     fn kind(&self) -> Kind {
         if let Some(error) = self.ledger_error() {
-            return ledger_kind(&error.kind);
+            return ledger_kind(error.kind);
         }
         match self {
             Self::Signed(error) => signed_kind(error),
@@ -289,13 +289,13 @@ impl Failure for Error {
 
     fn for_log(&self) -> String {
         match self {
-            Self::Submit(error) => submit_for_log(error),
+            Self::Submit(error) => error.for_log(),
             // who mistakes the halves of a key names the secret one
             Self::Identity(IdentityError::Unknown { kind: IdentityKind::Key, .. }) => {
                 self.kind().2.into()
             }
             Self::Content(_) | Self::Query(_) => self.kind().2.into(),
-            _ => chain(self),
+            _ => with_causes(self),
         }
     }
 
@@ -432,7 +432,9 @@ fn submit_kind(error: &SubmitError) -> Kind {
         E::DomainUnknown { .. } | E::OtherZone { .. } => domain_unknown(),
         E::DomainOffline { .. } => Kind(StatusCode::CONFLICT, "domain-offline", "domain offline"),
         E::DomainLocked { .. } => domain_locked(),
-        E::FeatureClosed { .. } => Kind(StatusCode::FORBIDDEN, "feature-closed", "feature closed"),
+        E::FeatureDisabled { .. } => {
+            Kind(StatusCode::FORBIDDEN, "feature-closed", "feature closed")
+        }
         E::AreaNotEnabled { .. } => {
             Kind(StatusCode::CONFLICT, "area-not-enabled", "area not enabled")
         }
@@ -453,7 +455,7 @@ const fn ownership_kind(error: &OwnershipError) -> Kind {
         E::Unclaimable { .. } => unclaimable(),
         E::NoFile { .. } => Kind(StatusCode::BAD_REQUEST, "no-file", "no file of a wildcard"),
         E::NoRecord { .. } => Kind(StatusCode::CONFLICT, "no-record", "no record to look for"),
-        E::Unfound { .. } => not_verified(),
+        E::ProofNotFound { .. } => not_verified(),
         E::TooMany { .. } => Kind(StatusCode::CONFLICT, "too-many", "too many"),
         E::TooOften { .. } | E::Busy => {
             Kind(StatusCode::TOO_MANY_REQUESTS, "verified-too-often", "verified too often")
@@ -479,7 +481,7 @@ const fn domain_unknown() -> Kind {
 }
 
 /// One that is damaged does not mend itself; the others may.
-const fn ledger_kind(kind: &ErrorKind) -> Kind {
+const fn ledger_kind(kind: ErrorKind) -> Kind {
     match kind {
         ErrorKind::Full => Kind(StatusCode::SERVICE_UNAVAILABLE, "ledger-full", "disk full"),
         ErrorKind::ReadOnly => {
@@ -488,7 +490,7 @@ const fn ledger_kind(kind: &ErrorKind) -> Kind {
         ErrorKind::Corrupt => {
             Kind(StatusCode::INTERNAL_SERVER_ERROR, "ledger-damaged", "ledger damaged")
         }
-        _ => unavailable(),
+        ErrorKind::Unavailable | ErrorKind::Refused => unavailable(),
     }
 }
 

@@ -108,6 +108,13 @@ pub(super) fn check_patience(seconds: Option<u64>) -> Result<(), ContentError> {
 /// The areas in which all domains of the URLs are served. URLs and domains that are wrong are left
 /// to the engine, which names them.
 fn served(engine: &Engine, account: AccountId, new: &api::NewTask) -> Result<AreaScope, Error> {
+    let domains = engine.domains(account);
+    let mut all = domains.iter().map(|domain| domain.areas);
+    let areas = all.next().unwrap_or_default();
+    if all.all(|other| other == areas) {
+        // whichever they name: the engine is the only one to read the URLs
+        return Ok(areas);
+    }
     let mut first: Option<Arc<Domain>> = None;
     for url in &new.urls {
         let Ok(target) = Target::parse(url, new.encode) else { continue };

@@ -13,8 +13,8 @@ use std::{
 };
 
 use http::Method;
-use stoker_domain::account::AccountId;
-use stoker_engine::{Error as LedgerError, ReplayWindow, SignedCall};
+use stoker_domain::{account::AccountId, replay::ReplayWindow};
+use stoker_engine::{Error as EngineError, SignedCall};
 use tokio::time::Instant;
 
 use super::{
@@ -40,7 +40,7 @@ pub(crate) enum Error {
     TooOften(Exceeded),
     /// The ledger did not answer.
     #[error("the nonce cannot be recorded")]
-    Ledger(#[source] LedgerError),
+    Ledger(#[source] EngineError),
 }
 
 /// Takes a call of `account`.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, header, request::Parts};
-use stoker_engine::{Caller, Error as LedgerError};
+use stoker_engine::{Caller, Error as EngineError};
 
 use super::{
     address,
@@ -67,7 +67,7 @@ pub(crate) enum Error {
     Token(#[source] token::Error),
     /// The ledger did not answer.
     #[error("the key cannot be looked up")]
-    Ledger(#[source] LedgerError),
+    Ledger(#[source] EngineError),
 }
 
 /// Verifies a call whose signed path is `path` and reads its content of at most `limit` bytes, or of

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, Method};
-use jiff::Timestamp as Moment;
+use jiff::{Timestamp as Moment, tz::TimeZone};
 use sha2::{Digest, Sha256};
 use stoker_domain::time::Timestamp;
 use subtle::{Choice, ConstantTimeEq};
@@ -94,7 +94,7 @@ pub(crate) fn signs_one(
     timestamp: &str,
     requests: &[Vec<u8>],
 ) -> bool {
-    if timestamp.parse().ok().and_then(utc_date).as_deref() != Some(&authorization.date) {
+    if !timestamp.parse().is_ok_and(|seconds| is_utc_date(&authorization.date, seconds)) {
         return false;
     }
     let origin = Origin {
@@ -292,6 +292,26 @@ fn hmac(key: &[u8], text: &[u8]) -> [u8; 32] {
 fn utc_date(seconds: i64) -> Option<String> {
     let moment = Moment::from_second(seconds).ok()?;
     Some(moment.strftime("%Y-%m-%d").to_string())
+}
+
+/// Whether `text` is the UTC date of a time as [`utc_date`] writes it. Every call asks, so that no text
+/// is made for it.
+fn is_utc_date(text: &str, seconds: i64) -> bool {
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0i16, |sum, digit| {
+            digit.is_ascii_digit().then(|| sum * 10 + i16::from(digit - b'0'))
+        })
+    };
+    let (Ok(moment), [year @ .., b'-', m1, m2, b'-', d1, d2]) =
+        (Moment::from_second(seconds), text.as_bytes())
+    else {
+        return false;
+    };
+    let date = TimeZone::UTC.to_datetime(moment).date();
+    year.len() == 4
+        && number(year) == Some(date.year())
+        && number(&[*m1, *m2]) == Some(date.month().into())
+        && number(&[*d1, *d2]) == Some(date.day().into())
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

@@ -21,7 +21,6 @@ use prometheus_client::{
     },
     registry::Registry,
 };
-use stoker_engine::Engine;
 
 use crate::content::{Contents, Stats};
 
@@ -127,42 +126,6 @@ impl Collector for ContentMetrics {
         for (caller, reason, count) in refused.chain([suspects]) {
             let labels = [("caller", caller), ("reason", reason)];
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
-        }
-        Ok(())
-    }
-}
-
-/// Who the nodes are, and what the sweep did.
-#[derive(Debug)]
-pub(crate) struct EngineMetrics(pub(crate) Arc<Engine>);
-
-impl Collector for EngineMetrics {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let (name, help) = ("stoker_engine_nodes", "Nodes, by whether they are heard of.");
-        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        let nodes = self.0.nodes();
-        for (state, is_alive) in [("alive", true), ("silent", false)] {
-            let count = nodes.iter().filter(|node| node.is_alive == is_alive).count();
-            ConstGauge::new(count).encode(family.encode_family(&[("state", state)])?)?;
-        }
-        let swept = self.0.swept();
-        for (name, help, count) in [
-            (
-                "stoker_sweep_jobs_ended",
-                "Jobs ended because no node would finish them.",
-                swept.jobs,
-            ),
-            (
-                "stoker_sweep_targets_timed_out",
-                "Targets whose last node timed out.",
-                swept.timeouts,
-            ),
-            ("stoker_sweep_tasks_removed", "Old tasks removed.", swept.tasks),
-            ("stoker_sweep_targets_removed", "Targets removed with their tasks.", swept.targets),
-            ("stoker_sweep_purges_removed", "Old purges removed.", swept.purges),
-        ] {
-            let encoder = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
-            ConstCounter::new(count).encode(encoder)?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
 //! What the caller reads and what the log reads are two texts: URLs and names of parameters, which
 //! may carry tokens, never reach the log.
 
+use stoker_engine::with_causes;
+
 use super::{
     common::Refused,
     error::Error,
@@ -13,7 +15,7 @@ use super::{
 use crate::{
     auth::{signed, token, v1::caller},
     content,
-    frame::{Failure, chain},
+    frame::Failure,
 };
 
 /// The vendor's code and the public sentence in both languages.
@@ -116,7 +118,7 @@ impl Failure for Error {
             (_, Some(error)) => error.for_log(),
             (Self::Access(refused), _) => refused.for_log(),
             (Self::Params(_), _) => "the parameters cannot be read".into(),
-            _ => chain(self),
+            _ => with_causes(self),
         }
     }
 

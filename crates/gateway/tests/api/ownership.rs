@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use http::Method;
 use serde_json::{Value, json};
-use stoker_engine::{Evidence, Unfound};
+use stoker_engine::{Evidence, EvidenceError};
 
 use crate::app::{App, Call, OWNER, SMALL};
 
@@ -29,17 +29,17 @@ impl Published {
 
 #[async_trait]
 impl Evidence for Published {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unfound> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, EvidenceError> {
         match self.0.lock().unwrap().get(name) {
             Some(text) => Ok(vec![text.clone().into_bytes()]),
-            None => Err(Unfound::NoRecord(name.into())),
+            None => Err(EvidenceError::NoRecord(name.into())),
         }
     }
 
-    async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, Unfound> {
+    async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, EvidenceError> {
         match self.0.lock().unwrap().get(&format!("{host}{path}")) {
             Some(text) => Ok(text.clone().into_bytes()),
-            None => Err(Unfound::Status { host: host.into(), status: 404 }),
+            None => Err(EvidenceError::Status { host: host.into(), status: 404 }),
         }
     }
 }

@@ -91,6 +91,7 @@ pub(super) fn lease(
     connection: &Connection,
     request: &LeaseRequest,
 ) -> Result<Vec<LeasedJob>, Failure> {
+    // a node gets a number with its first job
     let Some(node) = names::find_node(connection, &request.node)? else { return Ok(Vec::new()) };
     let mut statement = connection.prepare_cached(
         "/* lease */ UPDATE job SET state = 1, attempt = attempt + 1, fruitless = fruitless + 1,
@@ -98,6 +99,7 @@ pub(super) fn lease(
          WHERE id = ?1",
     )?;
     let mut jobs = Vec::new();
+    // all rows are read before the first is written: the update changes what the index says is due
     for (number, due) in (0..).zip(due(connection, node, request)?) {
         let token = LeaseToken(request.seed.wrapping_add(number));
         statement.execute(params![due.id, request.until.as_millis(), token.0.cast_signed()])?;
@@ -167,6 +169,7 @@ pub(super) fn items(
          WHERE id BETWEEN ?1 AND ?2 ORDER BY id",
     )?;
     let offset = names::target(chunk, 0);
+    // targets of other nodes may lie between them: one range costs less than a look-up for each
     let mut rows = statement.query([names::target(chunk, first), names::target(chunk, last)])?;
     let mut items = Vec::with_capacity(positions.len());
     while let Some(row) = rows.next()? {
@@ -188,6 +191,8 @@ pub(super) fn renew(
 ) -> Result<bool, Failure> {
     let renewed = connection
         .prepare_cached(
+            // also when the lease has run out, as long as nobody else got the job: the work on it
+            // was not lost
             "/* renew */ UPDATE job SET due = ?3 WHERE id = ?1 AND token = ?2 AND state = 1",
         )?
         .execute(params![job.0, token.0.cast_signed(), until.as_millis()])?;
@@ -198,6 +203,7 @@ pub(super) fn release(connection: &Connection, node: &str, now: Timestamp) -> Re
     let Some(node) = names::find_node(connection, node)? else { return Ok(0) };
     let released = connection
         .prepare_cached(
+            // `state < 2` is the index's own condition, and `state = 1` the one that is meant
             "/* release */ UPDATE job INDEXED BY job_due SET state = 0, due = ?2
              WHERE state < 2 AND node = ?1 AND state = 1",
         )?
@@ -227,6 +233,7 @@ pub(super) fn hasten(
     now: Timestamp,
 ) -> Result<(), Failure> {
     let mut statement = connection.prepare_cached(
+        // never a leased one: there `due` is the end of the lease
         "/* hasten */ UPDATE job SET due = ?2 WHERE id = ?1 AND state = 0 AND due > ?2",
     )?;
     for job in jobs {

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use stoker_domain::{
     account::AccountId,
-    ownership::{Method, Proof, Record, are_related},
+    ownership::{Method, Proof, VerificationRecord, are_related},
     time::Timestamp,
 };
 
@@ -21,13 +21,20 @@ macro_rules! columns {
 
 #[async_trait]
 impl Ownership for Sqlite {
-    async fn put_ownership_record(&self, new: &Record, most: u32) -> Result<Option<Record>, Error> {
+    async fn put_ownership_record(
+        &self,
+        new: &VerificationRecord,
+        most: u32,
+    ) -> Result<Option<VerificationRecord>, Error> {
         let new = new.clone();
         let work = move |c: &Session| put_record(c, &new, most);
         self.write("put a record of ownership", 1, work).await
     }
 
-    async fn ownership_records(&self, account: AccountId) -> Result<Vec<Record>, Error> {
+    async fn ownership_records(
+        &self,
+        account: AccountId,
+    ) -> Result<Vec<VerificationRecord>, Error> {
         let read = move |c: &Connection| records(c, account);
         self.read("list records of ownership", read).await
     }
@@ -69,9 +76,9 @@ pub(super) fn check(
 /// The record that the account has for this name, or else `new`; nothing when it has `most` others.
 pub(super) fn put_record(
     connection: &Connection,
-    new: &Record,
+    new: &VerificationRecord,
     most: u32,
-) -> Result<Option<Record>, Failure> {
+) -> Result<Option<VerificationRecord>, Failure> {
     let now = new.created_at.as_millis();
     connection
         .prepare_cached(
@@ -109,7 +116,7 @@ fn record(
     connection: &Connection,
     account: AccountId,
     name: &str,
-) -> Result<Option<Record>, Failure> {
+) -> Result<Option<VerificationRecord>, Failure> {
     let found = connection
         .prepare_cached(concat!(
             "/* record */ SELECT ",
@@ -121,7 +128,10 @@ fn record(
     Ok(found)
 }
 
-pub(super) fn records(connection: &Connection, account: AccountId) -> Result<Vec<Record>, Failure> {
+pub(super) fn records(
+    connection: &Connection,
+    account: AccountId,
+) -> Result<Vec<VerificationRecord>, Failure> {
     let mut statement = connection.prepare_cached(concat!(
         "/* records */ SELECT ",
         columns!(),
@@ -206,8 +216,8 @@ pub(super) fn end(connection: &Connection, account: AccountId, claim: &str) -> R
     Ok(())
 }
 
-fn read_record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
+fn read_record(row: &Row<'_>) -> rusqlite::Result<VerificationRecord> {
+    Ok(VerificationRecord {
         account: AccountId(row.get(0)?),
         name: row.get(1)?,
         token: row.get(2)?,

@@ -2,9 +2,10 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, params};
+use stoker_domain::replay::ReplayWindow;
 
 use super::{Sqlite, failure::Failure, session::Session};
-use crate::{AdmittedCall, Error, ReplayWindow, SignedCalls};
+use crate::{AdmittedCall, Error, SignedCalls};
 
 #[async_trait]
 impl SignedCalls for Sqlite {

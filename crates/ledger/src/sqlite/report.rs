@@ -74,6 +74,7 @@ pub(super) fn bytes(connection: &Connection, chunk: i64) -> Result<Bytes, Failur
 pub(super) fn apply(session: &Session, report: &ReportWrite) -> Result<Applied, Failure> {
     match find_job(session, report)? {
         Some(job) => apply_to(session, job, report),
+        // not an error: a node cannot know that its lease was given to another
         None => Ok(Applied { is_stale: true, ..Applied::default() }),
     }
 }
@@ -113,6 +114,7 @@ fn apply_to(session: &Session, job: Job, report: &ReportWrite) -> Result<Applied
     for item in &report.items {
         let target = names::target(job.chunk, item.report.position);
         match rollup.take(item) {
+            // most items change no row of a target: its last node does, and the first that fails
             None => {}
             Some(Change::FirstFailure) => write_first_failure(connection, target, &item.report)?,
             Some(end) => {
@@ -122,11 +124,15 @@ fn apply_to(session: &Session, job: Job, report: &ReportWrite) -> Result<Applied
         }
     }
     let mut applied = rollup.applied();
+    // also of a report that settles nothing: it is what is known of items that are tried again
     append(connection, report, &rollup.heard)?;
     write_job(connection, report, &rollup, &applied)?;
+    // a report of retries leaves chunk and task alone, and so their pages unwritten
     if applied.settled > 0 {
         write_chunk(connection, job.chunk, &rollup)?;
-        applied.finished_task = write_task(session, chunk.task, &rollup, report.now)?;
+        if let Some((task, has_failures)) = write_task(session, chunk.task, &rollup, report.now)? {
+            (applied.finished_task, applied.task_has_failures) = (Some(task), has_failures);
+        }
     }
     Ok(applied)
 }
@@ -189,10 +195,12 @@ fn write_end(
 ) -> Result<EndedTarget, Failure> {
     let (progress, keeps_outcome) = match end {
         Change::End { progress, keeps_outcome } => (progress, keeps_outcome),
+        // never passed: a first failure has a statement of its own
         Change::FirstFailure => (Progress::Processing, false),
     };
     let ended = connection
         .prepare_cached(
+            // a size stays where the last node tells none, as one that failed
             "/* report: end of a target */ UPDATE target SET progress = ?2,
                  outcome = CASE WHEN ?3 THEN outcome ELSE ?4 END,
                  size_bytes = coalesce(?5, size_bytes), finished_at = ?6
@@ -243,6 +251,8 @@ fn write_job(
 ) -> Result<(), Failure> {
     connection
         .prepare_cached(
+            // a final job stays so; the last report returns the job; any other keeps its lease.
+            // `fruitless` counts leases that were heard of nothing, and begins anew with any word
             "/* report: job */ UPDATE job SET settled = ?2,
                  state = CASE WHEN ?3 THEN 2 WHEN ?4 THEN 0 ELSE 1 END,
                  due = CASE WHEN ?4 AND NOT ?3 THEN ?5 ELSE due END,
@@ -292,24 +302,26 @@ fn add_not_followed(connection: &Connection, task: i64, more: &NotFollowed) -> R
     Ok(())
 }
 
-/// Adds the ended targets to task and tally; the task's name when they were its last.
+/// Adds the ended targets to task and tally; when they were its last, the task's name, and whether
+/// any of its targets failed.
 fn write_task(
     session: &Session,
     task: i64,
     rollup: &Rollup,
     now: Timestamp,
-) -> Result<Option<TaskId>, Failure> {
+) -> Result<Option<(TaskId, bool)>, Failure> {
     add_not_followed(session, task, &rollup.not_followed)?;
     let counts = tally::sum(&rollup.by_host);
-    let (is_final, name, buckets): (bool, String, TaskBuckets) = session
+    let (is_final, name, buckets, has_failures): (bool, String, TaskBuckets, bool) = session
         .prepare_cached(
+            // `targets` grows with every playlist, so that the end is computed each time
             "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
                  failed_origin = failed_origin + ?4, failed_timeout = failed_timeout + ?6,
                  done_bytes = done_bytes + ?7, held_bytes = held_bytes + ?8,
                  pulled_bytes = pulled_bytes + ?9, updated_at = ?5,
                  finished_at = CASE WHEN targets = done + ?2 + failed + ?3 THEN ?5 END
              WHERE id = ?1
-             RETURNING finished_at IS NOT NULL, public_id, account, areas, created_at",
+             RETURNING finished_at IS NOT NULL, public_id, account, areas, created_at, failed > 0",
         )?
         .query_row(
             params![
@@ -323,11 +335,12 @@ fn write_task(
                 signed(rollup.bytes.held),
                 signed(rollup.bytes.pulled),
             ],
-            |row| Ok((row.get(0)?, row.get(1)?, task_buckets(row, 2)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, task_buckets(row, 2)?, row.get(5)?)),
         )?;
     session.tally(buckets, &rollup.by_host);
+    // in the transaction that finishes it: no crash leaves secrets of a finished task behind
     if is_final {
         fields::forget(session, task)?;
     }
-    Ok((is_final && rollup.ended > 0).then_some(TaskId(name)))
+    Ok((is_final && rollup.ended > 0).then_some((TaskId(name), has_failures)))
 }

@@ -14,7 +14,7 @@ use stoker_domain::{
 
 use super::{
     Sqlite,
-    columns::{DONE, FAILED, signed, task_buckets, word},
+    columns::{DONE, FAILED, signed, task_buckets, unsigned, word},
     failure::Failure,
     names, report, schema,
     session::Session,
@@ -29,6 +29,10 @@ impl Maintenance for Sqlite {
     async fn overdue_nodes(&self, due_before: Timestamp) -> Result<Vec<String>, Error> {
         let find = move |c: &Connection| overdue_nodes(c, due_before);
         self.read("find overdue jobs", find).await
+    }
+
+    async fn open_jobs(&self) -> Result<u64, Error> {
+        self.read("count open jobs", open_jobs).await
     }
 
     async fn end_jobs(&self, end: EndJobs) -> Result<EndedJobs, Error> {
@@ -69,6 +73,16 @@ pub(super) fn overdue_nodes(
     )?;
     let names = statement.query_map([due_before.as_millis()], |row| row.get(0))?;
     Ok(names.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn open_jobs(connection: &Connection) -> Result<u64, Failure> {
+    let count = connection
+        // from the index alone, which has nothing of the jobs that are final
+        .prepare_cached(
+            "/* open_jobs */ SELECT count(*) FROM job INDEXED BY job_due WHERE state < 2",
+        )?
+        .query_row([], |row| unsigned(row, 0))?;
+    Ok(count)
 }
 
 pub(super) fn end_jobs(session: &Session, end: &EndJobs) -> Result<EndedJobs, Failure> {

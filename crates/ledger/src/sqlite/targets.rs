@@ -76,12 +76,14 @@ pub(super) fn page(
     let mut walks = Vec::new();
     let mut total = 0;
     for scope in Scope::all(connection, filter)? {
+        // walks that find nothing are left out: each would be stepped through for every page
         let (matching, walk) = scope.total(connection)?;
         if matching > 0 {
             walks.push((scope, walk));
             total += matching;
         }
     }
+    // no more than there are: a walk whose rows are used up would look through all that is left
     let limit = filter.limit.min(total.saturating_sub(filter.offset));
     let rows = match walks.as_slice() {
         _ if limit == 0 => Vec::new(),
@@ -100,6 +102,7 @@ fn merged(
 ) -> Result<Vec<TargetRow>, Failure> {
     let mut statements = Vec::with_capacity(walks.len());
     for (scope, walk) in walks {
+        // each walk may have to give the whole page and all before it; the merge decides
         let end = offset.saturating_add(limit);
         let query = scope.page_query(*walk, "t.task, t.id", Skip::default(), end, 0);
         statements.push((connection.prepare_cached(&query.sql)?, query));
@@ -173,6 +176,7 @@ impl<'a> Scope<'a> {
     /// How many targets match, and the index that finds them soonest.
     fn total(&self, connection: &Connection) -> Result<(u64, Walk), Failure> {
         let matching = |counts: Counts| counts.matching(self.progress, self.kind);
+        // the indexes of states begin with the account
         let by_progress = match self.account.and(self.progress) {
             Some(Progress::Failed) if self.kind.is_some() => Walk::Failed,
             Some(_) => Walk::Progress,
@@ -191,6 +195,8 @@ impl<'a> Scope<'a> {
             return Ok((matching(self.tally(connection, ALL_HOSTS)?), by_progress));
         };
         let of_host = self.tally(connection, host)?;
+        // the few failed of an account are found sooner than the many targets of a host; both
+        // counts are read from the tally, which is cheap
         let is_rare = by_progress != Walk::Tasks
             && matching(self.tally(connection, ALL_HOSTS)?) < of_host.targets;
         Ok((matching(of_host), if is_rare { by_progress } else { Walk::Host }))
@@ -252,6 +258,7 @@ impl<'a> Scope<'a> {
         query.add(":limit", Value::Integer(signed(limit)));
         query.add(":offset", Value::Integer(signed(offset)));
         let order = match walk {
+            // the order of the index that is walked; spelt otherwise, SQLite would sort
             Walk::Tasks => "k.id DESC, c.first, t.id",
             _ => "t.task DESC, t.id",
         };
@@ -284,6 +291,7 @@ impl<'a> Scope<'a> {
             query.condition(" AND t.host = :host", ":host", Value::Integer(number));
         }
         if let Some(url) = self.url {
+            // the index has hashes, which may collide: the URL decides
             let hash = Value::Integer(url_hash(url));
             query.condition(" AND t.url_hash = :hash", ":hash", hash);
             query.condition(" AND t.url = :url", ":url", Value::Text(url.into()));
@@ -325,6 +333,7 @@ fn hosts(
             )?
             .query_row(params![url_hash(url), url], |row| row.get(0))
             .optional()?;
+        // one URL has one host: the others would be walks that find nothing
         numbers.retain(|number| Some(*number) == host);
     }
     Ok(numbers.into_iter().map(Some).collect())

@@ -7,11 +7,12 @@ use stoker_domain::{
     area::{Area, AreaScope},
     domain::{Domain, Lock, Shield},
     quota::{AreaLimits, Era, Limits, Product},
+    replay::ReplayWindow,
     setting::Status,
 };
 
 use super::fixture::{Fixture, T0, account, at, counter};
-use crate::{AdmittedCall, ErrorKind, Ledger, NewLimits, ReplayWindow};
+use crate::{AdmittedCall, ErrorKind, Ledger, NewLimits};
 
 pub async fn an_account_gets_a_number_and_is_listed_oldest_first(ledger: Arc<dyn Ledger>) {
     assert_eq!(ledger.accounts().await.expect("accounts"), vec![]);

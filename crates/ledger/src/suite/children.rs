@@ -147,11 +147,11 @@ pub async fn a_job_tells_which_playlists_were_named_as_such(ledger: Arc<dyn Ledg
     let mut plan = plan(&fixture, 3).await;
     plan.targets[0].levels = 2;
     fixture.ledger.add_children(plan).await.expect("children");
-    let told = |job: &LeasedJob| -> Vec<_> {
+    let levels = |job: &LeasedJob| -> Vec<_> {
         job.items.iter().map(|item| (item.levels, item.is_named)).collect()
     };
     let job = fixture.lease_one("middle", at(61)).await;
-    assert_eq!(told(&job), [(3, false), (0, false)]);
+    assert_eq!(levels(&job), [(3, false), (0, false)]);
     let job = fixture.lease_one("edge", at(61)).await;
-    assert_eq!(told(&job), [(2, true), (0, false)]);
+    assert_eq!(levels(&job), [(2, true), (0, false)]);
 }

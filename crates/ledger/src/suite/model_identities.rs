@@ -7,7 +7,7 @@ use std::{
 
 use stoker_domain::{
     account::{AccessKey, AccountId, Attachment, Group, NamedPolicy, Principal, User, UserId},
-    ownership::{Method, Proof, Record},
+    ownership::{Method, Proof, VerificationRecord},
 };
 
 use super::fixture::{Dice, Fixture, T0, at};
@@ -255,14 +255,20 @@ pub async fn records_and_proofs_match_a_plain_model(ledger: Arc<dyn Ledger>) {
     const MOST: u32 = 2;
     let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
     let mut dice = Dice(SEED);
-    let mut records: BTreeMap<String, Record> = BTreeMap::new();
+    let mut records: BTreeMap<String, VerificationRecord> = BTreeMap::new();
     let mut proofs: Vec<Proof> = Vec::new();
     for second in 0..200 {
         let (name, now) = (format!("{}.com", dice.pick(NAMES)), at(second));
         let expires_at = at(second + dice.below(12));
         if dice.coin() {
             let token = second.to_string();
-            let new = Record { account, name: name.clone(), token, created_at: now, expires_at };
+            let new = VerificationRecord {
+                account,
+                name: name.clone(),
+                token,
+                created_at: now,
+                expires_at,
+            };
             records.retain(|_, record| record.expires_at > now);
             let has_room = records.len() < MOST as usize;
             let expected = match records.get(&name) {

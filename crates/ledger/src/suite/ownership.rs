@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use stoker_domain::{
     account::AccountId,
     area::AreaScope,
-    ownership::{Method, Ownership, Proof, Record, are_related},
+    ownership::{Method, Ownership, Proof, VerificationRecord, are_related},
     setting::Status,
     zone::{Zone, ZoneId},
 };
@@ -31,8 +31,8 @@ fn zone(name: &str, account: AccountId, is_claim: bool) -> Zone {
     }
 }
 
-fn record(account: AccountId, name: &str, token: &str, made: u64) -> Record {
-    Record {
+fn record(account: AccountId, name: &str, token: &str, made: u64) -> VerificationRecord {
+    VerificationRecord {
         account,
         name: name.into(),
         token: token.into(),
@@ -103,7 +103,8 @@ pub async fn a_record_stays_until_it_expires_and_an_account_has_a_bounded_number
     ledger: Arc<dyn Ledger>,
 ) {
     let Fixture { ledger, account, stranger } = Fixture::new(ledger).await;
-    let put = async |new: Record| ledger.put_ownership_record(&new, 2).await.expect("put");
+    let put =
+        async |new: VerificationRecord| ledger.put_ownership_record(&new, 2).await.expect("put");
     let first = record(account, "a.com", "one", 0);
     assert_eq!(put(first.clone()).await, Some(first.clone()));
     assert_eq!(put(record(account, "a.com", "two", 9)).await, Some(first.clone()));

@@ -34,6 +34,7 @@ pub async fn a_repeated_report_changes_nothing(ledger: Arc<dyn Ledger>) {
     let items = [(0, Outcome::Filled), (1, MISSING)];
     let first = fixture.settle(&job, &items, at(1)).await;
     assert_eq!((first.settled, first.finished_targets, first.job_is_final), (2, 2, false));
+    assert_eq!((first.failed_targets, first.task_has_failures), (1, false));
     let rows = fixture.targets("1").await;
     let row = fixture.row("1").await;
     // the same again, and with other words for the same items
@@ -45,6 +46,7 @@ pub async fn a_repeated_report_changes_nothing(ledger: Arc<dyn Ledger>) {
     // twice in one report
     let last = fixture.settle(&job, &[(2, Outcome::Filled), (2, MISSING)], at(10)).await;
     assert_eq!((last.settled, last.finished_targets, last.job_is_final), (1, 1, true));
+    assert_eq!((last.failed_targets, last.task_has_failures), (0, true));
     assert_eq!(last.finished_task, Some(TaskId("1".into())));
     assert!(fixture.settle(&job, &[(2, Outcome::Filled)], at(11)).await.is_stale);
     let row = fixture.row("1").await;
@@ -170,13 +172,13 @@ pub async fn what_is_not_followed_is_told_by_node_and_summed_up_by_task(ledger: 
         counts: BTreeMap::from([(Kind::MediaSegment, count), (Kind::Key, 1)]),
         first: vec![format!("http://a.example/{count}.m4s")],
     };
-    let told = |position, count| ItemReport {
+    let naming = |position, count| ItemReport {
         not_followed: not_followed(count),
         ..item(position, Outcome::Filled)
     };
     for (second, node) in (1..).zip(nodes) {
         let job = fixture.lease_one(node, T0).await;
-        let items = [(told(0, 7), true), (told(1, 5), true)];
+        let items = [(naming(0, 7), true), (naming(1, 5), true)];
         fixture.report(&job, items, true, at(second)).await.expect("report");
         let row = fixture.row("1").await;
         let sum = if second == 1 { NotFollowed::default() } else { both(&not_followed) };

@@ -47,8 +47,11 @@ pub async fn jobs_of_a_silent_node_end_as_timeouts_and_late_reports_are_stale(
     assert_eq!(overdue(T0).await, Vec::<String>::new());
     assert_eq!(overdue(at(1)).await, ["gone"]);
     // what waits for longest first, bounded; the lease that is out is due when it ends
+    let open = async || fixture.ledger.open_jobs().await.expect("open jobs");
+    assert_eq!(open().await, 4);
     let first = end(&fixture, silent("gone", at(900)), 2, at(DAY)).await;
     assert_eq!((first.jobs.len(), first.finished_targets), (2, 700));
+    assert_eq!(open().await, 2);
     assert_eq!(first.finished_tasks, [TaskId("2".into())]);
     let second = end(&fixture, silent("gone", at(900)), 2, at(DAY)).await;
     assert_eq!((second.jobs.as_slice(), second.finished_targets), (&[lost.id][..], 2));

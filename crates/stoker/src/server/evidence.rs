@@ -16,7 +16,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use stoker_domain::{address::is_public, dns::Kind};
-use stoker_engine::{Evidence, Unfound};
+use stoker_engine::{Evidence, EvidenceError};
 use tokio::{net::TcpStream, time::timeout};
 
 use super::dns::Resolver;
@@ -50,13 +50,13 @@ impl Search {
     }
 
     /// The addresses of a host, all of them public.
-    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Unfound> {
-        let no_address = || Unfound::NoAddress(host.into());
+    async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, EvidenceError> {
+        let no_address = || EvidenceError::NoAddress(host.into());
         let mut found = Vec::new();
         for kind in [Kind::A, Kind::Aaaa] {
             let records = self.resolver.records(host, kind).await.map_err(|error| {
                 tracing::info!(host, error = &error as &dyn std::error::Error, "no answer");
-                Unfound::NoAnswer(host.into())
+                EvidenceError::NoAnswer(host.into())
             })?;
             found.extend(records.iter().filter_map(|record| address(record)));
         }
@@ -68,8 +68,13 @@ impl Search {
         Ok(found)
     }
 
-    async fn fetch(&self, address: IpAddr, host: &str, path: &str) -> Result<Vec<u8>, Unfound> {
-        let no_reply = || Unfound::NoReply(host.into());
+    async fn fetch(
+        &self,
+        address: IpAddr,
+        host: &str,
+        path: &str,
+    ) -> Result<Vec<u8>, EvidenceError> {
+        let no_reply = || EvidenceError::NoReply(host.into());
         let exchange = async {
             let stream = TcpStream::connect((address, self.port)).await.map_err(|_| no_reply())?;
             let connected = http1::handshake(TokioIo::new(stream)).await;
@@ -85,7 +90,10 @@ impl Search {
                 let response = sender.send_request(request).await.map_err(|_| no_reply())?;
                 let status = response.status();
                 if status != StatusCode::OK {
-                    return Err(Unfound::Status { host: host.into(), status: status.as_u16() });
+                    return Err(EvidenceError::Status {
+                        host: host.into(),
+                        status: status.as_u16(),
+                    });
                 }
                 let mut body = response.into_body();
                 let mut content = Vec::new();
@@ -93,7 +101,7 @@ impl Search {
                     let frame = frame.map_err(|_| no_reply())?;
                     let data = frame.into_data().unwrap_or_default();
                     if content.len() + data.len() > MOST_BYTES {
-                        return Err(Unfound::TooLong(host.into()));
+                        return Err(EvidenceError::TooLong(host.into()));
                     }
                     content.extend_from_slice(&data);
                 }
@@ -112,25 +120,25 @@ impl Search {
 
 #[async_trait]
 impl Evidence for Search {
-    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, Unfound> {
+    async fn txt(&self, name: &str) -> Result<Vec<Vec<u8>>, EvidenceError> {
         let asking = timeout(WHOLE, self.resolver.records(name, Kind::Txt));
         match asking.await {
-            Err(_) => Err(Unfound::NoAnswer(name.into())),
-            Ok(Ok(records)) if records.is_empty() => Err(Unfound::NoRecord(name.into())),
+            Err(_) => Err(EvidenceError::NoAnswer(name.into())),
+            Ok(Ok(records)) if records.is_empty() => Err(EvidenceError::NoRecord(name.into())),
             Ok(Ok(records)) => Ok(records),
             Ok(Err(error)) => {
                 tracing::info!(name, error = &error as &dyn std::error::Error, "no answer");
-                Err(Unfound::NoAnswer(name.into()))
+                Err(EvidenceError::NoAnswer(name.into()))
             }
         }
     }
 
-    async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, Unfound> {
+    async fn file(&self, host: &str, path: &str) -> Result<Vec<u8>, EvidenceError> {
         let searching = async {
-            let mut last = Unfound::NoAddress(host.into());
+            let mut last = EvidenceError::NoAddress(host.into());
             for address in self.addresses(host).await?.into_iter().take(MOST_ADDRESSES) {
                 match self.fetch(address, host, path).await {
-                    Err(error @ Unfound::NoReply(_)) => last = error,
+                    Err(error @ EvidenceError::NoReply(_)) => last = error,
                     done => return done,
                 }
             }
@@ -138,7 +146,7 @@ impl Evidence for Search {
         };
         timeout(WHOLE.max(self.patience), searching)
             .await
-            .unwrap_or_else(|_| Err(Unfound::NoReply(host.into())))
+            .unwrap_or_else(|_| Err(EvidenceError::NoReply(host.into())))
     }
 }
 
@@ -174,7 +182,7 @@ mod tests {
     }
 
     /// What is found at an origin that answers like this.
-    async fn found(reply: Vec<u8>) -> (Result<Vec<u8>, Unfound>, usize) {
+    async fn found(reply: Vec<u8>) -> (Result<Vec<u8>, EvidenceError>, usize) {
         let origin = VerbatimOrigin::start(move |_| reply.clone());
         let server = addresses(&[[127, 0, 0, 1]]);
         let search = search(&server, origin.address().port(), true);
@@ -206,7 +214,7 @@ mod tests {
             let server = addresses(list);
             let search = search(&server, origin.address().port(), false);
             let refused = search.file(HOST, PATH).await.unwrap_err();
-            assert_eq!(refused, Unfound::NoAddress(HOST.into()), "{list:?}");
+            assert_eq!(refused, EvidenceError::NoAddress(HOST.into()), "{list:?}");
             assert!(!refused.to_string().contains("127."), "the address is not shown");
         }
         assert!(origin.requests_for(PATH).is_empty());
@@ -222,7 +230,7 @@ mod tests {
             (204, "204 No Content"),
         ] {
             let (found, requests) = found(verbatim(head, b"")).await;
-            assert_eq!(found, Err(Unfound::Status { host: HOST.into(), status }));
+            assert_eq!(found, Err(EvidenceError::Status { host: HOST.into(), status }));
             assert_eq!(requests, 1);
         }
     }
@@ -235,7 +243,7 @@ mod tests {
         };
         assert_eq!(found(of(1024)).await.0.unwrap().len(), 1024);
         for reply in [of(1025), of(1 << 20), verbatim("200 OK", &vec![b'x'; 4096])] {
-            assert_eq!(found(reply).await.0, Err(Unfound::TooLong(HOST.into())));
+            assert_eq!(found(reply).await.0, Err(EvidenceError::TooLong(HOST.into())));
         }
     }
 
@@ -248,7 +256,7 @@ mod tests {
             verbatim("200 OK\r\nContent-Length: 9", b"short"),
             verbatim("200 OK\r\nTransfer-Encoding: chunked", b"zz\r\n"),
         ] {
-            assert_eq!(found(reply).await.0, Err(Unfound::NoReply(HOST.into())));
+            assert_eq!(found(reply).await.0, Err(EvidenceError::NoReply(HOST.into())));
         }
     }
 
@@ -259,15 +267,15 @@ mod tests {
         let search = search(&server, listener.local_addr().unwrap().port(), true);
         let search = Search { patience: Duration::from_millis(50), ..search };
         let refused = search.file(HOST, PATH).await;
-        assert_eq!(refused, Err(Unfound::NoReply(HOST.into())));
+        assert_eq!(refused, Err(EvidenceError::NoReply(HOST.into())));
     }
 
     #[tokio::test]
     async fn a_record_that_is_absent_and_a_server_that_fails_are_told_apart() {
         for (code, expected) in [
-            (0, Unfound::NoRecord("_cdnauth.example.com".into())),
-            (3, Unfound::NoRecord("_cdnauth.example.com".into())),
-            (2, Unfound::NoAnswer("_cdnauth.example.com".into())),
+            (0, EvidenceError::NoRecord("_cdnauth.example.com".into())),
+            (3, EvidenceError::NoRecord("_cdnauth.example.com".into())),
+            (2, EvidenceError::NoAnswer("_cdnauth.example.com".into())),
         ] {
             let server =
                 NameServer::start(move |question| vec![Answer::to(question).code(code).bytes()]);

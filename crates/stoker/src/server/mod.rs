@@ -38,11 +38,11 @@ use std::{
 use ipnet::IpNet;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{quota::Reset, time::Clock};
-use stoker_engine::{Config, Engine};
+use stoker_engine::{Config, Engine, Error as EngineError};
 use stoker_gateway::{
     CallLimits, Config as GatewayConfig, ContentBounds, Gateway, Language, router, status_router,
 };
-use stoker_ledger::{Error as LedgerError, Ledger, Metrics as LedgerMetrics, Sqlite};
+use stoker_ledger::{Ledger, Metrics as LedgerMetrics, Sqlite};
 use stoker_listen::Bounds;
 use tokio::{
     net::TcpListener,
@@ -314,7 +314,7 @@ async fn open_ledger(data: &Path) -> Result<(Arc<dyn Ledger>, LedgerMetrics), Fa
     }
 }
 
-fn unusable(data: &Path, error: &LedgerError) -> Failure {
+fn unusable(data: &Path, error: &EngineError) -> Failure {
     let path = data::ledger(data);
     let hint = match error.kind.trouble() {
         Some((_, hint)) => hint,

@@ -10,7 +10,7 @@ use stoker_domain::{
     account::{AccessKey, Account},
     quota::Limits,
 };
-use stoker_engine::{Engine, Error as LedgerError, IdentityError};
+use stoker_engine::{Engine, Error as EngineError, IdentityError};
 
 use crate::{
     credentials::{self, Credentials},
@@ -77,7 +77,7 @@ async fn is_known(
     engine: &Engine,
     account: &Account,
     wanted: &Credentials,
-) -> Result<bool, LedgerError> {
+) -> Result<bool, EngineError> {
     let secret_id = &wanted.secret_id;
     match engine.key(account.id, secret_id).await {
         Ok(key) if !key.is_enabled => {

@@ -12,8 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use stoker_engine::{OpenError, SealKey, SealKeys};
-use stoker_ledger::{Error as LedgerError, Ledger};
+use stoker_engine::{Error as EngineError, OpenError, SealKey, SealKeys};
+use stoker_ledger::Ledger;
 
 use crate::{
     config::{SEAL_KEY, SealKeySource},
@@ -101,7 +101,7 @@ pub(crate) fn path(data: &Path) -> PathBuf {
 }
 
 /// A key in the ledger with an encrypted secret.
-async fn find_sealed(ledger: &dyn Ledger) -> Result<Option<String>, LedgerError> {
+async fn find_sealed(ledger: &dyn Ledger) -> Result<Option<String>, EngineError> {
     const PAGE: u32 = 1000;
     let mut after = String::new();
     loop {

@@ -12,8 +12,7 @@ use stoker_domain::{
     purge::PurgeOrder,
     target::Target,
 };
-use stoker_engine::{Engine, Inspect};
-use stoker_ledger::{Error as LedgerError, ErrorKind};
+use stoker_engine::{Engine, Error as EngineError, ErrorKind, Inspect};
 use stoker_node::Inspector;
 use tokio::sync::watch;
 
@@ -97,7 +96,7 @@ impl InProcess {
     }
 }
 
-fn held(answer: Result<bool, LedgerError>) -> Result<(), Error> {
+fn held(answer: Result<bool, EngineError>) -> Result<(), Error> {
     match answer {
         Ok(true) => Ok(()),
         Ok(false) => Err(Error::LeaseLost),
@@ -106,7 +105,7 @@ fn held(answer: Result<bool, LedgerError>) -> Result<(), Error> {
 }
 
 /// The engine is there, and its ledger does not serve the call now.
-fn unanswered(error: LedgerError) -> Error {
+fn unanswered(error: EngineError) -> Error {
     match error.kind {
         ErrorKind::Unavailable => Error::SlowDown(LEDGER_PAUSE),
         _ => Error::Unreachable(Some(Box::new(error))),

@@ -104,8 +104,8 @@ fn the_reference_names_every_command_and_every_flag_and_no_others() {
 }
 
 /// The outcomes in the first column of the guide's table, where a prefix counts for what follows.
-fn told() -> BTreeSet<String> {
-    let mut told = BTreeSet::new();
+fn explained() -> BTreeSet<String> {
+    let mut explained = BTreeSet::new();
     for line in GUIDE.lines().filter(|line| line.starts_with("| `")) {
         let cell = line.split('|').nth(1).unwrap();
         let mut prefix = None;
@@ -113,23 +113,23 @@ fn told() -> BTreeSet<String> {
             match (word.split_once(':'), prefix) {
                 (Some((kind, _)), _) => prefix = Some(kind),
                 (None, Some(kind)) => {
-                    told.insert(format!("{kind}:{word}"));
+                    explained.insert(format!("{kind}:{word}"));
                 }
                 (None, None) => {}
             }
-            told.insert(word.into());
+            explained.insert(word.into());
         }
     }
-    told
+    explained
 }
 
 #[test]
 fn the_guide_explains_every_outcome() {
-    let told = told();
+    let explained = explained();
     let missing: Vec<_> = Outcome::all()
         .iter()
         .map(ToString::to_string)
-        .filter(|outcome| !told.contains(outcome))
+        .filter(|outcome| !explained.contains(outcome))
         .collect();
     assert!(missing.is_empty(), "not in guide.md: {missing:?}");
 }

@@ -89,7 +89,7 @@ fn each_reason_is_told_also_after_a_kill() {
     let ran = stoker.cli(&["purge", &targets[3], "--wait"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");
 
-    let told = |stoker: &Stoker| {
+    let assert_reasons = |stoker: &Stoker| {
         for (target, (path, lack, reason)) in targets.iter().zip(expected) {
             let (found, code) = check(stoker, &[target, "--tier", "edge"]);
             assert_eq!((code, lacks(&found).len()), (Some(1), 2), "{path}");
@@ -99,7 +99,7 @@ fn each_reason_is_told_also_after_a_kill() {
             }
         }
     };
-    told(&stoker);
+    assert_reasons(&stoker);
     // the last half second may be lost
     for edge in ["edge-mainland", "edge-overseas"] {
         let history = data.join("nodes").join(edge).join("history");
@@ -113,7 +113,7 @@ fn each_reason_is_told_also_after_a_kill() {
     let ports = stoker.ports();
     stoker.kill();
     stoker = Stoker::start_with(&data, ports, &[]);
-    told(&stoker);
+    assert_reasons(&stoker);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn example(language: &str, word: &str) -> String {
     blocks[0].to_owned()
 }
 
-fn told(output: &Output) -> String {
+fn stdout_of(output: &Output) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}: {error}", output.status);
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -34,7 +34,7 @@ fn run(mut command: Command, arguments: &[&str], folder: &Path) -> String {
     for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"] {
         command.env_remove(name);
     }
-    told(&command.args(arguments).current_dir(folder).env("HOME", folder).output().unwrap())
+    stdout_of(&command.args(arguments).current_dir(folder).env("HOME", folder).output().unwrap())
 }
 
 #[test]

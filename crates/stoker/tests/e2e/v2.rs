@@ -190,38 +190,42 @@ fn callers_of_v2_are_told_why_they_are_refused() {
         let date = httpdate::parse_http_date(reply.fields["date"].to_str().unwrap()).unwrap();
         date.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64
     };
-    let told = |code: i64, words: &str| (code, words.to_owned());
+    let refusal = |code: i64, words: &str| (code, words.to_owned());
     for caller in callers {
         for (method, signature) in WAYS {
             let older = caller.clone().with(method, signature);
             let quota =
                 |older: &V2Client, parameters: Value| older.refused("GetFlushQuota", parameters);
             let wrong = older.clone().with_key("wrong");
-            assert_eq!(quota(&wrong, json!({})), told(4100, "AuthFailure"), "{older:?}");
+            assert_eq!(quota(&wrong, json!({})), refusal(4100, "AuthFailure"), "{older:?}");
             let nobody = older.clone().with_keys("AKIDnobody", "wrong");
-            assert_eq!(quota(&nobody, json!({})), told(4104, "SecretidNotExit"), "{older:?}");
+            assert_eq!(quota(&nobody, json!({})), refusal(4104, "SecretidNotExit"), "{older:?}");
             for shift in [-7300, 7300] {
                 let late = json!({"Timestamp": now() + shift});
-                assert_eq!(quota(&older, late), told(4200, "RequestExpired"), "{older:?}");
+                assert_eq!(quota(&older, late), refusal(4200, "RequestExpired"), "{older:?}");
             }
             let pair = json!({"Timestamp": now(), "Nonce": 4711});
             let once = older.clone().call("GetFlushQuota", pair.clone());
             // the first of the four ways is the only one that finds the pair unused
             assert!(once["code"] == 0 || once["code"] == 4500, "{older:?}: {once}");
-            assert_eq!(quota(&older, pair), told(4500, "ReplayAttack"), "{older:?}");
+            assert_eq!(quota(&older, pair), refusal(4500, "ReplayAttack"), "{older:?}");
             let unknown = older.refused("CdnPusherV9", json!({}));
-            assert_eq!(unknown, told(4000, "InvalidAction"), "{older:?}");
+            assert_eq!(unknown, refusal(4000, "InvalidAction"), "{older:?}");
             let push = |urls: Value| older.refused("CdnPusherV2", json!({"urls": urls}));
-            assert_eq!(push(json!(["http://nobody.example/x"])), told(4000, "9110"), "{older:?}");
+            assert_eq!(
+                push(json!(["http://nobody.example/x"])),
+                refusal(4000, "9110"),
+                "{older:?}"
+            );
             let many: Vec<_> = (0..21).map(|n| format!("http://{HOST}/{n}")).collect();
-            assert_eq!(push(json!(many)), told(4000, "23100"), "{older:?}");
+            assert_eq!(push(json!(many)), refusal(4000, "23100"), "{older:?}");
         }
         let set = stoker.cli(&["quota", "set", "cdn", "--daily", "1"]);
         assert_eq!(set.code, Some(0), "{set:?}");
         let urls = json!({"urls": [format!("http://{HOST}/1"), format!("http://{HOST}/2")]});
         for action in ["CdnPusherV2", "CdnUrlPusher", "CdnOverseaPushser"] {
             let code = caller.refused(action, urls.clone());
-            assert_eq!(code, told(4000, "23101"), "{caller:?} {action}");
+            assert_eq!(code, refusal(4000, "23101"), "{caller:?} {action}");
         }
         let reply = caller.call("CdnPusherV2", json!({"urls": ["http://nobody.example/x"]}));
         assert!(reply["message"].as_str().unwrap().starts_with("(9110)"), "{reply}");

@@ -124,6 +124,19 @@ fn only_the_arrows_of_the_design_exist() {
 }
 
 #[test]
+fn the_engine_hands_on_no_type_of_the_ledger() {
+    let mut wrong = Vec::new();
+    for file in rust_files().into_iter().filter(|file| file.path.starts_with("crates/engine/")) {
+        for (number, line) in file.lines() {
+            if line.trim_start().starts_with("pub use stoker_ledger") {
+                wrong.push(format!("{}:{number} re-exports: {line}", file.path));
+            }
+        }
+    }
+    assert_none(&wrong);
+}
+
+#[test]
 fn the_rules_know_no_runtime_no_network_and_no_database() {
     let packages = packages();
     let domain = packages.iter().find(|package| package["name"] == "stoker-domain");

@@ -6,11 +6,11 @@ use stoker_domain::{
     account::{AccountId, Feature},
     area::{Area, Tier},
     domain::Lock,
-    ownership::{Record, Unclaimable},
+    ownership::{Unclaimable, VerificationRecord},
     policy, target,
     time::Timestamp,
 };
-use stoker_engine::Unfound;
+use stoker_engine::EvidenceError;
 
 use super::*;
 use crate::auth::{
@@ -18,14 +18,14 @@ use crate::auth::{
     token,
 };
 
-fn ledger() -> LedgerError {
-    LedgerError { verb: "submit a task", kind: ErrorKind::Unavailable, cause: None }
+fn ledger() -> EngineError {
+    EngineError { verb: "submit a task", kind: ErrorKind::Unavailable, cause: None }
 }
 
 fn broken_ledgers() -> impl Iterator<Item = Error> {
     use ErrorKind as E;
     [E::Full, E::ReadOnly, E::Corrupt]
-        .map(|kind| Error::Ledger(LedgerError { kind, ..ledger() }))
+        .map(|kind| Error::Ledger(EngineError { kind, ..ledger() }))
         .into_iter()
 }
 
@@ -55,8 +55,8 @@ fn identities() -> impl Iterator<Item = IdentityError> {
     others.into_iter().chain(unknown)
 }
 
-fn record() -> Record {
-    Record {
+fn record() -> VerificationRecord {
+    VerificationRecord {
         account: AccountId(1),
         name: "example.com".into(),
         token: "owner-0123456789abcdef".into(),
@@ -81,13 +81,13 @@ fn claims() -> impl Iterator<Item = DomainError> {
 fn of_ownership() -> impl Iterator<Item = OwnershipError> {
     use OwnershipError as E;
     let host = || String::from("www.example.com");
-    let unfound = Unfound::Other("_cdnauth.example.com".into());
+    let reason = EvidenceError::Other("_cdnauth.example.com".into());
     [
         E::InvalidHost { host: "a b".into() },
         E::Unclaimable { host: "localhost".into(), why: Unclaimable::Reserved },
         E::NoFile { host: host() },
         E::NoRecord { name: "example.com".into() },
-        E::Unfound { unfound, record: Box::new(record()) },
+        E::ProofNotFound { reason, record: Box::new(record()) },
         E::TooMany { limit: 100 },
         E::TooOften { limit: 10 },
         E::Busy,
@@ -107,7 +107,7 @@ fn submissions() -> impl Iterator<Item = SubmitError> {
         SubmitError::DomainUnknown { host: host(), url: url() },
         SubmitError::DomainOffline { host: host() },
         SubmitError::DomainLocked { host: host(), lock: Lock::Changing },
-        SubmitError::FeatureClosed { feature: Feature::DisableRange },
+        SubmitError::FeatureDisabled { feature: Feature::DisableRange },
         SubmitError::AreaNotEnabled { host: host(), area },
         SubmitError::OverQuota { area, available: 0, needed: 2, limit: 1000 },
         SubmitError::NoNode { area, tier: Tier::Middle },

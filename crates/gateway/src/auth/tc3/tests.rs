@@ -555,7 +555,24 @@ fn a_client_of_ours_is_accepted() {
     }
 }
 
+#[test]
+fn a_date_has_four_two_and_two_digits() {
+    assert!(is_utc_date("2023-11-14", 1_700_000_000));
+    for other in ["", "2023-11-4", "02023-11-14", "2023-11-14 ", "2023/11/14", "20x3-11-14", "--"] {
+        assert!(!is_utc_date(other, 1_700_000_000), "{other}");
+    }
+    assert!(!is_utc_date(&format!("{}-11-14", "9".repeat(100)), 1_700_000_000));
+}
+
 proptest! {
+    #[test]
+    fn a_time_has_the_date_that_is_written_for_it(seconds in 0..253_402_300_800i64, step in -1..=1i64) {
+        let date = utc_date(seconds).expect("a date of this era");
+        let other = seconds + step * 86_400;
+        prop_assert_eq!(is_utc_date(&date, seconds), true);
+        prop_assert_eq!(is_utc_date(&date, other), step == 0);
+    }
+
     #[test]
     fn no_request_makes_the_verifier_panic(host in proptest::collection::vec(any::<u8>(), 0..40),
                                            query in "\\PC*", timestamp in "[-+0-9]{0,20}",

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use http::request::Parts;
-use stoker_engine::{Caller, Error as LedgerError};
+use stoker_engine::{Caller, Error as EngineError};
 
 use super::{
     Covered, Message,
@@ -45,7 +45,7 @@ pub(crate) enum Error {
     Content(#[source] content::Error),
     /// The ledger did not answer.
     #[error("the key cannot be looked up")]
-    Ledger(#[source] LedgerError),
+    Ledger(#[source] EngineError),
 }
 
 /// A verified call.

@@ -2,10 +2,10 @@
 
 use stoker_domain::{
     account::AccountId,
-    ownership::{Record, Unclaimable},
+    ownership::{Unclaimable, VerificationRecord},
     time::Timestamp,
 };
-use stoker_engine::{DomainError, OwnershipError, Unfound, ZoneError};
+use stoker_engine::{DomainError, EvidenceError, OwnershipError, ZoneError};
 
 use super::*;
 use crate::tencent::cdn::domain::{Error as E, Rule};
@@ -47,8 +47,8 @@ pub(super) fn all() -> Vec<Error> {
     .collect()
 }
 
-fn record() -> Record {
-    Record {
+fn record() -> VerificationRecord {
+    VerificationRecord {
         account: AccountId(1),
         name: "test.com".into(),
         token: "owner-0123456789abcdef".into(),
@@ -59,10 +59,10 @@ fn record() -> Record {
 
 /// Every way in which ownership is not proved.
 pub(super) fn of_ownership() -> Vec<OwnershipError> {
+    use EvidenceError as U;
     use OwnershipError as O;
-    use Unfound as U;
     let host = || String::from("www.test.com");
-    let unfound = [
+    let reason = [
         U::NoRecord("_cdnauth.test.com".into()),
         U::Other("_cdnauth.test.com".into()),
         U::NoAnswer("_cdnauth.test.com".into()),
@@ -71,7 +71,7 @@ pub(super) fn of_ownership() -> Vec<OwnershipError> {
         U::Status { host: host(), status: 302 },
         U::TooLong(host()),
     ];
-    let unfound = unfound.map(|unfound| O::Unfound { unfound, record: Box::new(record()) });
+    let reason = reason.map(|reason| O::ProofNotFound { reason, record: Box::new(record()) });
     let others = [
         O::InvalidHost { host: "a b".into() },
         O::Unclaimable { host: "localhost".into(), why: Unclaimable::Reserved },
@@ -83,5 +83,5 @@ pub(super) fn of_ownership() -> Vec<OwnershipError> {
         O::Busy,
         O::Ledger(ledger()),
     ];
-    others.into_iter().chain(unfound).collect()
+    others.into_iter().chain(reason).collect()
 }

@@ -49,7 +49,7 @@ pub(super) fn all() -> Vec<Error> {
         E::NoneAccepted(SubmitError::OtherZone { host: text() }),
         E::NoneAccepted(SubmitError::DomainOffline { host: text() }),
         E::NoneAccepted(SubmitError::DomainLocked { host: text(), lock: Lock::Locked }),
-        E::from(SubmitError::FeatureClosed { feature: Feature::EdgePrefetch }),
+        E::from(SubmitError::FeatureDisabled { feature: Feature::EdgePrefetch }),
         E::NonePurged(url(target::Error::Scheme).into()),
         E::NonePurged(PurgeError::Query { index: 0, path: "http://a/?b".into() }),
         E::NonePurged(PurgeError::Tag { index: 0, tag: "a b".into() }),

@@ -67,6 +67,14 @@ impl Refusal {
         Self::Word { name, error: UnknownWord { given: given.into(), expected } }
     }
 
+    /// The vendor's code; `value_code` where the product has one of its own for what can be read.
+    pub(crate) const fn code(&self, value_code: &'static str) -> &'static str {
+        match self {
+            Self::Params(error) => error.code(),
+            Self::Word { .. } | Self::Range(_) | Self::Fields(_) | Self::Date { .. } => value_code,
+        }
+    }
+
     /// What the caller reads.
     pub(crate) fn message(&self) -> Message {
         match self {

@@ -29,7 +29,7 @@ pub(crate) fn submit(error: &SubmitError) -> Message {
         E::OtherZone { host } => format!("域名 `{host}` 不在指定的站点中"),
         E::DomainOffline { host } => format!("域名 `{host}` 未上线"),
         E::DomainLocked { host, lock } => locked(host, *lock),
-        E::FeatureClosed { feature } => format!("当前账号未开通功能 `{feature}`"),
+        E::FeatureDisabled { feature } => format!("当前账号未开通功能 `{feature}`"),
         E::AreaNotEnabled { host, area } => {
             format!("域名 `{host}` 未在{}（`{area}`）启用", area_name(*area))
         }
@@ -76,7 +76,7 @@ fn submit_hint(error: &SubmitError) -> Option<Message> {
             Message::new(format!("bring `{host}` online first"), format!("请先启用域名 `{host}`"))
         }
         E::DomainLocked { .. } => Message::new("try again later", "请稍后重试"),
-        E::FeatureClosed { .. } => {
+        E::FeatureDisabled { .. } => {
             Message::new("ask the operator to open it", "请联系服务商开通该功能")
         }
         E::AreaNotEnabled { host, area } => Message::new(

@@ -1,7 +1,7 @@
 //! Sentences about proofs that a domain belongs to an account. The English is the engine's own.
 
-use stoker_domain::ownership::{Record, Unclaimable};
-use stoker_engine::{DomainError, OwnershipError, Unfound, instructions};
+use stoker_domain::ownership::{Unclaimable, VerificationRecord};
+use stoker_engine::{DomainError, EvidenceError, OwnershipError, instructions};
 
 use super::Message;
 
@@ -13,9 +13,9 @@ pub(crate) fn ownership(error: &OwnershipError) -> Message {
         E::Unclaimable { host, why } => unclaimable(host, *why),
         E::NoFile { host } => format!("泛域名 `{host}` 不支持文件验证"),
         E::NoRecord { name } => format!("域名 `{name}` 没有 24 小时内生成的解析记录，请先生成"),
-        E::Unfound { unfound, record } => {
+        E::ProofNotFound { reason, record } => {
             let en = format!("{error}; {}", instructions(record, None));
-            return Message::new(en, format!("验证未通过：{}；{}", of(unfound), publish(record)));
+            return Message::new(en, format!("验证未通过：{}；{}", of(reason), publish(record)));
         }
         E::TooMany { limit } => format!("当前账号等待验证的域名已达上限 {limit} 个"),
         E::TooOften { limit } => format!("验证过于频繁，每分钟上限 {limit} 次"),
@@ -26,7 +26,11 @@ pub(crate) fn ownership(error: &OwnershipError) -> Message {
 }
 
 /// A domain that the account has yet to prove to be its own.
-pub(super) fn unverified(error: &DomainError, host: &str, record: Option<&Record>) -> Message {
+pub(super) fn unverified(
+    error: &DomainError,
+    host: &str,
+    record: Option<&VerificationRecord>,
+) -> Message {
     let zh = format!("域名 `{host}` 未通过归属权验证");
     match record {
         Some(record) => Message::new(
@@ -46,20 +50,20 @@ pub(super) fn unclaimable(host: &str, why: Unclaimable) -> String {
     }
 }
 
-fn of(unfound: &Unfound) -> String {
-    match unfound {
-        Unfound::NoRecord(name) => format!("`{name}` 没有 TXT 记录"),
-        Unfound::Other(place) => format!("`{place}` 的内容不匹配"),
-        Unfound::NoAnswer(name) => format!("域名服务器未应答 `{name}`"),
-        Unfound::NoAddress(host) => format!("`{host}` 没有公网地址"),
-        Unfound::NoReply(host) => format!("`{host}` 未通过 HTTP 应答"),
-        Unfound::Status { host, status } => {
+fn of(reason: &EvidenceError) -> String {
+    match reason {
+        EvidenceError::NoRecord(name) => format!("`{name}` 没有 TXT 记录"),
+        EvidenceError::Other(place) => format!("`{place}` 的内容不匹配"),
+        EvidenceError::NoAnswer(name) => format!("域名服务器未应答 `{name}`"),
+        EvidenceError::NoAddress(host) => format!("`{host}` 没有公网地址"),
+        EvidenceError::NoReply(host) => format!("`{host}` 未通过 HTTP 应答"),
+        EvidenceError::Status { host, status } => {
             format!("`{host}` 返回状态码 {status}，必须直接返回 200")
         }
-        Unfound::TooLong(host) => format!("`{host}` 的文件过长"),
+        EvidenceError::TooLong(host) => format!("`{host}` 的文件过长"),
     }
 }
 
-fn publish(record: &Record) -> String {
+fn publish(record: &VerificationRecord) -> String {
     format!("请添加 TXT 记录 `{}`，记录值为 `{}`", record.dns_name(), record.token)
 }

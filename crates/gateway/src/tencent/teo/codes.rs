@@ -3,23 +3,19 @@
 //! Texts name the parameter and the rule; what the caller gave never reaches the log.
 
 use stoker_domain::account::Feature;
-use stoker_engine::{DomainError, OwnershipError, PurgeError, SubmitError, ZoneError};
+use stoker_engine::{DomainError, OwnershipError, PurgeError, SubmitError, ZoneError, with_causes};
 
 use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use crate::tencent::{
+    common::{Refusal, Refused},
+    message::{self, Message},
 };
 
 impl Refused for Error {
     fn code(&self) -> &'static str {
         match self {
-            Self::Refusal(Refusal::Params(error)) => error.code(),
-            Self::Refusal(_)
-            | Self::Span
+            Self::Refusal(error) => error.code("InvalidParameter.ParameterError"),
+            Self::Span
             | Self::NoSelection
             | Self::EveryZone
             | Self::Filter(_)
@@ -64,7 +60,7 @@ impl Refused for Error {
                 OwnershipError::InvalidHost { .. }
                 | OwnershipError::Unclaimable { .. }
                 | OwnershipError::NoFile { .. } => "InvalidParameterValue.InvalidDomainName",
-                OwnershipError::NoRecord { .. } | OwnershipError::Unfound { .. } => {
+                OwnershipError::NoRecord { .. } | OwnershipError::ProofNotFound { .. } => {
                     "OperationDenied.OwnershipVerificationNotPassed"
                 }
                 OwnershipError::TooMany { .. }
@@ -137,7 +133,7 @@ impl Refused for Error {
             Self::Ledger(_)
             | Self::Submit(SubmitError::Ledger(_))
             | Self::Domain(_)
-            | Self::Ownership(_) => chain(self),
+            | Self::Ownership(_) => with_causes(self),
             Self::Plain(error) => error.for_log(),
             _ => self.code().into(),
         }
@@ -168,7 +164,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::DomainOffline { .. } | E::DomainLocked { .. } | E::AreaNotEnabled { .. } => {
             "InvalidParameter.TaskNotGenerated"
         }
-        E::FeatureClosed { .. } => "UnauthorizedOperation.NoPermission",
+        E::FeatureDisabled { .. } => "UnauthorizedOperation.NoPermission",
         E::NoNode { .. } => "InternalError.DomainConfig",
         E::Ledger(_) => "InternalError.BackendError",
     }

@@ -133,7 +133,7 @@ pub(super) fn reason(error: &SubmitError) -> Message {
             Message::new("domain being changed", "域名正在变更中")
         }
         SubmitError::Url { .. }
-        | SubmitError::FeatureClosed { .. }
+        | SubmitError::FeatureDisabled { .. }
         | SubmitError::NoUrls
         | SubmitError::TooManyUrls { .. }
         | SubmitError::OverQuota { .. }

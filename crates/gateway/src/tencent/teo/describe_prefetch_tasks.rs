@@ -8,8 +8,7 @@ use stoker_domain::{
     media::is_playlist,
     outcome::{Block, Outcome},
     target::Target,
-    task::{MediaPolicy, Progress, TaskId},
-    time::Timestamp,
+    task::{MediaPolicy, Progress},
     view::{TargetFilter, TargetState},
 };
 use stoker_engine::TargetView;
@@ -18,72 +17,56 @@ use super::{
     clock,
     error::{Error, Reply},
     filters::{self, Filter},
-    listing::{Listing, reply},
+    listing::{self, Known, Listing, reply},
     rule::FilterRule,
 };
 use crate::tencent::{
-    common::{
-        Call, Refusal,
-        scope::{Scope, narrow},
-    },
+    common::{Call, Refusal, Scope},
     params::Params,
 };
 
-const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses"];
+const FILTERS: Known<TargetState> = Known {
+    names: &["job-id", "target", "domains", "statuses"],
+    fuzzy: &[],
+    single: &["job-id", "target"],
+    state: selection,
+};
 
-pub(super) async fn call(
-    Call { gateway, account, scope, .. }: Call<'_>,
-    mut params: Params,
-) -> Reply {
-    let listing = Listing::read(&mut params, FILTERS)?;
-    let mut filter = read(&listing, gateway.clock.now())?;
-    filter.account = Some(account.id);
+pub(super) async fn call(call: Call<'_>, mut params: Params) -> Reply {
+    let Call { gateway, account, scope, .. } = call;
+    let mut url = None;
+    let listing = Listing::read(&mut params, &FILTERS, gateway.clock.now(), |target| {
+        url = Some(normal_url(&target)?);
+        Ok(())
+    })?;
     let domains = gateway.engine.domains(account.id).len();
     if domains == 0 {
         return Err(Error::DomainEmpty);
     }
     let inside = filters::hosts_of_query(gateway, account, listing.zone, scope)?;
-    let is_bound = *scope != Scope::Everything;
-    let is_every = !is_bound && inside.as_ref().is_some_and(|hosts| hosts.len() == domains);
-    filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
+    let is_narrowed = *scope != Scope::Everything || listing.hosts.is_some();
     // every domain: no need to look at each
-    if !is_every || filter.hosts.is_some() {
-        filter.hosts = narrow(inside.as_deref(), filter.hosts);
-    }
+    let inside = inside.filter(|hosts| is_narrowed || hosts.len() != domains);
+    let filter = TargetFilter {
+        account: Some(account.id),
+        task: listing.task,
+        url,
+        hosts: listing::hosts(call, inside.as_deref(), listing.hosts),
+        states: listing.states,
+        from: listing.range.from,
+        to: listing.range.to,
+        offset: listing.offset,
+        limit: listing.limit,
+        ..TargetFilter::default()
+    };
     let page = gateway.engine.targets(&filter).await.map_err(Error::Ledger)?;
     Ok(reply(page.total, &page.rows, task))
 }
 
-fn read(listing: &Listing, now: Timestamp) -> Result<TargetFilter, Error> {
-    let &Listing { offset, limit, range, .. } = listing;
-    let mut filter =
-        TargetFilter { from: range.from, to: range.to, offset, limit, ..TargetFilter::default() };
-    for wanted in &listing.filters {
-        apply(&mut filter, wanted.clone())?;
-    }
-    range.check(filter.task.is_none(), now)?;
-    Ok(filter)
-}
-
-fn apply(filter: &mut TargetFilter, wanted: Filter) -> Result<(), Error> {
-    wanted.check(&[], &["job-id", "target"])?;
-    let Filter { name, values, .. } = wanted;
-    let first = values.first().cloned().unwrap_or_default();
-    match name.as_str() {
-        "job-id" => filter.task = Some(TaskId(first)),
-        "target" => {
-            let target = Target::parse(&first, true);
-            filter.url = Some(target.map_err(|_| FilterRule::Target)?.url);
-        }
-        "domains" => {
-            filter.hosts = Some(values.iter().map(|value| value.to_ascii_lowercase()).collect());
-        }
-        _ => {
-            let states = values.iter().map(|word| selection(word));
-            filter.states = Some(states.filter_map(Result::transpose).collect::<Result<_, _>>()?);
-        }
-    }
-    Ok(())
+/// The URL that a filter `target` names.
+fn normal_url(target: &Filter) -> Result<String, FilterRule> {
+    let given = target.values.first().map(String::as_str).unwrap_or_default();
+    Target::parse(given, true).map(|target| target.url).map_err(|_| FilterRule::Target)
 }
 
 /// Which targets have the status word; the inverse of [`verdict`]. Targets cannot be canceled.

@@ -9,8 +9,6 @@ use stoker_domain::{
     purge::{Method, root},
     quota::Product,
     target::Target,
-    task::TaskId,
-    time::Timestamp,
     view::{PurgeFilter, PurgeRow, PurgeState},
 };
 
@@ -18,57 +16,48 @@ use super::{
     clock,
     error::{Error, Reply},
     filters::{self, Filter},
-    listing::{Listing, reply},
+    listing::{self, Known, Listing, reply},
     purge_kind::{EXPECTED, KINDS, Kind},
 };
 use crate::tencent::{
-    common::{Call, Refusal, scope::narrow},
+    common::{Call, Refusal},
     params::Params,
 };
 
-const FILTERS: &[&str] = &["job-id", "target", "domains", "statuses", "type"];
+const FILTERS: Known<PurgeState> = Known {
+    names: &["job-id", "target", "domains", "statuses", "type"],
+    fuzzy: &["target"],
+    single: &["job-id", "target", "type"],
+    state,
+};
 
-pub(super) async fn call(
-    Call { gateway, account, scope, .. }: Call<'_>,
-    mut params: Params,
-) -> Reply {
-    let listing = Listing::read(&mut params, FILTERS)?;
-    let mut filter = read(&listing, gateway.clock.now())?;
+pub(super) async fn call(call: Call<'_>, mut params: Params) -> Reply {
+    let Call { gateway, account, scope, .. } = call;
+    let mut filter = PurgeFilter { account: Some(account.id), ..PurgeFilter::default() };
+    let apply = |wanted| apply(&mut filter, wanted);
+    let listing = Listing::read(&mut params, &FILTERS, gateway.clock.now(), apply)?;
     let inside = filters::hosts_of_query(gateway, account, listing.zone, scope)?;
-    filter.account = Some(account.id);
-    filter.hosts = filter.hosts.map(|hosts| gateway.engine.names_of(account.id, hosts));
-    filter.hosts = narrow(inside.as_deref(), filter.hosts);
+    let filter = PurgeFilter {
+        id: listing.task,
+        hosts: listing::hosts(call, inside.as_deref(), listing.hosts),
+        states: listing.states,
+        from: listing.range.from,
+        to: listing.range.to,
+        offset: listing.offset,
+        limit: listing.limit,
+        ..filter
+    };
     let page = gateway.engine.purges(&filter).await.map_err(Error::Ledger)?;
     Ok(reply(page.total, &page.rows, task))
 }
 
-fn read(listing: &Listing, now: Timestamp) -> Result<PurgeFilter, Error> {
-    let &Listing { offset, limit, range, .. } = listing;
-    let mut filter =
-        PurgeFilter { from: range.from, to: range.to, offset, limit, ..PurgeFilter::default() };
-    for wanted in &listing.filters {
-        apply(&mut filter, wanted.clone())?;
-    }
-    range.check(filter.id.is_none(), now)?;
-    Ok(filter)
-}
-
 fn apply(filter: &mut PurgeFilter, wanted: Filter) -> Result<(), Error> {
-    wanted.check(&["target"], &["job-id", "target", "type"])?;
     let Filter { name, values, is_fuzzy } = wanted;
-    let first = values.first().cloned().unwrap_or_default();
+    let first = values.into_iter().next().unwrap_or_default();
     match name.as_str() {
-        "job-id" => filter.id = Some(TaskId(first)),
         "target" if is_fuzzy => filter.text = Some(first),
         "target" => filter.urls = Some(spellings(first)),
-        "type" => filter.products = Some(products(first)?),
-        "domains" => {
-            filter.hosts = Some(values.iter().map(|value| value.to_ascii_lowercase()).collect());
-        }
-        _ => {
-            let states = values.iter().map(|word| state(word));
-            filter.states = Some(states.filter_map(Result::transpose).collect::<Result<_, _>>()?);
-        }
+        _ => filter.products = Some(products(first)?),
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use stoker_domain::account::Feature;
 use stoker_engine::{
-    DomainError, Error as LedgerError, OwnershipError, PurgeError, SubmitError, ZoneError,
+    DomainError, Error as EngineError, OwnershipError, PurgeError, SubmitError, ZoneError,
 };
 
 use super::rule::{FilterRule, OriginRule};
@@ -130,7 +130,7 @@ pub(crate) enum Error {
     Ownership(#[from] OwnershipError),
     /// The ledger did not answer.
     #[error("the request cannot be carried out now; try again")]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] EngineError),
     /// Any of these, where the action publishes no more than the first word of its code.
     #[error(transparent)]
     Plain(Box<Self>),

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use stoker_domain::{
     account::Account,
     host::{is_at_or_below, normal_name},
-    ownership::{FILE_PATH, Method, RECORD_LABEL, Record, has_file},
+    ownership::{FILE_PATH, Method, RECORD_LABEL, VerificationRecord, has_file},
 };
 use stoker_engine::OwnershipError;
 
@@ -46,10 +46,10 @@ pub(super) async fn verify(Call { gateway, account, .. }: Call<'_>, mut params: 
     let engine = &gateway.engine;
     let mut result = engine.verify_ownership(account.id, &host, Method::Dns).await;
     let mut reasons = Vec::new();
-    if let Err(OwnershipError::Unfound { unfound, .. }) = &result
+    if let Err(OwnershipError::ProofNotFound { reason, .. }) = &result
         && has_file(&host)
     {
-        reasons.push(unfound.to_string());
+        reasons.push(reason.to_string());
         result = engine.verify_ownership(account.id, &host, Method::File).await;
     }
     let status = match result {
@@ -57,8 +57,8 @@ pub(super) async fn verify(Call { gateway, account, .. }: Call<'_>, mut params: 
             reasons.clear();
             "success"
         }
-        Err(OwnershipError::Unfound { unfound, .. }) => {
-            reasons.push(unfound.to_string());
+        Err(OwnershipError::ProofNotFound { reason, .. }) => {
+            reasons.push(reason.to_string());
             "fail"
         }
         Err(error @ OwnershipError::NoRecord { .. }) => {
@@ -119,11 +119,11 @@ pub(super) async fn pending(gateway: &Gateway, account: &Account, name: &str) ->
     }
 }
 
-fn ascription(record: &Record) -> Value {
+fn ascription(record: &VerificationRecord) -> Value {
     json!({ "Subdomain": RECORD_LABEL, "RecordType": "TXT", "RecordValue": record.token })
 }
 
-fn file(record: &Record, host: &str) -> Value {
+fn file(record: &VerificationRecord, host: &str) -> Value {
     if has_file(host) {
         json!({ "IdentifyPath": FILE_PATH, "IdentifyContent": record.token })
     } else {

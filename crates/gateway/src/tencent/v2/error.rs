@@ -6,7 +6,7 @@
 
 use http::StatusCode;
 use stoker_domain::{domain::Lock, purge::Scope, target};
-use stoker_engine::{Error as LedgerError, PurgeError, SubmitError};
+use stoker_engine::{Error as EngineError, PurgeError, SubmitError, with_causes};
 
 use crate::{
     auth::{
@@ -15,7 +15,7 @@ use crate::{
         v1::{caller, pairs, read::Unread},
     },
     content,
-    frame::{Failure, chain, submit_for_log},
+    frame::Failure,
     tencent::{
         access::{self, Kind},
         message::{self, Language, Message},
@@ -89,7 +89,7 @@ pub(super) enum Error {
     Submit(#[from] SubmitError),
     /// The ledger did not answer.
     #[error("the ledger does not answer")]
-    Ledger(#[source] LedgerError),
+    Ledger(#[source] EngineError),
 }
 
 /// What the caller is answered.
@@ -199,7 +199,7 @@ impl Failure for Error {
 
     fn for_log(&self) -> String {
         match self {
-            Self::Submit(error) => submit_for_log(error),
+            Self::Submit(error) => error.for_log(),
             Self::Access { refused, request_id } => {
                 format!("request {request_id}: {}", refused.for_log())
             }
@@ -207,7 +207,7 @@ impl Failure for Error {
                 format!("({}) a purge is refused", purge_answer(*scope, error).1)
             }
             Self::Pairs(_) | Self::Params(_) => "the parameters cannot be read".into(),
-            _ => chain(self),
+            _ => with_causes(self),
         }
     }
 
@@ -334,7 +334,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
         E::AreaNotEnabled { .. } => "9112",
         E::DomainLocked { lock: Lock::Locked, .. } => "9161",
         E::DomainLocked { lock: Lock::Changing, .. } => "9135",
-        E::FeatureClosed { .. } => "23103",
+        E::FeatureDisabled { .. } => "23103",
         E::OverQuota { .. } => "23101",
         E::NoUrls | E::NoNode { .. } | E::Ledger(_) => "9000",
     }

@@ -18,8 +18,8 @@ mod rules;
 use axum::body::Body;
 use http::{Response, request::Parts};
 use serde_json::Value;
-use stoker_domain::area::AreaScope;
-use stoker_engine::{ReplayWindow, SignedCall};
+use stoker_domain::{area::AreaScope, replay::ReplayWindow};
+use stoker_engine::SignedCall;
 
 pub(super) use self::{action::Action, rules::rule};
 use self::{

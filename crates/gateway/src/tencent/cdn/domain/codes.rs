@@ -1,15 +1,12 @@
 //! What an action on a domain answers when it refuses.
 
 use stoker_domain::domain::Lock;
-use stoker_engine::{DomainError, OwnershipError, ZoneError};
+use stoker_engine::{DomainError, OwnershipError, ZoneError, with_causes};
 
 use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use crate::tencent::{
+    common::{Refusal, Refused},
+    message::{self, Message},
 };
 
 const UNCLAIMABLE: &str = "InvalidParameter.CdnHostInternalHost";
@@ -26,8 +23,8 @@ pub(crate) const fn lock_code(lock: Lock) -> &'static str {
 impl Refused for Error {
     fn code(&self) -> &'static str {
         match self {
-            Self::Refusal(Refusal::Params(error)) => error.code(),
-            Self::Refusal(_) | Self::Rule(_) => "InvalidParameter.CdnParamError",
+            Self::Refusal(error) => error.code("InvalidParameter.CdnParamError"),
+            Self::Rule(_) => "InvalidParameter.CdnParamError",
             Self::Status(_) => "InvalidParameter.CDNStatusInvalidDomain",
             Self::NotOffline(_) => "ResourceUnavailable.CdnHostIsNotOffline",
             Self::Domain(error) => match error {
@@ -55,7 +52,9 @@ impl Refused for Error {
                 OwnershipError::Unclaimable { .. } => UNCLAIMABLE,
                 OwnershipError::NoFile { .. } => "InvalidParameter.CdnParamError",
                 OwnershipError::NoRecord { .. } => NOT_VERIFIED,
-                OwnershipError::Unfound { .. } => "UnauthorizedOperation.CdnTxtRecordValueNotMatch",
+                OwnershipError::ProofNotFound { .. } => {
+                    "UnauthorizedOperation.CdnTxtRecordValueNotMatch"
+                }
                 OwnershipError::TooMany { .. }
                 | OwnershipError::TooOften { .. }
                 | OwnershipError::Busy => "LimitExceeded.CdnHostOpTooOften",
@@ -79,7 +78,7 @@ impl Refused for Error {
     fn for_log(&self) -> String {
         match self {
             Self::Refusal(error @ Refusal::Params(_)) => error.for_log().into(),
-            _ if self.is_internal() => chain(self),
+            _ if self.is_internal() => with_causes(self),
             _ => self.code().into(),
         }
     }

@@ -1,50 +1,47 @@
-//! What an action on purges answers when it refuses: each of the two has codes of its own.
+//! What an action on purges answers when the engine refuses: each of the two has codes of its own.
 
 use stoker_domain::{purge::Scope, target};
-use stoker_engine::{PurgeError, SubmitError};
+use stoker_engine::{PurgeError, SubmitError, with_causes};
 
-use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use crate::tencent::{
+    cdn::error::EngineRefusal,
+    message::{self, Message},
 };
 
-impl Refused for Error {
+const PARAM_ERROR: &str = "InvalidParameter.CdnParamError";
+
+/// A purge that the engine refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub(crate) struct RefusedPurge {
+    /// Which of the two actions.
+    pub(crate) scope: Scope,
+    /// Why.
+    pub(crate) error: PurgeError,
+}
+
+impl EngineRefusal for RefusedPurge {
+    const DATE_CODE: &'static str = PARAM_ERROR;
+    const KEYWORD_CODE: &'static str = PARAM_ERROR;
+
     fn code(&self) -> &'static str {
-        match self {
-            Self::Refusal(Refusal::Params(error)) => error.code(),
-            Self::Refusal(_)
-            | Self::Query(_)
-            | Self::Purge { error: PurgeError::Query { .. } | PurgeError::Tag { .. }, .. } => {
-                "InvalidParameter.CdnParamError"
-            }
-            Self::Purge { scope, error: PurgeError::Refused(error) } => submit_code(*scope, error),
-            Self::Ledger(_) => "InternalError.CdnDbError",
+        match &self.error {
+            PurgeError::Query { .. } | PurgeError::Tag { .. } => PARAM_ERROR,
+            PurgeError::Refused(error) => submit_code(self.scope, error),
         }
     }
 
     fn message(&self) -> Message {
-        match self {
-            Self::Refusal(error) => error.message(),
-            Self::Query(error) => error.message(),
-            Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(_)), .. }
-            | Self::Ledger(_) => message::try_again(),
-            Self::Purge { error, .. } => message::purge(error),
+        match &self.error {
+            PurgeError::Refused(SubmitError::Ledger(_)) => message::try_again(),
+            error => message::purge(error),
         }
     }
 
     fn for_log(&self) -> String {
-        match self {
-            Self::Refusal(error) => error.for_log().into(),
-            Self::Query(error) => error.for_log().into(),
-            Self::Purge { error: PurgeError::Refused(SubmitError::Ledger(error)), .. } => {
-                chain(error)
-            }
-            Self::Purge { .. } => self.code().into(),
-            Self::Ledger(_) => chain(self),
+        match &self.error {
+            PurgeError::Refused(SubmitError::Ledger(error)) => with_causes(error),
+            _ => self.code().into(),
         }
     }
 }
@@ -52,7 +49,7 @@ impl Refused for Error {
 fn submit_code(scope: Scope, error: &SubmitError) -> &'static str {
     use SubmitError as E;
     match (error, scope) {
-        (E::NoUrls, _) => "InvalidParameter.CdnParamError",
+        (E::NoUrls, _) => PARAM_ERROR,
         (E::TooManyUrls { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedBatchLimit",
         (E::TooManyUrls { .. }, Scope::Path | Scope::Tag) => {
             "LimitExceeded.CdnPurgePathExceedBatchLimit"
@@ -64,7 +61,7 @@ fn submit_code(scope: Scope, error: &SubmitError) -> &'static str {
             | target::Error::Scheme
             | target::Error::UserInfo
             | target::Error::NotAscii
-            | target::Error::Character => "InvalidParameter.CdnParamError",
+            | target::Error::Character => PARAM_ERROR,
         },
         (E::DomainUnknown { .. } | E::OtherZone { .. }, _) => "ResourceNotFound.CdnHostNotExists",
         (E::DomainOffline { .. } | E::AreaNotEnabled { .. }, Scope::Url) => {
@@ -75,7 +72,7 @@ fn submit_code(scope: Scope, error: &SubmitError) -> &'static str {
             "InvalidParameter.CdnHostInvalidStatus"
         }
         // purges are taken on locked domains, and have no features
-        (E::DomainLocked { .. } | E::FeatureClosed { .. }, _) => {
+        (E::DomainLocked { .. } | E::FeatureDisabled { .. }, _) => {
             "InvalidParameter.CdnHostInvalidStatus"
         }
         (E::OverQuota { .. }, Scope::Url) => "LimitExceeded.CdnPurgeUrlExceedDayLimit",

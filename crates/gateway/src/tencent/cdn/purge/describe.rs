@@ -4,10 +4,7 @@ use serde_json::{Map, Value, json};
 use stoker_domain::purge::{Method, Scope};
 use stoker_domain::view::{PurgeFilter, PurgeRow, PurgeState};
 
-use super::{
-    SHOWN,
-    error::{Error, Reply},
-};
+use super::{Error, Reply, SHOWN};
 use crate::tencent::{
     cdn::query::Query,
     common::{Call, clock, refusal::word},

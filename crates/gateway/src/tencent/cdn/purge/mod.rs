@@ -2,7 +2,6 @@
 
 mod codes;
 mod describe;
-mod error;
 
 use serde_json::Map;
 use stoker_domain::{
@@ -12,9 +11,8 @@ use stoker_domain::{
 };
 use stoker_engine::PurgeSubmission;
 
-pub(crate) use self::error::Error;
-use self::error::Reply;
-use super::quota::entries;
+pub(crate) use self::codes::RefusedPurge;
+use super::{error, quota::entries};
 use crate::tencent::{
     common::{
         Call,
@@ -22,6 +20,11 @@ use crate::tencent::{
     },
     params::Params,
 };
+
+/// Why an action was refused.
+pub(crate) type Error = error::Error<RefusedPurge>;
+
+type Reply = error::Reply<RefusedPurge>;
 
 /// The actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +123,7 @@ const fn product(scope: Scope) -> Product {
 async fn purge(Call { gateway, account, .. }: Call<'_>, submission: PurgeSubmission) -> Reply {
     let scope = submission.scope;
     let receipt = gateway.engine.purge(account, submission).await;
-    let receipt = receipt.map_err(|error| Error::Purge { scope, error })?;
+    let receipt = receipt.map_err(|error| Error::Engine(RefusedPurge { scope, error }))?;
     Ok(Map::from_iter([("TaskId".into(), receipt.task.0.into())]))
 }
 

@@ -1,50 +1,37 @@
-//! What an action on prefetches answers when it refuses: code, sentence and log line.
+//! What an action on prefetches answers when the engine refuses: code, sentence and log line.
 
 use stoker_domain::target;
 use stoker_engine::SubmitError;
 
-use super::error::Error;
-use crate::{
-    frame::chain,
-    tencent::{
-        cdn::{domain::lock_code, query},
-        common::{Refusal, Refused},
-        message::{self, Message},
-    },
+use super::Error;
+use crate::tencent::{
+    cdn::{domain::lock_code, error::EngineRefusal},
+    message::{self, Message},
 };
 
-impl Refused for Error {
+impl From<SubmitError> for Error {
+    fn from(error: SubmitError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl EngineRefusal for SubmitError {
+    const DATE_CODE: &'static str = "InvalidParameter.CdnStatInvalidDate";
+    const KEYWORD_CODE: &'static str = "InvalidParameter.CdnHostInvalidParam";
+
     fn code(&self) -> &'static str {
-        match self {
-            Self::Refusal(Refusal::Params(error)) => error.code(),
-            Self::Refusal(Refusal::Date { .. }) | Self::Query(query::Error::DateOrder) => {
-                "InvalidParameter.CdnStatInvalidDate"
-            }
-            Self::Refusal(_) | Self::Query(query::Error::NoSelection) => {
-                "InvalidParameter.CdnParamError"
-            }
-            Self::Query(query::Error::Keyword) => "InvalidParameter.CdnHostInvalidParam",
-            Self::Submit(error) => submit_code(error),
-            Self::Ledger(_) => "InternalError.CdnDbError",
-        }
+        submit_code(self)
     }
 
     fn message(&self) -> Message {
         match self {
-            Self::Refusal(error) => error.message(),
-            Self::Query(error) => error.message(),
-            Self::Submit(SubmitError::Ledger(_)) | Self::Ledger(_) => message::try_again(),
-            Self::Submit(error) => message::with_hint(error),
+            Self::Ledger(_) => message::try_again(),
+            _ => message::with_hint(self),
         }
     }
 
     fn for_log(&self) -> String {
-        match self {
-            Self::Refusal(error) => error.for_log().into(),
-            Self::Query(error) => error.for_log().into(),
-            Self::Submit(error) => crate::frame::submit_for_log(error),
-            Self::Ledger(_) => chain(self),
-        }
+        Self::for_log(self)
     }
 }
 
@@ -68,7 +55,7 @@ fn submit_code(error: &SubmitError) -> &'static str {
             "ResourceUnavailable.CdnHostIsNotOnline"
         }
         E::DomainLocked { lock, .. } => lock_code(*lock),
-        E::FeatureClosed { .. } => "UnauthorizedOperation.CdnUserNoWhitelist",
+        E::FeatureDisabled { .. } => "UnauthorizedOperation.CdnUserNoWhitelist",
         E::OverQuota { .. } => "LimitExceeded.CdnPushExceedDayLimit",
         E::NoNode { .. } => "InternalError.CdnConfigError",
         E::Ledger(_) => "InternalError.CdnDbError",

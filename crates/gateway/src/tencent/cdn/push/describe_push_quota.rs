@@ -3,7 +3,7 @@
 use serde_json::Map;
 use stoker_domain::quota::Product;
 
-use super::error::Reply;
+use super::Reply;
 use crate::tencent::{cdn::quota, common::Call, params::Params};
 
 pub(super) async fn call(Call { gateway, account, .. }: Call<'_>, params: Params) -> Reply {

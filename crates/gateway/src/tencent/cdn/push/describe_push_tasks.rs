@@ -11,7 +11,7 @@ use stoker_domain::{
 };
 use stoker_engine::TargetView;
 
-use super::error::{Error, Reply};
+use super::{Error, Reply};
 use crate::tencent::{
     cdn::query::{self, Query},
     common::{Call, Refusal, clock},

@@ -3,12 +3,16 @@
 mod codes;
 mod describe_push_quota;
 mod describe_push_tasks;
-mod error;
 mod push_urls_cache;
 
-pub(crate) use self::error::Error;
-use self::error::Reply;
-use crate::tencent::{common::Call, params::Params};
+use stoker_engine::SubmitError;
+
+use crate::tencent::{cdn::error, common::Call, params::Params};
+
+/// Why an action was refused.
+pub(crate) type Error = error::Error<SubmitError>;
+
+type Reply = error::Reply<SubmitError>;
 
 /// The actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

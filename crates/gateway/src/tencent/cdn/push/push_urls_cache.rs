@@ -8,7 +8,7 @@ use stoker_domain::{
 };
 use stoker_engine::Submission;
 
-use super::error::{Error, Reply};
+use super::{Error, Reply};
 use crate::{
     request_fields,
     tencent::{
