@@ -70,3 +70,25 @@ pub struct Error {
     #[source]
     pub cause: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_must_mend_is_named_with_the_way_out() {
+        for (kind, matter, way_out) in [
+            (ErrorKind::Full, "disk is full", "make room"),
+            (ErrorKind::ReadOnly, "cannot be written", "mount the file system for writing"),
+            (ErrorKind::Corrupt, "is damaged", "put a backup in its place"),
+        ] {
+            let (named, hint) = kind.trouble().unwrap();
+            assert!(named.contains(matter) && hint.contains(way_out), "{named}; {hint}");
+        }
+        for kind in
+            [ErrorKind::NotFound, ErrorKind::InUse, ErrorKind::Conflict, ErrorKind::Unavailable]
+        {
+            assert_eq!(kind.trouble(), None);
+        }
+    }
+}

@@ -34,3 +34,28 @@ impl Collector for Metrics {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::{encoding::text, registry::Registry};
+    use stoker_domain::{account::Account, time::Timestamp};
+
+    use super::*;
+    use crate::Accounts;
+
+    #[tokio::test]
+    async fn commits_and_changes_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Arc::new(Sqlite::open(dir.path().join("ledger.sqlite")).unwrap());
+        let before = ledger.stats();
+        ledger.create_account(Account::new("100000000001", 1, Timestamp::default())).await.unwrap();
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Metrics::new(ledger)));
+        let mut page = String::new();
+        text::encode(&mut page, &registry).unwrap();
+        for (name, count) in [("commits", before.commits), ("verbs", before.verbs)] {
+            let line = format!("\nstoker_ledger_{name}_total {}\n", count + 1);
+            assert!(page.contains(&line), "{page}");
+        }
+    }
+}

@@ -111,7 +111,7 @@ fn the_registrable_domain_is_that_of_the_public_suffix_list() {
 #[test]
 fn a_record_stands_below_the_name_and_a_file_at_one_host() {
     let at = Timestamp::from_seconds(0);
-    let record = Record {
+    let record = VerificationRecord {
         account: AccountId(1),
         name: "example.com".into(),
         token: "t".into(),

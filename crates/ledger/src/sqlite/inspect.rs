@@ -80,18 +80,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// The path as SQLite reads it in a URI.
+/// The path as SQLite reads it in a URI: it undoes the encoding of every byte.
 fn uri(path: &Path) -> String {
-    let mut uri = String::from("file:");
-    for byte in path.as_os_str().as_encoded_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => {
-                uri.push(char::from(*byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
+    let bytes = path.as_os_str().as_encoded_bytes();
+    bytes.iter().fold("file:".into(), |uri, byte| format!("{uri}%{byte:02X}"))
 }
 
 fn interrupted_after<T>(
@@ -150,6 +142,31 @@ mod tests {
         assert_eq!(inspect(&path, PATIENCE), Inspected::Foreign);
         let found = inspect(dir.path().join("none"), PATIENCE);
         assert!(matches!(found, Inspected::Unreadable(_)), "{found:?}");
+    }
+
+    #[test]
+    fn a_sealed_key_is_seen_and_so_is_a_row_that_breaks_a_rule_of_its_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ledger.sqlite");
+        drop(Sqlite::open(&path).unwrap());
+        let file = Connection::open(&path).unwrap();
+        let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1);
+            INSERT INTO access_key (secret_id, secret_key, account, is_enabled, created_at)
+                VALUES ('id', 'sealed:x', 1, 1, 1)";
+        file.execute_batch(fill).unwrap();
+        assert_eq!(has_sealed_keys(&path), Some(true));
+        assert_eq!(inspect(&path, PATIENCE), Inspected::Whole);
+        // the rule is made stricter below the rows that are there
+        file.execute_batch(
+            "PRAGMA writable_schema = ON;
+             UPDATE sqlite_schema SET sql = replace(sql, 'is_enabled  INTEGER NOT NULL',
+                'is_enabled INTEGER NOT NULL CHECK (is_enabled > 1)')
+                WHERE name = 'access_key'",
+        )
+        .unwrap();
+        drop(file);
+        let found = inspect(&path, PATIENCE);
+        assert!(matches!(&found, Inspected::Damaged(text) if text.contains("CHECK")), "{found:?}");
     }
 
     #[test]
