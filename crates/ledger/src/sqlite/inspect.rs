@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sealed_key_is_seen_and_so_is_a_row_that_breaks_a_rule_of_its_table() {
+    fn a_sealed_key_is_seen() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger.sqlite");
         drop(Sqlite::open(&path).unwrap());
@@ -155,18 +155,6 @@ mod tests {
                 VALUES ('id', 'sealed:x', 1, 1, 1)";
         file.execute_batch(fill).unwrap();
         assert_eq!(has_sealed_keys(&path), Some(true));
-        assert_eq!(inspect(&path, PATIENCE), Inspected::Whole);
-        // the rule is made stricter below the rows that are there
-        file.execute_batch(
-            "PRAGMA writable_schema = ON;
-             UPDATE sqlite_schema SET sql = replace(sql, 'is_enabled  INTEGER NOT NULL',
-                'is_enabled INTEGER NOT NULL CHECK (is_enabled > 1)')
-                WHERE name = 'access_key'",
-        )
-        .unwrap();
-        drop(file);
-        let found = inspect(&path, PATIENCE);
-        assert!(matches!(&found, Inspected::Damaged(text) if text.contains("CHECK")), "{found:?}");
     }
 
     #[test]
