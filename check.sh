@@ -25,7 +25,7 @@ NODE_CLIENTS="tencentcloud-sdk-nodejs@4.1.313 qcloudapi-sdk@0.2.1"
 
 case "${1:-}" in
 '')
-    fuzz_seconds=60 fuzz_targets= mutated=
+    fuzz_seconds=30 fuzz_targets= mutated=
     export STOKER_E2E_KILLS="${STOKER_E2E_KILLS:-50}"
     ;;
 --long)
