@@ -21,6 +21,9 @@ pub(crate) fn merge<W: Walk>(
     skip: u64,
     take: u64,
 ) -> Result<Vec<i64>, W::Error> {
+    if take == 0 {
+        return Ok(Vec::new());
+    }
     // the greatest comes first out of the heap: the newest task, and in it the smallest number
     let mut heads = BinaryHeap::with_capacity(walks.len());
     for (index, walk) in walks.iter_mut().enumerate() {
@@ -90,7 +93,7 @@ mod tests {
     fn a_walk_that_fails_fails_the_page() {
         assert_eq!(merge(vec![Broken(0)], 0, 1), Err("the disk is gone"));
         assert_eq!(merge(vec![Broken(5), Broken(2)], 0, 4), Err("the disk is gone"));
-        assert_eq!(merge(vec![Broken(5)], 0, 0), Ok(vec![]));
+        assert_eq!(merge(vec![Broken(0)], 3, 0), Ok(vec![]), "an empty page reads nothing");
     }
 
     proptest! {

@@ -233,6 +233,21 @@ fn the_file_is_for_its_owner_alone() {
 }
 
 #[tokio::test]
+async fn a_write_that_is_tried_reaches_the_file() {
+    let (sqlite, dir) = fresh();
+    let ledger: Arc<dyn Ledger> = sqlite;
+    let file = Connection::open(dir.path().join("ledger.db")).unwrap();
+    // changes with every commit of another connection that wrote something
+    let version =
+        || -> i64 { file.pragma_query_value(None, "data_version", |row| row.get(0)).unwrap() };
+    let before = version();
+    ledger.open_jobs().await.unwrap();
+    assert_eq!(version(), before);
+    ledger.try_write().await.unwrap();
+    assert_ne!(version(), before);
+}
+
+#[tokio::test]
 async fn a_view_does_not_wait_for_the_writer() {
     let (sqlite, dir) = fresh();
     let fixture = Fixture::new(Arc::clone(&sqlite) as Arc<dyn Ledger>).await;

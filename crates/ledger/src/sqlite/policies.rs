@@ -181,3 +181,29 @@ pub(super) fn attachments(
     attachments.sort();
     Ok(attachments)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::schema;
+
+    #[test]
+    fn a_policy_is_in_use_only_where_an_attachment_keeps_it() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1);
+            INSERT INTO user (id, account, uin, name, is_enabled, created_at)
+                VALUES (1, 1, 'v', 'v', 1, 1);
+            INSERT INTO policy (id, account, name, document, created_at, updated_at)
+                VALUES (1, 1, 'p', '{}', 1, 1);
+            INSERT INTO policy_user (policy, user) VALUES (1, 1);";
+        connection.execute_batch(fill).unwrap();
+        let remove = || remove(&connection, AccountId(1), "p");
+        let refusal = || remove().unwrap_err().into_error("remove a policy").kind;
+        assert_eq!(refusal(), ErrorKind::InUse);
+        connection.execute_batch("DELETE FROM policy_user; PRAGMA query_only = 1").unwrap();
+        assert_eq!(refusal(), ErrorKind::ReadOnly);
+        connection.execute_batch("PRAGMA query_only = 0").unwrap();
+        assert!(remove().unwrap());
+    }
+}

@@ -342,5 +342,6 @@ fn write_task(
     if is_final {
         fields::forget(session, task)?;
     }
-    Ok((is_final && rollup.ended > 0).then_some((TaskId(name), has_failures)))
+    // an item that settles now was open, so that its target ends now if the task does
+    Ok(is_final.then_some((TaskId(name), has_failures)))
 }

@@ -244,7 +244,7 @@ pub(super) fn remove_purges(
 ) -> Result<Removed, Failure> {
     let mut removed = Removed::default();
     let mut rows = 0;
-    while rows < most {
+    loop {
         let purge: Option<i64> = connection
             .prepare_cached(
                 "/* sweep: oldest purge */ SELECT id FROM purge INDEXED BY purge_finished
@@ -260,11 +260,13 @@ pub(super) fn remove_purges(
                      SELECT id FROM purge_target INDEXED BY purge_target_by_purge
                      WHERE purge = ?1 ORDER BY id DESC LIMIT ?2)",
             )?
-            .execute(params![purge, signed(most - rows)])? as u64;
+            .execute(params![purge, signed(most.saturating_sub(rows))])?
+            as u64;
         removed.targets += targets;
         rows += targets;
         if rows >= most {
-            break;
+            removed.is_more = true;
+            return Ok(removed);
         }
         for sql in [
             "/* sweep: orders */ DELETE FROM purge_order WHERE purge = ?1",
@@ -274,8 +276,6 @@ pub(super) fn remove_purges(
         }
         removed.finished += 1;
     }
-    removed.is_more = true;
-    Ok(removed)
 }
 
 pub(super) fn forget_quotas(connection: &Connection, before_day: i64) -> Result<u64, Failure> {

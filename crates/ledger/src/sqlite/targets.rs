@@ -73,6 +73,21 @@ pub(super) fn page(
     connection: &Connection,
     filter: &TargetFilter,
 ) -> Result<Page<TargetRow>, Failure> {
+    let (walks, total) = walks(connection, filter)?;
+    // no more than there are: a walk whose rows are used up would look through all that is left
+    let limit = filter.limit.min(total.saturating_sub(filter.offset));
+    let rows = match walks.as_slice() {
+        [(scope, walk)] => scope.rows(connection, *walk, limit, filter.offset)?,
+        several => merged(connection, several, limit, filter.offset)?,
+    };
+    Ok(Page { rows, total })
+}
+
+/// What is walked, and how many targets that is; no two walks find the same target.
+fn walks<'a>(
+    connection: &Connection,
+    filter: &'a TargetFilter,
+) -> Result<(Vec<(Scope<'a>, Walk)>, u64), Failure> {
     let mut walks = Vec::new();
     let mut total = 0;
     for scope in Scope::all(connection, filter)? {
@@ -83,14 +98,7 @@ pub(super) fn page(
             total += matching;
         }
     }
-    // no more than there are: a walk whose rows are used up would look through all that is left
-    let limit = filter.limit.min(total.saturating_sub(filter.offset));
-    let rows = match walks.as_slice() {
-        _ if limit == 0 => Vec::new(),
-        [(scope, walk)] => scope.rows(connection, *walk, limit, filter.offset)?,
-        several => merged(connection, several, limit, filter.offset)?,
-    };
-    Ok(Page { rows, total })
+    Ok((walks, total))
 }
 
 /// A page of several walks, no two of which find the same target.
@@ -228,14 +236,7 @@ impl<'a> Scope<'a> {
         limit: u64,
         offset: u64,
     ) -> Result<Vec<TargetRow>, Failure> {
-        let query = match self.task {
-            // what comes before the page is not even looked at
-            Some(task) if walk == Walk::Tasks => {
-                let skip = Skip { first: first_chunk(connection, task, offset)?, targets: offset };
-                self.page_query(walk, COLUMNS, skip, limit, 0)
-            }
-            _ => self.page_query(walk, COLUMNS, Skip::default(), limit, offset),
-        };
+        let query = self.rows_query(connection, walk, limit, offset)?;
         let mut statement = connection.prepare_cached(&query.sql)?;
         let mut rows = statement.query(&*query.values())?;
         let mut targets = Targets::default();
@@ -245,13 +246,30 @@ impl<'a> Scope<'a> {
         Ok(targets.rows)
     }
 
+    /// The statement of a page that one walk finds.
+    fn rows_query(
+        &self,
+        connection: &Connection,
+        walk: Walk,
+        limit: u64,
+        offset: u64,
+    ) -> Result<Query, Failure> {
+        let query = match (walk, self.task) {
+            // what comes before the page is not even looked at
+            (Walk::Tasks, Some(task)) => {
+                let skip = Skip { first: first_chunk(connection, task, offset)?, targets: offset };
+                self.page_query(walk, COLUMNS, skip, limit, 0)
+            }
+            _ => self.page_query(walk, COLUMNS, Skip::default(), limit, offset),
+        };
+        Ok(query)
+    }
+
     /// The statement of a page.
     fn page_query(&self, walk: Walk, columns: &str, skip: Skip, limit: u64, offset: u64) -> Query {
         let mut query = self.query(walk);
         if walk == Walk::Tasks {
             query.add(":skip", Value::Integer(signed(skip.targets)));
-        }
-        if skip.first > 0 {
             let first = Value::Integer(signed(skip.first));
             query.condition(" AND c.first >= :first", ":first", first);
         }
@@ -484,8 +502,32 @@ fn target_row(row: &Row<'_>, task: Task) -> Result<TargetRow, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+    use stoker_domain::{
+        account::AccountId,
+        area::AreaScope,
+        plan::CHUNK,
+        quota::Product,
+        task::{FetchOptions, TaskId},
+        view::TargetState,
+    };
+
     use super::*;
-    use crate::sqlite::schema;
+    use crate::{
+        NewTask,
+        budget::Plan,
+        sqlite::{schema, session::Session, submit},
+        suite::fixture::{T0, targets, urls},
+    };
+
+    /// A ledger with one account, number 1.
+    fn ledger() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1)";
+        connection.execute_batch(fill).unwrap();
+        connection
+    }
 
     /// Every combination of conditions, with the indexes that `Scope::total` may choose for it.
     fn scopes() -> Vec<(Scope<'static>, Vec<Walk>)> {
@@ -522,9 +564,85 @@ mod tests {
     }
 
     #[test]
+    fn the_shortest_walks_are_chosen_and_those_that_find_nothing_left_out() {
+        use TargetState as S;
+        let connection = ledger();
+        // all of them in one hour; columns from `targets` on as in `Counts`
+        let fill = "INSERT INTO host (id, name) VALUES (1, 'a'), (2, 'b');
+            INSERT INTO tally (account, host, span, bucket, areas, targets, done, failed,
+                    failed_origin, failed_timeout) VALUES
+                (1, 0, 3600000, 1, 'global', 8, 4, 3, 1, 0),
+                (1, 1, 3600000, 1, 'global', 6, 4, 1, 1, 0),
+                (1, 2, 3600000, 1, 'global', 2, 0, 2, 0, 0);";
+        connection.execute_batch(fill).unwrap();
+        let failed = &S::of(Progress::Failed)[..];
+        let (mine, anybody) = (Some(AccountId(1)), None);
+        for (account, hosts, states, expected, total) in [
+            (mine, "", &[S::Done][..], &[Walk::Progress][..], 4),
+            (anybody, "", &[S::Done], &[Walk::Tasks], 4),
+            (mine, "a", &[S::Done], &[Walk::Progress], 4),
+            (anybody, "a", &[S::Done], &[Walk::Host], 4),
+            (mine, "a", failed, &[Walk::Progress], 1),
+            (mine, "a", &[S::FailedByOrigin], &[Walk::Failed], 1),
+            // the account has more that failed than the host has targets, or as many
+            (mine, "b", failed, &[Walk::Host], 2),
+            (mine, "b", &[S::FailedOtherwise], &[Walk::Host], 2),
+            (mine, "a b", &[S::Done], &[Walk::Progress], 4),
+            (mine, "a b", failed, &[Walk::Progress, Walk::Host], 3),
+            (mine, "a b", &[S::FailedByTimeout], &[], 0),
+        ] {
+            let hosts: Vec<_> = hosts.split_whitespace().map(String::from).collect();
+            let filter = TargetFilter {
+                account,
+                hosts: (!hosts.is_empty()).then_some(hosts),
+                states: Some(states.to_vec()),
+                ..TargetFilter::default()
+            };
+            let (found, matching) = walks(&connection, &filter).unwrap();
+            let found: Vec<_> = found.into_iter().map(|(_, walk)| walk).collect();
+            assert_eq!((&found[..], matching), (expected, total), "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_page_of_a_task_costs_no_more_than_its_first() {
+        let session = Session::new(ledger());
+        let task = Task {
+            id: TaskId("1".into()),
+            account: AccountId(1),
+            product: Product::DomainPrefetch,
+            areas: AreaScope::Mainland,
+            tier: None,
+            options: FetchOptions::default(),
+            created_at: T0,
+        };
+        let targets = targets(&urls("a.example", 9 * CHUNK), &["edge"]);
+        let plan = Plan::new(NewTask { task, targets, charges: Vec::new() });
+        submit::submit(&session, &[plan]).unwrap();
+        let filter = TargetFilter { task: Some(TaskId("1".into())), ..TargetFilter::default() };
+        let scope = Scope::all(&session, &filter).unwrap().remove(0);
+        let steps = |offset: usize| {
+            let query = scope.rows_query(&session, Walk::Tasks, 5, offset as u64).unwrap();
+            let mut statement = session.prepare(&query.sql).unwrap();
+            let urls = statement
+                .query_map(&*query.values(), |row| row.get::<_, String>(2))
+                .unwrap()
+                .collect::<Result<Vec<_>, _>>()
+                .unwrap();
+            assert_eq!(urls.len(), 5);
+            assert_eq!(urls[0], format!("http://a.example/{offset}"));
+            statement.get_status(StatementStatus::VmStep)
+        };
+        let first = steps(0);
+        assert!(first > 0);
+        for offset in [5, CHUNK, 4 * CHUNK + 7, 9 * CHUNK - 5] {
+            assert!(steps(offset) <= first, "{offset}: {} > {first}", steps(offset));
+        }
+    }
+
+    #[test]
     fn no_page_is_sorted_and_no_table_is_read_whole() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        schema::migrate(&mut connection).unwrap();
+        let connection = ledger();
         for (scope, walks) in scopes() {
             for walk in walks {
                 let skip = Skip { first: 500, targets: 503 };

@@ -261,3 +261,97 @@ fn aborted() -> Failure {
 fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::poll_fn,
+        sync::{atomic::AtomicUsize, mpsc::channel},
+        task::Poll,
+    };
+
+    use super::*;
+    use crate::{ErrorKind, sqlite::schema};
+
+    fn writer() -> Writer {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::migrate(&mut connection).unwrap();
+        Writer::start(connection).unwrap()
+    }
+
+    fn write(session: &Session) -> Result<(), Failure> {
+        let sql = "INSERT INTO account (uin, app_id, created_at) VALUES ('u', 1, 1)";
+        session.execute(sql, [])?;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_transaction_takes_verbs_until_it_has_its_rows() {
+        let writer = writer();
+        // the first is held until the others wait behind it
+        let (release, held) = channel::<()>();
+        let first = move |_: &Session| held.recv().map_err(Failure::unavailable);
+        let (first, second, third, ()) = tokio::join!(
+            writer.run("first", MOST_ROWS - 1, Undo::Verb, first),
+            writer.run("second", 1, Undo::Verb, |_| Ok(())),
+            writer.run("third", 1, Undo::Verb, |_| Ok(())),
+            async { release.send(()).unwrap() },
+        );
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
+        assert_eq!(writer.stats(), Stats { commits: 2, verbs: 3 });
+    }
+
+    #[tokio::test]
+    async fn a_lost_transaction_fails_its_verbs_but_for_those_that_failed_by_themselves() {
+        let writer = writer();
+        let (release, held) = channel::<()>();
+        let first = move |session: &Session| {
+            held.recv().map_err(Failure::unavailable)?;
+            write(session)
+        };
+        let refused = |_: &Session| Err::<(), _>(Failure::not_found("nobody"));
+        let spoils = |session: &Session| {
+            session.execute("DELETE FROM account", [])?;
+            Err::<(), _>(Failure::new(ErrorKind::Full))
+        };
+        let (first, refused, spoils, ()) = tokio::join!(
+            writer.run("first", 1, Undo::Verb, first),
+            writer.run("refused", 1, Undo::Verb, refused),
+            writer.run("spoils", 1, Undo::Transaction, spoils),
+            async { release.send(()).unwrap() },
+        );
+        let kinds = [first, refused, spoils].map(|result| result.unwrap_err().kind);
+        assert_eq!(kinds, [ErrorKind::Full, ErrorKind::NotFound, ErrorKind::Full]);
+        assert_eq!(writer.stats(), Stats::default());
+        let after = writer.run("after", 1, Undo::Verb, |session| {
+            write(session)?;
+            let sql = "SELECT count(*) FROM account";
+            Ok(session.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+        });
+        assert_eq!(after.await.unwrap(), 1, "the first was undone");
+        assert_eq!(writer.stats(), Stats { commits: 1, verbs: 1 });
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_is_finished_before_the_writer_is_gone() {
+        let writer = writer();
+        let (release, held) = channel::<()>();
+        let written = Arc::<AtomicUsize>::default();
+        let mut held = Some(held);
+        for _ in 0..100 {
+            let (written, held) = (Arc::clone(&written), held.take());
+            let work = move |_: &Session| {
+                held.map_or(Ok(()), |held| held.recv().map_err(Failure::unavailable))?;
+                written.fetch_add(1, Relaxed);
+                Ok(())
+            };
+            let mut call = Box::pin(writer.run("write", 1, Undo::Verb, work));
+            let is_queued =
+                poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending()));
+            assert!(is_queued.await);
+        }
+        release.send(()).unwrap();
+        drop(writer);
+        assert_eq!(written.load(Relaxed), 100);
+    }
+}

@@ -203,8 +203,10 @@ pub async fn what_is_due_or_old_is_so_to_the_millisecond(ledger: Arc<dyn Ledger>
 
 pub async fn quotas_and_keys_end_with_their_day_and_moment(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
-    fixture.submit("1", &urls("a.example", 3), &["edge"]).await;
     let day = quota::day(T0);
+    fixture.submit("0", &[""; 0], &["edge"]).await;
+    assert_eq!(fixture.ledger.forget_quotas(day + 1).await.expect("forget"), 0, "nothing charged");
+    fixture.submit("1", &urls("a.example", 3), &["edge"]).await;
     assert_eq!(fixture.ledger.forget_quotas(day).await.expect("forget"), 0);
     assert_eq!(fixture.used(Area::Mainland).await, 3);
     assert_eq!(fixture.ledger.forget_quotas(day + 1).await.expect("forget"), 1);

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use stoker_domain::{
     area::{Area, AreaScope},
     outcome::Outcome,
+    plan::CHUNK,
     purge::{Method, Scope},
     quota::{self, Product},
     retry::MAX_LEASES,
@@ -274,6 +275,46 @@ pub async fn what_is_removed_belongs_to_nobody_else(ledger: Arc<dyn Ledger>) {
     agrees(&fixture).await;
 }
 
+pub async fn what_is_left_of_a_task_has_the_bytes_of_its_targets(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let nodes = ["edge", "middle"];
+    fixture.submit("1", &urls("a.example", CHUNK + 3), &nodes).await;
+    for node in nodes {
+        for job in fixture.lease(node, 9, T0).await {
+            let outcomes = [Outcome::Filled, Outcome::TooLarge, Outcome::Revalidated];
+            let outcome = |position| outcomes[usize::from(position) % 3];
+            let positions = job.items.iter().map(|item| item.position);
+            let items: Vec<_> = positions.map(|position| (position, outcome(position))).collect();
+            fixture.settle(&job, &items, at(1)).await;
+        }
+    }
+    let whole = fixture.row("1").await;
+    let removed = fixture.ledger.remove_tasks(at(2), 1).await.expect("remove");
+    assert!(removed.is_more, "{removed:?}");
+    assert_eq!(removed.finished, 0);
+    assert!((1..whole.targets).contains(&removed.targets), "{removed:?}");
+    let (row, rows) = (fixture.row("1").await, fixture.targets("1").await);
+    assert_eq!(row.targets, whole.targets - removed.targets);
+    let done = rows.iter().filter(|row| row.progress == Progress::Done);
+    assert_eq!(row.done_bytes, done.filter_map(|row| row.size_bytes).sum::<u64>());
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let told = fixture.ledger.outcomes(&row.task.id, &ids).await.expect("outcomes");
+    let reports =
+        || told.iter().flat_map(|(_, nodes)| nodes).filter_map(|node| node.report.as_ref());
+    assert_eq!(row.held_bytes, reports().filter_map(|report| report.size_bytes).sum::<u64>());
+    assert_eq!(row.pulled_bytes, reports().map(|report| report.pulled_bytes).sum::<u64>());
+}
+
+pub async fn tasks_without_targets_are_removed_by_parts(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    for id in ["1", "2", "3"] {
+        fixture.submit(id, &[""; 0], &["edge"]).await;
+    }
+    let remove = async || fixture.ledger.remove_tasks(at(1), 2).await.expect("remove");
+    assert_eq!(remove().await, Removed { finished: 2, targets: 0, is_more: true });
+    assert_eq!(remove().await, Removed { finished: 1, targets: 0, is_more: false });
+}
+
 fn purge(fixture: &Fixture, id: &str, count: usize) -> NewPurge {
     let url = |number| PurgeTarget {
         url: target(&format!("http://a.example/{number}"), &[]).url,
@@ -327,4 +368,20 @@ pub async fn finished_purges_and_old_quotas_are_removed(ledger: Arc<dyn Ledger>)
     assert_eq!(fixture.used(Area::Mainland).await, 2);
     assert_eq!(ledger.forget_quotas(day + 1).await.expect("forget"), 1);
     assert_eq!(fixture.used(Area::Mainland).await, 0);
+}
+
+pub async fn the_rows_of_a_purge_count_when_purges_are_removed_by_parts(ledger: Arc<dyn Ledger>) {
+    let fixture = Fixture::new(ledger).await;
+    let ledger = &fixture.ledger;
+    for id in ["1", "2", "3"] {
+        ledger.submit_purge(purge(&fixture, id, 1)).await.expect("submit");
+    }
+    for order in ledger.purge_orders("edge", 9).await.expect("orders") {
+        ledger.purged("edge", order.number, at(1)).await.expect("confirm");
+    }
+    let remove = async |most| ledger.remove_purges(at(2), most).await.expect("remove");
+    // each has a row of its own, a target and an order
+    assert_eq!(remove(3).await, Removed { finished: 1, targets: 1, is_more: true });
+    assert_eq!(remove(6).await, Removed { finished: 2, targets: 2, is_more: false });
+    assert_eq!(remove(0).await, Removed::default(), "no bound stands before nothing");
 }

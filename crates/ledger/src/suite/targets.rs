@@ -144,9 +144,18 @@ pub async fn pages_are_newest_task_first_and_in_the_order_submitted(ledger: Arc<
     submit(&fixture, big, "c.example", 1203).await;
     for (offset, limit, numbers) in [(0, 2, 0..2), (499, 3, 499..502), (1000, 1, 1000..1001)] {
         let task = Some(TaskId("4".into()));
-        let filter = TargetFilter { task, offset, limit, ..ALL };
+        let whole = TargetFilter { task, offset, limit, ..ALL };
         let expected: Vec<_> = numbers.map(|number| format!("4-{number}")).collect();
-        assert_eq!(found(&fixture, filter).await, (expected.join(" "), 1203));
+        let hosts = Some(vec!["c.example".to_owned()]);
+        let states = Some(TargetState::of(Progress::Processing));
+        for filter in [
+            TargetFilter { hosts, ..whole.clone() },
+            TargetFilter { states, ..whole.clone() },
+            whole,
+        ] {
+            let found = found(&fixture, filter.clone()).await;
+            assert_eq!(found, (expected.join(" "), 1203), "{filter:?}");
+        }
     }
 }
 
@@ -187,7 +196,15 @@ pub async fn failures_are_told_apart_by_their_kind(ledger: Arc<dyn Ledger>) {
                 states: Some(states.clone()),
                 ..ALL
             };
-            assert_eq!(found(&fixture, filter).await, (rows.into(), total));
+            assert_eq!(found(&fixture, filter.clone()).await, (rows.into(), total));
+            for (offset, row) in (0..).zip(rows.split(' ')) {
+                let filter = TargetFilter { offset, limit: 1, ..filter.clone() };
+                assert_eq!(
+                    found(&fixture, filter.clone()).await,
+                    (row.into(), total),
+                    "{filter:?}"
+                );
+            }
         }
     }
 }
