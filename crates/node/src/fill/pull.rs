@@ -164,11 +164,16 @@ impl<'a> Puller<'a> {
 
     /// Starts the clock when nobody wants the fill any more, and stops it when somebody does.
     fn track_readers(&mut self) {
-        if self.driver.fill.state().has_readers() {
+        let (has_readers, is_background) = {
+            let state = self.driver.fill.state();
+            (state.has_readers(), state.is_left_by_background())
+        };
+        if has_readers {
             self.lingering = None;
         } else if self.lingering.is_none() && !(self.transfers.is_empty() && self.parked.is_empty())
         {
-            let linger = self.driver.fills.config().linger;
+            let config = self.driver.fills.config();
+            let linger = if is_background { config.background_linger } else { config.linger };
             self.lingering = Some(Box::pin(sleep(linger)));
         }
     }

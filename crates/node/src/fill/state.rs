@@ -85,6 +85,8 @@ pub(super) struct State {
     pub(super) verdict: Option<Arc<Filled>>,
     readers: HashMap<u64, Interest>,
     next_reader: u64,
+    /// The last reader that left was background, and did so before it had what it waited for.
+    is_left_by_background: bool,
 }
 
 /// What one reader is interested in.
@@ -211,6 +213,17 @@ impl Fill {
         }
     }
 
+    /// Returns when it [is given up](State::is_given_up), and nobody has joined for `linger`.
+    pub(super) async fn given_up(&self, linger: Duration) {
+        loop {
+            self.wait_for(|state| state.is_given_up().then_some(())).await;
+            let is_wanted = self.wait_for(|state| (!state.is_given_up()).then_some(()));
+            if timeout(linger, is_wanted).await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Bytes of content that came from upstream.
     pub(super) fn pulled(&self) -> u64 {
         self.pulled.load(Ordering::Relaxed)
@@ -300,6 +313,7 @@ impl Fill {
             is_retired: state.is_retired,
             readers: std::mem::take(&mut state.readers),
             next_reader: state.next_reader,
+            is_left_by_background: state.is_left_by_background,
             ..State::default()
         };
         self.changed.notify_waiters();
@@ -367,8 +381,22 @@ impl State {
         number
     }
 
-    pub(super) fn leave(&mut self, reader: u64) {
-        self.readers.remove(&reader);
+    /// A reader leaves; it may have been waiting for something.
+    pub(super) fn leave(&mut self, reader: u64, is_waiting: bool) {
+        if let Some(interest) = self.readers.remove(&reader) {
+            self.is_left_by_background = is_waiting && !interest.is_viewer();
+        }
+    }
+
+    /// Whether a prefetch was the last that wanted it, here or at a node behind, and gave up. When it
+    /// changed, the nodes behind were cut off, and ask again.
+    pub(super) fn is_left_by_background(&self) -> bool {
+        self.readers.is_empty() && self.is_left_by_background && self.epoch == 0
+    }
+
+    /// The same, before there was a head. Later, what is on its way ends in `pull`.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.head.is_none() && self.is_left_by_background()
     }
 
     /// From now on the reader wants `want`, and reads from byte `start` on.
