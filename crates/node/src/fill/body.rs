@@ -22,9 +22,10 @@ use stoker_domain::{
 use super::{
     Fills,
     head::{FillHead, Filled},
+    passing::PassThrough,
     reader::Reader,
     slices::slice_of,
-    state::{Cursor, PassThrough, Take, changed},
+    state::{Cursor, Take, changed},
 };
 use crate::{
     memory::Window,

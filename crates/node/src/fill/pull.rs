@@ -164,17 +164,14 @@ impl<'a> Puller<'a> {
 
     /// Starts the clock when nobody wants the fill any more, and stops it when somebody does.
     fn track_readers(&mut self) {
-        let (has_readers, is_background) = {
-            let state = self.driver.fill.state();
-            (state.has_readers(), state.is_left_by_background())
-        };
-        if has_readers {
-            self.lingering = None;
-        } else if self.lingering.is_none() && !(self.transfers.is_empty() && self.parked.is_empty())
-        {
-            let config = self.driver.fills.config();
-            let linger = if is_background { config.background_linger } else { config.linger };
-            self.lingering = Some(Box::pin(sleep(linger)));
+        let is_idle = self.transfers.is_empty() && self.parked.is_empty();
+        let linger = self.driver.fill.state().linger(self.driver.fills.config());
+        match linger {
+            None => self.lingering = None,
+            Some(time) if self.lingering.is_none() && !is_idle => {
+                self.lingering = Some(Box::pin(sleep(time)));
+            }
+            Some(_) => {}
         }
     }
 

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 use stoker_domain::http::ByteRange;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::memory::{Memory, Shares};
