@@ -13,6 +13,7 @@ use tracing::{debug, warn};
 use crate::{
     cache::Cache,
     job::Work,
+    lost::LostLeases,
     purge::Purger,
     readiness::Readiness,
     session::{Pauses, Session},
@@ -50,6 +51,7 @@ pub struct Agent {
     items: Arc<Semaphore>,
     /// Room for jobs.
     jobs: Arc<Semaphore>,
+    lost: LostLeases,
     pauses: Pauses,
 }
 
@@ -69,6 +71,7 @@ impl Agent {
             cache,
             items: Arc::new(Semaphore::new(config.items_in_flight.max(1))),
             jobs: Arc::new(Semaphore::new(config.jobs_in_flight.max(1))),
+            lost: LostLeases::default(),
             pauses: Pauses::new(config.seed),
         }
     }
@@ -78,12 +81,15 @@ impl Agent {
         let running = TaskTracker::new();
         let purger = self.purger.clone();
         let (first, further) = (self.pauses.split(), self.pauses.split());
+        let (lost, losses) = (self.lost.clone(), self.pauses.split());
+        let session = self.session.clone();
         let health = tell_health(self.session.clone(), Arc::clone(&self.cache));
         let works = async {
             purger.catch_up(first).await;
             tokio::select! {
                 () = self.work(&running, &stop) => {}
                 () = purger.run(further) => {}
+                never = lost.hear(&session, losses) => match never {},
             }
         };
         tokio::select! {
@@ -145,7 +151,7 @@ impl Agent {
                     self.session.clone(),
                     Arc::clone(&self.cache),
                     Arc::clone(&self.items),
-                    self.pauses.split(),
+                    (self.lost.clone(), self.pauses.split()),
                 );
                 let stop = stop.clone();
                 running.spawn(async move {

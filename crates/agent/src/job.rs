@@ -14,6 +14,7 @@ use tracing::{debug, error};
 
 use crate::{
     cache::{Cache, Progress, Terms},
+    lost::LostLeases,
     session::{Pauses, Session, bounded},
     source::Error,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Work {
     session: Session,
     cache: Arc<dyn Cache>,
     room: Arc<Semaphore>,
+    lost: LostLeases,
     pauses: Pauses,
     /// Items in work.
     progress: BTreeMap<u16, Arc<Progress>>,
@@ -54,14 +56,25 @@ impl Work {
         session: Session,
         cache: Arc<dyn Cache>,
         room: Arc<Semaphore>,
-        pauses: Pauses,
+        (lost, pauses): (LostLeases, Pauses),
     ) -> Self {
         let (progress, batch) = (BTreeMap::new(), Vec::new());
-        Self { job, session, cache, room, pauses, progress, batch }
+        Self { job, session, cache, room, lost, pauses, progress, batch }
     }
 
     /// Runs the job until it is done, its lease is lost, or `stop`; then sends the last report.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
+    pub(crate) async fn run(self, stop: CancellationToken) {
+        let lease = self.lost.hold(&self.job);
+        let id = self.job.id.0;
+        tokio::select! {
+            biased;
+            // dropping the items ends their work: nobody may want it any more
+            () = lease.lost() => debug!(job.id = id, "lease lost"),
+            () = self.work(stop) => {}
+        }
+    }
+
+    async fn work(mut self, stop: CancellationToken) {
         let mut items = self.start_items();
         let mut flush_at = None;
         let mut beats = interval_at(Instant::now() + BEAT, BEAT);

@@ -11,6 +11,7 @@
 mod agent;
 mod cache;
 mod job;
+mod lost;
 mod purge;
 mod readiness;
 mod session;

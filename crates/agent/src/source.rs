@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use stoker_domain::{
-    job::{Heartbeat, LeasedJob, Report, StoreHealth},
+    job::{Heartbeat, JobId, LeaseToken, LeasedJob, Report, StoreHealth},
     pace::{Demand, Grant},
     placement::Node,
     purge::PurgeOrder,
@@ -28,6 +28,11 @@ pub trait JobSource: Send + Sync {
 
     /// Keeps a lease and tells how far its items are. [`Error::LeaseLost`]: the job is another's.
     async fn heartbeat(&self, beat: Heartbeat) -> Result<(), Error>;
+
+    /// The leases of the node called `node` that the engine ended before their time, since it was last
+    /// asked: a task was paused or canceled. May wait some seconds for one. Each is told once; what
+    /// does not arrive, a heartbeat or a report tells.
+    async fn lost_leases(&self, node: &str) -> Result<Vec<(JobId, LeaseToken)>, Error>;
 
     /// Reports items. Repeating a report changes nothing. [`Error::LeaseLost`]: nothing was taken.
     async fn report(&self, report: Report) -> Result<(), Error>;
@@ -57,7 +62,7 @@ pub enum Error {
     /// The engine does not know the node; it has to register again. Its leases may still hold.
     #[error("the engine does not know this node")]
     NotRegistered,
-    /// The job is leased to another, has ended, or was canceled. Work on it is in vain.
+    /// The job is leased to another, has ended, or its task was paused or canceled. Work on it is in vain.
     #[error("the lease is lost")]
     LeaseLost,
     /// The engine is there and has too much to do.

@@ -123,6 +123,29 @@ pub struct Task {
     pub created_at: Timestamp,
 }
 
+/// What its account wants of a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TaskState {
+    /// That it is worked on.
+    #[default]
+    Running,
+    /// That nothing of it is worked on until it is resumed; since when.
+    Paused(Timestamp),
+    /// That nothing of it is worked on any more; since when. Its targets end as `canceled`.
+    Canceled(Timestamp),
+}
+
+/// What an account wants to become of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// Nothing of it is worked on until it is resumed.
+    Pause,
+    /// It goes on.
+    Resume,
+    /// It ends, with what is there.
+    Cancel,
+}
+
 /// How far one target is, over all its nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -10,7 +10,7 @@ use crate::{
     outcome::Outcome,
     purge::{Method, Scope},
     quota::Product,
-    task::{Progress, Task, TaskId},
+    task::{Progress, Task, TaskId, TaskState},
     time::Timestamp,
 };
 
@@ -47,8 +47,16 @@ pub struct TaskRow {
     pub targets: u64,
     /// Of these, done.
     pub done: u64,
-    /// Of these, failed.
+    /// Of these, failed, those that were canceled included.
     pub failed: u64,
+    /// Of the failed, those that were canceled.
+    pub canceled: u64,
+    /// What its account wants of it.
+    pub state: TaskState,
+    /// The task whose failed targets it tries again.
+    pub retry_of: Option<TaskId>,
+    /// It was accepted with request fields, which are gone when it is finished.
+    pub had_fields: bool,
     /// When it last changed.
     pub updated_at: Timestamp,
     /// When its last target finished.
@@ -74,6 +82,8 @@ pub enum TargetState {
     FailedByOrigin,
     /// Failed, and its first failure is a timeout.
     FailedByTimeout,
+    /// Failed, and its first failure is that the task was canceled.
+    Canceled,
     /// Failed for another reason.
     FailedOtherwise,
 }
@@ -86,7 +96,12 @@ impl TargetState {
             Progress::Processing => vec![Self::Processing],
             Progress::Done => vec![Self::Done],
             Progress::Failed => {
-                vec![Self::FailedByOrigin, Self::FailedByTimeout, Self::FailedOtherwise]
+                vec![
+                    Self::FailedByOrigin,
+                    Self::FailedByTimeout,
+                    Self::Canceled,
+                    Self::FailedOtherwise,
+                ]
             }
         }
     }

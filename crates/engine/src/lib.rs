@@ -11,6 +11,7 @@
 mod accept;
 mod catalog;
 mod config;
+mod control;
 mod error;
 mod fleet;
 mod identity;
@@ -29,7 +30,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use stoker_domain::{directory::Directory, time::Clock};
 use stoker_ledger::Ledger;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 pub use accept::{
     BatchLimit, PartialPurged, PartialReceipt, PurgeError, PurgeSubmission, Receipt, SplitReceipt,
@@ -40,6 +41,7 @@ pub use catalog::{
     ZoneError, instructions,
 };
 pub use config::Config;
+pub use control::{ControlError, Retried, RetryError};
 pub use error::{Error, ErrorKind, with_causes};
 pub use fleet::NodeView;
 pub use identity::{
@@ -72,6 +74,9 @@ pub struct Engine {
     pace: pace::Pace,
     wakeups: wakeup::Wakeups,
     purge_wakeups: wakeup::Wakeups,
+    lost: control::Lost,
+    /// There may be jobs that do not follow their task.
+    turns: Notify,
     leases: work::Leases,
     attempts: work::Attempts,
     origins: work::Origins,
@@ -122,6 +127,8 @@ impl Engine {
             identities,
             wakeups: wakeup::Wakeups::default(),
             purge_wakeups: wakeup::Wakeups::default(),
+            lost: control::Lost::default(),
+            turns: Notify::new(),
             leases: work::Leases::default(),
             attempts: work::Attempts::default(),
             origins: work::Origins::default(),
@@ -130,6 +137,8 @@ impl Engine {
             searches: catalog::Searches::default(),
         });
         engine.publish_limits();
+        // an engine before this one may have left some
+        engine.turns.notify_one();
         Ok(engine)
     }
 

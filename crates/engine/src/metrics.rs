@@ -98,7 +98,12 @@ impl Counters {
 
     /// A target became final on one node.
     pub(crate) fn settled(&self, outcome: Outcome) {
-        self.outcomes.get_or_create(&[("outcome", outcome.kind())]).inc();
+        self.settled_by(outcome, 1);
+    }
+
+    /// So many targets became final on one node each.
+    pub(crate) fn settled_by(&self, outcome: Outcome, count: u64) {
+        self.outcomes.get_or_create(&[("outcome", outcome.kind())]).inc_by(count);
     }
 
     pub(crate) fn leased(&self, jobs: usize, expired: usize) {

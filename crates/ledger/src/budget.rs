@@ -10,7 +10,7 @@ use stoker_domain::{
     account::AccountId,
     outcome::{Block, Outcome},
     quota::Counter,
-    task::Task,
+    task::{Task, TaskId},
 };
 
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) task: Task,
+    pub(crate) retry_of: Option<TaskId>,
     pub(crate) charges: Vec<Charge>,
     pub(crate) chunks: Vec<Chunk>,
     pub(crate) counts: Counts,
@@ -33,7 +34,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    pub(crate) fn new(NewTask { task, charges, mut targets }: NewTask) -> Self {
+    pub(crate) fn new(NewTask { task, charges, mut targets, retry_of }: NewTask) -> Self {
         let given = targets.len();
         // before equal URLs are merged: an orphan must not hide behind one that is none
         let has_orphan = targets.iter().any(is_orphan);
@@ -41,7 +42,7 @@ impl Plan {
         let merged = (given - targets.len()) as u64;
         let chunks = chunk::cut(targets);
         let counts = chunk::counts(&chunks);
-        Self { task, charges, chunks, counts, merged, has_orphan }
+        Self { task, retry_of, charges, chunks, counts, merged, has_orphan }
     }
 
     /// About how many rows it writes.
@@ -139,7 +140,7 @@ mod tests {
 
     fn plan(account: i64, urls: &[&str], charges: &[(Area, u64)]) -> Plan {
         let task = Task {
-            id: stoker_domain::task::TaskId("1".into()),
+            id: TaskId("1".into()),
             account: AccountId(account),
             product: Product::DomainPrefetch,
             areas: stoker_domain::area::AreaScope::Global,
@@ -150,7 +151,8 @@ mod tests {
         let charge =
             |(area, daily): &(Area, u64)| Charge { counter: counter(*area), daily: *daily };
         let charges = charges.iter().map(charge).collect();
-        Plan::new(NewTask { task, charges, targets: targets(urls, &["edge"]) })
+        let targets = targets(urls, &["edge"]);
+        Plan::new(NewTask { task, charges, targets, retry_of: None })
     }
 
     #[test]

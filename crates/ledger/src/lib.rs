@@ -39,8 +39,9 @@ pub use metrics::Metrics;
 pub use purges::{NewPurge, Purged, Purges};
 pub use sqlite::{Inspected, OpenError, Sqlite, Stats, has_sealed_keys, inspect};
 pub use tasks::{
-    Applied, ChildPlan, ItemDecision, Leased, LeasedItem, Leases, NewTask, PlannedTarget,
-    ReportWrite, RequestFields, Submissions, Submitted, TargetViews, TaskViews, Tasks,
+    Applied, ChildPlan, Control, Controlled, ItemDecision, Leased, LeasedItem, Leases, NewTask,
+    PlannedTarget, ReportWrite, RequestFields, Submissions, Submitted, TargetViews, TaskControl,
+    TaskViews, Tasks, Turned,
 };
 
 /// The verbs of durable state.

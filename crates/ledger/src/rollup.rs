@@ -265,6 +265,7 @@ mod tests {
             failed: 1,
             failed_origin,
             failed_timeout,
+            failed_canceled: 0,
         };
         assert_eq!(rollup.by_host, ByHost::from([(7, counts(0, 1, 1)), (8, counts(1, 0, 0))]));
         let mut most = Bytes { done: 0, held: u64::MAX, pulled: u64::MAX };

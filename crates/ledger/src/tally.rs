@@ -24,6 +24,8 @@ pub(crate) struct Counts {
     pub(crate) failed_origin: u64,
     /// Of the failed, those whose first failure is a timeout.
     pub(crate) failed_timeout: u64,
+    /// Of the failed, those whose first failure is that the task was canceled.
+    pub(crate) failed_canceled: u64,
 }
 
 /// Kinds of failures that are counted and found apart.
@@ -32,12 +34,14 @@ pub(crate) enum Kind {
     Other,
     OriginStatus,
     Timeout,
+    Canceled,
 }
 
 impl Kind {
     const fn of(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Timeout => Self::Timeout,
+            Outcome::Canceled => Self::Canceled,
             refusal if refusal.is_refusal() => Self::OriginStatus,
             _ => Self::Other,
         }
@@ -48,6 +52,7 @@ impl Kind {
             Self::Other => 0,
             Self::OriginStatus => 1,
             Self::Timeout => 2,
+            Self::Canceled => 3,
         }
     }
 }
@@ -62,6 +67,7 @@ impl Counts {
             match Kind::of(outcome) {
                 Kind::OriginStatus => self.failed_origin += 1,
                 Kind::Timeout => self.failed_timeout += 1,
+                Kind::Canceled => self.failed_canceled += 1,
                 Kind::Other => {}
             }
         }
@@ -73,6 +79,7 @@ impl Counts {
         self.failed += other.failed;
         self.failed_origin += other.failed_origin;
         self.failed_timeout += other.failed_timeout;
+        self.failed_canceled += other.failed_canceled;
     }
 
     /// Of these, how many are so far along; see `TargetFilter`.
@@ -81,7 +88,10 @@ impl Counts {
             None => self.failed,
             Some(Kind::OriginStatus) => self.failed_origin,
             Some(Kind::Timeout) => self.failed_timeout,
-            Some(Kind::Other) => self.failed - self.failed_origin - self.failed_timeout,
+            Some(Kind::Canceled) => self.failed_canceled,
+            Some(Kind::Other) => {
+                self.failed - self.failed_origin - self.failed_timeout - self.failed_canceled
+            }
         };
         match (progress, kind) {
             (None, None) => self.targets,
@@ -189,6 +199,7 @@ pub(crate) fn states(wanted: Option<&[TargetState]>) -> Vec<(Option<Progress>, O
     let kinds = [
         (TargetState::FailedByOrigin, Kind::OriginStatus),
         (TargetState::FailedByTimeout, Kind::Timeout),
+        (TargetState::Canceled, Kind::Canceled),
         (TargetState::FailedOtherwise, Kind::Other),
     ];
     if kinds.iter().all(|(state, _)| wants(*state)) {
@@ -263,15 +274,22 @@ mod tests {
 
     #[test]
     fn a_kind_is_only_asked_of_the_failed() {
-        let counts =
-            Counts { targets: 10, done: 3, failed: 5, failed_origin: 2, failed_timeout: 1 };
+        let counts = Counts {
+            targets: 12,
+            done: 3,
+            failed: 7,
+            failed_origin: 2,
+            failed_timeout: 1,
+            failed_canceled: 2,
+        };
         for (progress, kind, matching) in [
-            (None, None, 10),
+            (None, None, 12),
             (Some(Progress::Processing), None, 2),
             (Some(Progress::Done), None, 3),
-            (Some(Progress::Failed), None, 5),
+            (Some(Progress::Failed), None, 7),
             (Some(Progress::Failed), Some(Kind::OriginStatus), 2),
             (Some(Progress::Failed), Some(Kind::Timeout), 1),
+            (Some(Progress::Failed), Some(Kind::Canceled), 2),
             (None, Some(Kind::Other), 2),
             (Some(Progress::Done), Some(Kind::OriginStatus), 0),
         ] {
@@ -283,25 +301,36 @@ mod tests {
     fn an_end_is_counted_by_its_kind() {
         let mut counts = Counts::default();
         for (outcome, expected) in [
-            (Outcome::Filled, [1, 0, 0, 0]),
-            (Outcome::AlreadyFresh, [2, 0, 0, 0]),
-            (Outcome::OriginStatus(404), [2, 1, 1, 0]),
-            (Outcome::OriginStatus(503), [2, 2, 2, 0]),
+            (Outcome::Filled, [1, 0, 0, 0, 0]),
+            (Outcome::AlreadyFresh, [2, 0, 0, 0, 0]),
+            (Outcome::OriginStatus(404), [2, 1, 1, 0, 0]),
+            (Outcome::OriginStatus(503), [2, 2, 2, 0, 0]),
             // a success of the origin that is not kept is no refusal
-            (Outcome::OriginStatus(204), [2, 3, 2, 0]),
-            (Outcome::Timeout, [2, 4, 2, 1]),
-            (Outcome::TooLarge, [2, 5, 2, 1]),
+            (Outcome::OriginStatus(204), [2, 3, 2, 0, 0]),
+            (Outcome::Timeout, [2, 4, 2, 1, 0]),
+            (Outcome::TooLarge, [2, 5, 2, 1, 0]),
+            (Outcome::Canceled, [2, 6, 2, 1, 1]),
         ] {
             counts.end(outcome);
-            let found = [counts.done, counts.failed, counts.failed_origin, counts.failed_timeout];
+            let Counts { done, failed, failed_origin, failed_timeout, failed_canceled, .. } =
+                counts;
+            let found = [done, failed, failed_origin, failed_timeout, failed_canceled];
             assert_eq!(found, expected, "{outcome}");
         }
         assert_eq!(counts.targets, 0, "an end is no new target");
-        assert_eq!([Kind::Other, Kind::OriginStatus, Kind::Timeout].map(Kind::number), [0, 1, 2]);
+        let kinds = [Kind::Other, Kind::OriginStatus, Kind::Timeout, Kind::Canceled];
+        assert_eq!(kinds.map(Kind::number), [0, 1, 2, 3]);
     }
 
     fn some(targets: u64) -> Counts {
-        Counts { targets, done: 1, failed: 5, failed_origin: 2, failed_timeout: 3 }
+        Counts {
+            targets,
+            done: 1,
+            failed: 6,
+            failed_origin: 2,
+            failed_timeout: 3,
+            failed_canceled: 1,
+        }
     }
 
     #[test]
@@ -322,7 +351,14 @@ mod tests {
         assert_eq!(of(2, 3_600_000, 1), Some(both));
         assert_eq!(
             both,
-            Counts { targets: 40, done: 2, failed: 10, failed_origin: 4, failed_timeout: 6 }
+            Counts {
+                targets: 40,
+                done: 2,
+                failed: 12,
+                failed_origin: 4,
+                failed_timeout: 6,
+                failed_canceled: 2
+            }
         );
         assert_eq!(of(ALL_HOSTS, 3_600_000, 1).map(|counts| counts.targets), Some(60));
         assert_eq!(of(ALL_HOSTS, 60_000, 61), Some(sum(&by_host)));

@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use stoker_domain::{
+    account::AccountId,
     job::{Heartbeat, ItemReport, JobId, LeaseToken, LeasedJob, NodeOutcome},
     outcome::Outcome,
     placement::NodeSet,
     plan::Positions,
-    task::{FetchOptions, Task, TaskId},
+    task::{FetchOptions, Task, TaskId, Wish},
     time::Timestamp,
     view::{Page, TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
@@ -14,9 +15,12 @@ use stoker_domain::{
 use crate::{Charge, Error};
 
 /// Everything about tasks.
-pub trait Tasks: Submissions + Leases + TaskViews + TargetViews + RequestFields {}
+pub trait Tasks:
+    Submissions + Leases + TaskControl + TaskViews + TargetViews + RequestFields
+{
+}
 
-impl<L: Submissions + Leases + TaskViews + TargetViews + RequestFields> Tasks for L {}
+impl<L: Submissions + Leases + TaskControl + TaskViews + TargetViews + RequestFields> Tasks for L {}
 
 /// Accepting tasks, and what their playlists name.
 #[async_trait]
@@ -88,6 +92,31 @@ pub trait Leases: Send + Sync {
     ) -> Result<Option<Leased>, Error>;
 }
 
+/// Pausing, resuming and canceling tasks, and what of one is worth another try.
+#[async_trait]
+pub trait TaskControl: Send + Sync {
+    /// Changes the state of a task. From then on nothing of a task that does not run is leased, its
+    /// leases are stale, and a canceled one takes no further targets. Its jobs follow by
+    /// [`Self::turn_jobs`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the account has no such task.
+    async fn control(&self, change: Control) -> Result<Controlled, Error>;
+    /// Lets jobs of tasks whose state was changed follow it: those of a paused one leave the queue of
+    /// their node, those of a resumed one are due at `due`, those of a canceled one end, and what is not
+    /// settled of them settles as `canceled`, rolled up as [`Leases::report`] does. At least one, and
+    /// about `most` rows. Repeated, it finds the next ones, also after a restart.
+    async fn turn_jobs(&self, most: usize, now: Timestamp, due: Timestamp)
+    -> Result<Turned, Error>;
+    /// Up to `most` targets of a task that failed, after number `after`, in order: number and URL.
+    async fn failed_urls(
+        &self,
+        task: &TaskId,
+        after: i64,
+        most: u32,
+    ) -> Result<Vec<(i64, String)>, Error>;
+}
+
 /// Lists of targets.
 #[async_trait]
 pub trait TargetViews: Send + Sync {
@@ -147,6 +176,8 @@ pub struct NewTask {
     pub charges: Vec<Charge>,
     /// Its targets, in the order submitted.
     pub targets: Vec<PlannedTarget>,
+    /// The task whose failed targets it tries again.
+    pub retry_of: Option<TaskId>,
 }
 
 /// Targets found in a playlist.
@@ -181,6 +212,49 @@ pub struct Submitted {
     pub jobs: u64,
     /// New targets that were left out, because the task had all that it may have.
     pub left_out: u64,
+}
+
+/// A change of the state of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Whose task.
+    pub account: AccountId,
+    /// Which.
+    pub task: TaskId,
+    /// What is wanted of it.
+    pub wish: Wish,
+    /// The present moment.
+    pub now: Timestamp,
+}
+
+/// What came of a [`Control`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controlled {
+    /// It is so from now on.
+    Changed,
+    /// It was so already; nothing was changed.
+    Already,
+    /// The task is finished, or canceled; nothing was changed.
+    Over,
+    /// Its jobs still follow an earlier change; nothing was changed.
+    Busy,
+}
+
+/// What a step of [`TaskControl::turn_jobs`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Turned {
+    /// Jobs that follow their task now.
+    pub jobs: Vec<JobId>,
+    /// Names of the nodes that have jobs to do again.
+    pub nodes: Vec<String>,
+    /// Items settled.
+    pub settled: u64,
+    /// Targets whose last node settled.
+    pub finished_targets: u64,
+    /// Tasks whose last target finished.
+    pub finished_tasks: Vec<TaskId>,
+    /// There are more.
+    pub is_more: bool,
 }
 
 /// What stands behind a lease.

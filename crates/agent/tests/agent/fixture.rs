@@ -50,6 +50,7 @@ pub(crate) enum Call {
     Purges,
     OpenPurges,
     Confirm(u64),
+    LostLeases,
 }
 
 /// What a kind of call answers instead.
@@ -79,6 +80,7 @@ struct Script {
     calls: Vec<(Millis, Call)>,
     jobs: VecDeque<LeasedJob>,
     orders: Vec<PurgeOrder>,
+    lost: Vec<(JobId, LeaseToken)>,
     failures: HashMap<&'static str, VecDeque<Failure>>,
     is_deaf: bool,
 }
@@ -132,6 +134,12 @@ impl Engine {
         self.changed.notify_waiters();
     }
 
+    /// Ends the lease of job `id` before its time.
+    pub(crate) fn lose(&self, id: i64) {
+        self.script().lost.push((JobId(id), LeaseToken(1)));
+        self.changed.notify_waiters();
+    }
+
     pub(crate) fn order(&self, number: u64) {
         let targets = vec![format!("http://www.example.com/{number}")];
         let order = PurgeOrder { number, scope: Scope::Url, method: Method::Delete, targets };
@@ -146,7 +154,7 @@ impl Engine {
 
     /// The same, each with the milliseconds since the test began.
     pub(crate) fn timed(&self) -> Vec<(u64, Call)> {
-        let idle = |call: &Call| matches!(call, Call::Health(_) | Call::Purges);
+        let idle = |call: &Call| matches!(call, Call::Health(_) | Call::Purges | Call::LostLeases);
         self.script().calls.iter().filter(|(_, call)| !idle(call)).cloned().collect()
     }
 
@@ -212,6 +220,15 @@ impl JobSource for Engine {
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<(), Error> {
         self.hear("heartbeat", Call::Heartbeat(beat.job.0, beat.items.len()))
+    }
+
+    async fn lost_leases(&self, _: &str) -> Result<Vec<(JobId, LeaseToken)>, Error> {
+        self.hear("lost_leases", Call::LostLeases)?;
+        let take = |script: &mut Script| {
+            let lost = std::mem::take(&mut script.lost);
+            (!lost.is_empty()).then_some(lost)
+        };
+        Ok(self.wait(take).await.unwrap_or_default())
     }
 
     async fn report(&self, report: Report) -> Result<(), Error> {

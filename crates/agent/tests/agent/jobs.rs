@@ -109,6 +109,39 @@ async fn a_lease_that_is_lost_at_a_heartbeat_ends_the_work_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_that_ends_before_its_time_ends_the_work_before_the_next_heartbeat() {
+    let fixture = Fixture::start().await;
+    fixture.store.hold("/1");
+    fixture.store.hold("/2");
+    fixture.engine.offer(1, 3);
+    fixture.engine.offer(2, 1);
+    fixture.until("items in work", || fixture.store.running().len() == 4).await;
+    let beats = fixture.engine.count(is_beat);
+    fixture.engine.lose(1);
+    fixture.until("job 1 given up", || fixture.store.running() == ["/2/0"]).await;
+    assert_eq!(fixture.engine.count(is_beat), beats);
+    fixture.store.release();
+    fixture.ended(2).await;
+    assert_eq!(fixture.engine.reports(), [Call::Report(2, vec![0], true)], "nothing of job 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loss_that_is_faster_than_its_job_counts_and_one_of_another_does_not() {
+    let fixture = Fixture::start().await;
+    fixture.store.hold("/");
+    fixture.engine.lose(1);
+    sleep(millis(200)).await;
+    fixture.engine.offer(1, 1);
+    fixture.engine.offer(2, 1);
+    fixture.until("job 2 in work", || fixture.store.running() == ["/2/0"]).await;
+    fixture.engine.lose(3);
+    sleep(millis(500)).await;
+    assert_eq!(fixture.store.running(), ["/2/0"]);
+    fixture.store.release();
+    fixture.ended(2).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lease_that_is_lost_at_a_report_ends_the_work_and_frees_the_place() {
     let fixture = Fixture::start().await;
     fixture.store.hold("/1/1");

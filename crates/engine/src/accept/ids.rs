@@ -37,7 +37,7 @@ impl Ids {
     /// The name of a task that is accepted so at `now`. `random` is any number.
     pub(crate) fn of_task(&self, acceptance: Acceptance, now: Timestamp, random: u64) -> TaskId {
         match acceptance {
-            Acceptance::Whole | Acceptance::ByDomain => self.next(now, random),
+            Acceptance::Whole | Acceptance::ByDomain | Acceptance::Again => self.next(now, random),
             Acceptance::WhatCanBe => TaskId(short(random)),
         }
     }
@@ -46,7 +46,7 @@ impl Ids {
     pub(crate) fn of_purge(acceptance: Acceptance, now: Timestamp, random: u64) -> TaskId {
         let random = short(random);
         TaskId(match acceptance {
-            Acceptance::Whole | Acceptance::ByDomain => {
+            Acceptance::Whole | Acceptance::ByDomain | Acceptance::Again => {
                 format!("{}-{}", now.as_seconds(), &random[..8])
             }
             Acceptance::WhatCanBe => random,

@@ -34,8 +34,17 @@ pub(crate) enum Acceptance {
     /// What can be accepted as one task; the rest is answered with its reasons. Limit, quota and
     /// nodes are all or nothing here too: they are not the fault of a single target.
     WhatCanBe,
+    /// The same, named as one that is taken whole.
+    Again,
     /// All of it as one task per domain in one transaction, or nothing.
     ByDomain,
+}
+
+impl Acceptance {
+    /// Whether what cannot be accepted is left out.
+    const fn takes_a_part(self) -> bool {
+        matches!(self, Self::WhatCanBe | Self::Again)
+    }
 }
 
 /// What passed the rules, and the places in the list of what did not, each with its reason.
@@ -54,7 +63,7 @@ async fn sort<T, E>(
     for index in 0..given {
         match judge(index) {
             Ok(target) => accepted.push(target),
-            Err(error) if acceptance == Acceptance::WhatCanBe => refused.push((index, error)),
+            Err(error) if acceptance.takes_a_part() => refused.push((index, error)),
             Err(error) => return Err(error),
         }
         share_the_thread(index).await;
@@ -87,7 +96,8 @@ mod tests {
         assert_eq!(sorted(Acceptance::Whole, &entries).await, Err(2));
         assert_eq!(sorted(Acceptance::ByDomain, &entries).await, Err(2));
         let part = (vec![1, 3], vec![(1, 2), (3, 4)]);
-        assert_eq!(sorted(Acceptance::WhatCanBe, &entries).await, Ok(part));
+        assert_eq!(sorted(Acceptance::WhatCanBe, &entries).await, Ok(part.clone()));
+        assert_eq!(sorted(Acceptance::Again, &entries).await, Ok(part));
         let good = [Ok(1), Ok(3)];
         for acceptance in [Acceptance::Whole, Acceptance::ByDomain, Acceptance::WhatCanBe] {
             assert_eq!(sorted(acceptance, &good).await, Ok((vec![1, 3], Vec::new())));

@@ -48,6 +48,8 @@ pub struct Submission {
     pub product: Product,
     /// URLs that this call may have.
     pub batch_limit: BatchLimit,
+    /// The task whose failed targets it tries again.
+    pub retry_of: Option<TaskId>,
 }
 
 impl Submission {
@@ -63,6 +65,7 @@ impl Submission {
             encode: false,
             product,
             batch_limit: BatchLimit::default(),
+            retry_of: None,
         }
     }
 }
@@ -154,6 +157,21 @@ impl Engine {
         Ok(SplitReceipt { accepted_at: accepted.at, receipts: accepted.receipts })
     }
 
+    /// Accepts those of the targets of a former task that can be accepted.
+    pub(crate) async fn submit_again(
+        &self,
+        account: &Account,
+        submission: Submission,
+    ) -> Result<PartialReceipt, SubmitError> {
+        // the vendor names tasks of zones so
+        let acceptance = match submission.product {
+            Product::ZonePrefetch | Product::ZoneEdgePrefetch => Acceptance::WhatCanBe,
+            _ => Acceptance::Again,
+        };
+        let mut accepted = self.accept(account, submission, acceptance).await?;
+        Ok(PartialReceipt { receipt: accepted.receipts.pop(), refused: accepted.refused })
+    }
+
     async fn accept(
         &self,
         account: &Account,
@@ -187,7 +205,7 @@ impl Engine {
         let targets = plan(&directory, checked, &submission).await;
         let lists = match acceptance {
             Acceptance::ByDomain => by_domain(targets),
-            Acceptance::Whole | Acceptance::WhatCanBe => vec![targets],
+            Acceptance::Whole | Acceptance::WhatCanBe | Acceptance::Again => vec![targets],
         };
         let mut options = submission.options;
         options.areas_of_domains = submission.areas.is_none();
@@ -198,7 +216,7 @@ impl Engine {
             let account = account.id;
             let task = Task { id, account, product, areas, tier, options, created_at: at };
             let charges = charges(&task, self.calendar.day(at), &limits);
-            NewTask { task, charges, targets }
+            NewTask { task, charges, targets, retry_of: submission.retry_of.clone() }
         };
         let receipts = self.write_tasks(lists.into_iter().map(new).collect(), &limits).await?;
         Ok(Accepted { at, receipts, refused })

@@ -185,7 +185,9 @@ impl Engine {
             // each area pays for the targets that go there
             Acceptance::Whole | Acceptance::ByDomain => submission.units,
             // each entry is paid once, wherever it goes and however many domains it names
-            Acceptance::WhatCanBe => submission.units.or(Some(distinct.entries)),
+            Acceptance::WhatCanBe | Acceptance::Again => {
+                submission.units.or(Some(distinct.entries))
+            }
         };
         Ok(NewPurge {
             id: Ids::of_purge(acceptance, now, self.random()),

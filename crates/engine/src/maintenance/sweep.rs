@@ -71,6 +71,7 @@ impl Engine {
         let now = self.clock.now();
         let watching_since = self.sweep.begin(now);
         let before = self.sweep.totals();
+        self.turn_jobs(budget).await?;
         self.release_edges_early(now, watching_since).await?;
         self.end_silent(now, watching_since, deadline).await?;
         let detail = format!("lost {MAX_LEASES} times in a row with nothing heard of it");

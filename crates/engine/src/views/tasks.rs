@@ -11,7 +11,7 @@ use stoker_domain::{
     job::{ItemProgress, NodeOutcome},
     outcome::Outcome,
     target::Target,
-    task::{Progress, TaskId},
+    task::{Progress, TaskId, TaskState},
     time::Timestamp,
     view::{Page, TargetFilter, TargetRow, TargetState, TaskFilter, TaskRow},
 };
@@ -87,7 +87,8 @@ impl Engine {
             };
             let is_done = row.targets > 0 && row.done == row.targets;
             let (percent, pulled_bytes) = (percent(share, is_done), row.pulled_bytes);
-            let is_asked = filter.id.is_some() && row.finished_at.is_none();
+            let runs = row.finished_at.is_none() && row.state == TaskState::Running;
+            let is_asked = filter.id.is_some() && runs;
             let waiting = is_asked.then(|| self.waiting_first(&row.task.id)).flatten();
             rows.push(TaskView { row, percent, done_bytes, total_bytes, pulled_bytes, waiting });
         }

@@ -238,6 +238,11 @@ impl Attempts {
         (first, jobs.iter().flat_map(|job| job.held.keys().cloned()).collect())
     }
 
+    /// All jobs of `task` are forgotten.
+    pub(crate) fn forget_task(&self, task: &TaskId) {
+        self.jobs().retain(|_, job| job.task != *task);
+    }
+
     pub(crate) fn forget(&self, job: JobId) {
         self.jobs().remove(&job);
     }

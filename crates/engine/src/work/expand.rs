@@ -5,7 +5,11 @@
 
 use std::collections::BTreeSet;
 
-use stoker_domain::{media::Child, task::Task};
+use stoker_domain::{
+    media::Child,
+    task::{Task, TaskId, TaskState},
+    view::{TaskFilter, TaskRow},
+};
 use stoker_ledger::{ChildPlan, LeasedItem};
 
 use crate::{
@@ -60,6 +64,18 @@ impl Engine {
             );
         }
         self.wakeups.notify(nodes.iter().map(String::as_str));
+        if task.options.limit_mbps.is_some() && !self.runs(&task.id).await? {
+            // it was stopped meanwhile
+            self.end_limit(&task.id);
+        }
         Ok(left_out)
+    }
+
+    /// Whether `task` is worked on.
+    async fn runs(&self, task: &TaskId) -> Result<bool, Error> {
+        let filter = TaskFilter { id: Some(task.clone()), limit: 1, ..TaskFilter::default() };
+        let rows = self.ledger.tasks(&filter).await?.rows;
+        let runs = |row: &TaskRow| row.finished_at.is_none() && row.state == TaskState::Running;
+        Ok(rows.iter().any(runs))
     }
 }

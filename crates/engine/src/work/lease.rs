@@ -154,7 +154,7 @@ impl Engine {
         now: Timestamp,
         until: Timestamp,
     ) -> Vec<LeasedJob> {
-        let expired = self.leases.start(node, &jobs, now, until);
+        let expired = self.leases.start(node, &mut jobs, now, until);
         self.counters.leased(jobs.len(), expired);
         for job in &mut jobs {
             job.options = mem::take(&mut job.options).for_nodes();

@@ -5,9 +5,10 @@
 //! happens every second needs no ledger.
 //!
 //! When it is safe: this engine wrote `until` into the ledger, and no lease ends before its time but
-//! through this engine (a report, a new session of its node, the sweep), which drops it here. Until
-//! then no other node can have the job. What is not known here, or known under another token, is asked
-//! of the ledger.
+//! through this engine (a report, a new session of its node, the sweep, a task that is paused or
+//! canceled), which drops it here. Until then no other node can have the job. What is not known here,
+//! or known under another token, is asked of the ledger. A task that was stopped a moment ago is
+//! remembered, for its jobs may have been leased before and not handed out yet.
 
 use std::{
     collections::HashMap,
@@ -55,22 +56,37 @@ pub(crate) type Moving = HashMap<u64, Vec<ItemProgress>>;
 
 /// All leases that are out.
 #[derive(Debug, Default)]
-pub(crate) struct Leases(Mutex<HashMap<JobId, Lease>>);
+pub(crate) struct Leases(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    leases: HashMap<JobId, Lease>,
+    /// Tasks that were stopped, and until when what was leased of them before may come to be handed
+    /// out.
+    stopped: HashMap<TaskId, Timestamp>,
+}
+
+/// Of each node, the leases that were taken from it.
+pub(crate) type Taken = HashMap<String, Vec<(JobId, LeaseToken)>>;
 
 impl Leases {
-    /// `jobs` were leased to `node` until `until`. Leases that ended before `now` are dropped; how many.
+    /// `jobs` were leased to `node` until `until`. Those of a task that was stopped meanwhile are left
+    /// out. Leases that ended before `now` are dropped; how many.
     pub(crate) fn start(
         &self,
         node: &str,
-        jobs: &[LeasedJob],
+        jobs: &mut Vec<LeasedJob>,
         now: Timestamp,
         until: Timestamp,
     ) -> usize {
-        let mut leases = self.leases();
+        let mut state = self.state();
+        let State { leases, stopped } = &mut *state;
         let before = leases.len();
         // of all nodes: nobody else ends the lease of a node that has died
         leases.retain(|_, lease| lease.until >= now);
         let expired = before - leases.len();
+        stopped.retain(|_, until| *until >= now);
+        jobs.retain(|job| !stopped.contains_key(&job.task));
         for job in jobs {
             let targets =
                 job.items.iter().map(|item| (item.position, target_hash(&item.url))).collect();
@@ -84,18 +100,20 @@ impl Leases {
 
     /// How many are out.
     pub(crate) fn count(&self) -> usize {
-        self.leases().len()
+        self.state().leases.len()
     }
 
     /// Until when a lease stands in the ledger, if this engine wrote that.
     pub(crate) fn until(&self, job: JobId, token: LeaseToken) -> Option<Timestamp> {
-        let leases = self.leases();
+        let state = self.state();
+        let leases = &state.leases;
         leases.get(&job).filter(|lease| lease.token == token).map(|lease| lease.until)
     }
 
     /// A lease was renewed in the ledger until `until`.
     pub(crate) fn renew(&self, job: JobId, token: LeaseToken, until: Timestamp) {
-        let mut leases = self.leases();
+        let mut state = self.state();
+        let leases = &mut state.leases;
         let lease = leases.entry(job).or_insert(Lease { token, until, work: None });
         if lease.token == token {
             lease.until = until;
@@ -109,7 +127,8 @@ impl Leases {
     /// How far the items of a lease are; the node that holds it, where it was handed out by this
     /// engine.
     pub(crate) fn advance(&self, beat: Heartbeat) -> Option<String> {
-        let mut leases = self.leases();
+        let mut state = self.state();
+        let leases = &mut state.leases;
         // a heartbeat that was overtaken by the job's next lease tells nothing of that one
         let lease = leases.get_mut(&beat.job).filter(|lease| lease.token == beat.token)?;
         let work = lease.work.as_mut()?;
@@ -120,14 +139,16 @@ impl Leases {
 
     /// Who holds a lease that was handed out by this engine.
     pub(crate) fn holder(&self, job: JobId, token: LeaseToken) -> Option<Holder> {
-        let leases = self.leases();
+        let state = self.state();
+        let leases = &state.leases;
         let work = leases.get(&job).filter(|lease| lease.token == token)?.work.as_ref()?;
         Some(Holder { node: work.node.clone(), task: work.task.clone() })
     }
 
     /// Items were reported: they move no longer.
     pub(crate) fn settle(&self, job: JobId, token: LeaseToken, positions: &[u16]) {
-        let mut leases = self.leases();
+        let mut state = self.state();
+        let leases = &mut state.leases;
         let lease = leases.get_mut(&job).filter(|lease| lease.token == token);
         if let Some(work) = lease.and_then(|lease| lease.work.as_mut()) {
             // both at once: a late heartbeat may name the item again, and then finds no target for
@@ -142,7 +163,8 @@ impl Leases {
     /// Whether items were handed out with the lease of which nothing was reported; so it is taken
     /// for a lease that is not known.
     pub(crate) fn is_at_work(&self, job: JobId, token: LeaseToken) -> bool {
-        let leases = self.leases();
+        let state = self.state();
+        let leases = &state.leases;
         let lease = leases.get(&job).filter(|lease| lease.token == token);
         let work = lease.and_then(|lease| lease.work.as_ref());
         // `true` where nothing is known makes a job due at once: too early costs a lease, too late
@@ -152,7 +174,8 @@ impl Leases {
 
     /// The lease of `job` ended.
     pub(crate) fn end(&self, job: JobId, token: LeaseToken) {
-        let mut leases = self.leases();
+        let mut state = self.state();
+        let leases = &mut state.leases;
         // only under its token: the job may have been leased to another node meanwhile
         if leases.get(&job).is_some_and(|lease| lease.token == token) {
             leases.remove(&job);
@@ -161,18 +184,55 @@ impl Leases {
 
     /// `job` is final, whoever has it.
     pub(crate) fn forget(&self, job: JobId) {
-        self.leases().remove(&job);
+        self.state().leases.remove(&job);
     }
 
     /// All leases of `node` ended. Those of an engine before this one go too: they are asked of the
     /// ledger once more.
     pub(crate) fn end_all(&self, node: &str) {
-        self.leases().retain(|_, lease| lease.work.as_ref().is_some_and(|work| work.node != node));
+        let is_other = |lease: &Lease| lease.work.as_ref().is_some_and(|work| work.node != node);
+        self.state().leases.retain(|_, lease| is_other(lease));
+    }
+
+    /// `task` is stopped: its leases end, as with [`Self::end_task`], and until `until` none of it is
+    /// handed out.
+    pub(crate) fn stop(&self, task: &TaskId, until: Timestamp) -> Taken {
+        self.state().stopped.insert(task.clone(), until);
+        self.end_task(task)
+    }
+
+    /// The leases of `task` end; which those were. Those of an engine before this one are asked of the
+    /// ledger once more.
+    pub(crate) fn end_task(&self, task: &TaskId) -> Taken {
+        let mut state = self.state();
+        let mut taken = Taken::new();
+        state.leases.retain(|job, lease| {
+            let Some(work) = &lease.work else { return false };
+            if work.task != *task {
+                return true;
+            }
+            taken.entry(work.node.clone()).or_default().push((*job, lease.token));
+            false
+        });
+        taken
+    }
+
+    /// `task` does not go on after all, if it was stopped until `until`.
+    pub(crate) fn stop_again(&self, task: &TaskId, until: Option<Timestamp>) {
+        if let Some(until) = until {
+            self.state().stopped.insert(task.clone(), until);
+        }
+    }
+
+    /// `task` goes on; whether it was stopped a moment ago, and until when that would have counted.
+    pub(crate) fn go_on(&self, task: &TaskId) -> Option<Timestamp> {
+        self.state().stopped.remove(task)
     }
 
     /// The items of `task` that move.
     pub(crate) fn moving(&self, task: &TaskId) -> Moving {
-        let leases = self.leases();
+        let state = self.state();
+        let leases = &state.leases;
         let mut moving = Moving::new();
         let works = leases.values().filter_map(|lease| lease.work.as_ref());
         for work in works.filter(|work| work.task == *task) {
@@ -185,7 +245,7 @@ impl Leases {
         moving
     }
 
-    fn leases(&self) -> MutexGuard<'_, HashMap<JobId, Lease>> {
+    fn state(&self) -> MutexGuard<'_, State> {
         // a std mutex, held for look-ups and never across an await
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -230,7 +290,7 @@ mod tests {
 
     fn leased() -> Leases {
         let leases = Leases::default();
-        leases.start(NODE, &[job(1, 7)], at(0), at(30));
+        leases.start(NODE, &mut vec![job(1, 7)], at(0), at(30));
         leases
     }
 
@@ -283,15 +343,38 @@ mod tests {
     #[test]
     fn leases_end_with_their_node_their_job_and_their_time() {
         let leases = Leases::default();
-        leases.start(NODE, &[job(1, 7), job(2, 8)], at(0), at(30));
-        leases.start("other", &[job(3, 9)], at(0), at(40));
+        leases.start(NODE, &mut vec![job(1, 7), job(2, 8)], at(0), at(30));
+        leases.start("other", &mut vec![job(3, 9)], at(0), at(40));
         leases.forget(JobId(2));
         assert_eq!(leases.until(JobId(2), LeaseToken(8)), None);
-        leases.start("other", &[], at(30), at(60));
+        leases.start("other", &mut vec![], at(30), at(60));
         assert!(leases.until(JobId(1), LeaseToken(7)).is_some(), "it ends after its last moment");
         leases.end_all("other");
         assert_eq!(leases.until(JobId(3), LeaseToken(9)), None);
-        leases.start("other", &[], at(31), at(61));
+        leases.start("other", &mut vec![], at(31), at(61));
         assert_eq!(leases.until(JobId(1), LeaseToken(7)), None);
+    }
+
+    #[test]
+    fn a_task_that_is_stopped_loses_its_leases_and_gets_none_that_was_on_its_way() {
+        let leases = leased();
+        let (task, other) = (TaskId("1".into()), TaskId("2".into()));
+        let others = LeasedJob { task: other, ..job(2, 8) };
+        leases.start("other", &mut vec![others, job(3, 9)], at(0), at(30));
+        let taken = leases.stop(&task, at(60));
+        let mine = vec![(JobId(1), LeaseToken(7))];
+        let theirs = vec![(JobId(3), LeaseToken(9))];
+        assert_eq!(taken, Taken::from([(NODE.into(), mine), ("other".into(), theirs)]));
+        assert_eq!(leases.until(JobId(1), LeaseToken(7)), None);
+        assert_eq!(leases.until(JobId(2), LeaseToken(8)), Some(at(30)), "of another task");
+        let mut late = vec![job(4, 10)];
+        leases.start(NODE, &mut late, at(1), at(31));
+        assert!(late.is_empty() && leases.until(JobId(4), LeaseToken(10)).is_none());
+        leases.go_on(&task);
+        leases.start(NODE, &mut vec![job(4, 11)], at(2), at(32));
+        assert_eq!(leases.until(JobId(4), LeaseToken(11)), Some(at(32)));
+        leases.stop(&task, at(60));
+        leases.start(NODE, &mut vec![job(4, 12)], at(61), at(91));
+        assert!(leases.until(JobId(4), LeaseToken(12)).is_some(), "it is forgotten in time");
     }
 }

@@ -13,6 +13,6 @@ mod report;
 mod schedule;
 
 pub(crate) use attempts::{Attempts, target_hash};
-pub(crate) use leases::{Leases, Moving};
+pub(crate) use leases::{Leases, Moving, Taken};
 pub(crate) use origins::{OriginKey, Origins};
 pub(crate) use schedule::Schedule;

@@ -263,6 +263,10 @@ impl Engine {
         };
         let waited = failing.waited.by(now);
         if waited + next.since(now) > patience {
+            if item.outcome == Outcome::Canceled {
+                // a node that stopped each time: nobody has canceled the task
+                item.outcome = Outcome::Timeout;
+            }
             let tried = match (attempts, waited.as_secs()) {
                 (1, 0) => return None,
                 (1, seconds) => format!("waited {seconds} s for the origin"),

@@ -11,6 +11,7 @@ use stoker_domain::{
     placement::Node,
     quota::{Limits, Product},
     task::{FetchOptions, MediaPolicy, TaskId},
+    time::{Clock, Timestamp},
     view::{TargetFilter, TaskFilter},
 };
 use stoker_engine::{
@@ -58,6 +59,10 @@ impl Fixture {
     /// Where the files of the ledger are.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     pub(crate) async fn submit(&self, urls: &[&str]) -> Receipt {
@@ -139,6 +144,7 @@ pub(crate) fn submission(urls: &[&str]) -> Submission {
         encode: false,
         product: Product::DomainPrefetch,
         batch_limit: BatchLimit::AtMost(500),
+        retry_of: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod acceptance;
 mod accounts;
 mod check;
 mod clock;
+mod control;
 mod domains;
 mod fixture;
 mod lease;

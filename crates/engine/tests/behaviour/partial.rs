@@ -20,6 +20,7 @@ fn submission(urls: &[&str]) -> Submission {
         encode: false,
         product: Product::ZonePrefetch,
         batch_limit: BatchLimit::AtMost(5),
+        retry_of: None,
     }
 }
 

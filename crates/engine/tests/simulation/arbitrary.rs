@@ -4,6 +4,7 @@ use proptest::{collection::vec, prelude::*};
 use stoker_domain::{
     area::{AreaScope, Tier},
     purge::Method,
+    task::Wish,
 };
 
 use crate::{
@@ -25,7 +26,13 @@ pub(crate) enum Op {
     Lease { node: Option<usize>, limit: usize, is_lost: bool },
     /// One of the nodes that have a job works on some items of it and reports them.
     Work { node: usize, job: usize, items: usize, is_last: bool, fate: Fate },
-    /// A node tells how far it is.
+    /// A caller pauses, resumes or cancels one of the tasks.
+    Control { task: usize, wish: Wish },
+    /// A caller tries again what failed of one of the tasks.
+    Retry { task: usize },
+    /// The engine's background takes a turn.
+    Turn,
+    /// A node hears of leases that it lost, and tells how far it is with the others.
     Beat { node: usize },
     /// A message that was sent before arrives again.
     Repeat { message: usize },
@@ -87,6 +94,9 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(node, limit, is_lost)| Op::Lease { node, limit, is_lost }),
         12 => work(),
         1 => node.clone().prop_map(|node| Op::Beat { node }),
+        3 => control(),
+        1 => (0..20usize).prop_map(|task| Op::Retry { task }),
+        1 => Just(Op::Turn),
         2 => (0..100usize).prop_map(|message| Op::Repeat { message }),
         1 => (node.clone(), any::<bool>())
             .prop_map(|(node, loses_cache)| Op::Kill { node, loses_cache }),
@@ -125,6 +135,12 @@ fn submit() -> impl Strategy<Value = Op> {
     let tier = prop_oneof![Just(None), Just(Some(Tier::Edge)), Just(Some(Tier::Middle))];
     (vec(0..URLS.len(), 1..8), areas, tier, prop::bool::weighted(0.8))
         .prop_map(|(urls, areas, tier, follow)| Op::Submit { urls, areas, tier, follow })
+}
+
+fn control() -> impl Strategy<Value = Op> {
+    let wish =
+        prop_oneof![4 => Just(Wish::Pause), 4 => Just(Wish::Resume), 1 => Just(Wish::Cancel)];
+    (0..20usize, wish).prop_map(|(task, wish)| Op::Control { task, wish })
 }
 
 fn work() -> impl Strategy<Value = Op> {

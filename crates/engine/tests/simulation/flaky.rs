@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use stoker_ledger::{Applied, Fault, Faults, Ledger, Sqlite};
+use stoker_ledger::{Applied, Fault, Faults, Ledger, Sqlite, Turned};
 
 /// Decides which verbs of a ledger fail.
 #[derive(Debug)]
@@ -69,6 +69,9 @@ impl Faults for Flaky {
     fn after(&self, _verb: &'static str, reply: &dyn Any) {
         if let Some(applied) = reply.downcast_ref::<Applied>() {
             self.settled.fetch_add(applied.settled, Ordering::SeqCst);
+        }
+        if let Some(turned) = reply.downcast_ref::<Turned>() {
+            self.settled.fetch_add(turned.settled, Ordering::SeqCst);
         }
     }
 }

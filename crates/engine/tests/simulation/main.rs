@@ -1,6 +1,7 @@
 //! The engine and its SQLite ledger, real, among simulated nodes that fail in every way we know.
 //!
-//! A case is a list of [`arbitrary::Op`]s: time passes or jumps, tasks and purges are submitted, nodes
+//! A case is a list of [`arbitrary::Op`]s: time passes or jumps, tasks and purges are submitted, tasks
+//! are paused, resumed, canceled and tried again, nodes
 //! lease, work, purge and report, messages are lost on the way there or back or come twice, nodes are killed with
 //! or without their cache, the engine is killed, the ledger refuses or loses its answer. After each
 //! op the ledger is read and compared with what the simulation knows; then all faults end, and
@@ -13,6 +14,10 @@
 //! - a target that is `done` although some node that must hold it never reported it while holding
 //!   it, or that ends otherwise than its origin allows;
 //! - a target, or an item of a job, that settles twice or changes after it has settled;
+//! - a job that is leased, a lease that is kept or a report that is taken while its task is paused or
+//!   canceled, however the call that made it so was answered;
+//! - a target of a task that is canceled and is not final within ten minutes after the last fault, or one
+//!   that ends as `canceled` although its task is not; a task that is resumed and does not finish;
 //! - a quota that is not charged exactly once per distinct URL and area, on the day of acceptance;
 //! - a view that says 100 % of what is not done, or less of what is;
 //! - an accepted purge that is missing, or has other targets, nodes or turns than it must;
@@ -45,6 +50,7 @@
 )]
 
 mod arbitrary;
+mod controlling;
 mod flaky;
 mod model;
 mod purges;

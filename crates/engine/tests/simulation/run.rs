@@ -17,7 +17,7 @@ use stoker_domain::{
     quota::{Counter, Limits, Product, day},
     setting::{Status, VendorSettings},
     target::Target,
-    task::{FetchOptions, MediaPolicy, Progress, TaskId},
+    task::{FetchOptions, MediaPolicy, Progress, TaskId, TaskState},
     time::{Clock, Timestamp},
     view::{TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
@@ -77,9 +77,9 @@ pub(crate) struct World {
     /// Grows with every purge: what leaves the origin later is newer.
     pub(crate) moment: u64,
     pub(crate) purges: Purges,
-    accepted: Vec<(Receipt, Vec<String>)>,
+    pub(crate) accepted: Vec<(Receipt, Vec<String>)>,
     /// Submissions whose answer was lost.
-    doubtful: u64,
+    pub(crate) doubtful: u64,
     /// Who reported what as held while holding it.
     proofs: HashSet<(TaskId, String, String)>,
     sent: Vec<Report>,
@@ -149,6 +149,11 @@ impl World {
                 }
             }
             Op::Beat { node } => self.beat(*node).await,
+            Op::Control { task, wish } => self.control(*task, *wish).await,
+            Op::Retry { task } => self.retry(*task).await,
+            Op::Turn => {
+                let _ = self.engine().turn_jobs(Duration::from_secs(60)).await;
+            }
             Op::Repeat { message } => {
                 if !self.sent.is_empty() {
                     let report = self.sent[message % self.sent.len()].clone();
@@ -231,6 +236,7 @@ impl World {
         for job in &jobs {
             assert!(!job.items.is_empty(), "a job without items was leased");
             assert!(job.expires_at > self.clock.now());
+            assert!(self.runs(&job.task).await, "{name} was handed a job of {}", job.task);
         }
         if !is_lost {
             self.nodes[number].jobs.extend(jobs);
@@ -270,6 +276,7 @@ impl World {
         }
         self.sent.push(report.clone());
         let answer = self.engine().report(report.clone()).await;
+        assert!(!matches!(answer, Ok(true)) || self.runs(&job.task).await, "{report:?}");
         if fate == Fate::Twice {
             let again = self.engine().report(report.clone()).await;
             let is_first_final = matches!((&answer, &again), (Ok(true), Ok(false)));
@@ -284,6 +291,7 @@ impl World {
     }
 
     async fn beat(&mut self, number: usize) {
+        self.hear_of_lost_leases(number).await;
         for job in self.nodes[number].jobs.clone() {
             let moving = |position| ItemProgress {
                 position,
@@ -292,8 +300,10 @@ impl World {
             };
             let items = job.items.iter().map(|item| moving(item.position)).collect();
             let beat = Heartbeat { job: job.id, token: job.token, items };
-            if matches!(self.engine().heartbeat(beat).await, Ok(false)) {
-                self.nodes[number].jobs.retain(|other| other.token != job.token);
+            match self.engine().heartbeat(beat).await {
+                Ok(true) => assert!(self.runs(&job.task).await, "{} keeps its lease", job.task),
+                Ok(false) => self.nodes[number].jobs.retain(|other| other.token != job.token),
+                Err(_) => {}
             }
         }
     }
@@ -358,6 +368,7 @@ impl World {
             self.nodes[number].jobs.clear(); // whatever they held, they gave up
             self.start(number, true).await;
         }
+        self.resume_all().await;
         for _ in 0..120 {
             for number in 0..self.nodes.len() {
                 self.take_orders(number, false).await;
@@ -376,12 +387,12 @@ impl World {
         panic!("not final after ten minutes without a fault: {:?}", self.tasks().await);
     }
 
-    async fn tasks(&self) -> Vec<TaskRow> {
+    pub(crate) async fn tasks(&self) -> Vec<TaskRow> {
         let filter = TaskFilter { limit: 1000, ..TaskFilter::default() };
         self.flaky().inner().tasks(&filter).await.unwrap().rows
     }
 
-    async fn targets(&self, task: &TaskId) -> Vec<TargetRow> {
+    pub(crate) async fn targets(&self, task: &TaskId) -> Vec<TargetRow> {
         let task = Some(task.clone());
         let filter = TargetFilter { task, limit: 1000, ..TargetFilter::default() };
         self.flaky().inner().targets(&filter).await.unwrap().rows
@@ -414,6 +425,10 @@ impl World {
         let counts = (task.targets, task.done, task.failed);
         let found = (rows.len() as u64, count(Progress::Done), count(Progress::Failed));
         assert_eq!(counts, found, "{task:?}");
+        let canceled = rows.iter().filter(|row| row.outcome == Some(Outcome::Canceled)).count();
+        assert_eq!(task.canceled, canceled as u64, "{task:?}");
+        let is_canceled = matches!(task.state, TaskState::Canceled(_));
+        assert!(is_canceled || canceled == 0, "{task:?}");
         assert_eq!(task.finished_at.is_some(), task.done + task.failed == task.targets);
         let mut urls: Vec<_> = rows.iter().map(|row| row.url.as_str()).collect();
         urls.sort_unstable();
@@ -513,7 +528,8 @@ fn is_allowed(row: &TargetRow, outcome: Outcome) -> bool {
         outcome,
         Outcome::OverQuota | Outcome::Blocked(Block::TooManyChildren | Block::TooDeep)
     );
-    if row.parent.is_some() && is_bounded {
+    // whether its task was canceled is looked at with the task
+    if outcome == Outcome::Canceled || (row.parent.is_some() && is_bounded) {
         return true;
     }
     match origin(url) {

@@ -162,5 +162,5 @@ fn new_task(app: &App, number: u64) -> NewTask {
         let nodes = if settled.is_none() { nodes_named(&NODES[..1]) } else { NodeSet::default() };
         PlannedTarget { url: url(number, n), host: host(number), levels: 0, nodes, settled }
     });
-    NewTask { task, charges: Vec::new(), targets: targets.collect() }
+    NewTask { task, charges: Vec::new(), targets: targets.collect(), retry_of: None }
 }

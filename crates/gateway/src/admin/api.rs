@@ -17,8 +17,8 @@ pub(super) use self::lists::MOST_LISTED;
 pub use self::{
     purge::{NewPurge, PurgeNodeView, PurgeReceipt, PurgeView, Purges},
     task::{
-        Accepted, MOST_URLS, NewTask, NodeOutcomeView, TargetView, Targets, TaskView, Tasks,
-        WaitingView,
+        Accepted, MOST_URLS, NewTask, NodeOutcomeView, RefusedTarget, Retried, TargetStatus,
+        TargetView, Targets, TaskChanged, TaskStatus, TaskView, Tasks, WaitingView,
     },
 };
 

@@ -7,8 +7,8 @@ use axum::body::Body;
 use http::{HeaderValue, Response, StatusCode, header};
 use stoker_domain::domain::OriginError;
 use stoker_engine::{
-    DomainError, Error as EngineError, ErrorKind, IdentityError, IdentityKind, OwnershipError,
-    SubmitError, ZoneError, with_causes,
+    ControlError, DomainError, Error as EngineError, ErrorKind, IdentityError, IdentityKind,
+    OwnershipError, RetryError, SubmitError, ZoneError, with_causes,
 };
 
 use super::{
@@ -97,6 +97,12 @@ pub(crate) enum Error {
     /// The engine refused the task.
     #[error(transparent)]
     Submit(#[from] SubmitError),
+    /// The state of a task cannot be changed so.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// What failed of a task cannot be tried again.
+    #[error(transparent)]
+    Retry(#[from] RetryError),
     /// The ledger did not answer.
     #[error("the ledger does not answer")]
     Ledger(#[from] EngineError),
@@ -144,6 +150,8 @@ impl Error {
             | Self::Signed(signed::Error::Ledger(error))
             | Self::Identity(IdentityError::Ledger(error))
             | Self::Submit(SubmitError::Ledger(error))
+            | Self::Control(ControlError::Ledger { error, .. })
+            | Self::Retry(RetryError::Refused(SubmitError::Ledger(error)))
             | Self::Zone(ZoneError::Ledger { source: error, .. })
             | Self::Ownership(OwnershipError::Ledger(error))
             | Self::Domain(
@@ -207,6 +215,8 @@ impl Error {
             Self::Purge(_) => Some("`stoker purge list` shows what there is".into()),
             Self::Areas(..) => Some("name the areas, or submit the domains one by one".into()),
             Self::Submit(error) => error.hint(),
+            Self::Control(error) => error.hint(),
+            Self::Retry(error) => error.hint(),
             Self::Page | Self::Method | Self::Content(_) | Self::Query(_) | Self::Fields(_) => None,
         }
     }
@@ -270,13 +280,19 @@ impl Error {
                 Kind(StatusCode::FORBIDDEN, "not-owner", "not the owner")
             }
             Self::Account(_) => Kind(StatusCode::NOT_FOUND, "account-unknown", "unknown account"),
-            Self::Task(_) => Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task"),
+            Self::Task(_) => task_unknown(),
             Self::Purge(_) => Kind(StatusCode::NOT_FOUND, "purge-unknown", "unknown purge"),
             Self::Areas(..) => Kind(StatusCode::BAD_REQUEST, "areas-differ", "areas differ"),
             Self::Fields(_) => {
                 Kind(StatusCode::BAD_REQUEST, "bad-request-header", "bad request header")
             }
             Self::Submit(error) => submit_kind(error),
+            Self::Control(error) => match error {
+                ControlError::Unknown { .. } => task_unknown(),
+                ControlError::Over { .. } => Kind(StatusCode::CONFLICT, "task-over", "task over"),
+                ControlError::Ledger { .. } => unavailable(),
+            },
+            Self::Retry(error) => retry_kind(error),
             Self::Ledger(_) => unavailable(),
         }
     }
@@ -289,7 +305,7 @@ impl Failure for Error {
 
     fn for_log(&self) -> String {
         match self {
-            Self::Submit(error) => error.for_log(),
+            Self::Submit(error) | Self::Retry(RetryError::Refused(error)) => error.for_log(),
             // who mistakes the halves of a key names the secret one
             Self::Identity(IdentityError::Unknown { kind: IdentityKind::Key, .. }) => {
                 self.kind().2.into()
@@ -442,6 +458,26 @@ fn submit_kind(error: &SubmitError) -> Kind {
         E::NoNode { .. } => Kind(StatusCode::SERVICE_UNAVAILABLE, "no-node", "no node"),
         E::Ledger(_) => unavailable(),
     }
+}
+
+fn retry_kind(error: &RetryError) -> Kind {
+    match error {
+        RetryError::Unknown { .. } => task_unknown(),
+        RetryError::Unfinished { .. } => {
+            Kind(StatusCode::CONFLICT, "task-unfinished", "task not finished")
+        }
+        RetryError::NothingFailed { .. } => {
+            Kind(StatusCode::CONFLICT, "nothing-failed", "nothing failed")
+        }
+        RetryError::FieldsGone { .. } => {
+            Kind(StatusCode::CONFLICT, "request-headers-gone", "request headers not kept")
+        }
+        RetryError::Refused(error) => submit_kind(error),
+    }
+}
+
+const fn task_unknown() -> Kind {
+    Kind(StatusCode::NOT_FOUND, "task-unknown", "unknown task")
 }
 
 const fn too_many() -> Kind {

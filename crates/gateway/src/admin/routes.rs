@@ -80,6 +80,10 @@ static ROUTES: &[Route] = routes! {
     POST "tasks" "task.submit" LARGE_BODY tasks::submit;
     GET "tasks" "task.list" SMALL_BODY tasks::list;
     GET "tasks/{task}" "task.show" SMALL_BODY tasks::show;
+    POST "tasks/{task}/cancel" "task.cancel" SMALL_BODY tasks::cancel;
+    POST "tasks/{task}/pause" "task.pause" SMALL_BODY tasks::pause;
+    POST "tasks/{task}/resume" "task.resume" SMALL_BODY tasks::resume;
+    POST "tasks/{task}/retry" "task.retry" SMALL_BODY tasks::retry;
     GET "tasks/{task}/targets" "task.targets" SMALL_BODY tasks::targets;
     GET "quota" "quota.show" SMALL_BODY quota::show;
     POST "quota" "quota.set" SMALL_BODY quota::change;

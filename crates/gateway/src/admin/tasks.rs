@@ -1,4 +1,4 @@
-//! Tasks: submit, list, show, and what became of each target on each node.
+//! Tasks: submit, list, show, pause, resume, cancel, try again, and what became of each target on each node.
 
 use std::{collections::HashMap, mem, sync::Arc};
 
@@ -9,13 +9,17 @@ use stoker_domain::{
     area::{Area, AreaScope},
     domain::Domain,
     job::NodeOutcome,
+    outcome::Outcome,
     quota::Product,
     retry::MOST_PATIENCE,
     target::Target,
-    task::{FetchOptions, Progress, TaskId},
+    task::{FetchOptions, Progress, TaskId, TaskState, Wish},
     view::{TargetFilter, TargetState, TaskFilter},
 };
-use stoker_engine::{BatchLimit, Engine, Submission, TargetView, TaskView, Waiting};
+use stoker_engine::{
+    BatchLimit, ControlError, Engine, RetryError, Submission, SubmitError, TargetView, TaskView,
+    Waiting,
+};
 
 use super::{
     api,
@@ -30,6 +34,8 @@ const DEFAULT_LIMIT: u64 = 100;
 const MOST: u64 = 1000;
 /// Rows that may be skipped: there are as many targets in a task at most. For more there is `after`.
 const FURTHEST: u64 = 1_000_000;
+/// Targets that are not tried again which are named.
+const MOST_REFUSED: usize = 100;
 
 /// The query of a list.
 #[derive(Debug, Deserialize)]
@@ -38,7 +44,7 @@ struct Selection {
     #[serde(default)]
     offset: u64,
     limit: Option<u64>,
-    status: Option<Progress>,
+    status: Option<api::TargetStatus>,
     after: Option<String>,
 }
 
@@ -166,7 +172,7 @@ pub(super) async fn targets(mut call: Call) -> Result<Reply, Error> {
     let filter = TargetFilter {
         account: Some(call.account.id),
         task: Some(task.clone()),
-        states: selection.status.map(TargetState::of),
+        states: selection.status.map(states),
         offset,
         limit,
         ..TargetFilter::default()
@@ -190,6 +196,66 @@ pub(super) async fn targets(mut call: Call) -> Result<Reply, Error> {
     Ok(Reply::json(StatusCode::OK, &api::Targets { targets, total: page.total }))
 }
 
+/// The states of targets with this status.
+fn states(status: api::TargetStatus) -> Vec<TargetState> {
+    use api::TargetStatus as Status;
+    match status {
+        Status::Processing => vec![TargetState::Processing],
+        Status::Done => vec![TargetState::Done],
+        Status::Canceled => vec![TargetState::Canceled],
+        Status::Failed => {
+            let mut failed = TargetState::of(Progress::Failed);
+            failed.retain(|state| *state != TargetState::Canceled);
+            failed
+        }
+    }
+}
+
+pub(super) async fn pause(call: Call) -> Result<Reply, Error> {
+    change(call, Wish::Pause).await
+}
+
+pub(super) async fn resume(call: Call) -> Result<Reply, Error> {
+    change(call, Wish::Resume).await
+}
+
+pub(super) async fn cancel(call: Call) -> Result<Reply, Error> {
+    change(call, Wish::Cancel).await
+}
+
+async fn change(mut call: Call, wish: Wish) -> Result<Reply, Error> {
+    let id = call.segment().await?;
+    let (engine, account) = (&call.gateway.engine, call.account.id);
+    let is_changed = match engine.control(account, &TaskId(id.clone()), wish).await {
+        Err(ControlError::Unknown { .. }) => return Err(Error::Task(id)),
+        changed => changed?,
+    };
+    let task = task_view(&find(&call, id).await?);
+    Ok(Reply::json(StatusCode::OK, &api::TaskChanged { is_changed, task }))
+}
+
+pub(super) async fn retry(mut call: Call) -> Result<Reply, Error> {
+    let id = call.segment().await?;
+    let retried = match call.gateway.engine.retry(&call.account, &TaskId(id.clone())).await {
+        Err(RetryError::Unknown { .. }) => return Err(Error::Task(id)),
+        Err(RetryError::Refused(error)) => return Err(Error::Submit(error)),
+        retried => retried?,
+    };
+    let shown = retried.refused.iter().take(MOST_REFUSED);
+    let refused = |(url, error): &(String, SubmitError)| api::RefusedTarget {
+        url: url.clone(),
+        detail: error.to_string(),
+    };
+    let reply = api::Retried {
+        task_id: retried.receipt.task.0,
+        retry_of: id,
+        targets: retried.receipt.targets,
+        refused: retried.refused.len() as u64,
+        first_refused: shown.map(refused).collect(),
+    };
+    Ok(Reply::json(StatusCode::ACCEPTED, &reply))
+}
+
 async fn find(call: &Call, id: String) -> Result<TaskView, Error> {
     let filter = TaskFilter {
         account: Some(call.account.id),
@@ -203,10 +269,17 @@ async fn find(call: &Call, id: String) -> Result<TaskView, Error> {
 
 fn task_view(view: &TaskView) -> api::TaskView {
     let row = &view.row;
-    let status = match (row.finished_at, row.failed) {
-        (None, _) => Progress::Processing,
-        (Some(_), 0) => Progress::Done,
-        (Some(_), _) => Progress::Failed,
+    let status = match (row.state, row.finished_at, row.failed) {
+        (TaskState::Canceled(_), ..) => api::TaskStatus::Canceled,
+        (_, Some(_), 0) => api::TaskStatus::Done,
+        (_, Some(_), _) => api::TaskStatus::Failed,
+        (TaskState::Paused(_), ..) => api::TaskStatus::Paused,
+        (TaskState::Running, ..) => api::TaskStatus::Processing,
+    };
+    let (paused_at, canceled_at) = match row.state {
+        TaskState::Running => (None, None),
+        TaskState::Paused(at) => (Some(rfc3339(at)), None),
+        TaskState::Canceled(at) => (None, Some(rfc3339(at))),
     };
     api::TaskView {
         id: row.task.id.0.clone(),
@@ -215,7 +288,8 @@ fn task_view(view: &TaskView) -> api::TaskView {
         layer: row.task.tier,
         targets: row.targets,
         done: row.done,
-        failed: row.failed,
+        failed: row.failed - row.canceled,
+        canceled: row.canceled,
         percent: view.percent,
         done_bytes: view.done_bytes,
         total_bytes: view.total_bytes,
@@ -224,17 +298,26 @@ fn task_view(view: &TaskView) -> api::TaskView {
         created_at: rfc3339(row.task.created_at),
         updated_at: rfc3339(row.updated_at),
         finished_at: row.finished_at.map(rfc3339),
+        paused_at,
+        canceled_at,
+        retry_of: row.retry_of.as_ref().map(|id| id.0.clone()),
         not_followed: row.not_followed.clone(),
     }
 }
 
 fn target_view(view: TargetView, outcomes: Vec<NodeOutcome>) -> api::TargetView {
     let row = view.row;
+    let status = match (row.progress, row.outcome) {
+        (Progress::Processing, _) => api::TargetStatus::Processing,
+        (Progress::Done, _) => api::TargetStatus::Done,
+        (Progress::Failed, Some(Outcome::Canceled)) => api::TargetStatus::Canceled,
+        (Progress::Failed, _) => api::TargetStatus::Failed,
+    };
     api::TargetView {
         id: row.id,
         url: row.url,
         parent: row.parent,
-        status: row.progress,
+        status,
         outcome: row.outcome,
         percent: view.percent,
         nodes: row.nodes,

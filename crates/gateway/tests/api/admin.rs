@@ -106,6 +106,65 @@ async fn a_task_shows_the_outcome_of_each_target_on_each_node() {
 }
 
 #[tokio::test]
+async fn a_task_is_paused_resumed_canceled_and_tried_again() {
+    let app = App::new().await;
+    let urls = json!({ "urls": ["http://www.test.com/ok", "http://www.test.com/slow"] });
+    let id = submit(&app, &urls).await["task_id"].as_str().unwrap().to_owned();
+    let call = async |id: &str, verb: &str| {
+        let answer = app.call(&Call::admin(Method::POST, &format!("tasks/{id}/{verb}"), "")).await;
+        (answer.status.as_u16(), answer.json())
+    };
+    for (verb, is_changed, status) in [
+        ("resume", false, "processing"),
+        ("pause", true, "paused"),
+        ("pause", false, "paused"),
+        ("resume", true, "processing"),
+    ] {
+        let (code, changed) = call(&id, verb).await;
+        assert_eq!((code, &changed["is_changed"]), (200, &json!(is_changed)), "{verb} {changed}");
+        assert_eq!(changed["task"]["status"], status, "{verb}");
+        assert_eq!(changed["task"]["paused_at"].is_string(), status == "paused", "{changed}");
+    }
+    let (code, refused) = call(&id, "retry").await;
+    assert_eq!((code, &refused["type"]), (409, &json!("urn:stoker:problem:task-unfinished")));
+    app.settle(&HashMap::from([("slow".into(), "waiting".into())])).await;
+    for is_changed in [true, false] {
+        let (code, canceled) = call(&id, "cancel").await;
+        assert_eq!((code, &canceled["is_changed"]), (200, &json!(is_changed)), "{canceled}");
+        let task = &canceled["task"];
+        assert_eq!((&task["status"], &task["done"]), (&json!("canceled"), &json!(1)));
+        assert_eq!((&task["failed"], &task["canceled"]), (&json!(0), &json!(1)));
+        assert_eq!(task["canceled_at"], task["finished_at"]);
+    }
+    for (status, total) in [("canceled", 1), ("failed", 0), ("done", 1)] {
+        let targets = get(&app, &format!("tasks/{id}/targets?status={status}")).await;
+        assert_eq!(targets["total"], total, "{status}");
+        let all = targets["targets"].as_array().unwrap();
+        assert!(all.iter().all(|target| target["status"] == status), "{targets}");
+    }
+    for verb in ["pause", "resume"] {
+        let (code, refused) = call(&id, verb).await;
+        assert_eq!((code, &refused["type"]), (409, &json!("urn:stoker:problem:task-over")));
+    }
+    let (code, retried) = call(&id, "retry").await;
+    assert_eq!((code, &retried["targets"], &retried["refused"]), (202, &json!(1), &json!(0)));
+    assert_eq!(retried["retry_of"], id);
+    let again = retried["task_id"].as_str().unwrap().to_owned();
+    app.settle(&HashMap::new()).await;
+    let task = get(&app, &format!("tasks/{again}")).await;
+    assert_eq!((&task["status"], &task["retry_of"]), (&json!("done"), &json!(id)));
+    let (code, refused) = call(&again, "retry").await;
+    assert_eq!((code, &refused["type"]), (409, &json!("urn:stoker:problem:nothing-failed")));
+    let (code, finished) = call(&again, "cancel").await;
+    assert_eq!((code, &finished["is_changed"]), (200, &json!(false)), "{finished}");
+    for verb in ["cancel", "pause", "resume", "retry"] {
+        assert_eq!(call("1", verb).await.0, 404, "{verb}");
+        let others = Call::admin(Method::POST, &format!("tasks/{id}/{verb}"), "").key(SMALL);
+        assert_eq!(app.call(&others).await.problem(), "task-unknown", "{verb}");
+    }
+}
+
+#[tokio::test]
 async fn without_areas_a_task_goes_where_its_domains_are_served() {
     let app = App::new().await;
     for (host, areas) in

@@ -7,6 +7,10 @@ use std::{collections::HashMap, time::Duration};
 
 use serde::Deserialize;
 use serde_json::Value;
+use stoker_domain::{
+    account::AccountId,
+    task::{TaskId, Wish},
+};
 
 use crate::{
     app::{App, Call, OWNER, SMALL},
@@ -21,6 +25,8 @@ enum Step {
     Settle { settle: HashMap<String, String> },
     /// So much time passes.
     Wait { wait_seconds: u64 },
+    /// The task is canceled.
+    Cancel { cancel: String },
     /// All nodes carry out so many purge orders.
     Purge { purge_orders: usize },
     /// Another call, which has to succeed.
@@ -73,6 +79,11 @@ async fn run(action: &str, case: &Case<Step, Sent>) -> Outcome {
         match step {
             Step::Settle { settle } => app.settle(settle).await,
             Step::Wait { wait_seconds } => app.clock.advance(Duration::from_secs(*wait_seconds)),
+            Step::Cancel { cancel } => {
+                assert_eq!(cancel, "<task-id>");
+                let id = TaskId(task.clone());
+                assert!(app.engine.control(AccountId(1), &id, Wish::Cancel).await.unwrap());
+            }
             Step::Purge { purge_orders } => app.purge(*purge_orders).await,
             Step::Call(sent) => {
                 let response = app.call(&sent.call(action, &task, &zone)).await.response();
@@ -141,11 +152,11 @@ golden_tests!("golden", run, {
     describe_domains: "DescribeDomains", 8 + 5;
     describe_domains_config: "DescribeDomainsConfig", 4 + 1;
     describe_prefetch_origin_limit: "DescribePrefetchOriginLimit", 5 + 4;
-    describe_prefetch_tasks: "DescribePrefetchTasks", 13 + 13;
+    describe_prefetch_tasks: "DescribePrefetchTasks", 14 + 13;
     describe_purge_quota: "DescribePurgeQuota", 2 + 1;
     describe_purge_tasks: "DescribePurgeTasks", 28 + 16;
     describe_push_quota: "DescribePushQuota", 5 + 1;
-    describe_push_tasks: "DescribePushTasks", 21 + 15;
+    describe_push_tasks: "DescribePushTasks", 22 + 15;
     describe_zones: "DescribeZones", 10 + 2;
     modify_acceleration_domain: "ModifyAccelerationDomain", 2 + 3;
     modify_acceleration_domain_statuses: "ModifyAccelerationDomainStatuses", 1 + 4;

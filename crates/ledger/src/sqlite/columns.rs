@@ -9,7 +9,12 @@ use rusqlite::{
     types::{Type, ValueRef},
 };
 use serde::de::DeserializeOwned;
-use stoker_domain::{area::AreaScope, plan::Positions, task::Progress, time::Timestamp};
+use stoker_domain::{
+    area::AreaScope,
+    plan::Positions,
+    task::{Progress, TaskState},
+    time::Timestamp,
+};
 
 use super::names;
 use crate::tally::TaskBuckets;
@@ -18,6 +23,25 @@ use crate::tally::TaskBuckets;
 pub(super) const PROCESSING: i64 = 0;
 pub(super) const DONE: i64 = 1;
 pub(super) const FAILED: i64 = 2;
+
+/// Numbers of a job's state: it waits, is leased, is final, or its task is paused.
+pub(super) const WAITING: i64 = 0;
+pub(super) const PAUSED: i64 = 3;
+
+/// Numbers of [`TaskState`] in the table.
+pub(super) const TASK_RUNNING: i64 = 0;
+pub(super) const TASK_PAUSED: i64 = 1;
+pub(super) const TASK_CANCELED: i64 = 2;
+
+/// The state of a task, in two columns.
+pub(super) fn task_state(row: &Row<'_>, column: usize) -> rusqlite::Result<TaskState> {
+    match row.get(column)? {
+        TASK_RUNNING => Ok(TaskState::Running),
+        TASK_PAUSED => Ok(TaskState::Paused(moment(row, column + 1)?)),
+        TASK_CANCELED => Ok(TaskState::Canceled(moment(row, column + 1)?)),
+        other => Err(unreadable(column, format!("{other} is no state of a task"))),
+    }
+}
 
 /// The number of [`Progress`] in the table.
 pub(super) const fn progress_number(progress: Progress) -> i64 {

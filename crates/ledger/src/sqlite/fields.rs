@@ -35,6 +35,11 @@ pub(super) fn without(options: &FetchOptions) -> FetchOptions {
     FetchOptions { headers: Vec::new(), user_agent: None, ..options.clone() }
 }
 
+/// Whether there are request fields among `options`.
+pub(super) fn has_any(options: &FetchOptions) -> bool {
+    !options.headers.is_empty() || options.user_agent.is_some()
+}
+
 /// Writes the request fields among `options`, if there are any.
 pub(super) fn put(
     connection: &Connection,
@@ -111,7 +116,7 @@ pub(super) fn reseal(
 }
 
 fn text(options: &FetchOptions) -> Result<Option<String>, Failure> {
-    if options.headers.is_empty() && options.user_agent.is_none() {
+    if !has_any(options) {
         return Ok(None);
     }
     let (headers, user_agent) = (Some(options.headers.clone()), options.user_agent.clone());

@@ -10,7 +10,7 @@ use stoker_domain::{
 };
 
 use super::{
-    columns::{progress_number, signed},
+    columns::{PAUSED, WAITING, progress_number, signed},
     failure::Failure,
     names,
     session::Session,
@@ -33,6 +33,8 @@ pub(super) struct Owner {
     pub(super) parent: Option<i64>,
     /// Targets that the task has already.
     pub(super) targets: u64,
+    /// Its jobs wait for it to be resumed.
+    pub(super) is_paused: bool,
 }
 
 /// What was written.
@@ -55,7 +57,7 @@ pub(super) fn insert(
     for chunk in chunks {
         let id = insert_chunk(session, owner.task, first, now, chunk)?;
         insert_rows(session, owner, now, (id, chunk), &mut by_host)?;
-        insert_jobs(session, id, now, &chunk.jobs)?;
+        insert_jobs(session, (id, owner.is_paused), now, &chunk.jobs)?;
         first += chunk.rows.len() as u64;
         written.jobs += chunk.jobs.len() as u64;
     }
@@ -143,14 +145,14 @@ fn insert_rows(
 
 fn insert_jobs(
     session: &Session,
-    chunk: i64,
+    (chunk, is_paused): (i64, bool),
     now: Timestamp,
     jobs: &[PlannedJob],
 ) -> Result<(), Failure> {
     let mut statement = session.prepare_cached(
         "/* insert job */ INSERT INTO job
              (chunk, node, members, settled, state, attempt, due, token)
-         VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, 0)",
+         VALUES (?1, ?2, ?3, ?4, ?6, 0, ?5, 0)",
     )?;
     for job in jobs {
         statement.execute(params![
@@ -159,6 +161,7 @@ fn insert_jobs(
             job.members.as_bytes(),
             Positions::default().as_bytes(),
             now.as_millis(),
+            if is_paused { PAUSED } else { WAITING },
         ])?;
     }
     Ok(())

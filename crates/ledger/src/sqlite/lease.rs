@@ -3,7 +3,7 @@
 //! A job is due when its `due` has come: for one that waits that is `not_before`, for one that is
 //! leased the end of the lease. One index over what is not final thus serves both, and a lease that
 //! ran out needs no sweeper. A job waits while its node has an unconfirmed purge order of the same
-//! account: see `purge`.
+//! account: see `purge`. A lease counts only while its task runs: see `control`.
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -139,6 +139,8 @@ fn due(connection: &Connection, node: i64, request: &LeaseRequest) -> Result<Vec
         "/* lease: due */ SELECT id, chunk, members, settled, attempt
          FROM job INDEXED BY job_due
          WHERE state < 2 AND node = ?1 AND due <= ?2
+             AND (SELECT k.state FROM chunk c JOIN task k ON k.id = c.task
+                 WHERE c.id = job.chunk) = 0
              AND NOT EXISTS (SELECT 1 FROM purge_order o WHERE o.node = job.node AND o.state < 2
                  AND o.account = (SELECT k.account FROM chunk c JOIN task k ON k.id = c.task
                      WHERE c.id = job.chunk))
@@ -193,7 +195,9 @@ pub(super) fn renew(
         .prepare_cached(
             // also when the lease has run out, as long as nobody else got the job: the work on it
             // was not lost
-            "/* renew */ UPDATE job SET due = ?3 WHERE id = ?1 AND token = ?2 AND state = 1",
+            "/* renew */ UPDATE job SET due = ?3 WHERE id = ?1 AND token = ?2 AND state = 1
+                 AND (SELECT k.state FROM chunk c JOIN task k ON k.id = c.task
+                     WHERE c.id = job.chunk) = 0",
         )?
         .execute(params![job.0, token.0.cast_signed(), until.as_millis()])?;
     Ok(renewed > 0)
@@ -247,6 +251,8 @@ pub(super) fn next_due(connection: &Connection, node: &str) -> Result<Option<Tim
         .prepare_cached(
             "/* next_due */ SELECT min(due) FROM job INDEXED BY job_due
              WHERE state < 2 AND node = (SELECT id FROM node WHERE name = ?1)
+                 AND (SELECT k.state FROM chunk c JOIN task k ON k.id = c.task
+                     WHERE c.id = job.chunk) = 0
                  AND NOT EXISTS (SELECT 1 FROM purge_order o WHERE o.node = job.node
                      AND o.state < 2 AND o.account = (SELECT k.account FROM chunk c
                          JOIN task k ON k.id = c.task WHERE c.id = job.chunk))",
@@ -265,7 +271,8 @@ pub(super) fn leased(
         .prepare_cached(
             "/* leased */ SELECT job.chunk, job.members, job.settled, job.attempt, node.name
              FROM job JOIN node ON node.id = job.node
-             WHERE job.id = ?1 AND job.token = ?2 AND job.state = 1",
+                 JOIN chunk ON chunk.id = job.chunk JOIN task ON task.id = chunk.task
+             WHERE job.id = ?1 AND job.token = ?2 AND job.state = 1 AND task.state = 0",
         )?
         .query_row(params![job.0, token.0.cast_signed()], |row| {
             let unsettled = positions(row, 1)?.minus(&positions(row, 2)?);

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod columns;
+mod control;
 mod domains;
 mod failure;
 mod fields;

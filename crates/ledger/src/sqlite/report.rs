@@ -91,7 +91,7 @@ pub(super) fn end(
     let (job, token) = session
         .prepare_cached(
             "/* end a job */ SELECT chunk, members, settled, token FROM job
-             WHERE id = ?1 AND state < 2",
+             WHERE id = ?1 AND state <> 2",
         )?
         .query_row([id.0], |row| Ok((Job::read(row)?, row.get::<_, i64>(3)?)))?;
     let decision = |position| ItemDecision {
@@ -140,8 +140,9 @@ fn apply_to(session: &Session, job: Job, report: &ReportWrite) -> Result<Applied
 fn find_job(connection: &Connection, report: &ReportWrite) -> Result<Option<Job>, Failure> {
     let job = connection
         .prepare_cached(
-            "/* report: job */ SELECT chunk, members, settled FROM job
-             WHERE id = ?1 AND token = ?2 AND state = 1",
+            "/* report: job */ SELECT job.chunk, job.members, job.settled
+             FROM job JOIN chunk ON chunk.id = job.chunk JOIN task ON task.id = chunk.task
+             WHERE job.id = ?1 AND job.token = ?2 AND job.state = 1 AND task.state = 0",
         )?
         .query_row(params![report.job.0, report.token.0.cast_signed()], Job::read)
         .optional()?;
@@ -317,6 +318,7 @@ fn write_task(
             // `targets` grows with every playlist, so that the end is computed each time
             "/* report: task */ UPDATE task SET done = done + ?2, failed = failed + ?3,
                  failed_origin = failed_origin + ?4, failed_timeout = failed_timeout + ?6,
+                 failed_canceled = failed_canceled + ?10,
                  done_bytes = done_bytes + ?7, held_bytes = held_bytes + ?8,
                  pulled_bytes = pulled_bytes + ?9, updated_at = ?5,
                  finished_at = CASE WHEN targets = done + ?2 + failed + ?3 THEN ?5 END
@@ -334,6 +336,7 @@ fn write_task(
                 signed(rollup.bytes.done),
                 signed(rollup.bytes.held),
                 signed(rollup.bytes.pulled),
+                signed(counts.failed_canceled),
             ],
             |row| Ok((row.get(0)?, row.get(1)?, task_buckets(row, 2)?, row.get(5)?)),
         )?;

@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("replay_minutes.sql"),
     include_str!("task_fields.sql"),
     include_str!("ownership.sql"),
+    include_str!("task_state.sql"),
 ];
 
 /// The number of migrations that this version knows.
@@ -94,10 +95,12 @@ mod tests {
     use stoker_domain::{
         account::{AccountId, Service},
         ownership::Ownership,
+        task::TaskState,
+        view::TaskFilter,
     };
 
     use super::*;
-    use crate::sqlite::{accounts, domains, ownership, zones};
+    use crate::sqlite::{accounts, domains, ownership, views, zones};
 
     /// A ledger as the version with so many migrations left it.
     fn file_of(migrations: usize) -> Connection {
@@ -150,6 +153,35 @@ mod tests {
             let found = ownership::check(&connection, AccountId(1), claim);
             assert_eq!(found.is_ok(), is_free, "{claim}");
         }
+    }
+
+    #[test]
+    fn tasks_of_an_older_file_run_and_what_ended_as_canceled_is_counted() {
+        let mut connection = file_of(17);
+        let fill = "INSERT INTO account (id, uin, app_id, created_at) VALUES (1, 'u', 1, 1);
+            INSERT INTO task (id, public_id, account, product, areas, options, created_at, targets,
+                    done, failed, failed_origin, updated_at)
+                VALUES (3660001 << 20, 't', 1, 'cdn', 'global', '{}', 3660001, 3, 0, 2, 0, 1);
+            INSERT INTO task_fields (task, fields) VALUES (3660001 << 20, '{}');
+            INSERT INTO target (id, task, account, host, url_hash, url, levels, nodes, progress,
+                    outcome) VALUES
+                (0, 3660001 << 20, 1, 1, 0, 'a', 0, 1, 2, 'canceled'),
+                (1, 3660001 << 20, 1, 1, 0, 'b', 0, 1, 2, 'too_large'),
+                (2, 3660001 << 20, 1, 1, 0, 'c', 0, 1, 0, NULL);
+            INSERT INTO tally (account, host, span, bucket, areas, targets, done, failed,
+                    failed_origin) VALUES
+                (1, 0, 60000, 61, 'global', 3, 0, 2, 0), (1, 1, 3600000, 1, 'global', 3, 0, 2, 0),
+                (1, 0, 60000, 60, 'global', 9, 0, 9, 9);";
+        connection.execute_batch(fill).unwrap();
+        assert!(matches!(migrate(&mut connection).unwrap(), FileKind::Ours));
+        let filter = TaskFilter { limit: 9, ..TaskFilter::default() };
+        let row = views::tasks(&connection, &filter).unwrap().rows.remove(0);
+        assert_eq!((row.state, row.canceled, row.failed), (TaskState::Running, 1, 2));
+        assert!(row.had_fields && row.retry_of.is_none());
+        let sql = "SELECT group_concat(failed_canceled)
+            FROM (SELECT * FROM tally ORDER BY host, span, bucket)";
+        let counts: String = connection.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(counts, "0,1,1");
     }
 
     #[test]

@@ -22,7 +22,6 @@ use crate::{
     Charge, ChildPlan, Error, NewTask, PlannedTarget, Submissions, Submitted,
     budget::{Budget, Plan, is_orphan, merge_urls, needed},
     chunk,
-    tally::Counts,
 };
 
 #[async_trait]
@@ -71,7 +70,7 @@ pub(super) fn submit(session: &Session, plans: &[Plan]) -> Result<Vec<Submitted>
 
 fn write(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
     let (task, targets) = (&plan.task, plan.counts.targets);
-    let id = insert_task(session, task, plan.counts)?;
+    let id = insert_task(session, plan)?;
     let owner = Owner {
         task: id,
         account: task.account,
@@ -79,6 +78,7 @@ fn write(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
         created_at: task.created_at,
         parent: None,
         targets: 0,
+        is_paused: false,
     };
     let written = insert::insert(session, owner, task.created_at, &plan.chunks)?;
     let merged = plan.merged;
@@ -86,15 +86,17 @@ fn write(session: &Session, plan: &Plan) -> Result<Submitted, Failure> {
 }
 
 /// A task all of whose targets are settled is finished.
-fn insert_task(session: &Session, task: &Task, counts: Counts) -> Result<i64, Failure> {
+fn insert_task(session: &Session, plan: &Plan) -> Result<i64, Failure> {
+    let (task, counts) = (&plan.task, plan.counts);
     let id = names::next_task(session, task.created_at)?;
     let is_finished = counts.targets == counts.done + counts.failed;
     session
         .prepare_cached(
             "/* submit: task */ INSERT INTO task (id, public_id, account, product, areas, tier,
                  options, created_at, targets, done, failed, failed_origin, updated_at, finished_at,
-                 failed_timeout)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13, ?14)",
+                 failed_timeout, failed_canceled, retry_of, had_fields)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?8, ?13, ?14, ?15, ?16,
+                 ?17)",
         )?
         .execute(params![
             id,
@@ -111,6 +113,9 @@ fn insert_task(session: &Session, task: &Task, counts: Counts) -> Result<i64, Fa
             signed(counts.failed_origin),
             is_finished.then_some(task.created_at.as_millis()),
             signed(counts.failed_timeout),
+            signed(counts.failed_canceled),
+            plan.retry_of.as_ref().map(|id| &id.0),
+            fields::has_any(&task.options),
         ])?;
     if !is_finished {
         fields::put(session, id, &task.options)?;
@@ -132,7 +137,8 @@ fn count(
         .prepare_cached(
             "/* count targets */ UPDATE task SET targets = targets + ?2, done = done + ?3,
                  failed = failed + ?4, failed_origin = failed_origin + ?5,
-                 failed_timeout = failed_timeout + ?7, updated_at = ?6,
+                 failed_timeout = failed_timeout + ?7, failed_canceled = failed_canceled + ?8,
+                 updated_at = ?6,
                  finished_at = CASE WHEN targets + ?2 = done + ?3 + failed + ?4 THEN ?6 END
              WHERE id = ?1 RETURNING finished_at IS NOT NULL",
         )?
@@ -145,6 +151,7 @@ fn count(
                 signed(counts.failed_origin),
                 now.as_millis(),
                 signed(counts.failed_timeout),
+                signed(counts.failed_canceled),
             ],
             |row| row.get(0),
         )?;
@@ -179,6 +186,7 @@ pub(super) fn add_children(session: &Session, plan: ChildPlan) -> Result<Submitt
         created_at: owner_task.task.created_at,
         parent: Some(plan.parent),
         targets: owner_task.targets,
+        is_paused: owner_task.is_paused,
     };
     let mut available = Vec::with_capacity(plan.charges.len());
     for charge in &plan.charges {
@@ -197,19 +205,22 @@ struct ParentTask {
     id: i64,
     task: Task,
     targets: u64,
+    /// Finished, or canceled: it takes no further targets.
     is_final: bool,
+    is_paused: bool,
 }
 
 fn find_task(connection: &Connection, id: &TaskId) -> Result<Option<ParentTask>, Failure> {
     let numbers = connection
         .prepare_cached(
-            "/* add_children: task */ SELECT id, targets, finished_at IS NOT NULL FROM task
-             WHERE public_id = ?1",
+            "/* add_children: task */ SELECT id, targets, finished_at IS NOT NULL OR state = 2,
+                 state = 1
+             FROM task WHERE public_id = ?1",
         )?
-        .query_row([&id.0], |row| Ok((row.get(0)?, unsigned(row, 1)?, row.get(2)?)))
+        .query_row([&id.0], |row| Ok((row.get(0)?, unsigned(row, 1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
-    let Some((id, targets, is_final)) = numbers else { return Ok(None) };
-    Ok(Some(ParentTask { id, task: views::task(connection, id)?, targets, is_final }))
+    let Some((id, targets, is_final, is_paused)) = numbers else { return Ok(None) };
+    Ok(Some(ParentTask { id, task: views::task(connection, id)?, targets, is_final, is_paused }))
 }
 
 fn leave_out_present(

@@ -190,7 +190,8 @@ fn remove_last_chunk(session: &Session, old: &Old) -> Result<Option<(u64, u64)>,
         .prepare_cached(
             "/* sweep: counts */ UPDATE task SET targets = targets - ?2, done = done - ?3,
                  failed = failed - ?4, failed_origin = failed_origin - ?5,
-                 failed_timeout = failed_timeout - ?6, done_bytes = max(done_bytes - ?7, 0),
+                 failed_timeout = failed_timeout - ?6, failed_canceled = failed_canceled - ?10,
+                 done_bytes = max(done_bytes - ?7, 0),
                  held_bytes = max(held_bytes - ?8, 0),
                  pulled_bytes = max(pulled_bytes - ?9, 0)
              WHERE id = ?1",
@@ -205,6 +206,7 @@ fn remove_last_chunk(session: &Session, old: &Old) -> Result<Option<(u64, u64)>,
             signed(bytes.done),
             signed(bytes.held),
             signed(bytes.pulled),
+            signed(counts.failed_canceled),
         ])?;
     let mut rows = 0;
     for sql in [

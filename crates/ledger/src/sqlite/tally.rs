@@ -13,10 +13,11 @@ use crate::tally::{ALL_HOSTS, Bucket, Counts, Part, Sums, Tallies, cut};
 /// The number of a target's [`Kind`](crate::tally::Kind) in SQL. Spelt as in the index
 /// `target_failed`: SQLite finds an index over an expression only by the same expression.
 pub(super) const KIND: &str = "(CASE WHEN outcome = 'timeout' THEN 2
+                 WHEN outcome = 'canceled' THEN 3
                  WHEN outcome GLOB 'origin_status:2[0-9][0-9]' THEN 0
                  ELSE substr(outcome, 1, 14) = 'origin_status:' END)";
 
-/// Reads five columns from `column` on, in the order of the fields.
+/// Reads six columns from `column` on, in the order of the fields.
 pub(super) fn read_counts(row: &Row<'_>, column: usize) -> rusqlite::Result<Counts> {
     Ok(Counts {
         targets: unsigned(row, column)?,
@@ -24,6 +25,7 @@ pub(super) fn read_counts(row: &Row<'_>, column: usize) -> rusqlite::Result<Coun
         failed: unsigned(row, column + 2)?,
         failed_origin: unsigned(row, column + 3)?,
         failed_timeout: unsigned(row, column + 4)?,
+        failed_canceled: unsigned(row, column + 5)?,
     })
 }
 
@@ -45,12 +47,13 @@ fn write_added(connection: &Connection, tallies: &Tallies) -> Result<(), Failure
     let mut statement = connection.prepare_cached(
         "/* tally */ INSERT INTO tally
              (account, host, span, bucket, areas, targets, done, failed, failed_origin,
-              failed_timeout)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+              failed_timeout, failed_canceled)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT DO UPDATE SET targets = targets + excluded.targets,
              done = done + excluded.done, failed = failed + excluded.failed,
              failed_origin = failed_origin + excluded.failed_origin,
-             failed_timeout = failed_timeout + excluded.failed_timeout",
+             failed_timeout = failed_timeout + excluded.failed_timeout,
+             failed_canceled = failed_canceled + excluded.failed_canceled",
     )?;
     for (bucket, counts) in tallies {
         statement.execute(params![
@@ -64,6 +67,7 @@ fn write_added(connection: &Connection, tallies: &Tallies) -> Result<(), Failure
             signed(counts.failed),
             signed(counts.failed_origin),
             signed(counts.failed_timeout),
+            signed(counts.failed_canceled),
         ])?;
     }
     Ok(())
@@ -74,7 +78,7 @@ fn write_removed(connection: &Connection, tallies: &Tallies) -> Result<(), Failu
     let mut take = connection.prepare_cached(
         "/* tally: take */ UPDATE tally SET targets = targets - ?6, done = done - ?7,
              failed = failed - ?8, failed_origin = failed_origin - ?9,
-             failed_timeout = failed_timeout - ?10
+             failed_timeout = failed_timeout - ?10, failed_canceled = failed_canceled - ?11
          WHERE account = ?1 AND host = ?2 AND span = ?3 AND bucket = ?4 AND areas = ?5
          RETURNING targets",
     )?;
@@ -95,6 +99,7 @@ fn write_removed(connection: &Connection, tallies: &Tallies) -> Result<(), Failu
                 signed(counts.failed),
                 signed(counts.failed_origin),
                 signed(counts.failed_timeout),
+                signed(counts.failed_canceled),
             ],
             |row| row.get(0),
         )?;
@@ -148,7 +153,7 @@ fn count_buckets(connection: &Connection, range: &Range, part: Part) -> Result<C
     let sql = format!(
         "/* tally: buckets */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
              coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0),
-             coalesce(sum(failed_timeout), 0)
+             coalesce(sum(failed_timeout), 0), coalesce(sum(failed_canceled), 0)
          FROM tally AS k
          WHERE {account} AND host = ?2 AND span = ?3 AND bucket >= ?4 AND bucket < ?5{}",
         area_condition(range.area)
@@ -178,7 +183,7 @@ fn count_edge(
         format!(
             "/* tally: edge */ SELECT coalesce(sum(targets), 0), coalesce(sum(done), 0),
                  coalesce(sum(failed), 0), coalesce(sum(failed_origin), 0),
-                 coalesce(sum(failed_timeout), 0)
+                 coalesce(sum(failed_timeout), 0), coalesce(sum(failed_canceled), 0)
              FROM task AS k WHERE {account} AND ?2 = 0 AND k.id >= ?3 AND k.id < ?4{area}"
         )
     } else {
@@ -186,7 +191,8 @@ fn count_edge(
             "/* tally: edge of a host */ SELECT count(*), count(*) FILTER (WHERE progress = 1),
                  count(*) FILTER (WHERE progress = 2),
                  count(*) FILTER (WHERE progress = 2 AND {kind} = 1),
-                 count(*) FILTER (WHERE progress = 2 AND {kind} = 2)
+                 count(*) FILTER (WHERE progress = 2 AND {kind} = 2),
+                 count(*) FILTER (WHERE progress = 2 AND {kind} = 3)
              FROM target AS t INDEXED BY target_by_host CROSS JOIN task AS k ON k.id = t.task
              WHERE {account} AND t.host = ?2 AND t.task >= ?3 AND t.task < ?4{area}"
         )

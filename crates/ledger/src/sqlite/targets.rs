@@ -463,7 +463,7 @@ fn task_counts(connection: &Connection, task: i64) -> Result<Counts, Failure> {
     let counts = connection
         .prepare_cached(
             "/* targets: of a task */ SELECT targets, done, failed, failed_origin,
-                 failed_timeout FROM task
+                 failed_timeout, failed_canceled FROM task
              WHERE id = ?1",
         )?
         .query_row([task], |row| read_counts(row, 0))?;

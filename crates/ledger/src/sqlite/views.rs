@@ -16,7 +16,8 @@ use stoker_domain::{
 use super::{
     Sqlite,
     columns::{
-        json, json_or_default, maybe_moment, moment, one_of, positions, signed, unsigned, word,
+        json, json_or_default, maybe_moment, moment, one_of, positions, signed, task_state,
+        unsigned, word,
     },
     failure::Failure,
     names,
@@ -68,7 +69,8 @@ pub(super) fn limited_tasks(connection: &Connection) -> Result<Vec<(Task, Vec<St
     let ids: Vec<i64> = connection
         .prepare_cached(
             "/* limited tasks */ SELECT id FROM task INDEXED BY task_limited
-             WHERE finished_at IS NULL AND json_extract(options, '$.limit_mbps') IS NOT NULL",
+             WHERE finished_at IS NULL AND json_extract(options, '$.limit_mbps') IS NOT NULL
+                 AND state = 0",
         )?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
@@ -189,7 +191,7 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
         .prepare_cached(
             "/* task */ SELECT public_id, account, product, areas, tier, options, created_at,
                  targets, done, failed, updated_at, finished_at, done_bytes, held_bytes,
-                 pulled_bytes, not_followed
+                 pulled_bytes, not_followed, failed_canceled, state, state_at, retry_of, had_fields
              FROM task WHERE id = ?1",
         )?
         .query_row([id], |row| {
@@ -216,6 +218,10 @@ fn task_row(connection: &Connection, id: i64) -> Result<TaskRow, Failure> {
                 held_bytes: unsigned(row, 13)?,
                 pulled_bytes: unsigned(row, 14)?,
                 not_followed: json_or_default(row, 15)?,
+                canceled: unsigned(row, 16)?,
+                state: task_state(row, 17)?,
+                retry_of: row.get::<_, Option<String>>(19)?.map(TaskId),
+                had_fields: row.get(20)?,
             })
         })?;
     Ok(row)

@@ -57,6 +57,7 @@ pub async fn a_quota_is_never_passed_by_concurrent_submits(ledger: Arc<dyn Ledge
                 task: fixture.task(&number.to_string()),
                 charges: charges(AreaScope::Mainland, 250),
                 targets: targets(&urls("a.example", 10), &["edge"]),
+                retry_of: None,
             };
             fixture.ledger.submit(task).await
         });
@@ -85,6 +86,7 @@ pub async fn no_area_is_passed_when_calls_for_one_and_for_both_race(ledger: Arc<
                 task: fixture.task(&number.to_string()),
                 charges: charges(areas, DAILY),
                 targets: targets(&urls("a.example", count), &["edge"]),
+                retry_of: None,
             };
             fixture.ledger.submit(task).await.map(|_| (areas, count as u64))
         });

@@ -130,7 +130,7 @@ impl Fixture {
 
     /// A task with targets, charged in its areas.
     pub fn new_task(&self, task: Task, targets: Vec<PlannedTarget>) -> NewTask {
-        NewTask { charges: charges(task.areas, DAILY), task, targets }
+        NewTask { charges: charges(task.areas, DAILY), task, targets, retry_of: None }
     }
 
     /// Submits a mainland task of `urls` for `nodes`.

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod children;
 pub mod concurrent;
+pub mod control;
 pub mod fixture;
 pub mod identity;
 pub mod lease;
@@ -91,6 +92,13 @@ macro_rules! ledger_suite {
             report::an_unfinal_report_is_kept_as_what_is_known_so_far,
             report::positions_of_others_are_ignored,
             report::what_is_not_followed_is_told_by_node_and_summed_up_by_task,
+            control::a_paused_task_waits_outside_the_queue_until_it_is_resumed,
+            control::a_canceled_task_ends_with_what_is_there,
+            control::jobs_follow_in_steps_that_go_on_where_they_ended,
+            control::a_wish_that_changes_nothing_says_so,
+            control::children_of_a_paused_task_wait_and_those_of_a_canceled_one_are_left_out,
+            control::failed_targets_are_listed_in_order,
+            control::canceled_targets_are_counted_and_found_apart,
             sweep::jobs_of_a_silent_node_end_as_timeouts_and_late_reports_are_stale,
             sweep::a_job_that_is_always_lost_is_given_up,
             sweep::finished_tasks_are_removed_by_parts_and_every_view_stays_right,

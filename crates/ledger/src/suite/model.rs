@@ -5,19 +5,37 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use stoker_domain::{
     job::{Heartbeat, JobId, LeaseToken},
     outcome::Outcome,
-    task::{Progress, TaskId},
+    task::{Progress, TaskId, TaskState, Wish},
     time::Timestamp,
 };
 
 use super::fixture::{Dice, Fixture, LEASE, T0, item, urls};
-use crate::{ItemDecision, Ledger, ReportWrite};
+use crate::{Control, Controlled, ItemDecision, Ledger, ReportWrite};
 
 const SEED: u64 = 20_261_201;
-const STEPS: u64 = 400;
+const STEPS: u64 = 700;
+const TASKS: usize = 12;
+
+/// What must be true of a task.
+#[derive(Clone, Copy, Debug, Default)]
+struct Steered {
+    state: TaskState,
+    /// Its jobs do not follow that yet.
+    is_turning: bool,
+}
+
+impl Steered {
+    fn runs(self) -> bool {
+        self.state == TaskState::Running
+    }
+}
 
 /// What must be true of a job.
 #[derive(Clone, Debug)]
 struct Job {
+    task: usize,
+    /// It left the queue when its task was paused.
+    is_away: bool,
     due: Timestamp,
     /// Of the lease that is out.
     token: Option<LeaseToken>,
@@ -38,16 +56,85 @@ struct Leases {
     fixture: Fixture,
     dice: Dice,
     now: Timestamp,
+    tasks: Vec<Steered>,
     jobs: BTreeMap<JobId, Job>,
     given: Vec<GivenLease>,
 }
 
 impl Leases {
+    /// What may be leased, now or later.
+    fn queue(&self) -> impl Iterator<Item = (&JobId, &Job)> {
+        let is_in = |job: &Job| !job.is_final() && !job.is_away && self.tasks[job.task].runs();
+        self.jobs.iter().filter(move |(_, job)| is_in(job))
+    }
+
+    /// Somebody pauses, resumes or cancels a task.
+    async fn control(&mut self) {
+        let number = usize::try_from(self.dice.below(self.tasks.len() as u64)).expect("small");
+        let wish = match self.dice.below(12) {
+            0 => Wish::Cancel,
+            1..6 => Wish::Pause,
+            _ => Wish::Resume,
+        };
+        let task = &mut self.tasks[number];
+        let (state, expected) = match (wish, task.state) {
+            (Wish::Cancel, TaskState::Canceled(_)) => (task.state, Controlled::Already),
+            (_, TaskState::Canceled(_)) => (task.state, Controlled::Over),
+            (Wish::Pause, TaskState::Paused(_)) | (Wish::Resume, TaskState::Running) => {
+                (task.state, Controlled::Already)
+            }
+            (Wish::Resume, _) if task.is_turning => (task.state, Controlled::Busy),
+            (Wish::Resume, _) => (TaskState::Running, Controlled::Changed),
+            (Wish::Pause, _) => (TaskState::Paused(self.now), Controlled::Changed),
+            (Wish::Cancel, _) => (TaskState::Canceled(self.now), Controlled::Changed),
+        };
+        if expected == Controlled::Changed {
+            *task = Steered { state, is_turning: true };
+        }
+        let (account, id) = (self.fixture.account, TaskId(number.to_string()));
+        let change = Control { account, task: id, wish, now: self.now };
+        let done = self.fixture.ledger.control(change).await.expect("control");
+        assert_eq!(done, expected, "{wish:?}");
+        assert_eq!(self.fixture.row(&number.to_string()).await.state, state);
+    }
+
+    /// All jobs follow their tasks.
+    async fn turn(&mut self) {
+        let turned =
+            self.fixture.ledger.turn_jobs(usize::MAX, self.now, self.now).await.expect("turn");
+        assert!(!turned.is_more);
+        let mut jobs = turned.jobs;
+        // the other node has a job of each task, of which nothing is known here
+        jobs.retain(|id| self.jobs.contains_key(id));
+        jobs.sort();
+        let mut expected = Vec::new();
+        for (id, job) in self.jobs.iter_mut().filter(|(_, job)| !job.is_final()) {
+            let task = self.tasks[job.task];
+            let follows = match task.state {
+                _ if !task.is_turning => true,
+                TaskState::Running => !job.is_away,
+                TaskState::Paused(_) => job.is_away,
+                TaskState::Canceled(_) => false,
+            };
+            if follows {
+                continue;
+            }
+            expected.push(*id);
+            match task.state {
+                TaskState::Running => (job.is_away, job.due, job.token) = (false, self.now, None),
+                TaskState::Paused(_) => (job.is_away, job.token) = (true, None),
+                TaskState::Canceled(_) => job.unsettled.clear(),
+            }
+        }
+        assert_eq!(jobs, expected);
+        self.tasks.iter_mut().for_each(|task| task.is_turning = false);
+    }
+
     /// Leases what is due, and compares which jobs those are.
     async fn lease(&mut self) {
         let limit = usize::try_from(self.dice.below(4)).expect("a small number");
         let leased = self.fixture.lease("edge", limit, self.now).await;
-        let mut due: Vec<_> = self.jobs.iter().filter(|(_, job)| !job.is_final()).collect();
+        let mut due: Vec<_> = self.queue().collect();
         due.retain(|(_, job)| job.due <= self.now);
         due.sort_by_key(|(id, job)| (job.due, id.0));
         let expected: Vec<_> = due.into_iter().take(limit).map(|(id, _)| *id).collect();
@@ -71,9 +158,16 @@ impl Leases {
         Some(((id, token), job.filter(|job| !job.is_final())))
     }
 
+    /// The same, where the lease counts: that of a task that does not run does not.
+    fn some_good_lease(&mut self) -> Option<(GivenLease, Option<&mut Job>)> {
+        let tasks = self.tasks.clone();
+        let (given, held) = self.some_lease()?;
+        Some((given, held.filter(|job| tasks[job.task].runs())))
+    }
+
     async fn renew(&mut self) {
         let until = self.now + Duration::from_secs(20);
-        let Some(((job, token), held)) = self.some_lease() else { return };
+        let Some(((job, token), held)) = self.some_good_lease() else { return };
         let is_held = held.map(|held| held.due = until).is_some();
         let beat = Heartbeat { job, token, items: Vec::new() };
         assert_eq!(self.fixture.ledger.renew(&beat, until).await.expect("renew"), is_held);
@@ -83,7 +177,7 @@ impl Leases {
         let (now, not_before) = (self.now, self.now + Duration::from_secs(7));
         let position = u16::try_from(self.dice.below(3)).expect("a position");
         let (is_last, is_final) = (self.dice.coin(), self.dice.coin());
-        let Some(((job, token), held)) = self.some_lease() else { return };
+        let Some(((job, token), held)) = self.some_good_lease() else { return };
         let mut expected = (true, 0, false);
         if let Some(held) = held {
             let before = held.unsettled.len();
@@ -133,48 +227,61 @@ impl Leases {
     }
 
     async fn step(&mut self) {
-        match self.dice.below(10) {
+        match self.dice.below(13) {
             0..3 => self.lease().await,
             3..6 => self.report().await,
             6 => self.renew().await,
             7 => self.defer().await,
             8 => self.hasten().await,
+            10 => self.control().await,
+            11 | 12 => self.turn().await,
             _ => match self.dice.below(4) {
                 0 => self.release().await,
                 _ => self.now = self.now + Duration::from_secs(self.dice.below(25)),
             },
         }
-        let due = self.jobs.values().filter(|job| !job.is_final()).map(|job| job.due).min();
+        let due = self.queue().map(|(_, job)| job.due).min();
         assert_eq!(self.fixture.ledger.next_due("edge").await.expect("next due"), due);
     }
 }
 
 pub async fn leases_match_a_plain_model(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
-    for task in 0..6 {
+    for task in 0..TASKS {
         fixture.submit(&task.to_string(), &urls("a.example", 3), &["edge", "other"]).await;
     }
     // the first leases tell the names of the jobs, and are given back at once
     let first = fixture.lease("edge", 99, T0).await;
     let jobs = first.iter().map(|job| {
         let unsettled = job.items.iter().map(|item| item.position).collect();
-        (job.id, Job { due: T0, token: None, attempt: 0, unsettled })
+        let task = job.task.0.parse().expect("a number");
+        (job.id, Job { task, is_away: false, due: T0, token: None, attempt: 0, unsettled })
     });
     let jobs: BTreeMap<_, _> = jobs.collect();
-    assert_eq!(jobs.len(), 6);
+    assert_eq!(jobs.len(), TASKS);
     let back = first.iter().map(|job| (job.id, job.token, T0)).collect();
     fixture.ledger.defer(back).await.expect("defer");
     let given = first.iter().map(|job| (job.id, job.token)).collect();
-    let mut model = Leases { fixture, dice: Dice(SEED), now: T0, jobs, given };
+    let tasks = vec![Steered::default(); TASKS];
+    let mut model = Leases { fixture, dice: Dice(SEED), now: T0, tasks, jobs, given };
     for _ in 0..STEPS {
         model.step().await;
     }
-    let settled: usize = model.jobs.values().map(|job| 3 - job.unsettled.len()).sum();
+    model.turn().await;
+    let is_canceled = |task: usize| matches!(model.tasks[task].state, TaskState::Canceled(_));
+    let going = model.jobs.values().filter(|job| !is_canceled(job.task));
+    let settled: usize = going.map(|job| 3 - job.unsettled.len()).sum();
     assert!(settled > 9, "seed {SEED}: the case is hardly a case, {settled} settled");
+    let canceled = (0..TASKS).filter(|task| is_canceled(*task)).count();
+    assert!((1..TASKS - 3).contains(&canceled), "seed {SEED}: {canceled} canceled");
     let targets = async |id: usize| model.fixture.targets(&id.to_string()).await;
     let mut counted = 0;
-    for task in 0..6 {
+    for task in 0..TASKS {
         let rows = targets(task).await;
+        if is_canceled(task) {
+            assert!(rows.iter().all(|row| row.outcome == Some(Outcome::Canceled)), "{rows:?}");
+            continue;
+        }
         assert!(rows.iter().all(|row| row.progress == Progress::Processing), "the other node");
         counted += rows.iter().map(|row| row.settled_nodes as usize).sum::<usize>();
     }

@@ -71,7 +71,8 @@ impl Model {
             let id = format!("{step}-{number}");
             let task = Task { areas, ..self.fixture.task(&id) };
             let charges = charges(areas, daily);
-            new.push((NewTask { task, charges, targets: targets(&urls, &NODES) }, unique));
+            let targets = targets(&urls, &NODES);
+            new.push((NewTask { task, charges, targets, retry_of: None }, unique));
         }
         let is_over = needed.iter().any(|(area, (limit, units))| self.used(*area) + units > *limit);
         let tasks = new.iter().map(|(task, _)| task.clone()).collect();

@@ -35,7 +35,8 @@ pub async fn over_quota_writes_nothing_and_names_the_counter(ledger: Arc<dyn Led
     let submit = async |id: &str, count, daily| {
         let targets = targets(&urls("a.example", count), &["edge"]);
         let charges = charges(AreaScope::Mainland, daily);
-        fixture.ledger.submit(NewTask { task: fixture.task(id), charges, targets }).await
+        let task = fixture.task(id);
+        fixture.ledger.submit(NewTask { task, charges, targets, retry_of: None }).await
     };
     submit("1", 3, 5).await.expect("3 of 5");
     let error = submit("2", 3, 5).await.expect_err("2 are left");
@@ -58,6 +59,7 @@ pub async fn several_tasks_are_accepted_together_or_not_at_all(ledger: Arc<dyn L
         task: fixture.task(id),
         charges: charges(AreaScope::Mainland, 5),
         targets: targets(&urls(host, count), nodes),
+        retry_of: None,
     };
     let submit_all = async |tasks| fixture.ledger.submit_all(tasks).await;
     let (a, b) = ("a.example", "b.example");
@@ -93,7 +95,7 @@ pub async fn a_global_task_charges_both_areas_or_none(ledger: Arc<dyn Ledger>) {
         let [mainland, mut other] = charges(AreaScope::Global, DAILY)[..] else { return None };
         other = Charge { daily: overseas, ..other };
         let targets = targets(&urls("a.example", 4), &["edge"]);
-        let task = NewTask { task, charges: vec![mainland, other], targets };
+        let task = NewTask { task, charges: vec![mainland, other], targets, retry_of: None };
         Some(fixture.ledger.submit(task).await)
     };
     submit(global("1"), 6).await.expect("two charges").expect("4 of 6");
@@ -111,7 +113,7 @@ pub async fn another_day_is_another_counter(ledger: Arc<dyn Ledger>) {
     for (id, counter) in [("1", today), ("2", tomorrow)] {
         let charges = vec![Charge { counter, daily: 3 }];
         let targets = targets(&urls("a.example", 3), &["edge"]);
-        let task = NewTask { task: fixture.task(id), charges, targets };
+        let task = NewTask { task: fixture.task(id), charges, targets, retry_of: None };
         fixture.ledger.submit(task).await.expect("a whole day is left");
         assert_eq!(fixture.ledger.used(fixture.account, counter).await.expect("used"), 3);
     }

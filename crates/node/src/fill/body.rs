@@ -22,9 +22,10 @@ use stoker_domain::{
 use super::{
     Fills,
     head::{FillHead, Filled},
+    passing::PassThrough,
     reader::Reader,
     slices::slice_of,
-    state::{Cursor, PassThrough, Take, changed},
+    state::{Cursor, Take, changed},
 };
 use crate::{
     memory::Window,
@@ -106,7 +107,8 @@ impl Reader {
     }
 
     /// The same, in pieces as `window` has them.
-    pub(crate) fn body_within(self, range: Option<(u64, u64)>, window: Window) -> Body {
+    pub(crate) fn body_within(mut self, range: Option<(u64, u64)>, window: Window) -> Body {
+        self.membership.is_waiting = true;
         let (start, end) = range.map_or((0, u64::MAX), |(start, last)| (start, last + 1));
         self.narrow(range);
         let (passing, size) = {
@@ -175,6 +177,15 @@ struct Shared {
 
 impl Shared {
     async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        let next = self.next_piece().await;
+        // whoever knows the length does not ask for what follows the last byte
+        if self.cursor.offset >= self.end || matches!(next, Ok(None)) {
+            self.reader.membership.is_waiting = false;
+        }
+        next
+    }
+
+    async fn next_piece(&mut self) -> Result<Option<Bytes>, Fault> {
         loop {
             if let Some(own) = &mut self.own {
                 return next_of(own).await;

@@ -27,8 +27,10 @@ mod driver;
 mod extent;
 mod failures;
 mod head;
+mod leaving;
 mod opening;
 mod pass;
+mod passing;
 mod pull;
 mod ranges;
 mod reader;
@@ -98,8 +100,12 @@ pub struct Config {
     pub restarts: u32,
     /// Pauses before these attempts, and before a parent that is busy is asked again.
     pub backoff: Backoff,
-    /// How long a fill that nobody reads may take to finish the slices in flight.
+    /// How long a fill that nobody reads may take to finish the slices in flight: a viewer may come
+    /// back, and nodes behind ask again when it has changed.
     pub linger: Duration,
+    /// The same where the last that left was a prefetch that gave up, here or at a node behind: nobody
+    /// waits, and a task that was stopped is not to read on.
+    pub background_linger: Duration,
     /// How long the failure of a target counts for others who ask for it. The engine tries again
     /// after half a second at the earliest, and that must reach the origin.
     pub failure_memory: Duration,
@@ -119,6 +125,7 @@ impl Default for Config {
             restarts: 3,
             backoff: Backoff::new(Duration::from_millis(200), Duration::from_millis(51_200)),
             linger: Duration::from_secs(5),
+            background_linger: Duration::from_millis(200),
             failure_memory: Duration::from_millis(400),
             memory: Shares::default(),
             memory_patience: Duration::from_secs(10),
@@ -362,14 +369,32 @@ impl Fills {
     fn drive(&self, fill: &Arc<Fill>, request: &Arc<Request>, stored: Option<Stored>, keeps: bool) {
         let driver = Driver::new(self.clone(), Arc::clone(fill), Arc::clone(request), keeps);
         let (draining, stopping) = (self.0.draining.clone(), self.0.stopping.clone());
-        let fill = Arc::clone(fill);
+        let (fill, fills) = (Arc::clone(fill), self.clone());
         self.0.tasks.spawn(async move {
             select! {
                 () = stopping.cancelled() => {}
                 () = fill.deserted(&draining) => {}
+                () = fills.give_up(&fill) => {}
                 () = driver.run(stored) => {}
             }
         });
+    }
+
+    /// Returns when nobody wants `fill` any more before there is a head, and nobody can join it.
+    async fn give_up(&self, fill: &Arc<Fill>) {
+        loop {
+            fill.given_up(self.config().background_linger).await;
+            // registry before state, as joining does
+            let mut shard = self.shard(fill.key);
+            let mut state = fill.state();
+            if state.is_given_up() {
+                state.is_retired = true;
+                if shard.get(&fill.key).is_some_and(|found| Arc::ptr_eq(found, fill)) {
+                    shard.remove(&fill.key);
+                }
+                return;
+            }
+        }
     }
 
     fn store(&self) -> &Store {

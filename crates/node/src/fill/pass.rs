@@ -16,9 +16,9 @@ use super::{
     extent::Extent,
     failures::{Failure, LONGEST_PAGE},
     head::{FillHead, Filled, is_content},
+    passing::PassThrough,
     reply::{Reply, made},
     selection::DEPENDS,
-    state::PassThrough,
 };
 use crate::store::Stored;
 

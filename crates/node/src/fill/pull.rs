@@ -164,12 +164,14 @@ impl<'a> Puller<'a> {
 
     /// Starts the clock when nobody wants the fill any more, and stops it when somebody does.
     fn track_readers(&mut self) {
-        if self.driver.fill.state().has_readers() {
-            self.lingering = None;
-        } else if self.lingering.is_none() && !(self.transfers.is_empty() && self.parked.is_empty())
-        {
-            let linger = self.driver.fills.config().linger;
-            self.lingering = Some(Box::pin(sleep(linger)));
+        let is_idle = self.transfers.is_empty() && self.parked.is_empty();
+        let linger = self.driver.fill.state().linger(self.driver.fills.config());
+        match linger {
+            None => self.lingering = None,
+            Some(time) if self.lingering.is_none() && !is_idle => {
+                self.lingering = Some(Box::pin(sleep(time)));
+            }
+            Some(_) => {}
         }
     }
 

@@ -43,13 +43,22 @@ pub(super) struct Membership {
     pub(super) reader: u64,
     /// The epoch whose head was read.
     pub(super) epoch: u32,
+    /// It waits for something: if it is dropped now, nobody wants that any more.
+    pub(super) is_waiting: bool,
 }
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        self.fill.state().leave(self.reader);
+        let is_left = {
+            let mut state = self.fill.state();
+            state.leave(self.reader, self.is_waiting);
+            state.is_left_by_background()
+        };
         // The driver may have nobody left to work for.
         self.fill.asked.notify_one();
+        if is_left {
+            self.fill.changed.notify_waiters();
+        }
     }
 }
 
@@ -61,7 +70,12 @@ impl Reader {
         request: Arc<Request>,
         is_collapsed: bool,
     ) -> Self {
-        Self { membership: Membership { fill, reader, epoch: 0 }, fills, request, is_collapsed }
+        Self {
+            membership: Membership { fill, reader, epoch: 0, is_waiting: true },
+            fills,
+            request,
+            is_collapsed,
+        }
     }
 
     /// Whether it shares the upstream request of another. Final once the head is known.
@@ -90,7 +104,7 @@ impl Reader {
                 *self = self.fills.ask_again(Arc::clone(&self.request));
                 continue;
             }
-            self.membership.epoch = epoch;
+            (self.membership.epoch, self.membership.is_waiting) = (epoch, false);
             return Ok(head);
         }
     }
@@ -120,6 +134,11 @@ impl Reader {
         };
         let is_selected = |head: &FillHead| head.not_kept.is_none() && !self.may_share(head);
         is_alone || depends_on_request(outcome) || head.is_some_and(|head| is_selected(&head))
+    }
+
+    /// It is about to be dropped, and whoever it reads for asks again: that is no giving up.
+    pub(crate) fn will_come_again(&mut self) {
+        self.membership.is_waiting = false;
     }
 
     /// Wants from now on all of the content, or first and last byte of `range`.

@@ -10,7 +10,7 @@
 //! What the slices mean is decided elsewhere: `pull` claims and keeps them, `body` reads them.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,26 +20,21 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use stoker_domain::{key::Key, outcome::OriginFault, time::Timestamp};
-use tokio::{
-    sync::Notify,
-    time::{sleep, timeout},
-};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
 use super::{
+    Config,
     failures::Failure,
     head::{FillHead, Filled},
+    passing::PassThrough,
     slices::{MAX_SLICES, SLICE_BYTES, SliceSet, count, slice_of, start_of},
 };
 use crate::{
     memory::Hold,
-    origin::{Content, Fault},
+    origin::Fault,
     request::{Intent, Priority, Request, Want},
     store::Stored,
 };
-
-/// How often a fill of a draining node checks whether a viewer still waits.
-const DRAIN_CHECK_EVERY: Duration = Duration::from_millis(50);
 
 /// One representation on its way.
 #[derive(Debug)]
@@ -85,6 +80,8 @@ pub(super) struct State {
     pub(super) verdict: Option<Arc<Filled>>,
     readers: HashMap<u64, Interest>,
     next_reader: u64,
+    /// The last reader that left was background, and did so before it had what it waited for.
+    is_left_by_background: bool,
 }
 
 /// What one reader is interested in.
@@ -115,19 +112,6 @@ pub(super) struct Slice {
     joined: u32,
     /// Its memory.
     hold: Option<Hold>,
-}
-
-/// A response that is handed through.
-#[derive(Debug)]
-pub(super) struct PassThrough {
-    /// What was looked at before,
-    pub(super) ready: VecDeque<Result<Bytes, Fault>>,
-    /// and what is to come.
-    pub(super) content: Option<Content>,
-    /// Offset of the next byte.
-    pub(super) start: u64,
-    /// The memory for what is on its way.
-    _hold: Option<Hold>,
 }
 
 /// Where a reader stands.
@@ -178,7 +162,7 @@ impl Fill {
         *fill.state() = State {
             head: failure.head.clone().map(Arc::new),
             size: failure.head.as_ref().and_then(|head| head.size),
-            passing: Some(PassThrough { ready, content: None, start: 0, _hold: None }),
+            passing: Some(PassThrough::over(ready)),
             broken: failure.broken.clone(),
             is_retired: true,
             verdict: Some(Arc::new(failure.filled.clone())),
@@ -201,14 +185,6 @@ impl Fill {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         // A panic under the lock ended one request; what it left is still consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Returns when the node drains and no viewer waits for it any more.
-    pub(super) async fn deserted(&self, draining: &CancellationToken) {
-        draining.cancelled().await;
-        while self.state().has_viewer() {
-            sleep(DRAIN_CHECK_EVERY).await;
-        }
     }
 
     /// Bytes of content that came from upstream.
@@ -300,6 +276,7 @@ impl Fill {
             is_retired: state.is_retired,
             readers: std::mem::take(&mut state.readers),
             next_reader: state.next_reader,
+            is_left_by_background: state.is_left_by_background,
             ..State::default()
         };
         self.changed.notify_waiters();
@@ -308,46 +285,6 @@ impl Fill {
 
 pub(super) fn changed(detail: &str) -> Fault {
     Fault::origin(OriginFault::Changed, detail)
-}
-
-impl PassThrough {
-    pub(super) fn new(content: Content, start: u64, hold: Option<Hold>) -> Self {
-        Self { ready: VecDeque::new(), content: Some(content), start, _hold: hold }
-    }
-
-    /// The next bytes; `None` at the end. Cancel safe.
-    pub(super) async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
-        if let Some(ready) = self.ready.pop_front() {
-            return Some(ready);
-        }
-        self.content.as_mut()?.next().await
-    }
-
-    /// All of it, if it comes at once and has at most `most` bytes. It is not lost either way.
-    pub(super) async fn peek(&mut self, most: usize, limit: Duration) -> Option<Bytes> {
-        let mut content = self.content.take()?;
-        let all = timeout(limit, async {
-            let mut len = 0;
-            while len <= most {
-                let Some(chunk) = content.next().await else { return true };
-                len += chunk.as_ref().map_or(0, Bytes::len);
-                let is_broken = chunk.is_err();
-                self.ready.push_back(chunk);
-                if is_broken {
-                    return false;
-                }
-            }
-            false
-        })
-        .await;
-        if all != Ok(true) {
-            self.content = Some(content);
-            return None;
-        }
-        let chunks: Option<Vec<Bytes>> =
-            self.ready.iter().map(|chunk| chunk.as_ref().ok().cloned()).collect();
-        Some(chunks?.concat().into())
-    }
 }
 
 impl State {
@@ -367,8 +304,29 @@ impl State {
         number
     }
 
-    pub(super) fn leave(&mut self, reader: u64) {
-        self.readers.remove(&reader);
+    /// A reader leaves; it may have been waiting for something.
+    pub(super) fn leave(&mut self, reader: u64, is_waiting: bool) {
+        if let Some(interest) = self.readers.remove(&reader) {
+            self.is_left_by_background = is_waiting && !interest.is_viewer();
+        }
+    }
+
+    /// Whether a prefetch was the last that wanted it, here or at a node behind, and gave up. When it
+    /// changed, the nodes behind were cut off, and ask again.
+    pub(super) fn is_left_by_background(&self) -> bool {
+        self.readers.is_empty() && self.is_left_by_background && self.epoch == 0
+    }
+
+    /// How long what is on its way may still come; `None` while anybody reads.
+    pub(super) fn linger(&self, config: &Config) -> Option<Duration> {
+        let is_given_up = self.is_left_by_background();
+        let time = if is_given_up { config.background_linger } else { config.linger };
+        self.readers.is_empty().then_some(time)
+    }
+
+    /// The same as [`Self::is_left_by_background`], before there was a head. Later, what is on its way ends in `pull`.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.head.is_none() && self.is_left_by_background()
     }
 
     /// From now on the reader wants `want`, and reads from byte `start` on.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use stoker_agent::Error;
 use stoker_domain::{
     area::{Area, Tier},
-    job::{Heartbeat, LeasedJob, Report, StoreHealth},
+    job::{Heartbeat, JobId, LeaseToken, LeasedJob, Report, StoreHealth},
     purge::PurgeOrder,
 };
 use tokio::task::JoinHandle;
@@ -51,6 +51,10 @@ impl JobSource for Engine {
     }
 
     async fn heartbeat(&self, _: Heartbeat) -> Result<(), Error> {
+        Err(Error::Unreachable(None))
+    }
+
+    async fn lost_leases(&self, _: &str) -> Result<Vec<(JobId, LeaseToken)>, Error> {
         Err(Error::Unreachable(None))
     }
 

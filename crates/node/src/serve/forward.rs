@@ -59,6 +59,7 @@ impl Service {
             // the node that asks hears that this one lives, and asks again
             Priority::Background => {
                 timeout(self.0.peer_patience, reader.head()).await.unwrap_or_else(|_| {
+                    reader.will_come_again();
                     Err(Fault::origin(OriginFault::Busy, "the content has not come yet"))
                 })
             }

@@ -92,6 +92,7 @@ impl Fixture {
             seed: 7,
             backoff: Backoff::new(Duration::from_millis(5), Duration::from_millis(1280)),
             linger: Duration::from_millis(100),
+            background_linger: Duration::from_millis(50),
             ..fill::Config::default()
         }
     }

@@ -8,7 +8,7 @@ use stoker_domain::{
     outcome::{OriginFault, Outcome},
 };
 use stoker_node::request::{Intent, Want};
-use stoker_testkit::{Script, content};
+use stoker_testkit::{Script, content, eventually};
 use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, SLICE, all_of, range, sent_once};
@@ -60,6 +60,49 @@ async fn viewers_who_leave_do_not_cancel_a_prefetch() {
     fixture.origin.release();
     assert_eq!(prefetch.durable().await.outcome, Outcome::Filled);
     assert_eq!(sent_once(&fixture.origin.requests()), [(0, bytes.len() as u64)]);
+}
+
+#[tokio::test]
+async fn a_prefetch_that_is_stopped_leaves_the_fill_to_another_and_stops_it_when_it_is_the_last() {
+    let fixture = Fixture::new().await;
+    let bytes = content(64 * SLICE, 19);
+    let script =
+        || Script::new(bytes.clone()).etag("\"a\"").pace(16 << 10, Duration::from_millis(1));
+    fixture.origin.on("/x", script());
+    fixture.origin.on("/y", script());
+    let (stopped, other) =
+        (fixture.read("/x", Intent::Prefetch).await, fixture.read("/x", Intent::Prefetch).await);
+    let alone = fixture.read("/y", Intent::Prefetch).await;
+    let limit = Duration::from_secs(60);
+    let has_begun = async || {
+        let sent = |path: &str| fixture.origin.sent_for(path) > 2 * SLICE as u64;
+        (sent("/x") && sent("/y")).then_some(())
+    };
+    eventually(limit, "both are read", has_begun).await;
+    drop((stopped, alone));
+    eventually(limit, "one fill ends", async || (fixture.fills.running() == 1).then_some(())).await;
+    let sent = fixture.origin.sent_for("/y");
+    assert!(sent < bytes.len() as u64, "it was read to its end");
+    assert_eq!(other.durable().await.outcome, Outcome::Filled);
+    // what was read of it stays, and the rest comes with the next prefetch
+    assert_eq!(fixture.prefetch("/y").await.outcome, Outcome::Filled);
+    assert!(fixture.content_of("/y").await == bytes && fixture.content_of("/x").await == bytes);
+}
+
+#[tokio::test]
+async fn a_prefetch_that_is_stopped_before_the_origin_answers_asks_no_more() {
+    let fixture = Fixture::new().await;
+    fixture.origin.on("/x", Script::silent());
+    let stopped = fixture.read("/x", Intent::Prefetch).await;
+    let limit = Duration::from_secs(60);
+    let is_asked = async || (fixture.origin.requests_for("/x").len() == 1).then_some(());
+    eventually(limit, "the origin is asked", is_asked).await;
+    drop(stopped);
+    fixture.idle().await;
+    assert_eq!(fixture.origin.requests_for("/x").len(), 1);
+    // a viewer who comes later asks anew
+    fixture.origin.on("/x", Script::new("hallo").etag("\"a\""));
+    assert_eq!(fixture.get("/x").await.unwrap().1, "hallo");
 }
 
 #[tokio::test]

@@ -492,6 +492,10 @@ impl JobSource for Source {
         })
     }
 
+    async fn lost_leases(&self, _: &str) -> Result<Vec<(JobId, LeaseToken)>, Error> {
+        std::future::pending().await
+    }
+
     async fn health(&self, _: &str, _: StoreHealth) -> Result<(), Error> {
         Ok(())
     }

@@ -6,14 +6,19 @@
 
 use std::{collections::HashSet, future::Future, time::Duration};
 
-use stoker_domain::{outcome::Outcome, task::Progress};
-use stoker_gateway::admin::api::{NodeOutcomeView, TargetView, Targets, TaskView};
+use stoker_domain::outcome::Outcome;
+use stoker_gateway::admin::api::{
+    NodeOutcomeView, TargetStatus, TargetView, Targets, TaskStatus, TaskView,
+};
 use tokio::{
     signal::ctrl_c,
     time::{Instant, sleep},
 };
 
-use super::progress::{Show, shown};
+use super::{
+    not_followed,
+    progress::{Show, shown},
+};
 use crate::{
     client::{Client, Error},
     failure::Failure,
@@ -34,12 +39,8 @@ const PAGE: u64 = 500;
 /// Failures that are printed before the end.
 const EARLY: usize = 5;
 
-/// Waits until every target of the task is final; shows how far it is unless `is_quiet`.
-pub(super) async fn to_the_end(
-    client: &Client,
-    id: &str,
-    is_quiet: bool,
-) -> Result<TaskView, Failure> {
+/// Waits until every target of the task is final, also while it is paused; shows how far it is unless `is_quiet`.
+async fn to_the_end(client: &Client, id: &str, is_quiet: bool) -> Result<TaskView, Failure> {
     let mut show = shown(is_quiet);
     let path = format!("/admin/v1/tasks/{id}");
     let begin = Instant::now();
@@ -47,7 +48,7 @@ pub(super) async fn to_the_end(
     let mut failures = Failures::default();
     loop {
         match client.get::<TaskView>(&path).await {
-            Ok(task) if task.status != Progress::Processing => {
+            Ok(task) if task.finished_at.is_some() => {
                 show.clear();
                 if !is_quiet {
                     output::line(summary(&task));
@@ -66,6 +67,34 @@ pub(super) async fn to_the_end(
         }
         sleep(pause(begin.elapsed())).await;
     }
+}
+
+/// Follows each task to its end, and unless `is_quiet` prints what of it is not done: each with its
+/// targets that failed. Ctrl-C ends it.
+pub(super) async fn all_to_the_end(
+    client: &Client,
+    ids: &[String],
+    is_quiet: bool,
+) -> Result<Vec<(TaskView, Vec<TargetView>)>, Failure> {
+    let follow = async {
+        let mut ended = Vec::with_capacity(ids.len());
+        for id in ids {
+            let task = to_the_end(client, id, is_quiet).await?;
+            let failed = failed_targets(client, &task).await?;
+            if !is_quiet {
+                print_failed(&failed);
+                not_followed::print("", &task.not_followed);
+            }
+            ended.push((task, failed));
+        }
+        Ok(ended)
+    };
+    unless_interrupted("task", ids, "stoker task watch", follow).await
+}
+
+/// Whether every target of a task that has ended is done.
+pub(super) fn is_done(task: &TaskView) -> bool {
+    task.failed == 0 && task.canceled == 0
 }
 
 /// The pause before the next poll of a task that has been followed for so long: the end of a short
@@ -109,7 +138,7 @@ impl Failures {
             return;
         }
         let most = EARLY as u64 + 1;
-        let Ok(failed) = targets(client, &task.id, Some(Progress::Failed), most).await else {
+        let Ok(failed) = targets(client, &task.id, Some(TargetStatus::Failed), most).await else {
             return;
         };
         self.count = task.failed;
@@ -133,22 +162,19 @@ fn first_reason(target: &TargetView) -> String {
     failed.map_or_else(of_target, reason)
 }
 
-/// The targets of the task that failed, with the outcome on each node.
-pub(super) async fn failed_targets(
-    client: &Client,
-    task: &TaskView,
-) -> Result<Vec<TargetView>, Failure> {
+/// The targets of the task that failed, with the outcome on each node; not those that were canceled.
+async fn failed_targets(client: &Client, task: &TaskView) -> Result<Vec<TargetView>, Failure> {
     if task.failed == 0 {
         return Ok(Vec::new());
     }
-    targets(client, &task.id, Some(Progress::Failed), u64::MAX).await
+    targets(client, &task.id, Some(TargetStatus::Failed), u64::MAX).await
 }
 
 /// Up to `most` targets of a task.
 pub(super) async fn targets(
     client: &Client,
     id: &str,
-    status: Option<Progress>,
+    status: Option<TargetStatus>,
     most: u64,
 ) -> Result<Vec<TargetView>, Failure> {
     let status = status.map(|status| format!("&status={}", status.as_str())).unwrap_or_default();
@@ -166,7 +192,7 @@ pub(super) async fn targets(
 }
 
 /// Prints every failed target with the reason of each node.
-pub(super) fn print_failed(failed: &[TargetView]) {
+fn print_failed(failed: &[TargetView]) {
     for target in failed {
         output::line(format!("failed {}", target.url));
         let failed: Vec<_> = target.outcomes.iter().filter(|one| !is_success(one)).collect();
@@ -193,9 +219,13 @@ fn is_success(outcome: &NodeOutcomeView) -> bool {
 }
 
 fn summary(task: &TaskView) -> String {
-    let mut text = format!("task {}: {} of {} done", task.id, task.done, task.targets);
-    if task.failed > 0 {
-        text.push_str(&format!(", {} failed", task.failed));
+    let is_canceled = task.status == TaskStatus::Canceled;
+    let state = if is_canceled { "canceled, " } else { "" };
+    let mut text = format!("task {}: {state}{} of {} done", task.id, task.done, task.targets);
+    for (count, word) in [(task.failed, "failed"), (task.canceled, "canceled")] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {word}"));
+        }
     }
     text.push_str(&format!(", {}", show(task.done_bytes)));
     if let Some(time) = duration(task) {

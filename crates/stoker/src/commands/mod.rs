@@ -66,7 +66,7 @@ enum Command {
     Purge(purge::Args),
     /// Show or set how many URLs an account may prefetch and purge in a day
     Quota(ForCaller<quota::Command>),
-    /// List, show or watch tasks
+    /// List, show, watch, cancel, pause, resume or retry tasks
     Task(ForCaller<task::Command>),
     Check(check::Args),
     Doctor(doctor::Args),

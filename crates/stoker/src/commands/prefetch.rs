@@ -15,7 +15,7 @@ use crate::{
     client::{Client, Error},
     commands::{
         arguments::{Print, Urls, area_words, tier_words},
-        follow, hosts, not_followed, progress,
+        follow, hosts, progress,
     },
     config::Access,
     failure::Failure,
@@ -26,7 +26,7 @@ use crate::{
 /// Bring URLs to the nodes before the first viewer asks
 ///
 /// Exit code with --wait: 0 when every target is done, 1 when some are not (each is printed with its
-/// reason), 130 after Ctrl-C. The task continues after Ctrl-C. Without --wait: 0 when the task was
+/// reason) or the task is canceled, 130 after Ctrl-C. The task continues after Ctrl-C. Without --wait: 0 when the task was
 /// accepted.
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -132,28 +132,16 @@ pub(super) async fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     if args.wait {
         let ids: Vec<_> = results.iter().map(|result| result.task_id.clone()).collect();
-        let wait = wait(&client, &mut results, args.print.json);
-        follow::unless_interrupted("task", &ids, "stoker task watch", wait).await?;
+        let ended = follow::all_to_the_end(&client, &ids, args.print.json).await?;
+        for (result, (task, failed)) in results.iter_mut().zip(ended) {
+            (result.task, result.failed) = (Some(task), Some(failed));
+        }
     }
     if args.print.json {
         output::json(&results);
     }
-    let all_done = results.iter().all(|result| result.task.as_ref().is_none_or(|t| t.failed == 0));
+    let all_done = results.iter().all(|result| result.task.as_ref().is_none_or(follow::is_done));
     Ok(if all_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// Follows each task to its end.
-async fn wait(client: &Client, results: &mut [Submitted], is_quiet: bool) -> Result<(), Failure> {
-    for result in results {
-        let task = follow::to_the_end(client, &result.task_id, is_quiet).await?;
-        let failed = follow::failed_targets(client, &task).await?;
-        if !is_quiet {
-            follow::print_failed(&failed);
-            not_followed::print("", &task.not_followed);
-        }
-        (result.task, result.failed) = (Some(task), Some(failed));
-    }
-    Ok(())
 }
 
 async fn submit(client: &Client, args: &Args, urls: &[String]) -> Result<Accepted, Error> {

@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, io, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use stoker_gateway::admin::api::TaskView;
+use stoker_gateway::admin::api::{TaskStatus, TaskView};
 use tokio::time::Instant;
 
 use crate::{
@@ -133,7 +133,7 @@ struct Meter(VecDeque<Sample>);
 
 impl Meter {
     fn add(&mut self, at: Instant, task: &TaskView) {
-        self.0.push_back(Sample { at, bytes: task.done_bytes, settled: task.done + task.failed });
+        self.0.push_back(Sample { at, bytes: task.done_bytes, settled: settled(task) });
         while self.0.get(1).is_some_and(|next| at.duration_since(next.at) >= WINDOW) {
             self.0.pop_front();
         }
@@ -157,8 +157,7 @@ impl Meter {
                 (total.saturating_sub(task.done_bytes), self.rate(|sample| sample.bytes)?)
             }
             None => {
-                let settled = task.done + task.failed;
-                (task.targets.saturating_sub(settled), self.rate(|sample| sample.settled)?)
+                (task.targets.saturating_sub(settled(task)), self.rate(|sample| sample.settled)?)
             }
         };
         let seconds = left as f64 / rate;
@@ -169,8 +168,9 @@ impl Meter {
 
 /// The two lines, neither longer than `width`.
 fn texts(task: &TaskView, meter: &Meter, width: usize) -> [String; 2] {
-    let settled = task.done + task.failed;
+    let settled = settled(task);
     let mut targets = vec![format!("{settled}/{}", task.targets), format!("{}%", task.percent)];
+    targets.extend(state(task));
     targets.extend(failed(task));
     let share = settled as f64 / task.targets.max(1) as f64;
     let mut bytes = vec![match task.total_bytes {
@@ -189,6 +189,20 @@ fn texts(task: &TaskView, meter: &Meter, width: usize) -> [String; 2] {
 /// Empty when nothing waits. The terminal cuts it.
 fn waiting(task: &TaskView) -> String {
     task.waiting.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Targets that are final.
+fn settled(task: &TaskView) -> u64 {
+    task.done + task.failed + task.canceled
+}
+
+/// That it is not worked on.
+fn state(task: &TaskView) -> Option<String> {
+    match task.status {
+        TaskStatus::Paused => Some("paused".into()),
+        TaskStatus::Canceled => Some("canceled".into()),
+        TaskStatus::Processing | TaskStatus::Done | TaskStatus::Failed => None,
+    }
 }
 
 fn failed(task: &TaskView) -> Option<String> {
@@ -219,12 +233,12 @@ fn fit(name: &str, share: Option<f64>, parts: &[String], width: usize) -> String
 
 /// The plain line.
 fn line(task: &TaskView, meter: &Meter) -> String {
-    let settled = task.done + task.failed;
+    let settled = settled(task);
     let mut text = format!("task {}: {settled} of {}", task.id, counted(task.targets));
     let rate = meter.bytes_per_second().map(|rate| format!("{}/s", show(rate)));
     let size = Some(show(task.done_bytes));
-    for part in [failed(task), Some(format!("{}%", task.percent)), size, rate].into_iter().flatten()
-    {
+    let parts = [state(task), failed(task), Some(format!("{}%", task.percent)), size, rate];
+    for part in parts.into_iter().flatten() {
         text.push_str(", ");
         text.push_str(&part);
     }
@@ -245,19 +259,20 @@ fn width() -> usize {
 
 #[cfg(test)]
 mod tests {
-    use stoker_domain::{area::AreaScope, media::NotFollowed, task::Progress};
+    use stoker_domain::{area::AreaScope, media::NotFollowed};
 
     use super::*;
 
     fn task(done: u64, failed: u64, done_bytes: u64, total_bytes: Option<u64>) -> TaskView {
         TaskView {
             id: "1".into(),
-            status: Progress::Processing,
+            status: TaskStatus::Processing,
             areas: AreaScope::Global,
             layer: None,
             targets: 300,
             done,
             failed,
+            canceled: 0,
             percent: 4,
             done_bytes,
             total_bytes,
@@ -266,6 +281,9 @@ mod tests {
             created_at: String::new(),
             updated_at: String::new(),
             finished_at: None,
+            paused_at: None,
+            canceled_at: None,
+            retry_of: None,
             not_followed: NotFollowed::default(),
         }
     }
@@ -328,5 +346,17 @@ mod tests {
         let (first, now) = (task(2, 0, 0, None), task(10, 2, 5000, None));
         let line = line(&now, &meter(&first, &now));
         assert_eq!(line, "task 1: 12 of 300 targets, 2 failed, 4%, 4.9 KiB, 1.0 KiB/s");
+    }
+
+    #[test]
+    fn a_task_that_is_not_worked_on_is_shown_as_such() {
+        let paused = TaskView { status: TaskStatus::Paused, ..task(10, 2, 5000, None) };
+        let meter = meter(&paused, &paused);
+        let text = line(&paused, &meter);
+        assert_eq!(text, "task 1: 12 of 300 targets, paused, 2 failed, 4%, 4.9 KiB, 0 B/s");
+        assert!(texts(&paused, &meter, 79)[0].ends_with("  12/300  4%  paused  2 failed"));
+        let canceled = TaskView { status: TaskStatus::Canceled, canceled: 88, ..paused };
+        let text = line(&canceled, &meter);
+        assert_eq!(text, "task 1: 100 of 300 targets, canceled, 2 failed, 4%, 4.9 KiB, 0 B/s");
     }
 }

@@ -1,4 +1,5 @@
-//! `stoker task`: the tasks of the account, with the outcome of each target on each node.
+//! `stoker task`: the tasks of the account, with the outcome of each target on each node; and their
+//! state: canceled, paused, resumed, tried again.
 
 use std::{cell::Cell, process::ExitCode};
 
@@ -6,18 +7,18 @@ use clap::{
     Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
 };
-use serde::Serialize;
-use stoker_domain::{
-    area::{AreaScope, Tier},
-    task::Progress,
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Map;
+use stoker_domain::area::{AreaScope, Tier};
+use stoker_gateway::admin::api::{
+    NodeOutcomeView, Retried, TargetStatus, TargetView, TaskChanged, TaskStatus, TaskView, Tasks,
 };
-use stoker_gateway::admin::api::{NodeOutcomeView, TargetView, TaskView, Tasks};
 
 use crate::{
     client::Client,
     commands::{
         arguments::{ForCaller, List, Print},
-        follow, not_followed, table,
+        follow, not_followed, progress, table,
     },
     failure::Failure,
     output, size,
@@ -38,11 +39,43 @@ pub(super) enum Command {
     /// Follow a task until every target is final
     ///
     /// Exit code: 0 when every target is done, 1 when some are not, 130 after Ctrl-C. The task continues
-    /// after Ctrl-C.
+    /// after Ctrl-C. A paused task is followed until it is resumed and ends.
     Watch {
         /// Id of the task
         id: String,
     },
+    /// Cancel tasks: what they have fetched stays, nothing more is fetched for them
+    ///
+    /// Exit code: 0 when no task of these runs any more, 1 when one cannot be canceled.
+    Cancel(Many),
+    /// Pause tasks: nothing is fetched for them until they are resumed
+    ///
+    /// Exit code: 0 when all of these are paused, 1 when one cannot be paused.
+    Pause(Many),
+    /// Resume paused tasks where they were
+    ///
+    /// Exit code: 0 when all of these run, 1 when one cannot be resumed.
+    Resume(Many),
+    /// Submit what failed or was canceled of finished tasks again, as a new task each
+    ///
+    /// The new task has the same options, and names the old one. Only what is tried again is charged.
+    /// Exit code: 0 when a new task was accepted for each, 1 when not; with --wait as `prefetch --wait`.
+    Retry {
+        #[command(flatten)]
+        many: Many,
+        /// Wait until every target is final, and show the progress
+        #[arg(long)]
+        wait: bool,
+    },
+}
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Many {
+    /// Ids of the tasks
+    #[arg(value_name = "ID", required = true)]
+    ids: Vec<String>,
+    #[command(flatten)]
+    print: Print,
 }
 
 #[derive(clap::Args, Debug)]
@@ -50,8 +83,8 @@ pub(super) struct Show {
     /// Id of the task
     id: String,
     /// Only targets with this status
-    #[arg(long, value_name = "STATUS", value_parser = progress_words())]
-    status: Option<Progress>,
+    #[arg(long, value_name = "STATUS", value_parser = status_words())]
+    status: Option<TargetStatus>,
     /// Maximum number of targets
     #[arg(long, value_name = "N", default_value_t = 100)]
     limit: u64,
@@ -63,15 +96,18 @@ pub(super) struct Show {
 #[derive(Serialize)]
 struct Listed<'a> {
     id: &'a str,
-    status: Progress,
+    status: TaskStatus,
     areas: AreaScope,
     layer: Option<Tier>,
     targets: u64,
     done: u64,
     failed: u64,
+    canceled: u64,
     percent: u8,
     created_at: &'a str,
     finished_at: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_of: Option<&'a str>,
 }
 
 impl<'a> Listed<'a> {
@@ -84,9 +120,11 @@ impl<'a> Listed<'a> {
             targets: task.targets,
             done: task.done,
             failed: task.failed,
+            canceled: task.canceled,
             percent: task.percent,
             created_at: &task.created_at,
             finished_at: task.finished_at.as_deref(),
+            retry_of: task.retry_of.as_deref(),
         }
     }
 }
@@ -98,13 +136,32 @@ struct Shown {
     targets: Vec<TargetView>,
 }
 
-/// Reads the progress of a target, so that help and errors list the words.
-fn progress_words() -> impl TypedValueParser<Value = Progress> {
-    PossibleValuesParser::new(["processing", "done", "failed"]).map(|word| match word.as_str() {
-        "processing" => Progress::Processing,
-        "done" => Progress::Done,
-        _ => Progress::Failed,
+/// Reads the status of a target, so that help and errors list the words.
+fn status_words() -> impl TypedValueParser<Value = TargetStatus> {
+    use TargetStatus as Status;
+    let all = [Status::Processing, Status::Done, Status::Failed, Status::Canceled];
+    PossibleValuesParser::new(all.map(Status::as_str)).map(move |word| {
+        all.into_iter().find(|status| status.as_str() == word).unwrap_or(Status::Failed)
     })
+}
+
+/// What `retry --json` prints of each task.
+#[derive(Serialize)]
+struct Again {
+    #[serde(flatten)]
+    retried: Retried,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<TaskView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<Vec<TargetView>>,
+}
+
+/// What becomes of the tasks.
+#[derive(Clone, Copy)]
+enum Change {
+    Cancel,
+    Pause,
+    Resume,
 }
 
 pub(super) async fn run(args: ForCaller<Command>) -> Result<ExitCode, Failure> {
@@ -113,16 +170,102 @@ pub(super) async fn run(args: ForCaller<Command>) -> Result<ExitCode, Failure> {
         Command::List { limit, list: List { json } } => list(&client, limit, json).await,
         Command::Show(command) => show(&client, command).await,
         Command::Watch { id } => {
-            let watch = async {
-                let task = follow::to_the_end(&client, &id, false).await?;
-                follow::print_failed(&follow::failed_targets(&client, &task).await?);
-                not_followed::print("", &task.not_followed);
-                Ok(if task.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-            };
-            let ids = [id.clone()];
-            follow::unless_interrupted("task", &ids, "stoker task watch", watch).await
+            let ended = follow::all_to_the_end(&client, &[id], false).await?;
+            Ok(code(ended.iter().all(|(task, _)| follow::is_done(task))))
+        }
+        Command::Cancel(many) => change(&client, Change::Cancel, &many).await,
+        Command::Pause(many) => change(&client, Change::Pause, &many).await,
+        Command::Resume(many) => change(&client, Change::Resume, &many).await,
+        Command::Retry { many, wait } => retry(&client, &many, wait).await,
+    }
+}
+
+fn code(is_whole: bool) -> ExitCode {
+    if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Posts `verb` to each of the tasks, and prints what came of it; an error of one does not end the
+/// others. Whether all succeeded.
+async fn post_each<T: DeserializeOwned>(
+    client: &Client,
+    many: &Many,
+    verb: &str,
+    print: impl Fn(&T),
+) -> (Vec<T>, bool) {
+    let (mut answers, mut is_whole) = (Vec::new(), true);
+    for id in &many.ids {
+        let path = format!("/admin/v1/tasks/{id}/{verb}");
+        match client.post(&path, &Map::new()).await {
+            Ok(answer) => {
+                if !many.print.json {
+                    print(&answer);
+                }
+                answers.push(answer);
+            }
+            Err(error) => {
+                is_whole = false;
+                Failure::from(error).print();
+            }
         }
     }
+    (answers, is_whole)
+}
+
+async fn change(client: &Client, change: Change, many: &Many) -> Result<ExitCode, Failure> {
+    let verb = match change {
+        Change::Cancel => "cancel",
+        Change::Pause => "pause",
+        Change::Resume => "resume",
+    };
+    let print = |answer: &TaskChanged| output::line(changed(change, answer));
+    let (answers, is_whole) = post_each(client, many, verb, print).await;
+    if many.print.json {
+        output::json(&answers);
+    }
+    Ok(code(is_whole))
+}
+
+fn changed(change: Change, TaskChanged { is_changed, task }: &TaskChanged) -> String {
+    let reached = format!("{} of {} done", task.done, task.targets);
+    let state = match (change, is_changed) {
+        (Change::Cancel, true) => "canceled",
+        (Change::Cancel, false) if task.status == TaskStatus::Canceled => "was canceled before",
+        (Change::Cancel, false) => "is finished, there is nothing to cancel",
+        (Change::Pause, true) => "paused",
+        (Change::Pause, false) => "was paused before",
+        (Change::Resume, true) => "resumed",
+        (Change::Resume, false) => "is not paused",
+    };
+    format!("task {}: {state}, {reached}", task.id)
+}
+
+async fn retry(client: &Client, many: &Many, wait: bool) -> Result<ExitCode, Failure> {
+    let print = |retried: &Retried| {
+        let targets = progress::counted(retried.targets);
+        output::line(format!("task {}: {targets} of task {}", retried.task_id, retried.retry_of));
+        for target in &retried.first_refused {
+            output::note(&format!("left out {}: {}", target.url, target.detail));
+        }
+        let more = retried.refused - retried.first_refused.len() as u64;
+        if more > 0 {
+            output::note(&format!("left out: {more} more"));
+        }
+    };
+    let (retried, mut is_whole) = post_each(client, many, "retry", print).await;
+    let ids: Vec<_> = retried.iter().map(|retried: &Retried| retried.task_id.clone()).collect();
+    let again = |retried| Again { retried, task: None, failed: None };
+    let mut all: Vec<Again> = retried.into_iter().map(again).collect();
+    if wait {
+        let ended = follow::all_to_the_end(client, &ids, many.print.json).await?;
+        is_whole &= ended.iter().all(|(task, _)| follow::is_done(task));
+        for (again, (task, failed)) in all.iter_mut().zip(ended) {
+            (again.task, again.failed) = (Some(task), Some(failed));
+        }
+    }
+    if many.print.json {
+        output::json(&all);
+    }
+    Ok(code(is_whole))
 }
 
 async fn list(client: &Client, limit: usize, json: bool) -> Result<ExitCode, Failure> {
@@ -142,19 +285,20 @@ async fn list(client: &Client, limit: usize, json: bool) -> Result<ExitCode, Fai
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<_> = tasks.iter().map(row).collect();
-    table::print(["TASK", "STATUS", "DONE", "FAILED", "TARGETS", "CREATED"], &rows);
+    table::print(["TASK", "STATUS", "DONE", "FAILED", "CANCELED", "TARGETS", "CREATED"], &rows);
     if total > tasks.len() as u64 {
         output::note(&format!("{} of {total} tasks; more with --limit", tasks.len()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(task: &TaskView) -> [String; 6] {
+fn row(task: &TaskView) -> [String; 7] {
     [
         task.id.clone(),
         table::word(&task.status),
         task.done.to_string(),
         task.failed.to_string(),
+        task.canceled.to_string(),
         task.targets.to_string(),
         task.created_at.clone(),
     ]
@@ -167,17 +311,29 @@ async fn show(client: &Client, show: Show) -> Result<ExitCode, Failure> {
         output::json(&Shown { task, targets });
         return Ok(ExitCode::SUCCESS);
     }
+    let canceled = match task.canceled {
+        0 => String::new(),
+        count => format!(", {count} canceled"),
+    };
+    let targets_line =
+        format!("{}: {} done, {} failed{canceled}", task.targets, task.done, task.failed);
     let lines = [
         ("task", task.id.clone()),
         ("status", format!("{}, {}%", table::word(&task.status), task.percent)),
         ("area", task.areas.to_string()),
         ("tier", table::or_dash(task.layer)),
-        ("targets", format!("{}: {} done, {} failed", task.targets, task.done, task.failed)),
+        ("targets", targets_line),
         ("size", size::show(task.done_bytes)),
         ("created", task.created_at.clone()),
         ("finished", table::or_dash(task.finished_at.as_ref())),
     ];
-    for (name, value) in lines {
+    let further = [
+        ("paused", task.paused_at.clone()),
+        ("canceled", task.canceled_at.clone()),
+        ("retry of", task.retry_of.clone()),
+    ];
+    let further = further.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    for (name, value) in lines.into_iter().chain(further) {
         output::line(format!("{name:<10}{value}"));
     }
     not_followed::print("", &task.not_followed);

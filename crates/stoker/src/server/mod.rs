@@ -199,6 +199,7 @@ async fn serve(options: &Options, limits: &Limits) -> Result<(), Failure> {
     let mut background = JoinSet::new();
     background.spawn(record_key_uses(Arc::clone(&engine)));
     background.spawn(sweep(Arc::clone(&engine)));
+    background.spawn(keep_turning(Arc::clone(&engine)));
 
     let signal = shutdown_signal(&mut signals, tls.as_ref().map(|tls| &tls.1), &*clock).await;
     tracing::info!(signal, grace.seconds = options.grace.as_secs(), "draining");
@@ -291,6 +292,11 @@ async fn sweep(engine: Arc<Engine>) {
             tracing::warn!(error = &error as &dyn std::error::Error, "cannot sweep");
         }
     }
+}
+
+/// Lets jobs follow tasks that were paused, resumed or canceled.
+async fn keep_turning(engine: Arc<Engine>) {
+    engine.keep_turning().await;
 }
 
 async fn flush_key_uses(engine: &Engine) {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use stoker_agent::{Error, JobSource};
 use stoker_domain::{
     holding::Holding,
-    job::{Heartbeat, LeasedJob, Report, StoreHealth},
+    job::{Heartbeat, JobId, LeaseToken, LeasedJob, Report, StoreHealth},
     pace::{Demand, Grant},
     placement::Node,
     purge::PurgeOrder,
@@ -45,6 +45,10 @@ impl JobSource for InProcess {
 
     async fn heartbeat(&self, beat: Heartbeat) -> Result<(), Error> {
         held(self.engine.heartbeat(beat).await)
+    }
+
+    async fn lost_leases(&self, node: &str) -> Result<Vec<(JobId, LeaseToken)>, Error> {
+        Ok(self.engine.lost_leases(node, WAIT).await)
     }
 
     async fn health(&self, node: &str, health: StoreHealth) -> Result<(), Error> {

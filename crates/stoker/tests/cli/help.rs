@@ -7,7 +7,7 @@ use stoker_domain::outcome::Outcome;
 
 use crate::stoker;
 
-const COMMANDS: [&[&str]; 71] = [
+const COMMANDS: [&[&str]; 75] = [
     &[],
     &["up"],
     &["domain"],
@@ -76,6 +76,10 @@ const COMMANDS: [&[&str]; 71] = [
     &["task", "list"],
     &["task", "show"],
     &["task", "watch"],
+    &["task", "cancel"],
+    &["task", "pause"],
+    &["task", "resume"],
+    &["task", "retry"],
     &["check"],
     &["doctor"],
     &["completions"],

@@ -20,6 +20,7 @@ use crate::{
 
 const GOOD: &str = "http://www.example.com/a";
 const GONE: &str = "http://www.example.com/gone";
+const ENDLESS: &str = "http://www.example.com/silent";
 
 #[test]
 fn commands_say_what_they_did_and_json_is_stable() {
@@ -35,6 +36,46 @@ fn commands_say_what_they_did_and_json_is_stable() {
     tasks(&mut session);
     check(&mut session);
     quota(&mut session);
+}
+
+#[test]
+fn tasks_are_paused_resumed_canceled_and_tried_again() {
+    let runtime = Runtime::new().unwrap();
+    let origin = runtime.block_on(Origin::start());
+    origin.on("/a", Script::new(content(1000, 1)).etag("\"a\""));
+    origin.on("/gone", Script::status(404));
+    origin.on("/silent", Script::silent());
+    let folder = tempfile::tempdir().unwrap();
+    let mut session = Session::new(Stoker::start(&folder.path().join("data")));
+    session.stoker.add_domain("www.example.com", &origin.url(), &["--area", "overseas"]);
+    let [done, failed, endless] = [GOOD, GONE, ENDLESS].map(|url| {
+        let submitted = session.stoker.json(&["prefetch", url, "--tier", "edge"]);
+        submitted[0]["task_id"].as_str().unwrap().to_owned()
+    });
+    for (task, name) in [(&done, "[DONE]"), (&failed, "[FAILED]"), (&endless, "[ENDLESS]")] {
+        session.names.push((task.clone(), name.into()));
+    }
+    for (task, code) in [(&done, 0), (&failed, 1)] {
+        assert_eq!(session.stoker.cli(&["task", "watch", task]).code, Some(code));
+    }
+    session.record(&["task", "resume", &endless]);
+    session.record(&["task", "pause", &endless]);
+    session.record(&["task", "pause", &endless, &done, "1"]);
+    session.record(&["task", "show", &endless]);
+    session.record(&["task", "retry", &endless]);
+    session.record(&["task", "resume", &endless]);
+    session.record(&["task", "retry", &endless]);
+    session.record(&["task", "cancel", &endless, &done]);
+    session.record(&["task", "cancel", &endless, "--json"]);
+    session.record(&["task", "resume", &endless]);
+    session.record(&["task", "show", &endless, "--status", "canceled"]);
+    session.record(&["task", "retry", &done]);
+    let retry = ["task", "retry", &failed, "--wait", "--json"];
+    let ran = session.stoker.cli(&retry);
+    let again = session.stoker.json(&["task", "list", "--limit", "1"]);
+    session.names.push((again[0]["id"].as_str().unwrap().into(), "[AGAIN]".into()));
+    session.write(&retry, &ran);
+    assert_snapshot!("control", session.taken());
 }
 
 fn quota(session: &mut Session) {

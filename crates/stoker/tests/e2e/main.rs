@@ -11,6 +11,7 @@ mod away;
 mod bad_input;
 mod check;
 mod clients;
+mod control;
 mod every_client;
 mod every_field;
 mod fields;

@@ -7,7 +7,7 @@ use stoker_domain::{
     area::{Area, AreaScope, Tier},
     media::NotFollowed,
     outcome::Outcome,
-    task::{MediaPolicy, Progress},
+    task::MediaPolicy,
 };
 
 /// Most URLs that one call of `POST /admin/v1/tasks` takes.
@@ -64,13 +64,89 @@ pub struct Accepted {
     pub merged: u64,
 }
 
+/// How far a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskStatus {
+    /// Some target is not final.
+    Processing,
+    /// The same, and nothing of it is worked on until it is resumed.
+    Paused,
+    /// Every target is done.
+    Done,
+    /// Every target is final, and some failed.
+    Failed,
+    /// Nothing of it is worked on any more; what was not final ends as `canceled`.
+    Canceled,
+}
+
+/// How far a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetStatus {
+    /// Some node has not settled.
+    Processing,
+    /// Every node that must hold it does.
+    Done,
+    /// Some node ended without it.
+    Failed,
+    /// The task was canceled before.
+    Canceled,
+}
+
+impl TargetStatus {
+    /// The word in a query.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Processing => "processing",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+        }
+    }
+}
+
+/// Answer of `POST /admin/v1/tasks/{id}/cancel`, `…/pause` and `…/resume`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskChanged {
+    /// Whether the call changed it; otherwise it was so already, or was finished.
+    pub is_changed: bool,
+    /// As it is now.
+    pub task: TaskView,
+}
+
+/// Answer of `POST /admin/v1/tasks/{id}/retry`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retried {
+    /// Public name of the new task.
+    pub task_id: String,
+    /// The task that it tries again.
+    pub retry_of: String,
+    /// Targets written.
+    pub targets: u64,
+    /// Failed targets that can no longer be accepted, and are left out.
+    pub refused: u64,
+    /// The first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_refused: Vec<RefusedTarget>,
+}
+
+/// A target that is not tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedTarget {
+    /// Its URL.
+    pub url: String,
+    /// Why not.
+    pub detail: String,
+}
+
 /// A task, as `GET /admin/v1/tasks/{id}` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskView {
     /// Public name.
     pub id: String,
     /// How far it is: `failed` when it is over and some target failed.
-    pub status: Progress,
+    pub status: TaskStatus,
     /// Areas asked for.
     pub areas: AreaScope,
     /// Tier asked for; absent = the default of each area.
@@ -81,6 +157,9 @@ pub struct TaskView {
     pub done: u64,
     /// Of these, failed.
     pub failed: u64,
+    /// Of these, canceled.
+    #[serde(default)]
+    pub canceled: u64,
     /// How far all of it is, 0..=100; 100 only when it is over.
     pub percent: u8,
     /// Bytes durable so far, each target counted once.
@@ -100,6 +179,15 @@ pub struct TaskView {
     pub updated_at: String,
     /// When its last target finished.
     pub finished_at: Option<String>,
+    /// Since when it is paused; left out while it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_at: Option<String>,
+    /// When it was canceled; left out where it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canceled_at: Option<String>,
+    /// The task whose failed targets it tries again; left out where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<String>,
     /// What its playlists name and is not followed; left out when there is nothing.
     #[serde(default, skip_serializing_if = "NotFollowed::is_empty")]
     pub not_followed: NotFollowed,
@@ -142,7 +230,7 @@ pub struct TargetView {
     /// Number of the playlist that named it.
     pub parent: Option<i64>,
     /// How far it is.
-    pub status: Progress,
+    pub status: TargetStatus,
     /// First failure among its nodes, or last success; absent while processing.
     pub outcome: Option<Outcome>,
     /// How far it is, 0..=100; 100 only when it is over.

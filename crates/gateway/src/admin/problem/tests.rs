@@ -8,6 +8,7 @@ use stoker_domain::{
     domain::Lock,
     ownership::{Unclaimable, VerificationRecord},
     policy, target,
+    task::TaskId,
     time::Timestamp,
 };
 use stoker_engine::EvidenceError;
@@ -94,6 +95,30 @@ fn of_ownership() -> impl Iterator<Item = OwnershipError> {
         E::Ledger(ledger()),
     ]
     .into_iter()
+}
+
+fn of_tasks() -> impl Iterator<Item = Error> {
+    use ControlError as C;
+    use RetryError as R;
+    let task = || TaskId("1".into());
+    let states = [
+        C::Unknown { task: task() },
+        C::Over { task: task(), is_canceled: false },
+        C::Over { task: task(), is_canceled: true },
+        C::Ledger { task: task(), error: ledger() },
+    ];
+    let retries = [
+        R::Unknown { task: task() },
+        R::Unfinished { task: task(), is_paused: false },
+        R::Unfinished { task: task(), is_paused: true },
+        R::NothingFailed { task: task() },
+        R::FieldsGone { task: task() },
+        R::Refused(SubmitError::DomainUnknown {
+            host: "a.example".into(),
+            url: "http://a.example/?token=secret".into(),
+        }),
+    ];
+    states.map(Error::Control).into_iter().chain(retries.map(Error::Retry))
 }
 
 fn submissions() -> impl Iterator<Item = SubmitError> {
@@ -186,6 +211,7 @@ fn all() -> Vec<Error> {
     all.extend(broken_ledgers());
     all.extend(identities().map(Error::Identity));
     all.extend(submissions().map(Error::Submit));
+    all.extend(of_tasks());
     all
 }
 

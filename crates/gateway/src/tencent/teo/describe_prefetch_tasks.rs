@@ -69,7 +69,7 @@ fn normal_url(target: &Filter) -> Result<String, FilterRule> {
     Target::parse(given, true).map(|target| target.url).map_err(|_| FilterRule::Target)
 }
 
-/// Which targets have the status word; the inverse of [`verdict`]. Targets cannot be canceled.
+/// Which targets have the status word; the inverse of [`verdict`].
 fn selection(word: &str) -> Result<Option<TargetState>, Refusal> {
     match word {
         "processing" => Ok(Some(TargetState::Processing)),
@@ -77,7 +77,7 @@ fn selection(word: &str) -> Result<Option<TargetState>, Refusal> {
         "invalid" => Ok(Some(TargetState::FailedByOrigin)),
         "failed" => Ok(Some(TargetState::FailedOtherwise)),
         "timeout" => Ok(Some(TargetState::FailedByTimeout)),
-        "canceled" => Ok(None),
+        "canceled" => Ok(Some(TargetState::Canceled)),
         _ => Err(Refusal::word(
             "Filters",
             word,

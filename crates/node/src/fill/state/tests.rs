@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 use stoker_domain::http::ByteRange;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::memory::{Memory, Shares};
@@ -106,7 +108,7 @@ fn only_slices_that_a_viewer_has_still_to_read_are_urgent() {
     assert!(state.advance(1, 4) && !state.advance(1, 4) && !state.advance(9, 4));
     assert_eq!(urgent(&state), [4]);
     assert!(state.is_wanted(2, MANY) && state.has_viewer());
-    state.leave(1);
+    state.leave(1, true);
     assert!(urgent(&state).is_empty() && !state.has_viewer() && state.has_readers());
     assert_eq!(state.readers(), 1);
 }
@@ -126,7 +128,7 @@ fn the_first_reader_waits_for_content_unless_it_prefetches_what_it_does_not_read
         assert_eq!(state.first_want(true), of_playlist, "{first:?}");
         assert_eq!(state.first_want(false), of_other, "{first:?}");
         assert_eq!(state.has_prefetch(), first.is_prefetch);
-        state.leave(0);
+        state.leave(0, true);
         assert_eq!(state.first_want(true), None, "the first has left");
     }
 }
@@ -243,8 +245,8 @@ fn in_relay_what_every_viewer_has_is_let_go() {
     state.advance(1, 2);
     assert_eq!(state.trim(), 2, "a prefetch reads nothing");
     assert!(state.has_demand());
-    state.leave(0);
-    state.leave(1);
+    state.leave(0, true);
+    state.leave(1, true);
     assert_eq!((state.trim(), state.has_demand()), (0, false));
 }
 
@@ -300,6 +302,6 @@ async fn a_draining_node_ends_a_fill_when_its_last_viewer_leaves() {
     draining.cancel();
     sleep(Duration::from_secs(60)).await;
     assert!(!deserted.is_finished(), "a viewer waits");
-    fill.state().leave(0);
+    fill.state().leave(0, true);
     deserted.await.unwrap();
 }

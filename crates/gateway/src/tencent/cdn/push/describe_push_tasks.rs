@@ -60,7 +60,11 @@ fn selection(word: &str) -> Result<Vec<TargetState>, Refusal> {
         "process" => Ok(vec![TargetState::Processing]),
         "done" => Ok(vec![TargetState::Done]),
         "invalid" => Ok(vec![TargetState::FailedByOrigin]),
-        "fail" => Ok(vec![TargetState::FailedByTimeout, TargetState::FailedOtherwise]),
+        "fail" => Ok(vec![
+            TargetState::FailedByTimeout,
+            TargetState::Canceled,
+            TargetState::FailedOtherwise,
+        ]),
         _ => Err(Refusal::word("Status", word, "`fail`, `done`, `process`, `invalid`")),
     }
 }
