@@ -140,7 +140,8 @@ unused() {
 }
 
 fmt() {
-    cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check
+    cargo fmt --all --check && cargo fmt --manifest-path fuzz/Cargo.toml --check &&
+        cargo fmt --manifest-path mutants/Cargo.toml --check
 }
 
 lint() {
@@ -162,7 +163,8 @@ fuzz() {
 # of these changes. `.cargo/mutants.toml` names the changes that make no difference, with the reason.
 # STOKER_MUTANTS_EVERY=10 takes every tenth change only.
 mutants() {
-    tool cargo-mutants "$CARGO_MUTANTS" || return
+    tool cargo-mutants "$CARGO_MUTANTS" &&
+        cargo clippy --locked --manifest-path mutants/Cargo.toml -- -D warnings || return
     local crate
     for crate in $mutated; do
         mutants/run.py "$crate" --every "${STOKER_MUTANTS_EVERY:-1}" || return

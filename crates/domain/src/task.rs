@@ -135,9 +135,9 @@ pub enum TaskState {
     Canceled(Timestamp),
 }
 
-/// What an account wants to become of a task.
+/// What an account does to a task that it has submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wish {
+pub enum TaskCommand {
     /// Nothing of it is worked on until it is resumed.
     Pause,
     /// It goes on.

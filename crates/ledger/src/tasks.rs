@@ -7,7 +7,7 @@ use stoker_domain::{
     outcome::Outcome,
     placement::NodeSet,
     plan::Positions,
-    task::{FetchOptions, Task, TaskId, Wish},
+    task::{FetchOptions, Task, TaskCommand, TaskId},
     time::Timestamp,
     view::{Page, TargetFilter, TargetRow, TaskFilter, TaskRow},
 };
@@ -222,7 +222,7 @@ pub struct Control {
     /// Which.
     pub task: TaskId,
     /// What is wanted of it.
-    pub wish: Wish,
+    pub command: TaskCommand,
     /// The present moment.
     pub now: Timestamp,
 }

@@ -18,20 +18,20 @@ use crate::{Engine, wakeup::Wakeups, work::Taken};
 /// Leases that are kept for a node that does not ask.
 const MOST: usize = 10_000;
 
-/// What each node has still to be told.
+/// What each node has not asked for yet.
 #[derive(Debug, Default)]
 pub(crate) struct Lost {
-    untold: Mutex<Taken>,
+    pending: Mutex<Taken>,
     wakeups: Wakeups,
 }
 
 impl Lost {
     /// These leases ended.
-    pub(crate) fn tell(&self, taken: Taken) {
+    pub(crate) fn notify(&self, taken: Taken) {
         for (node, leases) in taken {
             {
-                let mut untold = self.untold();
-                let waiting = untold.entry(node.clone()).or_default();
+                let mut pending = self.pending();
+                let waiting = pending.entry(node.clone()).or_default();
                 waiting.extend(leases);
                 let excess = waiting.len().saturating_sub(MOST);
                 waiting.drain(..excess);
@@ -41,12 +41,12 @@ impl Lost {
     }
 
     fn take(&self, node: &str) -> Vec<(JobId, LeaseToken)> {
-        self.untold().get_mut(node).map(mem::take).unwrap_or_default()
+        self.pending().get_mut(node).map(mem::take).unwrap_or_default()
     }
 
-    fn untold(&self) -> MutexGuard<'_, HashMap<String, Vec<(JobId, LeaseToken)>>> {
+    fn pending(&self) -> MutexGuard<'_, HashMap<String, Vec<(JobId, LeaseToken)>>> {
         // a std mutex, held for a few instructions and never across an await
-        self.untold.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,11 +79,11 @@ mod tests {
     #[test]
     fn each_is_told_once_to_its_node_and_a_node_that_does_not_ask_costs_a_bounded_memory() {
         let lost = Lost::default();
-        lost.tell(Taken::from([("a".into(), vec![lease(1)]), ("b".into(), vec![lease(2)])]));
-        lost.tell(Taken::from([("a".into(), vec![lease(3)])]));
+        lost.notify(Taken::from([("a".into(), vec![lease(1)]), ("b".into(), vec![lease(2)])]));
+        lost.notify(Taken::from([("a".into(), vec![lease(3)])]));
         assert_eq!(lost.take("a"), [lease(1), lease(3)]);
         assert_eq!((lost.take("a"), lost.take("c")), (vec![], vec![]));
-        lost.tell(Taken::from([("b".into(), (0..MOST).map(lease).collect())]));
+        lost.notify(Taken::from([("b".into(), (0..MOST).map(lease).collect())]));
         let kept = lost.take("b");
         assert_eq!((kept.len(), kept[0]), (MOST, lease(0)), "the oldest goes first");
     }

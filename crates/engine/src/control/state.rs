@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use stoker_domain::{
     account::AccountId,
-    task::{TaskId, TaskState, Wish},
+    task::{TaskCommand, TaskId, TaskState},
     view::TaskFilter,
 };
 use stoker_ledger::{Control, Controlled, Error as LedgerError, ErrorKind};
@@ -21,7 +21,7 @@ const WITHIN_CALL: Duration = Duration::from_secs(2);
 
 impl Engine {
     /// Changes the state of a task of `account`; false when it was so already, or, for
-    /// [`Wish::Cancel`], when the task is finished.
+    /// [`TaskCommand::Cancel`], when the task is finished.
     ///
     /// # Errors
     /// The account has no such task, it is over, or the ledger failed; then it may be changed or not.
@@ -29,10 +29,10 @@ impl Engine {
         &self,
         account: AccountId,
         task: &TaskId,
-        wish: Wish,
+        command: TaskCommand,
     ) -> Result<bool, ControlError> {
-        let stopped = (wish == Wish::Resume).then(|| self.leases.go_on(task)).flatten();
-        let controlled = self.write_state(account, task, wish).await;
+        let stopped = (command == TaskCommand::Resume).then(|| self.leases.go_on(task)).flatten();
+        let controlled = self.write_state(account, task, command).await;
         match &controlled {
             Ok(Controlled::Changed) => {}
             // as it was
@@ -44,7 +44,7 @@ impl Engine {
         match controlled {
             // what follows from it may be missing: the answer of the call that changed it may be lost
             Controlled::Changed | Controlled::Already => {}
-            Controlled::Over if wish != Wish::Cancel => {
+            Controlled::Over if command != TaskCommand::Cancel => {
                 let is_canceled = self.is_canceled(account, task).await?;
                 return Err(ControlError::Over { task: task.clone(), is_canceled });
             }
@@ -52,19 +52,19 @@ impl Engine {
         }
         let is_changed = controlled == Controlled::Changed;
         if is_changed {
-            let word = match wish {
-                Wish::Pause => "paused",
-                Wish::Resume => "resumed",
-                Wish::Cancel => "canceled",
+            let word = match command {
+                TaskCommand::Pause => "paused",
+                TaskCommand::Resume => "resumed",
+                TaskCommand::Cancel => "canceled",
             };
             tracing::info!(task.id = %task, state = word, "task state changed");
         }
-        match wish {
-            Wish::Resume => {
+        match command {
+            TaskCommand::Resume => {
                 let limit = self.take_up_limit(task).await;
                 limit.map_err(|error| failed(task, error.into()))?;
             }
-            Wish::Pause | Wish::Cancel => self.stop(task),
+            TaskCommand::Pause | TaskCommand::Cancel => self.stop(task),
         }
         // also when this call is dropped before its jobs follow
         self.turns.notify_one();
@@ -76,11 +76,11 @@ impl Engine {
         &self,
         account: AccountId,
         task: &TaskId,
-        wish: Wish,
+        command: TaskCommand,
     ) -> Result<Controlled, ControlError> {
         loop {
             let (id, now) = (task.clone(), self.clock.now());
-            let change = Control { account, task: id, wish, now };
+            let change = Control { account, task: id, command, now };
             let controlled = self.ledger.control(change).await;
             match controlled.map_err(|error| refused(task, error))? {
                 // one that was paused a moment ago; its jobs follow first
@@ -97,7 +97,7 @@ impl Engine {
     fn stop(&self, task: &TaskId) {
         // what was leased before is handed out within far less, or never
         let until = self.schedule.now(&*self.clock) + self.config.lease * 2;
-        self.lost.tell(self.leases.stop(task, until));
+        self.lost.notify(self.leases.stop(task, until));
         self.attempts.forget_task(task);
         self.end_limit(task);
     }

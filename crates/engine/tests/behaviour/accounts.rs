@@ -208,11 +208,11 @@ async fn a_temporary_key_is_narrowed_ends_and_is_swept() {
     let error = engine.key(id, &issued.key.secret_id).await.unwrap_err();
     assert!(matches!(error, IdentityError::Unknown { kind: IdentityKind::Key, .. }), "{error}");
     for seconds in [0, 59, 36 * 3600 + 1] {
-        let wish = engine.issue_key(id, None, Duration::from_secs(seconds), None).await;
-        assert!(matches!(wish, Err(IdentityError::Lifetime { .. })), "{seconds}");
+        let refused = engine.issue_key(id, None, Duration::from_secs(seconds), None).await;
+        assert!(matches!(refused, Err(IdentityError::Lifetime { .. })), "{seconds}");
     }
-    let wish = engine.issue_key(id, None, minute, Some("{}".into())).await;
-    assert!(matches!(wish, Err(IdentityError::InvalidPolicy { .. })));
+    let refused = engine.issue_key(id, None, minute, Some("{}".into())).await;
+    assert!(matches!(refused, Err(IdentityError::InvalidPolicy { .. })));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 use stoker_domain::{
     area::{AreaScope, Tier},
     purge::Method,
-    task::Wish,
+    task::TaskCommand,
 };
 
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) enum Op {
     /// One of the nodes that have a job works on some items of it and reports them.
     Work { node: usize, job: usize, items: usize, is_last: bool, fate: Fate },
     /// A caller pauses, resumes or cancels one of the tasks.
-    Control { task: usize, wish: Wish },
+    Control { task: usize, command: TaskCommand },
     /// A caller tries again what failed of one of the tasks.
     Retry { task: usize },
     /// The engine's background takes a turn.
@@ -138,9 +138,8 @@ fn submit() -> impl Strategy<Value = Op> {
 }
 
 fn control() -> impl Strategy<Value = Op> {
-    let wish =
-        prop_oneof![4 => Just(Wish::Pause), 4 => Just(Wish::Resume), 1 => Just(Wish::Cancel)];
-    (0..20usize, wish).prop_map(|(task, wish)| Op::Control { task, wish })
+    let command = prop_oneof![4 => Just(TaskCommand::Pause), 4 => Just(TaskCommand::Resume), 1 => Just(TaskCommand::Cancel)];
+    (0..20usize, command).prop_map(|(task, command)| Op::Control { task, command })
 }
 
 fn work() -> impl Strategy<Value = Op> {

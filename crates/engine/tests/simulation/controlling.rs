@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoker_domain::task::{Progress, TaskId, TaskState, Wish};
+use stoker_domain::task::{Progress, TaskCommand, TaskId, TaskState};
 use stoker_engine::{ControlError, RetryError, SubmitError};
 
 use crate::run::World;
@@ -21,19 +21,21 @@ impl World {
         Some(tasks[index].task.id.clone())
     }
 
-    pub(crate) async fn control(&mut self, number: usize, wish: Wish) {
+    pub(crate) async fn control(&mut self, number: usize, command: TaskCommand) {
         let Some(id) = self.name_of(number).await else { return };
-        let controlled = self.engine().control(self.account.id, &id, wish).await;
+        let controlled = self.engine().control(self.account.id, &id, command).await;
         let tasks = self.tasks().await;
         let task = tasks.iter().find(|task| task.task.id == id).unwrap();
         let is_over = task.finished_at.is_some() || matches!(task.state, TaskState::Canceled(_));
-        match (controlled, wish) {
-            (Ok(_), Wish::Cancel) => assert!(is_over, "{task:?}"),
-            (Ok(_), Wish::Pause) => {
+        match (controlled, command) {
+            (Ok(_), TaskCommand::Cancel) => assert!(is_over, "{task:?}"),
+            (Ok(_), TaskCommand::Pause) => {
                 assert!(matches!(task.state, TaskState::Paused(_)), "{task:?}");
             }
-            (Ok(_), Wish::Resume) => assert_eq!(task.state, TaskState::Running, "{task:?}"),
-            (Err(ControlError::Over { .. }), Wish::Pause | Wish::Resume) => assert!(is_over),
+            (Ok(_), TaskCommand::Resume) => assert_eq!(task.state, TaskState::Running, "{task:?}"),
+            (Err(ControlError::Over { .. }), TaskCommand::Pause | TaskCommand::Resume) => {
+                assert!(is_over)
+            }
             (Err(ControlError::Ledger { .. }), _) => {}
             (Err(error), _) => panic!("{error}"),
         }
@@ -75,7 +77,7 @@ impl World {
             if matches!(task.state, TaskState::Paused(_)) && task.finished_at.is_none() {
                 let id = &task.task.id;
                 let account = self.account.id;
-                assert!(self.engine().control(account, id, Wish::Resume).await.unwrap());
+                assert!(self.engine().control(account, id, TaskCommand::Resume).await.unwrap());
             }
         }
         assert!(self.engine().turn_jobs(Duration::from_secs(60)).await.unwrap());

@@ -149,7 +149,7 @@ impl World {
                 }
             }
             Op::Beat { node } => self.beat(*node).await,
-            Op::Control { task, wish } => self.control(*task, *wish).await,
+            Op::Control { task, command } => self.control(*task, *command).await,
             Op::Retry { task } => self.retry(*task).await,
             Op::Turn => {
                 let _ = self.engine().turn_jobs(Duration::from_secs(60)).await;

@@ -13,7 +13,7 @@ use stoker_domain::{
     quota::Product,
     retry::MOST_PATIENCE,
     target::Target,
-    task::{FetchOptions, Progress, TaskId, TaskState, Wish},
+    task::{FetchOptions, Progress, TaskCommand, TaskId, TaskState},
     view::{TargetFilter, TargetState, TaskFilter},
 };
 use stoker_engine::{
@@ -212,21 +212,21 @@ fn states(status: api::TargetStatus) -> Vec<TargetState> {
 }
 
 pub(super) async fn pause(call: Call) -> Result<Reply, Error> {
-    change(call, Wish::Pause).await
+    change(call, TaskCommand::Pause).await
 }
 
 pub(super) async fn resume(call: Call) -> Result<Reply, Error> {
-    change(call, Wish::Resume).await
+    change(call, TaskCommand::Resume).await
 }
 
 pub(super) async fn cancel(call: Call) -> Result<Reply, Error> {
-    change(call, Wish::Cancel).await
+    change(call, TaskCommand::Cancel).await
 }
 
-async fn change(mut call: Call, wish: Wish) -> Result<Reply, Error> {
+async fn change(mut call: Call, command: TaskCommand) -> Result<Reply, Error> {
     let id = call.segment().await?;
     let (engine, account) = (&call.gateway.engine, call.account.id);
-    let is_changed = match engine.control(account, &TaskId(id.clone()), wish).await {
+    let is_changed = match engine.control(account, &TaskId(id.clone()), command).await {
         Err(ControlError::Unknown { .. }) => return Err(Error::Task(id)),
         changed => changed?,
     };

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use stoker_domain::{
     account::AccountId,
-    task::{TaskId, Wish},
+    task::{TaskCommand, TaskId},
 };
 
 use crate::{
@@ -82,7 +82,7 @@ async fn run(action: &str, case: &Case<Step, Sent>) -> Outcome {
             Step::Cancel { cancel } => {
                 assert_eq!(cancel, "<task-id>");
                 let id = TaskId(task.clone());
-                assert!(app.engine.control(AccountId(1), &id, Wish::Cancel).await.unwrap());
+                assert!(app.engine.control(AccountId(1), &id, TaskCommand::Cancel).await.unwrap());
             }
             Step::Purge { purge_orders } => app.purge(*purge_orders).await,
             Step::Call(sent) => {

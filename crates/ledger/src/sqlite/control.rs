@@ -12,7 +12,7 @@ use stoker_domain::{
     job::JobId,
     outcome::Outcome,
     plan::CHUNK,
-    task::{TaskId, TaskState, Wish},
+    task::{TaskCommand, TaskId, TaskState},
     time::Timestamp,
 };
 
@@ -92,19 +92,19 @@ fn find(connection: &Connection, change: &Control) -> Result<Task, Failure> {
 
 pub(super) fn control(connection: &Connection, change: &Control) -> Result<Controlled, Failure> {
     let task = find(connection, change)?;
-    let (number, since) = match (change.wish, task.state) {
-        (Wish::Cancel, TaskState::Canceled(_)) => return Ok(Controlled::Already),
+    let (number, since) = match (change.command, task.state) {
+        (TaskCommand::Cancel, TaskState::Canceled(_)) => return Ok(Controlled::Already),
         _ if task.is_finished || matches!(task.state, TaskState::Canceled(_)) => {
             return Ok(Controlled::Over);
         }
-        (Wish::Pause, TaskState::Paused(_)) | (Wish::Resume, TaskState::Running) => {
+        (TaskCommand::Pause, TaskState::Paused(_)) | (TaskCommand::Resume, TaskState::Running) => {
             return Ok(Controlled::Already);
         }
         // leases that its jobs still have would count again
-        (Wish::Resume, _) if task.is_turning => return Ok(Controlled::Busy),
-        (Wish::Resume, _) => (TASK_RUNNING, None),
-        (Wish::Pause, _) => (TASK_PAUSED, Some(change.now)),
-        (Wish::Cancel, _) => (TASK_CANCELED, Some(change.now)),
+        (TaskCommand::Resume, _) if task.is_turning => return Ok(Controlled::Busy),
+        (TaskCommand::Resume, _) => (TASK_RUNNING, None),
+        (TaskCommand::Pause, _) => (TASK_PAUSED, Some(change.now)),
+        (TaskCommand::Cancel, _) => (TASK_CANCELED, Some(change.now)),
     };
     connection
         .prepare_cached(

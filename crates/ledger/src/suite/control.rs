@@ -7,7 +7,7 @@ use stoker_domain::{
     job::Heartbeat,
     outcome::Outcome,
     plan::Positions,
-    task::{Progress, TaskId, TaskState, Wish},
+    task::{Progress, TaskCommand, TaskId, TaskState},
     time::Timestamp,
     view::{TargetFilter, TargetState},
 };
@@ -15,8 +15,13 @@ use stoker_domain::{
 use super::fixture::{DAILY, Fixture, T0, at, charges, item, targets, urls};
 use crate::{ChildPlan, Control, Controlled, ErrorKind, Ledger, Submitted, Turned};
 
-async fn control(fixture: &Fixture, task: &str, wish: Wish, now: Timestamp) -> Controlled {
-    let change = Control { account: fixture.account, task: TaskId(task.into()), wish, now };
+async fn control(
+    fixture: &Fixture,
+    task: &str,
+    command: TaskCommand,
+    now: Timestamp,
+) -> Controlled {
+    let change = Control { account: fixture.account, task: TaskId(task.into()), command, now };
     fixture.ledger.control(change).await.expect("control")
 }
 
@@ -30,7 +35,7 @@ pub async fn a_paused_task_waits_outside_the_queue_until_it_is_resumed(ledger: A
     fixture.submit("2", &urls("b.example", 1), &["edge"]).await;
     let job = fixture.lease("edge", 1, T0).await.remove(0);
     fixture.settle(&job, &[(0, Outcome::Filled)], at(1)).await;
-    assert_eq!(control(&fixture, "1", Wish::Pause, at(2)).await, Controlled::Changed);
+    assert_eq!(control(&fixture, "1", TaskCommand::Pause, at(2)).await, Controlled::Changed);
     let is_paused = async |turns: usize| {
         let row = fixture.row("1").await;
         assert_eq!((row.state, row.finished_at), (TaskState::Paused(at(2)), None), "{turns}");
@@ -54,7 +59,7 @@ pub async fn a_paused_task_waits_outside_the_queue_until_it_is_resumed(ledger: A
     assert_eq!(fixture.ledger.release("edge", at(5)).await.expect("release"), 0);
     assert_eq!(fixture.lease_one("edge", at(5)).await.task.0, "2");
 
-    assert_eq!(control(&fixture, "1", Wish::Resume, at(6)).await, Controlled::Changed);
+    assert_eq!(control(&fixture, "1", TaskCommand::Resume, at(6)).await, Controlled::Changed);
     assert_eq!(fixture.row("1").await.state, TaskState::Running);
     let turned = turn(&fixture, 9999, at(6)).await;
     assert_eq!((turned.jobs.len(), turned.nodes), (2, vec!["edge".into(), "middle".into()]));
@@ -82,7 +87,7 @@ pub async fn a_canceled_task_ends_with_what_is_there(ledger: Arc<dyn Ledger>) {
         .await
         .expect("told");
     let before = fixture.row("1").await;
-    assert_eq!(control(&fixture, "1", Wish::Cancel, at(4)).await, Controlled::Changed);
+    assert_eq!(control(&fixture, "1", TaskCommand::Cancel, at(4)).await, Controlled::Changed);
     assert!(fixture.settle_all(&middle, Outcome::Filled, at(5)).await.is_stale);
     assert_eq!(fixture.lease("middle", 9, at(999)).await, vec![], "also when its lease is over");
     let turned = turn(&fixture, 9999, at(6)).await;
@@ -120,15 +125,15 @@ pub async fn jobs_follow_in_steps_that_go_on_where_they_ended(ledger: Arc<dyn Le
     // four chunks, eight jobs
     fixture.submit("large", &urls("a.example", 1700), &["edge", "middle"]).await;
     fixture.submit("small", &urls("b.example", 2), &["edge"]).await;
-    control(&fixture, "large", Wish::Cancel, at(1)).await;
+    control(&fixture, "large", TaskCommand::Cancel, at(1)).await;
     let first = turn(&fixture, 1500, at(2)).await;
     assert_eq!((first.jobs.len(), first.settled, first.is_more), (3, 1500, true));
     assert_eq!(first.finished_targets, 500);
     let row = fixture.row("large").await;
     assert_eq!((row.failed, row.canceled, row.finished_at), (500, 500, None));
     // one that is paused meanwhile does not wait for it
-    control(&fixture, "small", Wish::Pause, at(3)).await;
-    assert_eq!(control(&fixture, "small", Wish::Resume, at(3)).await, Controlled::Busy);
+    control(&fixture, "small", TaskCommand::Pause, at(3)).await;
+    assert_eq!(control(&fixture, "small", TaskCommand::Resume, at(3)).await, Controlled::Busy);
     let turned = turn(&fixture, 1, at(3)).await;
     assert_eq!((turned.jobs.len(), turned.settled, turned.is_more), (1, 0, true));
     let mut sum = (first.settled, first.finished_targets, 0);
@@ -145,7 +150,7 @@ pub async fn jobs_follow_in_steps_that_go_on_where_they_ended(ledger: Arc<dyn Le
     assert_eq!(sum, (3400, 1700, 1));
     let row = fixture.row("large").await;
     assert_eq!((row.failed, row.canceled, row.finished_at.is_some()), (1700, 1700, true));
-    assert_eq!(control(&fixture, "small", Wish::Resume, at(5)).await, Controlled::Changed);
+    assert_eq!(control(&fixture, "small", TaskCommand::Resume, at(5)).await, Controlled::Changed);
     turn(&fixture, 1, at(5)).await;
     assert_eq!(fixture.lease_one("edge", at(5)).await.task.0, "small");
 }
@@ -154,34 +159,34 @@ pub async fn a_wish_that_changes_nothing_says_so(ledger: Arc<dyn Ledger>) {
     let fixture = Fixture::new(ledger).await;
     fixture.submit("1", &urls("a.example", 1), &["edge"]).await;
     let row = fixture.row("1").await;
-    assert_eq!(control(&fixture, "1", Wish::Resume, at(1)).await, Controlled::Already);
+    assert_eq!(control(&fixture, "1", TaskCommand::Resume, at(1)).await, Controlled::Already);
     assert_eq!(fixture.row("1").await, row);
     for (account, task) in [(fixture.stranger, "1"), (fixture.account, "2")] {
-        for wish in [Wish::Pause, Wish::Resume, Wish::Cancel] {
-            let change = Control { account, task: TaskId(task.into()), wish, now: at(1) };
+        for command in [TaskCommand::Pause, TaskCommand::Resume, TaskCommand::Cancel] {
+            let change = Control { account, task: TaskId(task.into()), command, now: at(1) };
             let error = fixture.ledger.control(change).await.expect_err("it is not there");
             assert_eq!(error.kind, ErrorKind::NotFound);
         }
     }
-    control(&fixture, "1", Wish::Pause, at(2)).await;
-    assert_eq!(control(&fixture, "1", Wish::Pause, at(3)).await, Controlled::Already);
+    control(&fixture, "1", TaskCommand::Pause, at(2)).await;
+    assert_eq!(control(&fixture, "1", TaskCommand::Pause, at(3)).await, Controlled::Already);
     assert_eq!(fixture.row("1").await.state, TaskState::Paused(at(2)));
-    control(&fixture, "1", Wish::Cancel, at(4)).await;
-    for (wish, expected) in [
-        (Wish::Cancel, Controlled::Already),
-        (Wish::Pause, Controlled::Over),
-        (Wish::Resume, Controlled::Over),
+    control(&fixture, "1", TaskCommand::Cancel, at(4)).await;
+    for (command, expected) in [
+        (TaskCommand::Cancel, Controlled::Already),
+        (TaskCommand::Pause, Controlled::Over),
+        (TaskCommand::Resume, Controlled::Over),
     ] {
-        assert_eq!(control(&fixture, "1", wish, at(5)).await, expected, "before its jobs end");
+        assert_eq!(control(&fixture, "1", command, at(5)).await, expected, "before its jobs end");
     }
     turn(&fixture, 9999, at(6)).await;
-    assert_eq!(control(&fixture, "1", Wish::Cancel, at(7)).await, Controlled::Already);
+    assert_eq!(control(&fixture, "1", TaskCommand::Cancel, at(7)).await, Controlled::Already);
     fixture.submit("2", &urls("a.example", 1), &["edge"]).await;
     let job = fixture.lease_one("edge", at(7)).await;
     fixture.settle_all(&job, Outcome::Filled, at(8)).await;
     let row = fixture.row("2").await;
-    for wish in [Wish::Pause, Wish::Resume, Wish::Cancel] {
-        assert_eq!(control(&fixture, "2", wish, at(9)).await, Controlled::Over);
+    for command in [TaskCommand::Pause, TaskCommand::Resume, TaskCommand::Cancel] {
+        assert_eq!(control(&fixture, "2", command, at(9)).await, Controlled::Over);
     }
     assert_eq!(fixture.row("2").await, row);
     assert_eq!(turn(&fixture, 9999, at(9)).await, Turned::default());
@@ -201,7 +206,7 @@ pub async fn children_of_a_paused_task_wait_and_those_of_a_canceled_one_are_left
         most_targets: 100,
         now: at(3),
     };
-    control(&fixture, "1", Wish::Pause, at(1)).await;
+    control(&fixture, "1", TaskCommand::Pause, at(1)).await;
     let added = fixture.ledger.add_children(plan("b.example")).await.expect("children");
     assert_eq!((added.targets, added.jobs), (3, 1));
     assert_eq!(fixture.lease("edge", 9, at(4)).await, vec![]);
@@ -210,10 +215,10 @@ pub async fn children_of_a_paused_task_wait_and_those_of_a_canceled_one_are_left
     assert_eq!((added.targets, added.jobs), (3, 1));
     assert_eq!(fixture.lease("edge", 9, at(4)).await, vec![]);
     assert_eq!(fixture.ledger.next_due("edge").await.expect("next due"), None);
-    control(&fixture, "1", Wish::Resume, at(5)).await;
+    control(&fixture, "1", TaskCommand::Resume, at(5)).await;
     turn(&fixture, 9999, at(5)).await;
     assert_eq!(fixture.lease("edge", 9, at(5)).await.len(), 3);
-    control(&fixture, "1", Wish::Cancel, at(6)).await;
+    control(&fixture, "1", TaskCommand::Cancel, at(6)).await;
     let added = fixture.ledger.add_children(plan("d.example")).await.expect("children");
     assert_eq!(added, Submitted::default());
     turn(&fixture, 9999, at(6)).await;
@@ -262,7 +267,7 @@ pub async fn canceled_targets_are_counted_and_found_apart(ledger: Arc<dyn Ledger
     assert_eq!((fixture.row("1").await.retry_of, fixture.row("1").await.had_fields), (None, false));
     let job = fixture.lease("edge", 1, T0).await.remove(0);
     fixture.settle(&job, &[(0, Outcome::Timeout)], at(1)).await;
-    control(&fixture, "1", Wish::Cancel, at(2)).await;
+    control(&fixture, "1", TaskCommand::Cancel, at(2)).await;
     turn(&fixture, 9999, at(2)).await;
     for account in [None, Some(fixture.account)] {
         for hosts in [None, Some(vec!["a.example".to_owned()])] {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use stoker_domain::{
     job::{Heartbeat, JobId, LeaseToken},
     outcome::Outcome,
-    task::{Progress, TaskId, TaskState, Wish},
+    task::{Progress, TaskCommand, TaskId, TaskState},
     time::Timestamp,
 };
 
@@ -71,30 +71,29 @@ impl Leases {
     /// Somebody pauses, resumes or cancels a task.
     async fn control(&mut self) {
         let number = usize::try_from(self.dice.below(self.tasks.len() as u64)).expect("small");
-        let wish = match self.dice.below(12) {
-            0 => Wish::Cancel,
-            1..6 => Wish::Pause,
-            _ => Wish::Resume,
+        let command = match self.dice.below(12) {
+            0 => TaskCommand::Cancel,
+            1..6 => TaskCommand::Pause,
+            _ => TaskCommand::Resume,
         };
         let task = &mut self.tasks[number];
-        let (state, expected) = match (wish, task.state) {
-            (Wish::Cancel, TaskState::Canceled(_)) => (task.state, Controlled::Already),
+        let (state, expected) = match (command, task.state) {
+            (TaskCommand::Cancel, TaskState::Canceled(_)) => (task.state, Controlled::Already),
             (_, TaskState::Canceled(_)) => (task.state, Controlled::Over),
-            (Wish::Pause, TaskState::Paused(_)) | (Wish::Resume, TaskState::Running) => {
-                (task.state, Controlled::Already)
-            }
-            (Wish::Resume, _) if task.is_turning => (task.state, Controlled::Busy),
-            (Wish::Resume, _) => (TaskState::Running, Controlled::Changed),
-            (Wish::Pause, _) => (TaskState::Paused(self.now), Controlled::Changed),
-            (Wish::Cancel, _) => (TaskState::Canceled(self.now), Controlled::Changed),
+            (TaskCommand::Pause, TaskState::Paused(_))
+            | (TaskCommand::Resume, TaskState::Running) => (task.state, Controlled::Already),
+            (TaskCommand::Resume, _) if task.is_turning => (task.state, Controlled::Busy),
+            (TaskCommand::Resume, _) => (TaskState::Running, Controlled::Changed),
+            (TaskCommand::Pause, _) => (TaskState::Paused(self.now), Controlled::Changed),
+            (TaskCommand::Cancel, _) => (TaskState::Canceled(self.now), Controlled::Changed),
         };
         if expected == Controlled::Changed {
             *task = Steered { state, is_turning: true };
         }
         let (account, id) = (self.fixture.account, TaskId(number.to_string()));
-        let change = Control { account, task: id, wish, now: self.now };
+        let change = Control { account, task: id, command, now: self.now };
         let done = self.fixture.ledger.control(change).await.expect("control");
-        assert_eq!(done, expected, "{wish:?}");
+        assert_eq!(done, expected, "{command:?}");
         assert_eq!(self.fixture.row(&number.to_string()).await.state, state);
     }
 

@@ -121,7 +121,7 @@ impl Queue {
         let mut state = self.lock();
         while state.operations.is_empty() && !state.is_closed {
             let Some(deadline) = deadline else {
-                // Nothing is unsynced, so there is nothing that a wish for a sync could concern.
+                // Nothing is unsynced, so there is nothing that a request for a sync could concern.
                 state.sync_wanted = false;
                 state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;

@@ -139,8 +139,8 @@ async fn what_is_not_kept_is_asked_for_with_all_fields_and_stays_with_its_viewer
 async fn a_viewer_who_wants_nothing_kept_does_not_keep_others_from_it() {
     let net = Net::full().await;
     net.origin.on("/a", Script::new("x").etag("\"v1\""));
-    let wish = [("cache-control", "no-store"), ("cookie", "a=b")];
-    assert_eq!(net.get(EDGE, "/a", &wish).await.status, 200);
+    let fields = [("cache-control", "no-store"), ("cookie", "a=b")];
+    assert_eq!(net.get(EDGE, "/a", &fields).await.status, 200);
     assert_eq!(net.origin.requests_for("/a").len(), 1);
     net.get(EDGE, "/a", &[("cookie", "a=b")]).await;
     net.until_hit(EDGE, "/a", &[]).await;

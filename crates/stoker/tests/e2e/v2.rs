@@ -99,9 +99,9 @@ fn a_push_everywhere_a_quota_and_a_purge_are_told_in_the_shapes_of_v2() {
             _ => {
                 let data = older.accepted("CdnOverseaPushser", json!({"urls": [url]}));
                 let (task, day) = (&data[0]["task_id"], data[0]["date"].as_str().unwrap());
-                let wish = json!({"date": &day[..10], "type": "task", "keyword": task});
+                let filter = json!({"date": &day[..10], "type": "task", "keyword": task});
                 eventually(PATIENCE, "the overseas task is over", || {
-                    let logs = older.accepted("GetCdnOverseaPushLogs", wish.clone());
+                    let logs = older.accepted("GetCdnOverseaPushLogs", filter.clone());
                     (logs[0]["status"] == "done").then_some(())
                 });
             }
@@ -155,9 +155,9 @@ fn one_action_of_v2_pushes_and_flushes_everywhere() {
     for older in callers {
         for (kind, target) in [("url", file.path.as_str()), ("dir", "/x/")] {
             let call = |command: &str, kind: &str, path: &str| {
-                let wish = json!({"command": command, "type": kind, "mainland": 1, "oversea": 1,
+                let filter = json!({"command": command, "type": kind, "mainland": 1, "oversea": 1,
                     "urls": [format!("http://{HOST}{path}")]});
-                let data = older.accepted("FlushOrPushOverall", wish);
+                let data = older.accepted("FlushOrPushOverall", filter);
                 assert_eq!(data, Value::Null, "{older:?}");
             };
             call("push", "url", &file.path);
