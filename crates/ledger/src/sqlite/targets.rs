@@ -617,7 +617,7 @@ mod tests {
             created_at: T0,
         };
         let targets = targets(&urls("a.example", 9 * CHUNK), &["edge"]);
-        let plan = Plan::new(NewTask { task, targets, charges: Vec::new() });
+        let plan = Plan::new(NewTask { task, targets, charges: Vec::new(), retry_of: None });
         submit::submit(&session, &[plan]).unwrap();
         let filter = TargetFilter { task: Some(TaskId("1".into())), ..TargetFilter::default() };
         let scope = Scope::all(&session, &filter).unwrap().remove(0);
