@@ -34,7 +34,7 @@ impl World {
             }
             (Ok(_), TaskCommand::Resume) => assert_eq!(task.state, TaskState::Running, "{task:?}"),
             (Err(ControlError::Over { .. }), TaskCommand::Pause | TaskCommand::Resume) => {
-                assert!(is_over)
+                assert!(is_over);
             }
             (Err(ControlError::Ledger { .. }), _) => {}
             (Err(error), _) => panic!("{error}"),

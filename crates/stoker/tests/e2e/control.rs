@@ -1,6 +1,8 @@
 //! Tasks are paused, resumed, canceled and tried again while a slow origin counts what it sends, across
 //! `kill -9`.
 
+#![expect(clippy::print_stdout, reason = "figures of a test")]
+
 use std::{
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
