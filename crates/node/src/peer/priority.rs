@@ -16,7 +16,7 @@ pub(super) fn write(priority: Priority, fields: &mut HeaderMap) {
     };
 }
 
-/// What [`write`] wrote. Anything else is interactive: nobody is slowed by mistake.
+/// What [`write()`] wrote. Anything else is interactive: nobody is slowed by mistake.
 pub(super) fn read(fields: &HeaderMap) -> Priority {
     match fields.get(PRIORITY) {
         Some(value) if *value == BACKGROUND => Priority::Background,
