@@ -19,7 +19,7 @@ impl Fill {
         }
     }
 
-    /// Returns when it [is given up](State::is_given_up), and nobody has joined for `linger`.
+    /// Returns when it is given up, and nobody has joined for `linger`.
     pub(super) async fn given_up(&self, linger: Duration) {
         loop {
             self.wait_for(|state| state.is_given_up().then_some(())).await;
