@@ -79,8 +79,12 @@ fn every_state_of_a_target_belongs_to_one_progress() {
     assert_eq!(Progress::Processing.as_str(), "processing");
     assert_eq!(of(Progress::Processing), [TargetState::Processing]);
     assert_eq!(of(Progress::Done), [TargetState::Done]);
-    let failed =
-        [TargetState::FailedByOrigin, TargetState::FailedByTimeout, TargetState::FailedOtherwise];
+    let failed = [
+        TargetState::FailedByOrigin,
+        TargetState::FailedByTimeout,
+        TargetState::Canceled,
+        TargetState::FailedOtherwise,
+    ];
     assert_eq!(of(Progress::Failed), failed);
 }
 
