@@ -217,3 +217,18 @@ fn shown(url: &str) -> String {
         None => url.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purge_that_is_refused_has_a_way_out_and_no_target_in_the_log() {
+        let query = PurgeError::Query { index: 0, path: "http://a/b?secret".into() };
+        assert_eq!(query.hint().unwrap(), "to purge one URL with its query, purge it as a URL");
+        assert_eq!(query.for_log(), "path 1 has a query");
+        let tag = PurgeError::Tag { index: 1, tag: "a secret".into() };
+        assert_eq!(tag.hint().unwrap(), "give the tags as the origin names them, one by one");
+        assert_eq!(tag.for_log(), "tag 2 is none");
+    }
+}

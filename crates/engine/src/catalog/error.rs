@@ -205,3 +205,25 @@ impl ZoneError {
 pub(crate) fn unlock(host: &str) -> String {
     format!("the owner of the installation lifts it: `stoker domain unlock {host}`")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_of_a_zone_has_a_way_out() {
+        let name = || String::from("example.com");
+        for (error, way_out) in [
+            (ZoneError::InvalidName { name: name() }, "for example"),
+            (ZoneError::Related { name: name() }, "owner of the installation"),
+            (ZoneError::Exists { name: name() }, "`stoker zone list`"),
+            (ZoneError::Unknown { zone: name() }, "`stoker zone list`"),
+            (ZoneError::TooMany { limit: 1 }, "`--no-zone`"),
+            (ZoneError::InUse { name: name(), domains: 1 }, "remove its domains first"),
+        ] {
+            let hint = error.hint().unwrap();
+            assert!(hint.contains(way_out), "{error}: {hint}");
+        }
+        assert!(unlock("a.example").contains("`stoker domain unlock a.example`"));
+    }
+}

@@ -427,3 +427,24 @@ fn provable(host: &str) -> Result<String, OwnershipError> {
         (Ok(()), None) => Err(OwnershipError::Unclaimable { host, why: Unclaimable::PublicSuffix }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_of_a_proof_has_a_way_out() {
+        let name = || String::from("example.com");
+        for (error, way_out) in [
+            (OwnershipError::InvalidHost { host: name() }, "name one host in ASCII"),
+            (OwnershipError::NoFile { host: name() }, "by DNS"),
+            (OwnershipError::NoRecord { name: name() }, "ask for the record first"),
+            (OwnershipError::TooMany { limit: 1 }, "wait a day"),
+            (OwnershipError::TooOften { limit: 1 }, "wait a minute"),
+            (OwnershipError::Busy, "wait a minute"),
+        ] {
+            let hint = error.hint().unwrap();
+            assert!(hint.contains(way_out), "{error}: {hint}");
+        }
+    }
+}

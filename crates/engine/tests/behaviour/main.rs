@@ -14,6 +14,7 @@ mod clock;
 mod control;
 mod domains;
 mod fixture;
+mod fleet;
 mod lease;
 mod metrics;
 mod ownership;

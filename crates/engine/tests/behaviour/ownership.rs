@@ -206,6 +206,25 @@ async fn records_and_proofs_last_a_day() {
 }
 
 #[tokio::test]
+async fn records_are_listed_with_their_proofs_until_they_end() {
+    let strict = Strict::new().await;
+    let (engine, other) = (strict.engine(), strict.other.id);
+    strict.publish("www.a.com").await;
+    strict.publish("www.b.com").await;
+    strict.verify("www.a.com", Method::Dns).await.unwrap();
+    let listed = || async {
+        let records = engine.ownership_records(other).await.unwrap();
+        let listed = records.into_iter().map(|(record, proof)| (record.name, proof.is_some()));
+        listed.collect::<Vec<_>>()
+    };
+    assert_eq!(listed().await, [("a.com".into(), true), ("b.com".into(), false)]);
+    strict.fixture.clock.advance(DAY - Duration::from_millis(1));
+    assert_eq!(listed().await.len(), 2);
+    strict.fixture.clock.advance(Duration::from_millis(1));
+    assert_eq!(listed().await, []);
+}
+
+#[tokio::test]
 async fn a_domain_that_is_removed_must_be_proved_again() {
     let strict = Strict::new().await;
     strict.publish("www.a.com").await;

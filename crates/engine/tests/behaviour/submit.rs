@@ -1,8 +1,9 @@
 //! What is accepted, what is refused, and in which words.
 
 use stoker_domain::{
+    account::Feature,
     area::{AreaScope, Tier},
-    quota::Limits,
+    quota::{Limits, Product},
     task::{FetchOptions, MediaPolicy},
 };
 use stoker_engine::{BatchLimit, Engine, Submission, SubmitError};
@@ -13,6 +14,58 @@ async fn refusal(fixture: &Fixture, submission: Submission) -> SubmitError {
     let error = fixture.engine.submit(&fixture.account, submission).await.unwrap_err();
     assert_eq!(fixture.used().await, (0, 0), "{error} was charged");
     error
+}
+
+#[tokio::test]
+async fn a_feature_that_is_disabled_for_an_account_is_refused_where_it_is_used() {
+    let fixture = Fixture::new().await;
+    let prefetch = |product, media, disable_range| Submission {
+        product,
+        options: FetchOptions { media, disable_range, ..FetchOptions::default() },
+        ..submission(&["http://www.example.com/a"])
+    };
+    let (off, segments) = (MediaPolicy::Off, MediaPolicy::Segments);
+    let (domain, zone) = (Product::DomainPrefetch, Product::ZonePrefetch);
+    let edge = Product::ZoneEdgePrefetch;
+    for (closed, new, is_refused) in [
+        (Feature::EdgePrefetch, prefetch(edge, off, false), true),
+        (Feature::EdgePrefetch, prefetch(zone, segments, true), false),
+        (Feature::MediaSegments, prefetch(zone, segments, false), true),
+        (Feature::MediaSegments, prefetch(edge, segments, false), true),
+        (Feature::MediaSegments, prefetch(zone, off, true), false),
+        (Feature::MediaSegments, prefetch(domain, segments, true), false),
+        (Feature::DisableRange, prefetch(domain, off, true), true),
+        (Feature::DisableRange, prefetch(domain, segments, false), false),
+    ] {
+        let mut account = fixture.account.clone();
+        account.closed = [closed].into();
+        let what = format!("{closed} {:?} {:?}", new.product, new.options);
+        let refused = fixture.engine.submit(&account, new).await.err();
+        let is_meant = matches!(&refused, Some(SubmitError::FeatureDisabled { feature })
+            if *feature == closed);
+        assert_eq!(is_meant, is_refused, "{what}: {refused:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_areas_a_task_reaches_those_of_its_domains() {
+    let fixture = Fixture::new().await;
+    let add = |host: &'static str, areas| {
+        fixture.engine.add_domain(fixture.account.id, domain(host, areas))
+    };
+    add("m.example.net", AreaScope::Mainland).await.unwrap();
+    add("o.example.net", AreaScope::Overseas).await.unwrap();
+    let (mainland, overseas) = ("http://m.example.net/", "http://o.example.net/");
+    for (urls, areas) in [
+        (&[mainland][..], AreaScope::Mainland),
+        (&[overseas], AreaScope::Overseas),
+        (&[mainland, overseas], AreaScope::Global),
+        (&[mainland, "http://m.example.net/b"], AreaScope::Mainland),
+    ] {
+        let new = Submission { areas: None, ..submission(urls) };
+        let task = fixture.engine.submit(&fixture.account, new).await.unwrap().task;
+        assert_eq!(fixture.task(&task).await.row.task.areas, areas, "{urls:?}");
+    }
 }
 
 #[tokio::test]
