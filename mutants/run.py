@@ -233,19 +233,20 @@ class Mutants:
     def notice(self, number):
         """The test that notices a change."""
         tests = [test for test in self.tests if number in test[2] and test[1] <= self.options.longest]
+        # by length, the fastest first: those in one process, the others each in its own
         fast = [test for test in tests if test[1] < 0.4][:60]
         for executable in self.executables:
-            names = [test[0][1] for test in fast if test[0][0] == executable]
-            seconds = 30 + 10 * sum(test[1] for test in fast if test[0][0] == executable)
-            command = [executable, "--exact", "--test-threads", "2", *names]
-            noticed = names and self.run(command, seconds, MUTATION=str(number))
+            group = [test for test in fast if test[0][0] == executable]
+            if not group:
+                continue
+            command = [executable, "--exact", "--test-threads", "2", *(test[0][1] for test in group)]
+            noticed = self.run(command, 30 + 10 * sum(test[1] for test in group), MUTATION=str(number))
             if noticed:
                 return noticed
-        for (executable, name), took, _ in tests:
-            if (took >= 0.4 or len(fast) == 60) and name not in {test[0][1] for test in fast}:
-                noticed = self.run([executable, "--exact", name], 40 + 8 * took, MUTATION=str(number))
-                if noticed:
-                    return noticed
+        for (executable, name), took, _ in tests[len(fast):]:
+            noticed = self.run([executable, "--exact", name], 40 + 8 * took, MUTATION=str(number))
+            if noticed:
+                return noticed
         return None
 
     def judge(self):
