@@ -10,6 +10,24 @@ mod retry;
 mod state;
 mod turning;
 
+use stoker_domain::{
+    account::AccountId,
+    task::TaskId,
+    view::{TaskFilter, TaskRow},
+};
+use stoker_ledger::Error;
+
+use crate::Engine;
+
 pub use error::{ControlError, RetryError};
 pub(crate) use lost::Lost;
 pub use retry::Retried;
+
+impl Engine {
+    /// The task of `account` with this name, as the ledger has it.
+    async fn task_row(&self, account: AccountId, id: &TaskId) -> Result<Option<TaskRow>, Error> {
+        let (account, task) = (Some(account), Some(id.clone()));
+        let filter = TaskFilter { account, id: task, limit: 1, ..TaskFilter::default() };
+        Ok(self.ledger.tasks(&filter).await?.rows.pop())
+    }
+}

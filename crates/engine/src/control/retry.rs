@@ -3,7 +3,7 @@
 use stoker_domain::{
     account::Account,
     task::{Task, TaskId, TaskState},
-    view::{TaskFilter, TaskRow},
+    view::TaskRow,
 };
 use stoker_ledger::Error;
 
@@ -36,13 +36,7 @@ impl Engine {
     /// The account has no such task, there is nothing to try again, or nothing of it is accepted.
     pub async fn retry(&self, account: &Account, id: &TaskId) -> Result<Retried, RetryError> {
         let ledger = |error: Error| RetryError::Refused(SubmitError::ledger(error));
-        let filter = TaskFilter {
-            account: Some(account.id),
-            id: Some(id.clone()),
-            limit: 1,
-            ..TaskFilter::default()
-        };
-        let row = self.ledger.tasks(&filter).await.map_err(ledger)?.rows.pop();
+        let row = self.task_row(account.id, id).await.map_err(ledger)?;
         let row = row.ok_or_else(|| RetryError::Unknown { task: id.clone() })?;
         check(&row)?;
         let urls = self.failed_urls(id).await.map_err(ledger)?;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use stoker_domain::{
     account::AccountId,
     task::{TaskCommand, TaskId, TaskState},
-    view::TaskFilter,
 };
 use stoker_ledger::{Control, Controlled, Error as LedgerError, ErrorKind};
 
@@ -113,11 +112,8 @@ impl Engine {
     }
 
     async fn is_canceled(&self, account: AccountId, id: &TaskId) -> Result<bool, ControlError> {
-        let (account, task) = (Some(account), Some(id.clone()));
-        let filter = TaskFilter { account, id: task, limit: 1, ..TaskFilter::default() };
-        let page = self.ledger.tasks(&filter).await;
-        let rows = page.map_err(|error| failed(id, error.into()))?.rows;
-        Ok(rows.iter().any(|row| matches!(row.state, TaskState::Canceled(_))))
+        let row = self.task_row(account, id).await.map_err(|error| failed(id, error.into()))?;
+        Ok(row.is_some_and(|row| matches!(row.state, TaskState::Canceled(_))))
     }
 }
 
